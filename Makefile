@@ -1,0 +1,44 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*##[[:space:]]*/\1|/' | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+
+setup: .venv/.installed  ## make .venv from the hash-pinned lock
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Deskbell needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:  ## resolve pyproject.toml into requirements.lock (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
+
+check: setup  ## format, lint, types, unit tests and layers: no service needed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit
+
+test: check  ## everything that CI runs
+	$(BIN)/pytest tests/integration tests/acceptance
+
+demo: setup  ## the main job on this machine, against the sandbox
+	$(BIN)/python examples/demo.py
+
+up: setup  ## everything on this machine
+	$(BIN)/deskbell up
+
+bench: setup  ## the figures of benchmarks/
+	$(BIN)/python -m benchmarks
+
+chaos: setup  ## kills, freezes and cuts, with a count of what was lost
+	$(BIN)/pytest tests/chaos
+
+screenshots:  ## pictures of the console
+	@echo "The console comes later: there is nothing to photograph yet." >&2; exit 2
+
+.PHONY: help setup lock check test demo up bench chaos screenshots

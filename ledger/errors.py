@@ -1,0 +1,57 @@
+"""Everything that the ledger refuses or cannot do, split by what the caller does about it.
+
+DeskbellError
+├── BadInput             mend the input; nothing was accepted      (exit 2, HTTP 422)
+│   └── KeyReused        the key belongs to another content
+├── NotFound             no such id                                (exit 5, HTTP 404)
+├── NotAllowed           the state does not allow it               (exit 1, HTTP 409)
+├── LedgerUnreachable    Redis cannot be reached: try again        (exit 3, HTTP 503)
+└── NotDurable           Redis did not confirm the fsync in time: try again with the same key (exit 1, HTTP 503)
+"""
+
+__all__ = ["BadInput", "DeskbellError", "KeyReused", "LedgerUnreachable", "NotAllowed", "NotDurable", "NotFound"]
+
+
+class DeskbellError(Exception):
+    """The root: its text is one line for a person, without secrets and message bodies."""
+
+
+class BadInput(DeskbellError):
+    """The input cannot be accepted. `field` names the part to mend, `problem` says what was expected."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class KeyReused(BadInput):
+    """The same key was used before, for other content."""
+
+    def __init__(self, key: str, first_id: str) -> None:
+        super().__init__("key", f"{key!r} was already used for {first_id} with another content")
+        self.first_id = first_id
+
+
+class NotFound(DeskbellError):
+    """No notification or announcement has this id (or its record has expired)."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"no such id: {id}")
+        self.id = id
+
+
+class NotAllowed(DeskbellError):
+    """The state of the notification does not allow the verb."""
+
+    def __init__(self, id: str, verb: str, state: str) -> None:
+        super().__init__(f"cannot {verb} {id}: it is {state}")
+        self.id, self.verb, self.state = id, verb, state
+
+
+class LedgerUnreachable(DeskbellError):
+    """Redis did not answer. The text names the URL with its password masked."""
+
+
+class NotDurable(DeskbellError):
+    """The record is in Redis, but its fsync was not confirmed in time: repeat with the same key."""

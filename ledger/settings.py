@@ -1,0 +1,233 @@
+"""Deskbell's settings: one frozen value, read once from `DESKBELL_*` variables and `.env`, passed in everywhere."""
+
+import hashlib
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ledger.errors import BadInput
+
+__all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "masked", "parse_rate"]
+
+#: The desk that the four `DESKBELL_…` credential variables describe.
+DEFAULT_DESK = "default"
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_RATE = re.compile(r"^\s*(\d+)\s*/\s*(\d*)\s*(second|minute|hour|day)s?\s*$")
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
+_DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
+#: The kernel's limit for a unix socket path is 104 bytes on macOS and 108 on Linux.
+_SOCKET_PATH_BYTES = 100
+
+
+class Limit(BaseModel):
+    """At most `calls` in any rolling window of `seconds`."""
+
+    model_config = ConfigDict(frozen=True)
+    calls: int = Field(ge=1)
+    seconds: int = Field(ge=1)
+
+
+def parse_rate(text: str) -> tuple[Limit, ...]:
+    """Reads `100/minute`, `100/6second` or `100/minute; 5/second`; `unlimited` has no limits.
+
+    The notation is that of the `limits` library. Raises ValueError.
+    """
+    if text.strip() == "unlimited":
+        return ()
+    limits = []
+    for part in text.split(";"):
+        match = _RATE.match(part)
+        if match is None:
+            raise ValueError(f"{part.strip()!r} is no rate: write 100/minute, 5/second or 100/6second, joined by ';'")
+        calls, several, unit = match.groups()
+        limits.append(Limit(calls=int(calls), seconds=int(several or 1) * _UNITS[unit]))
+    return tuple(limits)
+
+
+def duration(text: str) -> timedelta:
+    """Reads `90s`, `15m`, `24h` or `30d`. Raises ValueError."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write a number and a unit, such as 90s, 15m, 24h or 30d")
+    return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
+
+
+def masked(url: str) -> str:
+    """The URL with its password replaced, fit for an error message or a log."""
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@", 1) if password else url
+
+
+def _as_duration(value: Any) -> Any:
+    return duration(value) if isinstance(value, str) else value
+
+
+def _as_limits(value: Any) -> Any:
+    return parse_rate(value) if isinstance(value, str) else value
+
+
+def _as_pair(value: Any) -> Any:
+    return tuple(float(part) for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _as_codes(value: Any) -> Any:
+    return frozenset(int(part) for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Rate = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_as_limits)]
+Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
+Codes = Annotated[frozenset[int], NoDecode, BeforeValidator(_as_codes)]
+
+
+class Desk(BaseModel):
+    """One helpdesk and the app credentials that speak for it. It owns one quota."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    app_id: str = ""
+    app_secret: SecretStr = SecretStr("")
+    helpdesk_id: str = ""
+    helpdesk_token: SecretStr = SecretStr("")
+    rate: Rate
+    feishu_url: str
+    ticket_codes: Codes = frozenset()
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, name: str) -> str:
+        if not _DESK_NAME.match(name):
+            raise ValueError(f"{name!r} is no desk name: lower-case letters, digits, '-' and '_', 32 at most")
+        return name
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the credentials that are not set, in the order of the README."""
+        given = {
+            "app_id": self.app_id,
+            "app_secret": self.app_secret.get_secret_value(),
+            "helpdesk_id": self.helpdesk_id,
+            "helpdesk_token": self.helpdesk_token.get_secret_value(),
+        }
+        return tuple(name for name, value in given.items() if not value)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when a credential changes; tells nothing about it. 16 hex digits."""
+        parts = (
+            self.feishu_url,
+            self.app_id,
+            self.app_secret.get_secret_value(),
+            self.helpdesk_id,
+            self.helpdesk_token.get_secret_value(),
+        )
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+class Settings(BaseSettings):
+    """Every variable of the outside contract. Build it with `Settings.from_env()`; it never changes afterwards."""
+
+    model_config = SettingsConfigDict(env_prefix="DESKBELL_", env_file=".env", extra="ignore", frozen=True)
+
+    redis_url: str | None = None
+    data_dir: Path = Path(".deskbell")
+    prefix: str = Field("deskbell", pattern=r"^[A-Za-z0-9_.-]+$")
+    feishu_url: str = Field("https://open.feishu.cn", pattern=r"^https?://[^/]+$")
+    app_id: str = ""
+    app_secret: SecretStr = SecretStr("")
+    helpdesk_id: str = ""
+    helpdesk_token: SecretStr = SecretStr("")
+    desks: Path | None = None
+    rate: Rate = (Limit(calls=100, seconds=60),)
+    ticket_codes: Codes = frozenset()
+    retry_for: Duration = timedelta(hours=24)
+    timeout: Annotated[tuple[float, float], NoDecode, BeforeValidator(_as_pair)] = (5.0, 20.0)
+    results_for: Duration = timedelta(days=30)
+    api_keys: SecretStr = SecretStr("")
+    host: str = "127.0.0.1"
+    port: int = 8480
+    concurrency: int = Field(16, ge=1)
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    error_codes: Path | None = None
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """Reads the environment and `.env`. Raises BadInput naming the variable that is wrong."""
+        try:
+            settings = cls(**overrides)
+            settings.all_desks  # noqa: B018  a wrong desks file must be told at once, not at the first send
+        except ValidationError as error:
+            first = error.errors()[0]
+            variable = "DESKBELL_" + str(first["loc"][0]).upper() if first["loc"] else "DESKBELL_*"
+            raise BadInput(variable, first["msg"].removeprefix("Value error, ")) from None
+        return settings
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the ledger lives in the Valkey that `deskbell up` runs under the data directory."""
+        return self.redis_url is None
+
+    @property
+    def ledger_url(self) -> str:
+        """The URL of the Redis that holds the ledger."""
+        return self.redis_url or f"unix://{quote(str(self.socket_path))}"
+
+    @property
+    def socket_path(self) -> Path:
+        """Where the embedded Valkey listens: in the data directory, or in the temporary one if that path is too long."""
+        data_dir = self.data_dir.absolute()
+        path = data_dir / "valkey.sock"
+        if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+            return path
+        return Path(tempfile.gettempdir()) / f"deskbell-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}.sock"
+
+    @cached_property
+    def all_desks(self) -> Mapping[str, Desk]:
+        """The desks by name: `default` from the variables, the others from the file that `DESKBELL_DESKS` names."""
+        shared = {"rate": self.rate, "feishu_url": self.feishu_url, "ticket_codes": self.ticket_codes}
+        default = Desk(
+            name=DEFAULT_DESK,
+            app_id=self.app_id,
+            app_secret=self.app_secret,
+            helpdesk_id=self.helpdesk_id,
+            helpdesk_token=self.helpdesk_token,
+            **shared,  # type: ignore[arg-type]
+        )
+        return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
+
+    def desk(self, name: str) -> Desk:
+        """Raises BadInput when no such desk is configured."""
+        try:
+            return self.all_desks[name]
+        except KeyError:
+            known = ", ".join(sorted(self.all_desks))
+            raise BadInput("desk", f"no desk is named {name!r}; configured are: {known}") from None
+
+
+def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, Desk]:
+    if path is None:
+        return {}
+    try:
+        tables = tomllib.loads(path.read_text("utf-8")).get("desk", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput("DESKBELL_DESKS", f"{path} cannot be read: {error}") from error
+    desks = {}
+    for name, table in tables.items():
+        try:
+            desks[name] = Desk(**{**shared, **table, "name": name})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadInput("DESKBELL_DESKS", f"[desk.{name}] {where}: {first['msg']}") from None
+    return desks

@@ -1,0 +1,52 @@
+"""The states of a notification, the moves between them, and the outcomes of one attempt.
+
+`TRANSITIONS` is the only place that says which moves are allowed: the Lua verbs get their copy
+from here when they are loaded (`ledger.scripts`), and `docs/lifecycle.md` is tested against it.
+"""
+
+from enum import StrEnum
+
+__all__ = ["FINAL", "TRANSITIONS", "Outcome", "State"]
+
+
+class State(StrEnum):
+    """Where a notification stands. Exactly one at any moment."""
+
+    SCHEDULED = "scheduled"  #: accepted, and its time has not come
+    QUEUED = "queued"  #: waits its turn in its lane
+    SENDING = "sending"  #: one worker holds it, under a lease
+    DEFERRED = "deferred"  #: a try came to nothing; due again later
+    UNKNOWN = "unknown"  #: maybe sent; rests until its policy or an operator resolves it
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.SCHEDULED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.SENDING, State.EXPIRED, State.CANCELLED}),
+    # back to queued: handed back before any call, or resent by policy after a lost lease
+    State.SENDING: frozenset(
+        {State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.QUEUED, State.EXPIRED, State.CANCELLED}
+    ),
+    State.DEFERRED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),
+    State.UNKNOWN: frozenset({State.DELIVERED, State.FAILED, State.QUEUED, State.EXPIRED, State.CANCELLED}),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.DELIVERED: frozenset(),
+    State.EXPIRED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+class Outcome(StrEnum):
+    """What one attempt, that is one API call, came to."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"  #: permanent: the same call would be refused again
+    TRANSIENT = "transient"  #: not delivered; worth another try
+    THROTTLED = "throttled"  #: over the quota; nothing was sent
+    TICKET_OPEN = "ticket_open"  #: `chat` is closed to us while the receiver has an open ticket
+    UNKNOWN = "unknown"  #: the call may have been delivered, and nobody can ask
