@@ -14,8 +14,9 @@ setup: .venv/.installed  ## make .venv from the hash-pinned lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock:  ## resolve pyproject.toml into requirements.lock (needs uv)
+lock:  ## resolve pyproject.toml into the two hash-pinned locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraints requirements.lock -o requirements-prod.lock pyproject.toml
 
 check: setup  ## format, lint, types, unit tests and layers: no service needed
 	$(BIN)/ruff format --check .

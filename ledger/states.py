@@ -29,9 +29,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),
     State.QUEUED: frozenset({State.SENDING, State.EXPIRED, State.CANCELLED}),
     # back to queued: handed back before any call, or resent by policy after a lost lease
-    State.SENDING: frozenset(
-        {State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.QUEUED, State.EXPIRED, State.CANCELLED}
-    ),
+    State.SENDING: frozenset({State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.QUEUED}),
     State.DEFERRED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),
     State.UNKNOWN: frozenset({State.DELIVERED, State.FAILED, State.QUEUED, State.EXPIRED, State.CANCELLED}),
     State.FAILED: frozenset({State.QUEUED}),

@@ -1,0 +1,44 @@
+# Two stages: the first one builds a virtual environment, the second one holds nothing but that.
+# Both start from the same image, so that the interpreter which the environment links to is there.
+
+FROM python:3.12-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_ONLY_BINARY=:all:
+WORKDIR /src
+
+# The dependencies come first: they change seldom, and this layer is the slow one.
+# setuptools only builds, so it goes beside the environment and not into it, pinned and hashed as in the full lock.
+COPY requirements.lock requirements-prod.lock ./
+RUN python -m venv --without-pip /opt/deskbell \
+    && pip --python /opt/deskbell install --require-hashes --requirement requirements-prod.lock \
+    && sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > build.lock \
+    && pip install --require-hashes --requirement build.lock
+
+COPY pyproject.toml LICENSE README.md* ./
+COPY ledger ledger
+COPY worker worker
+COPY producers producers
+COPY console console
+COPY sandbox sandbox
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+    && pip --python /opt/deskbell install --no-deps --no-index dist/*.whl
+
+
+FROM python:3.12-slim AS runtime
+# A fixed number: Kubernetes' runAsNonRoot cannot check a name, and volumes keep their owner from image to image.
+RUN groupadd --system --gid 10001 deskbell \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin deskbell
+COPY --from=build /opt/deskbell /opt/deskbell
+ENV PATH=/opt/deskbell/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+USER 10001:10001
+
+# SIGTERM is a warm shutdown: calls in flight finish and are recorded. Give it longer than one HTTP call may take.
+STOPSIGNAL SIGTERM
+
+# Asks this very worker, through the broker: the reply comes by Celery's remote control, which needs no result backend.
+# `deskbell doctor` would not do: it asks Feishu too, and an outage over there must not get healthy workers restarted.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
+    CMD celery -A worker inspect ping --destination "celery@$(hostname)" --timeout 5 || exit 1
+
+# The worker line of the Procfile; a test keeps the two equal.
+CMD ["sh", "-c", "exec celery -A worker worker --hostname \"${HONCHO_PROCESS_NAME:-celery}@%h\" --pool threads --concurrency \"${DESKBELL_CONCURRENCY:-16}\" --without-gossip --without-mingle --loglevel INFO"]

@@ -1,0 +1,114 @@
+"""How Deskbell reaches its Redis: URLs, timeouts, and what the server can promise about durability."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from ledger.errors import BadInput, LedgerUnreachable
+from ledger.settings import Settings, masked
+
+__all__ = ["Durability", "connect", "durability", "reachable", "sentinels"]
+
+#: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
+CONNECT_SECONDS = 3
+ANSWER_SECONDS = 8
+#: A connection that was idle this long is pinged before it is used again.
+IDLE_SECONDS = 10
+#: Tries after the first. Every verb may be replayed, so a lost answer is no harm.
+RETRIES = 2
+
+
+class Durability(StrEnum):
+    """What an acceptance is worth when the Redis process, or its machine, dies the moment after."""
+
+    CONFIRMED = "confirmed"  #: WAITAOF confirms each fsync
+    ALWAYS = "always"  #: no WAITAOF, but `appendfsync always` has the same effect
+    EVERY_SECOND = "every_second"  #: no WAITAOF: a power cut can take the last second
+    NONE = "none"  #: append-only files are off: a restart takes everything
+
+
+def sentinels(url: str) -> tuple[list[tuple[str, int]], str, dict[str, str | int]]:
+    """Reads `sentinel://[:password@]host:port,host:port/service[/db]`.
+
+    Returns the sentinels' addresses, the service name, and the connection arguments of the primary.
+    Raises BadInput.
+    """
+    parts = urlsplit(url)
+    service, _, db = parts.path.strip("/").partition("/")
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    if not service or not hosts:
+        raise BadInput("DESKBELL_REDIS_URL", "write sentinel://host:26379,host:26379/service-name/0")
+    arguments: dict[str, str | int] = {"db": int(db or 0)}
+    if credentials:
+        user, _, password = credentials.rpartition(":")
+        arguments["password"] = unquote(password)
+        if user:
+            arguments["username"] = unquote(user)
+    addresses = []
+    for address in hosts.split(","):
+        host, _, port = address.partition(":")
+        addresses.append((host, int(port or 26379)))
+    return addresses, service, arguments
+
+
+def connect(settings: Settings, *, answer_seconds: float = ANSWER_SECONDS) -> redis.Redis:
+    """A client with timeouts everywhere. Nothing is sent yet. Raises BadInput for a URL that is none."""
+    options = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": answer_seconds,
+        "health_check_interval": IDLE_SECONDS,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
+        "client_name": settings.prefix,
+    }
+    url = settings.ledger_url
+    if url.startswith("sentinel://"):
+        addresses, service, arguments = sentinels(url)
+        watchers = Sentinel(addresses, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS)
+        client: redis.Redis = watchers.master_for(service, **options, **arguments)
+        return client
+    try:
+        return redis.Redis.from_url(url, **options)
+    except ValueError as error:
+        raise BadInput("DESKBELL_REDIS_URL", str(error)) from None
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[None]:
+    """Turns redis-py's connection errors into LedgerUnreachable, with the URL (masked) and what to do."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        hint = (
+            "start it with `deskbell up`, or set DESKBELL_REDIS_URL"
+            if settings.embedded
+            else "check DESKBELL_REDIS_URL and the server"
+        )
+        problem = str(error).split(". ")[0].split("\n")[0]
+        raise LedgerUnreachable(f"Redis at {masked(settings.ledger_url)} is not reached ({problem}): {hint}") from error
+
+
+def durability(client: redis.Redis) -> Durability:
+    """Asks the server what it can promise. WAITAOF came with Redis 7.2 and every Valkey."""
+    try:
+        client.execute_command("WAITAOF", 1, 0, 1)  # type: ignore[no-untyped-call]
+    except redis.ResponseError as error:
+        if "appendonly" in str(error):
+            return Durability.NONE
+        return _durability_by_settings(client)
+    return Durability.CONFIRMED
+
+
+def _durability_by_settings(client: redis.Redis) -> Durability:
+    try:
+        found = client.config_get("append*")
+    except redis.ResponseError:  # managed servers forbid CONFIG: promise no more than is known
+        return Durability.EVERY_SECOND
+    if found.get("appendonly") != "yes":
+        return Durability.NONE
+    return Durability.ALWAYS if found.get("appendfsync") == "always" else Durability.EVERY_SECOND

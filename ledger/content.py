@@ -1,0 +1,173 @@
+"""A message: its type and its content, checked against what the helpdesk API documents before anything is accepted.
+
+`parse_message` is the door: a Message that came through it has a content that the API's documents allow.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, assert_never
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticCustomError
+
+from ledger.card import check_card
+from ledger.errors import BadInput
+from ledger.fields import Shape, check_json, dotted, kind_of, validated
+from ledger.post import ImageKey, check_post, wrapped_post
+
+__all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "parse_message"]
+
+#: Feishu's page on message content: the serialised content of a post or card, and the whole request of a text.
+CARD_AND_POST_KB = 30
+TEXT_REQUEST_KB = 150
+#: Kept free in a text's request for the fields beside `content`: about 80 bytes, and a receiver's id.
+_ENVELOPE_BYTES = 256
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class MsgType(StrEnum):
+    """What kind of message it is, in the words of the API."""
+
+    TEXT = "text"
+    POST = "post"
+    IMAGE = "image"
+    INTERACTIVE = "interactive"
+
+
+class Message(BaseModel):
+    """One message, ready for the ledger. Build it with `parse_message` or `Message.text`: they check it.
+
+    `content` is the object; on the wire it becomes a JSON string. The content of an image is `image_key`, or
+    `image_sha256` while its bytes wait in the ledger to be uploaded. No repr shows the content.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    msg_type: MsgType
+    content: dict[str, JsonValue]
+
+    @classmethod
+    def text(cls, text: str) -> "Message":
+        """A plain text. Raises BadInput when it is blank or too long."""
+        return parse_message({"msg_type": MsgType.TEXT, "content": {"text": text}})
+
+    def wire_content(self) -> str:
+        """The content as the API takes it: JSON, compact, characters as themselves."""
+        return orjson.dumps(self.content).decode()
+
+    @property
+    def image_sha256(self) -> str | None:
+        """Of the image that must be uploaded before this can be sent; None when there is nothing to upload."""
+        sha256 = self.content.get("image_sha256") if self.msg_type is MsgType.IMAGE else None
+        return sha256 if isinstance(sha256, str) else None
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [("msg_type", self.msg_type.value), ("content", f"<{len(self.wire_content().encode())} bytes>")]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return text
+
+
+def _hex_digest(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise PydanticCustomError("sha256", "must be 64 lower-case hexadecimal digits")
+    return text
+
+
+class _Envelope(Shape):
+    msg_type: MsgType = Field(strict=False)
+    content: JsonValue
+
+
+class _Text(Shape):
+    text: Annotated[str, AfterValidator(_not_blank)]
+
+
+class _ImageByKey(Shape):
+    image_key: ImageKey
+
+
+class _ImageBySha256(Shape):
+    image_sha256: Annotated[str, AfterValidator(_hex_digest)]
+
+
+def parse_message(raw: Mapping[str, object], *, where: str = "message") -> Message:
+    """Checks a message as a producer got it: `msg_type` and `content`, an object or a string of JSON that holds one.
+
+    A post may come as `{"post": {"zh_cn": …}}`, which the helpdesk API documents, or bare as `{"zh_cn": …}`, which
+    im/v1 documents; the result, and the path in an error, is always that of the first form.
+
+    Raises:
+        BadInput: its field is the dotted path of what to mend, below `where`; its problem repeats no value.
+    """
+    if not isinstance(raw, Mapping):
+        raise BadInput(where, f"must be an object with msg_type and content, not {kind_of(raw)}")
+    given = dict(raw)
+    check_json(given, where)
+    envelope = validated(_Envelope, given, where)
+    field = dotted(where, ("content",))
+    content = _checked(envelope.msg_type, _as_object(envelope.content, field), field)
+    message = Message(msg_type=envelope.msg_type, content=content)
+    _check_size(message, field)
+    return message
+
+
+def _as_object(content: JsonValue, where: str) -> dict[str, JsonValue]:
+    if isinstance(content, str):
+        content = _parsed(content, where)
+        check_json(content, where)
+    if not isinstance(content, dict):
+        raise BadInput(where, f"must be an object, or a string of JSON that holds one, not {kind_of(content)}")
+    return content
+
+
+def _parsed(text: str, where: str) -> JsonValue:
+    try:
+        parsed: JsonValue = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        problem = f"is a string that is not JSON (line {error.lineno}, column {error.colno}): write an object"
+    else:
+        return parsed
+    # Raised outside the except clause: a JSONDecodeError holds the whole text.
+    raise BadInput(where, problem)
+
+
+def _checked(msg_type: MsgType, content: dict[str, JsonValue], where: str) -> dict[str, JsonValue]:
+    match msg_type:
+        case MsgType.TEXT:
+            validated(_Text, content, where)
+        case MsgType.POST:
+            content = wrapped_post(content)
+            check_post(content, where)
+        case MsgType.IMAGE:
+            _check_image(content, where)
+        case MsgType.INTERACTIVE:
+            check_card(content, where)
+        case _:
+            assert_never(msg_type)
+    return content
+
+
+def _check_image(content: dict[str, JsonValue], where: str) -> None:
+    if "file" in content:
+        raise BadInput(dotted(where, ("file",)), "is possible in a message file only: give an image_key here")
+    validated(_ImageBySha256 if "image_sha256" in content else _ImageByKey, content, where)
+
+
+def _check_size(message: Message, where: str) -> None:
+    wire = message.wire_content()
+    match message.msg_type:
+        case MsgType.TEXT:
+            # In the request the content is a JSON string: quotes and backslashes in it are escaped once more.
+            _check_bytes(len(orjson.dumps(wire)) + _ENVELOPE_BYTES, TEXT_REQUEST_KB, "makes a request of", where)
+        case MsgType.POST | MsgType.INTERACTIVE:
+            _check_bytes(len(wire.encode()), CARD_AND_POST_KB, "serialises to", where)
+
+
+def _check_bytes(found: int, allowed_kb: int, verb: str, where: str) -> None:
+    if found > allowed_kb * 1024:
+        raise BadInput(where, f"{verb} {found:,} bytes: at most {allowed_kb * 1024:,} ({allowed_kb} KB) are allowed")

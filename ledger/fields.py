@@ -1,0 +1,171 @@
+"""The fields of a JSON value: how one is named, what may be in it, and how pydantic's complaint becomes a BadInput.
+
+A field is named by its dotted path, such as `message.content.post.zh_cn.content[0][1].href`. Neither a path nor a
+problem ever repeats a value: a value may be a message body.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from ledger.errors import BadInput
+
+__all__ = ["Filled", "Link", "Shape", "check_json", "dotted", "kind_of", "link_problem", "shortened", "validated"]
+
+#: Objects and lists within each other. Far above any message; below what Python and orjson (254) can recurse into.
+_DEEPEST_LEVEL = 100
+#: orjson, like most readers of JSON, holds an integer in 64 bits.
+_INTEGERS = range(-(2**63), 2**64)
+#: A key of the input longer than this is cut in a path: it may be a message body in the wrong place.
+_KEY_CHARACTERS = 40
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PROBLEMS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+}
+
+
+class Shape(BaseModel):
+    """The base of every model of content: no field but its own, no conversion, no value in an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
+
+
+def link_problem(url: str) -> str | None:
+    """What is wrong with a web link, or None. Feishu refuses every scheme but http and https, and blanks in a link."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return "is not a valid link"
+    if parts.scheme not in ("http", "https") or not host:
+        return "must be a link that starts with http:// or https://"
+    return "must not hold blanks: write %20" if _BLANK_OR_CONTROL.search(url) else None
+
+
+def _link(url: str) -> str:
+    problem = link_problem(url)
+    if problem:
+        raise PydanticCustomError("link", "{problem}", {"problem": problem})
+    return url
+
+
+Link = Annotated[str, AfterValidator(_link)]
+Filled = Annotated[str, StringConstraints(min_length=1)]
+
+
+def dotted(where: str, path: Sequence[object]) -> str:
+    """Joins the keys and indexes of `path` onto `where`, which may be empty."""
+    return "".join([where, *(_step(part) for part in path)]).removeprefix(".")
+
+
+def _step(part: object) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    text = str(part)
+    return f".{text}" if len(text) <= _KEY_CHARACTERS and _PLAIN_KEY.fullmatch(text) else f"[{shortened(text)}]"
+
+
+def shortened(text: str) -> str:
+    """A quoted, printable, one-line form of a name, cut when it is too long to be one."""
+    return repr(text) if len(text) <= _KEY_CHARACTERS else f"{text[:_KEY_CHARACTERS]!r}…"
+
+
+def kind_of(value: object) -> str:
+    """The JSON kind of a value, with its article, for a sentence."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+    return f"a Python {type(value).__name__}"
+
+
+def check_json(value: object, where: str, level: int = 0) -> None:
+    """Raises BadInput for the first thing that JSON in UTF-8 cannot carry there and back unchanged."""
+    if level > _DEEPEST_LEVEL:
+        raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+    match value:
+        case dict():
+            for key, inner in value.items():
+                _check_key(key, where)
+                check_json(inner, dotted(where, (key,)), level + 1)
+        case list():
+            for index, inner in enumerate(value):
+                check_json(inner, f"{where}[{index}]", level + 1)
+        case _:
+            problem = _scalar_problem(value)
+            if problem:
+                raise BadInput(where, problem)
+
+
+def _check_key(key: object, where: str) -> None:
+    if not isinstance(key, str):
+        raise BadInput(where, f"has a key that is {kind_of(key)}: a key must be a string, so quote it")
+    problem = _scalar_problem(key)
+    if problem:
+        raise BadInput(where, f"has a key that {problem}")
+
+
+def _scalar_problem(value: object) -> str | None:
+    match value:
+        case bool() | None:
+            return None
+        case str():
+            return "holds half of a surrogate pair, which is no character" if _SURROGATE.search(value) else None
+        case int():
+            return None if value in _INTEGERS else "is an integer of more than 64 bits: write it as a string"
+        case float():
+            return None if math.isfinite(value) else "is not a finite number"
+    return f"is {kind_of(value)}, which JSON does not know"
+
+
+def validated(shape: type[ShapeT], raw: object, where: str) -> ShapeT:
+    """Builds `shape` from `raw`; the first complaint of pydantic becomes a BadInput under `where`."""
+    try:
+        return shape.model_validate(raw)
+    except ValidationError as error:
+        refusal = _refusal(error.errors(include_url=False, include_context=False), where)
+    # Raised outside the except clause: as its context the ValidationError would carry the whole body along.
+    raise refusal
+
+
+def _refusal(errors: list[ErrorDetails], where: str) -> BadInput:
+    first = errors[0]
+    path = [part for part in first["loc"] if not _is_marker(part)]
+    problem = _PROBLEMS.get(first["type"]) or first["msg"].replace("Input should be", "must be")
+    if first["type"].endswith("_type"):
+        problem += f", not {kind_of(first['input'])}"
+    others = [shortened(str(error["loc"][-1])) for error in errors[1:] if error["type"] == "extra_forbidden"]
+    if first["type"] == "extra_forbidden" and others:
+        problem += f"; nor is {', '.join(others[:5])}"
+    return BadInput(dotted(where, path), problem)
+
+
+def _is_marker(part: object) -> bool:
+    """pydantic's `[key]` and our `<tag>` of a union stand in its paths, but not in the input."""
+    return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))

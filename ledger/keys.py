@@ -1,0 +1,75 @@
+"""The names of the Redis keys. `ledger/lua/prelude.lua` builds the same ones; `docs/lifecycle.md` has the table."""
+
+from dataclasses import dataclass
+
+__all__ = ["Keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every key starts with the prefix and a colon."""
+
+    prefix: str
+
+    def __call__(self, *parts: str) -> str:
+        return ":".join((self.prefix, *parts))
+
+    @property
+    def desks(self) -> str:
+        return self("desks")
+
+    @property
+    def wake(self) -> str:
+        return self("wake")
+
+    @property
+    def events(self) -> str:
+        return self("events")
+
+    @property
+    def leader(self) -> str:
+        return self("leader")
+
+    @property
+    def workers(self) -> str:
+        return self("workers")
+
+    @property
+    def dropped(self) -> str:
+        return self("dropped")
+
+    def index(self, state: str) -> str:
+        return self(state)
+
+    def notification(self, id: str) -> str:
+        return self("n", id)
+
+    def key(self, desk: str, digest: str) -> str:
+        return self("key", desk, digest)
+
+    def desk(self, desk: str) -> str:
+        return self("desk", desk)
+
+    def slots(self, desk: str) -> str:
+        return self("desk", desk, "slots")
+
+    def due(self, desk: str) -> str:
+        return self("desk", desk, "due")
+
+    def leases(self, desk: str) -> str:
+        return self("desk", desk, "leases")
+
+    def tickets(self, desk: str) -> str:
+        return self("desk", desk, "tickets")
+
+    def lane(self, lane: str) -> str:
+        return self("lane", lane)
+
+    def waiting(self, lane: str) -> str:
+        return self("lane", lane, "ids")
+
+    def image(self, sha256: str) -> str:
+        return self("image", sha256)
+
+    def image_key(self, desk: str, sha256: str) -> str:
+        return self("desk", desk, "image", sha256)

@@ -1,0 +1,175 @@
+"""The ledger: the record, in Redis, of every notification. What it says is true; Celery messages are wake-up calls."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Self
+
+import redis
+
+from ledger.connection import Durability, connect, durability
+from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
+from ledger.ids import new_notification_id
+from ledger.keys import Keys
+from ledger.models import Accepted, Notification, Progress, Record
+from ledger.settings import DEFAULT_DESK, Settings
+from ledger.states import State
+from ledger.verbs import Argument, Verbs
+
+__all__ = ["MOST_AT_ONCE", "Ledger"]
+
+#: How long an acceptance waits for the disk before it is an error, ms. The caller repeats it with the same key.
+FSYNC_TIMEOUT_MS = 5000
+#: Notifications to one call of `accept`: more would stop Redis for everybody else (1,000 take about 10 ms).
+MOST_AT_ONCE = 1000
+#: Ids read from an index in one round trip.
+PAGE = 200
+
+
+class Ledger:
+    """Accepting, asking and steering: what producers, the console and operators do with the record."""
+
+    def __init__(self, settings: Settings, client: redis.Redis | None = None) -> None:
+        self.settings = settings
+        self.redis = client or connect(settings)
+        self.keys = Keys(settings.prefix)
+        self.verbs = Verbs(self.redis, settings.prefix)
+        self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        return cls(Settings.from_env())
+
+    @cached_property
+    def durability(self) -> Durability:
+        """What an acceptance is worth on this server. Asked once."""
+        return durability(self.redis)
+
+    # -- accepting
+
+    def accept(self, notifications: Sequence[Notification]) -> list[Accepted]:
+        """Accepts notifications of one desk durably: all of them or none.
+
+        Raises:
+            BadInput: of several desks, or more than MOST_AT_ONCE.
+            KeyReused: a key stands for another content already; nothing was accepted.
+            NotDurable: the fsync was not confirmed in time. They may be in the ledger: repeat with the same keys.
+        """
+        if len(notifications) > MOST_AT_ONCE:
+            raise BadInput(
+                "receiver_id", f"{len(notifications)} at once, {MOST_AT_ONCE} at most: make it an announcement"
+            )
+        desks = {notification.desk for notification in notifications}
+        if len(desks) != 1:
+            raise BadInput("desk", "give the notifications of one desk")
+        arguments: list[Argument] = [1]
+        for notification in notifications:
+            arguments += self._acceptance(notification)
+        values = iter(self._durably("accept", desks.pop(), *arguments))
+        answers = list(zip(values, values, values, strict=True))
+        for notification, (status, id, _) in zip(notifications, answers, strict=True):
+            if status == b"reused":
+                raise KeyReused(notification.key or "", id.decode())
+        return [Accepted(id.decode(), status == b"duplicate", State(state.decode())) for status, id, state in answers]
+
+    def _acceptance(self, notification: Notification) -> tuple[Argument, ...]:
+        key = hashlib.sha256(notification.key.encode()).hexdigest()[:32] if notification.key else ""
+        return (
+            new_notification_id(),
+            notification.to_input(),
+            notification.digest,
+            key,
+            self._key_ttl_ms(notification),
+            notification.due_ms,
+            notification.expires_ms,
+            notification.on_unknown,
+        )
+
+    def _key_ttl_ms(self, notification: Notification) -> int:
+        """A key is remembered as long as the notification can be in motion, and its result on record after that."""
+        now = datetime.now(UTC)
+        ahead = max(time - now for time in (notification.at, notification.expires_at, now) if time)
+        return (ahead + self.settings.retry_for + self.settings.results_for) // timedelta(milliseconds=1)
+
+    def _durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
+        if self.durability is not Durability.CONFIRMED:
+            return self.verbs.call(verb, desk, *arguments)
+        result, fsynced = self.verbs.call_durably(verb, desk, *arguments, timeout_ms=FSYNC_TIMEOUT_MS)
+        if not fsynced:
+            raise NotDurable(f"Redis did not confirm the fsync within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
+        return result
+
+    def keep_image(self, sha256: str, data: bytes) -> None:
+        """Keeps a local image until the worker has uploaded it; as long as a notification may need it."""
+        keep = self.settings.retry_for + self.settings.results_for
+        self.redis.set(self.keys.image(sha256), data, px=keep)
+
+    # -- asking
+
+    def get(self, id: str) -> Record:
+        """Raises NotFound."""
+        return self.get_many([id])[0]
+
+    def get_many(self, ids: Sequence[str]) -> list[Record]:
+        """The records of ids, in their order, in one round trip. Raises NotFound for the first that has none."""
+        found = self._read(ids)
+        for id, record in zip(ids, found, strict=True):
+            if record is None:
+                raise NotFound(id)
+        return [record for record in found if record]
+
+    def _read(self, ids: Sequence[str]) -> list[Record | None]:
+        pipe = self.redis.pipeline(transaction=False)
+        for id in ids:
+            pipe.hmget(self.keys.notification(id), "input", "progress", "created_at")
+        return [
+            Record(id, Notification.of_input(input), Progress.of_json(progress), int(created)) if input else None
+            for id, (input, progress, created) in zip(ids, pipe.execute(), strict=True)
+        ]
+
+    def events(self, state: State | None = None) -> Iterator[Record]:
+        """The events on record, newest first. Failed and unknown ones come from an index, other states by looking."""
+        index = self.keys.index(state) if state in (State.FAILED, State.UNKNOWN) else self.keys.events
+        start = 0
+        while ids := [id.decode() for id in self.redis.zrevrange(index, start, start + PAGE - 1)]:
+            for record in self._read(ids):
+                if record and state in (None, record.progress.state):
+                    yield record
+            start += PAGE
+
+    def counts(self, desk: str = DEFAULT_DESK) -> dict[State, int]:
+        """How many events of a desk are in each state, since the desk began."""
+        found = self.redis.hgetall(self.keys.lane(f"e_{desk}"))
+        return {state: int(found.get(state.encode(), 0)) for state in State}
+
+    # -- steering
+
+    def cancel(self, ids: Sequence[str], by: str) -> list[State]:
+        """Raises NotFound or NotAllowed for the first that cannot be cancelled; those before it are."""
+        return self._steer("cancel", ids, (self._results_for_ms, by))
+
+    def retry(self, ids: Sequence[str], by: str, states: Sequence[State] = (State.FAILED,)) -> list[State]:
+        """Takes notifications in one of `states` back to their lane. Raises NotFound or NotAllowed."""
+        return self._steer("retry", ids, (by, ",".join(states)))
+
+    def resolve(self, ids: Sequence[str], by: str, outcome: str) -> list[State]:
+        """Settles unknown ones as `delivered` or `failed`, or has them sent again (`resend`). Raises as `retry`."""
+        return self._steer("resolve", ids, (self._results_for_ms, by, outcome))
+
+    def _steer(self, verb: str, ids: Sequence[str], arguments: tuple[Argument, ...]) -> list[State]:
+        states = []
+        for id in ids:
+            done, state = self._durably(verb, self._desk_of(id), *arguments, id)
+            if not state:
+                raise NotFound(id)
+            if not done:
+                raise NotAllowed(id, verb, state.decode())
+            states.append(State(state.decode()))
+        return states
+
+    def _desk_of(self, id: str) -> str:
+        desk = self.redis.hget(self.keys.notification(id), "desk")
+        if desk is None:
+            raise NotFound(id)
+        return desk.decode()

@@ -1,0 +1,83 @@
+-- accept(desk, all_or_nothing, {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown} …)
+--
+-- Writes new events and puts them at the end of the desk's event lane, or among the scheduled ones.
+-- ARGV[2]  all_or_nothing  1: when one key is taken by another content, nothing at all is accepted
+-- ARGV[3…] by eights:
+--   id           the new notification's id. Accepting the same id again changes nothing (a replayed call)
+--   input        JSON of the notification, opaque here
+--   digest       hash of the content: the same key with another digest is refused
+--   key          hash of the caller's key, or '' for none
+--   key_ttl_ms   how long the key is remembered
+--   due          ms of the earliest send, 0 = at once
+--   expires_at   ms, 0 = never
+--   on_unknown   resend | hold
+-- Returns  by threes: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
+--          not accepted now), state
+local all_or_nothing = ARGV[2] == '1'
+local EIGHT = 8
+
+local function first_use(item)
+  local known = redis.call('GET', key('key', DESK, item.key))
+  if not known then return nil end
+  local id, digest = string.match(known, '^(%S+) (%S+)$')
+  local first = open_record(id)
+  if not first then return nil end -- its record has expired, and with it the promise to remember the key
+  return {id = id, same = digest == item.digest, state = first.progress.state}
+end
+
+-- `seen`: the same key may stand twice in one call.
+local items, seen, refused = {}, {}, false
+for index = 3, #ARGV, EIGHT do
+  local item = {id = ARGV[index], input = ARGV[index + 1], digest = ARGV[index + 2], key = ARGV[index + 3],
+    key_ttl_ms = ARGV[index + 4], due = tonumber(ARGV[index + 5]), expires_at = ARGV[index + 6],
+    on_unknown = ARGV[index + 7]}
+  if item.key ~= '' then
+    local twin = seen[item.key]
+    item.first = twin and {id = twin.id, same = twin.digest == item.digest, state = 'queued'} or first_use(item)
+    seen[item.key] = twin or item
+  end
+  refused = refused or (item.first and not item.first.same)
+  table.insert(items, item)
+end
+
+local function write(item)
+  local state = item.due > now and 'scheduled' or 'queued'
+  local record = place(item.id)
+  if redis.call('HSETNX', record.key, 'input', item.input) == 0 then
+    return open_record(item.id).progress.state
+  end
+  redis.call('HSET', record.key, 'desk', DESK, 'created_at', now, 'on_unknown', item.on_unknown,
+    'expires_at', item.expires_at, 'progress', cjson.encode({state = state, at = now}))
+  if item.key ~= '' then
+    redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
+  end
+  redis.call('ZADD', EVENTS, now, item.id)
+  count(EVENT_LANE, state, 1)
+  if state == 'scheduled' then
+    redis.call('ZADD', DUE, item.due, item.id)
+    look_at(item.due)
+  else
+    enqueue(record)
+  end
+  return state
+end
+
+local waiting = redis.call('LLEN', key('lane', EVENT_LANE, 'ids'))
+local results, written = {}, {}
+for _, item in ipairs(items) do
+  local status, id, state = 'accepted', item.id, ''
+  if refused and all_or_nothing then
+    status = item.first and not item.first.same and 'reused' or 'skipped'
+    id = item.first and item.first.id or item.id
+  elseif item.first and item.first.id ~= item.id then
+    status = item.first.same and 'duplicate' or 'reused'
+    id, state = item.first.id, item.first.state
+  else
+    state = write(item)
+  end
+  for _, value in ipairs({status, id, state}) do table.insert(results, value) end
+end
+flush()
+-- A lane that was not empty has the pacer's next look planned already.
+if waiting == 0 and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then look_at(now) end
+return results

@@ -1,0 +1,70 @@
+-- record(desk, token, results_for_ms, health, {id, to, attempts, wait_ms, extra, slot} …)
+--
+-- What came of claimed notifications. Only the bearer of the claim's token can record.
+-- ARGV[2]  token
+-- ARGV[3]  results_for_ms
+-- ARGV[4]  health      up: the desk answered sanely · down: it did not · '' : nothing was asked
+-- ARGV[5…] by sixes:
+--   id
+--   to        delivered | failed | deferred | unknown | queued (handed back, in front)
+--   attempts  JSON array to append to the attempts, or ''
+--   wait_ms   for deferred: how long until it is due
+--   extra     JSON object laid over the progress (via, deferrals, failing_ms), or ''
+--   slot      ms of a slot that was not used and is given back, or ''
+-- Returns  [1 or 0, …]: whether each was recorded; 0: the lease was lost, and somebody else decided
+local token, results_for_ms, health = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+
+--: Notifications in a row that failed for the desk's sake, before all of the desk holds back.
+local OUTAGE_AFTER = 5
+--: Between probes, ms: the first interval, which doubles, and the longest.
+local FIRST_PROBE, LONGEST_PROBE = 5000, 300000
+
+local function outage(hold)
+  local interval = hold and hold.kind == 'outage' and math.min(hold.interval * 2, LONGEST_PROBE) or FIRST_PROBE
+  redis.call('HSET', HOLDS, 'hold', cjson.encode({kind = 'outage', interval = interval, ['until'] = now + interval,
+    since = hold and hold.since or now, reason = 'the API does not answer, or answers with errors'}))
+end
+
+-- One failing notification must not stop the others: only a row of failures without a success between opens an outage.
+local function note_health()
+  local hold = current_hold()
+  if health == 'up' then
+    redis.call('HDEL', HOLDS, 'streak')
+    if hold and hold.kind ~= 'throttled' then
+      redis.call('HDEL', HOLDS, 'hold')
+      look_at(now)
+    end
+  elseif health == 'down' then
+    local streak = redis.call('HINCRBY', HOLDS, 'streak', 1)
+    if hold and hold.kind == 'outage' and hold['until'] <= now or not hold and streak >= OUTAGE_AFTER then outage(hold) end
+  end
+end
+
+local function record_one(index)
+  local id, to, attempts, wait_ms, extra, slot =
+    ARGV[index], ARGV[index + 1], ARGV[index + 2], tonumber(ARGV[index + 3]), ARGV[index + 4], ARGV[index + 5]
+  local record = open_record(id)
+  if not record or record.progress.token ~= token or not may(record, to) then return 0 end
+  if attempts ~= '' then
+    for _, attempt in ipairs(cjson.decode(attempts)) do append(record, 'attempts', attempt) end
+  end
+  if extra ~= '' then
+    for name, value in pairs(cjson.decode(extra)) do record.progress[name] = value end
+  end
+  if slot ~= '' then give_back_slot(slot) end
+  redis.call('ZREM', LEASES, id)
+  move(record, to)
+  if to == 'deferred' then wait_until(record, now + wait_ms) end
+  if to == 'queued' then
+    enqueue(record, true)
+    look_at(now)
+  end
+  save(record, results_for_ms)
+  return 1
+end
+
+if health ~= '' then note_health() end
+local recorded = {}
+for index = 5, #ARGV, 6 do table.insert(recorded, record_one(index)) end
+flush()
+return recorded

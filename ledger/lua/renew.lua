@@ -1,0 +1,30 @@
+-- renew(desk, token, id, lease_ms, max_wait_ms, attempt, unused_slot, limits…)
+--
+-- The holder goes on with its notification (an inline retry, a reroute): notes the attempt behind it, renews the lease and
+-- reserves the next slot, all at once.
+-- ARGV[2]  token
+-- ARGV[3]  id
+-- ARGV[4]  lease_ms
+-- ARGV[5]  max_wait_ms  a slot farther away than this is not worth a waiting thread
+-- ARGV[6]  attempt      JSON of the attempt to append, or ''
+-- ARGV[7]  unused_slot  ms of a slot in which no call was made (it took too long to get ready), or ''
+-- ARGV[8…] limits       see read_limits
+-- Returns  [ms until the reserved slot · -1: none in time, or the desk is held: record it as queued · -2: the lease was
+--          lost, ms of the slot]
+local token, id, lease_ms, max_wait_ms, attempt =
+  ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local unused_slot = ARGV[7]
+local limits = read_limits(8)
+
+local record = open_record(id)
+if not record or record.progress.token ~= token then return {-2, 0} end
+if attempt ~= '' then append(record, 'attempts', cjson.decode(attempt)) end
+save(record)
+redis.call('ZADD', LEASES, now + lease_ms, id)
+if unused_slot ~= '' then give_back_slot(unused_slot) end
+local hold = current_hold()
+if hold and hold['until'] > now then return {-1, 0} end
+local slot = next_slot(limits)
+if slot - now > max_wait_ms then return {-1, 0} end
+take_slot(limits, slot)
+return {slot - now, slot}

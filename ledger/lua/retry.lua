@@ -1,0 +1,26 @@
+-- retry(desk, by, states, id …)
+--
+-- Takes notifications at rest back to the end of their lane, with a fresh retry budget.
+-- ARGV[2]  by      who asked
+-- ARGV[3]  states  comma-separated: the states to take them from (failed, unknown)
+-- ARGV[4…] ids
+-- Returns  by twos: 1 or 0 (its state is not among `states`), the state now; state '' when there is no such record
+local from = {}
+for state in string.gmatch(ARGV[3], '%a+') do from[state] = true end
+local results = {}
+for index = 4, #ARGV do
+  local record = open_record(ARGV[index])
+  local allowed = record and from[record.progress.state] and may(record, 'queued')
+  if allowed then
+    move(record, 'queued')
+    record.progress.deferrals, record.progress.failing_ms = nil, nil
+    append(record, 'acts', {now, ARGV[2], 'retry'})
+    save(record)
+    enqueue(record)
+  end
+  table.insert(results, allowed and 1 or 0)
+  table.insert(results, record and record.progress.state or '')
+end
+flush()
+look_at(now)
+return results

@@ -1,0 +1,35 @@
+-- sweep(desk, results_for_ms, most)
+--
+-- Takes back what a dead or frozen worker held. Released but never claimed: no call was made, back to the front of its
+-- lane. Claimed: the call may have gone out, so the attempt is on record as unknown, and the policy decides.
+-- ARGV[2]  results_for_ms
+-- ARGV[3]  most        leases to look at in one call
+-- Returns  [n back in the lane, n resent by policy, n at rest as unknown]
+local results_for_ms = tonumber(ARGV[2])
+local returned, resent, resting = 0, 0, 0
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, ARGV[3])) do
+  redis.call('ZREM', LEASES, id)
+  local record = open_record(id)
+  local state = record and record.progress.state
+  if state == 'queued' then
+    enqueue(record, true)
+    returned = returned + 1
+  elseif state == 'sending' then
+    local claimed_at = record.progress.claimed_at
+    append(record, 'attempts', {claimed_at, record.progress.via or cjson.null, 'unknown', cjson.null, cjson.null,
+      cjson.null, now - claimed_at, cjson.null, 'the worker was lost while it held the notification'})
+    if record.on_unknown == 'resend' then
+      move(record, 'queued')
+      enqueue(record, true)
+      resent = resent + 1
+    else
+      move(record, 'unknown')
+      resting = resting + 1
+    end
+    save(record, results_for_ms)
+  end
+end
+flush()
+if returned + resent > 0 then look_at(now) end
+return {returned, resent, resting}

@@ -1,0 +1,178 @@
+"""A message file: `msg_type` and `content` in JSON or YAML, and the local image that it may name.
+
+```yaml
+msg_type: image
+content: {file: poster.png}      # beside the message file
+```
+"""
+
+import json
+import re
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ledger.content import Message, MsgType, parse_message
+from ledger.errors import BadInput
+from ledger.fields import check_json, dotted, kind_of, shortened
+from ledger.images import LocalImage
+
+__all__ = ["MessageFile", "MessageTemplate", "read_message_file", "read_message_template"]
+
+#: More than the largest message, so that indentation and comments fit; PyYAML needs up to 3 s for as much as this.
+_FILE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTemplate:
+    """A message file as it is written, its strings not rendered and its content not checked. No repr shows it.
+
+    Render the strings of `raw`, then give it to `parse_message`. A local image is `image_sha256` in `raw` already.
+    """
+
+    raw: Mapping[str, object] = field(repr=False)
+    image: LocalImage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFile:
+    """A checked message, and the image whose bytes must be in the ledger before the message is."""
+
+    message: Message
+    image: LocalImage | None = None
+
+
+def read_message_file(path: Path, *, where: str = "message") -> MessageFile:
+    """Reads a file whose strings are meant as they stand. Raises BadInput with a path under `where`."""
+    template = read_message_template(path, where=where)
+    return MessageFile(parse_message(template.raw, where=where), template.image)
+
+
+def read_message_template(path: Path, *, where: str = "message") -> MessageTemplate:
+    """Reads a file whose strings are still to be rendered: a link may be `{{ url }}` here. Raises BadInput."""
+    raw = _loaded(path, where)
+    check_json(raw, where)
+    if not isinstance(raw, dict):
+        raise BadInput(where, f"{path.name!r} must hold an object with msg_type and content, not {kind_of(raw)}")
+    content = raw.get("content")
+    if raw.get("msg_type") != MsgType.IMAGE or not isinstance(content, dict) or "file" not in content:
+        return MessageTemplate(raw)
+    image = _local_image(content, path.parent, dotted(where, ("content",)))
+    return MessageTemplate({**raw, "content": {"image_sha256": image.sha256}}, image)
+
+
+def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalImage:
+    file = content["file"]
+    if not isinstance(file, str) or not file:
+        raise BadInput(f"{where}.file", f"must be the path of an image, not {kind_of(file)}")
+    others = [shortened(key) for key in content if key != "file"]
+    if others:
+        raise BadInput(where, f"has 'file', so it must not have {', '.join(others[:5])}")
+    return LocalImage.read(folder / file, where=f"{where}.file")
+
+
+def _loaded(path: Path, where: str) -> object:
+    parse = {".json": _from_json, ".yaml": _from_yaml, ".yml": _from_yaml}.get(path.suffix.lower())
+    if parse is None:
+        raise BadInput(where, f"{path.name!r} must end in .json, .yaml or .yml")
+    text = _text_of(path, where)
+    try:
+        return parse(text)
+    except RecursionError:
+        problem = "is nested too deeply"
+    except (yaml.YAMLError, ValueError) as error:
+        problem = _syntax_problem(error)
+    # Raised outside the except clause: the parsers' errors hold the text of the file.
+    raise BadInput(where, f"{path.name!r} {problem}")
+
+
+def _text_of(path: Path, where: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_BYTES + 1)
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 text (byte {error.start})"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    else:
+        if len(data) <= _FILE_BYTES:
+            return text
+        problem = f"is larger than {_FILE_BYTES:,} bytes: no message needs that"
+    raise BadInput(where, f"{path.name!r} {problem}")
+
+
+def _syntax_problem(error: Exception) -> str:
+    """Says where the syntax is broken without the snippet of the file that the parsers would add."""
+    match error:
+        case json.JSONDecodeError():
+            return f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
+            return f"is not YAML as it is read here: {error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+        case _DoubleKeyError():
+            return str(error)
+        case yaml.reader.ReaderError():
+            return f"holds a character that YAML does not allow (position {error.position})"
+    return "holds a number of too many digits"
+
+
+class _DoubleKeyError(ValueError):
+    """A key stands twice in one object: one of the two values would be lost without a word."""
+
+    def __init__(self, key: object) -> None:
+        super().__init__(f"has the key {shortened(str(key))} twice in one object")
+
+
+def _from_json(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_once_each)
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _DoubleKeyError(_first_double(key for key, _ in pairs))
+    return found
+
+
+def _first_double(keys: Iterable[Hashable]) -> Hashable:
+    seen: set[Hashable] = set()
+    return next(key for key in keys if key in seen or seen.add(key))
+
+
+def _from_yaml(text: str) -> object:
+    return yaml.load(text, Loader=_JsonLoader)  # noqa: S506  a SafeLoader, narrowed
+
+
+class _JsonLoader(yaml.SafeLoader):
+    """YAML's notation for JSON's values, so that what looks like text is text.
+
+    In YAML 1.1 `12:30` is the number 750, `no` is false and `2026-11-22` is a date. Only true, false, null and JSON's
+    numbers are taken for something else than text here. Aliases are refused, since a few lines of them can stand for
+    gigabytes, and so are tags, since JSON has no use for them.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+            problem = "aliases (*name) and tags (!name) are not allowed"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            raise _DoubleKeyError(_first_double(self.construct_object(key, deep=True) for key, _ in node.value))
+        return mapping
+
+
+_JsonLoader.yaml_implicit_resolvers = {}
+for _tag, _written, _first in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
+):
+    _JsonLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_written})$"), list(_first))

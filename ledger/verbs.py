@@ -1,0 +1,93 @@
+"""The ledger's verbs: one Lua file each, loaded by name and run atomically by Redis."""
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import redis
+
+from ledger.states import FINAL, TRANSITIONS
+
+__all__ = ["NAMES", "Verbs", "source"]
+
+NAMES = (
+    "accept",
+    "cancel",
+    "claim",
+    "hold",
+    "lead",
+    "record",
+    "release",
+    "renew",
+    "resolve",
+    "resume",
+    "retry",
+    "sweep",
+)  # fmt: skip
+
+Argument = str | bytes | int | float
+
+
+@cache
+def source(name: str) -> str:
+    """The whole script of a verb: the tables of the states, the prelude, and its own file."""
+    folder = files("ledger.lua")
+    return "\n".join((_tables(), *((folder / f"{part}.lua").read_text("utf-8") for part in ("prelude", name))))
+
+
+def _tables() -> str:
+    allowed = ", ".join(
+        f"{state} = {{{', '.join(f'{to} = true' for to in sorted(targets))}}}" for state, targets in TRANSITIONS.items()
+    )
+    final = ", ".join(f"{state} = true" for state in sorted(FINAL))
+    return f"local ALLOWED = {{{allowed}}}\nlocal FINAL = {{{final}}}"
+
+
+@cache
+def _sha(name: str) -> str:
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+class Verbs:
+    """Calls verbs on one Redis. Raises redis-py's errors; every verb may be called again after a lost answer."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def call(self, name: str, desk: str, *arguments: Argument) -> Any:
+        """Runs one verb, in one round trip. Its return value is described in its Lua file."""
+        try:
+            return self._client.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        except redis.exceptions.NoScriptError:  # a new server, or one that was restarted
+            return self._client.eval(source(name), 1, self._prefix, desk, *arguments)
+
+    def call_durably(self, name: str, desk: str, *arguments: Argument, timeout_ms: int) -> tuple[Any, bool]:
+        """Runs one verb and waits, in the same round trip, until its writes are fsynced. Returns also whether they are.
+
+        WAITAOF speaks only for writes of its own connection, hence the pipeline.
+        """
+        pipe = self._client.pipeline(transaction=False)
+        pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        pipe.execute_command("WAITAOF", 1, 0, timeout_ms)
+        result, fsynced = pipe.execute(raise_on_error=False)
+        if isinstance(result, redis.exceptions.NoScriptError):
+            self._client.script_load(source(name))
+            return self.call_durably(name, desk, *arguments, timeout_ms=timeout_ms)
+        for answer in (result, fsynced):
+            if isinstance(answer, Exception):
+                raise answer
+        return result, bool(fsynced[0])
+
+    def call_many(self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]]) -> list[Any]:
+        """Runs several (verb, desk, arguments) in one round trip. An error of one is its answer, not raised."""
+        calls = list(calls)
+        pipe = self._client.pipeline(transaction=False)
+        for name, desk, arguments in calls:
+            pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        answers = pipe.execute(raise_on_error=False)
+        if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
+            return [self.call(name, desk, *arguments) for name, desk, arguments in calls]
+        return answers

@@ -1,0 +1,211 @@
+"""The ledger as the workers use it: who may send what now, and what came of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import orjson
+import redis
+
+from ledger.models import Attempt, Notification, Progress
+from ledger.settings import Desk, Limit, Settings
+from ledger.states import State
+from ledger.verbs import Argument, Verbs
+
+__all__ = ["Claim", "LeaseLost", "Released", "Result", "Slot", "Swept", "Work", "late_after_ms", "slack_ms"]
+
+#: How long a released notification may stay unclaimed before it goes back to its lane, ms. Within this a worker takes it
+#: unless it died with it.
+RELEASED_LEASE_MS = 5_000
+#: What a claim may take beyond the longest call, ms: fetching a token, asking for a ticket, one wait for a slot.
+CLAIM_MARGIN_MS = 15_000
+#: A call may start this share of the slack after its slot; the rest is for the way to the server.
+LATE_SHARE = 0.6
+#: Leases that one sweep looks at.
+SWEEP = 200
+
+
+def slack_ms(limit: Limit) -> int:
+    """How much longer than the quota's own window the window that we keep is.
+
+    A call starts a little after its slot and arrives a little later still. A server that counts strictly must not see the
+    last call of a window early and the first one late, so both shifts together have to stay below this.
+    """
+    return round(min(300, max(50, limit.seconds * 1000 * 0.025)))
+
+
+def late_after_ms(desk: Desk) -> int | None:
+    """How long after its slot a call of this desk may start; None when there are no limits, and a slot never ages."""
+    return round(min(map(slack_ms, desk.rate)) * LATE_SHARE) if desk.rate else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A notification that this worker alone holds, until its lease ends."""
+
+    id: str
+    notification: Notification
+    progress: Progress
+    slot: "Slot"
+    probing: bool  #: the desk is held, and this is the probe
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a claim."""
+
+    id: str
+    to: State
+    attempts: Sequence[Attempt] = ()
+    wait_ms: int = 0  #: for deferred
+    extra: dict[str, Any] = field(default_factory=dict)  #: laid over the progress
+    unused_slot_ms: int | None = None  #: a slot that is given back
+
+
+class Slot(NamedTuple):
+    """The right to make one call: at `at_ms` of Redis time, which is `wait_ms` from now (negative: was)."""
+
+    at_ms: int
+    wait_ms: int
+
+
+class Released(NamedTuple):
+    """The answer of `release`: ids to publish, and when to look again (None: nothing waits)."""
+
+    ids: list[str]
+    again_ms: int | None
+
+
+class Swept(NamedTuple):
+    """What a sweep took back."""
+
+    returned: int
+    resent: int
+    unknown: int
+
+
+class Work:
+    """The verbs of workers, for one process. `longest_call_ms` bounds one API call, from which the lease follows."""
+
+    def __init__(self, client: redis.Redis, settings: Settings, *, longest_call_ms: int) -> None:
+        self.redis = client
+        self.verbs = Verbs(client, settings.prefix)
+        self.lease_ms = longest_call_ms + CLAIM_MARGIN_MS
+        self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
+
+    def release(self, desks: Sequence[Desk], room: int, in_flight: int) -> list[Released]:
+        """Hands out the slots of several desks that are due, in one round trip.
+
+        At most `room` notifications of each, and at most `in_flight` of each released or claimed at once.
+        """
+        calls = [
+            ("release", desk.name, (room, in_flight, RELEASED_LEASE_MS, self._results_for_ms, *_limits(desk)))
+            for desk in desks
+        ]
+        return [_released(answer) for answer in self.verbs.call_many(calls)]
+
+    def sweep(self, desks: Sequence[Desk]) -> list[Swept]:
+        """Takes back, desk by desk, what lost workers held."""
+        calls = [("sweep", desk.name, (self._results_for_ms, SWEEP)) for desk in desks]
+        return [Swept(*_raised(answer)) for answer in self.verbs.call_many(calls)]
+
+    def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
+        """Takes those of `ids` that are released and whose slot is still good. Returns also the Redis time, ms."""
+        late_ms = late_after_ms(desk)
+        now_ms, probing, *found = self.verbs.call(
+            "claim",
+            desk.name,
+            token,
+            self.lease_ms,
+            RELEASED_LEASE_MS,
+            -1 if late_ms is None else late_ms,
+            self._results_for_ms,
+            *ids,
+        )
+        fours = iter(found)
+        claims = [
+            Claim(
+                id.decode(),
+                Notification.of_input(input),
+                Progress.of_json(progress),
+                Slot(now_ms - age, -age),
+                bool(probing),
+            )
+            for id, input, progress, age in zip(fours, fours, fours, fours, strict=True)
+        ]
+        return now_ms, claims
+
+    def record(self, desk: Desk, token: str, results: Iterable[Result], health: str) -> list[bool]:
+        """Records results. False where the lease was lost and somebody else has decided.
+
+        health: `up` when the desk's API answered sanely, `down` when it failed for the desk's sake, else `''`.
+        """
+        arguments: list[Argument] = []
+        for result in results:
+            arguments += (
+                result.id,
+                result.to,
+                orjson.dumps([attempt.to_list() for attempt in result.attempts]) if result.attempts else "",
+                result.wait_ms,
+                orjson.dumps(result.extra) if result.extra else "",
+                result.unused_slot_ms if result.unused_slot_ms is not None else "",
+            )
+        answer = self.verbs.call("record", desk.name, token, self._results_for_ms, health, *arguments)
+        return [bool(recorded) for recorded in answer]
+
+    def renew(
+        self,
+        desk: Desk,
+        token: str,
+        id: str,
+        max_wait_ms: int,
+        attempt: Attempt | None,
+        unused_slot_ms: int | None = None,
+    ) -> Slot | None:
+        """Notes an attempt, renews the lease and reserves the next slot. None when there is none within `max_wait_ms`.
+
+        Raises LeaseLost.
+        """
+        noted = orjson.dumps(attempt.to_list()) if attempt else ""
+        unused = "" if unused_slot_ms is None else unused_slot_ms
+        wait_ms, slot_ms = self.verbs.call(
+            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, noted, unused, *_limits(desk)
+        )
+        if wait_ms == -2:
+            raise LeaseLost(id)
+        return None if wait_ms == -1 else Slot(slot_ms, wait_ms)
+
+    def hold(self, desk: Desk, kind: str, hold_ms: int, reason: str) -> bool:
+        """Makes all workers hold back. True when this is news."""
+        return bool(self.verbs.call("hold", desk.name, kind, hold_ms, reason))
+
+    def resume(self, desk: Desk, *, if_changed: bool) -> bool:
+        """Ends the desk's hold; with `if_changed` only if its credentials are not those of last time."""
+        return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else ""))
+
+    def lead(self, pacer: str, lease_ms: int) -> bool:
+        """Takes, keeps, or (with 0) gives up the lead among the pacers."""
+        return bool(self.verbs.call("lead", "", pacer, lease_ms))
+
+
+class LeaseLost(Exception):
+    """Somebody else decides about this notification now: stop working on it."""
+
+
+def _limits(desk: Desk) -> tuple[int, ...]:
+    limits: list[int] = [len(desk.rate)]
+    for limit in desk.rate:
+        limits += (limit.calls, limit.seconds * 1000 + slack_ms(limit))
+    return tuple(limits)
+
+
+def _raised(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _released(answer: Any) -> Released:
+    again_ms, *ids = _raised(answer)
+    return Released([id.decode() for id in ids], None if again_ms < 0 else again_ms)

@@ -1,0 +1,35 @@
+"""Fixtures shared by all suites: settings that look at nothing outside, and a real Valkey."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from ledger.embedded import EmbeddedValkey
+from ledger.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither variables of the shell nor a `.env` reach a test."""
+    for name in list(os.environ):
+        if name.startswith("DESKBELL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """One real Valkey for the session, append-only; the value is the settings that reach it."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("valkey"), _env_file=None)
+    with EmbeddedValkey(settings):
+        yield settings
+
+
+@pytest.fixture
+def empty_valkey(valkey: Settings) -> Settings:
+    with redis.Redis.from_url(valkey.ledger_url) as client:
+        client.flushall()
+    return valkey

@@ -1,0 +1,39 @@
+"""The ledger over fakeredis and over a real Valkey: the same tests for both."""
+
+from collections.abc import Iterator
+
+import fakeredis
+import pytest
+import redis
+
+from ledger.ledger import Ledger
+from ledger.settings import Desk, Settings
+from ledger.work import Work
+
+LONGEST_CALL_MS = 1000
+
+
+@pytest.fixture(params=["fakeredis", "valkey"])
+def client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
+    if request.param == "fakeredis":
+        yield fakeredis.FakeRedis()
+        return
+    settings = request.getfixturevalue("empty_valkey")
+    with redis.Redis.from_url(settings.ledger_url) as real:
+        yield real
+
+
+@pytest.fixture
+def ledger(client: redis.Redis) -> Ledger:
+    return Ledger(Settings(_env_file=None), client)
+
+
+@pytest.fixture
+def work(client: redis.Redis, ledger: Ledger) -> Work:
+    return Work(client, ledger.settings, longest_call_ms=LONGEST_CALL_MS)
+
+
+@pytest.fixture
+def desk(ledger: Ledger) -> Desk:
+    """A desk without limits: slots have tests of their own."""
+    return ledger.settings.desk("default").model_copy(update={"rate": ()})

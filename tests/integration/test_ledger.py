@@ -1,0 +1,249 @@
+"""The ledger's verbs, over fakeredis and a real Valkey."""
+
+import pytest
+
+from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
+from ledger.ledger import Ledger
+from ledger.models import Attempt, Notification, OnUnknown, ReceiveType
+from ledger.settings import Desk
+from ledger.states import Outcome, State
+from ledger.work import LeaseLost, Result, Work
+
+
+def a_notification(receiver: str = "ou_ada", **fields: object) -> Notification:
+    return Notification.build({"receiver_id": receiver, "text": "Disk full on db-3", **fields})
+
+
+def an_attempt(outcome: Outcome = Outcome.DELIVERED, **fields: object) -> Attempt:
+    return Attempt(at_ms=1_763_800_000_000, via=ReceiveType.CHAT, outcome=outcome, **fields)  # type: ignore[arg-type]
+
+
+def accept_one(ledger: Ledger, **fields: object) -> str:
+    [accepted] = ledger.accept([a_notification(**fields)])
+    return accepted.id
+
+
+def release_and_claim(work: Work, desk: Desk, token: str = "t1", room: int = 10) -> list[str]:
+    [released] = work.release([desk], room, 100)
+    _, claims = work.claim(desk, token, released.ids)
+    return [claim.id for claim in claims]
+
+
+def test_an_accepted_notification_is_queued_and_can_be_read_back(ledger: Ledger) -> None:
+    id = accept_one(ledger, key="alert-1")
+    shown = ledger.get(id).as_json()
+    assert (shown["state"], shown["receiver_id"], shown["key"]) == ("queued", "ou_ada", "alert-1")
+    assert ledger.counts()[State.QUEUED] == 1
+
+
+def test_the_same_key_and_content_is_the_same_notification(ledger: Ledger) -> None:
+    first = ledger.accept([a_notification(key="k")])[0]
+    again = ledger.accept([a_notification(key="k")])[0]
+    assert (first.duplicate, again.duplicate, again.id) == (False, True, first.id)
+    assert ledger.counts()[State.QUEUED] == 1
+
+
+def test_the_same_key_with_another_content_is_refused_and_nothing_of_the_call_is_accepted(ledger: Ledger) -> None:
+    first = accept_one(ledger, key="k")
+    with pytest.raises(KeyReused) as caught:
+        ledger.accept([a_notification("ou_bob", key="other"), a_notification("ou_cid", key="k")])
+    assert caught.value.first_id == first
+    assert ledger.counts()[State.QUEUED] == 1
+
+
+def test_a_key_stands_for_one_desk_only(ledger: Ledger) -> None:
+    first = ledger.accept([a_notification(key="k")])[0]
+    other = ledger.accept([a_notification(key="k", desk="hr")])[0]
+    assert not other.duplicate
+    assert other.id != first.id
+
+
+def test_notifications_are_released_in_the_order_of_their_acceptance(ledger: Ledger, work: Work, desk: Desk) -> None:
+    ids = [accepted.id for accepted in ledger.accept([a_notification(f"ou_{n}") for n in range(5)])]
+    [released] = work.release([desk], 3, 100)
+    assert released.ids == ids[:3]
+    [rest] = work.release([desk], 10, 100)
+    assert rest.ids == ids[3:]
+
+
+def test_only_one_of_two_workers_gets_a_notification(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    [released] = work.release([desk], 10, 100)
+    _, mine = work.claim(desk, "mine", released.ids)
+    _, theirs = work.claim(desk, "theirs", released.ids)
+    assert [claim.id for claim in mine] == [id]
+    assert theirs == []
+
+
+def test_a_claim_may_be_repeated_by_its_holder_when_the_answer_was_lost(ledger: Ledger, work: Work, desk: Desk) -> None:
+    accept_one(ledger)
+    [released] = work.release([desk], 10, 100)
+    first, again = (work.claim(desk, "mine", released.ids)[1] for _ in range(2))
+    assert [claim.id for claim in first] == [claim.id for claim in again]
+
+
+def test_a_message_for_what_was_never_released_claims_nothing(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    assert work.claim(desk, "t", [id, "n_doesnotexist"])[1] == []
+
+
+def test_a_delivered_notification_has_its_attempt_on_record_and_expires_in_time(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    [id] = (accept_one(ledger),)
+    release_and_claim(work, desk)
+    attempt = an_attempt(code=0, http_status=200, log_id="L1", ms=12, message_id="om_1")
+    assert work.record(desk, "t1", [Result(id, State.DELIVERED, [attempt])], "up") == [True]
+    shown = ledger.get(id).as_json()
+    assert (shown["state"], shown["message_id"], shown["via"]) == ("delivered", "om_1", "chat")
+    assert shown["attempts"][0]["at"] == "2025-11-22T08:26:40.000Z"
+    assert shown["error"] is None
+    assert shown["finished_at"] is not None
+    days_left = ledger.redis.pttl(ledger.keys.notification(id)) / 86_400_000
+    assert 29.9 < days_left <= 30
+    assert ledger.counts()[State.DELIVERED] == 1
+
+
+def test_who_has_another_token_cannot_record(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk, "mine")
+    assert work.record(desk, "theirs", [Result(id, State.FAILED)], "") == [False]
+    assert ledger.get(id).progress.state is State.SENDING
+
+
+def test_a_result_recorded_twice_counts_once(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    result = Result(id, State.DELIVERED, [an_attempt()])
+    assert work.record(desk, "t1", [result], "up") + work.record(desk, "t1", [result], "up") == [True, False]
+    assert ledger.counts()[State.DELIVERED] == 1
+
+
+def test_a_deferred_notification_comes_back_when_it_is_due(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    failed = an_attempt(Outcome.TRANSIENT, code=155000, http_status=500, msg="Internal error")
+    work.record(desk, "t1", [Result(id, State.DEFERRED, [failed], wait_ms=0, extra={"deferrals": 1})], "")
+    assert ledger.get(id).as_json()["error"] == {"code": 155000, "msg": "Internal error"}
+    assert release_and_claim(work, desk, "t2") == [id]
+    assert ledger.get(id).progress.deferrals == 1
+
+
+def test_what_is_deferred_for_later_is_not_released_now(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    work.record(desk, "t1", [Result(id, State.DEFERRED, wait_ms=60_000)], "")
+    [released] = work.release([desk], 10, 100)
+    assert released.ids == []
+    assert 59_000 < (released.again_ms or 0) <= 60_000
+
+
+def test_a_scheduled_notification_waits_for_its_time(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger, at="1h")
+    assert ledger.get(id).progress.state is State.SCHEDULED
+    [released] = work.release([desk], 10, 100)
+    assert released.ids == []
+    assert 3_590_000 < (released.again_ms or 0) <= 3_600_000
+
+
+def test_handing_back_puts_a_notification_in_front_of_its_lane(ledger: Ledger, work: Work, desk: Desk) -> None:
+    first, second = accept_one(ledger), accept_one(ledger)
+    [claimed] = release_and_claim(work, desk, room=1)
+    work.record(desk, "t1", [Result(claimed, State.QUEUED)], "")
+    [released] = work.release([desk], 10, 100)
+    assert released.ids == [first, second]
+
+
+def test_renewing_notes_the_attempt_and_keeps_the_lease(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    slot = work.renew(desk, "t1", id, 1000, an_attempt(Outcome.TRANSIENT))
+    assert slot is not None
+    assert slot.wait_ms == 0
+    assert ledger.get(id).progress.attempts[0].outcome is Outcome.TRANSIENT
+    with pytest.raises(LeaseLost):
+        work.renew(desk, "stranger", id, 1000, None)
+
+
+def test_a_cancelled_notification_is_not_released_and_stays_cancelled(ledger: Ledger, work: Work, desk: Desk) -> None:
+    gone, kept = accept_one(ledger), accept_one(ledger)
+    assert ledger.cancel([gone], by="ada") == [State.CANCELLED]
+    [released] = work.release([desk], 10, 100)
+    assert released.ids == [kept]
+    assert ledger.get(gone).as_json()["acts"][0]["by"] == "ada"
+    with pytest.raises(NotAllowed):
+        ledger.cancel([gone], by="ada")
+
+
+def test_what_a_worker_holds_cannot_be_cancelled(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    with pytest.raises(NotAllowed, match="it is sending"):
+        ledger.cancel([id], by="ada")
+
+
+def test_a_failed_notification_can_be_retried_with_a_fresh_budget(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    work.record(desk, "t1", [Result(id, State.FAILED, [an_attempt(Outcome.REFUSED)], extra={"deferrals": 7})], "up")
+    assert [record.id for record in ledger.events(State.FAILED)] == [id]
+    assert ledger.retry([id], by="ada") == [State.QUEUED]
+    assert list(ledger.events(State.FAILED)) == []
+    assert ledger.redis.pttl(ledger.keys.notification(id)) == -1
+    assert ledger.get(id).progress.deferrals == 0
+    assert release_and_claim(work, desk, "t2") == [id]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [("delivered", State.DELIVERED), ("failed", State.FAILED), ("resend", State.QUEUED)],
+)
+def test_an_operator_resolves_what_was_maybe_sent(
+    ledger: Ledger, work: Work, desk: Desk, outcome: str, state: State
+) -> None:
+    id = accept_one(ledger)
+    release_and_claim(work, desk)
+    work.record(desk, "t1", [Result(id, State.UNKNOWN, [an_attempt(Outcome.UNKNOWN)])], "")
+    assert [record.id for record in ledger.events(State.UNKNOWN)] == [id]
+    assert ledger.resolve([id], "ada", outcome) == [state]
+    assert ledger.get(id).as_json()["acts"][0]["did"] == f"resolve as {outcome}"
+    assert list(ledger.events(State.UNKNOWN)) == []
+
+
+def test_only_what_was_maybe_sent_can_be_resolved(ledger: Ledger) -> None:
+    with pytest.raises(NotAllowed, match="it is queued"):
+        ledger.resolve([accept_one(ledger)], "ada", "delivered")
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_an_unknown_id_is_told(ledger: Ledger, verb: str) -> None:
+    with pytest.raises(NotFound):
+        getattr(ledger, verb)(["n_nothere"], "ada")
+    with pytest.raises(NotFound):
+        ledger.get("n_nothere")
+
+
+def test_more_than_a_thousand_at_once_are_an_announcement(ledger: Ledger) -> None:
+    with pytest.raises(BadInput, match="announcement"):
+        ledger.accept([a_notification()] * 1001)
+
+
+def test_events_are_listed_newest_first(ledger: Ledger) -> None:
+    ids = [accept_one(ledger, receiver=f"ou_{n}") for n in range(3)]
+    assert sorted(record.id for record in ledger.events()) == sorted(ids)
+
+
+def test_only_the_first_event_of_an_empty_lane_wakes_the_pacer(ledger: Ledger) -> None:
+    with ledger.redis.pubsub(ignore_subscribe_messages=True) as channel:
+        channel.subscribe(ledger.keys.wake)
+        channel.get_message(timeout=1)
+        accept_one(ledger)
+        accept_one(ledger)
+        messages = [channel.get_message(timeout=0.1) for _ in range(3)]
+    assert [message and message["data"] for message in messages] == [b"default", None, None]
+    assert ledger.redis.zscore(ledger.keys.desks, "default") is not None
+
+
+def test_hold_policy_is_kept_with_the_record(ledger: Ledger) -> None:
+    id = accept_one(ledger, on_unknown=OnUnknown.HOLD)
+    assert ledger.redis.hget(ledger.keys.notification(id), "on_unknown") == b"hold"
