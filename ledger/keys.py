@@ -59,8 +59,11 @@ class Keys:
     def leases(self, desk: str) -> str:
         return self("desk", desk, "leases")
 
-    def tickets(self, desk: str) -> str:
-        return self("desk", desk, "tickets")
+    def ticket(self, desk: str, receiver_id: str) -> str:
+        return self("desk", desk, "ticket", receiver_id)
+
+    def open_id(self, desk: str, user_id_type: str, user_id: str) -> str:
+        return self("desk", desk, "open_id", user_id_type, user_id)
 
     def lane(self, lane: str) -> str:
         return self("lane", lane)

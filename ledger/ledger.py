@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import redis
 
-from ledger.connection import Durability, connect, durability
+from ledger.connection import Durability, connect, durability, text
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import new_notification_id
 from ledger.keys import Keys
@@ -132,7 +132,7 @@ class Ledger:
         """The events on record, newest first. Failed and unknown ones come from an index, other states by looking."""
         index = self.keys.index(state) if state in (State.FAILED, State.UNKNOWN) else self.keys.events
         start = 0
-        while ids := [id.decode() for id in self.redis.zrevrange(index, start, start + PAGE - 1)]:
+        while ids := [text(id) for id in self.redis.zrevrange(index, start, start + PAGE - 1)]:
             for record in self._read(ids):
                 if record and state in (None, record.progress.state):
                     yield record
@@ -172,4 +172,4 @@ class Ledger:
         desk = self.redis.hget(self.keys.notification(id), "desk")
         if desk is None:
             raise NotFound(id)
-        return desk.decode()
+        return text(desk)

@@ -8,6 +8,7 @@ content: {file: poster.png}      # beside the message file
 
 import json
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,13 +134,12 @@ def _from_json(text: str) -> object:
 def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _DoubleKeyError(_first_double(key for key, _ in pairs))
+        raise _DoubleKeyError(_most_frequent(key for key, _ in pairs))
     return found
 
 
-def _first_double(keys: Iterable[Hashable]) -> Hashable:
-    seen: set[Hashable] = set()
-    return next(key for key in keys if key in seen or seen.add(key))
+def _most_frequent(keys: Iterable[Hashable]) -> Hashable:
+    return Counter(keys).most_common(1)[0][0]
 
 
 def _from_yaml(text: str) -> object:
@@ -164,7 +164,7 @@ class _JsonLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) < len(node.value):
-            raise _DoubleKeyError(_first_double(self.construct_object(key, deep=True) for key, _ in node.value))
+            raise _DoubleKeyError(_most_frequent(self.construct_object(key, deep=True) for key, _ in node.value))
         return mapping
 
 

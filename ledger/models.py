@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -60,7 +60,7 @@ class OnOpenTicket(StrEnum):
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """Reads an ISO 8601 time, or a duration from now such as `1h`. A time without an offset is local. Raises ValueError."""
+    """Reads an ISO 8601 time (local without an offset), or a duration from now such as `1h`. Raises ValueError."""
     try:
         return now + duration(text)
     except ValueError:
@@ -126,14 +126,14 @@ class Notification(BaseModel):
             notification = cls(**fields)
         except ValidationError as error:
             raise _bad_input(error) from None
-        return notification._in_order_of_time(now)
+        notification._in_order_of_time(now)
+        return notification
 
-    def _in_order_of_time(self, now: datetime) -> Self:
+    def _in_order_of_time(self, now: datetime) -> None:
         if self.expires_at and self.expires_at <= now:
             raise BadInput("expires", f"{self.expires_at.isoformat()} is in the past")
         if self.expires_at and self.at and self.expires_at <= self.at:
             raise BadInput("expires", "it expires before it is to be sent (at)")
-        return self
 
     @property
     def digest(self) -> str:
@@ -167,10 +167,8 @@ class Notification(BaseModel):
         """Reads back what `to_input` wrote. It was validated then, and is not again: this is on every worker's path."""
         raw = orjson.loads(text)
         message = Message.model_construct(**raw.pop("message"))
-        expires_at = raw.pop("expires_at", None)
-        return cls.model_construct(
-            **raw, message=message, expires_at=datetime.fromisoformat(expires_at) if expires_at else None
-        )
+        times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
+        return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
 
 
 def _string(name: str, value: Any) -> str:

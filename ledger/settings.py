@@ -140,7 +140,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DESKBELL_", env_file=".env", extra="ignore", frozen=True)
 
-    redis_url: str | None = None
+    redis_url: str | None = Field(None, repr=False)
     data_dir: Path = Path(".deskbell")
     prefix: str = Field("deskbell", pattern=r"^[A-Za-z0-9_.-]+$")
     feishu_url: str = Field("https://open.feishu.cn", pattern=r"^https?://[^/]+$")
@@ -185,7 +185,7 @@ class Settings(BaseSettings):
 
     @property
     def socket_path(self) -> Path:
-        """Where the embedded Valkey listens: in the data directory, or in the temporary one if that path is too long."""
+        """Where the embedded Valkey listens: the data directory, or the temporary one if that path is too long."""
         data_dir = self.data_dir.absolute()
         path = data_dir / "valkey.sock"
         if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
@@ -202,7 +202,7 @@ class Settings(BaseSettings):
             app_secret=self.app_secret,
             helpdesk_id=self.helpdesk_id,
             helpdesk_token=self.helpdesk_token,
-            **shared,  # type: ignore[arg-type]
+            **shared,
         )
         return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
 

@@ -71,7 +71,7 @@ class Verbs:
         """
         pipe = self._client.pipeline(transaction=False)
         pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
-        pipe.execute_command("WAITAOF", 1, 0, timeout_ms)
+        pipe.execute_command("WAITAOF", 1, 0, timeout_ms)  # type: ignore[no-untyped-call]
         result, fsynced = pipe.execute(raise_on_error=False)
         if isinstance(result, redis.exceptions.NoScriptError):
             self._client.script_load(source(name))

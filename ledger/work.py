@@ -1,6 +1,6 @@
 """The ledger as the workers use it: who may send what now, and what came of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -15,11 +15,14 @@ from ledger.verbs import Argument, Verbs
 
 __all__ = ["Claim", "LeaseLost", "Released", "Result", "Slot", "Swept", "Work", "late_after_ms", "slack_ms"]
 
-#: How long a released notification may stay unclaimed before it goes back to its lane, ms. Within this a worker takes it
-#: unless it died with it.
+#: How long a released notification may stay unclaimed before it goes back to its lane, ms. A worker that lives takes
+#: it sooner.
 RELEASED_LEASE_MS = 5_000
-#: What a claim may take beyond the longest call, ms: fetching a token, asking for a ticket, one wait for a slot.
-CLAIM_MARGIN_MS = 15_000
+#: A call begins at most this long after its claim, or after the renewal for it, ms. Before it there may be a wait for a
+#: slot and an upload; and it ends within its own longest time, so that it ends before the lease does.
+BEGIN_WITHIN_MS = 5_000
+#: Between the end of a call and the end of the lease, ms: one question about a ticket, and recording.
+AFTER_CALL_MS = 10_000
 #: A call may start this share of the slack after its slot; the rest is for the way to the server.
 LATE_SHARE = 0.6
 #: Leases that one sweep looks at.
@@ -29,8 +32,8 @@ SWEEP = 200
 def slack_ms(limit: Limit) -> int:
     """How much longer than the quota's own window the window that we keep is.
 
-    A call starts a little after its slot and arrives a little later still. A server that counts strictly must not see the
-    last call of a window early and the first one late, so both shifts together have to stay below this.
+    A call starts a little after its slot and arrives a little later still. A server that counts strictly must not see
+    the last call of a window early and the first one late: both shifts together have to stay below this.
     """
     return round(min(300, max(50, limit.seconds * 1000 * 0.025)))
 
@@ -40,6 +43,13 @@ def late_after_ms(desk: Desk) -> int | None:
     return round(min(map(slack_ms, desk.rate)) * LATE_SHARE) if desk.rate else None
 
 
+class Slot(NamedTuple):
+    """The right to make one call: at `at_ms` of Redis time, which is `wait_ms` from now (negative: was)."""
+
+    at_ms: int
+    wait_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A notification that this worker alone holds, until its lease ends."""
@@ -47,7 +57,7 @@ class Claim:
     id: str
     notification: Notification
     progress: Progress
-    slot: "Slot"
+    slot: Slot
     probing: bool  #: the desk is held, and this is the probe
 
 
@@ -61,13 +71,6 @@ class Result:
     wait_ms: int = 0  #: for deferred
     extra: dict[str, Any] = field(default_factory=dict)  #: laid over the progress
     unused_slot_ms: int | None = None  #: a slot that is given back
-
-
-class Slot(NamedTuple):
-    """The right to make one call: at `at_ms` of Redis time, which is `wait_ms` from now (negative: was)."""
-
-    at_ms: int
-    wait_ms: int
 
 
 class Released(NamedTuple):
@@ -91,7 +94,8 @@ class Work:
     def __init__(self, client: redis.Redis, settings: Settings, *, longest_call_ms: int) -> None:
         self.redis = client
         self.verbs = Verbs(client, settings.prefix)
-        self.lease_ms = longest_call_ms + CLAIM_MARGIN_MS
+        self.begin_within_ms = BEGIN_WITHIN_MS
+        self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS
         self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
 
     def release(self, desks: Sequence[Desk], room: int, in_flight: int) -> list[Released]:
@@ -160,8 +164,9 @@ class Work:
         token: str,
         id: str,
         max_wait_ms: int,
-        attempt: Attempt | None,
+        attempt: Attempt | None = None,
         unused_slot_ms: int | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Slot | None:
         """Notes an attempt, renews the lease and reserves the next slot. None when there is none within `max_wait_ms`.
 
@@ -169,8 +174,9 @@ class Work:
         """
         noted = orjson.dumps(attempt.to_list()) if attempt else ""
         unused = "" if unused_slot_ms is None else unused_slot_ms
+        laid_over = orjson.dumps(extra) if extra else ""
         wait_ms, slot_ms = self.verbs.call(
-            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, noted, unused, *_limits(desk)
+            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, noted, unused, laid_over, *_limits(desk)
         )
         if wait_ms == -2:
             raise LeaseLost(id)

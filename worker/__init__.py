@@ -1,1 +1,5 @@
-__all__: list[str] = []
+"""What acts: the Celery application and its tasks, the pacer, delivery, the Feishu client. Imports `ledger`."""
+
+from worker.app import app
+
+__all__ = ["app"]

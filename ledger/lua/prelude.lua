@@ -100,6 +100,17 @@ local function append(record, list, item)
   table.insert(record.progress[list], item)
 end
 
+-- A verb that is replayed after a lost answer brings the same attempt again: its time tells.
+local function append_attempt(record, attempt)
+  local attempts = record.progress.attempts
+  if attempts and attempts[#attempts][1] == attempt[1] then return end
+  append(record, 'attempts', attempt)
+end
+
+local function overlay(record, fields)
+  for name, value in pairs(fields) do record.progress[name] = value end
+end
+
 -- Has the pacer look at the desk at `at` ms or earlier; at once when that is now.
 local function look_at(at)
   local planned = redis.call('ZSCORE', DESKS, DESK)

@@ -46,11 +46,9 @@ local function record_one(index)
   local record = open_record(id)
   if not record or record.progress.token ~= token or not may(record, to) then return 0 end
   if attempts ~= '' then
-    for _, attempt in ipairs(cjson.decode(attempts)) do append(record, 'attempts', attempt) end
+    for _, attempt in ipairs(cjson.decode(attempts)) do append_attempt(record, attempt) end
   end
-  if extra ~= '' then
-    for name, value in pairs(cjson.decode(extra)) do record.progress[name] = value end
-  end
+  if extra ~= '' then overlay(record, cjson.decode(extra)) end
   if slot ~= '' then give_back_slot(slot) end
   redis.call('ZREM', LEASES, id)
   move(record, to)

@@ -1,4 +1,4 @@
--- renew(desk, token, id, lease_ms, max_wait_ms, attempt, unused_slot, limits…)
+-- renew(desk, token, id, lease_ms, max_wait_ms, attempt, unused_slot, extra, limits…)
 --
 -- The holder goes on with its notification (an inline retry, a reroute): notes the attempt behind it, renews the lease and
 -- reserves the next slot, all at once.
@@ -8,17 +8,19 @@
 -- ARGV[5]  max_wait_ms  a slot farther away than this is not worth a waiting thread
 -- ARGV[6]  attempt      JSON of the attempt to append, or ''
 -- ARGV[7]  unused_slot  ms of a slot in which no call was made (it took too long to get ready), or ''
--- ARGV[8…] limits       see read_limits
+-- ARGV[8]  extra        JSON object laid over the progress, or ''
+-- ARGV[9…] limits       see read_limits
 -- Returns  [ms until the reserved slot · -1: none in time, or the desk is held: record it as queued · -2: the lease was
 --          lost, ms of the slot]
 local token, id, lease_ms, max_wait_ms, attempt =
   ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local unused_slot = ARGV[7]
-local limits = read_limits(8)
+local unused_slot, extra = ARGV[7], ARGV[8]
+local limits = read_limits(9)
 
 local record = open_record(id)
 if not record or record.progress.token ~= token then return {-2, 0} end
-if attempt ~= '' then append(record, 'attempts', cjson.decode(attempt)) end
+if attempt ~= '' then append_attempt(record, cjson.decode(attempt)) end
+if extra ~= '' then overlay(record, cjson.decode(extra)) end
 save(record)
 redis.call('ZADD', LEASES, now + lease_ms, id)
 if unused_slot ~= '' then give_back_slot(unused_slot) end

@@ -13,7 +13,7 @@ for index = 4, #ARGV do
   local allowed = record and from[record.progress.state] and may(record, 'queued')
   if allowed then
     move(record, 'queued')
-    record.progress.deferrals, record.progress.failing_ms = nil, nil
+    record.progress.deferrals, record.progress.failing_ms, record.progress.lost = nil, nil, nil
     append(record, 'acts', {now, ARGV[2], 'retry'})
     save(record)
     enqueue(record)

@@ -8,6 +8,9 @@
 local results_for_ms = tonumber(ARGV[2])
 local returned, resent, resting = 0, 0, 0
 
+--: A notification that was lost with its worker this often may be what kills them: it rests as unknown, whatever its policy.
+local MOST_LOST = 5
+
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, ARGV[3])) do
   redis.call('ZREM', LEASES, id)
   local record = open_record(id)
@@ -19,7 +22,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0,
     local claimed_at = record.progress.claimed_at
     append(record, 'attempts', {claimed_at, record.progress.via or cjson.null, 'unknown', cjson.null, cjson.null,
       cjson.null, now - claimed_at, cjson.null, 'the worker was lost while it held the notification'})
-    if record.on_unknown == 'resend' then
+    record.progress.lost = (record.progress.lost or 0) + 1
+    if record.on_unknown == 'resend' and record.progress.lost < MOST_LOST then
       move(record, 'queued')
       enqueue(record, true)
       resent = resent + 1

@@ -1,0 +1,105 @@
+"""What goes back to the caller: an answer and the manner in which it is written, and Feishu's refusals as a table."""
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+__all__ = ["Answer", "Manner", "Refusal", "RefusalError", "html_page", "json_answer", "log_id_at", "refusal_answer"]
+
+_JSON = "application/json; charset=utf-8"
+
+
+class Manner(Enum):
+    """How much of an answer reaches the caller."""
+
+    WHOLE = auto()
+    RESET = auto()  #: nothing; the connection is reset (RST)
+    CLOSE = auto()  #: nothing; the connection is closed (FIN)
+    HEAD_ONLY = auto()  #: status and headers, then the connection is closed
+    HALF = auto()  #: the first half of the body, then the connection is closed
+    DRIP = auto()  #: the head at once, the body one byte at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `code` is Feishu's, None where the body has none; `drip_seconds` is for `Manner.DRIP`."""
+
+    status: int
+    body: bytes
+    code: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = _JSON
+    manner: Manner = Manner.WHOLE
+    drip_seconds: float = 0.0
+
+    def head(self, log_id: str, keep_alive: bool) -> bytes:
+        """Status line and headers, with the empty line that ends them."""
+        extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+        return (
+            f"HTTP/1.1 {self.status} {_phrase(self.status)}\r\nContent-Type: {self.content_type}\r\n"
+            f"Content-Length: {len(self.body)}\r\nX-Tt-Logid: {log_id}\r\n{extra}"
+            f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
+        ).encode("latin-1", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One way in which Feishu says no."""
+
+    status: int
+    code: int
+    msg: str
+    headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+class RefusalError(Exception):
+    """Raised by an endpoint; `detail` says which part of the request was wrong."""
+
+    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+        super().__init__(refusal.code, detail)
+        self.refusal = refusal
+        self.detail = detail
+
+
+def json_answer(document: Any, *, status: int = 200, code: int | None = None) -> Answer:
+    return Answer(status, orjson.dumps(document), code)
+
+
+def refusal_answer(refusal: Refusal, log_id: str, detail: str = "") -> Answer:
+    """The error envelope: `code`, `msg`, and an `error` object with the log id and, if known, what was wrong."""
+    error = {"log_id": log_id, "message": detail} if detail else {"log_id": log_id}
+    body = orjson.dumps({"code": refusal.code, "msg": refusal.msg, "error": error})
+    return Answer(refusal.status, body, refusal.code, refusal.headers)
+
+
+def html_page(status: int) -> Answer:
+    """What a proxy in front of the API shows when it has no JSON to pass on."""
+    text = f"{status} {_phrase(status)}"
+    page = (
+        f"<html>\r\n<head><title>{text}</title></head>\r\n<body><center><h1>{text}</h1></center></body>\r\n</html>\r\n"
+    )
+    return Answer(status, page.encode(), content_type="text/html")
+
+
+def log_id_at(unix_seconds: float) -> str:
+    """34 characters in the shape of Feishu's: local time to the second, then 20 upper-case hex digits."""
+    return _second(int(unix_seconds)) + secrets.token_hex(10).upper()
+
+
+@lru_cache(4)
+def _second(unix_seconds: int) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.localtime(unix_seconds))
+
+
+@lru_cache(128)
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

@@ -1,0 +1,100 @@
+"""Whether a message body is one that the helpdesk takes: its fields, and `content` in the shape of its `msg_type`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from sandbox.answers import RefusalError
+from sandbox.refusals import BAD_REQUEST, FIELD_INVALID
+
+__all__ = ["MSG_TYPES", "check_content", "check_fields"]
+
+#: The size limits of message content: text by its request, cards and posts by their JSON.
+_TEXT_BYTES = 150 * 1024
+_RICH_BYTES = 30 * 1024
+#: `ja_jp` is in no current document on posts; whether the real helpdesk takes it is not known.
+_LOCALES = frozenset({"zh_cn", "en_us", "ja_jp"})
+
+
+def check_fields(document: Any) -> dict[str, Any]:
+    """The body of a message call. Raises RefusalError when a field is missing or not one of its values."""
+    if not isinstance(document, dict):
+        raise RefusalError(BAD_REQUEST, "the body is no JSON object")
+    for field in ("msg_type", "content", "receiver_id"):
+        value = document.get(field)
+        if not isinstance(value, str) or not value:
+            raise RefusalError(FIELD_INVALID, f"{field} is required and must be a string")
+    if document["msg_type"] not in MSG_TYPES:
+        raise RefusalError(FIELD_INVALID, f"msg_type must be one of {', '.join(MSG_TYPES)}")
+    if document.get("receive_type", "chat") not in ("chat", "user"):
+        raise RefusalError(FIELD_INVALID, "receive_type must be chat or user")
+    return document
+
+
+def check_content(
+    msg_type: str, content: str, *, may_send_image: Callable[[str], bool], accept_unwrapped_post: bool
+) -> None:
+    """Raises RefusalError when `content`, a JSON object written as a string, does not fit `msg_type` or is too big.
+
+    Whether the real helpdesk takes a post without its `post` wrapper is not known; hence the choice.
+    """
+    if len(content.encode("utf-8", "surrogatepass")) > (_TEXT_BYTES if msg_type == "text" else _RICH_BYTES):
+        raise RefusalError(BAD_REQUEST, "content is too big")
+    try:
+        inner = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise RefusalError(BAD_REQUEST, "content is no JSON") from error
+    if not isinstance(inner, dict):
+        raise RefusalError(BAD_REQUEST, "content is no JSON object")
+    if msg_type == "post" and accept_unwrapped_post and "post" not in inner:
+        inner = {"post": inner}
+    problem = _PROBLEMS[msg_type](inner)
+    if not problem and msg_type == "image" and not may_send_image(inner["image_key"]):
+        problem = "this app uploaded no image with this image_key"
+    if problem:
+        raise RefusalError(BAD_REQUEST, problem)
+
+
+def _text(inner: dict[str, Any]) -> str:
+    text = inner.get("text")
+    return "" if isinstance(text, str) and text else "text must be a string that is not empty"
+
+
+def _post(inner: dict[str, Any]) -> str:
+    versions = inner.get("post")
+    if not isinstance(versions, dict) or not versions:
+        return "post must be an object with at least one locale"
+    for locale, version in versions.items():
+        if locale not in _LOCALES or not isinstance(version, dict) or not _are_paragraphs(version.get("content")):
+            return f"post.{locale} must be a known locale whose content is a list of lists of tags"
+    return ""
+
+
+def _are_paragraphs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(paragraph, list) and all(isinstance(part, dict) and "tag" in part for part in paragraph)
+        for paragraph in value
+    )
+
+
+def _image(inner: dict[str, Any]) -> str:
+    key = inner.get("image_key")
+    return "" if isinstance(key, str) and key else "image_key must be a string that is not empty"
+
+
+def _card(inner: dict[str, Any]) -> str:
+    if str(inner.get("schema", "1.0")) != "1.0":
+        return "cards of schema 2.0 are not supported"
+    return "" if isinstance(inner.get("elements", []), list) else "elements must be a list"
+
+
+_PROBLEMS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "text": _text,
+    "post": _post,
+    "image": _image,
+    "interactive": _card,
+}
+
+#: The kinds of message that the helpdesk bot sends.
+MSG_TYPES = tuple(_PROBLEMS)

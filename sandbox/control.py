@@ -1,0 +1,122 @@
+"""The control API under `/sandbox/`: what was received, tickets and faults on order. It is no part of Feishu.
+
+GET    /sandbox/calls?since=SEQ&limit=N   {"calls": […], "dropped": N}: the kept calls numbered above SEQ
+DELETE /sandbox/calls                     forgets calls and statistics; numbering goes on
+GET    /sandbox/messages                  {"messages": […], "dropped": N}: the delivered ones
+GET    /sandbox/stats                     what is counted since the start, or since calls were last forgotten:
+    calls                       by kind of path, then by code; `none` is an answer without a code, or no answer
+    delivered, malformed        messages that went out; requests that were no HTTP
+    kept, dropped               calls on record, and pushed off it
+    in_flight, max_in_flight    calls under way: all of them, and at most
+    max_in_flight_per_receiver  at most for any one receiver; several_in_flight names those that had more than one
+    max_in_window               by app and window: calls that arrived (refused ones too), and those granted
+POST   /sandbox/tickets                   {"guest_id", "status", "helpdesk_id"?} -> {"ticket_id", "ticket_ids"}
+POST   /sandbox/tickets/ID                {"status"}
+GET    /sandbox/faults                    {"faults": […]}, each with how often it was used
+POST   /sandbox/faults                    a rule or a list of them, added after those in force
+DELETE /sandbox/faults                    clears them
+GET    /sandbox/subscriptions             {"subscriptions": […]}: the events asked for
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from sandbox.answers import Answer, json_answer
+from sandbox.calls import CallLog
+from sandbox.faults import FaultBook, parse_rule
+from sandbox.feishu import Feishu
+from sandbox.quota import Quota
+from sandbox.tickets import STATUSES
+
+__all__ = ["PREFIX", "Control"]
+
+PREFIX = "/sandbox/"
+_TICKET_PATH = PREFIX + "tickets/"
+
+
+class Control:
+    """Answers are JSON; a wrong order gets HTTP 400 and `{"error": …}`, an unknown path 404."""
+
+    def __init__(
+        self, feishu: Feishu, faults: FaultBook, log: CallLog, quotas: Mapping[str, Quota], clock: Callable[[], float]
+    ) -> None:
+        self._feishu, self._faults, self._log, self._quotas, self._clock = feishu, faults, log, quotas, clock
+        self._verbs: dict[tuple[str, str], Callable[[Any], dict[str, Any]]] = {
+            ("DELETE", "calls"): self._forget_calls,
+            ("GET", "messages"): self._messages,
+            ("GET", "stats"): self._stats,
+            ("POST", "tickets"): self._put_ticket,
+            ("GET", "faults"): self._list_faults,
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
+            ("GET", "subscriptions"): self._subscriptions,
+        }
+
+    def answer(self, method: str, path: str, query: str, body: bytes) -> Answer:
+        try:
+            if (method, path) == ("GET", PREFIX + "calls"):
+                return json_answer(self._calls(query))
+            document = orjson.loads(body) if body and method == "POST" else None
+            if method == "POST" and path.startswith(_TICKET_PATH):
+                return self._move_ticket(path.removeprefix(_TICKET_PATH), document)
+            verb = self._verbs.get((method, path.removeprefix(PREFIX)))
+            return json_answer(verb(document)) if verb else json_answer({"error": "no such path"}, status=404)
+        except ValueError as error:  # JSONDecodeError is one too
+            return json_answer({"error": str(error)}, status=400)
+
+    def _calls(self, query: str) -> dict[str, Any]:
+        wanted = {name: int(values[-1]) for name, values in parse_qs(query).items()}
+        calls = self._log.since(wanted.get("since", 0), wanted.get("limit"))
+        return {"calls": [call.as_record() for call in calls], "dropped": self._log.dropped}
+
+    def _forget_calls(self, _: Any) -> dict[str, Any]:
+        self._log.clear()
+        for quota in self._quotas.values():
+            quota.restart_peaks(self._clock())
+        return {}
+
+    def _messages(self, _: Any) -> dict[str, Any]:
+        return {"messages": [call.as_message() for call in self._log.delivered()], "dropped": self._log.dropped}
+
+    def _stats(self, _: Any) -> dict[str, Any]:
+        return self._log.stats() | {"max_in_window": {app: quota.peaks() for app, quota in self._quotas.items()}}
+
+    def _put_ticket(self, document: Any) -> dict[str, Any]:
+        status = _status_of(document)
+        guest_id = document.get("guest_id")
+        if not isinstance(guest_id, str) or not guest_id.startswith("ou_"):
+            raise ValueError("guest_id must be an open_id, ou_…")
+        helpdesk_id = str(document.get("helpdesk_id", self._feishu.default_helpdesk))
+        ids = self._feishu.tickets.put(helpdesk_id, guest_id, status)
+        return {"ticket_id": ids[-1] if ids else None, "ticket_ids": ids}
+
+    def _move_ticket(self, ticket_id: str, document: Any) -> Answer:
+        found = self._feishu.tickets.move(ticket_id, _status_of(document))
+        return json_answer(
+            {"ticket_id": ticket_id} if found else {"error": "no such ticket"}, status=200 if found else 404
+        )
+
+    def _list_faults(self, _: Any) -> dict[str, Any]:
+        return {"faults": self._faults.listed()}
+
+    def _add_faults(self, document: Any) -> dict[str, Any]:
+        rules = [parse_rule(spec) for spec in (document if isinstance(document, list) else [document])]
+        self._faults.add(rules)
+        return self._list_faults(None)
+
+    def _clear_faults(self, _: Any) -> dict[str, Any]:
+        self._faults.clear()
+        return {}
+
+    def _subscriptions(self, _: Any) -> dict[str, Any]:
+        return {"subscriptions": self._feishu.subscriptions}
+
+
+def _status_of(document: Any) -> int:
+    status = document.get("status") if isinstance(document, dict) else None
+    if not isinstance(status, int) or status not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(map(str, sorted(STATUSES)))}")
+    return status

@@ -1,0 +1,178 @@
+"""Faults on order: rules that say which calls go wrong, how often, and in which way.
+
+    {"match": {"prefix": "ou_slow", "share": 0.05}, "times": 2, "per_receiver": true,
+     "do": {"delay_ms": 200, "cut": "after"}}
+
+Without `path` a rule is about message calls. Rules are asked in order, and the first that matches and has times left
+decides. Only calls that passed the gateway (token and rate) are asked about: those it refuses have gone wrong already.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sandbox.answers import Answer, Manner, html_page, json_answer
+from sandbox.calls import Call
+
+__all__ = ["DEMO_RULES", "FaultBook", "Rule", "parse_rule"]
+
+#: What goes wrong in a demo without being asked for.
+DEMO_RULES: tuple[dict[str, Any], ...] = (
+    {
+        "match": {"prefix": "ou_flaky"},
+        "times": 2,
+        "per_receiver": True,
+        "do": {"answer": {"status": 500, "code": 155000, "msg": "Internal error"}},
+    },
+    {"match": {"prefix": "ou_cut"}, "times": 1, "per_receiver": True, "do": {"cut": "after"}},
+)
+
+_MATCH_KEYS = {"receiver_id": str, "prefix": str, "receive_type": str, "path": str, "share": (int, float)}
+_DO_KEYS = {
+    "answer": dict,
+    "delay_ms": (int, float),
+    "cut": str,
+    "truncate": bool,
+    "html": int,
+    "html_delivered": int,
+    "expire_token": bool,
+    "empty": int,
+    "drip_ms": (int, float),
+}
+_RULE_KEYS = {"match": dict, "times": (int, type(None)), "per_receiver": bool, "do": dict}
+_ANSWER_KEYS = {"status": int, "code": int, "msg": str, "headers": dict}
+_KINDS = frozenset({"message", "token", "tickets", "images", "users", "subscribe"})
+_CUTS = {"before": Manner.RESET, "after": Manner.CLOSE, "headers": Manner.HEAD_ONLY}
+
+
+@dataclass(slots=True)
+class Rule:
+    """One order. `spec` is what was asked for, checked by `parse_rule`."""
+
+    spec: dict[str, Any]
+    name: str
+    delay_seconds: float
+    used: Counter[str] = field(default_factory=Counter)
+
+    def matches(self, call: Call, rng: random.Random) -> bool:
+        match = self.spec.get("match", {})
+        receiver = call.receiver_id or ""
+        return (
+            call.kind in match.get("path", "message").split("|")
+            and match.get("receiver_id", receiver) == receiver
+            and receiver.startswith(match.get("prefix", ""))
+            and match.get("receive_type", call.receive_type) == call.receive_type
+            and self._has_times_left(receiver)
+            and ("share" not in match or rng.random() < match["share"])
+        )
+
+    def take(self, call: Call) -> None:
+        self.used[self._counted_under(call.receiver_id or "")] += 1
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether the fault answers instead of the API, so that nothing is delivered."""
+        do = self.spec["do"]
+        return do.get("cut") == "before" or not do.keys().isdisjoint(("answer", "html", "expire_token"))
+
+    @property
+    def expires_tokens(self) -> bool:
+        return bool(self.spec["do"].get("expire_token"))
+
+    def instead(self) -> Answer:
+        """The answer of a fault that `stands_in`, other than an expired token."""
+        do = self.spec["do"]
+        if "html" in do:
+            return html_page(do["html"])
+        if "answer" in do:
+            return _ordered_answer(do["answer"])
+        return Answer(502, b"", manner=Manner.RESET)
+
+    def spoiled(self, answer: Answer) -> Answer:
+        """The API's own answer, as it comes out of this fault."""
+        do = self.spec["do"]
+        if "html_delivered" in do:
+            return html_page(do["html_delivered"])
+        if "empty" in do:
+            return Answer(do["empty"], b"")
+        if do.get("truncate"):
+            return replace(answer, manner=Manner.HALF)
+        if "drip_ms" in do:
+            return replace(answer, manner=Manner.DRIP, drip_seconds=do["drip_ms"] / 1000)
+        if "cut" in do:
+            return replace(answer, manner=_CUTS[do["cut"]])
+        return answer
+
+    def _has_times_left(self, receiver: str) -> bool:
+        times = self.spec.get("times")
+        return times is None or self.used[self._counted_under(receiver)] < times
+
+    def _counted_under(self, receiver: str) -> str:
+        return receiver if self.spec.get("per_receiver") else ""
+
+
+class FaultBook:
+    """The rules in force. `standing` ones come last and outlive `clear`."""
+
+    def __init__(self, rng: random.Random, standing: Iterable[dict[str, Any]] = ()) -> None:
+        self._rng = rng
+        self._ordered: list[Rule] = []
+        self._standing = [parse_rule(spec) for spec in standing]
+
+    def add(self, rules: Iterable[Rule]) -> None:
+        self._ordered.extend(rules)
+
+    def clear(self) -> None:
+        self._ordered.clear()
+
+    def take(self, call: Call) -> Rule | None:
+        """The rule that this call falls under, counted as used; None when it is spared."""
+        for rules in (self._ordered, self._standing):
+            for rule in rules:
+                if rule.matches(call, self._rng):
+                    rule.take(call)
+                    return rule
+        return None
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The rules as they were ordered, each with how often it was `used`."""
+        return [rule.spec | {"used": rule.used.total()} for rule in self._ordered + self._standing]
+
+
+def parse_rule(spec: Any) -> Rule:
+    """Raises ValueError saying what is wrong with the rule."""
+    _check_keys("rule", spec, _RULE_KEYS)
+    do = spec.get("do")
+    if not do:
+        raise ValueError("rule: 'do' must say what goes wrong")
+    _check_keys("do", do, _DO_KEYS)
+    _check_keys("match", spec.get("match", {}), _MATCH_KEYS)
+    _check_keys("do.answer", do.get("answer", {}), _ANSWER_KEYS)
+    if not _KINDS.issuperset(spec.get("match", {}).get("path", "message").split("|")):
+        raise ValueError(f"match.path must be one of {', '.join(sorted(_KINDS))}, or several joined by '|'")
+    if do.get("cut", "after") not in _CUTS:
+        raise ValueError(f"do.cut must be one of {', '.join(_CUTS)}")
+    name = ",".join(f"{key}={_short(value)}" for key, value in do.items())
+    return Rule(spec, name, delay_seconds=do.get("delay_ms", 0) / 1000)
+
+
+def _check_keys(where: str, value: Any, kinds: dict[str, Any]) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object")
+    for key, part in value.items():
+        if key not in kinds:
+            raise ValueError(f"{where}.{key} is not known; known are {', '.join(kinds)}")
+        if not isinstance(part, kinds[key]):
+            raise ValueError(f"{where}.{key} has the wrong type")
+
+
+def _short(value: Any) -> str:
+    return f"{value.get('status', 200)}/{value.get('code', 0)}" if isinstance(value, dict) else str(value)
+
+
+def _ordered_answer(spec: dict[str, Any]) -> Answer:
+    status, code = spec.get("status", 200), spec.get("code", 0)
+    answer = json_answer({"code": code, "msg": spec.get("msg", "")}, status=status, code=code)
+    return replace(answer, headers=tuple((str(name), str(value)) for name, value in spec.get("headers", {}).items()))

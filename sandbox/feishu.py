@@ -1,0 +1,174 @@
+"""Feishu's endpoints: each takes a call that passed the gateway and gives its answer, or raises RefusalError."""
+
+import base64
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qs
+
+from sandbox.answers import Answer, Refusal, RefusalError, json_answer
+from sandbox.calls import Call
+from sandbox.content import check_content, check_fields
+from sandbox.images import ImageShelf
+from sandbox.options import Options
+from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
+from sandbox.refusals import BAD_REQUEST, FIELD_INVALID, ID_NOT_FOUND, INVALID_PARAM, NOT_FOUND, UNAUTHORIZED
+from sandbox.tickets import STATUSES, TicketBook
+from sandbox.tokens import Tokens
+
+__all__ = ["Feishu"]
+
+_MAX_PAGE_SIZE = 200
+#: Tickets beyond this many are in no page.
+_MAX_LISTED = 10_000
+_MAX_CONTACTS = 50
+
+
+class Feishu:
+    """One Feishu: its apps and helpdesks, tokens, tickets, images and event subscriptions."""
+
+    def __init__(self, options: Options, clock: Callable[[], float], rng: random.Random) -> None:
+        self._options = options
+        self._rng = rng
+        self.tokens = Tokens(options.apps, options.tokens_live_seconds, clock)
+        self.tickets = TicketBook(clock, demo=options.demo)
+        self.images = ImageShelf()
+        self.subscriptions: list[dict[str, str]] = []
+        self._helpdesks = {_helpdesk_header(*pair): pair[0] for pair in options.helpdesks.items()}
+
+    @property
+    def default_helpdesk(self) -> str:
+        return next(iter(self._options.helpdesks))
+
+    def message_latency_seconds(self) -> float:
+        return self._options.latency.draw_seconds(self._rng)
+
+    def token(self, call: Call) -> Answer:
+        if not isinstance(call.document, dict):
+            raise RefusalError(INVALID_PARAM)
+        token, expire = self.tokens.grant(call.document.get("app_id"), call.document.get("app_secret"))
+        return json_answer({"code": 0, "msg": "ok", "tenant_access_token": token, "expire": expire}, code=0)
+
+    def message(self, call: Call) -> Answer:
+        """Delivers: from here on the call is on record with a message id."""
+        helpdesk_id = self._helpdesk_of(call)
+        document = check_fields(call.document)
+        check_content(
+            document["msg_type"],
+            document["content"],
+            may_send_image=lambda key: self.images.may_send(call.app_id or "", key),
+            accept_unwrapped_post=self._options.accept_unwrapped_post,
+        )
+        guest_id = open_id_of(document["receiver_id"], _id_type_of(call))
+        if guest_id is None:
+            raise RefusalError(NOT_FOUND, "receiver_id does not exist")
+        if document.get("receive_type", "chat") == "chat" and self.tickets.has_open(helpdesk_id, guest_id):
+            raise RefusalError(Refusal(*self._options.ticket_open_answer, "The user has a ticket in progress"))
+        call.message_id = "om_" + secrets.token_hex(16)
+        call.delivered = True
+        return _success({"message_id": call.message_id})
+
+    def list_tickets(self, call: Call) -> Answer:
+        helpdesk_id = self._helpdesk_of(call)
+        query = _query(call.query)
+        page, page_size = _whole(query, "page", 1), _whole(query, "page_size", 20)
+        if page < 1 or not 1 <= page_size <= _MAX_PAGE_SIZE:
+            raise RefusalError(BAD_REQUEST, f"page counts from 1, page_size from 1 to {_MAX_PAGE_SIZE}")
+        tickets = self.tickets.select(
+            helpdesk_id,
+            guest_id=_last(query, "guest_id"),
+            ticket_id=_last(query, "ticket_id"),
+            statuses=_statuses(query),
+        )
+        shown = tickets[:_MAX_LISTED][(page - 1) * page_size : page * page_size]
+        return _success({"total": len(tickets), "tickets": shown})
+
+    def upload_image(self, call: Call) -> Answer:
+        key = self.images.upload(call.app_id or "", call.header("content-type"), call.document)
+        return _success({"image_key": key})
+
+    def find_users(self, call: Call) -> Answer:
+        id_type = _id_type_of(call)
+        document = call.document
+        if not isinstance(document, dict):
+            raise RefusalError(FIELD_INVALID, "the body is no JSON object")
+        for field in ("emails", "mobiles"):
+            if not _are_contacts(document.get(field)):
+                raise RefusalError(FIELD_INVALID, f"{field} must be a list of at most {_MAX_CONTACTS} strings")
+        return _success({"user_list": users_by_contact(document, id_type)})
+
+    def show_user(self, call: Call) -> Answer:
+        open_id = open_id_of(call.path.rpartition("/")[2], _id_type_of(call))
+        if open_id is None:
+            raise RefusalError(ID_NOT_FOUND)
+        return _success({"user": person(open_id)})
+
+    def subscribe(self, call: Call) -> Answer:
+        self._helpdesk_of(call)
+        events = call.document.get("events") if isinstance(call.document, dict) else None
+        if not isinstance(events, list) or not all(map(_is_event, events)):
+            raise RefusalError(BAD_REQUEST, "events must be a list of objects with type and subtype")
+        for event in events:
+            wanted = {"type": event["type"], "subtype": event["subtype"]}
+            if wanted not in self.subscriptions:
+                self.subscriptions.append(wanted)
+        return _success({})
+
+    def _helpdesk_of(self, call: Call) -> str:
+        try:
+            return self._helpdesks[call.header("x-lark-helpdesk-authorization")]
+        except KeyError:
+            raise RefusalError(UNAUTHORIZED, "X-Lark-Helpdesk-Authorization names no helpdesk of this tenant") from None
+
+
+def _success(data: dict[str, Any]) -> Answer:
+    return json_answer({"code": 0, "msg": "success", "data": data}, code=0)
+
+
+def _helpdesk_header(helpdesk_id: str, token: str) -> str:
+    return base64.b64encode(f"{helpdesk_id}:{token}".encode()).decode()
+
+
+@lru_cache(1024)
+def _query(text: str) -> Mapping[str, list[str]]:
+    return MappingProxyType(parse_qs(text, keep_blank_values=True))
+
+
+def _last(query: Mapping[str, list[str]], name: str) -> str | None:
+    return query[name][-1] if name in query else None
+
+
+def _whole(query: Mapping[str, list[str]], name: str, default: int) -> int:
+    text = _last(query, name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise RefusalError(BAD_REQUEST, f"{name} must be a whole number")
+    return int(text)
+
+
+def _statuses(query: Mapping[str, list[str]]) -> frozenset[int]:
+    wanted = query.get("status_list", [])
+    if not all(text in map(str, STATUSES) for text in wanted):
+        raise RefusalError(BAD_REQUEST, "status_list must hold ticket statuses, as repeated keys")
+    return frozenset(map(int, wanted))
+
+
+def _id_type_of(call: Call) -> str:
+    id_type = _last(_query(call.query), "user_id_type") or "open_id"
+    if id_type not in ID_TYPES:
+        raise RefusalError(FIELD_INVALID, "user_id_type must be open_id, union_id or user_id")
+    return id_type
+
+
+def _are_contacts(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and len(value) <= _MAX_CONTACTS and all(isinstance(item, str) for item in value)
+
+
+def _is_event(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("subtype"), str)

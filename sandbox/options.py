@@ -1,0 +1,152 @@
+"""The command line of the sandbox: one frozen value that says how this Feishu behaves."""
+
+import argparse
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.quota import Limit, parse_rate
+
+__all__ = ["Latency", "Options", "parse_options"]
+
+_DEFAULT_APP = ("cli_sandbox", "sandbox-secret")
+_DEFAULT_HELPDESK = ("1000000000000000000", "ht-sandbox")
+_LATENCY = re.compile(r"^(\d+)(?:-(\d+))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long a message call takes: evenly spread from `low_ms` to `high_ms`."""
+
+    low_ms: int
+    high_ms: int
+
+    def draw_seconds(self, rng: random.Random) -> float:
+        return rng.uniform(self.low_ms, self.high_ms) / 1000 if self.high_ms else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`apps` and `helpdesks` map ids to their secrets; `ticket_open_answer` is (HTTP status, code).
+
+    No document names the answer to `chat` while a ticket is open. The default, 401 and 154405, is made up: helpdesk
+    codes of this kind are 1544xx with HTTP 401, and 154405 is the first that stands in no list.
+    """
+
+    host: str
+    port: int
+    apps: dict[str, str]
+    helpdesks: dict[str, str]
+    rate: tuple[Limit, ...]
+    latency: Latency
+    ticket_open_answer: tuple[int, int]
+    accept_unwrapped_post: bool
+    tokens_live_seconds: float
+    keep_calls: int
+    seed: int
+    demo: bool
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> Options:
+    """Reads the command line, that of the process by default. Exits with 2 and a usage line when it is wrong."""
+    given = _parser().parse_args(arguments)
+    return Options(
+        host=given.host,
+        port=given.port,
+        apps=dict(given.app or [_DEFAULT_APP]),
+        helpdesks=dict(given.helpdesk or [_DEFAULT_HELPDESK]),
+        rate=given.rate,
+        latency=given.latency_ms,
+        ticket_open_answer=given.ticket_open_answer,
+        accept_unwrapped_post=given.accept_unwrapped_post,
+        tokens_live_seconds=given.tokens_live_seconds,
+        keep_calls=given.keep_calls,
+        seed=given.seed,
+        demo=given.demo,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sandbox",
+        description="A Feishu helpdesk on this machine, to practise on. Its control API is under /sandbox/.",
+        epilog="example: python -m sandbox --port 8470 --rate 100/minute --latency-ms 50-400 --demo",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    add("--port", type=_port, default=8470, help="port to listen on, 0 for a free one (default %(default)s)")
+    add(
+        "--app",
+        action="append",
+        type=_pair,
+        metavar="ID:SECRET",
+        help="an app, repeatable (default cli_sandbox:sandbox-secret)",
+    )
+    add(
+        "--helpdesk",
+        action="append",
+        type=_pair,
+        metavar="ID:TOKEN",
+        help="a helpdesk, repeatable (default 1000000000000000000:ht-sandbox)",
+    )
+    add(
+        "--rate",
+        type=_rate,
+        default="100/minute",
+        help="message calls per app, such as 100/minute, '5/second;100/minute', unlimited (default %(default)s)",
+    )
+    add("--latency-ms", type=_latency, default="0", metavar="N|LOW-HIGH", help="how long a message call takes")
+    add(
+        "--ticket-open-answer",
+        type=_status_and_code,
+        default="401:154405",
+        metavar="HTTP:CODE",
+        help="answer to `chat` while a ticket is open; no document names it (default %(default)s)",
+    )
+    add("--accept-unwrapped-post", action="store_true", help="take a post without its `post` wrapper")
+    add("--tokens-live-seconds", type=float, default=7200, metavar="N", help="life of a token (default %(default)s)")
+    add("--keep-calls", type=_positive, default=100_000, metavar="N", help="calls on record (default %(default)s)")
+    add("--seed", type=int, default=0, help="seed of jitter and of shared faults (default %(default)s)")
+    add("--demo", action="store_true", help="ou_ticket…, ou_flaky… and ou_cut… misbehave on their own")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a port, 0 to 65535")
+    return int(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, secret = text.partition(":")
+    if not name or not secret:
+        raise argparse.ArgumentTypeError(f"{text!r} must be written ID:SECRET")
+    return name, secret
+
+
+def _rate(text: str) -> tuple[Limit, ...]:
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _latency(text: str) -> Latency:
+    match = _LATENCY.match(text)
+    if match is None or int(match[2] or match[1]) < int(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} must be milliseconds, such as 50 or 50-400")
+    return Latency(int(match[1]), int(match[2] or match[1]))
+
+
+def _status_and_code(text: str) -> tuple[int, int]:
+    status, _, code = text.partition(":")
+    if not (status.isdecimal() and code.isdecimal() and 200 <= int(status) <= 599):
+        raise argparse.ArgumentTypeError(f"{text!r} must be written HTTP:CODE, such as 401:154405")
+    return int(status), int(code)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number above 0")
+    return int(text)

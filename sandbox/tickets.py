@@ -1,0 +1,111 @@
+"""The tickets of all helpdesks: moved by the control API, listed by Feishu's, asked about by every `chat` call."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.people import person
+
+__all__ = ["OPEN", "STATUSES", "TicketBook"]
+
+#: Created, processing, in the queue, pending, awaiting the guest.
+OPEN = frozenset({1, 2, 3, 4, 5})
+#: The open ones, and closed by the bot, by an agent, by the guest.
+STATUSES = OPEN | {50, 51, 52}
+#: The number that the first ticket comes after: nineteen digits, as Feishu's ticket ids have.
+_FIRST_TICKET = 7_000_000_000_000_000_000
+#: Guests of this kind have an open ticket from the first time that anyone asks, when the demo is on.
+_DEMO_PREFIX = "ou_ticket"
+
+
+@dataclass(slots=True)
+class _Ticket:
+    id: str
+    helpdesk_id: str
+    guest_id: str
+    status: int
+    created_ms: int
+    updated_ms: int = -1
+    closed_ms: int = -1
+
+    def move(self, status: int, now_ms: int) -> None:
+        self.status, self.updated_ms = status, now_ms
+        self.closed_ms = -1 if status in OPEN else now_ms
+
+    def as_feishu_tells_it(self) -> dict[str, Any]:
+        """The shape of `data.tickets[]`: times in ms, -1 where there is none."""
+        name = person(self.guest_id)["name"]
+        return {
+            "ticket_id": self.id,
+            "helpdesk_id": self.helpdesk_id,
+            "guest": {"id": self.guest_id, "name": name, "email": f"{name}@example.com"},
+            "comments": {},
+            "ticket_type": 2,
+            "status": self.status,
+            "score": 0,
+            "created_at": self.created_ms,
+            "updated_at": self.updated_ms,
+            "closed_at": self.closed_ms,
+            "channel": 0,
+            "solve": 1,
+            "agents": [],
+            "customized_fields": [],
+        }
+
+
+class TicketBook:
+    """Guests are known by open_id."""
+
+    def __init__(self, clock: Callable[[], float], demo: bool = False) -> None:
+        self._clock = clock
+        self._demo = demo
+        self._by_id: dict[str, _Ticket] = {}
+        self._by_guest: dict[tuple[str, str], list[_Ticket]] = {}
+
+    def has_open(self, helpdesk_id: str, guest_id: str) -> bool:
+        return any(ticket.status in OPEN for ticket in self._of_guest(helpdesk_id, guest_id))
+
+    def put(self, helpdesk_id: str, guest_id: str, status: int) -> list[str]:
+        """Moves the guest's open tickets to `status` and gives their ids; an open status with none open opens one."""
+        moved = [ticket for ticket in self._of_guest(helpdesk_id, guest_id) if ticket.status in OPEN]
+        for ticket in moved:
+            ticket.move(status, self._now_ms())
+        if not moved and status in OPEN:
+            moved = [self._open(helpdesk_id, guest_id, status)]
+        return [ticket.id for ticket in moved]
+
+    def move(self, ticket_id: str, status: int) -> bool:
+        """Whether there is such a ticket, which then has this status."""
+        ticket = self._by_id.get(ticket_id)
+        if ticket is not None:
+            ticket.move(status, self._now_ms())
+        return ticket is not None
+
+    def select(
+        self, helpdesk_id: str, *, guest_id: str | None, ticket_id: str | None, statuses: Collection[int]
+    ) -> list[dict[str, Any]]:
+        """The helpdesk's tickets in the order in which they were opened; no filter lets all pass."""
+        tickets: Iterator[_Ticket] | list[_Ticket]
+        tickets = iter(self._by_id.values()) if guest_id is None else self._of_guest(helpdesk_id, guest_id)
+        return [
+            ticket.as_feishu_tells_it()
+            for ticket in tickets
+            if ticket.helpdesk_id == helpdesk_id
+            and (ticket_id is None or ticket.id == ticket_id)
+            and (not statuses or ticket.status in statuses)
+        ]
+
+    def _of_guest(self, helpdesk_id: str, guest_id: str) -> list[_Ticket]:
+        known = self._by_guest.get((helpdesk_id, guest_id))
+        if known is None and self._demo and guest_id.startswith(_DEMO_PREFIX):
+            return [self._open(helpdesk_id, guest_id, status=2)]
+        return known or []
+
+    def _open(self, helpdesk_id: str, guest_id: str, status: int) -> _Ticket:
+        ticket = _Ticket(str(_FIRST_TICKET + len(self._by_id) + 1), helpdesk_id, guest_id, status, self._now_ms())
+        self._by_id[ticket.id] = ticket
+        self._by_guest.setdefault((helpdesk_id, guest_id), []).append(ticket)
+        return ticket
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)

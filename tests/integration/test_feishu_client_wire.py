@@ -1,0 +1,509 @@
+"""What real sockets do to a send, and whether the verdict says rightly if it may have been delivered."""
+
+import gzip
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import fakeredis
+import pytest
+
+from ledger.settings import Desk
+from worker.feishu import wire
+from worker.feishu.client import FeishuClient
+from worker.feishu.codes import CodeTable, Kind
+from worker.feishu.token import RedisTokens, Token
+from worker.feishu.verdict import Verdict
+
+CODES = CodeTable.load()
+DELIVERED = b'{"code":0,"msg":"success","data":{"message_id":"om_1"}}'
+
+Behaviour = Callable[[socket.socket], None]
+
+
+class Server:
+    """Accepts connections and behaves as told, one behaviour for each; the last one stays."""
+
+    def __init__(self, *behaviours: Behaviour) -> None:
+        self.behaviours = behaviours
+        self.accepted = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        # Waking accept by a connection: closing a listener does not wake it everywhere.
+        self.behaviours = (lambda connection: None,)
+        self.stopping = True
+        socket.create_connection(self.listener.getsockname()).close()
+        self._thread.join(10)
+        self.listener.close()
+
+    stopping = False
+
+    def _serve(self) -> None:
+        while not self.stopping:
+            connection, _ = self.listener.accept()
+            connection.settimeout(5)
+            behaviour = self.behaviours[min(self.accepted, len(self.behaviours) - 1)]
+            self.accepted += 1
+            with connection, suppress(OSError):
+                behaviour(connection)
+
+
+def request_on(connection: socket.socket) -> bytes:
+    """Reads one whole request; b"" if the other side closed."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += (piece := connection.recv(65536))
+        if not piece:
+            return b""
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def answer(body: bytes, status: str = "200 OK", length: int | None = None, more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body) if length is None else length}\r\n{more}\r\n"
+    return head.encode() + body
+
+
+def answering(data: bytes) -> Behaviour:
+    """Reads a request, answers with these bytes, and closes."""
+
+    def behave(connection: socket.socket) -> None:
+        if request_on(connection):
+            connection.sendall(data)
+
+    return behave
+
+
+def keeping_alive(connection: socket.socket) -> None:
+    while request_on(connection):
+        connection.sendall(answer(DELIVERED))
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def resetting(connection: socket.socket) -> None:
+    request_on(connection)
+    reset(connection)
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitStack]:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def serve(clean: ExitStack) -> Callable[..., Server]:
+    def start(*behaviours: Behaviour) -> Server:
+        server = Server(*behaviours)
+        clean.callback(server.close)
+        return server
+
+    return start
+
+
+Client = Callable[..., FeishuClient]
+
+
+@pytest.fixture
+def client(clean: ExitStack) -> Client:
+    """Makes clients that have a token already: what they call is the send alone."""
+
+    def make(url: str, connect_seconds: float = 2.0, answer_seconds: float = 2.0) -> FeishuClient:
+        desk = Desk(name="hr", app_id="cli_1", rate=(), feishu_url=url)
+        tokens = RedisTokens(fakeredis.FakeRedis(), "bell")
+        tokens.put(desk, Token("t-1", 5400))
+        made = FeishuClient(desk, tokens, connect_seconds=connect_seconds, answer_seconds=answer_seconds, codes=CODES)
+        clean.callback(made.close)
+        return made
+
+    return make
+
+
+def sent(client: FeishuClient, text: str = "hello") -> Verdict:
+    return client.send("ou_1", "chat", "open_id", "text", f'{{"text":"{text}"}}')
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def test_a_refused_port_is_never_sent(client: Client) -> None:
+    verdict = sent(client(f"http://127.0.0.1:{free_port()}"))
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "connect refused")
+
+
+def test_a_name_that_no_server_knows_is_never_sent(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    verdict = sent(client("http://feishu.invalid"))
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "name not found")
+
+
+def test_a_wrong_address_holds_the_desk(client: Client) -> None:
+    verdict = sent(client("gopher://127.0.0.1"))
+    assert (verdict.kind, verdict.ended) == (Kind.DESK, "wrong address")
+
+
+def test_a_reset_after_the_whole_request_is_unknown(serve: Callable[..., Server], client: Client) -> None:
+    verdict = sent(client(serve(resetting).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "cut")
+
+
+def test_a_connection_closed_without_an_answer_is_unknown(serve: Callable[..., Server], client: Client) -> None:
+    verdict = sent(client(serve(answering(b"")).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "cut")
+
+
+def test_a_request_that_left_in_part_was_not_delivered(serve: Callable[..., Server], client: Client) -> None:
+    """The server resets after the first bytes, while 8 MB are still to come: more than socket buffers hold."""
+
+    def behave(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.recv(100)
+        reset(connection)
+
+    verdict = sent(client(serve(behave).url), "x" * 8_000_000)
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "cut")
+
+
+def test_an_early_refusal_of_a_big_request_is_read(serve: Callable[..., Server], client: Client) -> None:
+    """A server may answer 413 and close while the body is on its way; urllib3 then still reads the answer."""
+
+    def behave(connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.sendall(answer(b"<html>too large</html>", "413 Payload Too Large"))
+        while connection.recv(1 << 20):
+            pass
+
+    verdict = sent(client(serve(behave).url), "x" * 200_000)
+    assert (verdict.kind, verdict.http_status) == (Kind.REFUSED, 413)
+
+
+def test_a_cut_after_the_headers_is_unknown(serve: Callable[..., Server], client: Client) -> None:
+    verdict = sent(client(serve(answering(answer(b"", length=50))).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "truncated")
+
+
+def test_a_truncated_body_is_unknown_even_if_it_begins_like_a_success(
+    serve: Callable[..., Server], client: Client
+) -> None:
+    verdict = sent(client(serve(answering(answer(DELIVERED, length=500))).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "truncated")
+
+
+def test_a_truncated_chunk_is_unknown(serve: Callable[..., Server], client: Client) -> None:
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n" + DELIVERED[:20]
+    verdict = sent(client(serve(answering(data)).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "truncated")
+
+
+def test_bytes_that_are_no_http_are_unknown(serve: Callable[..., Server], client: Client) -> None:
+    verdict = sent(client(serve(answering(b"SSH-2.0-OpenSSH_9.6\r\n")).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "not HTTP")
+
+
+def test_a_garbled_compression_is_unknown(serve: Callable[..., Server], client: Client) -> None:
+    data = answer(b"\x1f\x8b\x00garbled", more="Content-Encoding: gzip\r\n")
+    verdict = sent(client(serve(answering(data)).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "garbled")
+
+
+def test_an_endless_answer_is_not_read_to_its_end(serve: Callable[..., Server], client: Client) -> None:
+    bomb = gzip.compress(b" " * 64_000_000, 1)
+    verdict = sent(client(serve(answering(answer(bomb, more="Content-Encoding: gzip\r\n"))).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "too long")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("200 OK", Kind.UNKNOWN),
+        ("502 Bad Gateway", Kind.UNKNOWN),
+        ("503 Service Unavailable", Kind.TRANSIENT),
+        ("504 Gateway Timeout", Kind.UNKNOWN),
+        ("403 Forbidden", Kind.TRANSIENT),
+    ],
+)
+def test_a_page_of_html_is_judged_by_its_status(
+    serve: Callable[..., Server], client: Client, status: str, kind: Kind
+) -> None:
+    verdict = sent(client(serve(answering(answer(b"<html>sorry</html>", status))).url))
+    assert (verdict.kind, verdict.ended) == (kind, "not JSON")
+
+
+def test_a_redirect_is_not_followed(serve: Callable[..., Server], client: Client) -> None:
+    elsewhere = serve(keeping_alive)
+    moved = answer(b"", "307 Temporary Redirect", more=f"Location: {elsewhere.url}/x\r\n")
+    verdict = sent(client(serve(answering(moved)).url))
+    assert (verdict.kind, verdict.http_status, elsewhere.accepted) == (Kind.TRANSIENT, 307, 0)
+
+
+def hanging(connection: socket.socket) -> None:
+    request_on(connection)
+    connection.recv(1)
+
+
+def dripping_body(connection: socket.socket) -> None:
+    request_on(connection)
+    connection.sendall(answer(b"", length=10_000))
+    while True:
+        connection.sendall(b" ")
+        time.sleep(0.02)
+
+
+def dripping_headers(connection: socket.socket) -> None:
+    request_on(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("behaviour", [hanging, dripping_body, dripping_headers])
+def test_no_answer_takes_longer_than_its_deadline(
+    serve: Callable[..., Server], client: Client, behaviour: Behaviour
+) -> None:
+    started = time.monotonic()
+    verdict = sent(client(serve(behaviour).url, answer_seconds=0.3))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "timed out")
+    assert 0.3 <= time.monotonic() - started < 1.5
+    assert 300 <= verdict.elapsed_ms < 1500
+
+
+def test_a_tls_handshake_that_stalls_is_never_sent(serve: Callable[..., Server], client: Client) -> None:
+    def stall(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            pass
+
+    url = serve(stall).url.replace("http:", "https:")
+    verdict = sent(client(url, connect_seconds=0.3))
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "timed out")
+
+
+def closing_on_hello(connection: socket.socket) -> None:
+    connection.recv(65536)
+
+
+def resetting_on_hello(connection: socket.socket) -> None:
+    connection.recv(65536)
+    reset(connection)
+
+
+def speaking_no_tls(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 400 no TLS here\r\n\r\n")
+
+
+@pytest.mark.parametrize("behaviour", [closing_on_hello, resetting_on_hello, speaking_no_tls])
+def test_a_tls_handshake_that_fails_is_never_sent(
+    serve: Callable[..., Server], client: Client, behaviour: Behaviour
+) -> None:
+    verdict = sent(client(serve(behaviour).url.replace("http:", "https:"), connect_seconds=0.5))
+    assert verdict.kind is Kind.TRANSIENT
+    assert verdict.ended in ("TLS failed", "cut")
+
+
+def test_connecting_that_took_too_long_writes_nothing(
+    serve: Callable[..., Server], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server may hang longer than any timeout of a socket; what it held up must not be sent after all."""
+    requests_seen = []
+    real = socket.getaddrinfo
+
+    def slow(*args: object, **kwargs: object) -> object:
+        time.sleep(0.15)
+        return real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    server = serve(lambda connection: requests_seen.append(request_on(connection)))
+    verdict = sent(client(server.url, connect_seconds=0.1))
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "connect timed out")
+    assert not any(requests_seen)
+
+
+def test_a_connection_is_used_again(serve: Callable[..., Server], client: Client) -> None:
+    server = serve(keeping_alive)
+    made = client(server.url)
+    assert [sent(made).kind for _ in range(3)] == [Kind.DELIVERED] * 3
+    assert server.accepted == 1
+
+
+def test_a_connection_that_the_server_closed_while_idle_costs_nothing(
+    serve: Callable[..., Server], client: Client
+) -> None:
+    server = serve(answering(answer(DELIVERED)))
+    made = client(server.url)
+    for _ in range(3):
+        assert sent(made).kind is Kind.DELIVERED
+        time.sleep(0.05)  # lets the FIN arrive
+    assert server.accepted == 3
+
+
+def test_a_connection_idle_for_long_is_not_trusted(
+    serve: Callable[..., Server], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(keeping_alive)
+    made = client(server.url)
+    assert sent(made).kind is Kind.DELIVERED
+    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.0)
+    assert sent(made).kind is Kind.DELIVERED
+    assert server.accepted == 2
+
+
+def test_the_proxy_of_the_environment_is_used_but_not_towards_this_machine(
+    serve: Callable[..., Server], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def proxy(connection: socket.socket) -> None:
+        seen.append(request_on(connection))
+        connection.sendall(answer(DELIVERED))
+
+    monkeypatch.setenv("http_proxy", serve(proxy).url)
+    assert sent(client("http://feishu.invalid")).kind is Kind.DELIVERED
+    assert seen[0].startswith(b"POST http://feishu.invalid/open-apis/helpdesk/v1/message?user_id_type=open_id ")
+    assert sent(client(serve(keeping_alive).url)).kind is Kind.DELIVERED
+    assert len(seen) == 1
+
+
+def test_a_proxy_that_refuses_the_tunnel_has_sent_nothing(
+    serve: Callable[..., Server], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(answering(answer(b"", "407 Proxy Authentication Required")))
+    monkeypatch.setenv("https_proxy", proxy.url)
+    verdict = sent(client("https://feishu.invalid"))
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "proxy failed")
+
+
+def test_a_proxy_that_stalls_is_given_up_in_time(
+    serve: Callable[..., Server], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drip(connection: socket.socket) -> None:
+        request_on(connection)
+        while True:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: "[:1])
+            time.sleep(0.02)
+
+    monkeypatch.setenv("https_proxy", serve(drip).url)
+    started = time.monotonic()
+    assert sent(client("https://feishu.invalid", connect_seconds=0.3)).kind is Kind.TRANSIENT
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_socks_proxy_is_refused_rather_than_passed_by(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")
+    verdict = sent(client("https://feishu.invalid"))
+    assert (verdict.kind, verdict.ended) == (Kind.DESK, "wrong address")
+
+
+def test_a_netrc_does_not_replace_the_token(
+    serve: Callable[..., Server],
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    netrc = tmp_path_factory.mktemp("home") / "netrc"
+    netrc.write_text("machine feishu.invalid login me password hunter2\n")
+    seen = []
+
+    def proxy(connection: socket.socket) -> None:
+        seen.append(request_on(connection))
+        connection.sendall(answer(DELIVERED))
+
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", serve(proxy).url)
+    assert sent(client("http://feishu.invalid")).kind is Kind.DELIVERED
+    assert b"Authorization: Bearer t-1\r\n" in seen[0]
+    assert b"Basic" not in seen[0]
+
+
+def test_each_thread_has_its_own_connection(serve: Callable[..., Server], client: Client) -> None:
+    server = serve(answering(answer(DELIVERED)))
+    made = client(server.url)
+    kinds = []
+
+    def run() -> None:
+        kinds.append(sent(made).kind)
+        made.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert kinds == [Kind.DELIVERED] * 4
+    assert server.accepted == 4
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 in one file, made by the openssl command."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl command")
+    path = tmp_path_factory.mktemp("tls")
+    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path / "key"), "-out", str(path / "cert")]
+    subprocess.run([openssl, *options.split(), *names], check=True, capture_output=True, timeout=30)
+    (path / "both.pem").write_bytes((path / "key").read_bytes() + (path / "cert").read_bytes())
+    return path / "both.pem"
+
+
+def over_tls(certificate: Path, behaviour: Behaviour) -> Behaviour:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def behave(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            behaviour(secured)
+
+    return behave
+
+
+def test_the_same_holds_over_tls(
+    serve: Callable[..., Server], client: Client, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "_is_loopback", lambda host: False)  # else the variable of the CA file is not read
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    behaviours = [keeping_alive, answering(b""), resetting, answering(answer(DELIVERED, length=500)), hanging]
+    server = serve(*(over_tls(certificate, behaviour) for behaviour in behaviours))
+    made = client(server.url.replace("http:", "https:"), answer_seconds=0.5)
+    assert [sent(made).kind for _ in range(2)] == [Kind.DELIVERED] * 2
+    made.close()
+    told = [sent(made) for _ in behaviours[1:]]
+    assert {verdict.kind for verdict in told} == {Kind.UNKNOWN}
+    assert [verdict.ended for verdict in told][-2:] == ["truncated", "timed out"]
+    assert server.accepted == 5
+
+
+def test_a_certificate_that_nobody_vouches_for_is_never_sent_to(
+    serve: Callable[..., Server], client: Client, certificate: Path
+) -> None:
+    server = serve(over_tls(certificate, keeping_alive))
+    verdict = sent(client(server.url.replace("http:", "https:")))
+    assert (verdict.kind, verdict.ended) == (Kind.TRANSIENT, "TLS failed")

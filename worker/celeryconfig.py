@@ -1,0 +1,66 @@
+"""Celery's configuration, read when it is first needed. Celery takes every lower-case name of this module.
+
+Messages are wake-up calls that carry ids, so nothing here tries to make them reliable: a lost, doubled or late one is
+made good by the ledger's leases.
+"""
+
+from typing import Any
+
+from kombu.entity import Exchange, Queue
+
+from ledger.connection import ANSWER_SECONDS, CONNECT_SECONDS, IDLE_SECONDS
+from worker.broker import broker_url_of
+from worker.queues import DELIVER, SEND, Queues
+from worker.runtime import runtime
+
+_settings = runtime().settings
+_queues = Queues(_settings.prefix)
+
+broker_url, _service_options = broker_url_of(_settings)
+broker_transport_options: dict[str, Any] = {
+    **_service_options,
+    # kombu's own bookkeeping lives under the prefix too. The queues themselves must not be renamed by
+    # `global_keyprefix`: other applications send to them by name.
+    "unacked_key": f"{_settings.prefix}:celery:unacked",
+    "unacked_index_key": f"{_settings.prefix}:celery:unacked_index",
+    "unacked_mutex_key": f"{_settings.prefix}:celery:unacked_mutex",
+    "unacked_mutex_expire": 30,
+    "keyprefix_queue": f"{_settings.prefix}:celery:binding.%s",
+    "keyprefix_fanout": f"/{_settings.prefix}.{{db}}.",
+    # The intake alone is acknowledged late: a worker that dies there leaves the message to another after this.
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    # Without these a half-open connection hangs the worker for ever.
+    "socket_timeout": ANSWER_SECONDS,
+    "socket_connect_timeout": CONNECT_SECONDS,
+    "health_check_interval": IDLE_SECONDS,
+    "priority_steps": [0],
+    "queue_order_strategy": "priority",
+    "client_name": _settings.prefix,
+}
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+#: A full Redis, or a script error, must not end the worker.
+broker_channel_error_retry = True
+
+result_backend = None
+task_ignore_result = True
+task_serializer = "json"
+accept_content = ["json"]
+task_acks_late = False
+task_default_queue = _queues.deliver
+task_queues = tuple(
+    Queue(name, Exchange(name, type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
+    for name in (_queues.deliver, _queues.intake)
+)
+task_routes = {DELIVER: {"queue": _queues.deliver}, SEND: {"queue": _queues.intake}}
+task_create_missing_queues = False
+task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.3}
+
+worker_pool = "threads"
+worker_concurrency = _settings.concurrency
+worker_prefetch_multiplier = 1
+worker_send_task_events = False
+worker_cancel_long_running_tasks_on_connection_loss = False
+worker_hijack_root_logger = True

@@ -1,0 +1,273 @@
+"""Delivering what was released: claim, then for each notification resolve, choose, send, classify, record.
+
+Who reads one function reads `Delivery._deliver_one`; the rest are its steps.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Protocol, assert_never
+
+import orjson
+import redis
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_exponential,
+    wait_random_exponential,
+)
+
+from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
+from ledger.settings import Desk
+from ledger.states import State
+from ledger.work import LeaseLost, Result, Work
+from worker.feishu.codes import Kind
+from worker.feishu.errors import AskFailed
+from worker.feishu.verdict import Verdict
+from worker.holding import Holding, NotNow
+from worker.images import ImageGone, Images
+from worker.policy import (
+    CREDENTIALS_HOLD_MS,
+    INLINE_TRIES,
+    INLINE_WAIT_SECONDS,
+    QUOTA_HOLD_MS,
+    THROTTLE_SECONDS,
+    TICKET_WAIT_MS,
+    RetryPolicy,
+)
+from worker.tickets import Tickets
+
+__all__ = ["Delivery"]
+
+log = logging.getLogger(__name__)
+
+#: What is claimed together is sent one by one: whatever is not begun after this goes back, so that a pause holds and
+#: no claim grows old, seconds.
+BEGIN_WITHIN_SECONDS = 0.5
+#: A result is tried to be recorded while its lease can still be alive, seconds.
+RECORD_FOR_SECONDS = 60
+
+
+class _Feishu(Protocol):
+    def ready(self) -> Verdict | None: ...
+
+    def send(
+        self, receiver_id: str, receive_type: str, user_id_type: str, msg_type: str, content_json: str
+    ) -> Verdict: ...
+
+
+class Delivery:
+    """Delivers the notifications of one desk. Threads share it."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        work: Work,
+        feishu: _Feishu,
+        tickets: Tickets,
+        images: Images,
+        policy: RetryPolicy,
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.desk = desk
+        self._work = work
+        self._feishu = feishu
+        self._tickets = tickets
+        self._images = images
+        self._policy = policy
+        self._stopping = stopping
+        self._clock = clock
+
+    def deliver(self, ids: Sequence[str]) -> None:
+        """Delivers those of `ids` that can be claimed, and records what came of each."""
+        token = uuid.uuid4().hex
+        begun = self._clock()  # before the claim: a slot must rather be thought older than it is
+        now_ms, claims = self._work.claim(self.desk, token, ids)
+        holdings = [
+            Holding(claim, self.desk, self._work, token, self._stopping, self._clock, now_ms, begun) for claim in claims
+        ]
+        results = [result for holding in holdings if (result := self._come_to_result(holding, begun))]
+        self._record(token, results, {holding.health for holding in holdings})
+
+    def _come_to_result(self, holding: Holding, begun: float) -> Result | None:
+        """None leaves the notification to the end of its lease: the sweep then decides by what is on record."""
+        if self._stopping.is_set() or self._clock() - begun > BEGIN_WITHIN_SECONDS:
+            return holding.set_aside()
+        try:
+            return self._deliver_one(holding)
+        except LeaseLost:
+            log.warning("lease lost, somebody else decides", extra=self._extra(holding))
+        except Exception:  # one notification must not take those claimed with it along
+            log.exception("delivery broke off", extra=self._extra(holding))
+        return None
+
+    def _extra(self, holding: Holding) -> dict[str, str]:
+        return {"id": holding.id, "desk": self.desk.name}
+
+    def _deliver_one(self, holding: Holding) -> Result:
+        """One notification, step by step. Raises LeaseLost."""
+        try:
+            if problem := self._feishu.ready():
+                return self._conclude(holding, problem)
+            content = self._resolve(holding)
+            via = self._choose(holding)
+            verdict = self._send(holding, via, content)
+            if self._has_open_ticket(holding, via, verdict):
+                if holding.notification.on_open_ticket != OnOpenTicket.REROUTE:
+                    return self._without_reroute(holding)
+                verdict = self._send(holding.rerouted(), ReceiveType.USER, content)
+            return self._conclude(holding, verdict)
+        except NotNow as reason:
+            return holding.set_aside(reason.wait_ms)
+        except AskFailed as failed:
+            return self._conclude(holding, failed.verdict)
+        except ImageGone as gone:
+            holding.note_no_call(str(gone))
+            return holding.result(State.FAILED)
+
+    # -- the steps
+
+    def _resolve(self, holding: Holding) -> str:
+        """The content as the API takes it; a local image is uploaded here."""
+        message = holding.notification.message
+        if message.image_sha256 is None:
+            return message.wire_content()
+        return orjson.dumps({"image_key": self._images.key_of(message.image_sha256)}).decode()
+
+    def _choose(self, holding: Holding) -> ReceiveType:
+        """`chat` or `user`: a receiver who is known to have an open ticket costs one call, not two."""
+        notification = holding.notification
+        if holding.via or notification.receive_type == ReceiveType.USER:
+            return ReceiveType.USER
+        if notification.on_open_ticket == OnOpenTicket.FAIL or not self._tickets.known_open(notification):
+            return ReceiveType.CHAT
+        if notification.on_open_ticket == OnOpenTicket.REROUTE:
+            return ReceiveType.USER
+        if self._tickets.is_open(notification):
+            raise NotNow(TICKET_WAIT_MS)
+        return ReceiveType.CHAT
+
+    def _send(self, holding: Holding, via: ReceiveType, content: str) -> Verdict:
+        """One call, and for a transient fault a few more, each in a slot of its own. Raises NotNow, LeaseLost.
+
+        The seconds scale of retrying is tenacity's, here; the minutes scale is the ledger's (`deferred`).
+        """
+        first, longest = INLINE_WAIT_SECONDS
+        retrying = Retrying(
+            retry=retry_if_result(lambda verdict: verdict.kind in (Kind.TRANSIENT, Kind.TOKEN)),
+            stop=stop_after_attempt(INLINE_TRIES) | stop_when_event_set(self._stopping),
+            wait=wait_random_exponential(multiplier=first, max=longest),
+            sleep=sleep_using_event(self._stopping),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        holding.verdict = None
+        try:
+            verdict: Verdict = retrying(self._call, holding, via, content)
+        except NotNow:
+            if holding.verdict is None:
+                raise
+            return holding.verdict  # no slot for another try: what the last one came to counts
+        return verdict
+
+    def _call(self, holding: Holding, via: ReceiveType, content: str) -> Verdict:
+        notification = holding.notification
+        holding.take_slot()
+        verdict = self._feishu.send(
+            notification.receiver_id, via, notification.user_id_type, notification.message.msg_type, content
+        )
+        holding.note(verdict, via)
+        log.debug("attempt: %s", verdict, extra=self._extra(holding))
+        return verdict
+
+    def _has_open_ticket(self, holding: Holding, via: ReceiveType, verdict: Verdict) -> bool:
+        """Whether a `chat` was refused for a ticket: by a code that is known to say so, else by the ticket list.
+
+        Raises AskFailed when the list does not answer now. Where it may not be asked, the code's own class counts.
+        """
+        if via is not ReceiveType.CHAT or verdict.kind is Kind.DELIVERED:
+            return False
+        if verdict.kind is Kind.TICKET_OPEN or verdict.code in self.desk.ticket_codes:
+            self._tickets.note_open(holding.notification)
+        elif not verdict.may_mean_ticket or not self._list_shows_ticket(holding):
+            return False
+        holding.note_ticket()
+        return True
+
+    def _list_shows_ticket(self, holding: Holding) -> bool:
+        try:
+            return self._tickets.is_open(holding.notification)
+        except AskFailed as failed:
+            if failed.verdict.kind not in (Kind.REFUSED, Kind.DESK):
+                raise
+            log.warning("the ticket list cannot be asked: %s", failed, extra=self._extra(holding))
+            return False
+
+    def _without_reroute(self, holding: Holding) -> Result:
+        if holding.notification.on_open_ticket == OnOpenTicket.WAIT:
+            return holding.deferred(TICKET_WAIT_MS)
+        return holding.result(State.FAILED)
+
+    def _conclude(self, holding: Holding, verdict: Verdict) -> Result:
+        """From the last call's verdict to the state. Waiting is free; failing is charged to the retry budget."""
+        if verdict is not holding.verdict:
+            holding.note(verdict)
+        match verdict.kind:
+            case Kind.DELIVERED:
+                return holding.result(State.DELIVERED)
+            case Kind.REFUSED | Kind.TICKET_OPEN:
+                return holding.result(State.FAILED)
+            case Kind.UNKNOWN if verdict.call == "send" and holding.notification.on_unknown == OnUnknown.HOLD:
+                return holding.result(State.UNKNOWN)
+            case Kind.THROTTLED if verdict.call == "send":
+                self._hold("throttled", round((verdict.retry_after_seconds or THROTTLE_SECONDS) * 1000), verdict)
+                return holding.result(State.QUEUED)
+            case Kind.DESK:
+                self._hold("credentials", CREDENTIALS_HOLD_MS, verdict)
+                return holding.deferred(CREDENTIALS_HOLD_MS)
+            case Kind.QUOTA_SPENT:
+                self._hold("quota", QUOTA_HOLD_MS, verdict)
+                return holding.deferred(QUOTA_HOLD_MS)
+            case Kind.TRANSIENT | Kind.TOKEN | Kind.UNKNOWN | Kind.THROTTLED:
+                return self._defer(holding)
+            case _ as never:
+                assert_never(never)
+
+    def _defer(self, holding: Holding) -> Result:
+        progress = holding.claim.progress
+        wait_ms = self._policy.deferral_ms(progress.deferrals)
+        if holding.claim.probing:  # the desk is down, not the notification
+            return holding.deferred(wait_ms)
+        if self._policy.is_spent(progress.failing_ms):
+            return holding.result(State.FAILED)
+        return holding.deferred(wait_ms, deferrals=progress.deferrals + 1, failing_ms=progress.failing_ms + wait_ms)
+
+    def _hold(self, kind: str, hold_ms: int, verdict: Verdict) -> None:
+        reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
+        if self._work.hold(self.desk, kind, hold_ms, reason):
+            level = logging.INFO if kind == "throttled" else logging.ERROR
+            log.log(level, "desk held (%s): %s", kind, reason, extra={"desk": self.desk.name})
+
+    def _record(self, token: str, results: Sequence[Result], health: AbstractSet[str]) -> None:
+        """Records, through an outage of Redis too: a result that is not on record becomes `unknown`."""
+        if not results:
+            return
+        told = "up" if "up" in health else "down" if "down" in health else ""
+        retrying = Retrying(
+            retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError)),
+            stop=stop_after_delay(RECORD_FOR_SECONDS),
+            wait=wait_exponential(multiplier=0.1, max=2),
+            reraise=True,
+        )
+        recorded = retrying(self._work.record, self.desk, token, results, told)
+        for result, done in zip(results, recorded, strict=True):
+            if not done:
+                log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})

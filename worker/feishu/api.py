@@ -1,0 +1,201 @@
+"""Calling the Feishu API for one desk: with its token, under a deadline, judged by the table of codes."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import orjson
+import requests
+from requests.models import PreparedRequest
+
+from ledger.settings import Desk
+from worker.feishu.codes import CodeTable, Kind
+from worker.feishu.errors import AskFailed, NoAnswer, NoToken
+from worker.feishu.token import TURN_SECONDS, AtHand, Token, Tokens, TokenStore, usable_seconds
+from worker.feishu.verdict import Call, Verdict, envelope, verdict_of_answer, verdict_of_failure
+from worker.feishu.wire import Deadline, exchange, open_session
+
+__all__ = ["FeishuApi", "misshapen"]
+
+#: An answer to a send is some 200 bytes.
+_SEND_BYTES = 1 << 20
+#: A page of 200 tickets with their custom fields may take some kB for each.
+_ASK_BYTES = 8 << 20
+
+
+class FeishuApi:
+    """The calls of one desk. Threads may share it: each has its own connections."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        tokens: TokenStore,
+        *,
+        connect_seconds: float,
+        answer_seconds: float,
+        codes: CodeTable,
+        private: tuple[str, ...] = (),
+    ) -> None:
+        """`private` are secrets beyond those of the app: no verdict repeats them."""
+        self._desk = desk
+        self._connect_seconds, self._answer_seconds = connect_seconds, answer_seconds
+        self._codes = codes
+        self._tokens = Tokens(desk, tokens, self._fetch_token)
+        self._private = (desk.app_secret.get_secret_value(), *private)
+        self._thread = threading.local()
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """No call takes longer, its wait for a token included. A hanging DNS server may; then nothing is sent."""
+        return 2 * (self._connect_seconds + self._answer_seconds) + TURN_SECONDS
+
+    def token(self) -> AtHand:
+        """Raises NoToken."""
+        return self._tokens.get()
+
+    def call(
+        self, name: str, method: str, path: str, *, max_bytes: int = _SEND_BYTES, **request: Any
+    ) -> tuple[Verdict, Mapping[str, Any]]:
+        """One call with the token; `request` as for `_exchange`. The JSON object of the answer comes too, maybe empty.
+
+        Raises NoToken: nothing was called.
+        """
+        used = self._tokens.get()
+        verdict, content = self._exchange(name, method, path, used, max_bytes=max_bytes, **request)
+        return self._after_token(verdict, used), content
+
+    def ask(self, name: str, method: str, path: str, **request: Any) -> tuple[Verdict, Mapping[str, Any]]:
+        """A call that does no harm when made twice, as it is if the token was refused.
+
+        Returns the verdict and `data`. Raises AskFailed.
+        """
+        try:
+            verdict, content = self.call(name, method, path, max_bytes=_ASK_BYTES, **request)
+            if verdict.kind is Kind.TOKEN:
+                verdict, content = self.call(name, method, path, max_bytes=_ASK_BYTES, **request)
+        except NoToken as failure:
+            raise AskFailed(failure.verdict) from failure
+        if verdict.kind is not Kind.DELIVERED:
+            raise AskFailed(_harmless(verdict))
+        data = content.get("data")
+        return verdict, data if isinstance(data, dict) else {}
+
+    def close(self) -> None:
+        """Closes the connections of the calling thread."""
+        session = self._thread.__dict__.pop("session", None)
+        if session is not None:
+            session.close()
+
+    def _exchange(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        used: AtHand | None,
+        *,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        private: tuple[str, ...] = (),
+        **request: Any,
+    ) -> tuple[Verdict, Mapping[str, Any]]:
+        """`private` is content that the verdict must not repeat; `request` goes to `requests`."""
+        token = (used.value,) if used else ()
+        call = Call(name, (*self._private, *token, *private))
+        try:
+            answer = exchange(
+                self._session(),
+                Deadline(self._connect_seconds, self._answer_seconds),
+                method,
+                self._desk.feishu_url + path,
+                max_bytes=max_bytes,
+                headers={"User-Agent": _user_agent(), **(headers or {})},
+                auth=_Authorization(used),
+                **request,
+            )
+        except NoAnswer as failure:
+            return verdict_of_failure(call, failure), {}
+        return verdict_of_answer(call, answer, self._codes), envelope(answer) or {}
+
+    def _after_token(self, verdict: Verdict, used: AtHand) -> Verdict:
+        """Tells the tokens how this one did. One that was refused is replaced once, then the row's `then` counts."""
+        if verdict.code is None:
+            return verdict
+        if verdict.kind is not Kind.TOKEN:
+            self._tokens.accepted(used)
+            return verdict
+        if self._tokens.refused(used):
+            return verdict
+        rule = self._codes.rule(verdict.code, verdict.http_status or 0, verdict.msg)
+        return replace(verdict, kind=rule.then or Kind.DESK)
+
+    def _fetch_token(self) -> Token:
+        credentials = {"app_id": self._desk.app_id, "app_secret": self._desk.app_secret.get_secret_value()}
+        verdict, content = self._exchange(
+            "token",
+            "POST",
+            "/open-apis/auth/v3/tenant_access_token/internal",
+            None,
+            max_bytes=_SEND_BYTES,
+            headers={"Content-Type": "application/json; charset=utf-8"},
+            data=orjson.dumps(credentials),
+        )
+        if verdict.kind is not Kind.DELIVERED:
+            raise NoToken(_of_the_desk(_harmless(verdict)))
+        value, life_seconds = content.get("tenant_access_token"), content.get("expire")
+        if not isinstance(value, str) or not _is_header_text(value):
+            raise NoToken(misshapen(verdict))
+        if type(life_seconds) is not int or life_seconds <= 0:
+            raise NoToken(misshapen(verdict))
+        return Token(value, usable_seconds(life_seconds))
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._thread, "session"):
+            self._thread.session = open_session(self._desk.feishu_url)
+        session: requests.Session = self._thread.session
+        return session
+
+
+class _Authorization:
+    """Handed to requests as `auth`: with a plain header, a line in somebody's .netrc would replace it."""
+
+    def __init__(self, used: AtHand | None) -> None:
+        self._used = used
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        if self._used is not None:
+            request.headers["Authorization"] = f"Bearer {self._used.value}"
+        return request
+
+
+def misshapen(verdict: Verdict) -> Verdict:
+    """The verdict on a success without what was asked for."""
+    return replace(
+        verdict,
+        kind=Kind.TRANSIENT,
+        ended="unexpected answer",
+        means="Feishu reported success, but its answer lacks what was asked for.",
+        do="It is asked again. If it stays, give the log id to Feishu support.",
+    )
+
+
+def _harmless(verdict: Verdict) -> Verdict:
+    """A question that may have arrived can simply be asked again."""
+    return replace(verdict, kind=Kind.TRANSIENT) if verdict.kind is Kind.UNKNOWN else verdict
+
+
+def _of_the_desk(verdict: Verdict) -> Verdict:
+    """A refusal to give out a token concerns the desk, never one notification."""
+    concerns_one = (Kind.REFUSED, Kind.TOKEN, Kind.TICKET_OPEN)
+    return replace(verdict, kind=Kind.DESK) if verdict.kind in concerns_one else verdict
+
+
+def _is_header_text(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
+
+
+@cache
+def _user_agent() -> str:
+    return f"deskbell/{metadata.version('deskbell')}"

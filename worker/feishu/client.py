@@ -1,0 +1,187 @@
+"""What Deskbell asks of Feishu: send, look for open tickets, translate an id, upload an image. No send is repeated."""
+
+import base64
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from ledger.settings import Desk
+from worker.feishu.api import FeishuApi, misshapen
+from worker.feishu.codes import CodeTable, Kind
+from worker.feishu.errors import AskFailed, NoToken
+from worker.feishu.token import TokenStore
+from worker.feishu.verdict import Verdict
+
+__all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "FeishuClient", "Ticket", "TicketPage"]
+
+#: Created, in progress, queued, pending, awaiting the user. 50 to 52 are closed.
+OPEN_STATUSES = (1, 2, 3, 4, 5)
+#: The most that Feishu gives on a page; over all pages it gives 10,000.
+TICKETS_PER_PAGE = 200
+_TICKETS_AT_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An open ticket. `guest_open_id` is None if the list did not name the guest."""
+
+    ticket_id: str
+    guest_open_id: str | None
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPage:
+    """One page of the list; `last` if no other follows."""
+
+    tickets: tuple[Ticket, ...]
+    last: bool
+
+
+class FeishuClient:
+    """Calls Feishu for one desk. Threads may share it: each has its own connections."""
+
+    def __init__(
+        self, desk: Desk, tokens: TokenStore, *, connect_seconds: float, answer_seconds: float, codes: CodeTable
+    ) -> None:
+        self.desk = desk
+        credentials = _helpdesk_credentials(desk)
+        self._helpdesk = {"X-Lark-Helpdesk-Authorization": credentials}
+        self._api = FeishuApi(
+            desk,
+            tokens,
+            connect_seconds=connect_seconds,
+            answer_seconds=answer_seconds,
+            codes=codes,
+            private=(desk.helpdesk_token.get_secret_value(), credentials),
+        )
+
+    def __repr__(self) -> str:
+        return f"FeishuClient(desk={self.desk.name!r}, url={self.desk.feishu_url!r})"
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """No `send` takes longer, its wait for a token included. A hanging DNS server may; then nothing is sent."""
+        return self._api.longest_call_seconds
+
+    def ready(self) -> Verdict | None:
+        """Gets the token before a slot is taken. None when it is at hand, else why it cannot be had."""
+        try:
+            self._api.token()
+        except NoToken as failure:
+            return failure.verdict
+        return None
+
+    def send(self, receiver_id: str, receive_type: str, user_id_type: str, msg_type: str, content_json: str) -> Verdict:
+        """Makes one send, and never a second one: each needs a slot of its own.
+
+        `content_json` is the `content` string of the API. A verdict of class `token` says that nothing was sent, and
+        that the next call uses another token. A verdict whose `call` is `token` says that no send was made.
+        """
+        message = {
+            "msg_type": msg_type,
+            "content": content_json,
+            "receiver_id": receiver_id,
+            "receive_type": receive_type,
+        }
+        try:
+            verdict, _ = self._api.call(
+                "send",
+                "POST",
+                "/open-apis/helpdesk/v1/message",
+                params={"user_id_type": user_id_type},
+                headers={**self._helpdesk, "Content-Type": "application/json; charset=utf-8"},
+                data=orjson.dumps(message),
+                private=_spellings(content_json),
+            )
+        except NoToken as failure:
+            return failure.verdict
+        return self._about_tickets(verdict, receive_type)
+
+    def open_tickets(self, guest_open_id: str | None = None, page: int = 1) -> TicketPage:
+        """The open tickets of the helpdesk, or of one guest; `page` counts from 1. Raises AskFailed."""
+        params: dict[str, Any] = {"status_list": OPEN_STATUSES, "page": page, "page_size": TICKETS_PER_PAGE}
+        if guest_open_id is not None:
+            params["guest_id"] = guest_open_id
+        verdict, data = self._api.ask(
+            "tickets", "GET", "/open-apis/helpdesk/v1/tickets", params=params, headers=self._helpdesk
+        )
+        rows = data.get("tickets") or []
+        if not isinstance(rows, list):
+            raise AskFailed(misshapen(verdict))
+        tickets = tuple(_ticket(row, verdict) for row in rows)
+        return TicketPage(
+            # Whether the server heeds `status_list` could not be tried: what it gives beyond is left out here.
+            tickets=tuple(ticket for ticket in tickets if ticket.status in OPEN_STATUSES),
+            last=len(rows) < TICKETS_PER_PAGE or page * TICKETS_PER_PAGE >= _TICKETS_AT_MOST,
+        )
+
+    def has_open_ticket(self, open_id: str) -> bool:
+        """Whether the list shows an open ticket of this guest. Raises AskFailed."""
+        # A server that does not understand the id may give everybody's tickets: a row that names another guest
+        # proves nothing.
+        return any(ticket.guest_open_id in (open_id, None) for ticket in self.open_tickets(open_id).tickets)
+
+    def open_id_of(self, user_id: str, user_id_type: str) -> str:
+        """The open_id of a person known by `user_id` or `union_id`: ticket lists know no other. Raises AskFailed."""
+        path = f"/open-apis/contact/v3/users/{quote(user_id, safe='')}"
+        verdict, data = self._api.ask("user", "GET", path, params={"user_id_type": user_id_type})
+        return _text_of(data.get("user"), "open_id", verdict)
+
+    def upload_image(self, image: bytes, filename: str) -> str:
+        """Uploads an image and returns its key. Raises AskFailed."""
+        verdict, data = self._api.ask(
+            "image",
+            "POST",
+            "/open-apis/im/v1/images",
+            data={"image_type": "message"},
+            files={"image": (filename, image)},
+        )
+        return _text_of(data, "image_key", verdict)
+
+    def close(self) -> None:
+        """Closes the connections of the calling thread."""
+        self._api.close()
+
+    def _about_tickets(self, verdict: Verdict, receive_type: str) -> Verdict:
+        """Only a send to `chat` can meet an open ticket."""
+        if receive_type != "chat":
+            kind = Kind.REFUSED if verdict.kind is Kind.TICKET_OPEN else verdict.kind
+            return replace(verdict, kind=kind, may_mean_ticket=False)
+        if verdict.kind is not Kind.DELIVERED and verdict.code in self.desk.ticket_codes:
+            return replace(verdict, kind=Kind.TICKET_OPEN, may_mean_ticket=False)
+        return verdict
+
+
+def _helpdesk_credentials(desk: Desk) -> str:
+    """Base64 without "Bearer": the form of the documents."""
+    pair = f"{desk.helpdesk_id}:{desk.helpdesk_token.get_secret_value()}"
+    return base64.b64encode(pair.encode()).decode()
+
+
+def _spellings(content_json: str) -> tuple[str, ...]:
+    """The content as it was written, and as Feishu may quote it: without escapes for other scripts."""
+    try:
+        return content_json, orjson.dumps(orjson.loads(content_json)).decode()
+    except orjson.JSONDecodeError:
+        return (content_json,)
+
+
+def _ticket(row: Any, verdict: Verdict) -> Ticket:
+    ticket_id = _text_of(row, "ticket_id", verdict)
+    status, guest = row.get("status"), row.get("guest")
+    if type(status) is not int:
+        raise AskFailed(misshapen(verdict))
+    guest_id = guest.get("id") if isinstance(guest, dict) else None
+    if isinstance(guest_id, dict):  # the form of the ticket events
+        guest_id = guest_id.get("open_id")
+    return Ticket(ticket_id, guest_id if isinstance(guest_id, str) and guest_id else None, status)
+
+
+def _text_of(fields: Any, name: str, verdict: Verdict) -> str:
+    value = fields.get(name) if isinstance(fields, dict) else None
+    if not isinstance(value, str) or not value:
+        raise AskFailed(misshapen(verdict))
+    return value

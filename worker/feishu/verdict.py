@@ -1,0 +1,197 @@
+"""What one call of the Feishu API came to."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ledger.states import Outcome
+from worker.feishu.codes import CodeTable, Kind
+from worker.feishu.errors import MaybeSent, NoAnswer, Unsendable
+from worker.feishu.wire import Answer
+
+__all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
+
+#: Characters of `msg` that are kept: Feishu's own texts are shorter, and records are many.
+_MSG_CHARS = 200
+#: `msg` is looked through for quotes up to here.
+_MSG_SCAN_CHARS = 2000
+#: A stretch of `msg` that also stands in the request counts as a quote from this length on.
+_QUOTE_CHARS = 10
+#: A text shorter than a quote is hidden where it appears whole, but not if it is shorter than this.
+_SECRET_CHARS = 4
+_LOG_ID_CHARS = 100
+_SECONDS = re.compile(r"\d{1,7}(\.\d{1,3})?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+_HOW_MEANS = {
+    Kind.TRANSIENT: ("The request did not leave this machine whole, so nothing was sent.", "It is tried again."),
+    Kind.UNKNOWN: (
+        "The request left whole and no whole answer came: it may have been carried out.",
+        "Ask the receiver whether it came, then resolve it.",
+    ),
+    Kind.DESK: ("The address of Feishu, or of the proxy, cannot be used.", "Check DESKBELL_FEISHU_URL and the proxy."),
+}
+
+
+class Call:
+    """A call that is under way: its name, when it began, and what of it no log may repeat."""
+
+    def __init__(self, name: str, private: tuple[str, ...] = ()) -> None:
+        """`private` are the secrets and the content of the request."""
+        self.name = name
+        self.private = private
+        self.started_at_ms = int(time.time() * 1000)
+        self._started = time.monotonic()
+
+    def elapsed_ms(self) -> int:
+        return int((time.monotonic() - self._started) * 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The class of one call's result, and the evidence for it. Free of secrets and of message content."""
+
+    call: str  #: send, token, tickets, user or image. A verdict of `send` that says `token` means: nothing was sent
+    kind: Kind
+    may_mean_ticket: bool = False  #: of a `chat` send: look at the ticket list before believing `kind`
+    code: int | None = None
+    http_status: int | None = None
+    msg: str = ""  #: Feishu's text, 200 characters at most. It may change at any time: decide nothing by it
+    log_id: str | None = None  #: what Feishu's support asks for
+    message_id: str | None = None
+    retry_after_seconds: float | None = None
+    rate_limit: int | None = None
+    ended: str | None = None  #: how it ended without a readable answer, such as "connect refused" or "not JSON"
+    means: str = ""
+    do: str = ""
+    started_at_ms: int  #: Unix time by the clock of this machine
+    elapsed_ms: int
+
+    @property
+    def outcome(self) -> Outcome:
+        """What goes on record for the attempt."""
+        return self.kind.outcome
+
+    def __str__(self) -> str:
+        code = f"code {self.code}" if self.code is not None else self.ended or "no code"
+        status = f"HTTP {self.http_status}, " if self.http_status is not None else ""
+        return f"{self.call}: {self.kind.value} ({status}{code})"
+
+
+def envelope(answer: Answer) -> Mapping[str, Any] | None:
+    """The JSON object of an answer that has an integer `code`; None if it has no such thing."""
+    try:
+        content = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) and type(content.get("code")) is int else None
+
+
+def verdict_of_answer(call: Call, answer: Answer, codes: CodeTable) -> Verdict:
+    """Judges a whole answer. Only code 0 under an HTTP status 2xx is a success."""
+    content = envelope(answer)
+    fields = content or {}
+    code, msg = fields.get("code"), fields.get("msg")
+    msg = msg if isinstance(msg, str) else ""
+    rule = codes.rule(code, answer.http_status, msg)
+    return Verdict(
+        call=call.name,
+        kind=rule.kind,
+        may_mean_ticket=rule.ticket,
+        code=code,
+        http_status=answer.http_status,
+        msg=_presentable(msg, call.private),
+        log_id=_log_id(answer.headers, fields),
+        message_id=_text_at(fields, "data", "message_id") if rule.kind is Kind.DELIVERED else None,
+        retry_after_seconds=_retry_after(answer.headers),
+        rate_limit=_whole_number(answer.headers.get("x-ogw-ratelimit-limit")),
+        ended=None if content is not None else _why_unreadable(answer.body),
+        means=rule.means,
+        do=rule.do,
+        started_at_ms=call.started_at_ms,
+        elapsed_ms=call.elapsed_ms(),
+    )
+
+
+def verdict_of_failure(call: Call, failure: NoAnswer) -> Verdict:
+    """Judges a call without an answer, by whether the request left whole."""
+    kind = Kind.TRANSIENT
+    if isinstance(failure, MaybeSent):
+        kind = Kind.UNKNOWN
+    elif isinstance(failure, Unsendable):
+        kind = Kind.DESK
+    means, do = _HOW_MEANS[kind]
+    return Verdict(
+        call=call.name,
+        kind=kind,
+        ended=failure.how,
+        means=means,
+        do=do,
+        started_at_ms=call.started_at_ms,
+        elapsed_ms=call.elapsed_ms(),
+    )
+
+
+def _why_unreadable(body: bytes) -> str:
+    if not body.strip():
+        return "empty"
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "not JSON"
+    return "no code"
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """`x-ogw-ratelimit-reset` is documented, `Retry-After` a courtesy; its form with a date is not read."""
+    for name in ("x-ogw-ratelimit-reset", "retry-after"):
+        value = headers.get(name, "").strip()
+        if _SECONDS.fullmatch(value):
+            return float(value)
+    return None
+
+
+def _whole_number(value: str | None) -> int | None:
+    return int(value) if value is not None and re.fullmatch(r"[0-9]{1,9}", value.strip()) else None
+
+
+def _log_id(headers: Mapping[str, str], fields: Mapping[str, Any]) -> str | None:
+    """From the header, else from the body: real answers call it `log_id`, a page of the documents `logid`."""
+    found = headers.get("x-tt-logid") or _text_at(fields, "error", "log_id") or _text_at(fields, "error", "logid")
+    return _CONTROL.sub(" ", found)[:_LOG_ID_CHARS] if found else None
+
+
+def _text_at(fields: Mapping[str, Any], *path: str) -> str | None:
+    value: Any = fields
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _presentable(msg: str, private: tuple[str, ...]) -> str:
+    """`msg` on one line, cut, with every longer quote from the request replaced by an ellipsis."""
+    return _CONTROL.sub(" ", _without_quotes(msg[:_MSG_SCAN_CHARS], private))[:_MSG_CHARS]
+
+
+def _without_quotes(msg: str, private: tuple[str, ...]) -> str:
+    kept, start = [], 0
+    while start < len(msg):
+        length = max((_quote_length(msg, start, text) for text in private), default=0)
+        kept.append("…" if length else msg[start])
+        start += length or 1
+    return "".join(kept)
+
+
+def _quote_length(msg: str, start: int, text: str) -> int:
+    """How long the stretch of `msg` from `start` is that also stands in `text`; 0 if too short to be a quote."""
+    shortest = min(_QUOTE_CHARS, max(len(text), _SECRET_CHARS))
+    if msg[start : start + shortest] not in text or start + shortest > len(msg):
+        return 0
+    end = start + shortest
+    while end < len(msg) and msg[start : end + 1] in text:
+        end += 1
+    return end - start

@@ -1,0 +1,171 @@
+"""One claimed notification in the hands of the worker that may send it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Self
+
+import redis
+
+from ledger.models import Attempt, Notification, ReceiveType
+from ledger.settings import Desk
+from ledger.states import Outcome, State
+from ledger.work import Claim, LeaseLost, Result, Slot, Work, late_after_ms
+from worker.feishu.codes import Kind
+from worker.feishu.verdict import Verdict
+
+__all__ = ["Holding", "NotNow"]
+
+#: A thread waits this long for a slot, ms. A slot farther away is waited for in the lane.
+LONGEST_SLOT_WAIT_MS = 1500
+
+
+#: What a call says about its desk. A throttle or a wrong credential says nothing about whether the API is up.
+_HEALTH = {
+    Kind.TRANSIENT: "down",
+    Kind.UNKNOWN: "down",
+    Kind.DELIVERED: "up",
+    Kind.REFUSED: "up",
+    Kind.TICKET_OPEN: "up",
+}
+
+
+class NotNow(Exception):
+    """It cannot be sent now and nothing is wrong with it: no slot, a held desk, a ticket to wait for, a shutdown."""
+
+    def __init__(self, wait_ms: int = 0) -> None:
+        super().__init__(wait_ms)
+        self.wait_ms = wait_ms
+
+
+class Holding:
+    """Keeps the slot, the lease and the attempts that are not on record yet.
+
+    `now_ms` is the Redis time at `begun`, a moment of `clock` (seconds, monotonic). From there it is told without
+    asking, also after the process was frozen.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        desk: Desk,
+        work: Work,
+        token: str,
+        stopping: threading.Event,
+        clock: Callable[[], float],
+        now_ms: int,
+        begun: float,
+    ) -> None:
+        self.claim = claim
+        self.verdict: Verdict | None = None
+        self.health = ""
+        self.via = claim.progress.via
+        self._desk = desk
+        self._work = work
+        self._token = token
+        self._stopping = stopping
+        self._clock = clock
+        self._now_ms = now_ms
+        self._begun = begun
+        self._slot: Slot | None = claim.slot
+        self._lease_from_ms = now_ms
+        self._attempts: list[Attempt] = []
+
+    @property
+    def id(self) -> str:
+        return self.claim.id
+
+    @property
+    def notification(self) -> Notification:
+        return self.claim.notification
+
+    def redis_now_ms(self) -> int:
+        return self._now_ms + round((self._clock() - self._begun) * 1000)
+
+    # -- the right to call
+
+    def take_slot(self) -> None:
+        """Uses up the slot, after getting another one if it is used or too old. Raises NotNow, LeaseLost."""
+        if not self._slot_is_good():
+            self._wait_for(self._reserve())
+        if self.redis_now_ms() - self._lease_from_ms > self._work.begin_within_ms:
+            raise LeaseLost(self.id)  # frozen between the claim and here: another one may be sending it now
+        self._slot = None
+
+    def _slot_is_good(self) -> bool:
+        late_ms = late_after_ms(self._desk)
+        if self._slot is None:
+            return False
+        return late_ms is None or self.redis_now_ms() - self._slot.at_ms <= late_ms
+
+    def _reserve(self) -> Slot:
+        pending = self._attempts[-1] if self._attempts else None
+        unused_ms = self._slot.at_ms if self._slot else None
+        try:
+            slot = self._work.renew(
+                self._desk, self._token, self.id, LONGEST_SLOT_WAIT_MS, pending, unused_ms, self._extra()
+            )
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise NotNow from error
+        self._attempts.clear()
+        self._slot = slot
+        if slot is None:
+            raise NotNow
+        self._lease_from_ms = self.redis_now_ms()
+        return slot
+
+    def _wait_for(self, slot: Slot) -> None:
+        if slot.wait_ms > 0 and self._stopping.wait(slot.wait_ms / 1000):
+            raise NotNow
+
+    # -- what happened
+
+    def note(self, verdict: Verdict, via: ReceiveType | None = None) -> None:
+        """A call was made; without `via` it was one on the way to the send, such as for a token."""
+        self.verdict = verdict
+        self._attempts.append(self._attempt(verdict, via))
+        self.health = _HEALTH.get(verdict.kind, self.health)
+
+    def note_no_call(self, why: str) -> None:
+        """It ended before any call."""
+        self._attempts.append(Attempt(at_ms=self.redis_now_ms(), via=None, outcome=Outcome.REFUSED, msg=why))
+
+    def note_ticket(self) -> None:
+        """The last call was refused for an open ticket: that is its outcome, and the desk is well."""
+        self.health = "up"
+        self._attempts[-1] = replace(self._attempts[-1], outcome=Outcome.TICKET_OPEN)
+
+    def rerouted(self) -> Self:
+        """From now on it goes by `user`, also after a restart."""
+        self.via = ReceiveType.USER
+        return self
+
+    def _attempt(self, verdict: Verdict, via: ReceiveType | None) -> Attempt:
+        return Attempt(
+            at_ms=self.redis_now_ms() - verdict.elapsed_ms,
+            via=via,
+            outcome=verdict.outcome,
+            code=verdict.code,
+            http_status=verdict.http_status,
+            log_id=verdict.log_id,
+            ms=verdict.elapsed_ms,
+            message_id=verdict.message_id,
+            msg=None if verdict.kind is Kind.DELIVERED else verdict.msg or verdict.ended,
+        )
+
+    # -- what comes of it
+
+    def _extra(self) -> dict[str, Any]:
+        return {"via": self.via} if self.via else {}
+
+    def result(self, to: State, *, wait_ms: int = 0, **extra: Any) -> Result:
+        """The result, with the attempts that are not on record yet and the slot that was not used."""
+        unused_ms = self._slot.at_ms if self._slot else None
+        return Result(self.id, to, self._attempts, wait_ms, {**self._extra(), **extra}, unused_ms)
+
+    def deferred(self, wait_ms: int, **extra: Any) -> Result:
+        return self.result(State.DEFERRED, wait_ms=wait_ms, **extra)
+
+    def set_aside(self, wait_ms: int = 0) -> Result:
+        """Nothing is spent: to the front of its lane, or due later if there is something to wait for."""
+        return self.deferred(wait_ms) if wait_ms else self.result(State.QUEUED)

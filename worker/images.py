@@ -1,0 +1,48 @@
+"""Local images: uploaded once per app, then known by their key."""
+
+from typing import Protocol, cast
+
+import redis
+
+from ledger.connection import text
+from ledger.keys import Keys
+from ledger.settings import Desk
+
+__all__ = ["ImageGone", "Images"]
+
+#: An image_key has no documented end; after this it is uploaded again, seconds.
+KEY_SECONDS = 30 * 86400
+
+
+class ImageGone(Exception):
+    """The bytes of a local image are no longer in the ledger, so the message cannot be sent."""
+
+
+class _Feishu(Protocol):
+    def upload_image(self, image: bytes, filename: str) -> str: ...
+
+
+class Images:
+    """Turns the hash of a local image into the `image_key` that the API wants."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, desk: Desk, feishu: _Feishu) -> None:
+        self._redis = client
+        self._keys = keys
+        self._desk = desk
+        self._feishu = feishu
+
+    def key_of(self, sha256: str) -> str:
+        """Uploads it if no worker has. Two may do so at once: that costs an upload and does no harm.
+
+        Raises ImageGone, AskFailed.
+        """
+        cache = self._keys.image_key(self._desk.name, sha256)
+        known = self._redis.get(cache)
+        if known:
+            return text(known)
+        image = self._redis.get(self._keys.image(sha256))
+        if image is None:
+            raise ImageGone(f"the image {sha256[:12]}… is no longer in the ledger")
+        image_key = self._feishu.upload_image(cast(bytes, image), sha256[:12])
+        self._redis.set(cache, image_key, ex=KEY_SECONDS)
+        return image_key

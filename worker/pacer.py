@@ -1,0 +1,187 @@
+"""The pacer: hands out slots. One runs in every worker process, and one of them leads."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import redis
+
+from ledger.connection import text
+from ledger.keys import Keys
+from ledger.settings import Desk
+from ledger.work import Work
+
+__all__ = ["Pacer"]
+
+log = logging.getLogger(__name__)
+
+#: The lead is kept for this long without a word, ms, and renewed this often, seconds. Another takes over within 2 s.
+LEAD_MS = 1_500
+LEAD_AGAIN_SECONDS = 0.4
+#: Desks that one tick looks at.
+DESKS = 100
+#: Without room at the workers, the next look comes after this, seconds.
+NO_ROOM_SECONDS = 0.005
+#: After an error (Redis is away), seconds.
+AFTER_ERROR_SECONDS = 0.5
+#: Most ids in one Celery message, for a desk without limits. With limits a slot must not wait for another one's call.
+BATCH = 16
+#: Messages that may wait for a thread, in threads: enough to keep them busy, little enough for `pause` to hold at once.
+AHEAD = 1
+#: Workers that have not been heard of for this long are gone, ms.
+SILENT_MS = 5_000
+#: How often a worker tells that it lives, seconds.
+HEARTBEAT_SECONDS = 1.0
+
+
+class Pacer:
+    """A thread that ticks when a desk is due.
+
+    `publish(desk, batches)` sends the ids on, one message a batch; `me` is `host:pid:threads`, unique to the process.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        work: Work,
+        desks: Mapping[str, Desk],
+        publish: Callable[[Desk, Sequence[Sequence[str]]], None],
+        deliver_queue: str,
+        me: str,
+    ) -> None:
+        self._redis = client
+        self._keys = keys
+        self._work = work
+        self._desks = desks
+        self._publish = publish
+        self._queue = deliver_queue
+        self._me = me
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
+        self._leads = False
+        self._lead_again = 0.0
+        self._heartbeat_again = 0.0
+        self._strangers: set[str] = set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hands the lead on at once. What was released and not claimed goes back to its lane by its lease."""
+        self._stopping.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as wakes:  # type: ignore[no-untyped-call]
+                    wakes.subscribe(self._keys.wake)
+                    self._pace(wakes)
+            except (redis.RedisError, OSError) as error:
+                log.warning("the pacer pauses: %s", error)
+                self._leads, self._lead_again = False, 0.0
+                self._stopping.wait(AFTER_ERROR_SECONDS)
+            except Exception:  # a pacer that ends would leave everything waiting until somebody notices
+                log.exception("the pacer broke off, and goes on")
+                self._stopping.wait(AFTER_ERROR_SECONDS)
+
+    def _pace(self, wakes: redis.client.PubSub) -> None:
+        while not self._stopping.is_set():
+            self._tell_that_we_live()
+            wait_seconds = self._tick() if self._keep_lead() else LEAD_AGAIN_SECONDS
+            # Pub/sub instead of a blocking pop: its timeout is exact, a blocking pop's may be 100 ms late.
+            if wait_seconds > 0:
+                wakes.get_message(timeout=wait_seconds)
+        self._give_up_lead()
+
+    # -- one leads
+
+    def _keep_lead(self) -> bool:
+        now = time.monotonic()
+        if now >= self._lead_again:
+            led = self._leads
+            self._leads = self._work.lead(self._me, LEAD_MS)
+            self._lead_again = now + LEAD_AGAIN_SECONDS
+            if self._leads and not led:
+                log.info("this pacer leads now")
+        return self._leads
+
+    def _give_up_lead(self) -> None:
+        if self._leads:
+            self._work.lead(self._me, 0)
+        self._redis.zrem(self._keys.workers, self._me)
+
+    def _tell_that_we_live(self) -> None:
+        now = time.monotonic()
+        if now < self._heartbeat_again:
+            return
+        self._heartbeat_again = now + HEARTBEAT_SECONDS
+        now_ms = _redis_ms(self._redis.time())
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zadd(self._keys.workers, {self._me: now_ms})
+        pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - SILENT_MS)
+        pipe.execute()
+
+    # -- one tick
+
+    def _tick(self) -> float:
+        """Looks at the desks that are due. Returns how long nothing is to be done, seconds."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.time()
+        pipe.zrange(self._keys.desks, 0, DESKS, withscores=True)
+        pipe.zrange(self._keys.workers, 0, -1)
+        pipe.llen(self._queue)
+        now, planned, workers, queued = pipe.execute()
+        now_ms = _redis_ms(now)
+        due = self._known(text(name) for name, at_ms in planned if at_ms <= now_ms)
+        if not due:
+            return self._until_next(planned, now_ms)
+        threads = sum(int(text(worker).rpartition(":")[2]) for worker in workers)
+        room = threads * (1 + AHEAD) - queued
+        if room <= 0:
+            return NO_ROOM_SECONDS
+        self._sweep(due)
+        self._release(due, room, threads)
+        return 0
+
+    def _known(self, names: Iterable[str]) -> list[Desk]:
+        known = []
+        for name in names:
+            if name in self._desks:
+                known.append(self._desks[name])
+            elif name not in self._strangers:
+                self._strangers.add(name)
+                log.error("notifications wait for a desk that is not configured here", extra={"desk": name})
+        return known
+
+    def _until_next(self, planned: Sequence[tuple[bytes, float]], now_ms: int) -> float:
+        ahead = [at_ms - now_ms for name, at_ms in planned if text(name) in self._desks]
+        soonest_ms = max(1.0, min(ahead, default=LEAD_AGAIN_SECONDS * 1000))
+        return min(soonest_ms / 1000, LEAD_AGAIN_SECONDS)
+
+    def _sweep(self, due: Sequence[Desk]) -> None:
+        for desk, swept in zip(due, self._work.sweep(due), strict=True):
+            if any(swept):
+                log.warning(
+                    "taken back from lost workers: %s to the lane, %s to send again, %s unknown",
+                    *swept,
+                    extra={"desk": desk.name},
+                )
+
+    def _release(self, due: Sequence[Desk], room: int, threads: int) -> None:
+        """A desk without limits is given a batch a place; half the threads are the most that one desk gets."""
+        for desk, released in zip(due, self._work.release(due, room * BATCH, threads * BATCH // 2), strict=True):
+            if released.ids:
+                self._publish(desk, _batches(desk, released.ids, threads))
+
+
+def _batches(desk: Desk, ids: Sequence[str], threads: int) -> list[Sequence[str]]:
+    size = 1 if desk.rate else max(1, min(BATCH, len(ids) // max(1, threads)))
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def _redis_ms(time: tuple[int, int]) -> int:
+    seconds, microseconds = time
+    return seconds * 1000 + microseconds // 1000

@@ -1,0 +1,59 @@
+"""The two tasks. They unpack, call, and hand on."""
+
+import logging
+from typing import Any
+
+import redis
+from celery import Task, shared_task
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from ledger.errors import DeskbellError, NotDurable
+from ledger.models import Accepted, Notification
+from worker.dropped import count_dropped
+from worker.queues import DELIVER, SEND
+from worker.runtime import runtime
+
+__all__ = ["deliver", "send"]
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name=DELIVER, ignore_result=True)
+def deliver(desk: str, ids: list[str]) -> None:
+    """Wakes a worker: these may be released. The ledger says whether they are."""
+    try:
+        delivery = runtime().delivery(desk)
+    except DeskbellError as error:
+        count_dropped("a message for a desk that is not configured here: %s", error)
+        return
+    delivery.deliver(ids)
+
+
+@shared_task(name=SEND, ignore_result=True, acks_late=True, bind=True)
+def send(self: "Task[..., None]", **fields: Any) -> None:
+    """Accepts a notification for another Celery application: the fields of the HTTP API.
+
+    This message is the only trace of what was asked, so it is acknowledged late, unlike a wake-up call; the id of the
+    task stands in for a missing key, so that a redelivered message is not a second notification.
+    """
+    try:
+        notification = Notification.build({"key": f"celery:{self.request.id}", **fields})
+        accepted = _accept(notification)
+    except NotDurable:
+        raise
+    except DeskbellError as error:
+        count_dropped("a notification that cannot be accepted: %s", error)
+        return
+    log.info("accepted", extra={"id": accepted.id, "desk": notification.desk})
+
+
+@retry(
+    retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError, NotDurable)),
+    stop=stop_after_delay(300),
+    wait=wait_exponential(multiplier=0.2, max=5),
+    reraise=True,
+)
+def _accept(notification: Notification) -> Accepted:
+    ledger = runtime().ledger
+    ledger.settings.desk(notification.desk)
+    return ledger.accept([notification])[0]
