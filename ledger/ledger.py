@@ -14,7 +14,7 @@ from ledger.ids import new_notification_id
 from ledger.keys import Keys
 from ledger.models import Accepted, Notification, Progress, Record
 from ledger.settings import DEFAULT_DESK, Settings
-from ledger.states import State
+from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
 
 __all__ = ["MOST_AT_ONCE", "Ledger"]
@@ -130,7 +130,7 @@ class Ledger:
 
     def events(self, state: State | None = None) -> Iterator[Record]:
         """The events on record, newest first. Failed and unknown ones come from an index, other states by looking."""
-        index = self.keys.index(state) if state in (State.FAILED, State.UNKNOWN) else self.keys.events
+        index = self.keys.index(state) if state in INDEXED else self.keys.events
         start = 0
         while ids := [text(id) for id in self.redis.zrevrange(index, start, start + PAGE - 1)]:
             for record in self._read(ids):

@@ -6,7 +6,7 @@ from here when they are loaded (`ledger.scripts`), and `docs/lifecycle.md` is te
 
 from enum import StrEnum
 
-__all__ = ["FINAL", "TRANSITIONS", "Outcome", "State"]
+__all__ = ["FINAL", "INDEXED", "TRANSITIONS", "Outcome", "State"]
 
 
 class State(StrEnum):
@@ -24,6 +24,9 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED})
+
+#: What people ask for by state has an index; the other states are only counted.
+INDEXED = frozenset({State.FAILED, State.UNKNOWN})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from ledger.states import FINAL, TRANSITIONS
+from ledger.states import FINAL, INDEXED, TRANSITIONS
 
 __all__ = ["NAMES", "Verbs", "source"]
 
@@ -41,8 +41,8 @@ def _tables() -> str:
     allowed = ", ".join(
         f"{state} = {{{', '.join(f'{to} = true' for to in sorted(targets))}}}" for state, targets in TRANSITIONS.items()
     )
-    final = ", ".join(f"{state} = true" for state in sorted(FINAL))
-    return f"local ALLOWED = {{{allowed}}}\nlocal FINAL = {{{final}}}"
+    final, indexed = (", ".join(f"{state} = true" for state in sorted(states)) for states in (FINAL, INDEXED))
+    return f"local ALLOWED = {{{allowed}}}\nlocal FINAL = {{{final}}}\nlocal INDEXED = {{{indexed}}}"
 
 
 @cache

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import orjson
 import redis
 
+from ledger.connection import text
+from ledger.keys import Keys
 from ledger.models import Attempt, Notification, Progress
 from ledger.settings import Desk, Limit, Settings
-from ledger.states import State
+from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
 
 __all__ = ["Claim", "LeaseLost", "Released", "Result", "Slot", "Swept", "Work", "late_after_ms", "slack_ms"]
@@ -25,8 +27,9 @@ BEGIN_WITHIN_MS = 5_000
 AFTER_CALL_MS = 10_000
 #: A call may start this share of the slack after its slot; the rest is for the way to the server.
 LATE_SHARE = 0.6
-#: Leases that one sweep looks at.
+#: Leases that one sweep looks at, and ids that pruning looks at in one round trip.
 SWEEP = 200
+PAGE = 500
 
 
 def slack_ms(limit: Limit) -> int:
@@ -94,18 +97,20 @@ class Work:
     def __init__(self, client: redis.Redis, settings: Settings, *, longest_call_ms: int) -> None:
         self.redis = client
         self.verbs = Verbs(client, settings.prefix)
+        self._keys = Keys(settings.prefix)
         self.begin_within_ms = BEGIN_WITHIN_MS
         self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS
         self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
 
-    def release(self, desks: Sequence[Desk], room: int, in_flight: int) -> list[Released]:
+    def release(self, shares: Sequence[tuple[Desk, int, int]]) -> list[Released]:
         """Hands out the slots of several desks that are due, in one round trip.
 
-        At most `room` notifications of each, and at most `in_flight` of each released or claimed at once.
+        Each share is a desk, the most that is released of it now, and the most it may have in flight (released or
+        claimed) after that.
         """
         calls = [
             ("release", desk.name, (room, in_flight, RELEASED_LEASE_MS, self._results_for_ms, *_limits(desk)))
-            for desk in desks
+            for desk, room, in_flight in shares
         ]
         return [_released(answer) for answer in self.verbs.call_many(calls)]
 
@@ -189,6 +194,25 @@ class Work:
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:
         """Ends the desk's hold; with `if_changed` only if its credentials are not those of last time."""
         return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else ""))
+
+    def prune(self) -> int:
+        """Takes out of the indexes what has left the record. Returns how many ids."""
+        return sum(self._prune(index) for index in (self._keys.events, *map(self._keys.index, INDEXED)))
+
+    def _prune(self, index: str) -> int:
+        now_s, _ = self.redis.time()
+        oldest_kept_ms = now_s * 1000 - self._results_for_ms
+        pruned = start = 0
+        while ids := self.redis.zrange(index, "-inf", str(oldest_kept_ms), byscore=True, offset=start, num=PAGE):
+            pipe = self.redis.pipeline(transaction=False)
+            for id in ids:
+                pipe.exists(self._keys.notification(text(id)))
+            gone = [text(id) for id, exists in zip(ids, pipe.execute(), strict=True) if not exists]
+            if gone:
+                self.redis.zrem(index, *gone)
+            pruned += len(gone)
+            start += len(ids) - len(gone)
+        return pruned
 
     def lead(self, pacer: str, lease_ms: int) -> bool:
         """Takes, keeps, or (with 0) gives up the lead among the pacers."""

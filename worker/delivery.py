@@ -184,7 +184,7 @@ class Delivery:
         verdict = self._feishu.send(
             notification.receiver_id, via, notification.user_id_type, notification.message.msg_type, content
         )
-        holding.note(verdict, via)
+        holding.note(verdict, via if verdict.call == "send" else None)
         log.debug("attempt: %s", verdict, extra=self._extra(holding))
         return verdict
 

@@ -25,10 +25,12 @@ DESKS = 100
 NO_ROOM_SECONDS = 0.005
 #: After an error (Redis is away), seconds.
 AFTER_ERROR_SECONDS = 0.5
-#: Most ids in one Celery message, for a desk without limits. With limits a slot must not wait for another one's call.
+#: Most ids in one Celery message.
 BATCH = 16
 #: Messages that may wait for a thread, in threads: enough to keep them busy, little enough for `pause` to hold at once.
 AHEAD = 1
+#: How often the leading pacer prunes the indexes, seconds.
+PRUNE_SECONDS = 60.0
 #: Workers that have not been heard of for this long are gone, ms.
 SILENT_MS = 5_000
 #: How often a worker tells that it lives, seconds.
@@ -63,6 +65,7 @@ class Pacer:
         self._leads = False
         self._lead_again = 0.0
         self._heartbeat_again = 0.0
+        self._prune_again = 0.0
         self._strangers: set[str] = set()
 
     def start(self) -> None:
@@ -128,6 +131,7 @@ class Pacer:
 
     def _tick(self) -> float:
         """Looks at the desks that are due. Returns how long nothing is to be done, seconds."""
+        self._prune()
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(self._keys.desks, 0, DESKS, withscores=True)
@@ -145,6 +149,12 @@ class Pacer:
         self._sweep(due)
         self._release(due, room, threads)
         return 0
+
+    def _prune(self) -> None:
+        now = time.monotonic()
+        if now >= self._prune_again:
+            self._prune_again = now + PRUNE_SECONDS
+            self._work.prune()
 
     def _known(self, names: Iterable[str]) -> list[Desk]:
         known = []
@@ -171,14 +181,21 @@ class Pacer:
                 )
 
     def _release(self, due: Sequence[Desk], room: int, threads: int) -> None:
-        """A desk without limits is given a batch a place; half the threads are the most that one desk gets."""
-        for desk, released in zip(due, self._work.release(due, room * BATCH, threads * BATCH // 2), strict=True):
+        """One desk gets three quarters of the threads at most: if its API hangs, the others still have room."""
+        in_flight = max(1, threads * 3 // 4)
+        shares = [(desk, _batch_size(desk) * room, _batch_size(desk) * in_flight) for desk in due]
+        for desk, released in zip(due, self._work.release(shares), strict=True):
             if released.ids:
-                self._publish(desk, _batches(desk, released.ids, threads))
+                self._publish(desk, _batches(released.ids, min(_batch_size(desk), len(released.ids) // threads)))
 
 
-def _batches(desk: Desk, ids: Sequence[str], threads: int) -> list[Sequence[str]]:
-    size = 1 if desk.rate else max(1, min(BATCH, len(ids) // max(1, threads)))
+def _batch_size(desk: Desk) -> int:
+    """With limits each notification has a slot, which must not wait for the call of another."""
+    return 1 if desk.rate else BATCH
+
+
+def _batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:
+    size = max(1, size)
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 

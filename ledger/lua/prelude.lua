@@ -1,5 +1,5 @@
--- What every verb shares. `ledger.scripts` loads it in front of each verb, behind the tables ALLOWED and
--- FINAL, which it makes from ledger/states.py.
+-- What every verb shares. `ledger.scripts` loads it in front of each verb, behind the tables ALLOWED,
+-- FINAL and INDEXED, which it makes from ledger/states.py.
 --
 -- KEYS[1]  {prefix}   Every other key is built from it here, in one place: which lanes and records a verb
 --                     touches is found out inside it. (Redis Cluster is no loss: kombu does not support it.)
@@ -66,8 +66,6 @@ end
 
 local function may(record, to) return ALLOWED[record.progress.state][to] == true end
 
--- Failed and unknown notifications are what people ask for by state; the other states are counted only.
-local INDEXED = {failed = true, unknown = true}
 -- What belongs to a notification in motion and leaves the record when it comes to rest.
 local MOVING = {'token', 'due', 'claimed_at'}
 

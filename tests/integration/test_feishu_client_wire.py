@@ -34,6 +34,7 @@ class Server:
     def __init__(self, *behaviours: Behaviour) -> None:
         self.behaviours = behaviours
         self.accepted = 0
+        self.closed = threading.Semaphore(0)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
@@ -57,6 +58,7 @@ class Server:
             self.accepted += 1
             with connection, suppress(OSError):
                 behaviour(connection)
+            self.closed.release()
 
 
 def request_on(connection: socket.socket) -> bytes:
@@ -360,7 +362,7 @@ def test_a_connection_that_the_server_closed_while_idle_costs_nothing(
     made = client(server.url)
     for _ in range(3):
         assert sent(made).kind is Kind.DELIVERED
-        time.sleep(0.05)  # lets the FIN arrive
+        assert server.closed.acquire(timeout=5)
     assert server.accepted == 3
 
 

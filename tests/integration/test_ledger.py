@@ -24,7 +24,7 @@ def accept_one(ledger: Ledger, **fields: object) -> str:
 
 
 def release_and_claim(work: Work, desk: Desk, token: str = "t1", room: int = 10) -> list[str]:
-    [released] = work.release([desk], room, 100)
+    [released] = work.release([(desk, room, 100)])
     _, claims = work.claim(desk, token, released.ids)
     return [claim.id for claim in claims]
 
@@ -60,15 +60,15 @@ def test_a_key_stands_for_one_desk_only(ledger: Ledger) -> None:
 
 def test_notifications_are_released_in_the_order_of_their_acceptance(ledger: Ledger, work: Work, desk: Desk) -> None:
     ids = [accepted.id for accepted in ledger.accept([a_notification(f"ou_{n}") for n in range(5)])]
-    [released] = work.release([desk], 3, 100)
+    [released] = work.release([(desk, 3, 100)])
     assert released.ids == ids[:3]
-    [rest] = work.release([desk], 10, 100)
+    [rest] = work.release([(desk, 10, 100)])
     assert rest.ids == ids[3:]
 
 
 def test_only_one_of_two_workers_gets_a_notification(ledger: Ledger, work: Work, desk: Desk) -> None:
     id = accept_one(ledger)
-    [released] = work.release([desk], 10, 100)
+    [released] = work.release([(desk, 10, 100)])
     _, mine = work.claim(desk, "mine", released.ids)
     _, theirs = work.claim(desk, "theirs", released.ids)
     assert [claim.id for claim in mine] == [id]
@@ -77,7 +77,7 @@ def test_only_one_of_two_workers_gets_a_notification(ledger: Ledger, work: Work,
 
 def test_a_claim_may_be_repeated_by_its_holder_when_the_answer_was_lost(ledger: Ledger, work: Work, desk: Desk) -> None:
     accept_one(ledger)
-    [released] = work.release([desk], 10, 100)
+    [released] = work.release([(desk, 10, 100)])
     first, again = (work.claim(desk, "mine", released.ids)[1] for _ in range(2))
     assert [claim.id for claim in first] == [claim.id for claim in again]
 
@@ -133,7 +133,7 @@ def test_what_is_deferred_for_later_is_not_released_now(ledger: Ledger, work: Wo
     id = accept_one(ledger)
     release_and_claim(work, desk)
     work.record(desk, "t1", [Result(id, State.DEFERRED, wait_ms=60_000)], "")
-    [released] = work.release([desk], 10, 100)
+    [released] = work.release([(desk, 10, 100)])
     assert released.ids == []
     assert 59_000 < (released.again_ms or 0) <= 60_000
 
@@ -141,7 +141,7 @@ def test_what_is_deferred_for_later_is_not_released_now(ledger: Ledger, work: Wo
 def test_a_scheduled_notification_waits_for_its_time(ledger: Ledger, work: Work, desk: Desk) -> None:
     id = accept_one(ledger, at="1h")
     assert ledger.get(id).progress.state is State.SCHEDULED
-    [released] = work.release([desk], 10, 100)
+    [released] = work.release([(desk, 10, 100)])
     assert released.ids == []
     assert 3_590_000 < (released.again_ms or 0) <= 3_600_000
 
@@ -150,7 +150,7 @@ def test_handing_back_puts_a_notification_in_front_of_its_lane(ledger: Ledger, w
     first, second = accept_one(ledger), accept_one(ledger)
     [claimed] = release_and_claim(work, desk, room=1)
     work.record(desk, "t1", [Result(claimed, State.QUEUED)], "")
-    [released] = work.release([desk], 10, 100)
+    [released] = work.release([(desk, 10, 100)])
     assert released.ids == [first, second]
 
 
@@ -168,7 +168,7 @@ def test_renewing_notes_the_attempt_and_keeps_the_lease(ledger: Ledger, work: Wo
 def test_a_cancelled_notification_is_not_released_and_stays_cancelled(ledger: Ledger, work: Work, desk: Desk) -> None:
     gone, kept = accept_one(ledger), accept_one(ledger)
     assert ledger.cancel([gone], by="ada") == [State.CANCELLED]
-    [released] = work.release([desk], 10, 100)
+    [released] = work.release([(desk, 10, 100)])
     assert released.ids == [kept]
     assert ledger.get(gone).as_json()["acts"][0]["by"] == "ada"
     with pytest.raises(NotAllowed):
@@ -247,3 +247,12 @@ def test_only_the_first_event_of_an_empty_lane_wakes_the_pacer(ledger: Ledger) -
 def test_hold_policy_is_kept_with_the_record(ledger: Ledger) -> None:
     id = accept_one(ledger, on_unknown=OnUnknown.HOLD)
     assert ledger.redis.hget(ledger.keys.notification(id), "on_unknown") == b"hold"
+
+
+def test_indexes_forget_what_has_left_the_record_and_nothing_else(ledger: Ledger, work: Work, desk: Desk) -> None:
+    gone, kept = accept_one(ledger), accept_one(ledger)
+    for index in (ledger.keys.events, ledger.keys.index(State.FAILED)):
+        ledger.redis.zadd(index, {gone: 1, kept: 1})  # accepted long ago
+    ledger.redis.delete(ledger.keys.notification(gone))
+    assert work.prune() == 2
+    assert ledger.redis.zrange(ledger.keys.events, 0, -1) == [kept.encode()]

@@ -127,7 +127,8 @@ class Tokens:
     ) -> None:
         """`fetch` asks Feishu, and raises NoToken."""
         self._desk, self._store, self._fetch, self._clock = desk, store, fetch, clock
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._judging = threading.Lock()  # apart from the other: a verdict must not wait for somebody's fetch
         self._at_hand: AtHand | None = None
         self._generation = 0
         self._on_trial_from: int | None = None
@@ -140,7 +141,7 @@ class Tokens:
             return found
         # Threads queue here, so that one of them at a time looks further. A failure answers all who waited for it:
         # else each would wait out the next one's fetch before its own.
-        with self._lock:
+        with self._looking:
             if found := self._fresh():
                 return found
             if self._failure is not None and self._failure[0] >= asked_at:
@@ -153,7 +154,7 @@ class Tokens:
         It is not if this one was itself got because one had been refused. Feishu returns the very same token while it
         has 30 minutes left, so without that a loop would never end.
         """
-        with self._lock:
+        with self._judging:
             again = self._on_trial_from is not None and used.generation >= self._on_trial_from
             if not again:
                 # Threads that still have the same one in use are refused with it too, and that says nothing new.

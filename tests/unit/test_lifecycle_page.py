@@ -1,0 +1,60 @@
+"""`docs/lifecycle.md` tells the truth about the states, the verbs and the keys."""
+
+import re
+from pathlib import Path
+
+from ledger.keys import Keys
+from ledger.states import FINAL, TRANSITIONS, State
+from ledger.verbs import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/lifecycle.md").read_text("utf-8")
+PRELUDE = (ROOT / "ledger/lua/prelude.lua").read_text("utf-8")
+
+
+def test_the_diagram_has_every_move_and_no_other() -> None:
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)", PAGE, re.MULTILINE))
+    assert drawn == {(str(state), str(to)) for state, targets in TRANSITIONS.items() for to in targets}
+
+
+def test_every_state_has_its_moves_in_the_table() -> None:
+    assert TRANSITIONS.keys() == set(State)
+    assert {state for state in FINAL if not TRANSITIONS[state]} == FINAL - {State.FAILED}
+
+
+def test_every_verb_is_described_and_has_its_file() -> None:
+    table = PAGE.partition("| verb |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
+    described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    files = {path.stem for path in (ROOT / "ledger/lua").glob("*.lua")} - {"prelude"}
+    assert described == set(NAMES) == files
+
+
+def key_shapes(name: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", name)
+
+
+def test_the_key_table_has_every_key_that_python_builds() -> None:
+    keys = Keys("")
+    built = {
+        key_shapes(name.removeprefix(":"))
+        for name in (
+            keys.desks, keys.wake, keys.events, keys.leader, keys.workers, keys.dropped,
+            keys.index("failed"), keys.index("unknown"), keys.notification("{id}"), keys.key("{desk}", "{hash}"),
+            keys.desk("{desk}"), keys.slots("{desk}"), keys.due("{desk}"), keys.leases("{desk}"),
+            keys.ticket("{desk}", "{receiver}"), keys.open_id("{desk}", "{type}", "{id}"), keys.lane("{lane}"),
+            keys.waiting("{lane}"), keys.image("{hash}"), keys.image_key("{desk}", "{hash}"),
+        )
+    }  # fmt: skip
+    rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|zset|list|channel) \|", PAGE, re.MULTILINE)
+    described = {key_shapes(name) for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    assert described - {"desk:{}:token:{}"} == built
+
+
+def test_lua_builds_the_same_keys_as_python() -> None:
+    keys = Keys("p")
+    lua = {
+        ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
+        for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", PRELUDE, re.MULTILINE)
+    }
+    assert lua == {keys.desks, keys.wake, keys.events, keys.desk("d"), keys.slots("d"), keys.due("d"), keys.leases("d")}
