@@ -154,8 +154,11 @@ def show(records: list[Record], sandbox: str) -> None:
     for attempt in with_retries.progress.attempts:
         attempts.add_row(str(attempt.via), str(attempt.outcome), str(attempt.code), str(attempt.ms))
     console.print(attempts)
+    stats = requests.get(f"{sandbox}/sandbox/stats", timeout=10).json()
+    received = stats["calls"]["message"]
     console.print(
-        f"The sandbox at {sandbox} counted every rolling window of 10 s strictly: no call was over the quota."
+        f"The sandbox received {sum(received.values())} calls, counted every rolling window of 10 s strictly, "
+        f"and had to refuse {received.get(str(THROTTLED), 0)} for the quota."
     )
     console.print(
         "[bold]Next[/bold]: `.venv/bin/deskbell up --sandbox` in one terminal, and in another\n"
