@@ -1,0 +1,41 @@
+"""An event on an idle desk: from the return of `accept` to the start of the call at the sandbox."""
+
+import statistics
+import time
+from collections.abc import Iterator
+
+from benchmarks.figure import Figure
+from benchmarks.site import Site, running
+from ledger.models import Notification
+
+__all__ = ["COMMAND", "measure"]
+
+COMMAND = "python -m benchmarks latency"
+SENDS = 200
+
+
+def measure() -> Iterator[Figure]:
+    with running(rate="unlimited") as site:
+        _send(site, "ou_warm")
+        time.sleep(1)
+        site.forget_calls()
+        returned = {}
+        for number in range(SENDS):
+            receiver = f"ou_{number}"
+            _send(site, receiver)
+            returned[receiver] = time.time()
+            time.sleep(0.02 + 0.02 * (number % 3))  # the desk is idle again before the next one
+        time.sleep(1)
+        waited = sorted((call["at"] - returned[call["receiver_id"]]) * 1000 for call in site.calls())
+    p50, p99 = statistics.median(waited), waited[int(len(waited) * 0.99) - 1]
+    yield Figure(
+        f"event on an idle desk, accept to call, {len(waited)} sends, 2 worker processes",
+        "p99 ≤ 50 ms",
+        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {waited[-1]:.1f} ms",
+        len(waited) == SENDS and p99 <= 50,
+        COMMAND,
+    )
+
+
+def _send(site: Site, receiver: str) -> None:
+    site.ledger.accept([Notification.build({"receiver_id": receiver, "text": "Disk full on db-3"})])

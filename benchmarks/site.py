@@ -1,0 +1,89 @@
+"""Everything that a benchmark measures, as separate processes: the sandbox, and `deskbell up` pointed at it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import orjson
+import requests
+
+from ledger.ledger import Ledger
+from ledger.settings import Settings
+
+__all__ = ["Site", "running"]
+
+_CREDENTIALS = {
+    "DESKBELL_APP_ID": "cli_sandbox",
+    "DESKBELL_APP_SECRET": "sandbox-secret",
+    "DESKBELL_HELPDESK_ID": "1000000000000000000",
+    "DESKBELL_HELPDESK_TOKEN": "ht-sandbox",
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running Deskbell and what the sandbox has seen of it."""
+
+    ledger: Ledger
+    sandbox_url: str
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The message calls that the sandbox received, in order."""
+        calls: list[dict[str, Any]] = []
+        while page := self._get(f"calls?limit=5000&since={calls[-1]['seq'] if calls else 0}")["calls"]:
+            calls += page
+        return [call for call in calls if call["path"].endswith("/helpdesk/v1/message")]
+
+    def stats(self) -> dict[str, Any]:
+        return self._get("stats")
+
+    def forget_calls(self) -> None:
+        requests.delete(f"{self.sandbox_url}/sandbox/calls", timeout=30)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = requests.get(f"{self.sandbox_url}/sandbox/{path}", timeout=60).json()
+        return answer
+
+
+@contextmanager
+def running(*, rate: str, workers: int = 2, sandbox: tuple[str, ...] = ()) -> Iterator[Site]:
+    """Starts all of it in an own data directory; `sandbox` are options of the sandbox, whose quota is `rate` too."""
+    with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
+        python = [sys.executable, "-m", "sandbox", "--port", "0", "--rate", rate, *sandbox]
+        with _process(python, dict(os.environ), Path(folder) / "sandbox.log") as line:
+            url = line.split()[-1].decode()
+            environment = {
+                **os.environ,
+                **_CREDENTIALS,
+                "DESKBELL_FEISHU_URL": url,
+                "DESKBELL_DATA_DIR": folder,
+                "DESKBELL_RATE": rate,
+                "DESKBELL_WORKERS": str(workers),
+            }
+            environment.pop("DESKBELL_REDIS_URL", None)
+            up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
+            with _process(up, environment, Path(folder) / "up.log") as line:
+                orjson.loads(line)
+                settings = Settings(data_dir=Path(folder), feishu_url=url, _env_file=None)
+                yield Site(Ledger(settings), url)
+
+
+@contextmanager
+def _process(command: list[str | Path], environment: dict[str, str], log: Path) -> Iterator[bytes]:
+    """Runs a program; the value is its first line, which says that it is ready."""
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
+    try:
+        line = cast(IO[bytes], process.stdout).readline()
+        if not line:
+            raise RuntimeError(log.read_text("utf-8", "replace"))
+        yield line
+    finally:
+        process.terminate()
+        process.wait(120)
