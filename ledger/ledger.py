@@ -100,10 +100,10 @@ class Ledger:
             raise NotDurable(f"Redis did not confirm the fsync within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
         return result
 
-    def keep_image(self, sha256: str, data: bytes) -> None:
-        """Keeps a local image until the worker has uploaded it; as long as a notification may need it."""
-        keep = self.settings.retry_for + self.settings.results_for
-        self.redis.set(self.keys.image(sha256), data, px=keep)
+    def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
+        """Keeps a local image as long as these notifications may need it: before they are accepted."""
+        keep_ms = max(self._key_ttl_ms(notification) for notification in needed_by)
+        self.redis.set(self.keys.image(sha256), data, px=keep_ms)
 
     # -- asking
 
@@ -156,6 +156,10 @@ class Ledger:
     def resolve(self, ids: Sequence[str], by: str, outcome: str) -> list[State]:
         """Settles unknown ones as `delivered` or `failed`, or has them sent again (`resend`). Raises as `retry`."""
         return self._steer("resolve", ids, (self._results_for_ms, by, outcome))
+
+    def resume_desk(self, desk: str) -> bool:
+        """Ends the desk's hold, whatever it was for. True when there was one."""
+        return bool(self.verbs.call("resume", desk, ""))
 
     def _steer(self, verb: str, ids: Sequence[str], arguments: tuple[Argument, ...]) -> list[State]:
         states = []

@@ -120,6 +120,8 @@ class Notification(BaseModel):
         for name, target in (("at", "at"), ("expires", "expires_at")):
             if isinstance(value := fields.pop(name, None), str):
                 fields[target] = _moment(name, value, now)
+            elif isinstance(value, datetime):
+                fields[target] = value.astimezone()  # without an offset it is local
             elif value is not None:
                 fields[target] = value
         try:

@@ -1,1 +1,22 @@
-__all__: list[str] = []
+"""What asks: the Python client and the command line. It imports the ledger alone, no Celery and no web stack."""
+
+from ledger.content import Message
+from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
+from ledger.models import Accepted, Record
+from ledger.states import State
+from producers.notifier import Notifier
+
+__all__ = [
+    "Accepted",
+    "BadInput",
+    "DeskbellError",
+    "KeyReused",
+    "LedgerUnreachable",
+    "Message",
+    "NotAllowed",
+    "NotDurable",
+    "NotFound",
+    "Notifier",
+    "Record",
+    "State",
+]

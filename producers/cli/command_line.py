@@ -1,0 +1,104 @@
+"""`deskbell`: finds the verb, runs it, and turns every error into one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ledger.errors import DeskbellError
+from producers.cli.exits import ExitCode, exit_code_of
+from producers.cli.printing import note
+
+__all__ = ["VERBS", "main", "run"]
+
+
+class Verb(NamedTuple):
+    """`module` is below `producers.cli` and has a `register(app)`; it is imported when the verb is used."""
+
+    module: str
+    summary: str
+
+
+#: In the order of `deskbell --help`. The summaries stand here so that the help need not import the modules.
+VERBS = {
+    "up": Verb("up", "Run everything on this machine."),
+    "send": Verb("send", "Send a message to one or more receivers."),
+    "show": Verb("show", "Show all that is known of a notification."),
+    "list": Verb("list_verb", "List what is on record, newest first."),
+    "watch": Verb("watch", "Follow a notification until it comes to rest."),
+    "retry": Verb("steer", "Send failed notifications again."),
+    "cancel": Verb("steer", "Cancel notifications that have not gone out."),
+    "resolve": Verb("steer", "Settle notifications that were maybe sent."),
+    "resume": Verb("desks", "End the hold of a desk."),
+    "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
+    "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
+    "sandbox": Verb("elsewhere", "Run a Feishu helpdesk to practise on."),
+    "web": Verb("elsewhere", "Serve the HTTP API and the console."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of `deskbell`. Exits with an ExitCode."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets an escape for it, not a traceback.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and gives its exit code."""
+    try:
+        done = typer.main.get_command(_app_for(arguments))(
+            args=list(arguments), prog_name="deskbell", standalone_mode=False
+        )
+    except typer.TyperException as error:
+        return _tell_usage(error)
+    except DeskbellError as error:
+        note(str(error))
+        return exit_code_of(error)
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    return int(done or ExitCode.DONE)
+
+
+def _app_for(arguments: Sequence[str]) -> typer.Typer:
+    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(epilog="Settings are DESKBELL_… variables, also read from .env.")(_deskbell)
+    verb = VERBS.get(arguments[0]) if arguments else None
+    if verb:
+        import_module(f"producers.cli.{verb.module}").register(app)
+        return app
+    for name, listed in VERBS.items():
+        app.command(name, help=listed.summary)(_listed_only)
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"deskbell {metadata.version('deskbell')}\n")
+        raise typer.Exit
+
+
+def _deskbell(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Notifications through a Feishu helpdesk bot: paced, retried, rerouted, and recorded."""
+
+
+def _listed_only() -> None:
+    raise RuntimeError("this command stands in a list, and is not run")
+
+
+def _tell_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "deskbell"
+    problem = " ".join(error.format_message().split()).replace("Value error, ", "")
+    verb = path.removeprefix("deskbell").strip()
+    end = "" if problem.endswith((".", "?")) else "."
+    note(f"{verb + ': ' if verb else ''}{problem}{end} See `{path} --help`")
+    return error.exit_code

@@ -1,0 +1,56 @@
+"""`deskbell doctor`: is everything as it must be?"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ledger.ledger import Ledger
+from ledger.settings import Settings
+from producers.cli.exits import ExitCode
+from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.tables import in_colour, progress, show_table
+from producers.diagnosis import Check, Status, check_desks, check_feishu, check_ledger
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("doctor", epilog="Example:  deskbell doctor --json")(doctor)
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print {ok, checks: [{name, status, found, do}]}.")] = False,
+) -> int:
+    """Check Redis, the workers, the desks, and what Feishu says to their credentials.
+
+    Exits with 0 if nothing fails, 3 if Redis is not reached, else 1. Warnings do not count.
+    """
+    settings = Settings.from_env()
+    ledger = Ledger(settings)
+    try:
+        checks, reached = check_ledger(ledger)
+        checks += check_desks(settings, ledger if reached else None)
+    finally:
+        ledger.redis.close()
+    with progress("asking Feishu"):
+        checks += check_feishu(settings)
+    _tell(checks, as_json)
+    if not reached:
+        return ExitCode.UNREACHABLE
+    return ExitCode.OTHER if _fails(checks) else ExitCode.DONE
+
+
+def _fails(checks: Sequence[Check]) -> bool:
+    return any(check.status is Status.FAIL for check in checks)
+
+
+def _tell(checks: Sequence[Check], as_json: bool) -> None:
+    if as_json:
+        answer_json({"ok": not _fails(checks), "checks": [check.as_json() for check in checks]})
+    elif a_person_looks():
+        rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
+        show_table(("", "what", "found", "to do"), rows)
+    else:
+        for check in checks:
+            answer(f"{check.status} {check.name}: {check.found}" + (f" ({check.do})" if check.do else ""))

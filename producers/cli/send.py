@@ -1,0 +1,165 @@
+"""`deskbell send`: events, each one message to one receiver."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from ledger.errors import BadInput
+from ledger.message_file import read_message_file
+from ledger.models import Accepted, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
+from ledger.states import State
+from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
+from producers.cli.follow import changes
+from producers.cli.printing import answer, answer_json, note
+from producers.cli.tables import progress
+from producers.notifier import Notifier
+
+__all__ = ["register"]
+
+#: What `--wait` alone means.
+WAIT_SECONDS = 60.0
+_EXAMPLES = """\b
+Examples:
+  deskbell send --to ou_ada --text "Disk full on db-3" --key alert-8812
+  deskbell send --to ou_ada,ou_bob --message card.yaml --at 1h --expires 2d
+  deskbell send --to ou_ada --text "Door open" --wait 30 --json"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("send", epilog=_EXAMPLES, cls=SendCommand)(send)
+
+
+class SendCommand(TyperCommand):
+    """Gives `--wait` the value that it has when it stands alone: Typer knows no option with an optional value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        takes_value = {name for param in self.params if not getattr(param, "is_flag", False) for name in param.opts}
+        return super().parse_args(ctx, _with_wait_seconds(args, takes_value - {"--wait"}))
+
+
+def _with_wait_seconds(arguments: Sequence[str], takes_value: set[str]) -> list[str]:
+    found: list[str] = []
+    given = iter(enumerate(arguments, 1))
+    for following, argument in given:
+        alone = following == len(arguments) or arguments[following].startswith("-")
+        found.append(f"--wait={WAIT_SECONDS}" if argument == "--wait" and alone else argument)
+        if argument in takes_value and following < len(arguments):
+            found.append(next(given)[1])  # a value, even one that reads `--wait`
+    return found
+
+
+def send(
+    to: Annotated[list[str], typer.Option(metavar="ID", help="A receiver. Repeat it, or join several by commas.")],
+    text: Annotated[str | None, typer.Option(metavar="T", help="Send this text.")] = None,
+    message: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")
+    ] = None,
+    receive_type: Annotated[
+        ReceiveType, typer.Option(help="In the helpdesk's group with the receiver, or in a chat with its bot.")
+    ] = ReceiveType.CHAT,
+    user_id_type: Annotated[UserIdType, typer.Option(help="The kind of the ids.")] = UserIdType.OPEN_ID,
+    desk: Annotated[
+        str | None, typer.Option(metavar="D", help="The desk that speaks; without this the default one.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K", help="Accept this once, however often it is asked for. For several receivers: KEY/receiver."
+        ),
+    ] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")] = None,
+    on_unknown: Annotated[OnUnknown, typer.Option(help="What to do when it was maybe sent.")] = OnUnknown.RESEND,
+    on_open_ticket: Annotated[
+        OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")
+    ] = OnOpenTicket.REROUTE,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="[SECONDS]", min=0, help=f"Wait until it is delivered or not, {WAIT_SECONDS:g} seconds at most."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print {id, state, duplicate}, or a list of them.")] = False,
+) -> int:
+    """Send a message to one or more receivers.
+
+    Prints the id of each notification once it is accepted durably; a worker delivers it.
+    """
+    if (text is None) == (message is None):
+        raise BadInput("message", "give either --text or --message")
+    receivers = _receivers(to)
+    common = {
+        "text": text,
+        "message": read_message_file(message) if message else None,
+        "receive_type": receive_type,
+        "user_id_type": user_id_type,
+        "desk": desk,
+        "at": at,
+        "expires": expires,
+        "on_unknown": on_unknown,
+        "on_open_ticket": on_open_ticket,
+    }
+    with open_ledger() as ledger:
+        accepted = Notifier(ledger).send_many(
+            [{**common, "receiver_id": receiver, "key": _key(key, receiver, receivers)} for receiver in receivers]
+        )
+        if not as_json:
+            _tell_ids(accepted)
+        states = {one.id: one.state for one in accepted}
+        try:
+            if wait is not None:
+                for record in _followed(changes(ledger, list(states), timeout_seconds=wait), len(states)):
+                    states[record.id] = record.progress.state
+        finally:
+            # Whatever ends the waiting, ctrl-C too: what was accepted is told.
+            if as_json:
+                _answer_json(accepted, states)
+    return _ended(states) if wait is not None else ExitCode.DONE
+
+
+def _receivers(to: Sequence[str]) -> list[str]:
+    given = [receiver for value in to for receiver in value.replace(",", " ").split()]
+    if not given:
+        raise BadInput("to", "give at least one receiver")
+    for receiver in dict.fromkeys(one for one in given if given.count(one) > 1):
+        note(f"{receiver} was given more than once: sent once")
+    return list(dict.fromkeys(given))
+
+
+def _key(key: str | None, receiver: str, receivers: Sequence[str]) -> str | None:
+    return f"{key}/{receiver}" if key and len(receivers) > 1 else key
+
+
+def _tell_ids(accepted: Sequence[Accepted]) -> None:
+    for one in accepted:
+        answer(one.id)
+        if one.duplicate:
+            note(f"{one.id} had been accepted before with this key; it is {one.state}")
+
+
+def _followed(records: Iterable[Record], total: int) -> Iterator[Record]:
+    """Passes records on, with a progress line on a terminal."""
+    states: dict[str, State] = {}
+    with progress(f"waiting for {total} to be delivered") as status:
+        for record in records:
+            states[record.id] = record.progress.state
+            if status:
+                delivered = sum(state is State.DELIVERED for state in states.values())
+                status.update(f"{delivered} of {total} delivered")
+            yield record
+
+
+def _answer_json(accepted: Sequence[Accepted], states: dict[str, State]) -> None:
+    found = [{"id": one.id, "state": states[one.id], "duplicate": one.duplicate} for one in accepted]
+    answer_json(found[0] if len(found) == 1 else found)
+
+
+def _ended(states: dict[str, State]) -> ExitCode:
+    missed = {id: state for id, state in states.items() if state is not State.DELIVERED}
+    for id, state in missed.items():
+        note(f"{id} is not delivered: it is {state} (`deskbell show {id}`)")
+    return ExitCode.NOT_DELIVERED if missed else ExitCode.DONE

@@ -1,0 +1,65 @@
+"""`deskbell show`: every fact of one notification but the message."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from producers.cli.access import open_ledger
+from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.tables import in_colour, show_table
+
+__all__ = ["register"]
+
+_ATTEMPT_COLUMNS = ("at", "via", "outcome", "code", "http_status", "ms", "log_id", "msg")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("show", epilog="Example:  deskbell show n_06hzb2k1c9f3q8rd --json")(show)
+
+
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show all that is known of a notification: its state, its attempts, what people did. Never the message itself."""
+    with open_ledger() as ledger:
+        record = ledger.get(id).as_json()
+    if as_json:
+        answer_json(record)
+    elif a_person_looks():
+        _show_tables(record)
+    else:
+        _answer_facts(record)
+
+
+def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: value for name, value in record.items() if name not in ("attempts", "acts", "error")}
+    error = record["error"]
+    # An attempt without an answer has neither code nor text: its outcome is in the table below.
+    return facts | {"error": " ".join(str(part) for part in error.values() if part is not None) if error else None}
+
+
+def _show_tables(record: Mapping[str, Any]) -> None:
+    facts = _facts(record) | {"state": in_colour(record["state"])}
+    show_table(("", record["id"]), [(name, value) for name, value in facts.items() if name != "id"])
+    if record["attempts"]:
+        rows = [_attempt_cells(attempt) for attempt in record["attempts"]]
+        show_table(_ATTEMPT_COLUMNS, rows, title="Attempts")
+    if record["acts"]:
+        show_table(("at", "by", "did"), [tuple(act.values()) for act in record["acts"]], title="What people did")
+
+
+def _attempt_cells(attempt: Mapping[str, Any]) -> list[Any]:
+    cells = {**attempt, "outcome": in_colour(attempt["outcome"])}
+    return [cells[name] for name in _ATTEMPT_COLUMNS]
+
+
+def _answer_facts(record: Mapping[str, Any]) -> None:
+    """A fact a line, then an attempt or act a line: name and value, what is not known left out."""
+    for name, value in _facts(record).items():
+        if value is not None:
+            answer(f"{name} {value}")
+    for kind in ("attempt", "act"):
+        for item in record[f"{kind}s"]:
+            answer(f"{kind} " + " ".join(f"{name}={value}" for name, value in item.items() if value is not None))

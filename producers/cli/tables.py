@@ -1,0 +1,62 @@
+"""What people see: Rich's tables and progress, on stderr and only on a terminal."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from producers.cli.printing import printable
+
+__all__ = ["in_colour", "progress", "screen", "show_table"]
+
+_COLOURS = {
+    "delivered": "green",
+    "ok": "green",
+    "failed": "red",
+    "fail": "red",
+    "unknown": "yellow",
+    "warn": "yellow",
+    "deferred": "yellow",
+    "expired": "dim",
+    "cancelled": "dim",
+}
+
+
+def screen() -> Console:
+    """Rich on stderr. Without markup: brackets in a message are brackets."""
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None, on: Console | None = None
+) -> None:
+    """Cells may be anything; None and the empty string are shown as a dash. The first column is never cut."""
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else _cell(cell) for cell in row))
+    (on or screen()).print(table)
+
+
+def in_colour(state: str) -> Text:
+    return Text(state, style=_COLOURS.get(state, ""))
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Status | None]:
+    """A line that moves while the body runs; None where no terminal shows it."""
+    console = screen()
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(Text(doing)) as status:
+        yield status
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None or value == "" else printable(str(value))

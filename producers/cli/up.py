@@ -1,0 +1,208 @@
+"""`deskbell up`: Valkey, workers and, to practise, a sandbox, on this machine and until ctrl-C."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Annotated, Any
+
+import redis
+import typer
+
+from ledger.embedded import EmbeddedValkey
+from ledger.errors import BadInput
+from ledger.ledger import Ledger
+from ledger.settings import DEFAULT_DESK, Settings, masked
+from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
+from producers.cli.printing import answer_json, note, printable
+from producers.processes import LOOK_SECONDS, Deaths, Program, StopSignals, Supervisor
+from producers.status import live_workers, rate_text
+
+__all__ = ["register"]
+
+#: Beyond the longest call (a token's fetch and a send), for what a worker records and hands back when it stops.
+MARGIN_SECONDS = 5.0
+_WORKER = "worker"
+_WORKER_OPTIONS = ("--pool", "threads", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
+_one_line_at_a_time = threading.Lock()
+_EXAMPLES = """\b
+Examples:
+  deskbell up
+  deskbell up --sandbox"""
+#: The app and the helpdesk that a sandbox knows when it is told of no others.
+_PRACTICE = {
+    "app_id": "cli_sandbox",
+    "app_secret": "sandbox-secret",
+    "helpdesk_id": "1000000000000000000",
+    "helpdesk_token": "ht-sandbox",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("up", epilog=_EXAMPLES)(up)
+
+
+def up(
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="To practise: run a sandbox too, and send to it instead of Feishu.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox} once everything is up.")
+    ] = False,
+) -> int:
+    """Run everything on this machine: workers, and a Valkey under the data directory unless DESKBELL_REDIS_URL is set.
+
+    Ctrl-C or SIGTERM stops it: calls in flight are finished and recorded first. A second one does not wait for them.
+    """
+    settings = _practising() if sandbox else Settings.from_env()
+    with StopSignals() as signals, ExitStack() as stack:
+        valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
+        ledger = stack.enter_context(open_ledger(settings))
+        ledger.redis.ping()
+        if sandbox:
+            note(
+                f"practising: whatever waits in this ledger goes to the sandbox at {settings.feishu_url},"
+                " and nothing reaches Feishu"
+            )
+        supervisor = Supervisor(
+            _programs(settings, practising=sandbox),
+            _environment(settings, practising=sandbox),
+            _say,
+            grace_seconds=2 * sum(settings.timeout) + MARGIN_SECONDS,
+            hurry=lambda: signals.asked > 1,
+        )
+        stack.enter_context(supervisor)
+        _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
+        note("stopping: calls in flight are finished first")
+    note("everything has stopped")
+    return ExitCode.DONE
+
+
+def _keep_running(
+    supervisor: Supervisor, valkey: EmbeddedValkey | None, signals: StopSignals, announcement: "_Announcement"
+) -> None:
+    """Returns when a signal asks to stop. Raises DiesTooOften."""
+    while not signals.asked:
+        supervisor.look()
+        if valkey:
+            _revive(valkey, supervisor.deaths)
+        announcement.look()
+        time.sleep(LOOK_SECONDS)
+
+
+def _practising() -> Settings:
+    """The settings with a sandbox, on a free port, in Feishu's place.
+
+    It replaces what is set: with real credentials in `.env` this must not send anything for real. Raises BadInput for
+    a desk of the file that has a URL of its own.
+    """
+    settings = Settings.from_env(feishu_url=f"http://127.0.0.1:{_free_port()}", **_PRACTICE)
+    for desk in settings.all_desks.values():
+        if desk.feishu_url != settings.feishu_url:
+            raise BadInput(
+                "DESKBELL_DESKS", f"desk {desk.name!r} would not send to the sandbox: leave its feishu_url out"
+            )
+    return settings
+
+
+def _free_port() -> int:
+    # Somebody else may take it before the sandbox does: then that one cannot listen, says so, and `up` gives up.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _programs(settings: Settings, *, practising: bool) -> list[Program]:
+    python = (sys.executable, "-P", "-m")  # -P: no module of the current directory is taken for ours
+    celery = (*python, "celery", "--quiet", "-A", "worker", "worker", *_WORKER_OPTIONS)
+    programs = [
+        Program(
+            f"{_WORKER}{number}",
+            (*celery, "--concurrency", str(settings.concurrency), "--hostname", f"{_WORKER}{number}@%h"),
+        )
+        for number in range(1, settings.workers + 1)
+    ]
+    if practising:
+        port = settings.feishu_url.rpartition(":")[2]
+        rate = rate_text(settings.desk(DEFAULT_DESK))
+        # Stopped after the workers: their last calls want an answer.
+        programs.insert(
+            0, Program("sandbox", (*python, "sandbox", "--demo", "--port", port, "--rate", rate), stop_turn=1)
+        )
+    return programs
+
+
+def _environment(settings: Settings, *, practising: bool) -> Mapping[str, str]:
+    environment = {
+        **os.environ,
+        "DESKBELL_DATA_DIR": str(settings.data_dir.absolute()),
+        "PYTHONUNBUFFERED": "1",  # else their lines come when a buffer is full
+    }
+    if practising:
+        environment["DESKBELL_FEISHU_URL"] = settings.feishu_url
+        environment |= {f"DESKBELL_{name.upper()}": value for name, value in _PRACTICE.items()}
+    return environment
+
+
+def _say(line: str) -> None:
+    # The terminal may have gone; the processes' output must be taken off them all the same, or they would block.
+    with _one_line_at_a_time, suppress(OSError):
+        sys.stderr.write(printable(line) + "\n")
+        sys.stderr.flush()
+
+
+def _revive(valkey: EmbeddedValkey, deaths: Deaths) -> None:
+    """Starts the embedded Valkey again if it has died. What was confirmed is in its append-only file."""
+    if _listens(socket.AF_UNIX, str(valkey.socket_path)):
+        return
+    note("the embedded Valkey has died; it is started again")
+    deaths.note("Valkey")
+    valkey.stop()
+    valkey.start()
+
+
+def _listens(family: socket.AddressFamily, address: Any) -> bool:
+    """False only if nobody is there: a server that is too busy to answer in time lives."""
+    with socket.socket(family) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True
+
+
+class _Announcement:
+    """Says once that everything is up: when every worker that was started here has reported to the ledger."""
+
+    def __init__(self, supervisor: Supervisor, ledger: Ledger, practising: bool, as_json: bool) -> None:
+        self._supervisor, self._ledger, self._settings = supervisor, ledger, ledger.settings
+        self._practising, self._as_json = practising, as_json
+        self._made = False
+
+    def look(self) -> None:
+        if not self._made and self._all_report():
+            self._made = True
+            self._make()
+
+    def _all_report(self) -> bool:
+        pids = {pid for name, pid in self._supervisor.pids.items() if name.startswith(_WORKER)}
+        if len(pids) < self._settings.workers:
+            return False
+        try:
+            return pids <= {worker.pid for worker in live_workers(self._ledger) if worker.host == socket.gethostname()}
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False  # Redis is away for the moment; the workers wait for it too
+
+    def _make(self) -> None:
+        where, count = masked(self._settings.ledger_url), self._settings.workers
+        if self._as_json:
+            sandbox_url = self._settings.feishu_url if self._practising else None
+            answer_json({"redis": where, "workers": count, "pids": self._supervisor.pids, "sandbox": sandbox_url})
+        note(f"Deskbell is up: Redis {where}, {count} {'worker' if count == 1 else 'workers'}")

