@@ -12,7 +12,6 @@ from celery.worker import WorkController
 from ledger.settings import Desk
 from worker import logs as _logs  # noqa: F401  connects to Celery's signals
 from worker import tasks
-from worker.dropped import count_dropped
 from worker.pacer import Pacer
 from worker.queues import Queues
 from worker.runtime import runtime
@@ -21,7 +20,7 @@ __all__ = ["app"]
 
 log = logging.getLogger(__name__)
 
-app = Celery("deskbell")
+app = Celery("deskbell", amqp="worker.reconnection:PromptAmqp")
 # By name: the settings are read when Celery first needs them, not when this module is imported.
 app.config_from_object("worker.celeryconfig")
 app.set_default()
@@ -65,13 +64,3 @@ app.steps["worker"].add(PacerStep)
 def _begin_no_more_calls(**_: Any) -> None:
     """Calls in flight finish and are recorded; what was only claimed goes back to its lane."""
     runtime().stopping.set()
-
-
-@signals.task_unknown.connect
-def _count_foreign_task(name: str | None = None, **_: Any) -> None:
-    count_dropped("a message for a task that does not exist here: %s", name)
-
-
-@signals.task_rejected.connect
-def _count_malformed_message(**_: Any) -> None:
-    count_dropped("a message that is no task")

@@ -10,9 +10,11 @@ from kombu.entity import Exchange, Queue
 
 from ledger.connection import ANSWER_SECONDS, CONNECT_SECONDS, IDLE_SECONDS
 from worker.broker import broker_url_of
+from worker.gate import stand_guard
 from worker.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
+stand_guard()
 _settings = runtime().settings
 _queues = Queues(_settings.prefix)
 

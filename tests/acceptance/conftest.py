@@ -1,0 +1,79 @@
+"""Sites: one for the session, where nothing is broken that others need, and new ones for tests that break things."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN
+from tests.acceptance.site import Site
+
+#: Of each log that a failed test shows.
+_LAST_LINES = 60
+#: Port 1 (tcpmux) answers nowhere: the connection is refused at once.
+_DEAD_URL = "http://127.0.0.1:1"
+
+
+_CREDENTIALS = f"""
+app_id = "{APP_ID}"
+app_secret = "{APP_SECRET}"
+helpdesk_id = "{HELPDESK_ID}"
+helpdesk_token = "{HELPDESK_TOKEN}"
+"""
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes the folder of one more site. All of them are beside each other, for who reads all logs."""
+    return lambda: tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="session")
+def site(folders: Callable[[], Path]) -> Iterator[Site]:
+    """The site of the session. Its other desks are other ways to the same helpdesk:
+
+    `coded` knows the code of an open ticket, `dead` calls where nobody listens, and a throttle of `throttled` concerns
+    nobody else.
+    """
+    folder = folders()
+    (folder / "desks.toml").write_text(
+        f"""
+        [desk.coded]
+        {_CREDENTIALS}
+        ticket_codes = "154405"
+        [desk.throttled]
+        {_CREDENTIALS}
+        [desk.dead]
+        {_CREDENTIALS}
+        feishu_url = "{_DEAD_URL}"
+        """
+    )
+    with Site(folder, DESKBELL_DESKS=str(folder / "desks.toml")) as running:
+        yield running
+
+
+@pytest.fixture
+def new_site(folders: Callable[[], Path]) -> Iterator[Callable[..., Site]]:
+    """Starts a site for this test alone; the arguments are those of `Site` after the folder."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Site(folders(), **options))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the processes of its sites said."""
+    report = yield
+    if report.failed and call.when != "teardown":
+        root = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        for log in sorted(root.glob("site[0-9]*/*.log")):
+            lines = log.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
+            report.sections.append((f"{log.parent.name}/{log.name}", "\n".join(lines)))
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What reads the logs of the whole session comes last."""
+    items.sort(key=lambda item: item.path == Path(__file__).parent / "test_logs.py")
