@@ -1,9 +1,20 @@
-"""Ids: `n_` or `a_` and 16 characters, of which the first nine are the time, so that they sort by it."""
+"""Ids: `n_` or `a_` and 16 characters, of which the first nine are the time, so that they sort by it.
+
+A row of an announcement has the characters of the announcement and its number: `a_…` has the rows `n_…-0`, `n_…-1`.
+"""
 
 import secrets
 import time
 
-__all__ = ["is_announcement", "is_notification", "new_announcement_id", "new_notification_id"]
+__all__ = [
+    "announcement_of",
+    "is_announcement",
+    "is_row",
+    "new_announcement_id",
+    "new_notification_id",
+    "row_id",
+    "row_number",
+]
 
 #: Crockford's base 32: no i, l, o, u to be mistaken for something else.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -28,8 +39,23 @@ def new_announcement_id() -> str:
     return f"a_{_stem()}"
 
 
-def is_notification(id: str) -> bool:
-    return id.startswith("n_")
+def row_id(announcement: str, number: int) -> str:
+    """The id of an announcement's row: it tells where the row is."""
+    return f"n_{announcement.removeprefix('a_')}-{number}"
+
+
+def is_row(id: str) -> bool:
+    """Whether it is the id of an announcement's row, and no event's."""
+    stem, _, number = id.partition("-")
+    return stem.startswith("n_") and number.isdecimal()
+
+
+def announcement_of(row: str) -> str:
+    return "a_" + row.removeprefix("n_").partition("-")[0]
+
+
+def row_number(row: str) -> int:
+    return int(row.partition("-")[2])
 
 
 def is_announcement(id: str) -> bool:

@@ -27,6 +27,10 @@ class Keys:
         return self("events")
 
     @property
+    def announcements(self) -> str:
+        return self("announcements")
+
+    @property
     def leader(self) -> str:
         return self("leader")
 
@@ -65,8 +69,29 @@ class Keys:
     def open_id(self, desk: str, user_id_type: str, user_id: str) -> str:
         return self("desk", desk, "open_id", user_id_type, user_id)
 
+    def person(self, desk: str, digest: str) -> str:
+        return self("desk", desk, "person", digest)
+
+    def asking(self, desk: str) -> str:
+        return self("desk", desk, "asking")
+
     def lane(self, lane: str) -> str:
         return self("lane", lane)
+
+    def rows(self, announcement: str) -> str:
+        return self("rows", announcement)
+
+    def row_index(self, announcement: str, state: str) -> str:
+        return self("lane", announcement, state)
+
+    def hours(self, announcement: str) -> str:
+        return self("lane", announcement, "hours")
+
+    def lane_due(self, lane: str) -> str:
+        return self("lane", lane, "due")
+
+    def turns(self, desk: str) -> str:
+        return self("desk", desk, "turns")
 
     def waiting(self, lane: str) -> str:
         return self("lane", lane, "ids")

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import redis
 
+from ledger.announcements import Announcements
 from ledger.connection import Durability, connect, durability, text
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
-from ledger.ids import new_notification_id
+from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.keys import Keys
 from ledger.models import Accepted, Notification, Progress, Record
 from ledger.settings import DEFAULT_DESK, Settings
@@ -35,7 +36,7 @@ class Ledger:
         self.redis = client or connect(settings)
         self.keys = Keys(settings.prefix)
         self.verbs = Verbs(self.redis, settings.prefix)
-        self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
+        self.results_for_ms = settings.results_for // timedelta(milliseconds=1)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -45,6 +46,10 @@ class Ledger:
     def durability(self) -> Durability:
         """What an acceptance is worth on this server. Asked once."""
         return durability(self.redis)
+
+    @cached_property
+    def announcements(self) -> Announcements:
+        return Announcements(self)
 
     # -- accepting
 
@@ -66,7 +71,7 @@ class Ledger:
         arguments: list[Argument] = [1]
         for notification in notifications:
             arguments += self._acceptance(notification)
-        values = iter(self._durably("accept", desks.pop(), *arguments))
+        values = iter(self.durably("accept", desks.pop(), *arguments))
         answers = list(zip(values, values, values, strict=True))
         for notification, (status, id, _) in zip(notifications, answers, strict=True):
             if status == b"reused":
@@ -80,19 +85,20 @@ class Ledger:
             notification.to_input(),
             notification.digest,
             key,
-            self._key_ttl_ms(notification),
+            self.key_ttl_ms(notification.at, notification.expires_at),
             notification.due_ms,
             notification.expires_ms,
             notification.on_unknown,
         )
 
-    def _key_ttl_ms(self, notification: Notification) -> int:
-        """A key is remembered as long as the notification can be in motion, and its result on record after that."""
+    def key_ttl_ms(self, *times: datetime | None) -> int:
+        """A key is remembered as long as it can be in motion, until the last of `times`, and its result on record."""
         now = datetime.now(UTC)
-        ahead = max(time - now for time in (notification.at, notification.expires_at, now) if time)
+        ahead = max(time - now for time in (*times, now) if time)
         return (ahead + self.settings.retry_for + self.settings.results_for) // timedelta(milliseconds=1)
 
-    def _durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
+    def durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
+        """Calls a verb and waits until its writes are fsynced, where the server can tell. Raises NotDurable."""
         if self.durability is not Durability.CONFIRMED:
             return self.verbs.call(verb, desk, *arguments)
         result, fsynced = self.verbs.call_durably(verb, desk, *arguments, timeout_ms=FSYNC_TIMEOUT_MS)
@@ -102,7 +108,7 @@ class Ledger:
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         """Keeps a local image as long as these notifications may need it: before they are accepted."""
-        keep_ms = max(self._key_ttl_ms(notification) for notification in needed_by)
+        keep_ms = max(self.key_ttl_ms(notification.at, notification.expires_at) for notification in needed_by)
         self.redis.set(self.keys.image(sha256), data, px=keep_ms)
 
     # -- asking
@@ -120,6 +126,13 @@ class Ledger:
         return [record for record in found if record]
 
     def _read(self, ids: Sequence[str]) -> list[Record | None]:
+        """Events in one round trip; rows of announcements, which are asked for one by one, in their own way."""
+        rows = {id: self.announcements.record(id) for id in ids if is_row(id)}
+        events = [id for id in ids if id not in rows]
+        found = {**rows, **dict(zip(events, self._read_events(events), strict=True))}
+        return [found[id] for id in ids]
+
+    def _read_events(self, ids: Sequence[str]) -> list[Record | None]:
         pipe = self.redis.pipeline(transaction=False)
         for id in ids:
             pipe.hmget(self.keys.notification(id), "input", "progress", "created_at")
@@ -147,7 +160,7 @@ class Ledger:
 
     def cancel(self, ids: Sequence[str], by: str) -> list[State]:
         """Raises NotFound or NotAllowed for the first that cannot be cancelled; those before it are."""
-        return self._steer("cancel", ids, (self._results_for_ms, by))
+        return self._steer("cancel", ids, (self.results_for_ms, by))
 
     def retry(self, ids: Sequence[str], by: str, states: Sequence[State] = (State.FAILED,)) -> list[State]:
         """Takes notifications in one of `states` back to their lane. Raises NotFound or NotAllowed."""
@@ -155,7 +168,7 @@ class Ledger:
 
     def resolve(self, ids: Sequence[str], by: str, outcome: str) -> list[State]:
         """Settles unknown ones as `delivered` or `failed`, or has them sent again (`resend`). Raises as `retry`."""
-        return self._steer("resolve", ids, (self._results_for_ms, by, outcome))
+        return self._steer("resolve", ids, (self.results_for_ms, by, outcome))
 
     def resume_desk(self, desk: str) -> bool:
         """Ends the desk's hold, whatever it was for. True when there was one."""
@@ -164,7 +177,7 @@ class Ledger:
     def _steer(self, verb: str, ids: Sequence[str], arguments: tuple[Argument, ...]) -> list[State]:
         states = []
         for id in ids:
-            done, state = self._durably(verb, self._desk_of(id), *arguments, id)
+            done, state = self.durably(verb, self._desk_of(id), *arguments, id)
             if not state:
                 raise NotFound(id)
             if not done:
@@ -173,7 +186,8 @@ class Ledger:
         return states
 
     def _desk_of(self, id: str) -> str:
-        desk = self.redis.hget(self.keys.notification(id), "desk")
+        owner = self.keys.lane(announcement_of(id)) if is_row(id) else self.keys.notification(id)
+        desk = self.redis.hget(owner, "desk")
         if desk is None:
             raise NotFound(id)
         return text(desk)

@@ -25,6 +25,7 @@ __all__ = [
     "ReceiveType",
     "Record",
     "UserIdType",
+    "iso",
     "moment",
 ]
 
@@ -75,7 +76,8 @@ def _ms(time: datetime | None) -> int:
     return round(time.timestamp() * 1000) if time else 0
 
 
-def _iso(ms: int | None) -> str | None:
+def iso(ms: int | None) -> str | None:
+    """Unix ms as people and JSON have it: UTC, with milliseconds."""
     if not ms:
         return None
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -235,7 +237,7 @@ class Attempt:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "at": _iso(self.at_ms),
+            "at": iso(self.at_ms),
             "via": self.via,
             "outcome": self.outcome,
             "code": self.code,
@@ -302,14 +304,14 @@ class Record:
             "via": last.via if last else progress.via,
             "message_id": last.message_id if last else None,
             "attempts": [attempt.as_json() for attempt in progress.attempts],
-            "acts": [{"at": _iso(at), "by": by, "did": did} for at, by, did in progress.acts],
+            "acts": [{"at": iso(at), "by": by, "did": did} for at, by, did in progress.acts],
             "error": self._error(),
             "announcement": self.announcement,
             "key": self.notification.key,
-            "created_at": _iso(self.created_ms),
-            "due_at": _iso(progress.due_ms),
-            "expires_at": _iso(self.notification.expires_ms),
-            "finished_at": _iso(progress.at_ms) if progress.state in FINAL else None,
+            "created_at": iso(self.created_ms),
+            "due_at": iso(progress.due_ms),
+            "expires_at": iso(self.notification.expires_ms),
+            "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
         }
 
     def _error(self) -> dict[str, Any] | None:

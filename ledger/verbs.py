@@ -14,6 +14,7 @@ __all__ = ["NAMES", "Verbs", "source"]
 
 NAMES = (
     "accept",
+    "announce",
     "cancel",
     "claim",
     "hold",
@@ -24,6 +25,8 @@ NAMES = (
     "resolve",
     "resume",
     "retry",
+    "start",
+    "steer",
     "sweep",
 )  # fmt: skip
 

@@ -1,14 +1,18 @@
 """The ledger as the workers use it: who may send what now, and what came of it."""
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 import redis
 
+from ledger.announcement import Row, Spec
 from ledger.connection import text
+from ledger.content import Message
+from ledger.ids import announcement_of, is_row
 from ledger.keys import Keys
 from ledger.models import Attempt, Notification, Progress
 from ledger.settings import Desk, Limit, Settings
@@ -30,6 +34,8 @@ LATE_SHARE = 0.6
 #: Leases that one sweep looks at, and ids that pruning looks at in one round trip.
 SWEEP = 200
 PAGE = 500
+#: Announcements whose message a worker keeps compiled.
+SPECS = 200
 
 
 def slack_ms(limit: Limit) -> int:
@@ -58,10 +64,18 @@ class Claim:
     """A notification that this worker alone holds, until its lease ends."""
 
     id: str
-    notification: Notification
+    notification: Notification  #: of an announcement's row: without its message, see `message`
     progress: Progress
     slot: Slot
     probing: bool  #: the desk is held, and this is the probe
+    row: tuple[Row, Spec] | None = None
+
+    def message(self) -> Message:
+        """The message to send; a row's is rendered here. Raises BadInput if the row does not fit its template."""
+        if self.row is None:
+            return self.notification.message
+        row, spec = self.row
+        return row.message(spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,7 @@ class Work:
         self.redis = client
         self.verbs = Verbs(client, settings.prefix)
         self._keys = Keys(settings.prefix)
+        self._specs: dict[str, Spec] = {}
         self.begin_within_ms = BEGIN_WITHIN_MS
         self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS
         self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
@@ -116,7 +131,7 @@ class Work:
 
     def sweep(self, desks: Sequence[Desk]) -> list[Swept]:
         """Takes back, desk by desk, what lost workers held."""
-        calls = [("sweep", desk.name, (self._results_for_ms, SWEEP)) for desk in desks]
+        calls = [("sweep", desk.name, (self._results_for_ms, SWEEP, RELEASED_LEASE_MS)) for desk in desks]
         return [Swept(*_raised(answer)) for answer in self.verbs.call_many(calls)]
 
     def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
@@ -133,17 +148,25 @@ class Work:
             *ids,
         )
         fours = iter(found)
-        claims = [
-            Claim(
-                id.decode(),
-                Notification.of_input(input),
-                Progress.of_json(progress),
-                Slot(now_ms - age, -age),
-                bool(probing),
-            )
+        return now_ms, [
+            self._claim(text(id), input, Progress.of_json(progress), Slot(now_ms - age, -age), bool(probing))
             for id, input, progress, age in zip(fours, fours, fours, fours, strict=True)
         ]
-        return now_ms, claims
+
+    def _claim(self, id: str, input: bytes, progress: Progress, slot: Slot, probing: bool) -> Claim:
+        if not is_row(id):
+            return Claim(id, Notification.of_input(input), progress, slot, probing)
+        row, spec = Row.of_json(input), self._spec(announcement_of(id))
+        return Claim(id, row.addressed(spec), progress, slot, probing, (row, spec))
+
+    def _spec(self, announcement: str) -> Spec:
+        """Never changes once the announcement is there, so that each worker reads it once."""
+        if announcement not in self._specs:
+            if len(self._specs) >= SPECS:
+                self._specs.clear()
+            spec = cast(bytes, self.redis.hget(self._keys.lane(announcement), "spec"))
+            self._specs[announcement] = Spec.of_json(spec)
+        return self._specs[announcement]
 
     def record(self, desk: Desk, token: str, results: Iterable[Result], health: str) -> list[bool]:
         """Records results. False where the lease was lost and somebody else has decided.
@@ -181,7 +204,17 @@ class Work:
         unused = "" if unused_slot_ms is None else unused_slot_ms
         laid_over = orjson.dumps(extra) if extra else ""
         wait_ms, slot_ms = self.verbs.call(
-            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, noted, unused, laid_over, *_limits(desk)
+            "renew",
+            desk.name,
+            token,
+            id,
+            self.lease_ms,
+            max_wait_ms,
+            noted,
+            unused,
+            laid_over,
+            secrets.token_hex(4),
+            *_limits(desk),
         )
         if wait_ms == -2:
             raise LeaseLost(id)

@@ -1,4 +1,4 @@
-"""Delivering what was released: claim, then for each notification resolve, choose, send, classify, record.
+"""Delivering what was released: claim, then for each notification render, choose, send, conclude, record.
 
 Who reads one function reads `Delivery._deliver_one`; the rest are its steps.
 """
@@ -25,6 +25,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from ledger.errors import BadInput
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.settings import Desk
 from ledger.states import State
@@ -118,7 +119,7 @@ class Delivery:
         try:
             if problem := self._feishu.ready():
                 return self._conclude(holding, problem)
-            content = self._resolve(holding)
+            content = self._render(holding)
             via = self._choose(holding)
             verdict = self._send(holding, via, content)
             if self._has_open_ticket(holding, via, verdict):
@@ -130,15 +131,15 @@ class Delivery:
             return holding.set_aside(reason.wait_ms)
         except AskFailed as failed:
             return self._conclude(holding, failed.verdict)
-        except ImageGone as gone:
-            holding.note_no_call(str(gone))
+        except (ImageGone, BadInput) as problem:
+            holding.note_no_call(str(problem))
             return holding.result(State.FAILED)
 
     # -- the steps
 
-    def _resolve(self, holding: Holding) -> str:
-        """The content as the API takes it; a local image is uploaded here."""
-        message = holding.notification.message
+    def _render(self, holding: Holding) -> str:
+        """The content as the API takes it; a local image is uploaded here. Raises BadInput, ImageGone, AskFailed."""
+        message = holding.claim.message()
         if message.image_sha256 is None:
             return message.wire_content()
         return orjson.dumps({"image_key": self._images.key_of(message.image_sha256)}).decode()
@@ -232,10 +233,10 @@ class Delivery:
                 return holding.result(State.QUEUED)
             case Kind.DESK:
                 self._hold("credentials", CREDENTIALS_HOLD_MS, verdict)
-                return holding.deferred(CREDENTIALS_HOLD_MS)
+                return holding.deferred(CREDENTIALS_HOLD_MS, held=True)
             case Kind.QUOTA_SPENT:
                 self._hold("quota", QUOTA_HOLD_MS, verdict)
-                return holding.deferred(QUOTA_HOLD_MS)
+                return holding.deferred(QUOTA_HOLD_MS, held=True)
             case Kind.TRANSIENT | Kind.TOKEN | Kind.UNKNOWN | Kind.THROTTLED:
                 return self._defer(holding)
             case _ as never:

@@ -16,16 +16,22 @@
 local all_or_nothing = ARGV[2] == '1'
 local EIGHT = 8
 
+local function state_at_first(item) return item.due > now and 'scheduled' or 'queued' end
+
 local function first_use(item)
   local known = redis.call('GET', key('key', DESK, item.key))
   if not known then return nil end
   local id, digest = string.match(known, '^(%S+) (%S+)$')
   local first = open_record(id)
   if not first then return nil end -- its record has expired, and with it the promise to remember the key
-  return {id = id, same = digest == item.digest, state = first.progress.state}
+  return {id = id, digest = digest, state = first.progress.state}
 end
 
--- `seen`: the same key may stand twice in one call.
+-- `seen`: the same key may stand twice in one call. What it first stood for may be older than the call.
+local function use_in_call(twin)
+  return twin.first or {id = twin.id, digest = twin.digest, state = state_at_first(twin)}
+end
+
 local items, seen, refused = {}, {}, false
 for index = 3, #ARGV, EIGHT do
   local item = {id = ARGV[index], input = ARGV[index + 1], digest = ARGV[index + 2], key = ARGV[index + 3],
@@ -33,15 +39,16 @@ for index = 3, #ARGV, EIGHT do
     on_unknown = ARGV[index + 7]}
   if item.key ~= '' then
     local twin = seen[item.key]
-    item.first = twin and {id = twin.id, same = twin.digest == item.digest, state = 'queued'} or first_use(item)
+    item.first = twin and use_in_call(twin) or first_use(item)
+    item.same = item.first and item.first.digest == item.digest
     seen[item.key] = twin or item
   end
-  refused = refused or (item.first and not item.first.same)
+  refused = refused or (item.first and not item.same)
   table.insert(items, item)
 end
 
 local function write(item)
-  local state = item.due > now and 'scheduled' or 'queued'
+  local state = state_at_first(item)
   local record = place(item.id)
   if redis.call('HSETNX', record.key, 'input', item.input) == 0 then
     return open_record(item.id).progress.state
@@ -54,7 +61,8 @@ local function write(item)
   redis.call('ZADD', EVENTS, now, item.id)
   count(EVENT_LANE, state, 1)
   if state == 'scheduled' then
-    redis.call('ZADD', DUE, item.due, item.id)
+    redis.call('ZADD', key('lane', EVENT_LANE, 'due'), item.due, item.id)
+    redis.call('ZADD', DUE, 'LT', item.due, EVENT_LANE)
     look_at(item.due)
   else
     enqueue(record)
@@ -67,10 +75,10 @@ local results, written = {}, {}
 for _, item in ipairs(items) do
   local status, id, state = 'accepted', item.id, ''
   if refused and all_or_nothing then
-    status = item.first and not item.first.same and 'reused' or 'skipped'
+    status = item.first and not item.same and 'reused' or 'skipped'
     id = item.first and item.first.id or item.id
   elseif item.first and item.first.id ~= item.id then
-    status = item.first.same and 'duplicate' or 'reused'
+    status = item.same and 'duplicate' or 'reused'
     id, state = item.first.id, item.first.state
   else
     state = write(item)

@@ -11,7 +11,7 @@ for index = 4, #ARGV do
   local record = open_record(ARGV[index])
   local allowed = record and record.progress.state ~= 'sending' and may(record, 'cancelled')
   if allowed then
-    redis.call('ZREM', DUE, record.id)
+    redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
     move(record, 'cancelled')
     append(record, 'acts', {now, ARGV[3], 'cancel'})
     save(record, results_for_ms)

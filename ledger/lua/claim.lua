@@ -12,7 +12,7 @@
 local token, lease_ms, released_lease_ms, late_ms, results_for_ms =
   ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local hold = current_hold()
-local results = {now, hold and 1 or 0}
+local results, back = {now, hold and hold.kind ~= 'throttled' and 1 or 0}, {}
 
 local function hand(record, age)
   for _, value in ipairs({record.id, record.content, cjson.encode(record.progress), age}) do
@@ -23,11 +23,17 @@ end
 local function back_to_lane(record, slot)
   redis.call('ZREM', LEASES, record.id)
   give_back_slot(slot)
-  enqueue(record, true)
-  look_at(now)
+  table.insert(back, record)
+end
+
+-- Whether its announcement was paused or cancelled after the release.
+local function is_stopped(record)
+  local info = not record.event and announcement(record.lane)
+  return info and info.state ~= 'running'
 end
 
 local function claim(record, slot)
+  if is_stopped(record) then return back_to_lane(record, slot) end
   if late_ms >= 0 and now - slot > late_ms then return back_to_lane(record, slot) end
   if hold and hold['until'] > now then return back_to_lane(record, slot) end
   if is_expired(record) then
@@ -39,6 +45,7 @@ local function claim(record, slot)
   move(record, 'sending')
   record.progress.token = token
   record.progress.claimed_at = now
+  record.progress.slot = slot
   save(record, results_for_ms)
   redis.call('ZADD', LEASES, now + lease_ms, record.id)
   hand(record, now - slot)
@@ -50,9 +57,11 @@ for index = 7, #ARGV do
   local record = lease and open_record(id, true)
   if record and record.progress.state == 'queued' then
     claim(record, lease - released_lease_ms)
-  elseif record and record.progress.token == token then
-    hand(record, now - record.progress.claimed_at)
+  elseif record and record.progress.token == token and not record.progress.renewal then
+    -- A replay. Who has renewed has had its answer, and holds another slot now, or none.
+    hand(record, now - record.progress.slot)
   end
 end
+put_in_front(back)
 flush()
 return results

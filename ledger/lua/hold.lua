@@ -5,8 +5,14 @@
 -- ARGV[3]  hold_ms  for how long; a longer hold of the same kind is not cut short
 -- ARGV[4]  reason   for people: what the API said
 -- Returns  1 when the hold is new, 0 when it was there already
+-- A throttle does not replace a hold whose probe is still to come: it can only put the probe off.
 local kind, ends = ARGV[2], now + tonumber(ARGV[3])
 local hold = current_hold()
+if hold and hold['until'] > now and kind == 'throttled' and hold.kind ~= 'throttled' then
+  hold['until'] = math.max(ends, hold['until'])
+  redis.call('HSET', HOLDS, 'hold', cjson.encode(hold))
+  return 0
+end
 local known = hold and hold.kind == kind
 if known then ends = math.max(ends, hold['until']) end
 redis.call('HSET', HOLDS, 'hold', cjson.encode({kind = kind, ['until'] = ends, interval = tonumber(ARGV[3]),

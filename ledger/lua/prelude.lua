@@ -15,9 +15,11 @@ local function key(...) return table.concat({PREFIX, ...}, ':') end
 local DESKS = key('desks')                    -- zset   desk -> ms when the pacer must look at it next
 local WAKE = key('wake')                      -- channel: a desk has become due at once
 local EVENTS = key('events')                  -- zset   event -> ms of acceptance
+local ANNOUNCEMENTS = key('announcements')    -- zset   announcement -> ms of its start
 local HOLDS = key('desk', DESK)               -- hash   hold, streak, pace_at, fingerprint
-local SLOTS = key('desk', DESK, 'slots')      -- list   ms of the calls granted, newest first
-local DUE = key('desk', DESK, 'due')          -- zset   scheduled or deferred notification -> ms when due
+local SLOTS = key('desk', DESK, 'slots')      -- list   ms of the calls granted, latest first
+local TURNS = key('desk', DESK, 'turns')      -- zset   announcement with rows to release -> turns it has had, by its weight
+local DUE = key('desk', DESK, 'due')          -- zset   lane -> ms when something of it becomes due
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
 local EVENT_LANE = 'e_' .. DESK
 
@@ -33,17 +35,46 @@ local function place(id)
   return {id = id, key = key('n', id), input = 'input', progress_field = 'progress', lane = EVENT_LANE, event = true}
 end
 
--- The record with its progress, its expiry (ms, 0 = never) and its policy for maybe-sent; nil when there is none.
-local function open_record(id, with_input)
-  local record = place(id)
-  local got = redis.call('HMGET', record.key, record.progress_field, 'expires_at', 'on_unknown',
-    with_input and record.input or 'on_unknown')
+-- What of an announcement the verbs need, read once; nil when there is none. Of its rows, those from `next` on were never
+-- released: they are all in the state `rest`, and nothing is written of them until their turn comes.
+local known = {}
+local function announcement(id)
+  if known[id] == nil then
+    local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
+      'opens_at', 'hours', 'timed', 'results_for')
+    known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
+      expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
+      hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11])} or false
+  end
+  return known[id] or nil
+end
+
+local function open_event(record, with_input)
+  local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', with_input and 'input' or 'on_unknown')
   if not got[1] then return nil end
   record.progress = cjson.decode(got[1])
-  record.expires_at = tonumber(got[2]) or 0
+  record.expires_at = tonumber(got[2])
   record.on_unknown = got[3]
   record.content = with_input and got[4]
   return record
+end
+
+local function open_row(record, with_input)
+  local lane = announcement(record.lane)
+  if not lane or tonumber(record.input) >= lane.total then return nil end
+  local got = redis.call('HMGET', record.key, record.progress_field, with_input and record.input or record.progress_field)
+  local unwritten = tonumber(record.input) < lane.next and 'queued' or lane.rest
+  record.progress = got[1] and cjson.decode(got[1]) or {state = unwritten, at = now}
+  record.expires_at = lane.expires_at
+  record.on_unknown = lane.on_unknown
+  record.content = with_input and got[2]
+  return record
+end
+
+-- The record with its progress, its expiry (ms, 0 = never) and its policy for maybe-sent; nil when there is none.
+local function open_record(id, with_input)
+  local record = place(id)
+  return (record.event and open_event or open_row)(record, with_input)
 end
 
 local function is_expired(record) return record.expires_at > 0 and record.expires_at <= now end
@@ -55,28 +86,70 @@ local function count(lane, state, by)
   counted[lane][state] = (counted[lane][state] or 0) + by
 end
 
+--: An announcement's rate is sampled this often, ms, and each sample counts this much beside those before it.
+local SAMPLE, SHARE = 5000, 0.3
+
+local function note_rate(lane, ended)
+  local got = redis.call('HMGET', key('lane', lane), 'rate_at', 'rate_ended', 'rate')
+  local at, before, rate = tonumber(got[1] or 0), tonumber(got[2] or 0), tonumber(got[3] or 0)
+  if now - at < SAMPLE then return end
+  local sample = at > 0 and (ended - before) * 1000 / (now - at) or 0
+  rate = rate > 0 and rate + SHARE * (sample - rate) or sample
+  redis.call('HSET', key('lane', lane), 'rate_at', now, 'rate_ended', ended, 'rate', string.format('%.4f', math.max(0, rate)))
+end
+
+local function keep_announcement(lane, for_ms)
+  for _, name in ipairs({key('lane', lane), key('rows', lane), key('lane', lane, 'failed'), key('lane', lane, 'hours')}) do
+    if for_ms then redis.call('PEXPIRE', name, for_ms) else redis.call('PERSIST', name) end
+  end
+end
+
+-- An announcement is finished when no row is left to send, and runs again when one is taken back. Unknown rows rest, and
+-- keep it on record.
+local function settle(lane)
+  local info, left = announcement(lane), 0
+  local counts = redis.call('HMGET', key('lane', lane), 'unknown', 'scheduled', 'queued', 'sending', 'deferred')
+  for index = 2, #counts do left = left + (tonumber(counts[index]) or 0) end
+  note_rate(lane, info.total - left)
+  local to = left == 0 and 'finished' or 'running'
+  if left == 0 and (info.state == 'running' or info.state == 'paused') or left > 0 and info.state == 'finished' then
+    redis.call('HSET', key('lane', lane), 'state', to, 'finished_at', now)
+    info.state = to
+    keep_announcement(lane)
+  end
+  if left == 0 and (tonumber(counts[1]) or 0) == 0 then keep_announcement(lane, info.results_for) end
+end
+
 local function flush()
   for lane, states in pairs(counted) do
     for state, by in pairs(states) do
       if by ~= 0 then redis.call('HINCRBY', key('lane', lane), state, by) end
     end
+    if lane ~= EVENT_LANE then settle(lane) end
   end
   counted = {}
+end
+
+-- Failed and unknown notifications are what people ask for by state: the events of all desks together, an announcement's
+-- rows on their own.
+local function index_of(record, state)
+  return record.event and key(state) or key('lane', record.lane, state)
 end
 
 local function may(record, to) return ALLOWED[record.progress.state][to] == true end
 
 -- What belongs to a notification in motion and leaves the record when it comes to rest.
-local MOVING = {'token', 'due', 'claimed_at'}
+local MOVING = {'token', 'due', 'claimed_at', 'slot', 'renewal'}
 
 -- The one way in which a state changes. The caller has checked may(record, to), and writes with save().
 local function move(record, to)
   local from = record.progress.state
   count(record.lane, from, -1)
   count(record.lane, to, 1)
-  if INDEXED[from] then redis.call('ZREM', key(from), record.id) end
-  if INDEXED[to] then redis.call('ZADD', key(to), now, record.id) end
+  if INDEXED[from] then redis.call('ZREM', index_of(record, from), record.id) end
+  if INDEXED[to] then redis.call('ZADD', index_of(record, to), now, record.id) end
   for _, field in ipairs(MOVING) do record.progress[field] = nil end
+  if to ~= 'deferred' then record.progress.held = nil end
   record.progress.state = to
   record.progress.at = now
   record.revived = FINAL[from] and not FINAL[to]
@@ -116,15 +189,46 @@ local function look_at(at)
   if at <= now then redis.call('PUBLISH', WAKE, DESK) end
 end
 
--- Puts an id at the end of its lane, or in front when its turn had come already.
-local function enqueue(record, in_front)
-  redis.call(in_front and 'LPUSH' or 'RPUSH', key('lane', record.lane, 'ids'), record.id)
+-- Gives an announcement that runs its turns. It joins at the turns of the one that is behind, so that it neither catches up
+-- on what it missed nor waits for the others to.
+local function join_turns(lane)
+  local info = announcement(lane)
+  if not info or info.state ~= 'running' or info.opens_at > now then return end
+  local behind = redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')
+  redis.call('ZADD', TURNS, 'NX', behind[2] or 0, lane)
+end
+
+-- A row that would wait again, of an announcement that was cancelled meanwhile, is cancelled too.
+local function given_up(record)
+  local info = not record.event and announcement(record.lane)
+  if not info or info.state ~= 'cancelled' then return false end
+  move(record, 'cancelled')
+  save(record)
+  return true
+end
+
+local function push(command, record)
+  if given_up(record) then return end
+  redis.call(command, key('lane', record.lane, 'ids'), record.id)
+  if not record.event then join_turns(record.lane) end
+end
+
+local function enqueue(record) push('RPUSH', record) end
+
+-- For records whose turn had come already: in front of their lanes, in the order in which they are given.
+local function put_in_front(records)
+  for index = #records, 1, -1 do
+    push('LPUSH', records[index])
+  end
+  if #records > 0 then look_at(now) end
 end
 
 local function wait_until(record, due)
+  if given_up(record) then return end
   if record.expires_at > 0 and record.expires_at < due then due = record.expires_at end
   record.progress.due = due
-  redis.call('ZADD', DUE, due, record.id)
+  redis.call('ZADD', key('lane', record.lane, 'due'), due, record.id)
+  redis.call('ZADD', DUE, 'LT', due, record.lane)
   look_at(due)
 end
 
@@ -154,16 +258,45 @@ local function next_slot(limits)
   return at
 end
 
+-- In order of time, not of granting: after give-backs a slot may be free before one that is reserved already.
+local function insert_slot(at)
+  local index = 0
+  local other = redis.call('LINDEX', SLOTS, index)
+  while other and tonumber(other) > at do
+    index = index + 1
+    other = redis.call('LINDEX', SLOTS, index)
+  end
+  if other then redis.call('LINSERT', SLOTS, 'BEFORE', other, at) else redis.call('RPUSH', SLOTS, at) end
+end
+
+-- Announcements are paced evenly, so that a slot is always near: not before this, ms. Every call counts, also those of
+-- events. At most one slot that was missed is made up for.
+local function pace(limits, at)
+  local gap = 0
+  for _, limit in ipairs(limits) do gap = math.max(gap, limit.window / limit.calls) end
+  local paced = tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
+  redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', math.max(paced, at - gap) + gap))
+end
+
+-- Slots are forgotten by age and not by number: a reserved one may be given back before its time, and the oldest
+-- one that it would have pushed out still counts then.
 local function take_slot(limits, at)
   if #limits == 0 then return end
-  local most, longest = 0, 0
-  for _, limit in ipairs(limits) do
-    most, longest = math.max(most, limit.calls), math.max(longest, limit.window)
-  end
-  redis.call('LPUSH', SLOTS, at)
-  redis.call('LTRIM', SLOTS, 0, most - 1)
+  pace(limits, at)
+  local longest = 0
+  for _, limit in ipairs(limits) do longest = math.max(longest, limit.window) end
+  insert_slot(at)
+  while redis.call('LINDEX', SLOTS, -1) + longest <= now do redis.call('RPOP', SLOTS) end
   redis.call('PEXPIRE', SLOTS, longest + 60000)
 end
 
 -- For a slot in which no call was made.
 local function give_back_slot(at) redis.call('LREM', SLOTS, 1, at) end
+
+-- The slot of a holder, once: after a lost answer it may be given back again, and by then another notification's
+-- slot of the same ms would go.
+local function give_back_held_slot(record, at)
+  if not at or record.progress.slot ~= at then return end
+  record.progress.slot = nil
+  give_back_slot(at)
+end

@@ -36,33 +36,39 @@ local function note_health()
     end
   elseif health == 'down' then
     local streak = redis.call('HINCRBY', HOLDS, 'streak', 1)
-    if hold and hold.kind == 'outage' and hold['until'] <= now or not hold and streak >= OUTAGE_AFTER then outage(hold) end
+    local standing = hold and hold['until'] > now
+    -- A probe came to nothing, of whatever kind the hold was: the next one waits for an interval.
+    local probed = hold and hold.kind ~= 'throttled'
+    if not standing and (probed or streak >= OUTAGE_AFTER) then outage(probed and hold or nil) end
   end
 end
 
+local back = {}
 local function record_one(index)
   local id, to, attempts, wait_ms, extra, slot =
-    ARGV[index], ARGV[index + 1], ARGV[index + 2], tonumber(ARGV[index + 3]), ARGV[index + 4], ARGV[index + 5]
+    ARGV[index], ARGV[index + 1], ARGV[index + 2], tonumber(ARGV[index + 3]), ARGV[index + 4], tonumber(ARGV[index + 5])
   local record = open_record(id)
   if not record or record.progress.token ~= token or not may(record, to) then return 0 end
   if attempts ~= '' then
     for _, attempt in ipairs(cjson.decode(attempts)) do append_attempt(record, attempt) end
   end
   if extra ~= '' then overlay(record, cjson.decode(extra)) end
-  if slot ~= '' then give_back_slot(slot) end
+  give_back_held_slot(record, slot)
   redis.call('ZREM', LEASES, id)
   move(record, to)
   if to == 'deferred' then wait_until(record, now + wait_ms) end
-  if to == 'queued' then
-    enqueue(record, true)
-    look_at(now)
-  end
+  if to == 'queued' then table.insert(back, record) end
   save(record, results_for_ms)
   return 1
 end
 
-if health ~= '' then note_health() end
-local recorded = {}
-for index = 5, #ARGV, 6 do table.insert(recorded, record_one(index)) end
+local recorded, any = {}, false
+for index = 5, #ARGV, 6 do
+  table.insert(recorded, record_one(index))
+  any = any or recorded[#recorded] == 1
+end
+put_in_front(back)
 flush()
+-- A replay records nothing, and must not count one failure twice.
+if health == 'up' or any then note_health() end
 return recorded

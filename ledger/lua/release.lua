@@ -1,7 +1,7 @@
 -- release(desk, room, in_flight, lease_ms, results_for_ms, limits…)
 --
 -- Hands out slots: moves what is due into its lane, then releases as many notifications as there are slots
--- and room for. Their order: events first, in the order of their lane.
+-- and room for. Events go first, in the order of their lane; then announcements in turn, by weight, evenly paced.
 -- ARGV[2]  room            notifications that the workers can take now
 -- ARGV[3]  in_flight       the most that the desk may have released and claimed at once: a desk whose API hangs must
 --                          not take all the threads
@@ -13,21 +13,52 @@ local room, in_flight, lease_ms, results_for_ms =
   tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local limits = read_limits(6)
 
---: Notifications that become due are moved in portions, so that one look stays short after a long outage.
-local PORTION = 100
+--: Notifications that become due are moved in portions, so that one look stays short after a long outage: of so many
+--: lanes, so many each.
+local LANES, PORTION = 10, 100
 --: While a probe is out, the desk is looked at again after this, ms.
 local PROBE_LOOK = 1000
+--: While all that may be in flight is, the desk is looked at again after this, ms: at once would keep the pacer spinning.
+local FULL_LOOK = 5
+
+local function earliest(zset)
+  local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
+  return first[2] and tonumber(first[2])
+end
+
+local function row_comes_due(id)
+  local record = open_record(id)
+  if not record or not may(record, 'queued') then return end
+  move(record, is_expired(record) and 'expired' or 'queued')
+  save(record, results_for_ms)
+  if record.progress.state == 'queued' then enqueue(record) end
+end
+
+-- Its time may have come to start, or its hours to begin. Returns when they will, if not.
+local function announcement_opens(lane)
+  local info = announcement(lane)
+  if not info then return nil end
+  if info.opens_at > now then return info.opens_at end
+  if info.rest == 'scheduled' then
+    count(lane, 'scheduled', info.next - info.total)
+    count(lane, 'queued', info.total - info.next)
+    redis.call('HSET', key('lane', lane), 'rest', 'queued')
+    info.rest = 'queued'
+  end
+  join_turns(lane)
+end
 
 local function come_due()
-  local ids = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, PORTION)
-  for _, id in ipairs(ids) do
-    redis.call('ZREM', DUE, id)
-    local record = open_record(id)
-    if record and may(record, 'queued') then
-      move(record, is_expired(record) and 'expired' or 'queued')
-      save(record, results_for_ms)
-      if record.progress.state == 'queued' then enqueue(record) end
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, LANES)) do
+    local due = key('lane', lane, 'due')
+    local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, PORTION)
+    for _, id in ipairs(ids) do
+      redis.call('ZREM', due, id)
+      row_comes_due(id)
     end
+    local opens = lane ~= EVENT_LANE and announcement_opens(lane)
+    local again = earliest(due) or opens
+    if again then redis.call('ZADD', DUE, opens and math.min(again, opens) or again, lane) else redis.call('ZREM', DUE, lane) end
   end
 end
 
@@ -45,7 +76,7 @@ local function next_of(lane)
   end
 end
 
--- How many may go now by the hold, and when to look again if none may.
+-- How many may go now by the hold and by those in flight, and when to look again if more wait.
 local function held()
   local hold = current_hold()
   if hold and hold['until'] > now then return 0, hold['until'] end
@@ -55,48 +86,132 @@ local function held()
     return flying == 0 and math.min(room, 1) or 0, now + PROBE_LOOK
   end
   if hold then redis.call('HDEL', HOLDS, 'hold') end
+  if flying >= in_flight then return 0, now + FULL_LOOK end
   return math.min(room, in_flight - flying), 0
 end
 
-local function release_events(most)
-  local released, slot = {}, next_slot(limits)
-  while #released < most and slot <= now do
-    local id = next_of(EVENT_LANE)
-    if not id then break end
-    take_slot(limits, now)
-    table.insert(released, id)
-    slot = next_slot(limits)
-  end
-  return released, slot
+local released = {}
+local function release_one(id)
+  take_slot(limits, now)
+  redis.call('ZADD', LEASES, now + lease_ms, id)
+  table.insert(released, id)
 end
 
-local function earliest(zset)
-  local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
-  return first[2] and tonumber(first[2])
+local function release_events(most)
+  while #released < most and next_slot(limits) <= now do
+    local id = next_of(EVENT_LANE)
+    if not id then return end
+    release_one(id)
+  end
+end
+
+-- Puts an announcement to sleep when its sending hours are over, until they begin again. Returns whether it may send.
+local function within_hours(info)
+  while info.hours do
+    local hours = redis.call('LINDEX', key('lane', info.id, 'hours'), 0)
+    if not hours then break end
+    local opens, closes = string.match(hours, '^(%d+) (%d+)$')
+    opens, closes = tonumber(opens), tonumber(closes)
+    if now < opens then
+      redis.call('HSET', key('lane', info.id), 'opens_at', opens)
+      redis.call('ZADD', DUE, 'LT', opens, info.id)
+      return false
+    end
+    if now < closes then return true end
+    redis.call('LPOP', key('lane', info.id, 'hours'))
+  end
+  return true
+end
+
+local function expire_rest(info)
+  count(info.id, 'queued', info.next - info.total)
+  count(info.id, 'expired', info.total - info.next)
+  redis.call('HSET', key('lane', info.id), 'rest', 'expired')
+  info.rest = 'expired'
+end
+
+-- A row with a time of its own that is not there yet waits for it outside the lane.
+local function waits_for_its_time(info, id)
+  local record = info.timed and open_record(id, true)
+  local fields = record and cjson.decode(record.content)
+  local send_at = fields and type(fields[#fields]) == 'table' and fields[#fields].send_at
+  if not send_at or send_at <= now then return false end
+  move(record, 'scheduled')
+  wait_until(record, send_at)
+  save(record, results_for_ms)
+  return true
+end
+
+local function fresh_row(info)
+  if info.rest ~= 'queued' or info.next >= info.total then return nil end
+  if info.expires_at > 0 and info.expires_at <= now then return expire_rest(info) end
+  for _ = 1, PORTION do
+    if info.next >= info.total then return nil end
+    local id = 'n_' .. string.sub(info.id, 3) .. '-' .. string.format('%d', info.next)
+    info.next = info.next + 1
+    redis.call('HINCRBY', key('lane', info.id), 'next', 1)
+    if not waits_for_its_time(info, id) then return id end
+  end
+end
+
+-- Returned rows (due again, handed back, retried) and fresh ones go by a coin, so that neither starves the other. The
+-- coin is the clock's: Redis seeds a script's own random numbers alike each time.
+local function next_row(info)
+  if time[2] % 2 == 0 then return next_of(info.id) or fresh_row(info) end
+  return fresh_row(info) or next_of(info.id)
+end
+
+-- With limits there is one slot a turn. Without, a turn is a stretch of rows, so that turns cost little.
+local function rows_a_turn(most)
+  if #limits > 0 then return 1 end
+  return math.max(1, math.ceil((most - #released) / (2 * redis.call('ZCARD', TURNS))))
+end
+
+local function next_pace()
+  return #limits == 0 and 0 or tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
+end
+
+local function release_rows(most)
+  while #released < most and next_slot(limits) <= now and next_pace() <= now do
+    local lane = redis.call('ZRANGE', TURNS, 0, 0)[1]
+    if not lane then return end
+    local info = announcement(lane)
+    local open, had = info and within_hours(info), 0
+    for _ = 1, open and rows_a_turn(most) or 0 do
+      local id = next_row(info)
+      if not id then break end
+      release_one(id)
+      had = had + 1
+    end
+    if had > 0 then
+      redis.call('ZINCRBY', TURNS, had / info.weight, lane)
+    else
+      redis.call('ZREM', TURNS, lane)
+    end
+  end
 end
 
 come_due()
 local most, held_until = held()
-local released, slot = release_events(most)
-local leased = {}
-for _, id in ipairs(released) do
-  table.insert(leased, now + lease_ms)
-  table.insert(leased, id)
-end
-if #leased > 0 then redis.call('ZADD', LEASES, unpack(leased)) end
+release_events(most)
+release_rows(most)
 flush()
 
 local next_look
 local function look_by(at) if at and (not next_look or at < next_look) then next_look = at end end
 look_by(earliest(DUE))
 look_by(earliest(LEASES))
+local slot = math.max(next_slot(limits), held_until)
 if redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
-  -- Without room the pacer itself comes back as soon as there is some.
-  look_by(math.max(slot, held_until, now + (#released < most and 1 or 0)))
+  look_by(slot)
+elseif redis.call('ZCARD', TURNS) > 0 then
+  look_by(math.max(slot, math.ceil(next_pace())))
 end
 if not next_look then
   redis.call('ZREM', DESKS, DESK)
-  return {-1, unpack(released)}
+else
+  redis.call('ZADD', DESKS, next_look, DESK)
 end
-redis.call('ZADD', DESKS, next_look, DESK)
-return {math.max(0, next_look - now), unpack(released)}
+-- Not unpack(): it breaks off at some thousands of ids, which are out of their lane by then.
+table.insert(released, 1, next_look and math.max(0, next_look - now) or -1)
+return released

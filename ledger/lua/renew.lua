@@ -1,4 +1,4 @@
--- renew(desk, token, id, lease_ms, max_wait_ms, attempt, unused_slot, extra, limits…)
+-- renew(desk, token, id, lease_ms, max_wait_ms, attempt, unused_slot, extra, renewal, limits…)
 --
 -- The holder goes on with its notification (an inline retry, a reroute): notes the attempt behind it, renews the lease and
 -- reserves the next slot, all at once.
@@ -9,24 +9,30 @@
 -- ARGV[6]  attempt      JSON of the attempt to append, or ''
 -- ARGV[7]  unused_slot  ms of a slot in which no call was made (it took too long to get ready), or ''
 -- ARGV[8]  extra        JSON object laid over the progress, or ''
--- ARGV[9…] limits       see read_limits
+-- ARGV[9]  renewal      name of this renewal: who brings it again has not got the answer, nor used the slot in it
+-- ARGV[10…] limits      see read_limits
 -- Returns  [ms until the reserved slot · -1: none in time, or the desk is held: record it as queued · -2: the lease was
 --          lost, ms of the slot]
 local token, id, lease_ms, max_wait_ms, attempt =
   ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local unused_slot, extra = ARGV[7], ARGV[8]
-local limits = read_limits(9)
+local unused_slot, extra, renewal = tonumber(ARGV[7]), ARGV[8], ARGV[9]
+local limits = read_limits(10)
 
 local record = open_record(id)
 if not record or record.progress.token ~= token then return {-2, 0} end
 if attempt ~= '' then append_attempt(record, cjson.decode(attempt)) end
 if extra ~= '' then overlay(record, cjson.decode(extra)) end
+if record.progress.renewal == renewal then unused_slot = record.progress.slot end
+give_back_held_slot(record, unused_slot)
+
+local hold = current_hold()
+local held = hold and hold['until'] > now
+local slot = not held and next_slot(limits)
+if slot and slot - now > max_wait_ms then slot = nil end
+if slot then take_slot(limits, slot) end
+record.progress.renewal = renewal
+record.progress.slot = slot or nil
 save(record)
 redis.call('ZADD', LEASES, now + lease_ms, id)
-if unused_slot ~= '' then give_back_slot(unused_slot) end
-local hold = current_hold()
-if hold and hold['until'] > now then return {-1, 0} end
-local slot = next_slot(limits)
-if slot - now > max_wait_ms then return {-1, 0} end
-take_slot(limits, slot)
+if not slot then return {-1, 0} end
 return {slot - now, slot}

@@ -8,6 +8,22 @@ if ARGV[2] ~= '' then
   redis.call('HSET', HOLDS, 'fingerprint', ARGV[2])
   if not known or known == ARGV[2] then return 0 end
 end
-local ended = redis.call('HDEL', HOLDS, 'hold', 'streak')
+redis.call('HDEL', HOLDS, 'streak')
+local ended = redis.call('HDEL', HOLDS, 'hold')
+
+--: Notifications that are brought forward; what is beyond comes by itself within an hour.
+local MOST = 1000
+
+-- What was deferred because the desk could not send has nothing to wait for any more.
+for _, lane in ipairs(redis.call('ZRANGE', DUE, 0, -1)) do
+  local due = key('lane', lane, 'due')
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, now, '+inf', 'LIMIT', 0, MOST)) do
+    local record = open_record(id)
+    if record and record.progress.held then
+      redis.call('ZADD', due, now, id)
+      redis.call('ZADD', DUE, 'LT', now, lane)
+    end
+  end
+end
 look_at(now)
-return ended > 0 and 1 or 0
+return ended

@@ -46,9 +46,6 @@ def test_notifications_wait_for_the_right_credentials(
     assert set(site.sandbox.deliveries().values()) == {1}
 
 
-@pytest.mark.xfail(
-    reason="`resume` ends the hold, but leaves the due times of what was deferred because of it", strict=True
-)
 def test_what_was_refused_is_sent_at_once_with_the_right_credentials(new_site: Callable[..., Site]) -> None:
     site = new_site(workers=1, DESKBELL_APP_SECRET="wrong-" + APP_SECRET)
     refused = site.send("ou_refused")

@@ -44,6 +44,7 @@ def test_the_key_table_has_every_key_that_python_builds() -> None:
             keys.desk("{desk}"), keys.slots("{desk}"), keys.due("{desk}"), keys.leases("{desk}"),
             keys.ticket("{desk}", "{receiver}"), keys.open_id("{desk}", "{type}", "{id}"), keys.lane("{lane}"),
             keys.waiting("{lane}"), keys.image("{hash}"), keys.image_key("{desk}", "{hash}"),
+            keys.person("{desk}", "{hash}"), keys.asking("{desk}"),
         )
     }  # fmt: skip
     rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|zset|list|channel) \|", PAGE, re.MULTILINE)

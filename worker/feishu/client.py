@@ -1,6 +1,7 @@
-"""What Deskbell asks of Feishu: send, look for open tickets, translate an id, upload an image. No send is repeated."""
+"""What Deskbell asks of Feishu: send, look for open tickets and for people, upload an image. No send is repeated."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from ledger.settings import Desk
 from worker.feishu.api import FeishuApi, misshapen
 from worker.feishu.codes import CodeTable, Kind
 from worker.feishu.errors import AskFailed, NoToken
+from worker.feishu.people import Person, people_of_answer
 from worker.feishu.token import TokenStore
 from worker.feishu.verdict import Verdict
 
@@ -34,10 +36,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class TicketPage:
-    """One page of the list; `last` if no other follows."""
+    """One page of the list; `last` if no other follows, `cut` if Feishu shows no more although there may be some."""
 
     tickets: tuple[Ticket, ...]
     last: bool
+    cut: bool = False
 
 
 class FeishuClient:
@@ -112,10 +115,12 @@ class FeishuClient:
         if not isinstance(rows, list):
             raise AskFailed(misshapen(verdict))
         tickets = tuple(_ticket(row, verdict) for row in rows)
+        full, at_the_end = len(rows) >= TICKETS_PER_PAGE, page * TICKETS_PER_PAGE >= _TICKETS_AT_MOST
         return TicketPage(
             # Whether the server heeds `status_list` could not be tried: what it gives beyond is left out here.
             tickets=tuple(ticket for ticket in tickets if ticket.status in OPEN_STATUSES),
-            last=len(rows) < TICKETS_PER_PAGE or page * TICKETS_PER_PAGE >= _TICKETS_AT_MOST,
+            last=not full or at_the_end,
+            cut=full and at_the_end,
         )
 
     def has_open_ticket(self, open_id: str) -> bool:
@@ -129,6 +134,22 @@ class FeishuClient:
         path = f"/open-apis/contact/v3/users/{quote(user_id, safe='')}"
         verdict, data = self._api.ask("user", "GET", path, params={"user_id_type": user_id_type})
         return _text_of(data.get("user"), "open_id", verdict)
+
+    def people(self, emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]:
+        """The people behind at most 50 mail addresses and 50 mobile numbers, in this order. Raises AskFailed.
+
+        Unless `with_resigned`, someone who resigned comes without `open_id`, as someone does whom the app may not see.
+        """
+        verdict, data = self._api.ask(
+            "people",
+            "POST",
+            "/open-apis/contact/v3/users/batch_get_id",
+            params={"user_id_type": "open_id"},
+            headers={"Content-Type": "application/json; charset=utf-8"},
+            data=orjson.dumps({"emails": emails, "mobiles": mobiles, "include_resigned": with_resigned}),
+            private=(*emails, *mobiles),
+        )
+        return people_of_answer(data, emails, mobiles, verdict)
 
     def upload_image(self, image: bytes, filename: str) -> str:
         """Uploads an image and returns its key. Raises AskFailed."""

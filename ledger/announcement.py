@@ -1,0 +1,163 @@
+"""An announcement: what all of its rows share, one row, and how it stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from ledger.content import Message, MsgType
+from ledger.hours import SendingHours
+from ledger.ids import row_id
+from ledger.models import Notification, OnOpenTicket, OnUnknown, Progress, ReceiveType, UserIdType, iso
+from ledger.settings import DEFAULT_DESK
+from ledger.states import State
+from ledger.template import Template
+
+__all__ = ["Announcement", "AnnouncementState", "Row", "RowRecord", "Spec"]
+
+
+class AnnouncementState(StrEnum):
+    """`loading` is not accepted yet, and shown to nobody but who loads it."""
+
+    LOADING = "loading"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class Spec(BaseModel):
+    """What all rows of an announcement share. Kept once, with the announcement."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    message: dict[str, JsonValue] = Field(repr=False)  #: `msg_type` and `content`, with Jinja in its strings
+    columns: tuple[str, ...] = ()  #: names of a row's values
+    desk: str = DEFAULT_DESK
+    receive_type: ReceiveType = ReceiveType.CHAT
+    user_id_type: UserIdType = UserIdType.OPEN_ID
+    at: datetime | None = None
+    expires_at: datetime | None = None
+    on_unknown: OnUnknown = OnUnknown.HOLD
+    on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
+    weight: int = Field(1, ge=1, le=100)
+    between: str | None = None
+    timezone: str | None = None
+
+    @cached_property
+    def template(self) -> Template:
+        """Compiled once. Raises BadInput."""
+        return Template.of(self.message)
+
+    @cached_property
+    def hours(self) -> SendingHours | None:
+        """Raises BadInput."""
+        return SendingHours.read(self.between, self.timezone or "UTC") if self.between else None
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(self.model_dump(mode="json", exclude_defaults=True))
+
+    @classmethod
+    def of_json(cls, text: bytes) -> Self:
+        return cls.model_validate_json(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One receiver, as the ledger keeps it: the JSON list `[line, receiver_id, values, overrides]`."""
+
+    line: int  #: where it stood in the file, from 1
+    receiver_id: str
+    values: tuple[str, ...]
+    overrides: Mapping[str, Any] = field(default_factory=dict)  #: receive_type, user_id_type, send_at (ms)
+
+    @classmethod
+    def of_json(cls, text: bytes) -> Self:
+        line, receiver_id, values, *overrides = orjson.loads(text)
+        return cls(line, receiver_id, tuple(values), overrides[0] if overrides else {})
+
+    def addressed(self, spec: Spec) -> Notification:
+        """Who gets it and how; its message is left empty."""
+        message = Message.model_construct(msg_type=MsgType(str(spec.message["msg_type"])), content={})
+        return Notification.model_construct(
+            receiver_id=self.receiver_id,
+            message=message,
+            receive_type=self.overrides.get("receive_type", spec.receive_type),
+            user_id_type=self.overrides.get("user_id_type", spec.user_id_type),
+            desk=spec.desk,
+            expires_at=spec.expires_at,
+            on_unknown=spec.on_unknown,
+            on_open_ticket=spec.on_open_ticket,
+        )
+
+    def message(self, spec: Spec) -> Message:
+        """The rendered message. Raises BadInput if the row does not fit, which was checked before it was accepted."""
+        msg_type, content = spec.template.render_unchecked(dict(zip(spec.columns, self.values, strict=True)))
+        return Message.model_construct(msg_type=msg_type, content=orjson.loads(content))
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """A row and where it stands, for an export."""
+
+    announcement: str
+    number: int
+    row: Row
+    progress: Progress
+
+    @property
+    def id(self) -> str:
+        return row_id(self.announcement, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """How an announcement stands."""
+
+    id: str
+    spec: Spec
+    state: AnnouncementState
+    total: int
+    counts: Mapping[State, int]
+    created_ms: int
+    finished_ms: int | None
+    acts: tuple[tuple[int, str, str], ...]
+    rate_per_second: float  #: notifications that came to an end lately
+    eta_seconds: float | None  #: until no row is left to send; None while nothing is known or it does not run
+
+    @property
+    def left(self) -> int:
+        """Rows still to send."""
+        return sum(self.counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+
+    @property
+    def ended(self) -> str | None:
+        """`complete` when everybody has it, else `partial`; None while it runs."""
+        if self.state is not AnnouncementState.FINISHED:
+            return None
+        return "complete" if self.counts[State.DELIVERED] == self.total else "partial"
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of the outside contract."""
+        return {
+            "id": self.id,
+            "name": self.spec.name,
+            "desk": self.spec.desk,
+            "state": self.state,
+            "ended": self.ended,
+            "total": self.total,
+            "counts": {state: n for state, n in self.counts.items() if n},
+            "rate": round(self.rate_per_second * 60, 2),
+            "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
+            "weight": self.spec.weight,
+            "acts": [{"at": iso(at), "by": by, "did": did} for at, by, did in self.acts],
+            "created_at": iso(self.created_ms),
+            "expires_at": iso(round(self.spec.expires_at.timestamp() * 1000)) if self.spec.expires_at else None,
+            "finished_at": iso(self.finished_ms) if self.ended else None,
+        }

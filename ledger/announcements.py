@@ -1,0 +1,250 @@
+"""The announcements of the ledger: opened, loaded, started, steered, read row by row."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import orjson
+
+from ledger.announcement import Announcement, AnnouncementState, Row, RowRecord, Spec
+from ledger.connection import text
+from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
+from ledger.hours import seconds_open
+from ledger.ids import announcement_of, new_announcement_id, row_number
+from ledger.models import Progress, Record
+from ledger.states import State
+
+if TYPE_CHECKING:
+    from ledger.ledger import Ledger
+
+__all__ = ["Announcements", "Opened", "RowsMissing"]
+
+#: What is loaded and never started is forgotten after this, ms.
+LOADING_MS = 86_400_000
+#: Rows to one HSET, and such commands to one round trip.
+ROWS, COMMANDS = 500, 10
+#: Rows that one call of a verb writes.
+PORTION = 500
+#: A rate older than this says nothing about now, ms.
+STALE_RATE_MS = 120_000
+
+
+class RowsMissing(DeskbellError):
+    """Not all rows are in the ledger: load them again, and nothing is doubled."""
+
+
+class Opened(NamedTuple):
+    """The announcement that a key stands for. `started`: it was accepted before, and is not to be loaded again."""
+
+    id: str
+    started: bool
+
+
+class Announcements:
+    """What producers and operators do with announcements."""
+
+    def __init__(self, ledger: "Ledger") -> None:
+        self._ledger = ledger
+        self._redis = ledger.redis
+        self._keys = ledger.keys
+
+    # -- accepting
+
+    def open(self, spec: Spec, *, key: str, digest: str, timed: bool = False) -> Opened:
+        """Opens an announcement, or finds the one that `key` stands for.
+
+        `digest` is a hash of everything that makes it this announcement; `timed` says that rows have a `send_at`.
+        Raises KeyReused when the key stands for another content.
+        """
+        status, id = self._ledger.verbs.call(
+            "announce",
+            spec.desk,
+            new_announcement_id(),
+            hashlib.sha256(f"announcement\0{key}".encode()).hexdigest()[:32],
+            digest,
+            self._ledger.key_ttl_ms(spec.at, spec.expires_at),
+            LOADING_MS,
+            spec.to_json(),
+            _ms(spec.expires_at),
+            spec.on_unknown,
+            spec.weight,
+            self._ledger.results_for_ms,
+            int(timed),
+        )
+        if status == b"reused":
+            raise KeyReused(key, text(id))
+        return Opened(text(id), started=status == b"started")
+
+    def load(self, id: str, rows: Iterable[bytes]) -> int:
+        """Writes rows, numbered from 0 in their order. Writing them again changes nothing. Returns how many."""
+        rows_key, loaded = self._keys.rows(id), 0
+        chunks = iter(batched_rows(rows, ROWS))
+        while commands := list(islice(chunks, COMMANDS)):
+            pipe = self._redis.pipeline(transaction=False)
+            for chunk in commands:
+                fields: list[Any] = []
+                for row in chunk:
+                    fields += (loaded, row)
+                    loaded += 1
+                pipe.hset(rows_key, items=fields)
+            pipe.pexpire(rows_key, LOADING_MS)
+            pipe.execute()
+        return loaded
+
+    def start(self, id: str, spec: Spec, total: int) -> bool:
+        """Accepts it, durably: from here on all its rows count. False when it was started before.
+
+        Raises RowsMissing, NotDurable.
+        """
+        begins = max(spec.at or datetime.now(UTC), datetime.now(UTC))
+        hours = [ms for window in (spec.hours.windows(begins) if spec.hours else ()) for ms in window]
+        answer = self._ledger.durably("start", spec.desk, id, total, _ms(spec.at), *hours)
+        if answer == -1:
+            raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
+        return bool(answer)
+
+    # -- asking
+
+    def get(self, id: str) -> Announcement:
+        """Raises NotFound."""
+        fields = self._fields(id)
+        if not fields or fields[b"state"] == b"loading":
+            raise NotFound(id)
+        return self._announcement(id, fields)
+
+    def newest(self) -> Iterator[Announcement]:
+        """All on record, newest first."""
+        for id in self._redis.zrevrange(self._keys.announcements, 0, -1):
+            fields = self._fields(text(id))
+            if fields:
+                yield self._announcement(text(id), fields)
+
+    def _fields(self, id: str) -> dict[bytes, bytes]:
+        return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))
+
+    def _announcement(self, id: str, fields: Mapping[bytes, bytes]) -> Announcement:
+        now_ms = _redis_ms(self._redis.time())
+        spec = Spec.of_json(fields[b"spec"])
+        state = AnnouncementState(fields[b"state"].decode())
+        counts = {state: int(fields.get(state.encode(), 0)) for state in State}
+        rate = _rate(fields, now_ms) if state is AnnouncementState.RUNNING else 0.0
+        left = sum(counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+        return Announcement(
+            id=id,
+            spec=spec,
+            state=state,
+            total=int(fields[b"total"]),
+            counts=counts,
+            created_ms=int(fields[b"created_at"]),
+            finished_ms=int(fields[b"finished_at"]) if b"finished_at" in fields else None,
+            acts=tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]"))),
+            rate_per_second=rate,
+            eta_seconds=_eta(spec, left, rate, now_ms) if rate else None,
+        )
+
+    def rows(self, id: str) -> Iterator[RowRecord]:
+        """All rows in the order of their file. Read in portions, while it may be running. Raises NotFound."""
+        total = self.get(id).total
+        for start in range(0, total, PORTION):
+            yield from self._rows(id, range(start, min(start + PORTION, total)))
+
+    def record(self, id: str) -> Record | None:
+        """One row by the id of its notification, without its message; None when there is none."""
+        fields = self._fields(announcement_of(id))
+        if not fields or row_number(id) >= int(fields[b"total"]):
+            return None
+        spec, number = Spec.of_json(fields[b"spec"]), row_number(id)
+        [found] = self._rows(announcement_of(id), range(number, number + 1))
+        created_ms = int(fields[b"created_at"])
+        return Record(id, found.row.addressed(spec), found.progress, created_ms, announcement_of(id))
+
+    def _rows(self, id: str, numbers: range) -> Iterator[RowRecord]:
+        pipe = self._redis.pipeline(transaction=False)
+        # In this order: a row that is released in between is then told as waiting, and never as released and unread.
+        pipe.hmget(self._keys.rows(id), [field for number in numbers for field in (number, f"{number}+")])
+        pipe.hmget(self._keys.lane(id), "next", "rest", "started_at")
+        found, (next_number, rest, started_ms) = pipe.execute()
+        for number, row, progress in zip(numbers, found[::2], found[1::2], strict=True):
+            if row is None:
+                raise NotFound(id)
+            state = State.QUEUED if number < int(next_number) else State(text(rest))
+            unwritten = Progress(state, int(started_ms))
+            yield RowRecord(id, number, Row.of_json(row), Progress.of_json(progress) if progress else unwritten)
+
+    def numbers_in(self, id: str, state: State, count: int = PORTION) -> list[str]:
+        """Ids of rows that are failed or unknown, oldest first."""
+        return [text(found) for found in self._redis.zrange(self._keys.row_index(id, state), 0, count - 1)]
+
+    # -- steering
+
+    def pause(self, id: str, by: str) -> AnnouncementState:
+        """Raises NotFound, NotAllowed; so do `resume` and `cancel`."""
+        return self._steer(id, "pause", by)
+
+    def resume(self, id: str, by: str) -> AnnouncementState:
+        return self._steer(id, "resume", by)
+
+    def cancel(self, id: str, by: str) -> AnnouncementState:
+        """No call starts after this, except of rows that were tried already and come back while it goes on."""
+        return self._steer(id, "cancel", by)
+
+    def retry(self, id: str, by: str, states: Sequence[State] = (State.FAILED,)) -> int:
+        """Takes rows in one of `states` back to the lane. Returns how many. Raises NotFound, NotAllowed."""
+        announcement = self.get(id)
+        if announcement.state is AnnouncementState.CANCELLED:
+            raise NotAllowed(id, "retry", announcement.state)
+        return sum(self._act_on_all(id, state, "retry", (by, str(state))) for state in states)
+
+    def resolve(self, id: str, by: str, outcome: str) -> int:
+        """Settles all its unknown rows as `delivered`, `failed`, or to `resend`. Returns how many. Raises NotFound."""
+        return self._act_on_all(id, State.UNKNOWN, "resolve", (self._ledger.results_for_ms, by, outcome))
+
+    def _act_on_all(self, id: str, state: State, verb: str, arguments: tuple[Any, ...]) -> int:
+        desk, acted = self.get(id).spec.desk, 0
+        while ids := self.numbers_in(id, state):
+            answers = self._ledger.durably(verb, desk, *arguments, *ids)
+            done = sum(answers[::2])
+            acted += done
+            if not done:  # somebody else took them meanwhile
+                break
+        return acted
+
+    def _steer(self, id: str, verb: str, by: str) -> AnnouncementState:
+        desk = self.get(id).spec.desk
+        left = 1
+        while left:
+            done, state, left = self._ledger.durably("steer", desk, id, verb, by, PORTION)
+            if done == -1:
+                raise NotFound(id)
+            if not done:
+                raise NotAllowed(id, verb, text(state))
+        return AnnouncementState(text(state))
+
+
+def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _ms(time: datetime | None) -> int:
+    return round(time.timestamp() * 1000) if time else 0
+
+
+def _redis_ms(time: tuple[int, int]) -> int:
+    return time[0] * 1000 + time[1] // 1000
+
+
+def _rate(fields: Mapping[bytes, bytes], now_ms: int) -> float:
+    if now_ms - int(fields.get(b"rate_at", 0)) > STALE_RATE_MS:
+        return 0.0
+    return float(fields.get(b"rate", 0))
+
+
+def _eta(spec: Spec, left: int, rate: float, now_ms: int) -> float:
+    needed = left / rate
+    if spec.hours is None:
+        return needed
+    return seconds_open(spec.hours.windows(datetime.fromtimestamp(now_ms / 1000, UTC)), now_ms, needed)

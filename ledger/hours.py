@@ -1,0 +1,76 @@
+"""Sending hours: when an announcement may call, in the receivers' day."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ledger.errors import BadInput
+
+__all__ = ["SendingHours", "Window", "seconds_open"]
+
+_BETWEEN = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)$")
+#: Days that are planned ahead; at 100 calls a minute for nine hours a day that is 20 million rows.
+DAYS = 400
+
+
+class Window(NamedTuple):
+    """From `opens_ms` until before `closes_ms`, Unix time."""
+
+    opens_ms: int
+    closes_ms: int
+
+
+class SendingHours(NamedTuple):
+    """The same hours every day, by the clock of one time zone, its changes of summer time included."""
+
+    opens: time
+    closes: time  #: not later than `opens`: on the next day
+    zone: ZoneInfo
+
+    @classmethod
+    def read(cls, between: str, timezone: str) -> "SendingHours":
+        """Reads `09:00-18:00` and `Asia/Shanghai`. Raises BadInput."""
+        match = _BETWEEN.match(between.strip())
+        if match is None or (match[3] == "24" and match[4] != "00"):
+            raise BadInput("between", f"{between!r} are no hours: write 09:00-18:00")
+        opens = time(int(match[1]), int(match[2]))
+        closes = time(int(match[3]) % 24, int(match[4]))
+        if opens == closes:
+            raise BadInput("between", f"{between!r} has no end: leave it out to send at any hour")
+        try:
+            return cls(opens, closes, ZoneInfo(timezone))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise BadInput("timezone", f"{timezone!r} is no time zone: write a name such as Asia/Shanghai") from None
+
+    def windows(self, start: datetime, days: int = DAYS) -> Iterator[Window]:
+        """The windows that end after `start`, in order."""
+        first = start.astimezone(self.zone).date() - timedelta(days=1)
+        for ahead in range(days + 1):
+            window = self._window(first + timedelta(days=ahead))
+            if window.closes_ms > start.timestamp() * 1000:
+                yield window
+
+    def _window(self, day: date) -> Window:
+        next_day = day + timedelta(days=1) if self.closes <= self.opens else day
+        return Window(self._ms(day, self.opens), self._ms(next_day, self.closes))
+
+    def _ms(self, day: date, at: time) -> int:
+        return round(datetime.combine(day, at, self.zone).astimezone(UTC).timestamp() * 1000)
+
+
+def seconds_open(windows: Iterator[Window], start_ms: int, needed_seconds: float) -> float:
+    """How long, by the clock on the wall, until `needed_seconds` of open time have passed."""
+    left_ms = needed_seconds * 1000
+    ends_ms = float(start_ms)
+    for window in windows:
+        opens_ms = max(window.opens_ms, start_ms)
+        length_ms = window.closes_ms - opens_ms
+        if length_ms <= 0:
+            continue
+        ends_ms = opens_ms + min(left_ms, length_ms)
+        left_ms -= length_ms
+        if left_ms <= 0:
+            break
+    return (ends_ms - start_ms) / 1000

@@ -1,0 +1,65 @@
+-- steer(desk, id, verb, by, most)
+--
+-- Pauses, resumes or cancels an announcement. No call of it starts after that: releasing stops here, and claims look.
+-- ARGV[2]  id
+-- ARGV[3]  verb  pause | resume | cancel
+-- ARGV[4]  by    who asked
+-- ARGV[5]  most  rows that one call of cancel writes; call again while some are left
+-- Returns  [1 done · 0 its state does not allow it · -1 no such announcement, its state, rows still to cancel]
+local id, verb, by, most = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local FROM = {pause = {running = 'paused'}, resume = {paused = 'running'}, cancel = {running = 'cancelled', paused = 'cancelled'}}
+
+local info = announcement(id)
+if not info or info.state == 'loading' then return {-1, '', 0} end
+local again = verb == 'cancel' and info.state == 'cancelled'
+local to = FROM[verb][info.state]
+if not to and not again then return {0, info.state, 0} end
+
+local function note()
+  local acts = redis.call('HGET', key('lane', id), 'acts')
+  acts = acts and cjson.decode(acts) or {}
+  table.insert(acts, {now, by, verb})
+  redis.call('HSET', key('lane', id), 'state', to, 'acts', cjson.encode(acts))
+  info.state = to
+end
+
+-- The rows that were never released become cancelled all at once: nothing is written of them.
+local function cancel_rest()
+  if not may({progress = {state = info.rest}}, 'cancelled') then return end
+  count(id, info.rest, info.next - info.total)
+  count(id, 'cancelled', info.total - info.next)
+  redis.call('HSET', key('lane', id), 'rest', 'cancelled')
+  info.rest = 'cancelled'
+end
+
+local function cancel_returned()
+  local ids = redis.call('LPOP', key('lane', id, 'ids'), most) or {}
+  local due = redis.call('ZRANGE', key('lane', id, 'due'), 0, most - #ids - 1)
+  if #due > 0 then redis.call('ZREMRANGEBYRANK', key('lane', id, 'due'), 0, #due - 1) end
+  for _, list in ipairs({ids, due}) do
+    for _, row in ipairs(list) do
+      local record = open_record(row)
+      if may(record, 'cancelled') then
+        move(record, 'cancelled')
+        save(record)
+      end
+    end
+  end
+  return redis.call('LLEN', key('lane', id, 'ids')) + redis.call('ZCARD', key('lane', id, 'due'))
+end
+
+if not again then note() end
+local left = 0
+if verb == 'resume' then
+  join_turns(id)
+  look_at(now)
+else
+  redis.call('ZREM', TURNS, id)
+end
+if verb == 'cancel' then
+  if not again then cancel_rest() end
+  left = cancel_returned()
+  redis.call('ZREM', DUE, left == 0 and id or '')
+  flush()
+end
+return {1, info.state, left}

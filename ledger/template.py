@@ -1,0 +1,213 @@
+"""A message whose strings hold Jinja: compiled once, rendered and checked for each receiver.
+
+Every string is rendered for itself and written as JSON afterwards, so no value can break the message.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Self
+
+import orjson
+from jinja2.runtime import Context
+from pydantic import JsonValue
+
+from ledger.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
+from ledger.errors import BadInput
+from ledger.fields import check_json, dotted, link_problem
+from ledger.leaf import LEAF_CHARACTERS, LacksVariable, Leaf, context_of, has_markup
+from ledger.post import wrapped_post
+
+__all__ = ["LacksVariable", "Template"]
+
+#: Fine without a closer look: escaped once more in the request, a text at most doubles.
+_TEXT_BYTES = TEXT_REQUEST_KB * 1024 // 2 - 1024
+_LINKS = frozenset({"url", "pc_url", "ios_url", "android_url", "default_url"})
+#: What `check_card` looks at besides links.
+_JUDGED = frozenset({"tag", "schema", "template", "type", "template_id", "template_version_name", "card_id"})
+
+
+class _Rule(Enum):
+    """When a rendered leaf is fine without looking at the whole message again."""
+
+    ANY = auto()
+    NOT_BLANK = auto()
+    LINK = auto()
+    NEVER = auto()  #: the check of the message may depend on it in some other way
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    leaf: Leaf
+    rule: _Rule
+
+    def plainly_fine(self, text: str) -> bool:
+        match self.rule:
+            case _Rule.ANY:
+                return True
+            case _Rule.NOT_BLANK:
+                return not text.isspace() and text != ""
+            case _Rule.LINK:
+                return link_problem(text) is None
+        return False
+
+
+class Template:
+    """A message template. Nothing in its repr tells the message. Safe to share between threads.
+
+    A message is judged by `parse_message` alone. Since that looks at every part of a card for every row, a row that
+    differs from one that passed only where any text, or any link, is allowed is fine without it.
+    """
+
+    __slots__ = ("_constants", "_passed", "_slots", "_where", "msg_type", "variables")
+
+    def __init__(self, msg_type: MsgType, content: dict[str, JsonValue], where: str) -> None:
+        self.msg_type = msg_type
+        self._where = where
+        self._constants, self._slots = _split(_pieces(msg_type, content, (), where))
+        self.variables = frozenset[str]().union(*(slot.leaf.variables for slot in self._slots))
+        self._passed = False
+        if not self._slots:
+            self.check({})
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any], *, where: str = "message") -> Self:
+        """Compiles `msg_type` and `content` as a message file has them.
+
+        Raises:
+            BadInput: a syntax error, in which string and line; a template without variables that is no message.
+        """
+        check_json(dict(raw), where)
+        content = _object_of(raw.get("content"))
+        if raw.keys() != {"msg_type", "content"} or raw["msg_type"] not in list(MsgType) or content is None:
+            parse_message(raw, where=where)
+            raise BadInput(where, "must be an object with msg_type and content")
+        msg_type = MsgType(raw["msg_type"])
+        return cls(msg_type, wrapped_post(content) if msg_type is MsgType.POST else content, where)
+
+    def render(self, values: Mapping[str, str]) -> Message:
+        """The message for one receiver. Raises BadInput naming the field, or LacksVariable naming the variable."""
+        return Message.model_construct(msg_type=self.msg_type, content=orjson.loads(self.check(values)))
+
+    def check(self, values: Mapping[str, str]) -> str:
+        """What `render` checks, and the wire content alone: cheaper by building no object."""
+        texts = self._texts(values)
+        wire = self._wire(texts)
+        if not (self._passed and self._plainly_fine(texts, wire)):
+            parse_message({"msg_type": self.msg_type, "content": orjson.loads(wire)}, where=self._where)
+            self._passed = True
+        return wire.decode()
+
+    def render_unchecked(self, values: Mapping[str, str]) -> tuple[MsgType, str]:
+        """The type and the wire content, for values that passed `check` before. Raises BadInput when they lack one."""
+        return self.msg_type, self._wire(self._texts(values)).decode()
+
+    def __repr__(self) -> str:
+        return f"Template(msg_type={str(self.msg_type)!r}, variables={sorted(self.variables)})"
+
+    def _texts(self, values: Mapping[str, str]) -> list[str]:
+        if not self._slots:
+            return []
+        for name in self.variables:
+            if len(values.get(name, "")) > LEAF_CHARACTERS:
+                problem = f"cannot take {len(values[name]):,} characters: at most {LEAF_CHARACTERS:,} are allowed"
+                raise BadInput(self._where, f"the variable {name!r} {problem}")
+        context: Context = context_of(values)
+        return [slot.leaf.render(context) for slot in self._slots]
+
+    def _wire(self, texts: list[str]) -> bytes:
+        written = [self._constants[0]]
+        for slot, text, constant in zip(self._slots, texts, self._constants[1:], strict=True):
+            written += (_json(text, slot.leaf.where), constant)
+        return b"".join(written)
+
+    def _plainly_fine(self, texts: list[str], wire: bytes) -> bool:
+        allowed_bytes = _TEXT_BYTES if self.msg_type is MsgType.TEXT else CARD_AND_POST_KB * 1024
+        return len(wire) <= allowed_bytes and all(
+            slot.plainly_fine(text) for slot, text in zip(self._slots, texts, strict=True)
+        )
+
+
+def _object_of(content: object) -> dict[str, JsonValue] | None:
+    if isinstance(content, str):
+        try:
+            content = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return None
+    return content if isinstance(content, dict) else None
+
+
+def _json(text: str, where: str) -> bytes:
+    try:
+        return orjson.dumps(text)
+    except orjson.JSONEncodeError:
+        problem = "holds half of a surrogate pair, which is no character"
+    raise BadInput(where, problem)
+
+
+def _split(pieces: Iterator[bytes | _Slot]) -> tuple[list[bytes], list[_Slot]]:
+    """The slots, and the JSON around them: one more constant than slots."""
+    constants: list[list[bytes]] = [[]]
+    slots: list[_Slot] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            constants[-1].append(piece)
+        else:
+            slots.append(piece)
+            constants.append([])
+    return [b"".join(constant) for constant in constants], slots
+
+
+def _pieces(msg_type: MsgType, value: JsonValue, path: tuple[Any, ...], where: str) -> Iterator[bytes | _Slot]:
+    """The JSON of `value`, as orjson writes it, in pieces."""
+    match value:
+        case dict():
+            yield b"{"
+            for count, (key, inner) in enumerate(value.items()):
+                yield (b"," if count else b"") + orjson.dumps(key) + b":"
+                yield from _member(msg_type, value, key, inner, (*path, key), where)
+            yield b"}"
+        case list():
+            yield b"["
+            for index, inner in enumerate(value):
+                yield b"," if index else b""
+                yield from _member(msg_type, {}, "", inner, (*path, index), where)
+            yield b"]"
+        case _:
+            yield orjson.dumps(value)
+
+
+def _member(
+    msg_type: MsgType, parent: dict[str, JsonValue], key: str, value: JsonValue, path: tuple[Any, ...], where: str
+) -> Iterator[bytes | _Slot]:
+    if not isinstance(value, str) or not has_markup(value):
+        yield from _pieces(msg_type, value, path, where)
+        return
+    leaf = Leaf(value, dotted(where, ("content", *path)))
+    if leaf.variables:
+        yield _Slot(leaf, _rule(msg_type, parent, key))
+    else:
+        yield _json(leaf.render(context_of({})), leaf.where)
+
+
+def _rule(msg_type: MsgType, parent: dict[str, JsonValue], key: str) -> _Rule:
+    match msg_type, parent.get("tag"), key:
+        case MsgType.TEXT, _, "text":
+            return _Rule.NOT_BLANK
+        case MsgType.POST, "text" | "a" | "md" | "code_block", "text":
+            return _Rule.ANY
+        case MsgType.POST, "a", "href":
+            return _Rule.LINK
+        case MsgType.POST, "at", "user_id":
+            return _Rule.NOT_BLANK
+        case MsgType.POST, None, "title" if any(_as_list(parent.get("content"))):
+            return _Rule.ANY
+        case MsgType.INTERACTIVE, _, _ if key in _LINKS:
+            return _Rule.LINK
+        case MsgType.INTERACTIVE, _, _ if key not in _JUDGED:
+            return _Rule.ANY
+    return _Rule.NEVER
+
+
+def _as_list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,195 @@
+"""To whom a row of a recipients file goes, and how: its receiver, and what it may say differently from the others."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal, NamedTuple, TypeVar
+
+from ledger.errors import BadInput
+from ledger.models import ReceiveType, UserIdType, moment
+from producers.recipients import Row, place
+
+__all__ = ["NO_VARIABLES", "Address", "Addressing", "Contact", "Options", "Problem", "Unresolved"]
+
+#: The columns that say to whom and how. Every other one is a variable of the template.
+NO_VARIABLES = frozenset({"receiver_id", "receive_type", "user_id_type", "send_at"})
+#: The same rules as those of ledger.models.Notification, which would take longer than all the rest of a row's check.
+_RECEIVER_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+_PREFIX_OF_OTHER = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_MOBILE = re.compile(r"\+?[0-9]{5,20}", re.ASCII)
+
+EnumT = TypeVar("EnumT", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What holds for every row that does not say otherwise. Durations in `send_at` count from `now`."""
+
+    receive_type: ReceiveType = ReceiveType.CHAT
+    user_id_type: UserIdType = UserIdType.OPEN_ID
+    allow_duplicates: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Problem(NamedTuple):
+    """What must be mended in a row."""
+
+    line: int
+    column: str | None
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{place(self.line, self.column)}: {self.problem}"
+
+    def as_bad_input(self) -> BadInput:
+        return BadInput(place(self.line, self.column), self.problem)
+
+
+class Contact(NamedTuple):
+    """What Feishu is asked about: an email address or a mobile number, without blanks around it."""
+
+    kind: Literal["email", "mobile"]
+    value: str
+
+
+class Unresolved(NamedTuple):
+    """A contact that leads to nobody: why, for a person to read."""
+
+    problem: str
+
+
+class Address(NamedTuple):
+    """To whom a row goes. `send_at_ms` is since the epoch."""
+
+    receiver_id: str
+    receive_type: ReceiveType
+    user_id_type: UserIdType
+    send_at_ms: int | None = None
+
+
+class _WrongError(Exception):
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(problem)
+        self.column = column
+        self.problem = problem
+
+
+class Addressing:
+    """How the rows of one file are addressed: where its columns stand, and the options."""
+
+    def __init__(self, columns: Sequence[str], options: Options) -> None:
+        self.options = options
+        self._at = {name: columns.index(name) for name in (*NO_VARIABLES, "email", "mobile") if name in columns}
+        self._receiver_at = self._at.get("receiver_id")
+        self.has_contacts = bool({"email", "mobile"} & self._at.keys())
+        self._is_plain = self._at.keys() == {"receiver_id"}
+        self._plain = Address("", options.receive_type, options.user_id_type)
+
+    def contact(self, row: Row) -> Contact | None:
+        """Whom to ask Feishu about; None when the row has a receiver_id, or nothing that could be asked."""
+        if row.problem or self._cell(row, "receiver_id"):
+            return None
+        if (email := self._cell(row, "email")) and _EMAIL.fullmatch(email):
+            return Contact("email", email)
+        mobile = re.sub(r"[\s()-]", "", self._cell(row, "mobile"))
+        return Contact("mobile", mobile) if not email and _MOBILE.fullmatch(mobile) else None
+
+    def address(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> Address | Problem:
+        """The address of a row that has no problem as such."""
+        try:
+            if self._is_plain:
+                receiver_id = self._checked_id(row.values[self._receiver_at or 0] or "", self.options.user_id_type)
+                return self._plain._replace(receiver_id=receiver_id)
+            return self._full_address(row, resolved)
+        except _WrongError as wrong:
+            return Problem(row.line, wrong.column, wrong.problem)
+
+    def known(self, row: Row, receiver_id: str) -> Address:
+        """The address of a row that was found to be right, and its receiver, before. Raises BadInput otherwise."""
+        if self._is_plain:
+            return self._plain._replace(receiver_id=receiver_id)
+        try:
+            return self._with_choices(row, receiver_id, self._user_id_type(row))
+        except _WrongError as wrong:
+            raise BadInput(place(row.line, wrong.column), wrong.problem) from None
+
+    def extras(self, address: Address) -> dict[str, str | int]:
+        """What the address says differently from the options."""
+        extras: dict[str, str | int] = {}
+        if address.receive_type is not self.options.receive_type:
+            extras["receive_type"] = address.receive_type.value
+        if address.user_id_type is not self.options.user_id_type:
+            extras["user_id_type"] = address.user_id_type.value
+        if address.send_at_ms is not None:
+            extras["send_at_ms"] = address.send_at_ms
+        return extras
+
+    def _full_address(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> Address:
+        contact = self.contact(row)
+        id_type = self._user_id_type(row)
+        if contact is None:
+            self._refuse_wrong_contact(row)
+            return self._with_choices(row, self._checked_id(self._cell(row, "receiver_id"), id_type), id_type)
+        if id_type is not self.options.user_id_type:
+            problem = f"must be empty or {self.options.user_id_type} here: that is what the {contact.kind} leads to"
+            raise _WrongError("user_id_type", problem)
+        found = resolved.get(contact, Unresolved("leads to nobody"))
+        if isinstance(found, Unresolved):
+            raise _WrongError(contact.kind, found.problem)
+        return self._with_choices(row, self._checked_id(found, id_type), id_type)
+
+    def _with_choices(self, row: Row, receiver_id: str, id_type: UserIdType) -> Address:
+        receive_type = _choice("receive_type", self._cell(row, "receive_type"), self.options.receive_type)
+        return Address(receiver_id, receive_type, id_type, self._send_at_ms(self._cell(row, "send_at")))
+
+    def _refuse_wrong_contact(self, row: Row) -> None:
+        if self._cell(row, "receiver_id"):
+            return
+        if self._cell(row, "email"):
+            raise _WrongError("email", "is no email address")
+        if self._cell(row, "mobile"):
+            raise _WrongError("mobile", "is no mobile number: write digits, with +country code outside mainland China")
+
+    def _checked_id(self, receiver_id: str, id_type: UserIdType) -> str:
+        receiver_id = receiver_id.strip()
+        if not _RECEIVER_ID.fullmatch(receiver_id):
+            raise _WrongError(*self._id_problem(receiver_id))
+        other = _PREFIX_OF_OTHER.get(id_type)
+        if other and receiver_id.startswith(other):
+            raise _WrongError("receiver_id", f"begins with {other}, so it is no {id_type}")
+        return receiver_id
+
+    def _id_problem(self, receiver_id: str) -> tuple[str, str]:
+        if not receiver_id:
+            names = [name for name in ("receiver_id", "email", "mobile") if name in self._at]
+            return names[0], "is empty" if len(names) == 1 else f"is empty, and so is {' and '.join(names[1:])}"
+        return "receiver_id", "must be 1 to 128 visible ASCII characters without blanks, such as ou_…"
+
+    def _user_id_type(self, row: Row) -> UserIdType:
+        return _choice("user_id_type", self._cell(row, "user_id_type"), self.options.user_id_type)
+
+    def _send_at_ms(self, text: str) -> int | None:
+        if not text:
+            return None
+        try:
+            return round(moment(text, self.options.now).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            pass
+        raise _WrongError("send_at", "is no time: write 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now")
+
+    def _cell(self, row: Row, column: str) -> str:
+        at = self._at.get(column)
+        return "" if at is None else (row.values[at] or "").strip()
+
+
+def _choice(column: str, text: str, default: EnumT) -> EnumT:
+    if not text:
+        return default
+    try:
+        return type(default)(text)
+    except ValueError:
+        pass
+    raise _WrongError(column, f"must be {' or '.join(type(default))}, or empty for {default}")

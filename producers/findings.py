@@ -1,0 +1,111 @@
+"""What a check found about each line, kept on disk: a million lines must not be held in memory.
+
+The file has no name and goes when it is closed, or when the process dies.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from producers.addressing import Problem
+
+__all__ = ["Duplicate", "Findings"]
+
+#: Written at once: the rows wait in memory until then.
+_BATCH_ROWS = 1000
+_SETUP = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA temp_store = FILE;
+PRAGMA cache_size = -8000;  -- KiB when negative
+CREATE TABLE kept (line INTEGER PRIMARY KEY, receiver TEXT NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE doubled (line INTEGER PRIMARY KEY, first_line INTEGER NOT NULL);
+CREATE TABLE problems (line INTEGER NOT NULL, name TEXT, problem TEXT NOT NULL);
+BEGIN;
+"""
+# Sorting once at the end is several times faster than an index that grows row by row in random order.
+_FIND_DOUBLED = """
+CREATE INDEX by_receiver ON kept (receiver, line);
+INSERT INTO doubled
+  SELECT kept.line, firsts.line
+  FROM (SELECT receiver, min(line) AS line FROM kept GROUP BY receiver HAVING count(*) > 1) AS firsts
+  JOIN kept ON kept.receiver = firsts.receiver AND kept.line > firsts.line;
+DROP INDEX by_receiver;
+"""
+
+
+class Duplicate(NamedTuple):
+    """A row whose receiver has an earlier row, `first_line`."""
+
+    line: int
+    first_line: int
+
+
+class Findings:
+    """Rows must be given in the order of their lines."""
+
+    def __init__(self) -> None:
+        # Whoever loads the rows may do so in another thread than the one that checked them.
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._database.executescript(_SETUP)
+        self._kept: list[tuple[int, str, bytes]] = []
+        self._problems: list[Problem] = []
+
+    def keep(self, line: int, receiver_id: str, digest: bytes) -> None:
+        """`digest` is of the content for this receiver."""
+        self._kept.append((line, receiver_id, digest))
+        if len(self._kept) == _BATCH_ROWS:
+            self._flush()
+
+    def reject(self, problem: Problem) -> None:
+        self._problems.append(problem)
+        if len(self._problems) == _BATCH_ROWS:
+            self._flush()
+
+    def find_duplicates(self) -> None:
+        """Among the rows that were kept. Call it once, after the last."""
+        self._flush()
+        self._database.executescript(_FIND_DOUBLED)
+
+    def drop_duplicates(self) -> None:
+        self._database.execute("DELETE FROM kept WHERE line IN (SELECT line FROM doubled)")
+
+    def kept_count(self) -> int:
+        return self._count("SELECT count(*) FROM kept")
+
+    def duplicate_count(self) -> int:
+        return self._count("SELECT count(*) FROM doubled")
+
+    def kept(self) -> Iterator[tuple[int, str]]:
+        """Line and receiver_id, in the order of the lines."""
+        yield from self._database.execute("SELECT line, receiver FROM kept ORDER BY line")
+
+    def duplicates(self, most: int) -> list[Duplicate]:
+        rows = self._database.execute("SELECT line, first_line FROM doubled ORDER BY line LIMIT ?", (most,))
+        return [Duplicate(*row) for row in rows]
+
+    def problems(self) -> Iterator[Problem]:
+        """In the order of the lines."""
+        yield from (Problem(*row) for row in self._database.execute("SELECT * FROM problems ORDER BY rowid"))
+
+    def content_hash(self) -> str:
+        """Of the contents that were kept, whatever order the rows stand in. 64 hexadecimal digits."""
+        count = total = 0
+        for (digest,) in self._database.execute("SELECT digest FROM kept"):
+            count += 1
+            total += int.from_bytes(digest, "big")
+        return hashlib.sha256(f"{count} {total}".encode()).hexdigest()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _flush(self) -> None:
+        self._database.executemany("INSERT INTO kept VALUES (?, ?, ?)", self._kept)
+        self._database.executemany("INSERT INTO problems VALUES (?, ?, ?)", self._problems)
+        self._kept.clear()
+        self._problems.clear()
+
+    def _count(self, query: str) -> int:
+        found: int = self._database.execute(query).fetchone()[0]
+        return found

@@ -1,0 +1,103 @@
+"""Rows of a CSV file: commas, semicolons or tabs; quotes, and line ends within them."""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+
+from ledger.errors import BadInput
+from producers.recipients.encoding import CODECS, UTF_16, Encoding, encoding_of
+from producers.recipients.row import RECEIVER_COLUMNS, Row, check_receiver, checked_columns, is_blank, place
+from producers.recipients.source import Source, TextGuard
+
+__all__ = ["CsvRows"]
+
+_DELIMITERS = (",", ";", "\t")
+#: What Python's csv says where a cell was opened and never closed; its other complaints are about one row.
+_NEVER_CLOSED = ("field larger than field limit", "unexpected end of data")
+
+
+class CsvRows:
+    """Raises BadInput when it is built from a file without a header that names a receiver."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.delimiter: str = _delimiter_of(source)
+        self.encoding: Encoding = encoding_of(source)
+        header = next(self._records(), None)
+        if header is None:
+            raise BadInput(source.name, "is empty: the first line must name the columns, such as receiver_id,name")
+        if header.problem:
+            raise BadInput(place(header.line), header.problem)
+        names = [(name or "").removeprefix("\ufeff") for name in header.values]
+        self.columns = checked_columns(names, header.line, source.name)
+
+    def rows(self) -> Iterator[Row]:
+        """Raises BadInput where the file cannot be read on; a row that is wrong by itself says so in its problem."""
+        records = self._records()
+        next(records, None)
+        width = len(self.columns)
+        for row in records:
+            if len(row.values) != width and row.problem is None:
+                found = len(row.values)
+                cells = "1 cell" if found == 1 else f"{found:,} cells"
+                yield row._replace(problem=f"has {cells}, but the header names {width:,} columns")
+            else:
+                yield row
+
+    def _records(self) -> Iterator[Row]:
+        """All rows that are not blank, the header too."""
+        with self._source.text(CODECS[self.encoding]) as text:
+            reader = csv.reader(text, delimiter=self.delimiter, strict=True)
+            while True:
+                line = reader.line_num + 1
+                try:
+                    cells = next(reader)
+                except StopIteration:
+                    return
+                except UnicodeDecodeError:
+                    # It was valid when the encoding was found.
+                    raise self._source.changed() from None
+                except csv.Error as error:
+                    yield _unreadable(line, str(error))
+                    continue
+                if cells and (cells[0] or not is_blank(cells)):
+                    yield Row(line, tuple(cells))
+
+
+def _unreadable(line: int, problem: str) -> Row:
+    if problem.startswith(_NEVER_CLOSED):
+        limit = csv.field_size_limit()
+        raise BadInput(place(line), f"a quote is never closed, or a cell has more than {limit:,} characters")
+    return Row(line, (), 'has a quote within a cell: put the cell in quotes, and write each quote in it twice ("")')
+
+
+def _delimiter_of(source: Source) -> str:
+    """The one that makes a receiver's column of the header; the one that makes most columns if several do.
+
+    It looks at the first block only, so that a large file without a header is refused before all of it is read.
+    """
+    head = source.head().removeprefix(codecs.BOM_UTF8)
+    TextGuard(source.name).see(head if not head.startswith(UTF_16) else b"")
+    # Every byte is a character in Latin-1, and in UTF-8 and GB18030 no part of a character is a delimiter.
+    names = {delimiter: _names(head.decode("latin-1"), delimiter) for delimiter in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda each: (bool(set(RECEIVER_COLUMNS) & set(names[each])), len(names[each])))
+    if names[best] and not head.startswith(UTF_16):
+        check_receiver([_readable(name) for name in names[best]], source.name)
+    return best
+
+
+def _names(head: str, delimiter: str) -> list[str]:
+    try:
+        rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+        return [name.strip() for name in next((row for row in rows if not is_blank(row)), [])]
+    except csv.Error:
+        return []
+
+
+def _readable(name: str) -> str:
+    data = name.encode("latin-1")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("gb18030", "replace")

@@ -1,0 +1,128 @@
+"""Rows of a JSONL file: one object a line. The columns are the names of all objects, in order of their first use."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ledger.errors import BadInput
+from ledger.fields import kind_of
+from producers.recipients.encoding import CODECS, Encoding, encoding_of
+from producers.recipients.row import Row, checked_columns, place
+from producers.recipients.source import Source
+
+__all__ = ["JsonlRows"]
+
+#: A bound for what garbage can make of the memory.
+_MOST_COLUMNS = 1000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _TwiceError(ValueError):
+    """A name stands twice in one object: one of the two values would be lost without a word."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+#: Numbers stay as they are written: an id of twenty digits, and the last zero of 1.50, would be lost in a float.
+_DECODER = json.JSONDecoder(
+    parse_float=str, parse_int=str, parse_constant=_no_number, object_pairs_hook=_once_each, strict=False
+)
+
+
+class JsonlRows:
+    """Raises BadInput when it is built from a file without an object that names a receiver."""
+
+    delimiter = None
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.encoding: Encoding = encoding_of(source)
+        self.columns = self._all_columns()
+
+    def rows(self) -> Iterator[Row]:
+        """A line that is wrong by itself says so in its problem."""
+        for line, found in self._objects():
+            yield Row(line, (), found) if isinstance(found, str) else self._row(line, found)
+
+    def _row(self, line: int, found: dict[str, Any]) -> Row:
+        values: tuple[Any, ...] = tuple(map(found.get, self.columns))
+        if all(type(value) is str for value in values) and not _SURROGATE.search("".join(values)):
+            return Row(line, values)
+        texts = tuple(_text(value) for value in values)
+        for column, value, text in zip(self.columns, values, texts, strict=True):
+            if problem := _problem(value, text):
+                return Row(line, tuple(_printable(each) for each in texts), problem, column)
+        return Row(line, texts)
+
+    def _all_columns(self) -> tuple[str, ...]:
+        names: dict[str, None] = {}
+        first_problem = None
+        for line, found in self._objects():
+            if isinstance(found, str):
+                first_problem = first_problem or (line, found)
+            else:
+                names.update(dict.fromkeys(found))
+                if len(names) > _MOST_COLUMNS:
+                    raise BadInput(place(line), f"is where the file has more than {_MOST_COLUMNS:,} different names")
+        if names:
+            return self._as_written(checked_columns(tuple(names), 1, self._source.name), tuple(names))
+        if first_problem:
+            raise BadInput(place(first_problem[0]), first_problem[1])
+        raise BadInput(self._source.name, "is empty: each line must hold an object with a receiver_id")
+
+    def _as_written(self, columns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+        blanks = next((name for name, column in zip(names, columns, strict=True) if name != column), None)
+        if blanks is not None:
+            raise BadInput(self._source.name, f"has blanks around the name {blanks!r}")
+        return columns
+
+    def _objects(self) -> Iterator[tuple[int, dict[str, Any] | str]]:
+        """Each line that is not blank: its number and its object, or what is wrong with it."""
+        with self._source.text(CODECS[self.encoding]) as text:
+            try:
+                for line, content in enumerate(text, start=1):
+                    if not content.isspace():
+                        yield line, _parsed(content.removeprefix("\ufeff").strip())
+            except UnicodeDecodeError:
+                raise self._source.changed() from None
+
+
+def _parsed(content: str) -> dict[str, Any] | str:
+    try:
+        found = _DECODER.decode(content)
+    except json.JSONDecodeError as error:
+        return f"is not JSON: {error.msg} (column {error.colno})"
+    except _TwiceError:
+        return "has the same name twice in its object"
+    except (RecursionError, ValueError):
+        return "is not JSON that can be read here"
+    return found if isinstance(found, dict) else f'must be an object such as {{"receiver_id": …}}, not {kind_of(found)}'
+
+
+def _text(value: Any) -> str | None:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else None
+
+
+def _problem(value: Any, text: str | None) -> str | None:
+    if isinstance(value, dict | list):
+        return f"must be a text, a number, true or false, not {kind_of(value)}"
+    return "holds half of a surrogate pair, which is no character" if text != _printable(text) else None
+
+
+def _printable(text: str | None) -> str | None:
+    return text.encode("utf-8", "replace").decode() if text else text

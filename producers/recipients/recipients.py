@@ -1,0 +1,128 @@
+"""A recipients file, whatever it is written in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol, Self
+
+from ledger.errors import BadInput
+from producers.recipients.csv_rows import CsvRows
+from producers.recipients.encoding import Encoding
+from producers.recipients.jsonl_rows import JsonlRows
+from producers.recipients.row import Row
+from producers.recipients.source import Source
+
+__all__ = ["Recipients"]
+
+Format = Literal["csv", "jsonl", "xlsx"]
+
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+}
+#: The first bytes of a zip file, and of a workbook before Excel 2007.
+_ZIP = b"PK\x03\x04"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+
+
+class _Rows(Protocol):
+    columns: tuple[str, ...]
+
+    @property
+    def encoding(self) -> Encoding | None: ...
+
+    @property
+    def delimiter(self) -> str | None: ...
+
+    def rows(self) -> Iterator[Row]: ...
+
+
+class Recipients:
+    """The rows of a file, read from disk anew by each call of `rows`. Close it, or use it in a `with`."""
+
+    def __init__(self, source: Source) -> None:
+        """Raises BadInput when the file is none of those that can be read, is empty, or names no receiver."""
+        self._source = source
+        self.name = source.name
+        self.format: Format = _format_of(source)
+        self._rows = _rows_of(source, self.format)
+        self.columns = self._rows.columns
+
+    @classmethod
+    def open(cls, path: Path | str, stdin: BinaryIO | None = None) -> Self:
+        """`-` is stdin, kept on disk until closed, since it is read twice. Raises BadInput."""
+        source = Source.spooled(stdin) if str(path) == "-" else Source.opened(Path(path))
+        try:
+            return cls(source)
+        except BaseException:
+            source.close()
+            raise
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """None for a workbook."""
+        return self._rows.encoding
+
+    @property
+    def delimiter(self) -> str | None:
+        """Of a CSV file."""
+        return self._rows.delimiter
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes, hexadecimal. Every pass over the rows verifies it."""
+        return self._source.sha256 or ""
+
+    def rows(self) -> Iterator[Row]:
+        """The rows from the first. A row that is wrong by itself says so in its `problem`.
+
+        Raises:
+            BadInput: where the file cannot be read on; after the last row, when the content has changed since it was
+                opened; when there is no row at all.
+        """
+        row = None
+        for row in self._rows.rows():
+            yield row
+        if row is None:
+            raise BadInput(self.name, "has a header and no rows")
+
+    def close(self) -> None:
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _format_of(source: Source) -> Format:
+    head = source.head(1024)
+    if not head:
+        raise BadInput(source.name, "is empty")
+    if head.startswith(_OLD_EXCEL):
+        raise BadInput(source.name, "is a workbook of an old kind (.xls): save it as .xlsx or as CSV UTF-8")
+    if suffix := _SUFFIXES.get(Path(source.name).suffix.lower()):
+        return suffix
+    if head.startswith(_ZIP):
+        return "xlsx"
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if first == b"[":
+        raise BadInput(source.name, "holds a JSON list: write one object a line (JSONL)")
+    return "jsonl" if first == b"{" else "csv"
+
+
+def _rows_of(source: Source, written_in: Format) -> _Rows:
+    match written_in:
+        case "csv":
+            return CsvRows(source)
+        case "jsonl":
+            return JsonlRows(source)
+        case "xlsx":
+            # Imported here: openpyxl takes a third of a second and 30 MB, and most files are CSV.
+            from producers.recipients.xlsx_rows import XlsxRows
+
+            return XlsxRows(source)

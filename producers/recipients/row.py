@@ -1,0 +1,70 @@
+"""One row of a recipients file, and the names of its columns."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from ledger.errors import BadInput
+
+__all__ = ["RECEIVER_COLUMNS", "Row", "check_receiver", "checked_columns", "is_blank", "place"]
+
+#: One of these says who the receiver is.
+RECEIVER_COLUMNS = ("receiver_id", "email", "mobile")
+#: More than a person writes; a bound for what JSONL can make of garbage.
+_MOST_COLUMNS = 1000
+_NAME_CHARACTERS = 60
+
+
+class Row(NamedTuple):
+    """One row. `values` stand in the order of the columns, unless `problem` says what is wrong with the row as such.
+
+    A value is None where a JSONL row does not have the column, or has null. An empty cell is an empty text.
+    """
+
+    line: int  #: where the row starts, as an editor or Excel counts: from 1, the header is counted
+    values: tuple[str | None, ...]
+    problem: str | None = None
+    column: str | None = None  #: that the problem is about
+
+
+def place(line: int, column: str | None = None) -> str:
+    """How an error names a cell: `line 7, column "name"`."""
+    return f"line {line}" if column is None else f"line {line}, column {_quoted(column)}"
+
+
+def is_blank(cells: Sequence[str | None]) -> bool:
+    """Whether nothing stands in the row: spreadsheets save rows of nothing but delimiters."""
+    return not any(cell and not cell.isspace() for cell in cells)
+
+
+def checked_columns(names: Sequence[str], line: int, file: str) -> tuple[str, ...]:
+    """The names without blanks around them. Raises BadInput for a name that is empty or doubled; for no receiver."""
+    columns = tuple(name.strip() for name in names)
+    if len(columns) > _MOST_COLUMNS:
+        raise BadInput(place(line), f"has {len(columns):,} columns: at most {_MOST_COLUMNS:,} are allowed")
+    check_receiver(columns, file)
+    for number, name in enumerate(columns, start=1):
+        if not name:
+            raise BadInput(place(line), f"column {number} has no name")
+    name, times = Counter(columns).most_common(1)[0]
+    if times > 1:
+        raise BadInput(place(line, name), f"stands there {times} times: each name must be there once")
+    return columns
+
+
+def check_receiver(columns: Sequence[str], file: str) -> None:
+    """Raises BadInput when no column says who the receiver is."""
+    if not set(RECEIVER_COLUMNS) & set(columns):
+        raise BadInput(file, f"has no column receiver_id (nor email or mobile): its columns are {_listed(columns)}")
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(_quoted(name) for name in columns[:10])
+    return f"{shown} and {len(columns) - 10:,} more" if len(columns) > 10 else shown
+
+
+def _quoted(name: str) -> str:
+    cut = name if len(name) <= _NAME_CHARACTERS else f"{name[:_NAME_CHARACTERS]}…"
+    return orjson.dumps(cut.encode("utf-8", "replace").decode()).decode()

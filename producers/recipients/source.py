@@ -1,0 +1,210 @@
+"""The bytes of a recipients file: read several times, in flat memory, and the same bytes each time."""
+
+import hashlib
+import io
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from ledger.errors import BadInput
+from producers.recipients.row import place
+
+__all__ = ["BLOCK_BYTES", "Source", "TextGuard"]
+
+#: Read at once, and the longest line: a row of a notification is far shorter, and a file without line ends is no table.
+BLOCK_BYTES = 1024 * 1024
+
+
+class TextGuard:
+    """Refuses what is no text file before much of it is read: a NUL byte, or a line without an end."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._seen_bytes = 0
+        self._since_line_end_bytes = 0
+        self._lines = 1
+
+    def see(self, block: bytes) -> None:
+        """Takes the next block, at most BLOCK_BYTES long, so that only lines across blocks can be too long."""
+        zero = block.find(b"\0")
+        if zero >= 0:
+            problem = f"holds a NUL byte (byte {self._seen_bytes + zero:,}): it must be text (CSV, JSONL) or XLSX"
+            raise BadInput(self._name, problem)
+        first, last = _line_ends(block)
+        if self._since_line_end_bytes + (len(block) if first < 0 else first) > BLOCK_BYTES:
+            raise BadInput(place(self._lines), "is longer than 1 MiB: this is no table of receivers")
+        self._since_line_end_bytes = self._since_line_end_bytes + len(block) if last < 0 else len(block) - last - 1
+        self._lines += block.count(b"\n") or block.count(b"\r")
+        self._seen_bytes += len(block)
+
+
+def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> None:
+    """Stops at garbage, so that an endless stream does not fill the disk."""
+    block = stream.read(BLOCK_BYTES)
+    guard = None if block.startswith(b"PK") else TextGuard(name)
+    while block:
+        if guard:
+            guard.see(block)
+        file.write(block)
+        block = stream.read(BLOCK_BYTES)
+    file.flush()
+
+
+def _line_ends(block: bytes) -> tuple[int, int]:
+    """Where the first and the last line of the block end; -1 when none does. An old Mac ends lines with CR alone."""
+    firsts = [at for at in (block.find(b"\n"), block.find(b"\r")) if at >= 0]
+    return min(firsts, default=-1), max(block.rfind(b"\n"), block.rfind(b"\r"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What differs when a file was written to or replaced."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+class Source:
+    """One open file. Reading it neither moves nor shares a position, so two passes may run side by side."""
+
+    def __init__(self, file: BinaryIO, name: str, path: Path | None) -> None:
+        """`path` is None for a spooled file, which nobody else can reach."""
+        self.name = name
+        self.sha256: str | None = None  #: of the content; None until a pass has come to its end
+        self._file = file
+        self._path = path
+        self._identity = _Identity.of(os.fstat(file.fileno()))
+
+    @classmethod
+    def opened(cls, path: Path) -> Self:
+        """Opens a file; a pipe is spooled to disk. Raises BadInput when it cannot be read."""
+        try:
+            file = path.open("rb")
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+            raise BadInput(path.name, problem) from None
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return cls(file, path.name, path)
+        with file:
+            return cls.spooled(file, path.name)
+
+    @classmethod
+    def spooled(cls, stream: BinaryIO | None = None, name: str = "stdin") -> Self:
+        """Copies a stream (stdin unless given) into a file without a name: nothing is left of it after a crash."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the source
+        try:
+            _copy(stream or sys.stdin.buffer, file, name)
+        except BaseException:
+            file.close()
+            raise
+        return cls(file, name, None)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._identity.size_bytes
+
+    def head(self, size_bytes: int = BLOCK_BYTES) -> bytes:
+        return self.read_at(0, size_bytes)
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        return os.pread(self._file.fileno(), size_bytes, offset)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content from its start. Raises BadInput where it differs from what an earlier pass has read."""
+        self.verify_unchanged()
+        digest = hashlib.sha256()
+        offset = 0
+        while block := self.read_at(offset, BLOCK_BYTES):
+            digest.update(block)
+            offset += len(block)
+            yield block
+        self.verify_unchanged()
+        self._verify_hash(digest.hexdigest())
+
+    def text(self, encoding: str) -> io.TextIOWrapper:
+        """The content as text, line ends as they are. Reading it raises what `blocks` raises."""
+        raw = io.BufferedReader(_Pass(self), BLOCK_BYTES)
+        return io.TextIOWrapper(raw, encoding=encoding, newline="")
+
+    def random_access(self) -> io.BufferedReader:
+        """For zip files, which are read from their end. Nothing is verified."""
+        return io.BufferedReader(_RandomAccess(self))
+
+    def verify_unchanged(self) -> None:
+        """Raises BadInput when the file was written to, or another one stands in its place."""
+        try:
+            found = [os.fstat(self._file.fileno())] + ([os.stat(self._path)] if self._path else [])
+        except FileNotFoundError:
+            raise self.changed() from None
+        if any(_Identity.of(status) != self._identity for status in found):
+            raise self.changed()
+
+    def changed(self) -> BadInput:
+        return BadInput(self.name, "changed while it was read: nothing was accepted, start again with the new content")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _verify_hash(self, sha256: str) -> None:
+        if self.sha256 not in (None, sha256):
+            raise self.changed()
+        self.sha256 = sha256
+
+
+class _Pass(io.RawIOBase):
+    """The blocks of a source as a raw file, for a TextIOWrapper."""
+
+    def __init__(self, source: Source) -> None:
+        self._blocks = source.blocks()
+        self._guard = TextGuard(source.name)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        if not self._rest:
+            block = next(self._blocks, b"")
+            self._guard.see(block)
+            self._rest = memoryview(block)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+class _RandomAccess(io.RawIOBase):
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._offset = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._source.size_bytes}[whence]
+        self._offset = max(0, base + offset)
+        return self._offset
+
+    def tell(self) -> int:
+        return self._offset
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        data = self._source.read_at(self._offset, len(buffer))
+        buffer[: len(data)] = data
+        self._offset += len(data)
+        return len(data)

@@ -1,0 +1,512 @@
+"""Any sequence of verbs, against a model of the ledger in plain Python: what one says, the other must say too."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import fakeredis
+import orjson
+import pytest
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ledger import verbs
+from ledger.connection import Durability, text
+from ledger.errors import KeyReused, NotAllowed
+from ledger.ledger import Ledger
+from ledger.models import Attempt, Notification, OnUnknown
+from ledger.settings import Settings
+from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
+from ledger.work import RELEASED_LEASE_MS, LeaseLost, Result, Swept, Work
+
+#: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
+TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
+START_MS = 1_800_000_000_000
+MOST_LOST, OUTAGE_AFTER, FIRST_PROBE_MS, LONGEST_PROBE_MS = 5, 5, 5_000, 300_000
+#: A place for what time there is, on a server whose own clock cannot be moved.
+CLOCK_KEY = "clock"
+
+
+@dataclass
+class Expected:
+    """One notification, as it should stand."""
+
+    id: str
+    notification: Notification
+    state: State
+    token: str | None = None
+    attempts: list[int] = field(default_factory=list)
+    lost: int = 0
+    retried: bool = False
+    renewed: bool = False
+
+    def is_expired(self, now_ms: int) -> bool:
+        return 0 < self.notification.expires_ms <= now_ms
+
+
+@dataclass
+class Hold:
+    kind: str
+    until_ms: int
+    interval_ms: int
+
+    def stands(self, now_ms: int) -> bool:
+        return self.until_ms > now_ms
+
+
+class Model:
+    """A desk without limits: its notifications, and the three places where one that is not at rest can be."""
+
+    def __init__(self, lease_ms: int) -> None:
+        self.now_ms = START_MS
+        self.lease_ms = lease_ms
+        self.all: dict[str, Expected] = {}
+        self.keys: dict[str, str] = {}
+        self.lane: list[str] = []  # also cancelled ones, until a release comes across them
+        self.due: dict[str, int] = {}
+        self.leases: dict[str, int] = {}
+        self.hold: Hold | None = None
+        self.streak = 0
+
+    def held(self) -> bool:
+        return self.hold is not None and self.hold.stands(self.now_ms)
+
+    def by_age(self, places: dict[str, int]) -> list[str]:
+        return [id for id in sorted(places, key=lambda id: (places[id], id)) if places[id] <= self.now_ms]
+
+    def move(self, id: str, state: State) -> Expected:
+        expected = self.all[id]
+        expected.state, expected.token, expected.renewed = state, None, False
+        self.due.pop(id, None)
+        return expected
+
+    def accept(self, id: str, notification: Notification) -> State:
+        scheduled = notification.due_ms > self.now_ms
+        self.all[id] = Expected(id, notification, State.SCHEDULED if scheduled else State.QUEUED)
+        if scheduled:
+            self.due[id] = notification.due_ms
+        else:
+            self.lane.append(id)
+        if notification.key:
+            self.keys[notification.key] = id
+        return self.all[id].state
+
+    def release(self, room: int, in_flight: int) -> list[str]:
+        for id in self.by_age(self.due):
+            expired = self.all[id].is_expired(self.now_ms)
+            self.move(id, State.EXPIRED if expired else State.QUEUED)
+            if not expired:
+                self.lane.append(id)
+        released: list[str] = []
+        most = self._most(room, in_flight)
+        while len(released) < most and self.lane:
+            id = self.lane.pop(0)
+            if self.all[id].state is State.QUEUED and self.all[id].is_expired(self.now_ms):
+                self.move(id, State.EXPIRED)
+            elif self.all[id].state is State.QUEUED:
+                released.append(id)
+                self.leases[id] = self.now_ms + RELEASED_LEASE_MS
+        return released
+
+    def _most(self, room: int, in_flight: int) -> int:
+        if self.held():
+            return 0
+        if self.hold and self.hold.kind != "throttled":
+            return min(room, 0 if self.leases else 1)
+        self.hold = None
+        return min(room, in_flight - len(self.leases))
+
+    def claim(self, token: str, ids: Sequence[str]) -> list[str]:
+        claimed, back = [], []
+        for id in ids:
+            expected = self.all.get(id)
+            if id not in self.leases or expected is None:
+                continue
+            if expected.state is State.QUEUED and self.held():
+                del self.leases[id]
+                back.append(id)
+            elif expected.state is State.QUEUED and expected.is_expired(self.now_ms):
+                del self.leases[id]
+                self.move(id, State.EXPIRED)
+            elif expected.state is State.QUEUED:
+                self.move(id, State.SENDING).token = token
+                self.leases[id] = self.now_ms + self.lease_ms
+                claimed.append(id)
+            elif expected.token == token and not expected.renewed:
+                claimed.append(id)
+        self.lane[:0] = back
+        return claimed
+
+    def record(self, token: str, id: str, to: State, attempt: Attempt | None, wait_ms: int, health: str) -> bool:
+        expected = self.all[id]
+        done = expected.token == token and to in TRANSITIONS[expected.state]
+        if done:
+            expected.attempts += [attempt.at_ms] if attempt else []
+            del self.leases[id]
+            self.move(id, to)
+            if to is State.QUEUED:
+                self.lane.insert(0, id)
+            if to is State.DEFERRED:
+                expires_ms = expected.notification.expires_ms
+                self.due[id] = min(self.now_ms + wait_ms, expires_ms or self.now_ms + wait_ms)
+        if health == "up":
+            self.streak = 0
+            self.hold = self.hold if self.hold and self.hold.kind == "throttled" else None
+        elif health == "down" and done:
+            self._down()
+        return done
+
+    def _down(self) -> None:
+        self.streak += 1
+        probed = self.hold if self.hold and self.hold.kind != "throttled" else None
+        if self.held() or (not probed and self.streak < OUTAGE_AFTER):
+            return
+        doubled = probed is not None and probed.kind == "outage"
+        interval_ms = min(probed.interval_ms * 2, LONGEST_PROBE_MS) if probed and doubled else FIRST_PROBE_MS
+        self.hold = Hold("outage", self.now_ms + interval_ms, interval_ms)
+
+    def sweep(self) -> Swept:
+        returned, resent, unknown = 0, 0, 0
+        front = []
+        for id in self.by_age(self.leases):
+            expected, claimed_ms = self.all[id], self.leases.pop(id)
+            if expected.state is State.QUEUED:
+                returned += 1
+                front.append(id)
+            elif expected.state is State.SENDING:
+                expected.lost += 1
+                expected.attempts.append(-claimed_ms)  # its time is that of the claim: see `same_attempts`
+                resend = expected.notification.on_unknown == OnUnknown.RESEND and expected.lost < MOST_LOST
+                self.move(id, State.QUEUED if resend else State.UNKNOWN)
+                resent += resend
+                front += [id] if resend else []
+                unknown += not resend
+        self.lane[:0] = front
+        return Swept(returned, resent, unknown)
+
+    def start_hold(self, kind: str, hold_ms: int) -> bool:
+        known = self.hold if self.hold and self.hold.kind == kind else None
+        ends_ms = self.now_ms + hold_ms
+        if self.hold and self.held() and kind == "throttled" and self.hold.kind != kind:
+            self.hold.until_ms = max(self.hold.until_ms, ends_ms)
+            return False
+        self.hold = Hold(kind, max(ends_ms, known.until_ms) if known else ends_ms, hold_ms)
+        return known is None
+
+
+TOKENS = st.sampled_from(["ada", "bob"])
+PICK = st.integers(0, 40)
+SENT = sorted(TRANSITIONS[State.SENDING])
+SOON_MS = [0, 1, 700, 5_000, 20_000]
+
+
+class Verbs(RuleBasedStateMachine):
+    """Calls the verbs, and the model beside them. Subclasses say on which server."""
+
+    client: redis.Redis
+    tell_time: Callable[[int], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.client.flushall()
+        settings = Settings(_env_file=None)
+        self.desk = settings.desk("default").model_copy(update={"rate": ()})
+        self.ledger = Ledger(settings, self.client)
+        self.ledger.durability = Durability.NONE  # thousands of fsyncs would test the disk
+        self.work = Work(self.client, settings, longest_call_ms=1000)
+        self.model = Model(self.work.lease_ms)
+        self.seen: dict[str, tuple[State, list[int]]] = {}
+        self.calls = 0
+        self.tell_time(START_MS)
+
+    def pick(self, number: int) -> str:
+        ids = list(self.model.all)
+        return ids[number % len(ids)]
+
+    def an_attempt(self) -> Attempt:
+        self.calls += 1
+        return Attempt(at_ms=self.calls, via=None, outcome=Outcome.TRANSIENT)
+
+    # -- producers
+
+    @initialize(policies=st.lists(st.sampled_from(OnUnknown), min_size=1, max_size=5))
+    def begin(self, policies: list[OnUnknown]) -> None:
+        for policy in policies:
+            self.accept(["x"], None, policy, None, None)
+
+    @rule(
+        texts=st.lists(st.sampled_from("xy"), min_size=1, max_size=3),
+        key=st.sampled_from([None, None, "k", "l"]),
+        policy=st.sampled_from(OnUnknown),
+        in_ms=st.sampled_from([None, None, None, 700, 6_000]),
+        expires_ms=st.sampled_from([None, None, 5_000, 90_000]),
+    )
+    def accept(
+        self, texts: list[str], key: str | None, policy: OnUnknown, in_ms: int | None, expires_ms: int | None
+    ) -> None:
+        at = None if in_ms is None else self._time(in_ms)
+        expires = None if expires_ms is None else self._time(expires_ms + (in_ms or 0))
+        raw = {"receiver_id": "ou_a", "on_unknown": policy, "at": at, "expires": expires, "key": key}
+        asked = [Notification.build({**raw, "text": text}, now=self._time(0)) for text in texts]
+        first = self.model.all.get(self.model.keys.get(key or "", ""))
+        digests = {notification.digest for notification in asked if key}
+        if key and len(digests | ({first.notification.digest} if first else set())) > 1:
+            with pytest.raises(KeyReused):
+                self.ledger.accept(asked)
+            return
+        for notification, accepted in zip(asked, self.ledger.accept(asked), strict=True):
+            known = self.model.keys.get(key or "")
+            assert accepted.duplicate is bool(known)
+            if known:
+                assert (accepted.id, accepted.state) == (known, self.model.all[known].state)
+            else:
+                assert self.model.accept(accepted.id, notification) is accepted.state
+
+    def _time(self, in_ms: int) -> datetime:
+        return datetime.fromtimestamp((self.model.now_ms + in_ms) / 1000, UTC)
+
+    # -- the pacer
+
+    @rule(room=st.integers(0, 4), in_flight=st.integers(1, 6), then_claimed_by=st.sampled_from([None, "ada", "bob"]))
+    def release(self, room: int, in_flight: int, then_claimed_by: str | None) -> None:
+        [released] = self.work.release([(self.desk, room, in_flight)])
+        assert released.ids == self.model.release(room, in_flight)
+        waits = self.model.lane or self.model.due or self.model.leases
+        assert not waits or released.again_ms is not None, "nothing that waits may be out of sight"
+        if then_claimed_by:
+            self.the_record_is_the_models()
+            self.compare_claims(then_claimed_by, released.ids)
+
+    @rule(ms=st.sampled_from([*SOON_MS, 120_000]), then_swept=st.booleans())
+    def pass_time(self, ms: int, then_swept: bool) -> None:
+        self.model.now_ms += ms
+        self.tell_time(self.model.now_ms)
+        if then_swept:
+            assert self.work.sweep([self.desk]) == [self.model.sweep()]
+
+    # -- workers
+
+    @precondition(lambda self: self.model.all)
+    @rule(token=TOKENS, picks=st.lists(PICK, max_size=2), released=st.integers(0, 4), twice=st.booleans())
+    def claim(self, token: str, picks: list[int], released: int, twice: bool) -> None:
+        ids = [*list(self.model.leases)[:released], *map(self.pick, picks), "n_0000000000000000"]
+        self.compare_claims(token, ids * (1 + twice))
+
+    def compare_claims(self, token: str, ids: list[str]) -> None:
+        expected = self.model.claim(token, ids)
+        assert [claim.id for claim in self.work.claim(self.desk, token, ids)[1]] == expected
+
+    @precondition(lambda self: self.model.leases)
+    @rule(
+        stray=st.sampled_from([None, None, None, "ada", "bob"]),
+        pick=PICK,
+        to=st.sampled_from([*State, *SENT, *SENT, *SENT]),
+        called=st.booleans(),
+        wait_ms=st.sampled_from(SOON_MS),
+        health=st.sampled_from(["", "up", "down", "down"]),
+        twice=st.booleans(),
+    )
+    def record(
+        self, stray: str | None, pick: int, to: State, called: bool, wait_ms: int, health: str, twice: bool
+    ) -> None:
+        held = [id for id in self.model.leases if self.model.all[id].token] or [*self.model.leases]
+        id = held[pick % len(held)]
+        token = stray or self.model.all[id].token or "ada"
+        attempt = self.an_attempt() if called else None
+        result = Result(id, to, [attempt] if attempt else [], wait_ms)
+        for _ in range(1 + twice):
+            expected = self.model.record(token, id, to, attempt, wait_ms, health)
+            assert self.work.record(self.desk, token, [result], health) == [expected]
+
+    @precondition(lambda self: self.model.all)
+    @rule(token=TOKENS, pick=PICK, called=st.booleans())
+    def renew(self, token: str, pick: int, called: bool) -> None:
+        id, attempt = self.pick(pick), self.an_attempt() if called else None
+        expected = self.model.all[id]
+        if expected.token != token:
+            with pytest.raises(LeaseLost):
+                self.work.renew(self.desk, token, id, 1000, attempt)
+            return
+        expected.attempts += [attempt.at_ms] if attempt else []
+        expected.renewed = True
+        self.model.leases[id] = self.model.now_ms + self.work.lease_ms
+        assert (self.work.renew(self.desk, token, id, 1000, attempt) is None) is self.model.held()
+
+    # -- operators
+
+    @precondition(lambda self: self.model.all)
+    @rule(pick=PICK, verb=st.sampled_from(["cancel", "retry", "retry unknown", "delivered", "failed", "resend"]))
+    def steer(self, pick: int, verb: str) -> None:
+        id, asked = self.pick(pick), [State.FAILED, State.UNKNOWN, State.SENDING]
+        calls: dict[str, tuple[State, set[State], Callable[[], list[State]]]] = {
+            "cancel": (State.CANCELLED, {*State} - FINAL - {State.SENDING}, lambda: self.ledger.cancel([id], "ada")),
+            "retry": (State.QUEUED, {State.FAILED}, lambda: self.ledger.retry([id], "ada")),
+            "retry unknown": (State.QUEUED, {*INDEXED}, lambda: self.ledger.retry([id], "ada", asked)),
+        }
+        to = State.QUEUED if verb == "resend" else State(verb) if verb in {*State} else State.UNKNOWN
+        to, allowed_from, call = calls.get(verb, (to, {State.UNKNOWN}, lambda: self.ledger.resolve([id], "ada", verb)))
+        expected = self.model.all[id]
+        if expected.state not in allowed_from:
+            with pytest.raises(NotAllowed):
+                call()
+            return
+        assert call() == [to]
+        self.model.move(id, to)
+        self.model.lane += [id] if to is State.QUEUED else []
+        if verb.startswith("retry"):
+            expected.lost, expected.retried = 0, True
+
+    @rule(
+        kind=st.sampled_from([None, None, None, None, "throttled", "credentials", "quota", "outage"]),
+        hold_ms=st.sampled_from([0, 700, 5_000]),
+    )
+    def hold_or_resume(self, kind: str | None, hold_ms: int) -> None:
+        if kind:
+            assert self.work.hold(self.desk, kind, hold_ms, "because") is self.model.start_hold(kind, hold_ms)
+        else:
+            assert self.work.resume(self.desk, if_changed=False) is bool(self.model.hold)
+            self.model.hold, self.model.streak = None, 0
+
+    # -- what is true after every verb
+
+    @invariant()
+    def the_record_is_the_models(self) -> None:
+        for id, progress in self._progress().items():
+            expected = self.model.all[id]
+            assert (progress["state"], progress.get("token")) == (expected.state, expected.token), id
+            assert (progress["state"] == State.SENDING) is ("token" in progress), "a holder, and never two"
+            at_ms = [attempt[0] for attempt in progress.get("attempts", [])]
+            self._only_moves_that_are_allowed(id, State(progress["state"]), at_ms)
+            assert same_attempts(at_ms, expected.attempts)
+
+    def _progress(self) -> dict[str, dict[str, Any]]:
+        pipe = self.client.pipeline(transaction=False)
+        for id in self.model.all:
+            pipe.hget(self.ledger.keys.notification(id), "progress")
+        return {id: orjson.loads(progress) for id, progress in zip(self.model.all, pipe.execute(), strict=True)}
+
+    def _only_moves_that_are_allowed(self, id: str, state: State, at_ms: list[int]) -> None:
+        before, attempts = self.seen.get(id, (state, []))
+        assert state is before or state in TRANSITIONS[before]
+        assert before not in FINAL or state is before or self.model.all[id].retried, "only a retry revives"
+        assert at_ms[: len(attempts)] == attempts, "attempts are only added to"
+        self.model.all[id].retried = False
+        self.seen[id] = (state, at_ms)
+
+    @invariant()
+    def the_counts_add_up(self) -> None:
+        counts = {state: number for state, number in self.ledger.counts().items() if number}
+        assert counts == Counter(expected.state for expected in self.model.all.values())
+        assert sum(counts.values()) == len(self.model.all)
+        for state in INDEXED:
+            index = set(map(text, self.client.zrange(self.ledger.keys.index(state), 0, -1)))
+            assert index == {id for id, expected in self.model.all.items() if expected.state is state}
+        assert self.client.zcard(self.ledger.keys.events) == len(self.model.all)
+
+    @invariant()
+    def nothing_is_absent_and_nothing_is_in_two_places(self) -> None:
+        keys = self.ledger.keys
+        lane = list(map(text, self.client.lrange(keys.waiting("e_default"), 0, -1)))
+        due = self._times(keys.lane_due("e_default"))
+        leases = self._times(keys.leases("default"))
+        assert (lane, due, leases) == (self.model.lane, self.model.due, self.model.leases)
+        places = Counter([*lane, *due, *leases])
+        for id, expected in self.model.all.items():
+            rests = expected.state in FINAL or expected.state is State.UNKNOWN
+            assert rests or places[id] == 1, f"{id} is {expected.state} and in {places[id]} places"
+
+    def _times(self, zset: str) -> dict[str, float]:
+        found: list[Any] = self.client.zrange(zset, 0, -1, withscores=True)
+        return {text(id): at_ms for id, at_ms in found}
+
+    @invariant()
+    def who_waits_has_its_desk_looked_at(self) -> None:
+        waits = [id for id in self.model.lane if self.model.all[id].state is State.QUEUED]
+        if waits or self.model.due or self.model.leases:
+            assert self.client.zscore(self.ledger.keys.desks, "default") is not None
+
+    @invariant()
+    def the_hold_is_the_models(self) -> None:
+        kept = self.client.hget(self.ledger.keys.desk("default"), "hold")
+        found = orjson.loads(kept) if kept else None
+        hold = found and Hold(found["kind"], found["until"], found["interval"])
+        assert hold == self.model.hold
+
+
+def same_attempts(at_ms: list[int], expected: list[int]) -> bool:
+    """Those of lost workers (negative in the model) bear the time of a claim; the others their own."""
+    return len(at_ms) == len(expected) and all(
+        at >= START_MS if wanted < 0 else at == wanted for at, wanted in zip(at_ms, expected, strict=True)
+    )
+
+
+# -- the two servers
+
+
+@contextmanager
+def clock_in_a_key() -> Iterator[None]:
+    """The verbs of a server whose clock cannot be moved read the time from a key; nothing else of them changes."""
+
+    whole = verbs.source
+
+    @cache
+    def source(name: str) -> str:
+        told = whole(name).replace("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}")
+        if told == whole(name):
+            raise LookupError("the verbs get their time in another way now")
+        return told
+
+    with patch.object(verbs, "source", source), patch.object(verbs, "_sha", cache(verbs._sha.__wrapped__)):
+        yield
+
+
+def explore(machine: type[Verbs], examples: int) -> None:
+    chosen = settings(
+        max_examples=examples * TIMES,
+        stateful_step_count=60,
+        derandomize=TIMES == 1,
+        deadline=None,
+        database=None,
+        suppress_health_check=[*HealthCheck],
+        phases=[Phase.generate],
+    )
+    run_state_machine_as_test(machine, settings=chosen)
+
+
+def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
+    clock = [START_MS]
+
+    class OverFakeredis(Verbs):
+        client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+
+        def tell_time(self, now_ms: int) -> None:
+            clock[0] = now_ms
+
+    with patch("time.time", lambda: clock[0] / 1000):
+        explore(OverFakeredis, examples=80)
+
+
+def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(empty_valkey: Settings) -> None:
+    class OverValkey(Verbs):
+        client = redis.Redis.from_url(empty_valkey.ledger_url)
+
+        def tell_time(self, now_ms: int) -> None:
+            self.client.set(CLOCK_KEY, now_ms)
+
+    with OverValkey.client, clock_in_a_key():
+        explore(OverValkey, examples=40)

@@ -1,0 +1,198 @@
+"""A producer's lookup, the whole way: its process, the sandbox's Feishu, and Redis between them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+import sandbox
+from ledger.errors import BadInput, DeskbellError
+from ledger.settings import Settings
+from ledger.template import Template
+from producers.addressing import Contact, Unresolved
+from producers.check import accepted_rows, check
+from producers.lookup import Lookup, OpenTickets
+from producers.recipients import Recipients
+
+SECRETS = {"APP_SECRET": "sandbox-secret", "HELPDESK_TOKEN": "ht-sandbox"}
+COMMAND = [sys.executable, "-P", "-m", "worker.lookup"]
+
+
+def mail(name: str) -> Contact:
+    return Contact("email", f"{name}@example.com")
+
+
+class Site:
+    """The sandbox, as its control API shows it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def control(self, path: str, document: Any = None) -> Any:
+        data = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self.url}/sandbox/{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+            return json.loads(answer.read())
+
+    def bodies(self) -> list[Any]:
+        """What was asked about people, oldest first."""
+        calls = self.control("calls")["calls"]
+        return [call["body"] for call in calls if call["path"].endswith("/batch_get_id")]
+
+
+@pytest.fixture
+def site(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with sandbox.running("--rate", "unlimited") as url:
+        variables = {
+            "FEISHU_URL": url,
+            "DATA_DIR": str(empty_valkey.data_dir),
+            "APP_ID": "cli_sandbox",
+            "HELPDESK_ID": "1000000000000000000",
+            **SECRETS,
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(f"DESKBELL_{name}", value)
+        yield Site(url)
+
+
+@pytest.fixture
+def lookup(site: Site) -> Iterator[Lookup]:
+    with Lookup() as made:
+        yield made
+
+
+def test_each_contact_gets_its_person_or_its_problem(lookup: Lookup) -> None:
+    contacts = [mail("ann"), Contact("mobile", "+8613812345678"), mail("unknown.bob"), mail("resigned.eve")]
+    assert lookup.people(contacts) == [
+        "ou_ann",
+        "ou_m8613812345678",
+        Unresolved("nobody with this email is visible to the app"),
+        Unresolved("the person with this email has resigned"),
+    ]
+
+
+def test_a_file_of_addresses_is_checked_with_it(lookup: Lookup, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("email,mobile\nann@example.com,\n,+8613812345678\nresigned.eve@example.com,\n", "utf-8")
+    template = Template.of({"msg_type": "text", "content": {"text": "hello"}})
+    with Recipients.open(path) as recipients, check(recipients, template, resolver=lookup.resolve) as checked:
+        receivers = [json.loads(row)[1] for row in accepted_rows(recipients, checked)]
+        problems = [str(problem) for problem in checked.problems]
+    assert receivers == ["ou_ann", "ou_m8613812345678"]
+    assert problems == ['line 4, column "email": the person with this email has resigned']
+
+
+def test_feishu_is_asked_as_its_documents_say_and_the_second_time_not_at_all(site: Site, lookup: Lookup) -> None:
+    contacts = [mail("ann"), mail("resigned.eve"), Contact("mobile", "+8613812345678")]
+    first = lookup.people(contacts)
+    with Lookup() as another:
+        assert another.people(contacts) == first
+    assert site.bodies() == [
+        {
+            "emails": ["ann@example.com", "resigned.eve@example.com"],
+            "mobiles": ["+8613812345678"],
+            "include_resigned": False,
+        },
+        {"emails": ["resigned.eve@example.com"], "mobiles": [], "include_resigned": True},
+    ]
+
+
+def test_many_contacts_keep_their_order(site: Site, lookup: Lookup) -> None:
+    contacts = [mail(f"p{number}") for number in range(170)]
+    assert lookup.people(contacts) == [f"ou_p{number}" for number in range(170)]
+    assert [len(body["emails"]) for body in site.bodies()] == [50, 50, 50, 20]
+
+
+def test_a_fault_that_passes_is_not_noticed(site: Site, lookup: Lookup) -> None:
+    order = {"match": {"path": "users"}, "times": 1, "do": {"answer": {"status": 500, "code": 155000, "msg": "?"}}}
+    site.control("faults", order)
+    assert lookup.people([mail("ann")]) == ["ou_ann"]
+
+
+def test_who_has_an_open_ticket_is_read_from_all_pages(site: Site, lookup: Lookup) -> None:
+    for number in range(201):
+        site.control("tickets", {"guest_id": f"ou_{number}", "status": 2})
+    site.control("tickets", {"guest_id": "ou_0", "status": 50})
+    site.control("tickets", {"guest_id": "ou_x", "status": 4})
+    expected = {"ou_x", *(f"ou_{number}" for number in range(1, 201))}
+    assert lookup.tickets() == OpenTickets(frozenset(expected), complete=True)
+    assert lookup.open_tickets() == expected
+
+
+def test_a_wrong_secret_is_told_plainly_and_not_repeated(
+    site: Site, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESKBELL_APP_SECRET", "not-the-secret")
+    for ask in (lambda: lookup.people([mail("ann")]), lookup.open_tickets):
+        with pytest.raises(DeskbellError) as told:
+            ask()
+        assert "secret" in str(told.value)
+        assert "code 100" in str(told.value)
+        assert "not-the-secret" not in str(told.value)
+
+
+def test_a_wrong_helpdesk_token_is_told_plainly(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESKBELL_HELPDESK_TOKEN", "ht-wrong")
+    with pytest.raises(DeskbellError, match="code 154001") as told:
+        lookup.open_tickets()
+    assert "ht-wrong" not in str(told.value)
+
+
+def test_missing_credentials_are_bad_input(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DESKBELL_APP_ID")
+    with pytest.raises(BadInput, match="not set: app_id"):
+        lookup.people([mail("ann")])
+
+
+def test_a_missing_permission_is_told_without_the_address(site: Site, lookup: Lookup) -> None:
+    said = "no scope contact:user.id:readonly for secret.person@example.com"
+    site.control(
+        "faults",
+        {"match": {"path": "users"}, "do": {"answer": {"status": 400, "code": 99991672, "msg": said}}},
+    )
+    with pytest.raises(DeskbellError, match=r"contact:user\.id:readonly") as told:
+        lookup.people([mail("secret.person")])
+    assert "secret.person" not in str(told.value)
+
+
+def test_a_bad_line_ends_the_process_after_the_good_ones(site: Site) -> None:
+    lines = b'[{"email":"ann@example.com"}]\nnonsense\n'
+    done = subprocess.run([*COMMAND, "people"], input=lines, capture_output=True, timeout=30)
+    assert (done.returncode, done.stdout) == (2, b'[{"open_id":"ou_ann"}]\n')
+    assert done.stderr == b"worker.lookup: line 2: is no JSON\n"
+
+
+def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(site: Site) -> None:
+    question = b'[{"email":"ann@example.com"}]\n'
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    for interrupt, code in ((False, 1), (True, 130)):
+        with subprocess.Popen([*COMMAND, "people"], **pipes) as process:
+            process.stdin.write(question)
+            process.stdin.flush()
+            assert process.stdout.readline() == b'[{"open_id":"ou_ann"}]\n'
+            if interrupt:
+                os.kill(process.pid, signal.SIGINT)
+            else:
+                process.stdout.close()
+                process.stdin.write(question)
+                process.stdin.flush()
+            assert process.wait(30) == code
+            assert process.stderr.read() == b""
+
+
+def test_a_redis_that_refuses_is_told_on_one_line(site: Site, lookup: Lookup, empty_valkey: Settings) -> None:
+    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+        client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(DeskbellError, match=r"Redis refused: .*used memory"):
+                lookup.people([mail("ann")])
+        finally:
+            client.config_set("maxmemory", 0)

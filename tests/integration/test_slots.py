@@ -1,0 +1,381 @@
+"""No call without a slot, and none withheld that could be granted: over fakeredis, on a clock that is moved by hand."""
+
+import os
+import random
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import fakeredis
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.ledger import Ledger
+from ledger.models import Notification
+from ledger.settings import Desk, Settings, parse_rate
+from ledger.states import State
+from ledger.work import RELEASED_LEASE_MS, Result, Work, late_after_ms, slack_ms
+
+#: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
+TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
+#: Where the clock begins, ms. Any time will do.
+START_MS = 1_800_000_000_000
+
+
+class Clock:
+    """Redis time, as fakeredis has it: it stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.ms = START_MS
+
+    def __call__(self) -> float:
+        return self.ms / 1000
+
+
+class Pace:
+    """A desk, its lane, and the slots that it was granted and has not given back (ms since the clock began)."""
+
+    def __init__(self, rate: str, clock: Clock, notifications: int = 0) -> None:
+        settings = Settings(_env_file=None)
+        self.clock = clock
+        self.desk: Desk = settings.desk("default").model_copy(update={"rate": parse_rate(rate)})
+        self.ledger = Ledger(settings, fakeredis.FakeRedis(server=fakeredis.FakeServer()))
+        self.work = Work(self.ledger.redis, settings, longest_call_ms=1000)
+        self.slots: list[int] = []
+        self.held: dict[str, int | None] = {}  # claimed id -> its slot, None when a call was made in it
+        self.accept(notifications)
+
+    @property
+    def now_ms(self) -> int:
+        return self.clock.ms - START_MS
+
+    @property
+    def late_ms(self) -> int:
+        return late_after_ms(self.desk) or 0
+
+    def accept(self, notifications: int) -> None:
+        asked = [Notification.build({"receiver_id": f"ou_{n}", "text": "hi"}) for n in range(notifications)]
+        if asked:
+            self.ledger.accept(asked)
+
+    def go_to(self, ms: int) -> None:
+        self.clock.ms = START_MS + ms
+
+    def release(self, room: int = 1000) -> tuple[list[str], int | None]:
+        [released] = self.work.release([(self.desk, room, 10_000)])
+        self.slots += [self.now_ms] * len(released.ids)
+        return released.ids, released.again_ms
+
+    def claim(self, ids: list[str]) -> list[str]:
+        _, claims = self.work.claim(self.desk, "t", ids)
+        self.held |= {claim.id: claim.slot.at_ms - START_MS for claim in claims}
+        return [claim.id for claim in claims]
+
+    def renew(self, id: str, max_wait_ms: int) -> int | None:
+        """Returns the ms of the reserved slot."""
+        unused = self.held[id]
+        slot = self.work.renew(self.desk, "t", id, max_wait_ms, None, self._on_clock(unused))
+        if unused is not None:
+            self.slots.remove(unused)
+        self.held[id] = slot and slot.at_ms - START_MS
+        if slot:
+            self.slots.append(slot.at_ms - START_MS)
+        return self.held[id]
+
+    def record(self, id: str, to: State) -> None:
+        unused = self.held.pop(id)
+        assert self.work.record(self.desk, "t", [Result(id, to, unused_slot_ms=self._on_clock(unused))], "") == [True]
+        if unused is not None:
+            self.slots.remove(unused)
+
+    def _on_clock(self, slot: int | None) -> int | None:
+        return None if slot is None else slot + START_MS
+
+    def keeps_its_quota(self) -> bool:
+        return all(
+            most_in_any_window(self.slots, limit.seconds * 1000 + slack_ms(limit)) <= limit.calls
+            for limit in self.desk.rate
+        )
+
+
+def most_in_any_window(times: list[int], window_ms: int) -> int:
+    """The most of `times` in any window that has its first moment and not its last."""
+    return max((sum(first <= time < first + window_ms for time in times) for first in times), default=0)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    clock = Clock()
+    with patch("time.time", clock):
+        yield clock
+
+
+@pytest.mark.parametrize(
+    ("rate", "at_once", "again_ms"),
+    [
+        ("100/minute", 100, 60_000 + 300),  # 2.5 % of a minute is 1,500: the most is 300
+        ("100/6second", 100, 6_000 + 150),  # 6,000 x 2.5 %
+        ("5/second; 20/10second", 5, 1_000 + 50),  # 1,000 x 2.5 % is 25: the least is 50
+        ("20/10second; 5/second", 5, 1_000 + 50),
+        ("3/2second; 3/10second", 3, 10_000 + 250),
+    ],
+)
+def test_an_idle_desk_spends_its_window_at_once_and_then_waits_for_the_next(
+    clock: Clock, rate: str, at_once: int, again_ms: int
+) -> None:
+    pace = Pace(rate, clock, notifications=at_once + 1)
+    ids, _ = pace.release()
+    assert len(ids) == at_once
+    again = pace.release()[1]
+    assert again == min(again_ms, RELEASED_LEASE_MS)  # by then leases may have ended
+    pace.go_to(again_ms - 1)
+    assert pace.release()[0] == []
+    pace.go_to(again_ms)
+    assert len(pace.release()[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "granted"),
+    [
+        ("2/2second", [0, 0, 2050, 2050, 4100, 4100]),
+        # Five a second until the twenty are spent at 3 x 1,050; then both limits wait for 10,250 after the first five.
+        ("5/second; 20/10second", [0] * 5 + [1050] * 5 + [2100] * 5 + [3150] * 5 + [10_250] * 5 + [11_300] * 5),
+        ("2/second; 3/10second", [0, 0, 1050, 10_250, 10_250, 11_300]),
+    ],
+)
+def test_every_slot_is_granted_as_soon_as_the_quota_has_it(clock: Clock, rate: str, granted: list[int]) -> None:
+    pace = Pace(rate, clock, notifications=len(granted) + 5)
+    while len(pace.slots) < len(granted):
+        ids, again_ms = pace.release()
+        for id in pace.claim(ids):
+            pace.held[id] = None
+            pace.record(id, State.DELIVERED)
+        pace.go_to(pace.now_ms + (again_ms or 0))
+    assert pace.slots[: len(granted)] == granted
+
+
+@pytest.mark.parametrize("rate", ["100/6second", "5/second; 20/10second", "7/2second; 9/3second", "1/second"])
+@pytest.mark.parametrize("step_ms", [90, 333])
+def test_no_window_has_more_slots_than_the_quota_however_often_the_pacer_looks(
+    clock: Clock, rate: str, step_ms: int
+) -> None:
+    pace = Pace(rate, clock, notifications=400)
+    rng = random.Random(step_ms)
+    while pace.now_ms < 13_000:
+        for id in pace.claim(pace.release(room=rng.randint(0, 60))[0]):
+            pace.held[id] = None
+            pace.record(id, State.DELIVERED)
+        pace.go_to(pace.now_ms + rng.randint(1, 2 * step_ms))
+    assert pace.keeps_its_quota()
+    seconds = 13  # what fits: full windows, the first of them at once
+    least = min(
+        limit.calls * (seconds * 1000 // (limit.seconds * 1000 + slack_ms(limit) + 2 * step_ms))
+        for limit in pace.desk.rate
+    )
+    assert len(pace.slots) >= min(400, least)
+
+
+@pytest.mark.parametrize(
+    ("rate", "late_ms"),
+    [("100/minute", 180), ("100/6second", 90), ("2/second", 30), ("2/second; 100/minute", 30)],  # 60 % of the slack
+)
+def test_who_comes_later_than_its_slot_allows_gives_it_back_and_the_next_look_grants_it(
+    clock: Clock, rate: str, late_ms: int
+) -> None:
+    pace = Pace(rate, clock, notifications=2)
+    early, late = pace.release()[0]
+    pace.go_to(late_ms)
+    assert pace.claim([early]) == [early]
+    pace.go_to(late_ms + 1)
+    assert pace.claim([late]) == []
+    assert pace.release()[0] == [late]
+
+
+def test_a_late_claim_frees_no_more_than_its_own_slot(clock: Clock) -> None:
+    pace = Pace("2/second", clock, notifications=4)
+    first, second = pace.release()[0]
+    pace.claim([first])
+    pace.go_to(31)
+    assert pace.claim([second]) == []
+    assert pace.release()[0] == [second]
+    assert pace.release()[0] == []
+
+
+def test_a_renewal_reserves_the_next_slot_and_nobody_else_gets_it(clock: Clock) -> None:
+    pace = Pace("1/second", clock, notifications=3)
+    [id] = pace.claim(pace.release()[0])
+    pace.held[id] = None
+    assert pace.renew(id, max_wait_ms=1049) is None
+    assert pace.renew(id, max_wait_ms=1050) == 1050
+    pace.go_to(1050)
+    assert pace.release()[0] == []
+    pace.go_to(2100)
+    assert len(pace.release()[0]) == 1
+
+
+def test_a_reserved_slot_given_back_before_its_time_does_not_open_the_window_that_it_waited_for(clock: Clock) -> None:
+    """The slots were kept by number: reserving the second pushed out the first, and giving it back left none."""
+    pace = Pace("1/second", clock, notifications=2)
+    [id] = pace.claim(pace.release()[0])
+    pace.held[id] = None
+    assert pace.renew(id, max_wait_ms=1500) == 1050
+    pace.go_to(500)
+    pace.record(id, State.QUEUED)
+    assert pace.release()[0] == []
+    pace.go_to(1050)
+    assert pace.release()[0] == [id]
+
+
+def test_slots_are_kept_in_order_of_time_when_one_is_granted_before_another_that_is_reserved(clock: Clock) -> None:
+    """Granted at the end of the list it would be taken for the latest, and later give-backs pair the wrong two."""
+    pace = Pace("3/second", clock, notifications=6)
+    held = []
+    for at_ms in (0, 100, 200):
+        pace.go_to(at_ms)
+        held += pace.claim(pace.release(room=1)[0])
+    for id in held:
+        pace.held[id] = None
+    assert [pace.renew(id, max_wait_ms=1500) for id in held] == [1050, 1150, 1250]
+    pace.record(held[0], State.QUEUED)
+    pace.record(held[1], State.QUEUED)
+    pace.go_to(1150)
+    assert len(pace.release()[0]) == 1
+    kept = [int(at) - START_MS for at in pace.ledger.redis.lrange(pace.ledger.keys.slots("default"), 0, -1)]
+    assert kept == sorted(kept, reverse=True)
+    assert pace.keeps_its_quota()
+
+
+def test_a_released_notification_that_nobody_claimed_leaves_its_slot_to_others(clock: Clock) -> None:
+    pace = Pace("1/10second", clock, notifications=1)
+    [id] = pace.release()[0]
+    pace.go_to(RELEASED_LEASE_MS)
+    assert pace.work.sweep([pace.desk])[0].returned == 1
+    assert pace.release()[0] == [id]  # no call was made: the window of ten seconds is still free
+
+
+def test_what_is_cancelled_after_its_release_leaves_its_slot_to_others(clock: Clock) -> None:
+    pace = Pace("1/10second", clock, notifications=2)
+    gone = pace.release()[0]
+    pace.ledger.cancel(gone, by="ada")
+    assert pace.claim(gone) == []
+    pace.go_to(RELEASED_LEASE_MS)
+    assert not any(pace.work.sweep([pace.desk])[0])
+    assert len(pace.release()[0]) == 1
+
+
+def test_a_throttle_stops_the_slots_and_does_not_bunch_them_afterwards(clock: Clock) -> None:
+    pace = Pace("5/second", clock, notifications=50)
+    pace.release()
+    pace.work.hold(pace.desk, "throttled", 10_000, "429")
+    for at_ms in (1050, 5000, 9999):
+        pace.go_to(at_ms)
+        assert pace.release()[0] == []
+    pace.go_to(10_000)
+    assert len(pace.release()[0]) == 5
+    assert pace.release()[0] == []
+
+
+@pytest.mark.parametrize("rate", ["100/minute", "10/second", "5/second; 20/10second"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_strict_server_never_sees_one_call_too_many(clock: Clock, rate: str, seed: int) -> None:
+    """A call starts up to the late limit after its slot, and arrives up to the rest of the slack after that."""
+    pace = Pace(rate, clock, notifications=60 if rate != "100/minute" else 220)
+    rng = random.Random(seed)
+    arrivals: list[int] = []
+    rest_ms = min(map(slack_ms, pace.desk.rate)) - pace.late_ms - 1
+    for _ in range(12):
+        ids, _ = pace.release()
+        for id in pace.claim(ids):
+            pace.held[id] = None
+            pace.record(id, State.DELIVERED)
+        start_ms = [pace.now_ms + rng.choice((0, pace.late_ms, rng.randint(0, pace.late_ms))) for _ in ids]
+        arrivals += [ms + rng.choice((0, rest_ms, rng.randint(0, rest_ms))) for ms in start_ms]
+        pace.go_to(pace.now_ms + (pace.release(room=0)[1] or 0))
+    assert len(arrivals) > pace.desk.rate[0].calls
+    for limit in pace.desk.rate:
+        assert most_in_any_window(arrivals, limit.seconds * 1000) <= limit.calls
+
+
+ACTS = st.one_of(
+    st.tuples(st.just("pass"), st.sampled_from([1, 30, 31, 100, 500, 1050, 2500, 9000])),
+    st.tuples(st.just("release"), st.integers(1, 8)),
+    st.tuples(st.just("claim"), st.integers(1, 4)),
+    st.tuples(st.just("send"), st.integers(1, 4)),
+    st.tuples(st.just("renew"), st.just(1500)),
+    st.tuples(st.just("renew"), st.sampled_from([0, 700, 1500, 12_000])),
+    st.tuples(st.just("hand back"), st.integers(0, 3)),
+    st.tuples(st.just("deliver"), st.integers(0, 3)),
+    st.tuples(st.just("throttle"), st.sampled_from([50, 1000])),
+)
+
+
+class Driven(Pace):
+    """Acts on the desk as hypothesis tells it, and sees after each release that nothing is withheld."""
+
+    def __init__(self, rate: str, clock: Clock) -> None:
+        super().__init__(rate, clock, notifications=40)
+        self.released: dict[str, int] = {}
+        self.held_until_ms = 0
+
+    def act(self, name: str, number: int) -> None:
+        if name == "pass":
+            self.go_to(self.now_ms + number)
+        elif name == "release":
+            self._release_all_that_may(number)
+        elif name in ("claim", "send"):
+            self._claim_some(number, called=name == "send")
+        elif name == "throttle":
+            self.work.hold(self.desk, "throttled", number, "429")
+            self.held_until_ms = max(self.now_ms + number, self.held_until_ms)
+        elif id := self._one_held(number):
+            self._go_on_with(id, name, number)
+
+    def _release_all_that_may(self, room: int) -> None:
+        ids, _ = self.release(room)
+        self.released |= dict.fromkeys(ids, self.now_ms)
+        if self.now_ms < self.held_until_ms:
+            assert ids == []
+        elif len(ids) < room and max(self.slots, default=0) <= self.now_ms:
+            assert self._waiting() == 0 or not self._has_a_slot(), "a slot was withheld"
+
+    def _waiting(self) -> int:
+        return int(self.ledger.redis.llen(self.ledger.keys.waiting("e_default")))
+
+    def _has_a_slot(self) -> bool:
+        return all(
+            sum(self.now_ms - limit.seconds * 1000 - slack_ms(limit) < slot for slot in self.slots) < limit.calls
+            for limit in self.desk.rate
+        )
+
+    def _claim_some(self, number: int, *, called: bool) -> None:
+        ids = list(self.released)[:number]
+        claimed = self.claim(ids) if ids else []
+        self.held |= {id: None for id in claimed if called}
+        for id in ids:
+            slot = self.released.pop(id)
+            if id not in claimed:
+                assert self.now_ms - slot > self.late_ms or self.now_ms < self.held_until_ms
+                self.slots.remove(slot)
+
+    def _one_held(self, number: int) -> str | None:
+        ids = list(self.held)
+        return ids[number % len(ids)] if ids else None
+
+    def _go_on_with(self, id: str, name: str, number: int) -> None:
+        if name == "renew":
+            self.renew(id, number)
+        else:
+            self.record(id, State.DELIVERED if name == "deliver" else State.QUEUED)
+
+
+@settings(max_examples=150 * TIMES, derandomize=TIMES == 1, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rate=st.sampled_from(["3/second", "2/second; 5/10second", "1/second"]), acts=st.lists(ACTS, max_size=60))
+def test_whatever_happens_no_window_has_more_slots_than_the_quota_and_none_is_withheld(
+    rate: str, acts: list[tuple[str, int]]
+) -> None:
+    clock = Clock()
+    with patch("time.time", clock):
+        pace = Driven(rate, clock)
+        for name, number in acts:
+            pace.act(name, number)
+            assert pace.keeps_its_quota()

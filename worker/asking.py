@@ -1,0 +1,52 @@
+"""Asking Feishu again while that may help. A repeated question does no harm; sends have their own way (`delivery`)."""
+
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from worker.feishu.codes import Kind
+from worker.feishu.errors import AskFailed
+
+__all__ = ["Asking"]
+
+#: Somebody sits and waits for the answer: minutes of trying are for messages.
+TRIES = 5
+#: The first wait lies between zero and this, the later ones double it, seconds.
+WAIT_SECONDS = (0.5, 8.0)
+#: Feishu says how long to wait when it throttles, within windows of a minute; it is not believed beyond that, seconds.
+THROTTLED_AT_MOST_SECONDS = 60.0
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Asking:
+    """Repeats a question that met a transient fault or a throttle."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._retrying = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(TRIES),
+            wait=_wait_seconds,
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def __call__(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Raises AskFailed: the last one, if none brought an answer."""
+        return self._retrying(question, *args, **kwargs)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, AskFailed) and error.verdict.kind in (Kind.TRANSIENT, Kind.THROTTLED)
+
+
+def _wait_seconds(state: RetryCallState) -> float:
+    first, longest = WAIT_SECONDS
+    jittered = wait_random_exponential(multiplier=first, max=longest)(state)
+    error = state.outcome.exception() if state.outcome else None
+    asked_for = error.verdict.retry_after_seconds if isinstance(error, AskFailed) else None
+    # The jitter comes on top: several who were throttled together must not come back together.
+    return min(asked_for or 0.0, THROTTLED_AT_MOST_SECONDS) + jittered
