@@ -1,7 +1,7 @@
 """The ledger as the workers use it: who may send what now, and what came of it."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
@@ -230,16 +230,18 @@ class Work:
 
     def prune(self) -> int:
         """Takes out of the indexes what has left the record. Returns how many ids."""
-        return sum(self._prune(index) for index in (self._keys.events, *map(self._keys.index, INDEXED)))
+        events = (self._keys.events, *map(self._keys.index, sorted(INDEXED)))
+        pruned = sum(self._prune(index, self._keys.notification) for index in events)
+        return pruned + self._prune(self._keys.announcements, self._keys.lane)
 
-    def _prune(self, index: str) -> int:
+    def _prune(self, index: str, key_of: Callable[[str], str]) -> int:
         now_s, _ = self.redis.time()
         oldest_kept_ms = now_s * 1000 - self._results_for_ms
         pruned = start = 0
         while ids := self.redis.zrange(index, "-inf", str(oldest_kept_ms), byscore=True, offset=start, num=PAGE):
             pipe = self.redis.pipeline(transaction=False)
             for id in ids:
-                pipe.exists(self._keys.notification(text(id)))
+                pipe.exists(key_of(text(id)))
             gone = [text(id) for id, exists in zip(ids, pipe.execute(), strict=True) if not exists]
             if gone:
                 self.redis.zrem(index, *gone)

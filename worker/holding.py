@@ -86,7 +86,7 @@ class Holding:
 
     def take_slot(self) -> None:
         """Uses up the slot, after getting another one if it is used or too old. Raises NotNow, LeaseLost."""
-        if not self._slot_is_good():
+        while not self._slot_is_good():
             self._wait_for(self._reserve())
         if self.redis_now_ms() - self._lease_from_ms > self._work.begin_within_ms:
             raise LeaseLost(self.id)  # frozen between the claim and here: another one may be sending it now

@@ -270,12 +270,12 @@ local function insert_slot(at)
 end
 
 -- Announcements are paced evenly, so that a slot is always near: not before this, ms. Every call counts, also those of
--- events. At most one slot that was missed is made up for.
+-- events. Half a slot that was missed is made up for, so that the pacer's own delays do not add up.
 local function pace(limits, at)
   local gap = 0
   for _, limit in ipairs(limits) do gap = math.max(gap, limit.window / limit.calls) end
   local paced = tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
-  redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', math.max(paced, at - gap) + gap))
+  redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', math.max(paced, at - gap / 2) + gap))
 end
 
 -- Slots are forgotten by age and not by number: a reserved one may be given back before its time, and the oldest

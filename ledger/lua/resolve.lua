@@ -14,6 +14,7 @@ for index = 5, #ARGV do
   local allowed = record and record.progress.state == 'unknown' and may(record, to)
   if allowed then
     move(record, to)
+    record.progress.lost = nil
     append(record, 'acts', {now, by, 'resolve as ' .. as})
     save(record, results_for_ms)
     if to == 'queued' then enqueue(record) end

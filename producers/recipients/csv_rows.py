@@ -61,7 +61,7 @@ class CsvRows:
                 except csv.Error as error:
                     yield _unreadable(line, str(error))
                     continue
-                if cells and (cells[0] or not is_blank(cells)):
+                if "".join(cells).strip():
                     yield Row(line, tuple(cells))
 
 

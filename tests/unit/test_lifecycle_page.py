@@ -1,10 +1,11 @@
 """`docs/lifecycle.md` tells the truth about the states, the verbs and the keys."""
 
+import inspect
 import re
 from pathlib import Path
 
 from ledger.keys import Keys
-from ledger.states import FINAL, TRANSITIONS, State
+from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.verbs import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,22 +35,24 @@ def key_shapes(name: str) -> str:
     return re.sub(r"\{\w+\}", "{}", name)
 
 
+def built_by(keys: Keys) -> set[str]:
+    """The shapes of all keys that Python can build; where a state is asked for, of those that have an index."""
+    shapes = set()
+    for name, member in inspect.getmembers(Keys):
+        if isinstance(member, property):
+            shapes.add(getattr(keys, name))
+        elif inspect.isfunction(member) and not name.startswith("_"):
+            parameters = list(inspect.signature(member).parameters)[1:]
+            states = sorted(INDEXED) if "state" in parameters else [""]
+            for state in states:
+                shapes.add(getattr(keys, name)(*(state if parameter == "state" else "{}" for parameter in parameters)))
+    return {shape.removeprefix(":") for shape in shapes}
+
+
 def test_the_key_table_has_every_key_that_python_builds() -> None:
-    keys = Keys("")
-    built = {
-        key_shapes(name.removeprefix(":"))
-        for name in (
-            keys.desks, keys.wake, keys.events, keys.leader, keys.workers, keys.dropped,
-            keys.index("failed"), keys.index("unknown"), keys.notification("{id}"), keys.key("{desk}", "{hash}"),
-            keys.desk("{desk}"), keys.slots("{desk}"), keys.due("{desk}"), keys.leases("{desk}"),
-            keys.ticket("{desk}", "{receiver}"), keys.open_id("{desk}", "{type}", "{id}"), keys.lane("{lane}"),
-            keys.waiting("{lane}"), keys.image("{hash}"), keys.image_key("{desk}", "{hash}"),
-            keys.person("{desk}", "{hash}"), keys.asking("{desk}"),
-        )
-    }  # fmt: skip
     rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|zset|list|channel) \|", PAGE, re.MULTILINE)
     described = {key_shapes(name) for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    assert described - {"desk:{}:token:{}"} == built
+    assert described - {"desk:{}:token:{}"} == built_by(Keys(""))
 
 
 def test_lua_builds_the_same_keys_as_python() -> None:
@@ -58,4 +61,5 @@ def test_lua_builds_the_same_keys_as_python() -> None:
         ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
         for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", PRELUDE, re.MULTILINE)
     }
-    assert lua == {keys.desks, keys.wake, keys.events, keys.desk("d"), keys.slots("d"), keys.due("d"), keys.leases("d")}
+    of_desk = {keys.desk("d"), keys.slots("d"), keys.turns("d"), keys.due("d"), keys.leases("d")}
+    assert lua == {keys.desks, keys.wake, keys.events, keys.announcements} | of_desk

@@ -1,6 +1,7 @@
 """Recipients files as real programs write them, and what is said about those that cannot be read."""
 
 import codecs
+import csv
 import hashlib
 import io
 import os
@@ -9,6 +10,7 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import openpyxl
@@ -220,7 +222,7 @@ def test_what_is_no_recipients_file_says_where_and_why(file: Callable[..., Path]
         ('{"name": "x"}', 'has no column receiver_id (nor email or mobile): its columns are "name"'),
         ('{"receiver_id": NaN}', "line 1: is not JSON that can be read here"),
         ('{" receiver_id": 1}', "has blanks around the name ' receiver_id'"),
-        ("\n".join('{"%d": 1}' % n for n in range(1001)), "line 1001: is where the file has more than 1,000"),
+        ("\n".join(f'{{"{n}": 1}}' for n in range(1001)), "line 1001: is where the file has more than 1,000"),
         (" \n", "is empty"),
     ],
 )
@@ -255,28 +257,20 @@ def test_what_is_no_workbook_says_so(file: Callable[..., Path], damage: Callable
     "part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml"]
 )
 @pytest.mark.parametrize("content", [b"", b"<x", b"<x/>", b"\0\0"])
+@pytest.mark.filterwarnings("ignore:Workbook contains no:UserWarning")
 def test_a_workbook_with_a_damaged_part_says_so(file: Callable[..., Path], part: str, content: bytes) -> None:
     path = file(b"", "people.xlsx")
     with zipfile.ZipFile(DATA / "libreoffice_layout.xlsx") as given, zipfile.ZipFile(path, "w") as damaged:
         for name in given.namelist():
             damaged.writestr(name, content if name == part else given.read(name))
-    with_problem(path)
-
-
-def with_problem(path: Path) -> None:
-    """Reading it works, or raises BadInput."""
-    try:
+    with suppress(BadInput):
         rows_of(path)
-    except BadInput as error:
-        assert error.problem  # noqa: PT017
 
 
 def test_a_workbook_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(file: Callable[..., Path]) -> None:
     path = file(b"", "people.xlsx")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb:
-        with bomb.open("xl/worksheets/sheet1.xml", "w") as part:
-            for _ in range(80):
-                part.write(bytes(1024 * 1024))
+        bomb.writestr("xl/worksheets/sheet1.xml", bytes(80 * 1024 * 1024))
     assert "unpacks to 80 MiB" in refusal(path)
 
 
@@ -320,15 +314,24 @@ def rewritten_with_the_same_size_and_time(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [appended, replaced, Path.unlink, rewritten_with_the_same_size_and_time])
-@pytest.mark.parametrize("when", ["between two passes", "within a pass"])
-def test_a_file_that_changes_is_found_out(file: Callable[..., Path], change: Callable[[Path], None], when: str) -> None:
+def test_a_file_that_changes_between_two_passes_is_found_out(
+    file: Callable[..., Path], change: Callable[[Path], None]
+) -> None:
+    path = file("receiver_id\nou_1\n")
+    with Recipients.open(path) as recipients:
+        change(path)
+        with pytest.raises(BadInput, match=r"people\.csv: changed while it was read"):
+            list(recipients.rows())
+
+
+@pytest.mark.parametrize("change", [appended, replaced, Path.unlink])
+def test_a_file_that_changes_within_a_pass_is_found_out_at_its_end(
+    file: Callable[..., Path], change: Callable[[Path], None]
+) -> None:
     path = file("receiver_id\nou_1\n")
     with Recipients.open(path) as recipients:
         rows = recipients.rows()
-        if when == "within a pass":
-            next(rows)
-            if change is rewritten_with_the_same_size_and_time:
-                pytest.skip("what was read before the change is what is used")
+        next(rows)
         change(path)
         with pytest.raises(BadInput, match=r"people\.csv: changed while it was read"):
             list(rows)
@@ -341,16 +344,12 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary() | st.lists(PIECES | st.binary(max_size=3)).map(b"".join), st.booleans())
 def test_any_bytes_are_rows_or_bad_input(data: bytes, header: bool) -> None:
     for suffix in (b"", codecs.BOM_UTF8):
         content = suffix + b"receiver_id,a\n" * header + data
-        try:
-            with Recipients.open("-", io.BytesIO(content)) as recipients:
-                assert all(row.problem or len(row.values) == len(recipients.columns) for row in recipients.rows())
-        except BadInput as error:
-            assert error.problem  # noqa: PT017
+        with suppress(BadInput), Recipients.open("-", io.BytesIO(content)) as recipients:
+            assert all(row.problem or len(row.values) == len(recipients.columns) for row in recipients.rows())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -358,7 +357,8 @@ def test_any_bytes_are_rows_or_bad_input(data: bytes, header: bool) -> None:
 def test_any_bytes_named_jsonl_are_rows_or_bad_input(tmp_path: Path, lines: list[bytes]) -> None:
     path = tmp_path / "any.jsonl"
     path.write_bytes(b"\n".join(lines))
-    with_problem(path)
+    with suppress(BadInput):
+        rows_of(path)
 
 
 @given(
@@ -368,8 +368,6 @@ def test_any_bytes_named_jsonl_are_rows_or_bad_input(tmp_path: Path, lines: list
     )
 )
 def test_whatever_a_csv_writer_wrote_is_read_back(cells: list[list[str]]) -> None:
-    import csv
-
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["receiver_id", "a"], *cells, ["ou", "x"]])
     with Recipients.open("-", io.BytesIO(text.getvalue().encode())) as recipients:

@@ -1,0 +1,268 @@
+"""Announcements in the ledger, over fakeredis and a real Valkey."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from ledger.announcement import AnnouncementState, Spec
+from ledger.announcements import RowsMissing
+from ledger.errors import KeyReused, NotAllowed, NotFound
+from ledger.ledger import Ledger
+from ledger.models import Attempt, Notification, ReceiveType
+from ledger.settings import Desk, Limit
+from ledger.states import Outcome, State
+from ledger.work import Claim, Result, Work
+
+TEXT = {"msg_type": "text", "content": {"text": "Dear {{ name }}, we move on Friday"}}
+
+
+def a_spec(**fields: object) -> Spec:
+    return Spec(name="Office move", message=TEXT, columns=("name",), **fields)  # type: ignore[arg-type]
+
+
+def some_rows(count: int, **overrides: object) -> list[bytes]:
+    extra = [overrides] if overrides else []
+    return [orjson.dumps([n + 2, f"ou_{n}", [f"Person {n}"], *extra]) for n in range(count)]
+
+
+def announce(ledger: Ledger, count: int, key: str = "k", rows: list[bytes] | None = None, **fields: object) -> str:
+    spec = a_spec(**fields)
+    id, _ = ledger.announcements.open(spec, key=key, digest="d", timed=rows is not None)
+    ledger.announcements.load(id, rows or some_rows(count))
+    assert ledger.announcements.start(id, spec, count)
+    return id
+
+
+def release(work: Work, desk: Desk, room: int) -> list[str]:
+    [released] = work.release([(desk, room, 10_000)])
+    return released.ids
+
+
+def claim(work: Work, desk: Desk, room: int, token: str = "t") -> list[Claim]:
+    return work.claim(desk, token, release(work, desk, room))[1]
+
+
+def deliver(work: Work, desk: Desk, room: int, to: State = State.DELIVERED) -> list[str]:
+    claims = claim(work, desk, room)
+    outcome = Outcome.DELIVERED if to is State.DELIVERED else Outcome.REFUSED
+    attempt = Attempt(at_ms=1_763_800_000_000, via=ReceiveType.CHAT, outcome=outcome, message_id="om_1")
+    work.record(desk, "t", [Result(claim.id, to, [attempt]) for claim in claims], "up")
+    return [claim.id for claim in claims]
+
+
+def counts_of(ledger: Ledger, id: str) -> dict[str, int]:
+    announcement = ledger.announcements.get(id)
+    assert sum(announcement.counts.values()) == announcement.total
+    return {str(state): n for state, n in announcement.counts.items() if n}
+
+
+def states_by_row(ledger: Ledger, id: str) -> dict[str, int]:
+    return dict(Counter(str(row.progress.state) for row in ledger.announcements.rows(id)))
+
+
+def test_nothing_of_an_announcement_counts_before_it_is_started(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id, _ = ledger.announcements.open(a_spec(), key="k", digest="d")
+    ledger.announcements.load(id, some_rows(5))
+    assert release(work, desk, 10) == []
+    with pytest.raises(NotFound):
+        ledger.announcements.get(id)
+    assert list(ledger.announcements.newest()) == []
+
+
+def test_a_started_announcement_has_all_its_rows_queued_and_renders_each(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    id = announce(ledger, 3)
+    assert counts_of(ledger, id) == {"queued": 3}
+    claims = claim(work, desk, 10)
+    assert [claim.message().content["text"] for claim in claims] == [
+        "Dear Person 0, we move on Friday",
+        "Dear Person 1, we move on Friday",
+        "Dear Person 2, we move on Friday",
+    ]
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"sending": 3}
+
+
+def test_opening_again_with_the_key_finds_the_first_and_loading_again_doubles_nothing(ledger: Ledger) -> None:
+    spec = a_spec()
+    first = ledger.announcements.open(spec, key="k", digest="d")
+    ledger.announcements.load(first.id, some_rows(3)[:2])  # killed in the middle
+    again = ledger.announcements.open(spec, key="k", digest="d")
+    assert again == first
+    ledger.announcements.load(again.id, some_rows(3))
+    assert ledger.announcements.start(again.id, spec, 3)
+    assert ledger.announcements.open(spec, key="k", digest="d") == (first.id, True)
+    assert not ledger.announcements.start(again.id, spec, 3)
+    assert counts_of(ledger, first.id) == {"queued": 3}
+
+
+def test_the_same_key_for_another_content_is_refused(ledger: Ledger) -> None:
+    ledger.announcements.open(a_spec(), key="k", digest="d")
+    with pytest.raises(KeyReused):
+        ledger.announcements.open(a_spec(), key="k", digest="other")
+
+
+def test_an_announcement_does_not_start_while_rows_are_missing(ledger: Ledger) -> None:
+    id, _ = ledger.announcements.open(a_spec(), key="k", digest="d")
+    ledger.announcements.load(id, some_rows(2))
+    with pytest.raises(RowsMissing):
+        ledger.announcements.start(id, a_spec(), 3)
+
+
+def test_it_is_finished_and_complete_when_everybody_has_it(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 3)
+    deliver(work, desk, 10)
+    shown = ledger.announcements.get(id).as_json()
+    assert (shown["state"], shown["ended"], shown["counts"]) == ("finished", "complete", {"delivered": 3})
+    assert 0 < ledger.redis.pttl(ledger.keys.rows(id)) <= 30 * 86_400_000
+
+
+def test_it_is_partial_with_a_failed_row_and_runs_again_when_that_is_retried(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    id = announce(ledger, 2)
+    deliver(work, desk, 1)
+    [failed] = deliver(work, desk, 1, State.FAILED)
+    assert ledger.announcements.get(id).ended == "partial"
+    assert ledger.announcements.retry(id, by="ada") == 1
+    assert ledger.announcements.get(id).state is AnnouncementState.RUNNING
+    assert ledger.redis.pttl(ledger.keys.rows(id)) == -1
+    assert deliver(work, desk, 10) == [failed]
+    assert ledger.announcements.get(id).ended == "complete"
+
+
+def test_a_row_is_shown_like_any_notification(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 2)
+    [first] = deliver(work, desk, 1)
+    shown, waiting = ledger.get(first).as_json(), ledger.get(first.replace("-0", "-1")).as_json()
+    assert (shown["state"], shown["announcement"], shown["receiver_id"]) == ("delivered", id, "ou_0")
+    assert (waiting["state"], waiting["attempts"]) == ("queued", [])
+    with pytest.raises(NotFound):
+        ledger.get(first.replace("-0", "-2"))
+
+
+def test_nothing_is_released_of_a_paused_announcement_and_a_released_row_is_not_claimed(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    id = announce(ledger, 4)
+    released = release(work, desk, 2)
+    assert ledger.announcements.pause(id, by="ada") is AnnouncementState.PAUSED
+    assert work.claim(desk, "t", released)[1] == []
+    assert release(work, desk, 10) == []
+    assert counts_of(ledger, id) == {"queued": 4}
+    ledger.announcements.resume(id, by="ada")
+    assert set(release(work, desk, 10)) == {f"n_{id[2:]}-{n}" for n in range(4)}
+
+
+def test_cancelling_cancels_what_waits_wherever_it_waits(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 10)
+    claims = claim(work, desk, 5)
+    to = [State.DELIVERED, State.DEFERRED, State.QUEUED, State.UNKNOWN]
+    results = [Result(claim.id, state, wait_ms=60_000) for claim, state in zip(claims, to, strict=False)]
+    work.record(desk, "t", results, "")
+    ledger.announcements.cancel(id, by="ada")
+    assert counts_of(ledger, id) == {"delivered": 1, "sending": 1, "unknown": 1, "cancelled": 7}
+    # The one that was in flight comes back too late to wait again.
+    work.record(desk, "t", [Result(claims[4].id, State.DEFERRED, wait_ms=60_000)], "")
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"delivered": 1, "unknown": 1, "cancelled": 8}
+    assert release(work, desk, 10) == []
+    assert ledger.announcements.get(id).as_json()["acts"][0]["did"] == "cancel"
+    with pytest.raises(NotAllowed):
+        ledger.announcements.resume(id, by="ada")
+
+
+def test_deferred_rows_come_back_to_their_announcement(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 1)
+    [held] = claim(work, desk, 1)
+    work.record(desk, "t", [Result(held.id, State.DEFERRED, wait_ms=0)], "")
+    assert counts_of(ledger, id) == {"deferred": 1}
+    assert deliver(work, desk, 1) == [held.id]
+
+
+def test_an_expired_announcement_is_not_sent(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 3, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert release(work, desk, 10) == []
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"expired": 3}
+    assert ledger.announcements.get(id).ended == "partial"
+
+
+def test_an_announcement_for_later_is_scheduled(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 3, at=datetime.now(UTC) + timedelta(hours=1))
+    [released] = work.release([(desk, 10, 100)])
+    assert released.ids == []
+    assert 3_590_000 < (released.again_ms or 0) <= 3_600_000
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"scheduled": 3}
+
+
+def test_a_row_with_a_time_of_its_own_waits_for_it_and_holds_up_no_other(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    later = round((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    id = announce(ledger, 3, rows=[*some_rows(1, send_at=later), *some_rows(3)[1:]])
+    assert len(deliver(work, desk, 10)) == 2
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"scheduled": 1, "delivered": 2}
+
+
+def test_outside_its_hours_an_announcement_sleeps(ledger: Ledger, work: Work, desk: Desk) -> None:
+    now = datetime.now(UTC)
+    between = f"{(now + timedelta(hours=2)):%H:%M}-{(now + timedelta(hours=3)):%H:%M}"
+    id = announce(ledger, 3, between=between, timezone="UTC")
+    [released] = work.release([(desk, 10, 100)])
+    assert released.ids == []
+    assert 6_500_000 < (released.again_ms or 0) <= 7_200_000
+    assert counts_of(ledger, id) == {"queued": 3}
+
+
+def test_within_its_hours_it_sends(ledger: Ledger, work: Work, desk: Desk) -> None:
+    now = datetime.now(UTC)
+    between = f"{(now - timedelta(hours=1)):%H:%M}-{(now + timedelta(hours=1)):%H:%M}"
+    announce(ledger, 3, between=between, timezone="UTC")
+    assert len(release(work, desk, 10)) == 3
+
+
+def test_events_go_before_announcements(ledger: Ledger, work: Work, desk: Desk) -> None:
+    announce(ledger, 100)
+    [event] = ledger.accept([Notification.build({"receiver_id": "ou_ada", "text": "Disk full"})])
+    assert release(work, desk, 3)[0] == event.id
+
+
+@pytest.mark.parametrize(("weights", "shares"), [((1, 1, 1), (10, 10, 10)), ((1, 2), (10, 20)), ((3, 1), (24, 8))])
+def test_announcements_take_turns_by_weight(
+    ledger: Ledger, work: Work, desk: Desk, weights: tuple[int, ...], shares: tuple[int, ...]
+) -> None:
+    paced = desk.model_copy(update={"rate": (Limit(calls=10_000, seconds=1),)})
+    ids = [announce(ledger, 100, key=str(n), weight=weight) for n, weight in enumerate(weights)]
+    released: list[str] = []
+    while len(released) < sum(shares):
+        released += release(work, paced, 1)
+    got = Counter(id.partition("-")[0].replace("n_", "a_") for id in released)
+    assert [got[id] for id in ids] == pytest.approx(shares, abs=1)
+
+
+def test_announcements_are_paced_evenly_and_an_event_takes_the_next_slot(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    paced = desk.model_copy(update={"rate": (Limit(calls=10, seconds=10),)})
+    announce(ledger, 100)
+    [first] = work.release([(paced, 10, 100)])
+    assert len(first.ids) == 1, "no burst for an announcement"
+    assert 450 < (first.again_ms or 0) <= 513, "half a slot is made up for after an idle time: 10.25 s / 10 / 2"
+    ledger.accept([Notification.build({"receiver_id": "ou_ada", "text": "Disk full"})])
+    assert len(release(work, paced, 10)) == 1, "an event needs not wait for the pace"
+
+
+def test_a_lost_workers_rows_come_back_or_rest_as_unknown(
+    ledger: Ledger, work: Work, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.work.RELEASED_LEASE_MS", 0)
+    id = announce(ledger, 2)
+    work.lease_ms = 0
+    released = release(work, desk, 2)
+    work.claim(desk, "t", released[:1])
+    [swept] = work.sweep([desk])
+    assert (swept.returned, swept.resent, swept.unknown) == (1, 0, 1)
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"queued": 1, "unknown": 1}
+    assert ledger.announcements.resolve(id, "ada", "delivered") == 1
+    assert counts_of(ledger, id) == {"queued": 1, "delivered": 1}
