@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import latency, quota
+from benchmarks import announcements, latency, quota
 from benchmarks.figure import Figure
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {"latency": latency.measure, "quota": quota.measure}
+BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "latency": latency.measure,
+    "quota": quota.measure,
+    "announcements": announcements.measure,
+}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "| what | asked | measured | met | command |\n|---|---|---|---|---|"
 

@@ -74,8 +74,8 @@ class Row:
 
     line: int  #: where it stood in the file, from 1
     receiver_id: str
-    values: tuple[str, ...]
-    overrides: Mapping[str, Any] = field(default_factory=dict)  #: receive_type, user_id_type, send_at (ms)
+    values: tuple[str | None, ...]  #: in the order of the columns; None where a JSONL row has no such column
+    overrides: Mapping[str, Any] = field(default_factory=dict)  #: receive_type, user_id_type, send_at_ms
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
@@ -98,7 +98,8 @@ class Row:
 
     def message(self, spec: Spec) -> Message:
         """The rendered message. Raises BadInput if the row does not fit, which was checked before it was accepted."""
-        msg_type, content = spec.template.render_unchecked(dict(zip(spec.columns, self.values, strict=True)))
+        given = {name: value for name, value in zip(spec.columns, self.values, strict=True) if value is not None}
+        msg_type, content = spec.template.render_unchecked(given)
         return Message.model_construct(msg_type=msg_type, content=orjson.loads(content))
 
 

@@ -14,8 +14,9 @@ from pydantic import JsonValue
 
 from ledger.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
 from ledger.errors import BadInput
+from ledger.expressions import LEAF_CHARACTERS
 from ledger.fields import check_json, dotted, link_problem
-from ledger.leaf import LEAF_CHARACTERS, LacksVariable, Leaf, context_of, has_markup
+from ledger.leaf import LacksVariable, Leaf, context_of, has_markup
 from ledger.post import wrapped_post
 
 __all__ = ["LacksVariable", "Template"]

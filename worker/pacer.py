@@ -181,9 +181,10 @@ class Pacer:
                 )
 
     def _release(self, due: Sequence[Desk], room: int, threads: int) -> None:
-        """One desk gets three quarters of the threads at most: if its API hangs, the others still have room."""
-        in_flight = max(1, threads * 3 // 4)
-        shares = [(desk, _batch_size(desk) * room, _batch_size(desk) * in_flight) for desk in due]
+        """The desks that are due share the room. One desk never has more than three quarters of the threads: if its
+        API hangs, the others still have some."""
+        share, in_flight = -(-room // len(due)), max(1, threads * 3 // 4)
+        shares = [(desk, _batch_size(desk) * share, _batch_size(desk) * in_flight) for desk in due]
         for desk, released in zip(due, self._work.release(shares), strict=True):
             if released.ids:
                 self._publish(desk, _batches(released.ids, min(_batch_size(desk), len(released.ids) // threads)))

@@ -134,7 +134,7 @@ end
 local function waits_for_its_time(info, id)
   local record = info.timed and open_record(id, true)
   local fields = record and cjson.decode(record.content)
-  local send_at = fields and type(fields[#fields]) == 'table' and fields[#fields].send_at
+  local send_at = fields and type(fields[#fields]) == 'table' and fields[#fields].send_at_ms
   if not send_at or send_at <= now then return false end
   move(record, 'scheduled')
   wait_until(record, send_at)

@@ -200,7 +200,7 @@ def test_a_row_with_a_time_of_its_own_waits_for_it_and_holds_up_no_other(
     ledger: Ledger, work: Work, desk: Desk
 ) -> None:
     later = round((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
-    id = announce(ledger, 3, rows=[*some_rows(1, send_at=later), *some_rows(3)[1:]])
+    id = announce(ledger, 3, rows=[*some_rows(1, send_at_ms=later), *some_rows(3)[1:]])
     assert len(deliver(work, desk, 10)) == 2
     assert counts_of(ledger, id) == states_by_row(ledger, id) == {"scheduled": 1, "delivered": 2}
 

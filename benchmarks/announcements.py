@@ -1,0 +1,210 @@
+"""Announcements: what accepting, keeping, releasing, pausing and sharing cost."""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import orjson
+
+from benchmarks.figure import Figure
+from benchmarks.site import running
+from ledger.announcement import Spec
+from ledger.embedded import EmbeddedValkey
+from ledger.ledger import Ledger
+from ledger.models import Attempt, ReceiveType
+from ledger.settings import Limit, Settings
+from ledger.states import Outcome, State
+from ledger.work import Result, Work
+
+__all__ = ["measure"]
+
+COMMAND = "python -m benchmarks announcements"
+SPEC = Spec(
+    name="Office move",
+    message={"msg_type": "text", "content": {"text": "Dear {{ name }}, you move to {{ room }}, floor {{ floor }}."}},
+    columns=("name", "room", "floor"),
+)
+MILLION = 1_000_000
+
+
+def measure() -> Iterator[Figure]:
+    yield from accepting()
+    yield from keeping()
+    yield from releasing()
+    yield from pausing()
+    yield from sharing()
+
+
+def row(number: int) -> bytes:
+    return orjson.dumps([number + 2, f"ou_{uuid.uuid4().hex}", ["Ada Lovelace", f"{number % 900}", str(number % 9)]])
+
+
+def announced(ledger: Ledger, rows: int, key: str) -> str:
+    id, _ = ledger.announcements.open(SPEC, key=key, digest=key)
+    ledger.announcements.load(id, map(row, range(rows)))
+    ledger.announcements.start(id, SPEC, rows)
+    return id
+
+
+@contextmanager
+def a_ledger() -> Iterator[Ledger]:
+    with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
+        settings = Settings(data_dir=Path(folder), _env_file=None)
+        with EmbeddedValkey(settings):
+            yield Ledger(settings)
+
+
+def accepting() -> Iterator[Figure]:
+    for rows, seconds_asked in ((100_000, 5), (MILLION, 50)):
+        with a_ledger() as ledger, tempfile.TemporaryDirectory() as folder:
+            people = Path(folder) / "people.csv"
+            write_people(people, rows)
+            seconds, rss_mb = announce(ledger.settings.data_dir, people)
+            [found] = ledger.announcements.newest()
+            yield Figure(
+                f"`announce` of {rows:,} CSV rows with 3 variables, until accepted and fsynced",
+                f"≤ {seconds_asked} s" + (", ≤ 250 MB RSS" if rows == MILLION else ""),
+                f"{seconds:.1f} s, {rss_mb:.0f} MB peak RSS",
+                found.total == rows and seconds <= seconds_asked and rss_mb <= 250,
+                COMMAND,
+            )
+
+
+def write_people(path: Path, rows: int) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["receiver_id", *SPEC.columns])
+        writer.writerows([f"ou_{uuid.uuid4().hex}", "Ada Lovelace", number % 900, number % 9] for number in range(rows))
+
+
+def announce(data_dir: Path, people: Path) -> tuple[float, float]:
+    """Seconds and peak RSS (MB) of the whole command."""
+    deskbell = Path(sys.executable).with_name("deskbell")
+    text = str(SPEC.message["content"]["text"])  # type: ignore[index, call-overload]
+    command = [deskbell, "announce", people, "--text", text, "--yes", "--json"]
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        command, env={**os.environ, "DESKBELL_DATA_DIR": str(data_dir)}, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"announce ended with {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def keeping() -> Iterator[Figure]:
+    with a_ledger() as ledger:
+        before = used_memory(ledger)
+        announced(ledger, MILLION, "waiting")
+        waiting = (used_memory(ledger) - before) / MILLION
+    yield Figure(
+        f"Redis memory per waiting row, {MILLION:,} rows of 3 variables",
+        "≤ 200 bytes",
+        f"{waiting:.0f} bytes",
+        waiting <= 200,
+        COMMAND,
+    )
+    rows = 100_000
+    with a_ledger() as ledger:
+        before = used_memory(ledger)
+        announced(ledger, rows, "finished")
+        deliver_all(ledger, rows)
+        finished = (used_memory(ledger) - before) / rows
+    yield Figure(
+        f"Redis memory per finished row, {rows:,} rows with message id, log id and times",
+        "≤ 400 bytes",
+        f"{finished:.0f} bytes",
+        finished <= 400,
+        COMMAND,
+    )
+
+
+def used_memory(ledger: Ledger) -> int:
+    return int(ledger.redis.info("memory")["used_memory"])
+
+
+def deliver_all(ledger: Ledger, rows: int) -> None:
+    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    desk = ledger.settings.desk("default").model_copy(update={"rate": ()})
+    done = 0
+    while done < rows:
+        [released] = work.release([(desk, 512, rows)])
+        now_ms, claims = work.claim(desk, "token", released.ids)
+        log_id, message_id = f"20261122{uuid.uuid4().hex[:26]}", f"om_{uuid.uuid4().hex}"
+        attempt = Attempt(now_ms, ReceiveType.CHAT, Outcome.DELIVERED, 0, 200, log_id, 153, message_id)
+        work.record(desk, "token", [Result(claim.id, State.DELIVERED, [attempt]) for claim in claims], "up")
+        done += len(claims)
+
+
+def releasing() -> Iterator[Figure]:
+    """Compared in one run and in turns, since the machine's speed drifts."""
+    with a_ledger() as few, a_ledger() as many:
+        announced(few, 2_000, "few")
+        announced(many, MILLION, "many")
+        costs: dict[str, list[float]] = {"few": [], "many": []}
+        for _ in range(1_000):
+            costs["few"].append(one_release(few))
+            costs["many"].append(one_release(many))
+    ratio = median(costs["many"]) / median(costs["few"])
+    yield Figure(
+        f"cost of `release` with {MILLION:,} rows waiting against 1,000–2,000, medians of 1,000 in turns",
+        "≤ 1.2×",
+        f"{ratio:.2f}× ({median(costs['many']) * 1e6:.0f} µs against {median(costs['few']) * 1e6:.0f} µs)",
+        ratio <= 1.2,
+        COMMAND,
+    )
+
+
+def one_release(ledger: Ledger) -> float:
+    desk = ledger.settings.desk("default").model_copy(update={"rate": (Limit(calls=100_000, seconds=1),)})
+    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    begun = time.perf_counter()
+    work.release([(desk, 1, 1_000_000)])
+    return time.perf_counter() - begun
+
+
+def pausing() -> Iterator[Figure]:
+    with running(rate="unlimited", sandbox=("--latency-ms", "50")) as site:
+        id = announced(site.ledger, 50_000, "pause")
+        late = []
+        for _ in range(5):
+            time.sleep(3)
+            site.ledger.announcements.pause(id, by="benchmark")
+            paused_at = time.time()
+            time.sleep(2.5)
+            late.append(max(call["at"] for call in site.calls()) - paused_at)
+            site.ledger.announcements.resume(id, by="benchmark")
+        site.ledger.announcements.cancel(id, by="benchmark")
+    yield Figure(
+        "`pause` until the last call started, 2 worker processes, 50 ms API, the worst of 5",
+        "≤ 1 s",
+        f"{max(late):.2f} s",
+        max(late) <= 1,
+        COMMAND,
+    )
+
+
+def sharing() -> Iterator[Figure]:
+    with running(rate="300/6second") as site:
+        ids = [announced(site.ledger, 10_000, f"share {number}") for number in range(3)]
+        time.sleep(60)
+        sent = [site.ledger.announcements.get(id).counts[State.DELIVERED] for id in ids]
+        for id in ids:
+            site.ledger.announcements.cancel(id, by="benchmark")
+    yield Figure(
+        "three announcements of one desk, equal weight, 60 s at 300/6second",
+        "each within 5 % of a third",
+        ", ".join(f"{n / sum(sent):.1%}" for n in sent) + f" of {sum(sent):,}",
+        all(abs(n / sum(sent) * 3 - 1) <= 0.05 for n in sent),
+        COMMAND,
+    )

@@ -1,0 +1,111 @@
+"""Taking an announcement into the ledger: its rows are checked, loaded, and accepted all at once or not at all."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ledger.announcement import Announcement
+from ledger.connection import text
+from ledger.errors import BadInput, NotFound
+from ledger.ledger import Ledger
+from ledger.models import UserIdType
+from producers.addressing import Contact
+from producers.check import Checked, accepted_rows, check
+from producers.draft import Draft
+from producers.lookup import Lookup
+from producers.recipients import Recipients
+from producers.recipients.source import Source
+
+__all__ = ["Announced", "announce", "check_rows", "recipients_of", "same_content"]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The answer to a producer. `duplicate`: an earlier call with this key had made it."""
+
+    id: str
+    total: int
+    duplicate: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": self.id, "total": self.total, "duplicate": self.duplicate}
+
+
+def recipients_of(rows: Iterable[Mapping[str, str]]) -> Recipients:
+    """Rows that a program has, as recipients: the line of a row is its number. They are kept on disk until closed.
+
+    Raises BadInput.
+    """
+    with tempfile.TemporaryFile() as file:
+        for number, row in enumerate(rows, start=1):
+            try:
+                file.write(orjson.dumps(dict(row)) + b"\n")
+            except (TypeError, ValueError):  # orjson's error is a TypeError; dict() has both
+                raise BadInput(f"rows[{number - 1}]", "must be a mapping of names to texts") from None
+        file.seek(0)
+        return Recipients(Source.spooled(file, "rows"))
+
+
+def check_rows(draft: Draft, recipients: Recipients, lookup: Lookup) -> Checked:
+    """The check of all rows; `lookup` is asked about those that have an email or a mobile alone. Raises as `check`."""
+    resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
+    return check(recipients, draft.spec.template, draft.options, resolver=resolver)
+
+
+def _refuse_contacts(contacts: Sequence[Contact]) -> Any:
+    problem = f"must be open_id for rows without receiver_id: that is what the {contacts[0].kind} of a person leads to"
+    raise BadInput("user_id_type", problem)
+
+
+def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked) -> Announced:
+    """Loads the rows that the check accepted and starts the announcement, durably.
+
+    Killed at any moment and called again with the same recipients, message and options (or the same key), it goes on
+    to one complete announcement. Nothing is sent before all rows are in.
+
+    Raises:
+        BadInput: rows are invalid and not to be skipped; none is left; the file has changed since the check.
+        KeyReused: the key stands for another content.
+        NotDurable: the fsync was not confirmed in time: call again.
+    """
+    _refuse(draft, checked)
+    digest = draft.digest(checked.sha256)
+    spec = draft.spec.model_copy(update={"columns": checked.columns})
+    announcements = ledger.announcements
+    id, started = announcements.open(
+        spec, key=draft.key or digest, digest=digest, timed="send_at" in recipients.columns
+    )
+    if not started:
+        if draft.image:
+            # First the image: a worker may take a row the moment it is accepted.
+            keep_ms = ledger.key_ttl_ms(spec.at, spec.expires_at)
+            ledger.redis.set(ledger.keys.image(draft.image.sha256), draft.image.data, px=keep_ms)
+        announcements.load(id, accepted_rows(recipients, checked))
+        started = not announcements.start(id, spec, checked.accepted)
+    _remember_content(ledger, draft, checked, id)
+    return Announced(id, announcements.get(id).total, duplicate=started)
+
+
+def same_content(ledger: Ledger, draft: Draft, checked: Checked) -> Announcement | None:
+    """The announcement that lately took the same content to the same people, whatever their files were called."""
+    id = ledger.redis.get(ledger.keys.content(draft.spec.desk, checked.content_hash))
+    try:
+        return ledger.announcements.get(text(id)) if id else None
+    except NotFound:  # its record has gone first
+        return None
+
+
+def _remember_content(ledger: Ledger, draft: Draft, checked: Checked, id: str) -> None:
+    # Also when it was started before: the process that started it may have been killed before it came here.
+    name = ledger.keys.content(draft.spec.desk, checked.content_hash)
+    ledger.redis.set(name, id, px=ledger.results_for_ms)
+
+
+def _refuse(draft: Draft, checked: Checked) -> None:
+    if not draft.skip_invalid:
+        checked.refuse_invalid()
+    if not checked.accepted:
+        raise BadInput("recipients", "there is no valid row to send to")

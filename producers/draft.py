@@ -1,0 +1,132 @@
+"""An announcement as it is asked for: its message and its options, before its recipients are read."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import orjson
+from pydantic import ValidationError
+
+from ledger.announcement import Spec
+from ledger.content import Message
+from ledger.errors import BadInput
+from ledger.images import LocalImage
+from ledger.message_file import MessageTemplate
+from ledger.models import moment
+from ledger.template import Template
+from producers.addressing import Options
+
+__all__ = ["Draft"]
+
+#: As long as a notification's key may be.
+_KEY_CHARACTERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Checked but for its rows. Nothing in its repr tells the message."""
+
+    spec: Spec  #: without the columns
+    options: Options  #: for the check of the rows
+    key: str | None
+    skip_invalid: bool
+    image: LocalImage | None
+    _asked: bytes = field(repr=False)
+
+    @classmethod
+    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None) -> Self:
+        """Reads the arguments of `Notifier.announce` but for its rows; None stands for the default.
+
+        Raises BadInput naming the field.
+        """
+        now = now or datetime.now(UTC)
+        given = {name: value for name, value in raw.items() if value is not None}
+        key, skip_invalid, allow_duplicates = (
+            given.pop(name, default) for name, default in (("key", None), ("skip_invalid", False), ("allow_duplicates", False))
+        )
+        message = _template_of(given)
+        times = {name: given.pop(name) for name in ("at", "expires") if name in given}
+        spec = _spec(given, message, at=_time(times, "at", now), expires_at=_time(times, "expires", now))
+        _check_times(spec, now)
+        _check_key(key)
+        return cls(
+            spec=spec,
+            options=Options(spec.receive_type, spec.user_id_type, allow_duplicates, now),
+            key=key,
+            skip_invalid=skip_invalid,
+            image=message.image,
+            _asked=_canonical(spec, times, skip_invalid, allow_duplicates),
+        )
+
+    def digest(self, recipients_sha256: str) -> str:
+        """A hash of everything that makes it this announcement: recipients, message and options, but not its name.
+
+        Times count as they are written: the same command with `--at 1h` asks for the same announcement later on, too.
+        """
+        return hashlib.sha256(recipients_sha256.encode() + b"\0" + self._asked).hexdigest()
+
+
+def _template_of(given: dict[str, Any]) -> MessageTemplate:
+    """Takes `text` or `message` out of the arguments."""
+    if ("text" in given) == ("message" in given):
+        raise BadInput("message", "give either text or message")
+    if "text" in given:
+        return MessageTemplate({"msg_type": "text", "content": {"text": given.pop("text")}})
+    match given.pop("message"):
+        case MessageTemplate() as template:
+            return template
+        case Message() as message:
+            return MessageTemplate({"msg_type": str(message.msg_type), "content": message.content})
+        case Mapping() as raw:
+            return MessageTemplate(dict(raw))
+    raise BadInput("message", "must be an object with msg_type and content")
+
+
+def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime | None) -> Spec:
+    Template.of(message.raw)
+    if ("between" in given) != ("timezone" in given):
+        raise BadInput("timezone", "goes with between: 09:00-18:00 in Asia/Shanghai, for example")
+    try:
+        spec = Spec(**given, message=dict(message.raw), **times)
+    except ValidationError as error:
+        refusal = _refusal(error)
+    else:
+        spec.hours  # noqa: B018  raises for hours that are none
+        return spec
+    # Raised outside the except clause: as its context the ValidationError would carry the message along.
+    raise refusal
+
+
+def _refusal(error: ValidationError) -> BadInput:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    problem = first["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
+    return BadInput(".".join(str(part) for part in first["loc"]), problem)
+
+
+def _time(times: Mapping[str, Any], name: str, now: datetime) -> datetime | None:
+    value = times.get(name)
+    if not isinstance(value, str):
+        return value.astimezone() if isinstance(value, datetime) else value  # without an offset it is local
+    try:
+        return moment(value, now)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(name, str(error)) from None
+
+
+def _check_times(spec: Spec, now: datetime) -> None:
+    if spec.expires_at and spec.expires_at <= now:
+        raise BadInput("expires", f"{spec.expires_at.isoformat()} is in the past")
+    if spec.expires_at and spec.at and spec.expires_at <= spec.at:
+        raise BadInput("expires", "it expires before it is to be sent (at)")
+
+
+def _check_key(key: object) -> None:
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= _KEY_CHARACTERS):
+        raise BadInput("key", f"must be a text of 1 to {_KEY_CHARACTERS} characters")
+
+
+def _canonical(spec: Spec, times: Mapping[str, Any], *flags: bool) -> bytes:
+    content = spec.model_dump(mode="json", exclude={"name", "at", "expires_at", "columns"})
+    return orjson.dumps([content, dict(times), flags], option=orjson.OPT_SORT_KEYS)
