@@ -63,11 +63,14 @@ class Keys:
     def leases(self, desk: str) -> str:
         return self("desk", desk, "leases")
 
-    def ticket(self, desk: str, receiver_id: str) -> str:
-        return self("desk", desk, "ticket", receiver_id)
+    def tickets(self, desk: str) -> str:
+        return self("desk", desk, "tickets")
 
-    def open_id(self, desk: str, user_id_type: str, user_id: str) -> str:
-        return self("desk", desk, "open_id", user_id_type, user_id)
+    def tickets_turn(self, desk: str) -> str:
+        return self("desk", desk, "tickets", "turn")
+
+    def open_id(self, fingerprint: str, user_id_type: str, user_id: str) -> str:
+        return self("open_id", fingerprint, user_id_type, user_id)
 
     def person(self, desk: str, digest: str) -> str:
         return self("desk", desk, "person", digest)
@@ -95,6 +98,9 @@ class Keys:
 
     def waiting(self, lane: str) -> str:
         return self("lane", lane, "ids")
+
+    def content(self, desk: str, digest: str) -> str:
+        return self("content", desk, digest)
 
     def image(self, sha256: str) -> str:
         return self("image", sha256)

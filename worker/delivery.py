@@ -87,24 +87,35 @@ class Delivery:
         self._policy = policy
         self._stopping = stopping
         self._clock = clock
+        first, longest = INLINE_WAIT_SECONDS
+        self._retrying = Retrying(
+            retry=retry_if_result(lambda verdict: verdict.kind in (Kind.TRANSIENT, Kind.TOKEN)),
+            stop=stop_after_attempt(INLINE_TRIES) | stop_when_event_set(stopping),
+            wait=wait_random_exponential(multiplier=first, max=longest),
+            sleep=sleep_using_event(stopping),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
 
     def deliver(self, ids: Sequence[str]) -> None:
         """Delivers those of `ids` that can be claimed, and records what came of each."""
         token = uuid.uuid4().hex
         begun = self._clock()  # before the claim: a slot must rather be thought older than it is
         now_ms, claims = self._work.claim(self.desk, token, ids)
+        with_tickets = self._tickets.known_open([claim.notification for claim in claims], now_ms)
         holdings = [
             Holding(claim, self.desk, self._work, token, self._stopping, self._clock, now_ms, begun) for claim in claims
         ]
-        results = [result for holding in holdings if (result := self._come_to_result(holding, begun))]
+        results = [result for holding in holdings if (result := self._come_to_result(holding, begun, with_tickets))]
         self._record(token, results, {holding.health for holding in holdings})
+        if any(holding.notification.receive_type == ReceiveType.CHAT for holding in holdings):
+            self._refresh_tickets()
 
-    def _come_to_result(self, holding: Holding, begun: float) -> Result | None:
+    def _come_to_result(self, holding: Holding, begun: float, with_tickets: AbstractSet[str]) -> Result | None:
         """None leaves the notification to the end of its lease: the sweep then decides by what is on record."""
         if self._stopping.is_set() or self._clock() - begun > BEGIN_WITHIN_SECONDS:
             return holding.set_aside()
         try:
-            return self._deliver_one(holding)
+            return self._deliver_one(holding, with_tickets)
         except LeaseLost:
             log.warning("lease lost, somebody else decides", extra=self._extra(holding))
         except Exception:  # one notification must not take those claimed with it along
@@ -114,13 +125,13 @@ class Delivery:
     def _extra(self, holding: Holding) -> dict[str, str]:
         return {"id": holding.id, "desk": self.desk.name}
 
-    def _deliver_one(self, holding: Holding) -> Result:
-        """One notification, step by step. Raises LeaseLost."""
+    def _deliver_one(self, holding: Holding, with_tickets: AbstractSet[str]) -> Result:
+        """One notification, step by step. `with_tickets`: receivers known to have an open ticket. Raises LeaseLost."""
         try:
             if problem := self._feishu.ready():
                 return self._conclude(holding, problem)
             content = self._render(holding)
-            via = self._choose(holding)
+            via = self._choose(holding, with_tickets)
             verdict = self._send(holding, via, content)
             if self._has_open_ticket(holding, via, verdict):
                 if holding.notification.on_open_ticket != OnOpenTicket.REROUTE:
@@ -144,12 +155,12 @@ class Delivery:
             return message.wire_content()
         return orjson.dumps({"image_key": self._images.key_of(message.image_sha256)}).decode()
 
-    def _choose(self, holding: Holding) -> ReceiveType:
+    def _choose(self, holding: Holding, with_tickets: AbstractSet[str]) -> ReceiveType:
         """`chat` or `user`: a receiver who is known to have an open ticket costs one call, not two."""
         notification = holding.notification
         if holding.via or notification.receive_type == ReceiveType.USER:
             return ReceiveType.USER
-        if notification.on_open_ticket == OnOpenTicket.FAIL or not self._tickets.known_open(notification):
+        if notification.on_open_ticket == OnOpenTicket.FAIL or notification.receiver_id not in with_tickets:
             return ReceiveType.CHAT
         if notification.on_open_ticket == OnOpenTicket.REROUTE:
             return ReceiveType.USER
@@ -162,17 +173,9 @@ class Delivery:
 
         The seconds scale of retrying is tenacity's, here; the minutes scale is the ledger's (`deferred`).
         """
-        first, longest = INLINE_WAIT_SECONDS
-        retrying = Retrying(
-            retry=retry_if_result(lambda verdict: verdict.kind in (Kind.TRANSIENT, Kind.TOKEN)),
-            stop=stop_after_attempt(INLINE_TRIES) | stop_when_event_set(self._stopping),
-            wait=wait_random_exponential(multiplier=first, max=longest),
-            sleep=sleep_using_event(self._stopping),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )
         holding.verdict = None
         try:
-            verdict: Verdict = retrying(self._call, holding, via, content)
+            verdict: Verdict = self._retrying(self._call, holding, via, content)
         except NotNow:
             if holding.verdict is None:
                 raise
@@ -250,6 +253,13 @@ class Delivery:
         if self._policy.is_spent(progress.failing_ms):
             return holding.result(State.FAILED)
         return holding.deferred(wait_ms, deferrals=progress.deferrals + 1, failing_ms=progress.failing_ms + wait_ms)
+
+    def _refresh_tickets(self) -> None:
+        """After the sends, not before them: an event must not wait for a list."""
+        try:
+            self._tickets.refresh_if_due()
+        except AskFailed as failed:
+            log.warning("the ticket list could not be taken: %s", failed, extra={"desk": self.desk.name})
 
     def _hold(self, kind: str, hold_ms: int, verdict: Verdict) -> None:
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)

@@ -185,9 +185,9 @@ class Pacer:
         API hangs, the others still have some."""
         share, in_flight = -(-room // len(due)), max(1, threads * 3 // 4)
         shares = [(desk, _batch_size(desk) * share, _batch_size(desk) * in_flight) for desk in due]
-        for desk, released in zip(due, self._work.release(shares), strict=True):
+        for (desk, asked, _), released in zip(shares, self._work.release(shares), strict=True):
             if released.ids:
-                self._publish(desk, _batches(released.ids, min(_batch_size(desk), len(released.ids) // threads)))
+                self._publish(desk, _batches(released.ids, _messages(desk, asked, len(released.ids), threads)))
 
 
 def _batch_size(desk: Desk) -> int:
@@ -195,8 +195,14 @@ def _batch_size(desk: Desk) -> int:
     return 1 if desk.rate else BATCH
 
 
-def _batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:
-    size = max(1, size)
+def _messages(desk: Desk, asked: int, ids: int, threads: int) -> int:
+    """Into how many messages the ids go: under load as few as can be, since each costs; else one a thread."""
+    fewest = -(-ids // _batch_size(desk))
+    return fewest if ids >= asked else max(fewest, min(ids, threads))
+
+
+def _batches(ids: Sequence[str], count: int) -> list[Sequence[str]]:
+    size = -(-len(ids) // count)
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 

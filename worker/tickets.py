@@ -1,19 +1,31 @@
-"""Who has an open ticket, and so cannot be reached by `chat`."""
+"""Who has an open ticket, and so cannot be reached by `chat`: an index that all workers share, and the list behind it.
 
+The index is fed by the whole ticket list, taken every few minutes while `chat` messages are sent, and by refused sends.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import redis
 
 from ledger.connection import text
 from ledger.keys import Keys
-from ledger.models import Notification, UserIdType
+from ledger.models import Notification, ReceiveType, UserIdType
 from ledger.settings import Desk
+from worker.feishu.client import TicketPage
 
 __all__ = ["Tickets"]
 
-#: How long an open ticket that was seen is believed without asking again, seconds. Believed too long, it sends to
-#: the bot's chat instead of the group; asked about again and again, it would cost calls.
-BELIEVED_SECONDS = 600
+#: Between two takings of the whole list, ms. Asking is cheap (1,000 calls a minute, 200 tickets a page), a refused send
+#: is dear.
+REFRESH_MS = 120_000
+#: An entry is believed for this long, ms, unless a whole list came without it. Longer than one taking of the list that
+#: failed.
+BELIEVED_MS = 300_000
+#: How often one process looks whether it is time, seconds.
+LOOK_SECONDS = 5.0
 #: An open_id never changes for an app, seconds.
 OPEN_ID_SECONDS = 30 * 86400
 
@@ -21,45 +33,102 @@ OPEN_ID_SECONDS = 30 * 86400
 class _Feishu(Protocol):
     def has_open_ticket(self, open_id: str) -> bool: ...
 
+    def open_tickets(self, guest_open_id: str | None = None, page: int = 1) -> TicketPage: ...
+
     def open_id_of(self, user_id: str, user_id_type: str) -> str: ...
 
 
 class Tickets:
-    """The evidence for a reroute: the ticket list, and what it said of late, shared by all workers."""
+    """The evidence for a reroute. Threads share it."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, desk: Desk, feishu: _Feishu) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        desk: Desk,
+        feishu: _Feishu,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._redis = client
         self._keys = keys
         self._desk = desk
         self._feishu = feishu
+        self._clock = clock
+        self._index = keys.tickets(desk.name)
+        self._look_again = 0.0
+        self._looking = threading.Lock()
 
-    def known_open(self, notification: Notification) -> bool:
-        """Whether an open ticket was seen lately. Costs no call."""
-        return bool(self._redis.exists(self._key(notification)))
+    def known_open(self, notifications: Collection[Notification], now_ms: int) -> frozenset[str]:
+        """Which of the receivers had an open ticket when last seen. One round trip for all of them, and no call.
+
+        `now_ms` is Redis time.
+        """
+        receivers = [each.receiver_id for each in notifications if each.receive_type == ReceiveType.CHAT]
+        if not receivers:
+            return frozenset()
+        seen = self._redis.zmscore(self._index, receivers)
+        return frozenset(
+            receiver
+            for receiver, seen_ms in zip(receivers, seen, strict=True)
+            if seen_ms is not None and seen_ms > now_ms - BELIEVED_MS
+        )
 
     def is_open(self, notification: Notification) -> bool:
-        """Asks the ticket list. Raises AskFailed."""
+        """Asks the ticket list about this receiver. Raises AskFailed."""
         found = self._feishu.has_open_ticket(self._open_id(notification))
         if found:
             self.note_open(notification)
         else:
-            self._redis.delete(self._key(notification))
+            self._redis.zrem(self._index, notification.receiver_id)
         return found
 
     def note_open(self, notification: Notification) -> None:
         """An open ticket was seen, by whatever evidence."""
-        self._redis.set(self._key(notification), 1, ex=BELIEVED_SECONDS)
+        self._redis.zadd(self._index, {notification.receiver_id: self._now_ms()})
+
+    def refresh_if_due(self) -> None:
+        """Takes the whole list, if no worker has for some minutes. Raises AskFailed."""
+        if not self._is_time_to_look():
+            return
+        turn = self._keys.tickets_turn(self._desk.name)
+        if self._redis.set(turn, 1, nx=True, px=REFRESH_MS):
+            self._refresh()
+
+    def _is_time_to_look(self) -> bool:
+        with self._looking:
+            due = self._clock() >= self._look_again
+            if due:
+                self._look_again = self._clock() + LOOK_SECONDS
+            return due
+
+    def _refresh(self) -> None:
+        begun_ms, page = self._now_ms(), 0
+        while True:
+            page += 1
+            found = self._feishu.open_tickets(page=page)
+            guests = {ticket.guest_open_id: begun_ms for ticket in found.tickets if ticket.guest_open_id}
+            if guests:
+                # GT: what a refused send has noted meanwhile is newer.
+                self._redis.zadd(self._index, guests, gt=True)
+            if found.last:
+                break
+        if not found.cut:
+            # Whoever is not on a whole list has no open ticket any more.
+            self._redis.zremrangebyscore(self._index, "-inf", f"({begun_ms}")
+        self._redis.pexpire(self._index, BELIEVED_MS)
+        self._redis.hset(self._keys.desk(self._desk.name), "tickets_at", begun_ms)
+
+    def _now_ms(self) -> int:
+        seconds, microseconds = self._redis.time()
+        return seconds * 1000 + microseconds // 1000
 
     def _open_id(self, notification: Notification) -> str:
         if notification.user_id_type == UserIdType.OPEN_ID:
             return notification.receiver_id
-        key = self._keys.open_id(self._desk.name, notification.user_id_type, notification.receiver_id)
+        key = self._keys.open_id(self._desk.fingerprint, notification.user_id_type, notification.receiver_id)
         known = self._redis.get(key)
         if known:
             return text(known)
         open_id = self._feishu.open_id_of(notification.receiver_id, notification.user_id_type)
         self._redis.set(key, open_id, ex=OPEN_ID_SECONDS)
         return open_id
-
-    def _key(self, notification: Notification) -> str:
-        return self._keys.ticket(self._desk.name, notification.receiver_id)
