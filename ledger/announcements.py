@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
+from redis.client import Pipeline
+from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Announcement, AnnouncementState, Row, RowRecord, Spec
 from ledger.connection import text
@@ -27,8 +29,9 @@ LOADING_MS = 86_400_000
 ROWS, COMMANDS = 500, 10
 #: Rows that one call of a verb writes.
 PORTION = 500
-#: A rate older than this says nothing about now, ms.
-STALE_RATE_MS = 120_000
+#: A rate older than this says nothing about now, ms; unless it is so low that nothing can be expected to have ended
+#: since: then it holds for this many intervals between two ends.
+STALE_RATE_MS, STALE_INTERVALS = 120_000, 3
 
 
 class RowsMissing(DeskbellError):
@@ -78,20 +81,52 @@ class Announcements:
         return Opened(text(id), started=status == b"started")
 
     def load(self, id: str, rows: Iterable[bytes]) -> int:
-        """Writes rows, numbered from 0 in their order. Writing them again changes nothing. Returns how many."""
-        rows_key, loaded = self._keys.rows(id), 0
+        """Writes rows, numbered from 0 in their order. Writing them again changes nothing. Returns how many.
+
+        Stops when the announcement was started meanwhile, by another who loads the same: then all its rows are there.
+        """
+        loaded = 0
         chunks = iter(batched_rows(rows, ROWS))
         while commands := list(islice(chunks, COMMANDS)):
-            pipe = self._redis.pipeline(transaction=False)
-            for chunk in commands:
-                fields: list[Any] = []
-                for row in chunk:
-                    fields += (loaded, row)
-                    loaded += 1
-                pipe.hset(rows_key, items=fields)
-            pipe.pexpire(rows_key, LOADING_MS)
-            pipe.execute()
+            if not self._write(id, loaded, commands):
+                break
+            loaded += sum(map(len, commands))
         return loaded
+
+    def _write(self, id: str, first: int, chunks: Sequence[Sequence[bytes]]) -> bool:
+        """Writes rows from number `first` on, as long as it is loading. Returns whether it was.
+
+        Watched, because these rows get an expiry: it would end the announcement if it came after the start.
+        """
+        rows_key, lane_key, numbers = self._keys.rows(id), self._keys.lane(id), count(first)
+        with self._redis.pipeline() as pipe:
+            pipe.watch(lane_key)  # type: ignore[no-untyped-call]
+            if pipe.hget(lane_key, "state") != b"loading":
+                return False
+            pipe.multi()
+            for chunk in chunks:
+                pipe.hset(rows_key, items=[part for row in chunk for part in (next(numbers), row)])
+            pipe.pexpire(rows_key, LOADING_MS)
+            try:
+                pipe.execute()
+            except WatchError:
+                return False
+            except OutOfMemoryError:
+                self._unload(id)
+                raise
+        return True
+
+    def _unload(self, id: str) -> None:
+        """Gives back the room of what was not accepted, so that others need not wait until it is forgotten."""
+        lane_key = self._keys.lane(id)
+
+        def drop(pipe: Pipeline) -> None:
+            loading = pipe.hget(lane_key, "state") == b"loading"
+            pipe.multi()
+            if loading:
+                pipe.delete(self._keys.rows(id))
+
+        self._redis.transaction(drop, lane_key)
 
     def start(self, id: str, spec: Spec, total: int) -> bool:
         """Accepts it, durably: from here on all its rows count. False when it was started before.
@@ -129,7 +164,8 @@ class Announcements:
         spec = Spec.of_json(fields[b"spec"])
         state = AnnouncementState(fields[b"state"].decode())
         counts = {state: int(fields.get(state.encode(), 0)) for state in State}
-        rate = _rate(fields, now_ms) if state is AnnouncementState.RUNNING else 0.0
+        known_rate = float(fields.get(b"rate", 0)) if state is AnnouncementState.RUNNING else 0.0
+        asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
         left = sum(counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
         return Announcement(
             id=id,
@@ -140,8 +176,8 @@ class Announcements:
             created_ms=int(fields[b"created_at"]),
             finished_ms=int(fields[b"finished_at"]) if b"finished_at" in fields else None,
             acts=tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]"))),
-            rate_per_second=rate,
-            eta_seconds=_eta(spec, left, rate, now_ms) if rate else None,
+            rate_per_second=0.0 if stale else known_rate,
+            eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
         )
 
     def rows(self, id: str) -> Iterator[RowRecord]:
@@ -198,7 +234,13 @@ class Announcements:
         return sum(self._act_on_all(id, state, "retry", (by, str(state))) for state in states)
 
     def resolve(self, id: str, by: str, outcome: str) -> int:
-        """Settles all its unknown rows as `delivered`, `failed`, or to `resend`. Returns how many. Raises NotFound."""
+        """Settles all its unknown rows as `delivered`, `failed`, or to `resend`. Returns how many.
+
+        Raises NotFound, and NotAllowed for a resend of what is cancelled.
+        """
+        announcement = self.get(id)
+        if outcome == "resend" and announcement.state is AnnouncementState.CANCELLED:
+            raise NotAllowed(id, "resend", announcement.state)
         return self._act_on_all(id, State.UNKNOWN, "resolve", (self._ledger.results_for_ms, by, outcome))
 
     def _act_on_all(self, id: str, state: State, verb: str, arguments: tuple[Any, ...]) -> int:
@@ -237,10 +279,9 @@ def _redis_ms(time: tuple[int, int]) -> int:
     return time[0] * 1000 + time[1] // 1000
 
 
-def _rate(fields: Mapping[bytes, bytes], now_ms: int) -> float:
-    if now_ms - int(fields.get(b"rate_at", 0)) > STALE_RATE_MS:
-        return 0.0
-    return float(fields.get(b"rate", 0))
+def _is_stale(fields: Mapping[bytes, bytes], rate: float, now_ms: int) -> bool:
+    intervals_ms = STALE_INTERVALS * 1000 / rate if rate else 0.0
+    return now_ms - int(fields.get(b"rate_at", 0)) > max(STALE_RATE_MS, intervals_ms)
 
 
 def _eta(spec: Spec, left: int, rate: float, now_ms: int) -> float:

@@ -8,13 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from ledger.errors import BadInput, LedgerUnreachable
+from ledger.errors import BadInput, LedgerFull, LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings, masked
 
-__all__ = ["Durability", "connect", "durability", "reachable", "sentinels", "text"]
+__all__ = ["Durability", "connect", "durability", "is_refusal", "reachable", "sentinels", "text"]
 
 #: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
 CONNECT_SECONDS = 3
@@ -23,6 +24,10 @@ ANSWER_SECONDS = 8
 IDLE_SECONDS = 10
 #: Tries after the first. Every verb may be replayed, so a lost answer is no harm.
 RETRIES = 2
+#: How a server's answers begin that refuses all writes: it cannot write its files, or has fewer replicas than it wants.
+_REFUSALS = ("MISCONF", "NOREPLICAS")
+#: What strerror says for ENOSPC; the server repeats it.
+_DISK_FULL = "No space left on device"
 
 
 class Durability(StrEnum):
@@ -58,8 +63,10 @@ def sentinels(url: str) -> tuple[list[tuple[str, int]], str, dict[str, str | int
     return addresses, service, arguments
 
 
-def connect(settings: Settings, *, answer_seconds: float = ANSWER_SECONDS) -> redis.Redis:
-    """A client with timeouts everywhere. Nothing is sent yet. Raises BadInput for a URL that is none."""
+def connect(
+    settings: Settings, *, answer_seconds: float = ANSWER_SECONDS, kind: type[redis.Redis] = redis.Redis
+) -> redis.Redis:
+    """A client, of this kind, with timeouts everywhere. Nothing is sent yet. Raises BadInput for a URL that is none."""
     options = {
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": answer_seconds,
@@ -73,19 +80,26 @@ def connect(settings: Settings, *, answer_seconds: float = ANSWER_SECONDS) -> re
         watchers = Sentinel(  # type: ignore[no-untyped-call]
             addresses, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS
         )
-        client: redis.Redis = watchers.master_for(service, **options, **arguments)  # type: ignore[no-untyped-call]
+        client: redis.Redis = watchers.master_for(service, kind, **options, **arguments)  # type: ignore[no-untyped-call]
         return client
     try:
-        return redis.Redis.from_url(url, **options)
+        return kind.from_url(url, **options)
     except ValueError as error:
         raise BadInput("DESKBELL_REDIS_URL", str(error)) from None
 
 
 @contextmanager
 def reachable(settings: Settings) -> Iterator[None]:
-    """Turns redis-py's connection errors into LedgerUnreachable, with the URL (masked) and what to do."""
+    """Turns redis-py's connection errors into LedgerUnreachable, with the URL (masked) and what to do.
+
+    Also the refusal of all writes into LedgerUnwritable or LedgerFull; other refusals pass through.
+    """
     try:
         yield
+    except redis.ResponseError as error:
+        if not is_refusal(error):
+            raise
+        raise _unwritable(masked(settings.ledger_url), error) from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
         hint = (
             "start it with `deskbell up`, or set DESKBELL_REDIS_URL"
@@ -94,6 +108,23 @@ def reachable(settings: Settings) -> Iterator[None]:
         )
         problem = str(error).split(". ")[0].split("\n")[0]
         raise LedgerUnreachable(f"Redis at {masked(settings.ledger_url)} is not reached ({problem}): {hint}") from error
+
+
+def is_refusal(error: redis.ResponseError) -> bool:
+    """Whether the server takes no writes at all for now: no memory, no disk, a replica, or too few of them."""
+    return isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS)
+
+
+def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
+    problem = str(error).split(" script: ")[0]
+    if isinstance(error, OutOfMemoryError):
+        do = "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR"
+        return LedgerFull(f"Redis at {where} is full, nothing was accepted: {do}")
+    if _DISK_FULL in problem:
+        return LedgerFull(f"the disk of Redis at {where} is full, nothing was accepted: make room on it")
+    return LedgerUnwritable(
+        f"Redis at {where} takes no writes, nothing was accepted ({problem}): see `deskbell doctor`"
+    )
 
 
 def text(value: Any) -> str:

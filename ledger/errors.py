@@ -6,10 +6,22 @@ DeskbellError
 ├── NotFound             no such id                                (exit 5, HTTP 404)
 ├── NotAllowed           the state does not allow it               (exit 1, HTTP 409)
 ├── LedgerUnreachable    Redis cannot be reached: try again        (exit 3, HTTP 503)
+├── LedgerUnwritable     Redis takes no writes now, nothing was accepted: try again (exit 1, HTTP 503)
+│   └── LedgerFull       it has no room left, in memory or on disk
 └── NotDurable           Redis did not confirm the fsync in time: try again with the same key (exit 1, HTTP 503)
 """
 
-__all__ = ["BadInput", "DeskbellError", "KeyReused", "LedgerUnreachable", "NotAllowed", "NotDurable", "NotFound"]
+__all__ = [
+    "BadInput",
+    "DeskbellError",
+    "KeyReused",
+    "LedgerFull",
+    "LedgerUnreachable",
+    "LedgerUnwritable",
+    "NotAllowed",
+    "NotDurable",
+    "NotFound",
+]
 
 
 class DeskbellError(Exception):
@@ -51,6 +63,14 @@ class NotAllowed(DeskbellError):
 
 class LedgerUnreachable(DeskbellError):
     """Redis did not answer. The text names the URL with its password masked."""
+
+
+class LedgerUnwritable(DeskbellError):
+    """Redis refuses every write for now: it is a replica, or has too few of them, or its disk fails."""
+
+
+class LedgerFull(LedgerUnwritable):
+    """Redis has no room for more. Nothing was accepted; what was accepted before is still sent."""
 
 
 class NotDurable(DeskbellError):

@@ -60,6 +60,12 @@ class Keys:
     def due(self, desk: str) -> str:
         return self("desk", desk, "due")
 
+    def calls(self, desk: str) -> str:
+        return self("desk", desk, "calls")
+
+    def share(self, desk: str) -> str:
+        return self("desk", desk, "share")
+
     def leases(self, desk: str) -> str:
         return self("desk", desk, "leases")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import redis
 
+from ledger.full import UNREFUSED
 from ledger.states import FINAL, INDEXED, TRANSITIONS
 
-__all__ = ["NAMES", "Verbs", "source"]
+__all__ = ["ADDING", "NAMES", "Verbs", "source"]
 
 NAMES = (
     "accept",
@@ -30,6 +31,10 @@ NAMES = (
     "sweep",
 )  # fmt: skip
 
+#: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
+#: a whole; all others go on, since sending is what frees memory in the end.
+ADDING = frozenset({"accept", "announce", "start"})
+
 Argument = str | bytes | int | float
 
 
@@ -37,7 +42,8 @@ Argument = str | bytes | int | float
 def source(name: str) -> str:
     """The whole script of a verb: the tables of the states, the prelude, and its own file."""
     folder = files("ledger.lua")
-    return "\n".join((_tables(), *((folder / f"{part}.lua").read_text("utf-8") for part in ("prelude", name))))
+    prelude, verb = ((folder / f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
+    return "\n".join(part for part in ("" if name in ADDING else UNREFUSED, _tables(), prelude, verb) if part)
 
 
 def _tables() -> str:

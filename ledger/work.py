@@ -19,7 +19,7 @@ from ledger.settings import Desk, Limit, Settings
 from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
 
-__all__ = ["Claim", "LeaseLost", "Released", "Result", "Slot", "Swept", "Work", "late_after_ms", "slack_ms"]
+__all__ = ["Claim", "Held", "LeaseLost", "Released", "Result", "Slot", "Swept", "Work", "late_after_ms", "slack_ms"]
 
 #: How long a released notification may stay unclaimed before it goes back to its lane, ms. A worker that lives takes
 #: it sooner.
@@ -95,6 +95,13 @@ class Released(NamedTuple):
 
     ids: list[str]
     again_ms: int | None
+
+
+class Held(NamedTuple):
+    """Whether a hold is news, and the share of its quota that the desk uses from now on if that was lowered."""
+
+    is_new: bool
+    lowered_to: float | None
 
 
 class Swept(NamedTuple):
@@ -220,9 +227,12 @@ class Work:
             raise LeaseLost(id)
         return None if wait_ms == -1 else Slot(slot_ms, wait_ms)
 
-    def hold(self, desk: Desk, kind: str, hold_ms: int, reason: str) -> bool:
-        """Makes all workers hold back. True when this is news."""
-        return bool(self.verbs.call("hold", desk.name, kind, hold_ms, reason))
+    def hold(self, desk: Desk, kind: str, hold_ms: int, reason: str, server_limit: int | None = None) -> Held:
+        """Makes all workers hold back. `server_limit`: calls in the longest window, as a throttle told."""
+        longest = max(desk.rate, key=lambda limit: limit.seconds, default=None)
+        share = f"{server_limit / longest.calls:.3f}" if server_limit and longest else ""
+        is_new, lowered_to = self.verbs.call("hold", desk.name, kind, hold_ms, reason, share)
+        return Held(bool(is_new), float(lowered_to) if lowered_to else None)
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:
         """Ends the desk's hold; with `if_changed` only if its credentials are not those of last time."""

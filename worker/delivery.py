@@ -15,7 +15,7 @@ import orjson
 import redis
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     retry_if_result,
     sleep_using_event,
     stop_after_attempt,
@@ -25,6 +25,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from ledger.connection import is_refusal
 from ledger.errors import BadInput
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.settings import Desk
@@ -263,7 +264,14 @@ class Delivery:
 
     def _hold(self, kind: str, hold_ms: int, verdict: Verdict) -> None:
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
-        if self._work.hold(self.desk, kind, hold_ms, reason):
+        held = self._work.hold(self.desk, kind, hold_ms, reason, verdict.rate_limit)
+        if held.lowered_to:
+            log.error(
+                "throttled again: the desk uses %s of its configured rate for a day, or until `deskbell resume --desk`",
+                f"{held.lowered_to:.0%}",
+                extra={"desk": self.desk.name},
+            )
+        if held.is_new:
             level = logging.INFO if kind == "throttled" else logging.ERROR
             log.log(level, "desk held (%s): %s", kind, reason, extra={"desk": self.desk.name})
 
@@ -273,7 +281,7 @@ class Delivery:
             return
         told = "up" if "up" in health else "down" if "down" in health else ""
         retrying = Retrying(
-            retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError)),
+            retry=retry_if_exception(_may_pass),
             stop=stop_after_delay(RECORD_FOR_SECONDS),
             wait=wait_exponential(multiplier=0.1, max=2),
             reraise=True,
@@ -282,3 +290,9 @@ class Delivery:
         for result, done in zip(results, recorded, strict=True):
             if not done:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Redis is away, or takes no writes: its disk is full, or its replicas are."""
+    refused = isinstance(error, redis.ResponseError) and is_refusal(error)
+    return refused or isinstance(error, (redis.ConnectionError, redis.TimeoutError))

@@ -13,6 +13,7 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 
+from ledger.full import RedisWhenFull
 from worker.dropped import count_dropped
 from worker.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
@@ -57,6 +58,9 @@ def stand_guard() -> None:
 
 
 class _GatedChannel(kombu_redis.Channel):
+    def _get_client(self) -> type[RedisWhenFull]:
+        return RedisWhenFull
+
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 import redis
 
 from ledger.connection import connect
+from ledger.full import RedisWhenFull
 from ledger.keys import Keys
 from ledger.ledger import Ledger
 from ledger.settings import Desk, Settings
@@ -37,7 +38,7 @@ class Runtime:
 
     @cached_property
     def redis(self) -> redis.Redis:
-        return connect(self.settings)
+        return connect(self.settings, kind=RedisWhenFull)
 
     @cached_property
     def ledger(self) -> Ledger:

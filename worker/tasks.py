@@ -5,6 +5,8 @@ from typing import Any
 
 import redis
 from celery import Task, shared_task
+from celery.exceptions import Reject
+from redis.exceptions import OutOfMemoryError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from ledger.errors import DeskbellError, NotDurable
@@ -16,6 +18,9 @@ from worker.runtime import runtime
 __all__ = ["deliver", "send"]
 
 log = logging.getLogger(__name__)
+
+#: While Redis is full, a thread holds one message of the intake for this long, seconds.
+FULL_WAIT_SECONDS = 0.5
 
 
 @shared_task(name=DELIVER, ignore_result=True)
@@ -41,6 +46,11 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
         accepted = _accept(notification)
     except NotDurable:
         raise
+    except OutOfMemoryError as error:
+        log.warning("Redis is full: a notification waits to be accepted", extra={"desk": notification.desk})
+        # Back to the end of the queue, and not at once: sending goes on meanwhile, and in the end frees memory.
+        runtime().stopping.wait(FULL_WAIT_SECONDS)
+        raise Reject(str(error), requeue=True) from error
     except DeskbellError as error:
         count_dropped("a notification that cannot be accepted: %s", error)
         return

@@ -26,12 +26,6 @@ local function back_to_lane(record, slot)
   table.insert(back, record)
 end
 
--- Whether its announcement was paused or cancelled after the release.
-local function is_stopped(record)
-  local info = not record.event and announcement(record.lane)
-  return info and info.state ~= 'running'
-end
-
 local function claim(record, slot)
   if is_stopped(record) then return back_to_lane(record, slot) end
   if late_ms >= 0 and now - slot > late_ms then return back_to_lane(record, slot) end

@@ -20,16 +20,19 @@ local HOLDS = key('desk', DESK)               -- hash   hold, streak, pace_at, f
 local SLOTS = key('desk', DESK, 'slots')      -- list   ms of the calls granted, latest first
 local TURNS = key('desk', DESK, 'turns')      -- zset   announcement with rows to release -> turns it has had, by its weight
 local DUE = key('desk', DESK, 'due')          -- zset   lane -> ms when something of it becomes due
+local CALLS = key('desk', DESK, 'calls')      -- hash   outcome -> calls that came to it
+local SHARE = key('desk', DESK, 'share')      -- string share of its quota that the desk dares to use, if not all
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
 local EVENT_LANE = 'e_' .. DESK
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- Where a notification's record is: an event has a hash of its own, an announcement's row two fields of one hash.
+-- Where a notification's record is: an event has a hash of its own, an announcement's row two fields of one hash. A row
+-- has one name: `-007` is not `-7`, or it would be counted twice.
 local function place(id)
   local stem, row = string.match(id, '^n_(%w+)%-(%d+)$')
-  if row then
+  if row and (row == '0' or string.sub(row, 1, 1) ~= '0') then
     return {id = id, key = key('rows', 'a_' .. stem), input = row, progress_field = row .. '+', lane = 'a_' .. stem}
   end
   return {id = id, key = key('n', id), input = 'input', progress_field = 'progress', lane = EVENT_LANE, event = true}
@@ -41,12 +44,22 @@ local known = {}
 local function announcement(id)
   if known[id] == nil then
     local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
-      'opens_at', 'hours', 'timed', 'results_for')
+      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead')
     known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
       expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
-      hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11])} or false
+      hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
+      cancelled_ahead = tonumber(got[12] or 0)} or false
   end
   return known[id] or nil
+end
+
+-- Rows from `next` on that are still in the state `rest`: all but those that were cancelled one by one (cancel.lua).
+local function resting(info) return info.total - info.next - info.cancelled_ahead end
+
+-- Whether the announcement of a row was paused or cancelled, so that no call of it may start.
+local function is_stopped(record)
+  local info = not record.event and announcement(record.lane)
+  return info and info.state ~= 'running'
 end
 
 local function open_event(record, with_input)
@@ -89,19 +102,41 @@ end
 --: An announcement's rate is sampled this often, ms, and each sample counts this much beside those before it.
 local SAMPLE, SHARE = 5000, 0.3
 
+-- A sample reaches from one end of a notification to another, so that it holds whole intervals; the first one after a
+-- pause, a night or a retry has no beginning, and only marks one.
 local function note_rate(lane, ended)
   local got = redis.call('HMGET', key('lane', lane), 'rate_at', 'rate_ended', 'rate')
   local at, before, rate = tonumber(got[1] or 0), tonumber(got[2] or 0), tonumber(got[3] or 0)
-  if now - at < SAMPLE then return end
-  local sample = at > 0 and (ended - before) * 1000 / (now - at) or 0
-  rate = rate > 0 and rate + SHARE * (sample - rate) or sample
-  redis.call('HSET', key('lane', lane), 'rate_at', now, 'rate_ended', ended, 'rate', string.format('%.4f', math.max(0, rate)))
+  if ended == before or (ended > before and now - at < SAMPLE) then return end
+  if ended > before and at > 0 then
+    local sample = (ended - before) * 1000 / (now - at)
+    rate = rate > 0 and rate + SHARE * (sample - rate) or sample
+  end
+  redis.call('HSET', key('lane', lane), 'rate_at', now, 'rate_ended', ended, 'rate', string.format('%.6f', rate))
 end
+
+-- Before an announcement goes on: the time in which it could not send says nothing about its rate.
+local function forget_sample(lane) redis.call('HDEL', key('lane', lane), 'rate_at') end
 
 local function keep_announcement(lane, for_ms)
   for _, name in ipairs({key('lane', lane), key('rows', lane), key('lane', lane, 'failed'), key('lane', lane, 'hours')}) do
     if for_ms then redis.call('PEXPIRE', name, for_ms) else redis.call('PERSIST', name) end
   end
+end
+
+-- Gives an announcement that runs its turns. It joins one turn behind the first, so that it neither catches up on what it
+-- missed nor gains by leaving and joining, as it does whenever its only row comes back.
+local function join_turns(lane)
+  local info = announcement(lane)
+  if not info or info.state ~= 'running' or info.opens_at > now then return end
+  local first = redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')[2]
+  redis.call('ZADD', TURNS, 'NX', first and first + 1 / info.weight or 0, lane)
+end
+
+-- What is left in the lane's list then was cancelled row by row.
+local function leave_turns(lane)
+  redis.call('ZREM', TURNS, lane)
+  redis.call('DEL', key('lane', lane, 'ids'))
 end
 
 -- An announcement is finished when no row is left to send, and runs again when one is taken back. Unknown rows rest, and
@@ -116,6 +151,8 @@ local function settle(lane)
     redis.call('HSET', key('lane', lane), 'state', to, 'finished_at', now)
     info.state = to
     keep_announcement(lane)
+    -- Joining has to wait until here: who is finished does not get a turn.
+    if left == 0 then leave_turns(lane) else join_turns(lane) end
   end
   if left == 0 and (tonumber(counts[1]) or 0) == 0 then keep_announcement(lane, info.results_for) end
 end
@@ -176,6 +213,8 @@ local function append_attempt(record, attempt)
   local attempts = record.progress.attempts
   if attempts and attempts[#attempts][1] == attempt[1] then return end
   append(record, 'attempts', attempt)
+  -- Without a `via` it is on record, but was no call of the API that has the quota.
+  if attempt[2] and attempt[2] ~= cjson.null then redis.call('HINCRBY', CALLS, attempt[3], 1) end
 end
 
 local function overlay(record, fields)
@@ -189,19 +228,14 @@ local function look_at(at)
   if at <= now then redis.call('PUBLISH', WAKE, DESK) end
 end
 
--- Gives an announcement that runs its turns. It joins at the turns of the one that is behind, so that it neither catches up
--- on what it missed nor waits for the others to.
-local function join_turns(lane)
-  local info = announcement(lane)
-  if not info or info.state ~= 'running' or info.opens_at > now then return end
-  local behind = redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')
-  redis.call('ZADD', TURNS, 'NX', behind[2] or 0, lane)
+local function is_given_up(record)
+  local info = not record.event and announcement(record.lane)
+  return info and info.state == 'cancelled'
 end
 
 -- A row that would wait again, of an announcement that was cancelled meanwhile, is cancelled too.
 local function given_up(record)
-  local info = not record.event and announcement(record.lane)
-  if not info or info.state ~= 'cancelled' then return false end
+  if not is_given_up(record) then return false end
   move(record, 'cancelled')
   save(record)
   return true
@@ -241,8 +275,11 @@ end
 -- contains the slack by which a call may start after its slot. Returns the limits and the next index.
 local function read_limits(first)
   local limits, index = {}, first + 1
-  for _ = 1, tonumber(ARGV[first]) do
-    table.insert(limits, {calls = tonumber(ARGV[index]), window = tonumber(ARGV[index + 1])})
+  local number = tonumber(ARGV[first])
+  local share = number > 0 and tonumber(redis.call('GET', SHARE) or 1)
+  for _ = 1, number do
+    local calls = math.max(1, math.floor(tonumber(ARGV[index]) * share))
+    table.insert(limits, {calls = calls, window = tonumber(ARGV[index + 1])})
     index = index + 2
   end
   return limits, index

@@ -40,11 +40,12 @@ local function announcement_opens(lane)
   if not info then return nil end
   if info.opens_at > now then return info.opens_at end
   if info.rest == 'scheduled' then
-    count(lane, 'scheduled', info.next - info.total)
-    count(lane, 'queued', info.total - info.next)
+    count(lane, 'scheduled', -resting(info))
+    count(lane, 'queued', resting(info))
     redis.call('HSET', key('lane', lane), 'rest', 'queued')
     info.rest = 'queued'
   end
+  if info.opens_at > 0 then forget_sample(lane) end
   join_turns(lane)
 end
 
@@ -62,9 +63,10 @@ local function come_due()
   end
 end
 
--- The next id of the lane that is still to be sent. Cancelled ones were left in the list, and are dropped here.
+-- The next id of the lane that is still to be sent. Cancelled ones were left in the list, and are dropped here; so are
+-- those that expired meanwhile, a portion at a time: nil does not say that the lane is empty.
 local function next_of(lane)
-  while true do
+  for _ = 1, PORTION do
     local id = redis.call('LPOP', key('lane', lane, 'ids'))
     if not id then return nil end
     local record = open_record(id)
@@ -124,8 +126,8 @@ local function within_hours(info)
 end
 
 local function expire_rest(info)
-  count(info.id, 'queued', info.next - info.total)
-  count(info.id, 'expired', info.total - info.next)
+  count(info.id, 'queued', -resting(info))
+  count(info.id, 'expired', resting(info))
   redis.call('HSET', key('lane', info.id), 'rest', 'expired')
   info.rest = 'expired'
 end
@@ -142,16 +144,27 @@ local function waits_for_its_time(info, id)
   return true
 end
 
+-- A row that was cancelled on its own before its turn came has nothing to be released.
+local function was_cancelled(info, row)
+  if info.cancelled_ahead == 0 or redis.call('HEXISTS', key('rows', info.id), row .. '+') == 0 then return false end
+  info.cancelled_ahead = redis.call('HINCRBY', key('lane', info.id), 'cancelled_ahead', -1)
+  return true
+end
+
 local function fresh_row(info)
   if info.rest ~= 'queued' or info.next >= info.total then return nil end
   if info.expires_at > 0 and info.expires_at <= now then return expire_rest(info) end
   for _ = 1, PORTION do
     if info.next >= info.total then return nil end
-    local id = 'n_' .. string.sub(info.id, 3) .. '-' .. string.format('%d', info.next)
-    info.next = info.next + 1
-    redis.call('HINCRBY', key('lane', info.id), 'next', 1)
-    if not waits_for_its_time(info, id) then return id end
+    local row = string.format('%d', info.next)
+    local id = 'n_' .. string.sub(info.id, 3) .. '-' .. row
+    info.next = redis.call('HINCRBY', key('lane', info.id), 'next', 1)
+    if not was_cancelled(info, row) and not waits_for_its_time(info, id) then return id end
   end
+end
+
+local function has_rows(info)
+  return info.rest == 'queued' and resting(info) > 0 or redis.call('LLEN', key('lane', info.id, 'ids')) > 0
 end
 
 -- Returned rows (due again, handed back, retried) and fresh ones go by a coin, so that neither starves the other. The
@@ -171,23 +184,33 @@ local function next_pace()
   return #limits == 0 and 0 or tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
 end
 
+-- How many rows of it were released.
+local function take_turn(info, most)
+  local stretch = rows_a_turn(most)
+  for had = 0, stretch - 1 do
+    local id = next_row(info)
+    if not id then return had end
+    release_one(id)
+  end
+  return stretch
+end
+
+-- A turn may come to nothing although rows are left: those that were looked at wait for a time of their own, or are
+-- cancelled or expired. It counts as a turn, and the number of such turns in one look is bounded.
 local function release_rows(most)
-  while #released < most and next_slot(limits) <= now and next_pace() <= now do
+  local idle_turns = 0
+  while #released < most and idle_turns < LANES and next_slot(limits) <= now and next_pace() <= now do
     local lane = redis.call('ZRANGE', TURNS, 0, 0)[1]
     if not lane then return end
     local info = announcement(lane)
-    local open, had = info and within_hours(info), 0
-    for _ = 1, open and rows_a_turn(most) or 0 do
-      local id = next_row(info)
-      if not id then break end
-      release_one(id)
-      had = had + 1
-    end
-    if had > 0 then
-      redis.call('ZINCRBY', TURNS, had / info.weight, lane)
+    local open = info and within_hours(info)
+    local had = open and take_turn(info, most) or 0
+    if had > 0 or open and has_rows(info) then
+      redis.call('ZINCRBY', TURNS, math.max(had, 1) / info.weight, lane)
     else
       redis.call('ZREM', TURNS, lane)
     end
+    if had == 0 then idle_turns = idle_turns + 1 end
   end
 end
 

@@ -11,8 +11,8 @@
 -- ARGV[8]  extra        JSON object laid over the progress, or ''
 -- ARGV[9]  renewal      name of this renewal: who brings it again has not got the answer, nor used the slot in it
 -- ARGV[10…] limits      see read_limits
--- Returns  [ms until the reserved slot · -1: none in time, or the desk is held: record it as queued · -2: the lease was
---          lost, ms of the slot]
+-- Returns  [ms until the reserved slot · -1: none in time, or the desk is held, or the announcement paused or cancelled:
+--          record it as queued · -2: the lease was lost, ms of the slot]
 local token, id, lease_ms, max_wait_ms, attempt =
   ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local unused_slot, extra, renewal = tonumber(ARGV[7]), ARGV[8], ARGV[9]
@@ -27,7 +27,7 @@ give_back_held_slot(record, unused_slot)
 
 local hold = current_hold()
 local held = hold and hold['until'] > now
-local slot = not held and next_slot(limits)
+local slot = not held and not is_stopped(record) and next_slot(limits)
 if slot and slot - now > max_wait_ms then slot = nil end
 if slot then take_slot(limits, slot) end
 record.progress.renewal = renewal

@@ -5,13 +5,14 @@
 -- ARGV[3]  by      who says so
 -- ARGV[4]  as      delivered | failed | resend
 -- ARGV[5…] ids
--- Returns  by twos: 1 or 0 (it is not unknown), the state now; state '' when there is no such record
+-- Returns  by twos: 1 or 0 (it is not unknown, or is to be sent for a cancelled announcement), the state now; state '' when there is no such record
 local results_for_ms, by, as = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local to = as == 'resend' and 'queued' or as
 local results = {}
 for index = 5, #ARGV do
   local record = open_record(ARGV[index])
   local allowed = record and record.progress.state == 'unknown' and may(record, to)
+    and not (to == 'queued' and is_given_up(record))
   if allowed then
     move(record, to)
     record.progress.lost = nil

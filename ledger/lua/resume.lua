@@ -1,6 +1,6 @@
 -- resume(desk, fingerprint)
 --
--- Ends the desk's hold. With a fingerprint: only if the desk's credentials have changed since they were last seen.
+-- Ends the desk's hold, and lets it use its whole quota again. With a fingerprint: only if the desk's credentials have changed since they were last seen.
 -- ARGV[2]  fingerprint  of the credentials, or '' to end the hold whatever they are
 -- Returns  1 when a hold was ended
 if ARGV[2] ~= '' then
@@ -8,7 +8,8 @@ if ARGV[2] ~= '' then
   redis.call('HSET', HOLDS, 'fingerprint', ARGV[2])
   if not known or known == ARGV[2] then return 0 end
 end
-redis.call('HDEL', HOLDS, 'streak')
+redis.call('HDEL', HOLDS, 'streak', 'throttled_at')
+redis.call('DEL', SHARE)
 local ended = redis.call('HDEL', HOLDS, 'hold')
 
 --: Notifications that are brought forward; what is beyond comes by itself within an hour.

@@ -4,14 +4,15 @@
 -- ARGV[2]  by      who asked
 -- ARGV[3]  states  comma-separated: the states to take them from (failed, unknown)
 -- ARGV[4…] ids
--- Returns  by twos: 1 or 0 (its state is not among `states`, or it is not at rest), the state now; state '' when there is no such record
+-- Returns  by twos: 1 or 0 (its state is not among `states`, it is not at rest, or its announcement is cancelled), the state
+--          now; state '' when there is no such record
 local from = {}
 for state in string.gmatch(ARGV[3], '%a+') do from[state] = true end
 local results = {}
 for index = 4, #ARGV do
   local record = open_record(ARGV[index])
   local state = record and record.progress.state
-  local allowed = INDEXED[state] and from[state] and may(record, 'queued')
+  local allowed = INDEXED[state] and from[state] and may(record, 'queued') and not is_given_up(record)
   if allowed then
     move(record, 'queued')
     record.progress.deferrals, record.progress.failing_ms, record.progress.lost = nil, nil, nil

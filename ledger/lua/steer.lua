@@ -26,15 +26,15 @@ end
 -- The rows that were never released become cancelled all at once: nothing is written of them.
 local function cancel_rest()
   if not may({progress = {state = info.rest}}, 'cancelled') then return end
-  count(id, info.rest, info.next - info.total)
-  count(id, 'cancelled', info.total - info.next)
+  count(id, info.rest, -resting(info))
+  count(id, 'cancelled', resting(info))
   redis.call('HSET', key('lane', id), 'rest', 'cancelled')
   info.rest = 'cancelled'
 end
 
 local function cancel_returned()
   local ids = redis.call('LPOP', key('lane', id, 'ids'), most) or {}
-  local due = redis.call('ZRANGE', key('lane', id, 'due'), 0, most - #ids - 1)
+  local due = #ids < most and redis.call('ZRANGE', key('lane', id, 'due'), 0, most - #ids - 1) or {}
   if #due > 0 then redis.call('ZREMRANGEBYRANK', key('lane', id, 'due'), 0, #due - 1) end
   for _, list in ipairs({ids, due}) do
     for _, row in ipairs(list) do
@@ -51,6 +51,7 @@ end
 if not again then note() end
 local left = 0
 if verb == 'resume' then
+  forget_sample(id)
   join_turns(id)
   look_at(now)
 else

@@ -26,6 +26,7 @@ for index = 1, #leases, 2 do
     returned = returned + 1
   elseif state == 'sending' then
     local claimed_at = record.progress.claimed_at
+    redis.call('HINCRBY', CALLS, 'unknown', 1)
     append(record, 'attempts', {claimed_at, record.progress.via or cjson.null, 'unknown', cjson.null, cjson.null,
       cjson.null, now - claimed_at, cjson.null, 'the worker was lost while it held the notification'})
     record.progress.lost = (record.progress.lost or 0) + 1

@@ -266,3 +266,135 @@ def test_a_lost_workers_rows_come_back_or_rest_as_unknown(
     assert counts_of(ledger, id) == states_by_row(ledger, id) == {"queued": 1, "unknown": 1}
     assert ledger.announcements.resolve(id, "ada", "delivered") == 1
     assert counts_of(ledger, id) == {"queued": 1, "delivered": 1}
+
+
+# -- faults that were found, by name
+
+
+def test_a_row_that_is_retried_after_the_lane_was_found_empty_gets_a_turn(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    id = announce(ledger, 1)
+    [failed] = deliver(work, desk, 1, State.FAILED)
+    assert release(work, desk, 10) == []
+    ledger.announcements.retry(id, by="ada")
+    assert deliver(work, desk, 10) == [failed]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "expire"])
+def test_a_row_that_was_cancelled_before_its_turn_is_counted_once(
+    ledger: Ledger, work: Work, desk: Desk, verb: str
+) -> None:
+    expires = datetime.now(UTC) - timedelta(seconds=1) if verb == "expire" else None
+    id = announce(ledger, 3, expires_at=expires)
+    ledger.cancel([f"n_{id[2:]}-1"], by="ada")
+    if verb == "cancel":
+        ledger.announcements.cancel(id, by="ada")
+    assert release(work, desk, 10) == []
+    ends = {"cancelled": 3} if verb == "cancel" else {"expired": 2, "cancelled": 1}
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == ends
+
+
+def test_a_row_that_was_cancelled_before_its_turn_is_not_released(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 3)
+    ledger.cancel([f"n_{id[2:]}-1"], by="ada")
+    assert release(work, desk, 10) == [f"n_{id[2:]}-0", f"n_{id[2:]}-2"]
+
+
+def test_a_row_of_a_scheduled_announcement_that_was_cancelled_is_counted_once_when_it_begins(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    id = announce(ledger, 3, at=datetime.now(UTC) + timedelta(milliseconds=200))
+    ledger.cancel([f"n_{id[2:]}-1"], by="ada")
+    while not release(work, desk, 10):
+        pass
+    assert counts_of(ledger, id) == states_by_row(ledger, id) == {"queued": 2, "cancelled": 1}
+
+
+def test_who_loads_what_another_has_started_meanwhile_gives_its_rows_no_expiry(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    id = announce(ledger, 3)
+    ledger.announcements.load(id, some_rows(3))
+    assert ledger.redis.pttl(ledger.keys.rows(id)) == -1
+
+
+def test_a_row_is_not_hidden_by_hundreds_before_it_that_wait_for_a_time_of_their_own(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    later = round((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    id = announce(ledger, 251, rows=[*some_rows(250, send_at_ms=later), some_rows(251)[250]])
+    assert release(work, desk, 10) == [f"n_{id[2:]}-250"]
+    assert counts_of(ledger, id) == {"scheduled": 250, "queued": 1}
+
+
+def test_thousands_that_wait_for_a_time_of_their_own_keep_a_look_short_and_the_next_one_goes_on(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    later = round((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
+    id = announce(ledger, 1500, rows=some_rows(1500, send_at_ms=later))
+    [released] = work.release([(desk, 10, 100)])
+    assert (released.ids, released.again_ms) == ([], 0)
+    assert counts_of(ledger, id) == {"scheduled": 1000, "queued": 500}
+
+
+def test_thousands_of_expired_events_keep_a_look_short_and_the_next_one_goes_on(
+    ledger: Ledger, work: Work, desk: Desk
+) -> None:
+    raw, earlier = {"receiver_id": "ou_ada", "text": "Disk full"}, datetime.now(UTC) - timedelta(hours=1)
+    ledger.accept([Notification.build({**raw, "expires": "1m"}, now=earlier) for _ in range(250)])
+    [last] = ledger.accept([Notification.build(raw)])
+    looks = [release(work, desk, 10) for _ in range(3)]
+    assert looks == [[], [], [last.id]]
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+def test_the_holder_of_a_row_gets_no_further_slot_when_its_announcement_is_stopped(
+    ledger: Ledger, work: Work, desk: Desk, verb: str
+) -> None:
+    id = announce(ledger, 1)
+    [held] = claim(work, desk, 1)
+    getattr(ledger.announcements, verb)(id, by="ada")
+    assert work.renew(desk, "t", held.id, 1000) is None
+
+
+def test_what_was_cancelled_is_not_taken_back_row_by_row(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 3)
+    [failed] = deliver(work, desk, 1, State.FAILED)
+    [unknown] = deliver(work, desk, 1, State.UNKNOWN)
+    ledger.announcements.cancel(id, by="ada")
+    with pytest.raises(NotAllowed):
+        ledger.retry([failed], "ada")
+    with pytest.raises(NotAllowed):
+        ledger.resolve([unknown], "ada", "resend")
+    with pytest.raises(NotAllowed):
+        ledger.announcements.resolve(id, "ada", "resend")
+    assert counts_of(ledger, id) == {"failed": 1, "unknown": 1, "cancelled": 1}
+    assert ledger.resolve([unknown], "ada", "delivered") == [State.DELIVERED]
+
+
+def test_a_row_has_one_name(ledger: Ledger) -> None:
+    id = announce(ledger, 2)
+    with pytest.raises(NotFound):
+        ledger.cancel([f"n_{id[2:]}-01"], by="ada")
+    assert counts_of(ledger, id) == {"queued": 2}
+
+
+def test_cancelling_writes_no_more_at_once_than_it_is_told_to(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 6)
+    to = [State.QUEUED, State.QUEUED, *[State.DEFERRED] * 4]
+    results = [Result(held.id, state, wait_ms=60_000) for held, state in zip(claim(work, desk, 6), to, strict=True)]
+    work.record(desk, "t", results, "")
+    lefts = [ledger.verbs.call("steer", "default", id, "cancel", "ada", 2)[2] for _ in range(3)]
+    assert lefts == [4, 2, 0]
+    assert counts_of(ledger, id) == {"cancelled": 6}
+
+
+def test_nothing_is_left_in_the_lane_of_what_is_finished(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 1)
+    [held] = claim(work, desk, 1)
+    work.record(desk, "t", [Result(held.id, State.QUEUED)], "")
+    ledger.announcements.pause(id, by="ada")
+    ledger.cancel([held.id], by="ada")
+    assert ledger.announcements.get(id).state is AnnouncementState.FINISHED
+    assert ledger.redis.exists(ledger.keys.waiting(id), ledger.keys.turns("default")) == 0

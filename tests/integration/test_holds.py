@@ -56,7 +56,7 @@ class Held:
         self.answer(id, health)
 
     def hold(self, kind: str, hold_ms: int) -> bool:
-        return self.work.hold(self.desk, kind, hold_ms, f"for {kind}")
+        return self.work.hold(self.desk, kind, hold_ms, f"for {kind}").is_new
 
     @property
     def now(self) -> dict[str, Any] | None:

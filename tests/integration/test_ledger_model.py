@@ -1,12 +1,8 @@
 """Any sequence of verbs, against a model of the ledger in plain Python: what one says, the other must say too."""
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -14,7 +10,6 @@ import fakeredis
 import orjson
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,192 +17,17 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
-from ledger import verbs
 from ledger.connection import Durability, text
 from ledger.errors import KeyReused, NotAllowed
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, OnUnknown
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
-from ledger.work import RELEASED_LEASE_MS, LeaseLost, Result, Swept, Work
-
-#: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
-TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
-START_MS = 1_800_000_000_000
-MOST_LOST, OUTAGE_AFTER, FIRST_PROBE_MS, LONGEST_PROBE_MS = 5, 5, 5_000, 300_000
-#: A place for what time there is, on a server whose own clock cannot be moved.
-CLOCK_KEY = "clock"
-
-
-@dataclass
-class Expected:
-    """One notification, as it should stand."""
-
-    id: str
-    notification: Notification
-    state: State
-    token: str | None = None
-    attempts: list[int] = field(default_factory=list)
-    lost: int = 0
-    retried: bool = False
-    renewed: bool = False
-
-    def is_expired(self, now_ms: int) -> bool:
-        return 0 < self.notification.expires_ms <= now_ms
-
-
-@dataclass
-class Hold:
-    kind: str
-    until_ms: int
-    interval_ms: int
-
-    def stands(self, now_ms: int) -> bool:
-        return self.until_ms > now_ms
-
-
-class Model:
-    """A desk without limits: its notifications, and the three places where one that is not at rest can be."""
-
-    def __init__(self, lease_ms: int) -> None:
-        self.now_ms = START_MS
-        self.lease_ms = lease_ms
-        self.all: dict[str, Expected] = {}
-        self.keys: dict[str, str] = {}
-        self.lane: list[str] = []  # also cancelled ones, until a release comes across them
-        self.due: dict[str, int] = {}
-        self.leases: dict[str, int] = {}
-        self.hold: Hold | None = None
-        self.streak = 0
-
-    def held(self) -> bool:
-        return self.hold is not None and self.hold.stands(self.now_ms)
-
-    def by_age(self, places: dict[str, int]) -> list[str]:
-        return [id for id in sorted(places, key=lambda id: (places[id], id)) if places[id] <= self.now_ms]
-
-    def move(self, id: str, state: State) -> Expected:
-        expected = self.all[id]
-        expected.state, expected.token, expected.renewed = state, None, False
-        self.due.pop(id, None)
-        return expected
-
-    def accept(self, id: str, notification: Notification) -> State:
-        scheduled = notification.due_ms > self.now_ms
-        self.all[id] = Expected(id, notification, State.SCHEDULED if scheduled else State.QUEUED)
-        if scheduled:
-            self.due[id] = notification.due_ms
-        else:
-            self.lane.append(id)
-        if notification.key:
-            self.keys[notification.key] = id
-        return self.all[id].state
-
-    def release(self, room: int, in_flight: int) -> list[str]:
-        for id in self.by_age(self.due):
-            expired = self.all[id].is_expired(self.now_ms)
-            self.move(id, State.EXPIRED if expired else State.QUEUED)
-            if not expired:
-                self.lane.append(id)
-        released: list[str] = []
-        most = self._most(room, in_flight)
-        while len(released) < most and self.lane:
-            id = self.lane.pop(0)
-            if self.all[id].state is State.QUEUED and self.all[id].is_expired(self.now_ms):
-                self.move(id, State.EXPIRED)
-            elif self.all[id].state is State.QUEUED:
-                released.append(id)
-                self.leases[id] = self.now_ms + RELEASED_LEASE_MS
-        return released
-
-    def _most(self, room: int, in_flight: int) -> int:
-        if self.held():
-            return 0
-        if self.hold and self.hold.kind != "throttled":
-            return min(room, 0 if self.leases else 1)
-        self.hold = None
-        return min(room, in_flight - len(self.leases))
-
-    def claim(self, token: str, ids: Sequence[str]) -> list[str]:
-        claimed, back = [], []
-        for id in ids:
-            expected = self.all.get(id)
-            if id not in self.leases or expected is None:
-                continue
-            if expected.state is State.QUEUED and self.held():
-                del self.leases[id]
-                back.append(id)
-            elif expected.state is State.QUEUED and expected.is_expired(self.now_ms):
-                del self.leases[id]
-                self.move(id, State.EXPIRED)
-            elif expected.state is State.QUEUED:
-                self.move(id, State.SENDING).token = token
-                self.leases[id] = self.now_ms + self.lease_ms
-                claimed.append(id)
-            elif expected.token == token and not expected.renewed:
-                claimed.append(id)
-        self.lane[:0] = back
-        return claimed
-
-    def record(self, token: str, id: str, to: State, attempt: Attempt | None, wait_ms: int, health: str) -> bool:
-        expected = self.all[id]
-        done = expected.token == token and to in TRANSITIONS[expected.state]
-        if done:
-            expected.attempts += [attempt.at_ms] if attempt else []
-            del self.leases[id]
-            self.move(id, to)
-            if to is State.QUEUED:
-                self.lane.insert(0, id)
-            if to is State.DEFERRED:
-                expires_ms = expected.notification.expires_ms
-                self.due[id] = min(self.now_ms + wait_ms, expires_ms or self.now_ms + wait_ms)
-        if health == "up":
-            self.streak = 0
-            self.hold = self.hold if self.hold and self.hold.kind == "throttled" else None
-        elif health == "down" and done:
-            self._down()
-        return done
-
-    def _down(self) -> None:
-        self.streak += 1
-        probed = self.hold if self.hold and self.hold.kind != "throttled" else None
-        if self.held() or (not probed and self.streak < OUTAGE_AFTER):
-            return
-        doubled = probed is not None and probed.kind == "outage"
-        interval_ms = min(probed.interval_ms * 2, LONGEST_PROBE_MS) if probed and doubled else FIRST_PROBE_MS
-        self.hold = Hold("outage", self.now_ms + interval_ms, interval_ms)
-
-    def sweep(self) -> Swept:
-        returned, resent, unknown = 0, 0, 0
-        front = []
-        for id in self.by_age(self.leases):
-            expected, claimed_ms = self.all[id], self.leases.pop(id)
-            if expected.state is State.QUEUED:
-                returned += 1
-                front.append(id)
-            elif expected.state is State.SENDING:
-                expected.lost += 1
-                expected.attempts.append(-claimed_ms)  # its time is that of the claim: see `same_attempts`
-                resend = expected.notification.on_unknown == OnUnknown.RESEND and expected.lost < MOST_LOST
-                self.move(id, State.QUEUED if resend else State.UNKNOWN)
-                resent += resend
-                front += [id] if resend else []
-                unknown += not resend
-        self.lane[:0] = front
-        return Swept(returned, resent, unknown)
-
-    def start_hold(self, kind: str, hold_ms: int) -> bool:
-        known = self.hold if self.hold and self.hold.kind == kind else None
-        ends_ms = self.now_ms + hold_ms
-        if self.hold and self.held() and kind == "throttled" and self.hold.kind != kind:
-            self.hold.until_ms = max(self.hold.until_ms, ends_ms)
-            return False
-        self.hold = Hold(kind, max(ends_ms, known.until_ms) if known else ends_ms, hold_ms)
-        return known is None
-
+from ledger.work import LeaseLost, Result, Work
+from tests.integration.desk_model import START_MS, Hold, Model
+from tests.integration.exploration import CLOCK_KEY, clock_in_a_key, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 40)
@@ -377,7 +197,7 @@ class Verbs(RuleBasedStateMachine):
     )
     def hold_or_resume(self, kind: str | None, hold_ms: int) -> None:
         if kind:
-            assert self.work.hold(self.desk, kind, hold_ms, "because") is self.model.start_hold(kind, hold_ms)
+            assert self.work.hold(self.desk, kind, hold_ms, "because").is_new is self.model.start_hold(kind, hold_ms)
         else:
             assert self.work.resume(self.desk, if_changed=False) is bool(self.model.hold)
             self.model.hold, self.model.streak = None, 0
@@ -456,36 +276,6 @@ def same_attempts(at_ms: list[int], expected: list[int]) -> bool:
 
 
 # -- the two servers
-
-
-@contextmanager
-def clock_in_a_key() -> Iterator[None]:
-    """The verbs of a server whose clock cannot be moved read the time from a key; nothing else of them changes."""
-
-    whole = verbs.source
-
-    @cache
-    def source(name: str) -> str:
-        told = whole(name).replace("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}")
-        if told == whole(name):
-            raise LookupError("the verbs get their time in another way now")
-        return told
-
-    with patch.object(verbs, "source", source), patch.object(verbs, "_sha", cache(verbs._sha.__wrapped__)):
-        yield
-
-
-def explore(machine: type[Verbs], examples: int) -> None:
-    chosen = settings(
-        max_examples=examples * TIMES,
-        stateful_step_count=60,
-        derandomize=TIMES == 1,
-        deadline=None,
-        database=None,
-        suppress_health_check=[*HealthCheck],
-        phases=[Phase.generate],
-    )
-    run_state_machine_as_test(machine, settings=chosen)
 
 
 def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:

@@ -159,20 +159,9 @@ def test_each_verb_is_registered_by_the_module_of_the_table(name: str) -> None:
     assert found[name] is not None
 
 
-def test_announcements_are_said_to_come_later_and_an_empty_list_is_printed(capsys: Output) -> None:
-    assert run(["list", "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert out == "[]\n"
-    assert "later version" in err
-
-
 def test_web_says_that_it_comes_later(capsys: Output) -> None:
     assert run(["web"]) == 1
     assert "later version" in capsys.readouterr().err
-
-
-def test_an_announcement_cannot_be_resumed_yet(capsys: Output) -> None:
-    assert run(["resume", "a_06hzb2k1c9f3q8rd"]) == 5
 
 
 def deskbell(*arguments: str) -> subprocess.CompletedProcess[str]:

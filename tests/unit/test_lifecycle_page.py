@@ -61,5 +61,6 @@ def test_lua_builds_the_same_keys_as_python() -> None:
         ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
         for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", PRELUDE, re.MULTILINE)
     }
-    of_desk = {keys.desk("d"), keys.slots("d"), keys.turns("d"), keys.due("d"), keys.leases("d")}
+    parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.share)
+    of_desk = {part("d") for part in parts}
     assert lua == {keys.desks, keys.wake, keys.events, keys.announcements} | of_desk

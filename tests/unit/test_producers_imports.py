@@ -31,6 +31,7 @@ def test_the_help_loads_no_verb() -> None:
 def test_the_public_names_are_these() -> None:
     assert sorted(producers.__all__) == [
         "Accepted",
+        "Announced",
         "BadInput",
         "DeskbellError",
         "KeyReused",

@@ -1,0 +1,277 @@
+"""Compares records that share no code: what producers were told, what the ledger says, what the sandbox received."""
+
+import json
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ledger.announcement import Announcement
+from ledger.errors import NotFound
+from ledger.ids import announcement_of, is_row
+from ledger.models import OnUnknown, Progress
+from ledger.states import FINAL, Outcome, State
+from tests.chaos.acts import THROTTLE_SECONDS, Stillness
+from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, Stage
+from tests.chaos.traffic import Asked
+
+__all__ = ["Case", "Finding", "Judge"]
+
+#: A pause holds after this, seconds; and what a call takes from its start to the sandbox's first byte of it.
+_HOLDS_WITHIN_SECONDS = 1.0
+_ON_ITS_WAY_SECONDS = 0.2
+_THROTTLED = 99991400
+#: From the answer of a throttle to its being known to all, and what was on its way then, seconds.
+_KNOWN_WITHIN_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A promise that was not kept."""
+
+    what: str
+    where: str = ""  #: id of the notification or announcement, if it is about one
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One message call at the sandbox. Times are unix seconds."""
+
+    arrived: float
+    started: float
+    ended: float
+    delivered: bool
+    answered: bool
+    message_id: str | None
+    code: int | None
+    marker: str
+
+    @classmethod
+    def of(cls, call: dict[str, Any]) -> "Call | None":
+        """None when its body did not arrive."""
+        if call["started_ms"] is None or not isinstance(call["body"], dict):
+            return None
+        ended_ms = call["ended_ms"] or call["started_ms"]
+        return cls(
+            call["at"], call["started_ms"] / 1000, ended_ms / 1000, call["delivered"], call["answered"],
+            call["message_id"], call["code"], json.loads(call["body"]["content"])["text"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One notification in the three records."""
+
+    id: str
+    asked: Asked
+    progress: Progress | None
+    calls: Sequence[Call]
+
+    @property
+    def deliveries(self) -> list[Call]:
+        return [call for call in self.calls if call.delivered]
+
+    @property
+    def unknown_ms(self) -> list[int]:
+        """When the attempts began that are on record as unknown."""
+        attempts = self.progress.attempts if self.progress else ()
+        return [attempt.at_ms for attempt in attempts if attempt.outcome is Outcome.UNKNOWN]
+
+    def findings(self) -> Iterator[str]:
+        """What is wrong with it."""
+        if self.progress is None:
+            yield "accepted and absent"
+            return
+        state, deliveries = self.progress.state, self.deliveries
+        if state not in FINAL and state is not State.UNKNOWN:
+            yield "neither final nor unknown once all was quiet"
+        if state is State.DELIVERED and not self._has_been_delivered():
+            yield "delivered, and the sandbox never accepted it"
+        if deliveries and state in FINAL - {State.DELIVERED} and not self.unknown_ms:
+            yield "accepted by the sandbox, and the ledger denies it"
+        if len(deliveries) > 1 and self.asked.on_unknown is OnUnknown.HOLD:
+            yield "delivered twice with on_unknown: hold"
+        if any(not self._is_explained(number) for number in range(1, len(deliveries))):
+            yield "delivered again with no attempt recorded unknown before it"
+        if any(later.started < earlier.ended for earlier, later in zip(self.calls, self.calls[1:], strict=False)):
+            yield "two calls in flight at once"
+        if state is State.FAILED and not self.asked.may_fail:
+            yield "failed, though the API never refused it for good"
+        if self.progress.failing_ms and not self._has_failed():
+            yield "its retry budget was charged for waiting"
+
+    def _has_been_delivered(self) -> bool:
+        attempts = self.progress.attempts if self.progress else ()
+        return bool(attempts) and attempts[-1].message_id in {call.message_id for call in self.deliveries}
+
+    def _is_explained(self, number: int) -> bool:
+        """Whether as many attempts were unknown before this delivery as there were deliveries."""
+        began_ms = self.deliveries[number].started * 1000
+        return sum(at_ms < began_ms for at_ms in self.unknown_ms) >= number
+
+    def _has_failed(self) -> bool:
+        failures = {Outcome.UNKNOWN, Outcome.TRANSIENT, Outcome.THROTTLED}
+        return self.progress is not None and any(attempt.outcome in failures for attempt in self.progress.attempts)
+
+    def __str__(self) -> str:
+        return "\n".join((f"  told      {self.asked}", f"  ledger    {self.progress}", *self._sandbox_lines()))
+
+    def _sandbox_lines(self) -> Iterator[str]:
+        for call in self.calls or ("nothing",):
+            yield f"  sandbox   {call}"
+
+
+class Judge:
+    """Reads everything once, when all is quiet."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._ledger = stage.site.ledger
+        self._traffic = stage.traffic
+        self._told = stage.told()
+        self.all_calls = stage.calls()
+        self.stats = stage.site.sandbox.stats()
+
+    @cached_property
+    def calls(self) -> dict[str, list[Call]]:
+        """By marker, in the order of their start."""
+        found: dict[str, list[Call]] = defaultdict(list)
+        for call in filter(None, map(Call.of, self.all_calls)):
+            found[call.marker].append(call)
+        for calls in found.values():
+            calls.sort(key=lambda call: call.started)
+        return found
+
+    @cached_property
+    def announcements(self) -> dict[str, Announcement | None]:
+        """By id; None for what the ledger does not know."""
+        return {id: self._announcement(id) for key, ids in self._told.items() if key[0] == "a" for id in ids}
+
+    def _announcement(self, id: str) -> Announcement | None:
+        try:
+            return self._ledger.announcements.get(id)
+        except NotFound:
+            return None
+
+    @cached_property
+    def cases(self) -> dict[str, Case]:
+        """Every notification that was accepted, by id."""
+        return {case.id: case for key, ids in self._told.items() for id in ids for case in self._cases(key, id)}
+
+    def _cases(self, key: str, id: str) -> Iterator[Case]:
+        if key[0] == "e":
+            producer, number = map(int, key[1:].split("-"))
+            yield self._case(id, self._traffic.event(producer, number), self._event(id))
+            return
+        known = self.announcements[id] is not None
+        rows = {row.id: row.progress for row in self._ledger.announcements.rows(id)} if known else {}
+        for row, asked in self._traffic.announcement(int(key[1:])).ids(id).items():
+            yield self._case(row, asked, rows.get(row))
+
+    def _case(self, id: str, asked: Asked, progress: Progress | None) -> Case:
+        return Case(id, asked, progress, self.calls.get(asked.marker, []))
+
+    def _event(self, id: str) -> Progress | None:
+        try:
+            return self._ledger.get(id).progress
+        except NotFound:
+            return None
+
+    # -- findings
+
+    def findings(self, stillnesses: Sequence[Stillness]) -> Iterator[Finding]:
+        for case in self.cases.values():
+            for what in case.findings():
+                yield Finding(what, case.id, str(case))
+        yield from self._identities()
+        yield from self._counts()
+        yield from self._quota()
+        for stillness in stillnesses:
+            yield from self._disturbances(stillness)
+
+    def _identities(self) -> Iterator[Finding]:
+        for key, ids in self._told.items():
+            if len(ids) > 1:
+                yield Finding("one key, told two ids", key, f"  told      {sorted(ids)}")
+        known = {case.asked.marker for case in self.cases.values()}
+        for marker in self.calls.keys() - known:
+            yield Finding("sent, and nobody was told that it was accepted", marker, f"  sandbox   {self.calls[marker]}")
+        if len(self.cases) != self._traffic.total:
+            yield Finding("asked for and never accepted", "", f"  {self._traffic.total - len(self.cases)} of them")
+
+    def _counts(self) -> Iterator[Finding]:
+        states: dict[str, Counter[State]] = defaultdict(Counter)
+        for case in self.cases.values():
+            if case.progress:
+                states[announcement_of(case.id) if is_row(case.id) else ""][case.progress.state] += 1
+        counted = {id: found.counts for id, found in self.announcements.items() if found}
+        for lane, counts in {"": self._ledger.counts("default"), **counted}.items():
+            if +Counter(counts) != states[lane]:
+                yield Finding("counts that differ from the states", lane or "events", f"  {counts}\n  {states[lane]}")
+        for id, found in self.announcements.items():
+            if found and sum(found.counts.values()) != found.total:
+                yield Finding("counts that do not sum to the rows", id, f"  {found.counts}, {found.total} rows")
+
+    def _quota(self) -> Iterator[Finding]:
+        if self.most_in_window > QUOTA_CALLS:
+            yield Finding("more calls in a rolling window than the quota", "", f"  {self.most_in_window}")
+        if self.throttled:
+            yield Finding("calls answered 429", "", f"  {self.throttled}")
+
+    @cached_property
+    def most_in_window(self) -> int:
+        arrivals = sorted(call["at"] for call in self.all_calls)
+        return max(
+            (index + 1 - bisect_left(arrivals, at - QUOTA_SECONDS) for index, at in enumerate(arrivals)), default=0
+        )
+
+    @property
+    def throttled(self) -> int:
+        """Calls that the sandbox refused for the quota, not for an order."""
+        return sum(call["code"] == _THROTTLED and not call["fault"] for call in self.all_calls)
+
+    def during_throttles(self) -> tuple[int, int]:
+        """How many throttles were ordered, and how many calls began while all knew of one."""
+        told_at = [call["ended_ms"] / 1000 for call in self.all_calls if call["code"] == _THROTTLED and call["fault"]]
+        began = [call["at"] for call in self.all_calls]
+        return len(told_at), sum(
+            told + _KNOWN_WITHIN_SECONDS < at < told + THROTTLE_SECONDS for told in told_at for at in began
+        )
+
+    def _disturbances(self, stillness: Stillness) -> Iterator[Finding]:
+        begins = stillness.told_at + _HOLDS_WITHIN_SECONDS + _ON_ITS_WAY_SECONDS
+        for case in self.cases.values():
+            if is_row(case.id) and announcement_of(case.id) == stillness.announcement:
+                for call in case.calls:
+                    if begins < call.started < stillness.until:
+                        yield Finding("a call after a pause or a cancellation", case.id, f"  {stillness}\n{case}")
+
+    # -- figures
+
+    def killed_in_a_call(self, killed_at: Sequence[float]) -> int:
+        """Kills of workers at which a call broke off."""
+        broken = sorted(call.ended for calls in self.calls.values() for call in calls if not call.answered)
+        return sum(_is_near(broken, at) for at in killed_at)
+
+    def unexplained_calls(self) -> int:
+        """Calls that no attempt stands for: made by a worker that had lost its lease before it made them."""
+        return sum(
+            max(0, len(case.calls) - len(case.progress.attempts)) for case in self.cases.values() if case.progress
+        )
+
+    def lost_seconds(self) -> list[float]:
+        """From a claim to the moment at which a lost worker's notification was taken back, in order of length."""
+        lost = [
+            (attempt.ms or 0) / 1000
+            for case in self.cases.values()
+            for attempt in (case.progress.attempts if case.progress else ())
+            if attempt.msg and "worker was lost" in attempt.msg
+        ]
+        return sorted(lost)
+
+
+def _is_near(times: Sequence[float], at: float) -> bool:
+    index = bisect_left(times, at - 0.15)
+    return index < len(times) and times[index] <= at + 0.15

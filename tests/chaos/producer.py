@@ -1,0 +1,105 @@
+"""`python -m tests.chaos.producer`: asks the ledger for its share of the traffic, and writes down what it is told.
+
+Killed at any moment and started again, it goes on from its journal: what it had asked for without an answer is asked
+for again, with the same key.
+"""
+
+import argparse
+import itertools
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar
+
+import redis
+
+from ledger.errors import NotDurable
+from ledger.ledger import Ledger
+from tests.chaos.journal import Journal
+from tests.chaos.traffic import Announced, Asked, Traffic
+
+__all__ = ["main"]
+
+#: Events to one call of the ledger, at most.
+MOST_AT_ONCE = 8
+#: Between two tries while Redis is away, seconds.
+AGAIN_SECONDS = 0.2
+#: Between two steps of announcing, at most: long enough to be killed in, seconds.
+STEP_SECONDS = 0.05
+
+T = TypeVar("T")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    traffic = Traffic(**{field.name: getattr(given, field.name) for field in fields(Traffic)})
+    ledger, journal = Ledger.from_env(), Journal(given.journal)
+    if given.number is None:
+        _announce_all(traffic, ledger, journal, given.per_second)
+    else:
+        _send_all(traffic, given.number, ledger, journal, given.per_second)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.producer")
+    for field in fields(Traffic):
+        parser.add_argument(f"--{field.name}", type=int, required=True)
+    parser.add_argument("--journal", type=Path, required=True)
+    parser.add_argument("--per-second", type=float, required=True, help="notifications")
+    parser.add_argument("--number", type=int, help="which of the producers of events; without it, of announcements")
+    return parser
+
+
+def _send_all(traffic: Traffic, number: int, ledger: Ledger, journal: Journal, per_second: float) -> None:
+    known, rng = journal.answers(), random.Random()
+    left = iter([asked for i in range(traffic.events) if (asked := traffic.event(number, i)).marker not in known])
+    while batch := list(itertools.islice(left, rng.randint(1, MOST_AT_ONCE))):
+        journal.asking(*(asked.marker for asked in batch))
+        journal.accepted(_until_told(lambda batch=batch: _accept(ledger, batch)))  # type: ignore[misc]
+        time.sleep(len(batch) / per_second)
+
+
+def _accept(ledger: Ledger, batch: Sequence[Asked]) -> dict[str, str]:
+    accepted = ledger.accept([asked.notification() for asked in batch])
+    return {asked.marker: told.id for asked, told in zip(batch, accepted, strict=True)}
+
+
+def _announce_all(traffic: Traffic, ledger: Ledger, journal: Journal, per_second: float) -> None:
+    known, rng = journal.answers(), random.Random()
+    for announced in map(traffic.announcement, range(traffic.announcements)):
+        if announced.key not in known:
+            journal.asking(announced.key)
+            id = _until_told(lambda announced=announced: _announce(ledger, announced, rng))  # type: ignore[misc]
+            journal.accepted({announced.key: id})
+            time.sleep(len(announced.rows) / per_second)
+
+
+def _announce(ledger: Ledger, announced: Announced, rng: random.Random) -> str:
+    opened = ledger.announcements.open(announced.spec, key=announced.key, digest=announced.key)
+    if not opened.started:
+        ledger.announcements.load(opened.id, _hesitating(announced.loaded(), rng))
+        time.sleep(rng.uniform(0, STEP_SECONDS))
+        ledger.announcements.start(opened.id, announced.spec, len(announced.rows))
+    return opened.id
+
+
+def _hesitating(rows: Iterator[bytes], rng: random.Random) -> Iterator[bytes]:
+    time.sleep(rng.uniform(0, STEP_SECONDS))
+    yield from rows
+
+
+def _until_told(ask: Callable[[], T]) -> T:
+    """Asks again, with the same keys, for as long as Redis does not answer or cannot confirm."""
+    while True:
+        try:
+            return ask()
+        except (redis.ConnectionError, redis.TimeoutError, NotDurable):
+            time.sleep(AGAIN_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

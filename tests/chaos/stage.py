@@ -1,0 +1,181 @@
+"""Everything that takes part in a run, as processes, with a proxy before Valkey and one before the sandbox."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+
+from ledger.connection import text
+from tests.acceptance.site import START_SECONDS, Site, WorkerProcess, eventually
+from tests.chaos.journal import Journal
+from tests.chaos.proxy import Proxy
+from tests.chaos.traffic import FAULTS, Traffic
+
+__all__ = ["LEASE_SECONDS", "QUOTA", "QUOTA_CALLS", "QUOTA_SECONDS", "ProducerProcess", "Stage"]
+
+ROOT = Path(__file__).parents[2]
+#: The sandbox counts it strictly, at arrival. Some seconds long, so that the share of the window that a call may be
+#: late (1.5 %) stays above what two busy cores take to get a message to a worker.
+QUOTA_CALLS, QUOTA_SECONDS = 500, 10
+QUOTA = f"{QUOTA_CALLS}/{QUOTA_SECONDS}second"
+#: Of a claim, with DESKBELL_TIMEOUT=1,1: `ledger.work` adds 15 s to the longest call, which may take 6 s.
+LEASE_SECONDS = 21
+_LATENCY_MS = "50-350"
+_WORKERS = 3
+_KEEP_CALLS = 1_000_000
+#: Calls to one page of the sandbox's record, and for its answer, seconds.
+_PAGE, _ANSWER_SECONDS = 5000, 60
+
+
+class ProducerProcess:
+    """A producer that is started again after each kill, until its share is accepted."""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str], arguments: Sequence[str]) -> None:
+        self.name = name
+        self.journal = Journal(folder / f"{name}.journal")
+        self._folder, self._arguments = folder, arguments
+        self._environment = {**environment, "PYTHONPATH": str(ROOT)}
+        self.start()
+
+    def start(self) -> None:
+        journal = ("--journal", str(self.journal.path))
+        with (self._folder / f"{self.name}.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.producer", *journal, *self._arguments],
+                cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
+
+    @property
+    def is_done(self) -> bool:
+        return self._process.poll() == 0
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass
+class Stage:
+    """`per_second` is how many notifications are asked for, over all producers."""
+
+    folder: Path
+    traffic: Traffic
+    per_second: float
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            options = ("--demo", "--rate", QUOTA, "--latency-ms", _LATENCY_MS, "--keep-calls", str(_KEEP_CALLS))
+            seed = ("--seed", str(self.traffic.seed))
+            limits = {"DESKBELL_RATE": QUOTA, "DESKBELL_TIMEOUT": "1,1"}
+            self.site = undo.enter_context(Site(self.folder, sandbox=(*options, *seed), workers=0, **limits))
+            socket_path, sandbox_port = self.site.valkey.socket_path, urlsplit(self.site.sandbox.url).port
+            self.to_valkey = undo.enter_context(Proxy(lambda: asyncio.open_unix_connection(socket_path)))
+            self.to_sandbox = undo.enter_context(Proxy(lambda: asyncio.open_connection("127.0.0.1", sandbox_port)))
+            self.site.environment |= {
+                "DESKBELL_REDIS_URL": f"redis://127.0.0.1:{self.to_valkey.port}/0",
+                "DESKBELL_FEISHU_URL": f"http://127.0.0.1:{self.to_sandbox.port}",
+            }
+            for rule in FAULTS:
+                self.site.sandbox.fault(**rule)
+            self.frozen: set[WorkerProcess] = set()
+            undo.callback(self.thaw_all)
+            self.workers = [self.site.start_worker() for _ in range(_WORKERS)]
+            self.site.wait_for_workers(_WORKERS)
+            self.producers = self._producers()
+            undo.callback(self._stop_producers)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def _producers(self) -> list[ProducerProcess]:
+        shares = [("--number", str(number)) for number in range(self.traffic.producers)] + [()]
+        events = self.per_second * self.traffic.events / self.traffic.total
+        rows = self.per_second * self.traffic.announcements * self.traffic.rows / self.traffic.total
+        traffic = [part for name, value in asdict(self.traffic).items() for part in (f"--{name}", str(value))]
+        return [
+            ProducerProcess(
+                f"producer{index}", self.folder, self.site.environment,
+                [*traffic, *share, "--per-second", str(events if share else rows)],
+            )
+            for index, share in enumerate(shares)
+        ]  # fmt: skip
+
+    def _stop_producers(self) -> None:
+        for producer in self.producers:
+            producer.kill()
+
+    # -- workers
+
+    def ready(self) -> list[WorkerProcess]:
+        """Those that have reported and run on."""
+        reporting = {
+            int(text(member).split(":")[-2])
+            for member in self.site.ledger.redis.zrange(self.site.ledger.keys.workers, 0, -1)
+        }
+        return [worker for worker in self.workers if worker.pid in reporting and worker not in self.frozen]
+
+    def wait_until_ready(self, count: int) -> list[WorkerProcess]:
+        eventually(lambda: len(self.ready()) >= count, START_SECONDS, f"{count} workers ready")
+        return self.ready()
+
+    def kill_worker(self, worker: WorkerProcess) -> float:
+        """When it was dead, unix seconds. Another takes its place."""
+        worker.kill()
+        at = time.time()
+        self.frozen.discard(worker)
+        self.workers[self.workers.index(worker)] = self.site.start_worker()
+        return at
+
+    def freeze(self, worker: WorkerProcess) -> None:
+        os.kill(worker.pid, signal.SIGSTOP)
+        self.frozen.add(worker)
+
+    def thaw(self, worker: WorkerProcess) -> None:
+        """Nothing happens if it was killed meanwhile."""
+        if worker in self.frozen:
+            os.kill(worker.pid, signal.SIGCONT)
+            self.frozen.discard(worker)
+
+    def thaw_all(self) -> None:
+        for worker in list(self.frozen):
+            self.thaw(worker)
+
+    # -- what there is to compare
+
+    def told(self) -> dict[str, set[str]]:
+        """The ids that producers were told, by key."""
+        return {key: ids for producer in self.producers for key, ids in producer.journal.answers().items()}
+
+    def calls_so_far(self) -> int:
+        """Message calls that the sandbox has counted."""
+        return sum(self.site.sandbox.stats()["calls"].get("message", {}).values())
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The message calls that the sandbox received, in order."""
+        calls: list[dict[str, Any]] = []
+        seq = 0
+        while page := self._page(seq):
+            seq = page[-1]["seq"]
+            calls += [call for call in page if call["path"].endswith("/helpdesk/v1/message")]
+        return calls
+
+    def _page(self, since: int) -> list[dict[str, Any]]:
+        url = f"{self.site.sandbox.url}/sandbox/calls?limit={_PAGE}&since={since}"
+        page: list[dict[str, Any]] = requests.get(url, timeout=_ANSWER_SECONDS).json()["calls"]
+        return page

@@ -1,0 +1,86 @@
+"""Each check of the judge, on a notification that breaks it: a harness that cannot fail proves nothing."""
+
+import pytest
+
+from ledger.models import Attempt, OnUnknown, Progress, ReceiveType
+from ledger.states import Outcome, State
+from tests.chaos.judge import Call, Case
+from tests.chaos.traffic import Asked
+
+RESEND, HOLD = OnUnknown.RESEND, OnUnknown.HOLD
+
+
+def call(started: float = 10.0, *, ended: float | None = None, message_id: str | None = "om_1") -> Call:
+    """Delivered unless its message has no id."""
+    ended = started + 0.1 if ended is None else ended
+    return Call(started, started, ended, message_id is not None, True, message_id, 0, "e0-1")
+
+
+def attempt(outcome: Outcome, at: float = 10.0, message_id: str | None = None) -> Attempt:
+    return Attempt(round(at * 1000), ReceiveType.CHAT, outcome, message_id=message_id)
+
+
+def case(
+    state: State,
+    *calls: Call,
+    attempts: tuple[Attempt, ...] = (),
+    on_unknown: OnUnknown = RESEND,
+    failing_ms: int = 0,
+    receiver_id: str = "ou_plain",
+) -> Case:
+    progress = Progress(state, 20_000, attempts, failing_ms=failing_ms)
+    return Case("n_1", Asked("e0-1", receiver_id, on_unknown), progress, calls)
+
+
+DELIVERED = attempt(Outcome.DELIVERED, message_id="om_1")
+AGAIN = attempt(Outcome.DELIVERED, 15, "om_2")
+UNKNOWN = attempt(Outcome.UNKNOWN, 9.9)
+SENT_TWICE = (call(10), call(15, message_id="om_2"))
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        case(State.DELIVERED, call(), attempts=(DELIVERED,)),
+        case(State.DELIVERED, *SENT_TWICE, attempts=(UNKNOWN, AGAIN)),
+        case(State.UNKNOWN, call(), attempts=(UNKNOWN,), on_unknown=HOLD),
+        case(State.UNKNOWN, attempts=(UNKNOWN,), on_unknown=HOLD),
+        case(State.FAILED, call(message_id=None), attempts=(attempt(Outcome.REFUSED),), receiver_id="ou_unknown"),
+        case(State.CANCELLED),
+        case(State.DELIVERED, *SENT_TWICE, attempts=(UNKNOWN, AGAIN), failing_ms=7000),
+    ],
+)
+def test_what_is_sound_is_passed(sound: Case) -> None:
+    assert list(sound.findings()) == []
+
+
+BROKEN = [
+    (Case("n_1", Asked("e0-1", "ou_plain", RESEND), None, ()), "accepted and absent"),
+    (case(State.QUEUED), "neither final nor unknown once all was quiet"),
+    (case(State.DELIVERED, attempts=(DELIVERED,)), "delivered, and the sandbox never accepted it"),
+    (case(State.DELIVERED, call(), attempts=(AGAIN,)), "delivered, and the sandbox never accepted it"),
+    (case(State.CANCELLED, call()), "accepted by the sandbox, and the ledger denies it"),
+    (case(State.FAILED, attempts=(attempt(Outcome.REFUSED),)), "failed, though the API never refused it for good"),
+    (
+        case(State.DELIVERED, *SENT_TWICE, attempts=(AGAIN,)),
+        "delivered again with no attempt recorded unknown before it",
+    ),
+    (
+        case(State.DELIVERED, *SENT_TWICE, attempts=(AGAIN, attempt(Outcome.UNKNOWN, 16), AGAIN)),
+        "delivered again with no attempt recorded unknown before it",
+    ),
+    (
+        case(State.DELIVERED, *SENT_TWICE, attempts=(UNKNOWN, AGAIN), on_unknown=HOLD),
+        "delivered twice with on_unknown: hold",
+    ),
+    (
+        case(State.DELIVERED, call(10, ended=11, message_id=None), call(10.5), attempts=(DELIVERED,)),
+        "two calls in flight at once",
+    ),
+    (case(State.DELIVERED, call(), attempts=(DELIVERED,), failing_ms=1), "its retry budget was charged for waiting"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("broken", "finding"), BROKEN)
+def test_what_is_broken_is_found(broken: Case, finding: str) -> None:
+    assert list(broken.findings()) == [finding]

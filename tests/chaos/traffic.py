@@ -1,0 +1,114 @@
+"""What is asked for in a run: each notification follows from its key alone, so that both sides can work it out."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from ledger.announcement import Spec
+from ledger.ids import row_id
+from ledger.models import Notification, OnOpenTicket, OnUnknown
+
+__all__ = ["FAULTS", "Announced", "Asked", "Traffic"]
+
+#: How the receivers behave, by prefix, and how often each kind is drawn. `ou_ticket`, `ou_flaky` and `ou_cut` are those
+#: of `sandbox --demo`: an open ticket, two answers 155000, a connection cut after the delivery.
+_KINDS = {"ou_plain": 62, "ou_ticket": 9, "ou_flaky": 8, "ou_cut": 6, "ou_slow": 9, "ou_late": 3, "ou_unknown": 3}
+#: With a timeout of one second: a call that is nearly too slow, and one that is delivered after the caller gave up.
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"match": {"prefix": "ou_slow"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 800}},
+    {"match": {"prefix": "ou_late"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 1300}},
+)
+#: Of the events, and of the announcements, those that are not to be repeated.
+_EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
+_TICKET_FAILS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One notification as it was asked for. Its marker is its text, and stands in every call for it."""
+
+    marker: str
+    receiver_id: str
+    on_unknown: OnUnknown
+    on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether the API refuses it for good: nobody with this id, or a ticket that must not be got around."""
+        refuses = self.receiver_id.startswith("ou_ticket") and self.on_open_ticket == OnOpenTicket.FAIL
+        return refuses or self.receiver_id.startswith("ou_unknown")
+
+    def notification(self) -> Notification:
+        fields = {"on_unknown": self.on_unknown, "on_open_ticket": self.on_open_ticket}
+        return Notification.build({"receiver_id": self.receiver_id, "text": self.marker, "key": self.marker, **fields})
+
+
+@dataclass(frozen=True)
+class Announced:
+    """One announcement as it was asked for."""
+
+    key: str
+    rows: tuple[Asked, ...]
+    on_unknown: OnUnknown
+
+    @cached_property
+    def spec(self) -> Spec:
+        message = {"msg_type": "text", "content": {"text": "{{ marker }}"}}
+        return Spec(name=self.key, message=message, columns=("marker",), on_unknown=self.on_unknown)
+
+    def loaded(self) -> Iterator[bytes]:
+        """The rows as the ledger keeps them."""
+        for line, row in enumerate(self.rows, 1):
+            yield orjson.dumps([line, row.receiver_id, [row.marker]])
+
+    def ids(self, announcement: str) -> dict[str, Asked]:
+        return {row_id(announcement, number): row for number, row in enumerate(self.rows)}
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """All of a run: `events` for each of `producers`, and `announcements` of `rows` each."""
+
+    seed: int
+    producers: int
+    events: int
+    announcements: int
+    rows: int
+
+    @classmethod
+    def of(cls, seed: int, notifications: int) -> "Traffic":
+        """About half of them events."""
+        rows = 250 if notifications >= 5000 else 60
+        announcements = -(-notifications // (2 * rows))
+        events = -(-(notifications - announcements * rows) // 2)
+        return cls(seed, 2, events, announcements, rows)
+
+    @property
+    def total(self) -> int:
+        return self.producers * self.events + self.announcements * self.rows
+
+    def event(self, producer: int, number: int) -> Asked:
+        marker = f"e{producer}-{number}"
+        rng = self._rng(marker)
+        on_unknown = OnUnknown.HOLD if rng.random() < _EVENTS_HELD else OnUnknown.RESEND
+        on_open_ticket = OnOpenTicket.FAIL if rng.random() < _TICKET_FAILS else OnOpenTicket.REROUTE
+        return Asked(marker, self._receiver(rng, marker), on_unknown, on_open_ticket)
+
+    def announcement(self, number: int) -> Announced:
+        key = f"a{number}"
+        rng = self._rng(key)
+        on_unknown = OnUnknown.HOLD if rng.random() < _ANNOUNCEMENTS_HELD else OnUnknown.RESEND
+        markers = [f"{key}-{row}" for row in range(self.rows)]
+        rows = tuple(Asked(marker, self._receiver(rng, marker), on_unknown) for marker in markers)
+        return Announced(key, rows, on_unknown)
+
+    def _rng(self, key: str) -> random.Random:
+        return random.Random(f"{self.seed} {key}")
+
+    def _receiver(self, rng: random.Random, marker: str) -> str:
+        [prefix] = rng.choices(list(_KINDS), list(_KINDS.values()))
+        return prefix + marker

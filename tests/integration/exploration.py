@@ -1,0 +1,56 @@
+"""How hypothesis explores sequences of verbs, and how it makes time pass on a real server."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from ledger import verbs
+
+__all__ = ["CLOCK_KEY", "clock_in_a_key", "explore", "next_morning_ms"]
+
+#: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
+TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
+#: A place for what time there is, on a server whose own clock cannot be moved.
+CLOCK_KEY = "clock"
+
+
+def next_morning_ms() -> int:
+    """Eight o'clock UTC of tomorrow: producers plan sending hours from the real time on, so it must not lie behind."""
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    return round(datetime.combine(tomorrow, time(8), UTC).timestamp() * 1000)
+
+
+@contextmanager
+def clock_in_a_key() -> Iterator[None]:
+    """The verbs of a server whose clock cannot be moved read the time from a key; nothing else of them changes."""
+
+    whole = verbs.source
+
+    @cache
+    def source(name: str) -> str:
+        told = whole(name).replace("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}")
+        if told == whole(name):
+            raise LookupError("the verbs get their time in another way now")
+        return told
+
+    with patch.object(verbs, "source", source), patch.object(verbs, "_sha", cache(verbs._sha.__wrapped__)):
+        yield
+
+
+def explore(machine: type[RuleBasedStateMachine], examples: int) -> None:
+    chosen = settings(
+        max_examples=examples * TIMES,
+        stateful_step_count=60,
+        derandomize=TIMES == 1,
+        deadline=None,
+        database=None,
+        suppress_health_check=[*HealthCheck],
+        phases=[Phase.generate],
+    )
+    run_state_machine_as_test(machine, settings=chosen)

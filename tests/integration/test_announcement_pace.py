@@ -1,0 +1,267 @@
+"""How announcements share a desk, what that costs, and how long it is said to take. Mostly with a clock that jumps."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from heapq import heappop, heappush
+from unittest.mock import patch
+
+import fakeredis
+import orjson
+import pytest
+import redis
+
+from ledger.announcement import Announcement, AnnouncementState, Spec
+from ledger.connection import Durability
+from ledger.ids import announcement_of, is_row, row_number
+from ledger.ledger import Ledger
+from ledger.models import Attempt, Notification, ReceiveType
+from ledger.settings import Desk, Limit, Settings
+from ledger.states import Outcome, State
+from ledger.work import Result, Work
+from tests.integration.exploration import next_morning_ms
+
+MESSAGE = {"msg_type": "text", "content": {"text": "We move on Friday"}}
+#: 100 calls in the window that is kept for `100/minute`: 60 s and the slack of 300 ms.
+PER_MINUTE, SLOT_MS = Limit(calls=100, seconds=60), 603
+BATCH = 16
+
+
+class Site:
+    """A pacer and workers that need no time, over a ledger whose clock jumps from one look to the next."""
+
+    def __init__(self, client: redis.Redis, rate: tuple[Limit, ...] = (PER_MINUTE,)) -> None:
+        settings = Settings(_env_file=None)
+        self.ledger = Ledger(settings, client)
+        self.ledger.durability = Durability.NONE
+        self.work = Work(client, settings, longest_call_ms=1000)
+        self.desk = settings.desk("default").model_copy(update={"rate": rate})
+        self.random = random.Random(7)
+        self.now_ms = float(next_morning_ms())
+        self.calling: list[tuple[float, str]] = []
+        self.call_ms = (0, 0)  #: the shortest and the longest call
+        self.defers: set[int] = set()  #: numbers of rows whose first call comes to nothing
+        self.released: list[str] = []
+
+    def announce(self, count: int, **fields: object) -> str:
+        spec = Spec.model_validate({"name": "Move", "message": MESSAGE, **fields})
+        id, _ = self.ledger.announcements.open(spec, key=str(self.random.random()), digest="d")
+        self.ledger.announcements.load(id, (orjson.dumps([n + 2, f"ou_{n}", []]) for n in range(count)))
+        self.ledger.announcements.start(id, spec, count)
+        return id
+
+    def accept(self) -> str:
+        return self.ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "Disk full"})])[0].id
+
+    def look(self, room: int = 50) -> float:
+        """Releases and claims. Returns when the desk wants another look, ms."""
+        [released] = self.work.release([(self.desk, room, 10_000)])
+        for held in self.work.claim(self.desk, "t", released.ids)[1]:
+            heappush(self.calling, (self.now_ms + self.random.uniform(*self.call_ms), held.id))
+        self.released += released.ids
+        return float("inf") if released.again_ms is None else self.now_ms + released.again_ms
+
+    def record(self) -> None:
+        while self.calling and self.calling[0][0] <= self.now_ms:
+            id = heappop(self.calling)[1]
+            is_deferred = is_row(id) and row_number(id) in self.defers
+            self.defers -= {row_number(id)} if is_deferred else set()
+            to = State.DEFERRED if is_deferred else State.DELIVERED
+            self.work.record(self.desk, "t", [Result(id, to)], "up")
+
+    def run(self, until_ms: float) -> None:
+        """Jumps from look to look, each time to another microsecond, by which release throws its coin."""
+        while self.now_ms < until_ms:
+            again_ms = self.look()
+            self.record()
+            done_ms = self.calling[0][0] if self.calling else float("inf")
+            self.now_ms = min(until_ms, max(min(again_ms, done_ms), self.now_ms) + self.random.uniform(0.001, 1))
+
+    def run_for(self, seconds: float) -> None:
+        self.run(self.now_ms + seconds * 1000)
+
+    def run_to_its_end(self, id: str) -> Announcement:
+        while (shown := self.ledger.announcements.get(id)).state is not AnnouncementState.FINISHED:
+            self.run_for(10)
+        return shown
+
+    def shares(self, last: int) -> Counter[str]:
+        return Counter(announcement_of(id) for id in self.released[-last:])
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site(fakeredis.FakeRedis())
+    with patch("time.time", lambda: site.now_ms / 1000):
+        yield site
+
+
+# -- sharing
+
+
+def test_shares_by_weight_hold_when_another_joins(site: Site) -> None:
+    first, second = site.announce(2000, weight=1), site.announce(2000, weight=4)
+    site.run_for(180)
+    assert site.shares(250)[first] == pytest.approx(50, abs=2)
+    third = site.announce(2000, weight=5)
+    site.run_for(180)
+    assert [site.shares(250)[id] for id in (first, second, third)] == pytest.approx([25, 100, 125], abs=3)
+
+
+def test_who_is_paused_and_resumed_gains_nothing_and_is_not_made_up_for_it(site: Site) -> None:
+    heavy, restless, absent = site.announce(2000, weight=4), site.announce(2000), site.announce(2000)
+    site.ledger.announcements.pause(absent, "ada")
+    for _ in range(100):
+        site.run_for(2)
+        site.ledger.announcements.pause(restless, "ada")
+        site.ledger.announcements.resume(restless, "ada")
+    assert site.shares(300)[restless] <= 300 / 5 + 2
+    site.ledger.announcements.resume(absent, "ada")
+    site.run_for(120)
+    assert [site.shares(180)[id] for id in (heavy, restless, absent)] == pytest.approx([120, 30, 30], abs=3)
+
+
+def test_an_announcement_whose_only_rows_come_back_one_by_one_has_no_more_than_its_share(site: Site) -> None:
+    heavy, light = site.announce(2000, weight=9), site.announce(30)
+    site.defers = set(range(30))
+    site.run_for(240)
+    assert site.shares(350)[light] <= 350 / 10 + 2
+    assert site.shares(350)[heavy] >= 350 * 9 / 10 - 2
+
+
+def test_an_event_waits_for_one_slot_at_most_however_full_the_quota_is(site: Site) -> None:
+    site.announce(5000)
+    site.run_for(180)
+    waits_ms = []
+    for _ in range(60):
+        site.run_for(site.random.uniform(0.5, 3))
+        event, accepted_ms = site.accept(), site.now_ms
+        while event not in site.released:
+            site.run(site.now_ms + 1)
+        waits_ms.append(site.now_ms - accepted_ms)
+    assert max(waits_ms) <= SLOT_MS + 5
+
+
+def test_neither_the_rows_that_are_due_again_nor_the_fresh_ones_starve(site: Site) -> None:
+    site.desk = site.desk.model_copy(update={"rate": ()})
+    site.defers = set(range(1000))
+    id = site.announce(11_000)
+    while site.ledger.announcements.get(id).counts[State.DEFERRED] < 1000:
+        site.look(room=100)
+        site.record()
+        site.defers = {number for number in site.defers if number < 1000}
+    site.desk, site.released = site.desk.model_copy(update={"rate": (Limit(calls=100, seconds=6),)}), []
+    site.run_for(30)
+    again = sum(row_number(released) < 1000 for released in site.released)
+    assert len(site.released) > 400
+    assert 0.35 < again / len(site.released) < 0.65
+
+
+# -- what it costs
+
+
+def commands(client: redis.Redis) -> int:
+    stats = client.info("commandstats")
+    return sum(
+        each["calls"] for name, each in stats.items() if name not in ("cmdstat_info", "cmdstat_config|resetstat")
+    )
+
+
+def released_claimed_and_recorded(site: Site, batches: int) -> int:
+    """Commands that it took. They are those of the scripts too."""
+    before = commands(site.work.redis)
+    for _ in range(batches):
+        [released] = site.work.release([(site.desk, BATCH, 1000)])
+        claims = site.work.claim(site.desk, "t", released.ids)[1]
+        assert len(claims) == BATCH
+        attempt = Attempt(at_ms=1, via=ReceiveType.CHAT, outcome=Outcome.DELIVERED, message_id="om_1")
+        site.work.record(site.desk, "t", [Result(held.id, State.DELIVERED, [attempt]) for held in claims], "up")
+    return commands(site.work.redis) - before
+
+
+def test_a_row_takes_few_commands_and_a_thousand_times_as_many_rows_take_no_more(empty_valkey: Settings) -> None:
+    taken = {}
+    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+        for rows in (1000, 1_000_000):
+            client.flushall()
+            site = Site(client, rate=())
+            site.announce(rows)
+            released_claimed_and_recorded(site, 1)  # loads the scripts
+            taken[rows] = released_claimed_and_recorded(site, 20) / (20 * BATCH)
+    print(f"Redis commands per row, in batches of {BATCH}: {taken}")  # noqa: T201
+    assert taken[1000] <= 16
+    assert taken[1_000_000] == pytest.approx(taken[1000], rel=0.05)
+
+
+# -- how long it is said to take
+
+
+@pytest.mark.parametrize("call_ms", [(1, 1), (150, 900), (8_000, 9_000)])
+def test_the_eta_is_right_within_a_tenth(site: Site, call_ms: tuple[int, int]) -> None:
+    site.call_ms = call_ms
+    id = site.announce(900)
+    for _ in range(4):
+        site.run_for(100)
+        shown, asked_ms = site.ledger.announcements.get(id), site.now_ms
+        assert shown.rate_per_second == pytest.approx(1000 / SLOT_MS, rel=0.1)
+        assert shown.eta_seconds is not None
+        estimates = (asked_ms + shown.eta_seconds * 1000, shown.left)
+        assert estimates[0] == pytest.approx(asked_ms + shown.left * SLOT_MS, abs=shown.left * SLOT_MS * 0.1)
+    finished_ms = site.run_to_its_end(id).finished_ms
+    assert finished_ms is not None
+    assert estimates[0] == pytest.approx(finished_ms, abs=(finished_ms - asked_ms) * 0.1)
+
+
+@pytest.mark.parametrize("rate", [Limit(calls=6, seconds=60), Limit(calls=10, seconds=3600)])
+def test_the_eta_of_a_slow_desk_is_right_within_a_tenth_and_its_rate_is_not_stale(site: Site, rate: Limit) -> None:
+    site.desk, site.call_ms = site.desk.model_copy(update={"rate": (rate,)}), (6_000, 7_000)
+    gap_seconds = rate.seconds / rate.calls
+    id = site.announce(60)
+    for _ in range(3):
+        site.run_for(gap_seconds * 9.5)
+        shown = site.ledger.announcements.get(id)
+        assert shown.rate_per_second == pytest.approx(1 / gap_seconds, rel=0.1)
+        assert shown.eta_seconds == pytest.approx(shown.left * gap_seconds, rel=0.1)
+
+
+def test_the_eta_counts_the_nights_and_holds_in_the_night_and_on_the_next_morning(site: Site) -> None:
+    id = site.announce(900, between="07:00-08:05")  # it is eight: five minutes are left of today
+    etas_ms = []
+    for seconds in (
+        120,
+        400,
+        3600,
+        82_680 - 4_120 + 30,
+    ):  # in the morning, twice at night, half a minute after the night
+        site.run_for(seconds)
+        shown = site.ledger.announcements.get(id)
+        assert shown.eta_seconds is not None
+        assert (shown.rate_per_second > 0) is (seconds != 3600), "a rate that is stale is told as 0"
+        etas_ms.append(site.now_ms + shown.eta_seconds * 1000)
+    finished_ms = site.run_to_its_end(id).finished_ms
+    assert finished_ms is not None
+    assert datetime.fromtimestamp(finished_ms / 1000, UTC).hour == 7
+    open_ms = 900 * SLOT_MS
+    assert etas_ms == pytest.approx([finished_ms] * 4, abs=open_ms * 0.1)
+
+
+def test_a_pause_does_not_lower_the_rate_and_a_retry_does_not_either(site: Site) -> None:
+    id = site.announce(2000)
+    site.run_for(100)
+    for _ in range(3):
+        site.ledger.announcements.pause(id, "ada")
+        assert site.ledger.announcements.get(id).eta_seconds is None
+        site.run_for(60)
+        site.ledger.announcements.resume(id, "ada")
+        site.run_for(20)
+        assert site.ledger.announcements.get(id).rate_per_second == pytest.approx(1000 / SLOT_MS, rel=0.1)
+
+
+def test_a_rate_that_is_stale_is_told_as_none(site: Site) -> None:
+    id = site.announce(2000)
+    site.run_for(60)
+    site.work.hold(site.desk, "quota", 3_600_000, "the month is spent")
+    site.run_for(300)
+    shown = site.ledger.announcements.get(id)
+    assert (shown.rate_per_second, shown.eta_seconds) == (0, None)
