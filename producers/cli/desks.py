@@ -1,73 +1,69 @@
-"""`deskbell desks` and `deskbell resume`: the helpdesks, and why one does not send."""
+"""`deskbell desks`: the helpdesks, and why one does not send."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from ledger.errors import BadInput, NotFound
+from ledger.desks import desk_status
 from ledger.ledger import Ledger
-from ledger.settings import DEFAULT_DESK, Desk
+from ledger.settings import Desk
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
-from producers.cli.printing import a_person_looks, answer, answer_json, note
-from producers.cli.tables import show_table
-from producers.status import hold_of, rate_text
+from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.tables import show_table, spoken
+from producers.status import rate_text
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     app.command("desks", epilog="Example:  deskbell desks --json")(desks)
-    app.command("resume", epilog="Example:  deskbell resume --desk hr")(resume)
 
 
 def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
-    """List the desks: quota, missing credentials, the hold if there is one, and their events by state."""
+    """List the desks: quota and calls, what waits and since when, open tickets, and why one does not send."""
     with open_ledger() as ledger:
         found = [_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
     if as_json:
         answer_json(found)
     elif a_person_looks():
-        show_table(("desk", "rate", "missing", "hold", "events"), [_cells(facts) for facts in found])
+        columns = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "why it does not send")
+        show_table(columns, [_cells(facts) for facts in found])
     else:
         for facts in found:
             answer(facts["name"])
 
 
-def resume(
-    id: Annotated[str | None, typer.Argument(metavar="[ID]", help="An announcement (they come later).")] = None,
-    desk: Annotated[str | None, typer.Option(help="The desk whose hold ends.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print {desk, resumed}.")] = False,
-) -> int:
-    """End the hold of a desk, once its cause is mended: its notifications are sent again at once."""
-    if id is not None:
-        raise NotFound(id)
-    if desk is None:
-        raise BadInput("desk", f"say which one: --desk {DEFAULT_DESK}")
-    with open_ledger() as ledger:
-        ledger.settings.desk(desk)
-        ended = ledger.resume_desk(desk)
-    if as_json:
-        answer_json({"desk": desk, "resumed": ended})
-    else:
-        note(f"desk {desk} goes on" if ended else f"desk {desk} was not held")
-    return ExitCode.DONE
-
-
 def _facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
-    hold = hold_of(ledger, desk.name)
     return {
-        "name": desk.name,
+        **desk_status(ledger, desk).as_json(),
         "feishu_url": desk.feishu_url,
         "rate": rate_text(desk),
         "missing": list(desk.missing),
-        "hold": hold.as_json() if hold else None,
         "counts": {state: count for state, count in ledger.counts(desk.name).items() if count},
     }
 
 
 def _cells(facts: Mapping[str, Any]) -> list[Any]:
-    hold = f"{facts['hold']['kind']}: {facts['hold']['reason']}" if facts["hold"] else None
-    counts = ", ".join(f"{count} {state}" for state, count in facts["counts"].items())
-    return [facts["name"], facts["rate"], ", ".join(facts["missing"]), hold, counts]
+    used = ", ".join(f"{each['used']}/{each['limit']} in {each['seconds']} s" for each in facts["windows"])
+    if facts["lowered_to"]:
+        used += f" (lowered to {facts['lowered_to']:.0%})"
+    waiting = sum(lane["waiting"] for lane in facts["lanes"])
+    oldest = max((lane["oldest_seconds"] or 0 for lane in facts["lanes"]), default=0)
+    wasted = ", ".join(f"{n} {outcome}" for outcome, n in facts["calls"]["wasted"].items())
+    return [
+        facts["name"],
+        used or facts["rate"],
+        str(waiting),
+        spoken(oldest) if oldest else None,
+        spoken(facts["eta_seconds"]) if facts["eta_seconds"] else None,
+        f"{facts['calls']['used']}" + (f", of them {wasted}" if wasted else ""),
+        str(facts["tickets"]["open"]),
+        _why_silent(facts),
+    ]
+
+
+def _why_silent(facts: Mapping[str, Any]) -> str | None:
+    if facts["missing"]:
+        return "not set: " + ", ".join(facts["missing"])
+    return f"{facts['hold']['kind']}: {facts['hold']['reason']}" if facts["hold"] else None
