@@ -152,7 +152,7 @@ class Work:
             RELEASED_LEASE_MS,
             -1 if late_ms is None else late_ms,
             self._results_for_ms,
-            *ids,
+            *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )
         fours = iter(found)
         return now_ms, [

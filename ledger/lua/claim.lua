@@ -21,7 +21,7 @@ local function hand(record, age)
 end
 
 local function back_to_lane(record, slot)
-  redis.call('ZREM', LEASES, record.id)
+  end_lease(record.id)
   give_back_slot(slot)
   table.insert(back, record)
 end
@@ -31,7 +31,7 @@ local function claim(record, slot)
   if late_ms >= 0 and now - slot > late_ms then return back_to_lane(record, slot) end
   if hold and hold['until'] > now then return back_to_lane(record, slot) end
   if is_expired(record) then
-    redis.call('ZREM', LEASES, record.id)
+    end_lease(record.id)
     give_back_slot(slot)
     move(record, 'expired')
     return save(record, results_for_ms)
@@ -41,16 +41,16 @@ local function claim(record, slot)
   record.progress.claimed_at = now
   record.progress.slot = slot
   save(record, results_for_ms)
-  redis.call('ZADD', LEASES, now + lease_ms, record.id)
+  lease(record.id, now + lease_ms)
   hand(record, now - slot)
 end
 
-for index = 7, #ARGV do
-  local id = ARGV[index]
-  local lease = redis.call('ZSCORE', LEASES, id)
-  local record = lease and open_record(id, true)
+local ids = {unpack(ARGV, 7)}
+local ends = #ids > 0 and redis.call('ZMSCORE', LEASES, unpack(ids)) or {}
+for index, id in ipairs(ids) do
+  local record = ends[index] and open_record(id, true)
   if record and record.progress.state == 'queued' then
-    claim(record, lease - released_lease_ms)
+    claim(record, ends[index] - released_lease_ms)
   elseif record and record.progress.token == token and not record.progress.renewal then
     -- A replay. Who has renewed has had its answer, and holds another slot now, or none.
     hand(record, now - record.progress.slot)

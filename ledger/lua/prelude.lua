@@ -157,7 +157,26 @@ local function settle(lane)
   if left == 0 and (tonumber(counts[1]) or 0) == 0 then keep_announcement(lane, info.results_for) end
 end
 
+-- Leases too are gathered, and written together.
+local leased, unleased = {}, {}
+local function lease(id, ends)
+  table.insert(leased, ends)
+  table.insert(leased, id)
+end
+local function end_lease(id) table.insert(unleased, id) end
+
+--: Arguments to one command: Lua's unpack breaks off at some thousands.
+local AT_ONCE = 500
+local function in_portions(command, name, arguments)
+  for first = 1, #arguments, AT_ONCE do
+    redis.call(command, name, unpack(arguments, first, math.min(first + AT_ONCE - 1, #arguments)))
+  end
+end
+
 local function flush()
+  in_portions('ZADD', LEASES, leased)
+  in_portions('ZREM', LEASES, unleased)
+  leased, unleased = {}, {}
   for lane, states in pairs(counted) do
     for state, by in pairs(states) do
       if by ~= 0 then redis.call('HINCRBY', key('lane', lane), state, by) end

@@ -54,7 +54,7 @@ local function record_one(index)
   end
   if extra ~= '' then overlay(record, cjson.decode(extra)) end
   give_back_held_slot(record, slot)
-  redis.call('ZREM', LEASES, id)
+  end_lease(id)
   move(record, to)
   if to == 'deferred' then wait_until(record, now + wait_ms) end
   if to == 'queued' then table.insert(back, record) end

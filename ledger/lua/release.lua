@@ -95,7 +95,7 @@ end
 local released = {}
 local function release_one(id)
   take_slot(limits, now)
-  redis.call('ZADD', LEASES, now + lease_ms, id)
+  lease(id, now + lease_ms)
   table.insert(released, id)
 end
 

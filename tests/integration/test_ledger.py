@@ -75,6 +75,12 @@ def test_only_one_of_two_workers_gets_a_notification(ledger: Ledger, work: Work,
     assert theirs == []
 
 
+def test_an_id_that_stands_twice_in_a_message_is_claimed_once(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = accept_one(ledger)
+    work.release([(desk, 10, 100)])
+    assert [claim.id for claim in work.claim(desk, "mine", [id, id])[1]] == [id]
+
+
 def test_a_claim_may_be_repeated_by_its_holder_when_the_answer_was_lost(ledger: Ledger, work: Work, desk: Desk) -> None:
     accept_one(ledger)
     [released] = work.release([(desk, 10, 100)])
