@@ -12,6 +12,14 @@ local DESK = ARGV[1]
 
 local function key(...) return table.concat({PREFIX, ...}, ':') end
 
+-- Whoever is of another version than the ledger touches nothing of it: see ledger/schema.py. The first verb says which it is.
+local schema = redis.call('GET', key('schema'))
+if not schema then
+  redis.call('SET', key('schema'), SCHEMA)
+elseif schema ~= SCHEMA then
+  return redis.error_reply('SCHEMA ' .. schema)
+end
+
 local DESKS = key('desks')                    -- zset   desk -> ms when the pacer must look at it next
 local WAKE = key('wake')                      -- channel: a desk has become due at once
 local EVENTS = key('events')                  -- zset   event -> ms of acceptance
@@ -157,8 +165,8 @@ local function settle(lane)
   if left == 0 and (tonumber(counts[1]) or 0) == 0 then keep_announcement(lane, info.results_for) end
 end
 
--- Leases too are gathered, and written together.
-local leased, unleased = {}, {}
+-- Leases and calls by outcome too are gathered, and written together.
+local leased, unleased, called = {}, {}, {}
 local function lease(id, ends)
   table.insert(leased, ends)
   table.insert(leased, id)
@@ -177,6 +185,8 @@ local function flush()
   in_portions('ZADD', LEASES, leased)
   in_portions('ZREM', LEASES, unleased)
   leased, unleased = {}, {}
+  for outcome, by in pairs(called) do redis.call('HINCRBY', CALLS, outcome, by) end
+  called = {}
   for lane, states in pairs(counted) do
     for state, by in pairs(states) do
       if by ~= 0 then redis.call('HINCRBY', key('lane', lane), state, by) end
@@ -233,7 +243,7 @@ local function append_attempt(record, attempt)
   if attempts and attempts[#attempts][1] == attempt[1] then return end
   append(record, 'attempts', attempt)
   -- Without a `via` it is on record, but was no call of the API that has the quota.
-  if attempt[2] and attempt[2] ~= cjson.null then redis.call('HINCRBY', CALLS, attempt[3], 1) end
+  if attempt[2] and attempt[2] ~= cjson.null then called[attempt[3]] = (called[attempt[3]] or 0) + 1 end
 end
 
 local function overlay(record, fields)

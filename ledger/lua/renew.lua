@@ -33,6 +33,7 @@ if slot then take_slot(limits, slot) end
 record.progress.renewal = renewal
 record.progress.slot = slot or nil
 save(record)
-redis.call('ZADD', LEASES, now + lease_ms, id)
+lease(id, now + lease_ms)
+flush()
 if not slot then return {-1, 0} end
 return {slot - now, slot}

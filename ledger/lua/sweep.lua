@@ -16,7 +16,7 @@ local back = {}
 local leases = redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[3])
 for index = 1, #leases, 2 do
   local id = leases[index]
-  redis.call('ZREM', LEASES, id)
+  end_lease(id)
   local record = open_record(id)
   local state = record and record.progress.state
   -- Never claimed, also when it was cancelled since: no call was made in its slot.
@@ -26,7 +26,7 @@ for index = 1, #leases, 2 do
     returned = returned + 1
   elseif state == 'sending' then
     local claimed_at = record.progress.claimed_at
-    redis.call('HINCRBY', CALLS, 'unknown', 1)
+    called.unknown = (called.unknown or 0) + 1
     append(record, 'attempts', {claimed_at, record.progress.via or cjson.null, 'unknown', cjson.null, cjson.null,
       cjson.null, now - claimed_at, cjson.null, 'the worker was lost while it held the notification'})
     record.progress.lost = (record.progress.lost or 0) + 1

@@ -128,7 +128,7 @@ class Verbs(RuleBasedStateMachine):
         self.compare_claims(token, ids * (1 + twice))
 
     def compare_claims(self, token: str, ids: list[str]) -> None:
-        expected = self.model.claim(token, ids)
+        expected = self.model.claim(token, list(dict.fromkeys(ids)))
         assert [claim.id for claim in self.work.claim(self.desk, token, ids)[1]] == expected
 
     @precondition(lambda self: self.model.leases)
