@@ -25,7 +25,7 @@ check: setup  ## format, lint, types, unit tests and layers: no service needed
 	$(BIN)/pytest tests/unit
 
 test: check  ## everything that CI runs
-	$(BIN)/pytest tests/integration tests/acceptance
+	$(BIN)/pytest tests/integration tests/acceptance tests/chaos
 
 demo: setup  ## the main job on this machine, against the sandbox
 	$(BIN)/python examples/demo.py
@@ -36,8 +36,8 @@ up: setup  ## everything on this machine
 bench: setup  ## the figures of benchmarks/
 	$(BIN)/python -m benchmarks
 
-chaos: setup  ## kills, freezes and cuts, with a count of what was lost
-	$(BIN)/pytest tests/chaos
+chaos: setup  ## kills, freezes and cuts, with a count of what was lost; CHAOS='--seed 1 --kills 50' for another run
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 screenshots:  ## pictures of the console
 	@echo "The console comes later: there is nothing to photograph yet." >&2; exit 2

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import announcements, latency, quota
+from benchmarks import announcements, beside, latency, quota
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "latency": latency.measure,
     "quota": quota.measure,
+    "beside": beside.measure,
     "announcements": announcements.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

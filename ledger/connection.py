@@ -12,10 +12,21 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from ledger.errors import BadInput, LedgerFull, LedgerUnreachable, LedgerUnwritable
+from ledger.errors import BadInput, LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
 from ledger.settings import Settings, masked
+from ledger.version import SCHEMA
 
-__all__ = ["Durability", "connect", "durability", "is_refusal", "reachable", "sentinels", "text"]
+__all__ = [
+    "Durability",
+    "connect",
+    "durability",
+    "is_of_wrong_version",
+    "is_refusal",
+    "reachable",
+    "sentinels",
+    "text",
+    "wanted_replicas",
+]
 
 #: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
 CONNECT_SECONDS = 3
@@ -26,8 +37,10 @@ IDLE_SECONDS = 10
 RETRIES = 2
 #: How a server's answers begin that refuses all writes: it cannot write its files, or has fewer replicas than it wants.
 _REFUSALS = ("MISCONF", "NOREPLICAS")
-#: What strerror says for ENOSPC; the server repeats it.
-_DISK_FULL = "No space left on device"
+#: And those of our own scripts, see ledger/lua/prelude.lua.
+_WRONG_VERSION = "SCHEMA "
+#: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class Durability(StrEnum):
@@ -92,11 +105,14 @@ def connect(
 def reachable(settings: Settings) -> Iterator[None]:
     """Turns redis-py's connection errors into LedgerUnreachable, with the URL (masked) and what to do.
 
-    Also the refusal of all writes into LedgerUnwritable or LedgerFull; other refusals pass through.
+    Also the refusal of all writes into LedgerUnwritable or LedgerFull, and of a verb's that is of another version than
+    the ledger into WrongVersion. Other refusals pass through.
     """
     try:
         yield
     except redis.ResponseError as error:
+        if is_of_wrong_version(error):
+            raise WrongVersion(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
         if not is_refusal(error):
             raise
         raise _unwritable(masked(settings.ledger_url), error) from error
@@ -115,12 +131,17 @@ def is_refusal(error: redis.ResponseError) -> bool:
     return isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS)
 
 
+def is_of_wrong_version(error: redis.ResponseError) -> bool:
+    """Whether a verb was refused because we are older or newer than the ledger."""
+    return str(error).startswith(_WRONG_VERSION)
+
+
 def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
     problem = str(error).split(" script: ")[0]
     if isinstance(error, OutOfMemoryError):
         do = "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR"
         return LedgerFull(f"Redis at {where} is full, nothing was accepted: {do}")
-    if _DISK_FULL in problem:
+    if problem.endswith(_NO_ROOM):
         return LedgerFull(f"the disk of Redis at {where} is full, nothing was accepted: make room on it")
     return LedgerUnwritable(
         f"Redis at {where} takes no writes, nothing was accepted ({problem}): see `deskbell doctor`"
@@ -151,3 +172,16 @@ def _durability_by_settings(client: redis.Redis) -> Durability:
     if found.get("appendonly") != "yes":
         return Durability.NONE
     return Durability.ALWAYS if found.get("appendfsync") == "always" else Durability.EVERY_SECOND
+
+
+def wanted_replicas(client: redis.Redis) -> int:
+    """How many replicas must have what is accepted: 1 where the operator has set `min-replicas-to-write`, else 0.
+
+    That setting alone does not do it: the server then refuses writes while replicas lag, but confirms a write before
+    they have it.
+    """
+    try:
+        info: Any = client.info("replication")
+    except redis.ResponseError:  # INFO is forbidden to this user
+        return 0
+    return int("min_slaves_good_slaves" in info)  # which is told only where the setting is not 0

@@ -1,6 +1,8 @@
 """The embedded Valkey: an own valkey-server under the data directory, append-only, on a unix socket."""
 
 import fcntl
+import logging
+import re
 import subprocess
 import time
 from contextlib import suppress
@@ -18,10 +20,14 @@ from ledger.settings import Settings
 
 __all__ = ["EmbeddedValkey"]
 
+log = logging.getLogger(__name__)
+
 #: A big append-only file takes a while to load; after this the start has failed, seconds.
 START_SECONDS = 60
 #: For the last fsync on the way down, seconds. Then it is killed, which loses nothing that was confirmed.
 STOP_SECONDS = 10
+#: What the server says when it loads a file whose last write is not whole (`loadSingleAppendOnlyFile` in aof.c).
+_CUT_OFF = re.compile(rb"Truncating the AOF (?:.*? )?at offset (\d+)")
 
 
 class EmbeddedValkey:
@@ -48,14 +54,27 @@ class EmbeddedValkey:
         self._stop_orphan()
         # A socket file that a power cut left behind would make the bind fail.
         self.socket_path.unlink(missing_ok=True)
-        log = self.data_dir / "valkey.log"
-        with log.open("ab") as output:
+        valkey_log = self.data_dir / "valkey.log"
+        with valkey_log.open("ab") as output:
+            said_before = output.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 self._command(), cwd=self.data_dir, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 # ctrl-C goes to the whole group: the server stops last, when its clients have.
                 start_new_session=True,
             )  # fmt: skip
-        self._wait_until_ready(log)
+        self._wait_until_ready(valkey_log)
+        self._tell_what_was_cut_off(valkey_log, said_before)
+
+    def _tell_what_was_cut_off(self, valkey_log: Path, said_before: int) -> None:
+        with valkey_log.open("rb") as lines:
+            lines.seek(said_before)
+            found = _CUT_OFF.search(lines.read())
+        if found:
+            log.warning(
+                "the append-only file broke off in the middle of a write, after a power cut for instance: what came"
+                " after its byte %s is lost (see %s)",
+                found[1].decode(), valkey_log,
+            )  # fmt: skip
 
     def _command(self) -> list[str]:
         options = {
@@ -90,7 +109,7 @@ class EmbeddedValkey:
             unix_socket_path=str(self.socket_path), socket_timeout=answer_seconds, retry=Retry(NoBackoff(), 0)
         )
 
-    def _wait_until_ready(self, log: Path) -> None:
+    def _wait_until_ready(self, valkey_log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
         with self._client(answer_seconds=2) as client:
             while time.monotonic() < deadline:
@@ -101,7 +120,7 @@ class EmbeddedValkey:
                     break
                 time.sleep(0.02)
         self.stop()
-        raise LedgerUnreachable(f"the embedded Valkey did not start: {_last_line(log)} (see {log})")
+        raise LedgerUnreachable(f"the embedded Valkey did not start: {_last_line(valkey_log)} (see {valkey_log})")
 
     def stop(self) -> None:
         """Stops the server; it fsyncs on the way."""
@@ -125,6 +144,6 @@ class EmbeddedValkey:
         self.stop()
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
+def _last_line(valkey_log: Path) -> str:
+    lines = valkey_log.read_text("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"

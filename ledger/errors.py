@@ -8,6 +8,7 @@ DeskbellError
 ├── LedgerUnreachable    Redis cannot be reached: try again        (exit 3, HTTP 503)
 ├── LedgerUnwritable     Redis takes no writes now, nothing was accepted: try again (exit 1, HTTP 503)
 │   └── LedgerFull       it has no room left, in memory or on disk
+├── WrongVersion         the ledger is of another version of Deskbell: upgrade what is older (exit 1, HTTP 503)
 └── NotDurable           Redis did not confirm the fsync in time: try again with the same key (exit 1, HTTP 503)
 """
 
@@ -21,6 +22,7 @@ __all__ = [
     "NotAllowed",
     "NotDurable",
     "NotFound",
+    "WrongVersion",
 ]
 
 
@@ -75,3 +77,13 @@ class LedgerFull(LedgerUnwritable):
 
 class NotDurable(DeskbellError):
     """The record is in Redis, but its fsync was not confirmed in time: repeat with the same key."""
+
+
+class WrongVersion(DeskbellError):
+    """The ledger is not of our version; `found` is what it says of itself. Nothing was read or written."""
+
+    def __init__(self, found: str, ours: int) -> None:
+        newer = int(found.split()[0]) > ours
+        do = "upgrade this Deskbell" if newer else "it is brought up to date when an upgraded worker starts"
+        super().__init__(f"the ledger is of version {found}, and this is Deskbell for version {ours}: {do}")
+        self.found = found

@@ -31,6 +31,10 @@ class Keys:
         return self("announcements")
 
     @property
+    def schema(self) -> str:
+        return self("schema")
+
+    @property
     def leader(self) -> str:
         return self("leader")
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import redis
 
 from ledger.announcements import Announcements
-from ledger.connection import Durability, connect, durability, text
+from ledger.connection import Durability, connect, durability, text, wanted_replicas
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.keys import Keys
@@ -46,6 +46,11 @@ class Ledger:
     def durability(self) -> Durability:
         """What an acceptance is worth on this server. Asked once."""
         return durability(self.redis)
+
+    @cached_property
+    def replicas(self) -> int:
+        """How many replicas an acceptance waits for. Asked once."""
+        return wanted_replicas(self.redis)
 
     @cached_property
     def announcements(self) -> Announcements:
@@ -98,12 +103,17 @@ class Ledger:
         return (ahead + self.settings.retry_for + self.settings.results_for) // timedelta(milliseconds=1)
 
     def durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
-        """Calls a verb and waits until its writes are fsynced, where the server can tell. Raises NotDurable."""
+        """Calls a verb and waits until its writes are fsynced, where the server can tell. Raises NotDurable.
+
+        Where the server wants replicas (`min-replicas-to-write`), until one of these has them too.
+        """
         if self.durability is not Durability.CONFIRMED:
             return self.verbs.call(verb, desk, *arguments)
-        result, fsynced = self.verbs.call_durably(verb, desk, *arguments, timeout_ms=FSYNC_TIMEOUT_MS)
+        result, fsynced = self.verbs.call_durably(
+            verb, desk, *arguments, timeout_ms=FSYNC_TIMEOUT_MS, replicas=self.replicas
+        )
         if not fsynced:
-            raise NotDurable(f"Redis did not confirm the fsync within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
+            raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
         return result
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
@@ -124,6 +134,10 @@ class Ledger:
             if record is None:
                 raise NotFound(id)
         return [record for record in found if record]
+
+    def get_known(self, ids: Sequence[str]) -> list[Record]:
+        """The records of those ids that are on record, in one round trip."""
+        return [record for record in self._read(ids) if record]
 
     def _read(self, ids: Sequence[str]) -> list[Record | None]:
         """Events in one round trip; rows of announcements, which are asked for one by one, in their own way."""
@@ -146,8 +160,8 @@ class Ledger:
         index = self.keys.index(state) if state in INDEXED else self.keys.events
         start = 0
         while ids := [text(id) for id in self.redis.zrevrange(index, start, start + PAGE - 1)]:
-            for record in self._read(ids):
-                if record and state in (None, record.progress.state):
+            for record in self.get_known(ids):
+                if state in (None, record.progress.state):
                     yield record
             start += PAGE
 

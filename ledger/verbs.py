@@ -10,6 +10,7 @@ import redis
 
 from ledger.full import UNREFUSED
 from ledger.states import FINAL, INDEXED, TRANSITIONS
+from ledger.version import SCHEMA
 
 __all__ = ["ADDING", "NAMES", "Verbs", "source"]
 
@@ -40,7 +41,7 @@ Argument = str | bytes | int | float
 
 @cache
 def source(name: str) -> str:
-    """The whole script of a verb: the tables of the states, the prelude, and its own file."""
+    """The whole script of a verb: the version, the tables of the states, the prelude, and its own file."""
     folder = files("ledger.lua")
     prelude, verb = ((folder / f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
     return "\n".join(part for part in ("" if name in ADDING else UNREFUSED, _tables(), prelude, verb) if part)
@@ -51,7 +52,8 @@ def _tables() -> str:
         f"{state} = {{{', '.join(f'{to} = true' for to in sorted(targets))}}}" for state, targets in TRANSITIONS.items()
     )
     final, indexed = (", ".join(f"{state} = true" for state in sorted(states)) for states in (FINAL, INDEXED))
-    return f"local ALLOWED = {{{allowed}}}\nlocal FINAL = {{{final}}}\nlocal INDEXED = {{{indexed}}}"
+    tables = {"ALLOWED": allowed, "FINAL": final, "INDEXED": indexed}
+    return "\n".join((f"local SCHEMA = '{SCHEMA}'", *(f"local {name} = {{{table}}}" for name, table in tables.items())))
 
 
 @cache
@@ -73,22 +75,29 @@ class Verbs:
         except redis.exceptions.NoScriptError:  # a new server, or one that was restarted
             return self._client.eval(source(name), 1, self._prefix, desk, *arguments)
 
-    def call_durably(self, name: str, desk: str, *arguments: Argument, timeout_ms: int) -> tuple[Any, bool]:
+    def call_durably(
+        self, name: str, desk: str, *arguments: Argument, timeout_ms: int, replicas: int = 0
+    ) -> tuple[Any, bool]:
         """Runs one verb and waits, in the same round trip, until its writes are fsynced. Returns also whether they are.
+
+        With `replicas`, also until so many of these have them; in memory, since theirs are fsynced a second later.
 
         WAITAOF speaks only for writes of its own connection, hence the pipeline.
         """
         pipe = self._client.pipeline(transaction=False)
         pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
         pipe.execute_command("WAITAOF", 1, 0, timeout_ms)  # type: ignore[no-untyped-call]
-        result, fsynced = pipe.execute(raise_on_error=False)
+        if replicas:
+            pipe.wait(replicas, timeout_ms)
+        result, *waits = pipe.execute(raise_on_error=False)
         if isinstance(result, redis.exceptions.NoScriptError):
             self._client.script_load(source(name))
-            return self.call_durably(name, desk, *arguments, timeout_ms=timeout_ms)
-        for answer in (result, fsynced):
+            return self.call_durably(name, desk, *arguments, timeout_ms=timeout_ms, replicas=replicas)
+        for answer in (result, *waits):
             if isinstance(answer, Exception):
                 raise answer
-        return result, bool(fsynced[0])
+        fsynced, *copies = waits
+        return result, fsynced[0] >= 1 and all(count >= replicas for count in copies)
 
     def call_many(self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]]) -> list[Any]:
         """Runs several (verb, desk, arguments) in one round trip. An error of one is its answer, not raised."""

@@ -4,10 +4,12 @@ from ledger.content import Message
 from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
 from ledger.models import Accepted, Record
 from ledger.states import State
+from producers.announcing import Announced
 from producers.notifier import Notifier
 
 __all__ = [
     "Accepted",
+    "Announced",
     "BadInput",
     "DeskbellError",
     "KeyReused",

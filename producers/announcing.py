@@ -46,7 +46,12 @@ def recipients_of(rows: Iterable[Mapping[str, str]]) -> Recipients:
             except (TypeError, ValueError):  # orjson's error is a TypeError; dict() has both
                 raise BadInput(f"rows[{number - 1}]", "must be a mapping of names to texts") from None
         file.seek(0)
-        return Recipients(Source.spooled(file, "rows"))
+        source = Source.spooled(file, "rows")
+    try:
+        return Recipients(source)
+    except BaseException:
+        source.close()
+        raise
 
 
 def check_rows(draft: Draft, recipients: Recipients, lookup: Lookup) -> Checked:

@@ -11,8 +11,9 @@ from typing import Any
 import redis
 
 from ledger.connection import Durability, reachable
-from ledger.errors import LedgerUnreachable
+from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
+from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings, masked
 from producers.status import hold_of, live_workers
 
@@ -20,6 +21,10 @@ __all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
 
 #: Longest that the checkup of all desks may take. One that does not answer at all takes about a minute by default.
 CHECKUP_SECONDS = 90.0
+
+
+#: From this share of `maxmemory` on it is worth a word.
+NEARLY_FULL = 0.9
 
 
 class Status(StrEnum):
@@ -65,7 +70,7 @@ def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
     """Looks at Redis and at the workers that report there. Returns also whether Redis was reached."""
     try:
         with reachable(ledger.settings):
-            return [*_check_redis(ledger), _check_workers(ledger)], True
+            return [*_check_redis(ledger), *_check_version(ledger), _check_workers(ledger)], True
     except LedgerUnreachable as error:
         problem, _, do = str(error).rpartition(": ")
         return [Check("redis", Status.FAIL, problem, do)], False
@@ -82,6 +87,8 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     yield _DURABILITY[ledger.durability]
     yield from _role(info)
     yield _eviction(info)
+    yield from _room(info)
+    yield from _disk(info)
 
 
 def _version(info: Mapping[str, Any]) -> str:
@@ -93,6 +100,10 @@ def _role(info: Mapping[str, Any]) -> Iterator[Check]:
         yield Check("role", Status.FAIL, "this server is a replica", "point DESKBELL_REDIS_URL at the primary")
     if info.get("redis_mode") == "cluster":
         yield Check("mode", Status.FAIL, "this server is part of a cluster", "use a server that is none")
+    # The field is there only where min-replicas-to-write is set.
+    if info.get("min_slaves_good_slaves") == 0:
+        found = "the server takes writes only with a replica in reach, and there is none"
+        yield Check("replicas", Status.FAIL, found, "start a replica, or set min-replicas-to-write 0")
 
 
 def _eviction(info: Mapping[str, Any]) -> Check:
@@ -102,6 +113,36 @@ def _eviction(info: Mapping[str, Any]) -> Check:
     # Without a limit nothing is evicted, whatever the policy.
     status = Status.FAIL if info.get("maxmemory") else Status.WARN
     return Check("eviction", status, f"{policy}: notifications may be dropped", "set maxmemory-policy noeviction")
+
+
+def _room(info: Mapping[str, Any]) -> Iterator[Check]:
+    """Whether it is full, or soon will be. Buffers for replicas and files do not count towards the limit."""
+    limit = info.get("maxmemory") or 0
+    used = info.get("used_memory", 0) - info.get("mem_not_counted_for_evict", 0)
+    if not limit or used < limit * NEARLY_FULL:
+        return
+    status, means = (
+        (Status.FAIL, "nothing new is accepted") if used >= limit else (Status.WARN, "at the limit nothing is accepted")
+    )
+    found = f"{used / 2**20:.0f} of {limit / 2**20:.0f} MiB are used: {means}"
+    yield Check("memory", status, found, "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR")
+
+
+def _disk(info: Mapping[str, Any]) -> Iterator[Check]:
+    if info.get("aof_last_write_status", "ok") != "ok":
+        found = "the append-only file cannot be written: nothing is accepted and nothing sent"
+        yield Check("disk", Status.FAIL, found, "make room on its disk, and see the server's log")
+    elif info.get("aof_last_bgrewrite_status", "ok") != "ok":
+        found = "the append-only file could not be rewritten, and grows"
+        yield Check("disk", Status.WARN, found, "make room on its disk, and see the server's log")
+
+
+def _check_version(ledger: Ledger) -> Iterator[Check]:
+    try:
+        check_version(ledger.redis, ledger.keys)
+    except WrongVersion as error:
+        found, _, do = str(error).rpartition(": ")
+        yield Check("version", Status.FAIL, found, do)
 
 
 def _check_workers(ledger: Ledger) -> Check:

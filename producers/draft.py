@@ -44,10 +44,11 @@ class Draft:
         now = now or datetime.now(UTC)
         given = {name: value for name, value in raw.items() if value is not None}
         key, skip_invalid, allow_duplicates = (
-            given.pop(name, default) for name, default in (("key", None), ("skip_invalid", False), ("allow_duplicates", False))
+            given.pop(name, default)
+            for name, default in (("key", None), ("skip_invalid", False), ("allow_duplicates", False))
         )
         message = _template_of(given)
-        times = {name: given.pop(name) for name in ("at", "expires") if name in given}
+        times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
         spec = _spec(given, message, at=_time(times, "at", now), expires_at=_time(times, "expires", now))
         _check_times(spec, now)
         _check_key(key)

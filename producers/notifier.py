@@ -10,9 +10,13 @@ from ledger.content import Message
 from ledger.errors import BadInput
 from ledger.images import LocalImage
 from ledger.ledger import Ledger
-from ledger.message_file import MessageFile
+from ledger.message_file import MessageFile, MessageTemplate
 from ledger.models import Accepted, Notification, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
 from ledger.settings import DEFAULT_DESK, Settings
+from producers.announcing import Announced, announce, check_rows, recipients_of
+from producers.draft import Draft
+from producers.lookup import Lookup
+from producers.recipients import Recipients
 
 __all__ = ["Notifier"]
 
@@ -105,6 +109,69 @@ class Notifier:
             if image:
                 images[image.sha256] = image
         return self._accepted(built, images.values())
+
+    def announce(
+        self,
+        rows: Iterable[Mapping[str, str]] | Path,
+        *,
+        name: str,
+        text: str | None = None,
+        message: MessageTemplate | Message | Mapping[str, object] | None = None,
+        key: str | None = None,
+        desk: str = DEFAULT_DESK,
+        receive_type: ReceiveType | str = ReceiveType.CHAT,
+        user_id_type: UserIdType | str = UserIdType.OPEN_ID,
+        at: datetime | str | None = None,
+        expires: datetime | str | None = None,
+        on_unknown: OnUnknown | str = OnUnknown.HOLD,
+        on_open_ticket: OnOpenTicket | str = OnOpenTicket.REROUTE,
+        weight: int = 1,
+        between: str | None = None,
+        timezone: str | None = None,
+        skip_invalid: bool = False,
+        allow_duplicates: bool = False,
+    ) -> Announced:
+        """Accepts one message to many receivers durably: all rows or none. `rows` are mappings, or a file's path.
+
+        A row has `receiver_id` (or `email` or `mobile`), and may have `receive_type`, `user_id_type` and `send_at`;
+        what else it has are variables for the Jinja in the message. All rows are checked before one is accepted.
+        Without a `key`, the same rows, message and options are accepted once.
+
+        >>> people = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
+        >>> notifier.announce(people, text="Dear {{ name }}, we move on Friday", name="Office move")
+
+        Raises:
+            BadInput: naming the field, or the line and column of a file (the number of a row); nothing was accepted.
+            KeyReused: `key` stands for another content.
+            NotDurable: Redis did not confirm the fsync in time.
+        """
+        given = {
+            "name": name,
+            "text": text,
+            "message": message,
+            "key": key,
+            "desk": desk,
+            "receive_type": receive_type,
+            "user_id_type": user_id_type,
+            "at": at,
+            "expires": expires,
+            "on_unknown": on_unknown,
+            "on_open_ticket": on_open_ticket,
+            "weight": weight,
+            "between": between,
+            "timezone": timezone,
+            "skip_invalid": skip_invalid,
+            "allow_duplicates": allow_duplicates,
+        }
+        self.ledger.settings.desk(desk)
+        draft = Draft.build(given)
+        with (
+            Lookup(desk) as lookup,
+            Recipients.open(rows) if isinstance(rows, Path | str) else recipients_of(rows) as recipients,
+            check_rows(draft, recipients, lookup) as checked,
+            reachable(self.ledger.settings),
+        ):
+            return announce(self.ledger, draft, recipients, checked)
 
     def get(self, id: str) -> Record:
         """All that is known of a notification. Raises NotFound, also when its record has expired."""

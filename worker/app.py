@@ -44,8 +44,6 @@ class PacerStep(bootsteps.StartStopStep):
         for desk in self._desks.values():
             if desk.missing:
                 log.error("no credentials: %s", ", ".join(desk.missing), extra={"desk": desk.name})
-            if runtime().work.resume(desk, if_changed=True):
-                log.info("the credentials have changed, the hold is over", extra={"desk": desk.name})
         self._pacer.start()
 
     def stop(self, _: WorkController) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import redis
 
 from ledger.connection import text
+from ledger.errors import WrongVersion
 from ledger.keys import Keys
+from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from ledger.work import Work
 
@@ -25,6 +27,8 @@ DESKS = 100
 NO_ROOM_SECONDS = 0.005
 #: After an error (Redis is away), seconds.
 AFTER_ERROR_SECONDS = 0.5
+#: A worker that is older than the ledger says so this often, seconds.
+WRONG_VERSION_SECONDS = 5.0
 #: Most ids in one Celery message.
 BATCH = 16
 #: Messages that may wait for a thread, in threads: enough to keep them busy, little enough for `pause` to hold at once.
@@ -66,6 +70,7 @@ class Pacer:
         self._lead_again = 0.0
         self._heartbeat_again = 0.0
         self._prune_again = 0.0
+        self._credentials_seen = False
         self._strangers: set[str] = set()
 
     def start(self) -> None:
@@ -79,9 +84,15 @@ class Pacer:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
+                if bring_up_to_date(self._redis, self._keys):
+                    log.warning("the ledger was of an older version, and is migrated")
+                self._see_credentials()
                 with self._redis.pubsub(ignore_subscribe_messages=True) as wakes:  # type: ignore[no-untyped-call]
                     wakes.subscribe(self._keys.wake)
                     self._pace(wakes)
+            except WrongVersion as error:
+                log.error("this worker does nothing: %s", error)
+                self._stopping.wait(WRONG_VERSION_SECONDS)
             except (redis.RedisError, OSError) as error:
                 log.warning("the pacer pauses: %s", error)
                 self._leads, self._lead_again = False, 0.0
@@ -98,6 +109,15 @@ class Pacer:
             if wait_seconds > 0:
                 wakes.get_message(timeout=wait_seconds)
         self._give_up_lead()
+
+    def _see_credentials(self) -> None:
+        """Once, when Redis is there: a worker may be started while it is away, and must not end for that."""
+        if self._credentials_seen:
+            return
+        for desk in self._desks.values():
+            if self._work.resume(desk, if_changed=True):
+                log.info("the credentials have changed, the hold is over", extra={"desk": desk.name})
+        self._credentials_seen = True
 
     # -- one leads
 

@@ -6,9 +6,9 @@ from typing import Any
 import redis
 from celery import Task, shared_task
 from celery.exceptions import Reject
-from redis.exceptions import OutOfMemoryError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from ledger.connection import is_of_wrong_version, is_refusal
 from ledger.errors import DeskbellError, NotDurable
 from ledger.models import Accepted, Notification
 from worker.dropped import count_dropped
@@ -20,12 +20,15 @@ __all__ = ["deliver", "send"]
 log = logging.getLogger(__name__)
 
 #: While Redis is full, a thread holds one message of the intake for this long, seconds.
-FULL_WAIT_SECONDS = 0.5
+REFUSED_SECONDS = 0.5
 
 
 @shared_task(name=DELIVER, ignore_result=True)
-def deliver(desk: str, ids: list[str]) -> None:
-    """Wakes a worker: these may be released. The ledger says whether they are."""
+def deliver(desk: str, ids: list[str], **_newer: Any) -> None:
+    """Wakes a worker: these may be released. The ledger says whether they are.
+
+    What a newer version may say besides is not understood, and not needed: what is true stands in the ledger.
+    """
     try:
         delivery = runtime().delivery(desk)
     except DeskbellError as error:
@@ -46,10 +49,12 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
         accepted = _accept(notification)
     except NotDurable:
         raise
-    except OutOfMemoryError as error:
-        log.warning("Redis is full: a notification waits to be accepted", extra={"desk": notification.desk})
+    except redis.ResponseError as error:
+        if not (is_refusal(error) or is_of_wrong_version(error)):
+            raise
+        log.warning("Redis takes nothing new, a notification waits: %s", error, extra={"desk": notification.desk})
         # Back to the end of the queue, and not at once: sending goes on meanwhile, and in the end frees memory.
-        runtime().stopping.wait(FULL_WAIT_SECONDS)
+        runtime().stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
     except DeskbellError as error:
         count_dropped("a notification that cannot be accepted: %s", error)

@@ -3,9 +3,11 @@
 The index is fed by the whole ticket list, taken every few minutes while `chat` messages are sent, and by refused sends.
 """
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import redis
@@ -17,6 +19,8 @@ from ledger.settings import Desk
 from worker.feishu.client import TicketPage
 
 __all__ = ["Tickets"]
+
+log = logging.getLogger(__name__)
 
 #: Between two takings of the whole list, ms. Asking is cheap (1,000 calls a minute, 200 tickets a page), a refused send
 #: is dear.
@@ -61,12 +65,14 @@ class Tickets:
     def known_open(self, notifications: Collection[Notification], now_ms: int) -> frozenset[str]:
         """Which of the receivers had an open ticket when last seen. One round trip for all of them, and no call.
 
-        `now_ms` is Redis time.
+        `now_ms` is Redis time. Nobody, while Redis is away: a call may be refused then, and that is all.
         """
         receivers = [each.receiver_id for each in notifications if each.receive_type == ReceiveType.CHAT]
         if not receivers:
             return frozenset()
-        seen = self._redis.zmscore(self._index, receivers)
+        seen: list[float | None] = [None] * len(receivers)
+        with self._as_far_as_redis_is_there():
+            seen = self._redis.zmscore(self._index, receivers)
         return frozenset(
             receiver
             for receiver, seen_ms in zip(receivers, seen, strict=True)
@@ -79,12 +85,23 @@ class Tickets:
         if found:
             self.note_open(notification)
         else:
-            self._redis.zrem(self._index, notification.receiver_id)
+            with self._as_far_as_redis_is_there():
+                self._redis.zrem(self._index, notification.receiver_id)
         return found
 
     def note_open(self, notification: Notification) -> None:
         """An open ticket was seen, by whatever evidence."""
-        self._redis.zadd(self._index, {notification.receiver_id: self._now_ms()})
+        with self._as_far_as_redis_is_there():
+            self._redis.zadd(self._index, {notification.receiver_id: self._now_ms()})
+
+    @contextmanager
+    def _as_far_as_redis_is_there(self) -> Iterator[None]:
+        """Around what only saves calls. An error would break off a delivery between its claim and its record, and it
+        would be `unknown` although everything is known."""
+        try:
+            yield
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            log.warning("without what is known of open tickets: %s", error, extra={"desk": self._desk.name})
 
     def refresh_if_due(self) -> None:
         """Takes the whole list, if no worker has for some minutes. Raises AskFailed."""
@@ -126,9 +143,10 @@ class Tickets:
         if notification.user_id_type == UserIdType.OPEN_ID:
             return notification.receiver_id
         key = self._keys.open_id(self._desk.fingerprint, notification.user_id_type, notification.receiver_id)
-        known = self._redis.get(key)
-        if known:
-            return text(known)
+        with self._as_far_as_redis_is_there():
+            if known := self._redis.get(key):
+                return text(known)
         open_id = self._feishu.open_id_of(notification.receiver_id, notification.user_id_type)
-        self._redis.set(key, open_id, ex=OPEN_ID_SECONDS)
+        with self._as_far_as_redis_is_there():
+            self._redis.set(key, open_id, ex=OPEN_ID_SECONDS)
         return open_id

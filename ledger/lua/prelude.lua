@@ -314,15 +314,17 @@ local function read_limits(first)
   return limits, index
 end
 
--- The earliest ms, now or later, at which one more call keeps every limit.
-local function next_slot(limits)
-  local at = now
+-- The earliest ms, not before `from`, at which one more call keeps every limit.
+local function slot_from(from, limits)
+  local at = from
   for _, limit in ipairs(limits) do
     local oldest = redis.call('LINDEX', SLOTS, limit.calls - 1)
     if oldest then at = math.max(at, oldest + limit.window) end
   end
   return at
 end
+
+local function next_slot(limits) return slot_from(now, limits) end
 
 -- In order of time, not of granting: after give-backs a slot may be free before one that is reserved already.
 local function insert_slot(at)
@@ -336,12 +338,14 @@ local function insert_slot(at)
 end
 
 -- Announcements are paced evenly, so that a slot is always near: not before this, ms. Every call counts, also those of
--- events. Half a slot that was missed is made up for, so that the pacer's own delays do not add up.
+-- events. Half a slot that was missed is made up for, so that the pacer's own delays do not add up; not one that could not
+-- be had, and none after an idle time: that would leave a hole of one slot and a half in each window from then on.
 local function pace(limits, at)
   local gap = 0
   for _, limit in ipairs(limits) do gap = math.max(gap, limit.window / limit.calls) end
   local paced = tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
-  redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', math.max(paced, at - gap / 2) + gap))
+  local from = at - paced > gap and at or math.max(slot_from(paced, limits), at - gap / 2)
+  redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', from + gap))
 end
 
 -- Slots are forgotten by age and not by number: a reserved one may be given back before its time, and the oldest

@@ -1,60 +1,104 @@
 """`deskbell list`: what is on record."""
 
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from ledger.announcement import Announcement, AnnouncementState
+from ledger.errors import BadInput
 from ledger.models import Record
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.printing import a_person_looks, answer, answer_json, note
-from producers.cli.tables import in_colour, show_table
+from producers.cli.tables import in_colour, show_table, spoken
 
 __all__ = ["register"]
 
 _EXAMPLES = """\b
 Examples:
+  deskbell list --state running
   deskbell list --notifications --state failed
   deskbell retry $(deskbell list --notifications --state failed)"""
 
+_EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created")
+_ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left")
+
+EnumT = TypeVar("EnumT", bound=StrEnum)
+ListedT = TypeVar("ListedT", Record, Announcement)
+
 
 def register(app: typer.Typer) -> None:
-    app.command("list", epilog=_EXAMPLES)(list_notifications)
+    app.command("list", epilog=_EXAMPLES)(list_all)
 
 
-def list_notifications(
+def list_all(
     notifications: Annotated[bool, typer.Option("--notifications", help="The events, not the announcements.")] = False,
-    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="S", help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a list of JSON objects, as `show --json` does.")
     ] = False,
 ) -> None:
     """List what is on record, newest first: announcements, or with --notifications the events."""
-    found = _newest(state, limit + 1) if notifications else []
-    shown = found[:limit]
-    if as_json:
-        answer_json([record.as_json() for record in shown])
-    elif notifications and a_person_looks():
-        show_table(("id", "state", "receiver", "via", "attempts", "code", "created"), map(_cells, shown))
+    if notifications:
+        _tell(_events(_state(state, State), limit + 1), limit, as_json, _EVENT_COLUMNS, _event_cells)
     else:
-        for record in shown:
-            answer(record.id)
-    if not notifications:
-        note("there are no announcements: they come with a later version (--notifications lists the events)")
-    elif len(found) > limit:
-        note(f"there are more than {limit}: raise --limit to see them")
+        known = _state(state, AnnouncementState, without=AnnouncementState.LOADING)
+        _tell(_announcements(known, limit + 1), limit, as_json, _ANNOUNCEMENT_COLUMNS, _announcement_cells)
 
 
-def _newest(state: State | None, limit: int) -> list[Record]:
+def _state(given: str | None, states: type[EnumT], without: EnumT | None = None) -> EnumT | None:
+    known = [state for state in states if state is not without]
+    if given is None or given in known:
+        return states(given) if given else None
+    kind = "a notification" if states is State else "an announcement (without --notifications)"
+    raise BadInput("state", f"{given!r} is none that {kind} has: there are {', '.join(known)}")
+
+
+def _events(state: State | None, limit: int) -> list[Record]:
     with open_ledger() as ledger:
         return list(islice(ledger.events(state), limit))
 
 
-def _cells(record: Record) -> list[Any]:
+def _announcements(state: AnnouncementState | None, limit: int) -> list[Announcement]:
+    with open_ledger() as ledger:
+        found = ledger.announcements.newest()
+        return list(islice((each for each in found if state in (None, each.state)), limit))
+
+
+def _tell(
+    found: Sequence[ListedT], limit: int, as_json: bool, columns: Sequence[str], cells: Callable[[ListedT], list[Any]]
+) -> None:
+    shown = found[:limit]
+    if as_json:
+        answer_json([each.as_json() for each in shown])
+    elif a_person_looks():
+        show_table(columns, map(cells, shown))
+    else:
+        for each in shown:
+            answer(each.id)
+    if len(found) > limit:
+        note(f"there are more than {limit}: raise --limit to see them")
+
+
+def _event_cells(record: Record) -> list[Any]:
     fields = record.as_json()
     code = fields["error"]["code"] if fields["error"] else None
     attempts = len(fields["attempts"])
     state = in_colour(fields["state"])
     return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, fields["created_at"]]
+
+
+def _announcement_cells(announcement: Announcement) -> list[Any]:
+    done, total = announcement.total - announcement.left, announcement.total
+    eta = announcement.eta_seconds
+    return [
+        announcement.id,
+        announcement.spec.name,
+        in_colour(announcement.ended or announcement.state),
+        f"{done:,} of {total:,} ({100 * done // total} %)",
+        spoken(eta) if eta is not None and announcement.left else None,
+    ]

@@ -1,10 +1,12 @@
-"""`deskbell show`: every fact of one notification but the message."""
+"""`deskbell show`: every fact of a notification or an announcement but the message."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from ledger.ids import is_announcement
+from ledger.ledger import Ledger
 from producers.cli.access import open_ledger
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import in_colour, show_table
@@ -19,12 +21,16 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…, or an announcement, a_…")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show all that is known of a notification: its state, its attempts, what people did. Never the message itself."""
+    """Show all that is known of a notification or an announcement, but for the message itself.
+
+    A notification: its state, its attempts, what people did. An announcement: how many rows are in each state, its
+    rate, when it will be finished, what people did.
+    """
     with open_ledger() as ledger:
-        record = ledger.get(id).as_json()
+        record = _found(ledger, id)
     if as_json:
         answer_json(record)
     elif a_person_looks():
@@ -33,8 +39,14 @@ def show(
         _answer_facts(record)
 
 
+def _found(ledger: Ledger, id: str) -> dict[str, Any]:
+    return ledger.announcements.get(id).as_json() if is_announcement(id) else ledger.get(id).as_json()
+
+
 def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     facts = {name: value for name, value in record.items() if name not in ("attempts", "acts", "error")}
+    if "counts" in record:
+        return facts | {"counts": ", ".join(f"{count} {state}" for state, count in record["counts"].items())}
     error = record["error"]
     # An attempt without an answer has neither code nor text: its outcome is in the table below.
     return facts | {"error": " ".join(str(part) for part in error.values() if part is not None) if error else None}
@@ -43,7 +55,7 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
 def _show_tables(record: Mapping[str, Any]) -> None:
     facts = _facts(record) | {"state": in_colour(record["state"])}
     show_table(("", record["id"]), [(name, value) for name, value in facts.items() if name != "id"])
-    if record["attempts"]:
+    if record.get("attempts"):
         rows = [_attempt_cells(attempt) for attempt in record["attempts"]]
         show_table(_ATTEMPT_COLUMNS, rows, title="Attempts")
     if record["acts"]:
@@ -61,5 +73,5 @@ def _answer_facts(record: Mapping[str, Any]) -> None:
         if value is not None:
             answer(f"{name} {value}")
     for kind in ("attempt", "act"):
-        for item in record[f"{kind}s"]:
+        for item in record.get(f"{kind}s", ()):
             answer(f"{kind} " + " ".join(f"{name}={value}" for name, value in item.items() if value is not None))

@@ -1,4 +1,5 @@
-"""`deskbell retry`, `cancel` and `resolve`: what people decide about notifications."""
+"""`deskbell pause`, `resume`, `cancel`, `retry` and `resolve`: what people decide about announcements, notifications
+and desks."""
 
 import getpass
 import os
@@ -9,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.errors import DeskbellError, NotAllowed, NotFound
+from ledger.errors import BadInput, DeskbellError, NotAllowed, NotFound
+from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.settings import DEFAULT_DESK
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode, exit_code_of
@@ -18,10 +21,20 @@ from producers.cli.printing import answer, answer_json, note
 
 __all__ = ["register"]
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Notifications, n_…")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…")]
+AnnouncementIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Announcements, a_…")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print {id, state}, or a list of them; {id, error} where it failed.")
 ]
+RowsAsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print {id, state}, {id, rows} for an announcement, or a list; {id, error} where it failed."
+    ),
+]
+
+#: What became of one id: `state`, or the number of `rows` that it was done to.
+Done = dict[str, Any]
 
 
 class Retried(StrEnum):
@@ -40,35 +53,97 @@ class Resolution(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    app.command("retry", epilog="Example:  deskbell retry n_06hzb2k1c9f3q8rd --state unknown")(retry)
-    app.command("cancel", epilog="Example:  deskbell cancel n_06hzb2k1c9f3q8rd n_06hzb2k1f7m2x4wt")(cancel)
-    app.command("resolve", epilog="Example:  deskbell resolve n_06hzb2k1c9f3q8rd --as delivered")(resolve)
+    app.command("pause", epilog="Example:  deskbell pause a_06hzb2k1c9f3q8rd")(pause)
+    app.command("resume", epilog=_RESUME_EXAMPLES)(resume)
+    app.command("cancel", epilog="Example:  deskbell cancel n_06hzb2k1c9f3q8rd a_06hzb2k1f7m2x4wt")(cancel)
+    app.command("retry", epilog=_RETRY_EXAMPLES)(retry)
+    app.command("resolve", epilog=_RESOLVE_EXAMPLES)(resolve)
+
+
+_RESUME_EXAMPLES = """\b
+Examples:
+  deskbell resume a_06hzb2k1c9f3q8rd
+  deskbell resume --desk hr"""
+_RETRY_EXAMPLES = """\b
+Examples:
+  deskbell retry a_06hzb2k1c9f3q8rd
+  deskbell retry n_06hzb2k1c9f3q8rd --state unknown"""
+_RESOLVE_EXAMPLES = """\b
+Examples:
+  deskbell resolve n_06hzb2k1c9f3q8rd --as delivered
+  deskbell resolve a_06hzb2k1c9f3q8rd --as resend"""
+
+
+def pause(ids: AnnouncementIds, as_json: AsJson = False) -> int:
+    """Pause announcements: no call of theirs starts until they are resumed. What is on its way ends as it ends."""
+    _check_are_announcements(ids, "paused")
+    return _each(ids, as_json, lambda ledger, id: {"state": ledger.announcements.pause(id, who())})
+
+
+def resume(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Announcements, a_…")] = None,
+    desk: Annotated[str | None, typer.Option(help="Instead: the desk whose hold ends.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {id, state}, or a list of them; for a desk {desk, resumed}.")
+    ] = False,
+) -> int:
+    """Let paused announcements go on, or with --desk end the hold of a desk, once its cause is mended."""
+    if bool(ids) == (desk is not None):
+        raise BadInput("desk", f"say which one: the ID of an announcement, or --desk {DEFAULT_DESK}")
+    if desk is not None:
+        return _resume_desk(desk, as_json)
+    _check_are_announcements(ids or (), "resumed")
+    return _each(ids or (), as_json, lambda ledger, id: {"state": ledger.announcements.resume(id, who())})
+
+
+def cancel(ids: Ids, as_json: AsJson = False) -> int:
+    """Cancel what has not gone out. What is being sent this moment cannot be cancelled."""
+    return _each(ids, as_json, _cancelled)
 
 
 def retry(
     ids: Ids,
     state: Annotated[Retried, typer.Option(help="The state that they must be in.")] = Retried.FAILED,
-    as_json: AsJson = False,
+    as_json: RowsAsJson = False,
 ) -> int:
     """Send failed notifications again, or with --state unknown those that were maybe sent.
 
-    They go to the end of their lane, with a fresh retry budget.
+    Of an announcement all its rows in that state. They go to the end of their lane, with a fresh retry budget.
     """
-    return _each(ids, as_json, lambda ledger, id: ledger.retry([id], who(), [State(state)]))
-
-
-def cancel(ids: Ids, as_json: AsJson = False) -> int:
-    """Cancel notifications that have not gone out. One that is being sent this moment cannot be cancelled."""
-    return _each(ids, as_json, lambda ledger, id: ledger.cancel([id], who()))
+    states = [State(state)]
+    return _each(
+        ids,
+        as_json,
+        lambda ledger, id: {"state": ledger.retry([id], who(), states)[0]},
+        lambda ledger, id: {"rows": ledger.announcements.retry(id, who(), states)},
+    )
 
 
 def resolve(
-    ids: Ids,
     outcome: Annotated[Resolution, typer.Option("--as", help="Whether it arrived, or is to be sent again.")],
-    as_json: AsJson = False,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…")
+    ] = None,
+    announcement: Annotated[
+        str | None, typer.Option(metavar="A", help="All unknown rows of this announcement; the same as its ID.")
+    ] = None,
+    as_json: RowsAsJson = False,
 ) -> int:
-    """Settle notifications that were maybe sent. Only a person can: Feishu cannot be asked."""
-    return _each(ids, as_json, lambda ledger, id: ledger.resolve([id], who(), outcome))
+    """Settle notifications that were maybe sent; of an announcement all such rows.
+
+    Only a person can: Feishu cannot be asked.
+    """
+    if announcement is not None:
+        _check_are_announcements([announcement], "named by --announcement")
+    chosen = [*(ids or ()), *([announcement] if announcement else ())]
+    if not chosen:
+        raise BadInput("id", "give at least one, or --announcement")
+    return _each(
+        chosen,
+        as_json,
+        lambda ledger, id: {"state": ledger.resolve([id], who(), outcome)[0]},
+        lambda ledger, id: {"rows": ledger.announcements.resolve(id, who(), outcome)},
+    )
 
 
 def who() -> str:
@@ -80,21 +155,58 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _each(ids: Sequence[str], as_json: bool, act: Callable[[Ledger, str], list[State]]) -> int:
+def _cancelled(ledger: Ledger, id: str) -> Done:
+    if is_announcement(id):
+        return {"state": ledger.announcements.cancel(id, who())}
+    return {"state": ledger.cancel([id], who())[0]}
+
+
+def _resume_desk(desk: str, as_json: bool) -> int:
+    with open_ledger() as ledger:
+        ledger.settings.desk(desk)
+        ended = ledger.resume_desk(desk)
+    if as_json:
+        answer_json({"desk": desk, "resumed": ended})
+    else:
+        note(f"desk {desk} goes on" if ended else f"desk {desk} was not held")
+    return ExitCode.DONE
+
+
+def _check_are_announcements(ids: Sequence[str], done: str) -> None:
+    for id in ids:
+        if not is_announcement(id):
+            raise BadInput("id", f"{id} is no announcement (a_…): nothing else can be {done}")
+
+
+def _each(
+    ids: Sequence[str],
+    as_json: bool,
+    act: Callable[[Ledger, str], Done],
+    act_on_announcement: Callable[[Ledger, str], Done] | None = None,
+) -> int:
     """Acts on every id, past those that it cannot act on; the first of these gives the exit code."""
     results: list[dict[str, Any]] = []
     errors: list[DeskbellError] = []
     with open_ledger() as ledger:
         for id in dict.fromkeys(ids):
+            on_announcement = act_on_announcement if is_announcement(id) else None
             try:
-                results.append({"id": id, "state": act(ledger, id)[0]})
+                done = (on_announcement or act)(ledger, id)
             except (NotFound, NotAllowed) as error:
                 errors.append(error)
                 results.append({"id": id, "error": str(error)})
                 note(str(error))
             else:
-                if not as_json:
-                    answer(id)
+                results.append({"id": id, **done})
+                _tell(id, done, as_json)
     if as_json:
         answer_json(results[0] if len(results) == 1 else results)
     return exit_code_of(errors[0]) if errors else ExitCode.DONE
+
+
+def _tell(id: str, done: Done, as_json: bool) -> None:
+    if as_json:
+        return
+    answer(id)
+    if "rows" in done:
+        note(f"{id}: {done['rows']:,} row{'' if done['rows'] == 1 else 's'}")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from producers.cli.printing import printable
 
-__all__ = ["in_colour", "progress", "screen", "show_table"]
+__all__ = ["in_colour", "progress", "screen", "show_table", "spoken"]
 
 _COLOURS = {
     "delivered": "green",
@@ -23,6 +23,8 @@ _COLOURS = {
     "deferred": "yellow",
     "expired": "dim",
     "cancelled": "dim",
+    "running": "green",
+    "paused": "yellow",
 }
 
 
@@ -45,6 +47,20 @@ def show_table(
 
 def in_colour(state: str) -> Text:
     return Text(state, style=_COLOURS.get(state, ""))
+
+
+def spoken(seconds: float) -> str:
+    """A length of time in its two largest units: `35 s`, `1 h 40 min`, `6 d 22 h`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(whole / 3600)
+    return f"{hours // 24} d {hours % 24} h"
 
 
 @contextmanager

@@ -1,32 +1,51 @@
-"""`deskbell watch`: one notification, until it comes to rest."""
+"""`deskbell watch`: a notification until it comes to rest, an announcement until it is over."""
 
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from ledger.ids import is_announcement
+from ledger.ledger import Ledger
 from ledger.models import Record
 from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import progress, screen
+from producers.cli.watch_announcement import follow
 
 __all__ = ["register"]
 
+_EXAMPLES = """\b
+Examples:
+  deskbell watch a_06hzb2k1c9f3q8rd
+  deskbell watch n_06hzb2k1c9f3q8rd"""
+
 
 def register(app: typer.Typer) -> None:
-    app.command("watch", epilog="Example:  deskbell watch n_06hzb2k1c9f3q8rd")(watch)
+    app.command("watch", epilog=_EXAMPLES)(watch)
 
 
 def watch(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…, or a notification, n_…")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole record, a line for each change.")] = False,
-) -> None:
-    """Follow a notification until it comes to rest.
+) -> int:
+    """Follow an announcement until it is over, or a notification until it comes to rest.
 
-    Prints its state now and after each change. It rests when it is delivered, failed, expired, cancelled or unknown.
+    An announcement: how many rows came to what, the rate and the time that is left; the exit code is 0 when everybody
+    has got it, else 4. It goes on when you leave with ctrl-C. A notification: its state now and after each change. It
+    rests when it is delivered, failed, expired, cancelled or unknown.
     """
-    with open_ledger() as ledger, progress(f"watching {id}") as status:
+    with open_ledger() as ledger:
+        if is_announcement(id):
+            return follow(ledger, id, as_json)
+        _follow_notification(ledger, id, as_json)
+    return ExitCode.DONE
+
+
+def _follow_notification(ledger: Ledger, id: str, as_json: bool) -> None:
+    with progress(f"watching {id}") as status:
         for record in changes(ledger, [id]):
             if as_json:
                 answer_json(record.as_json())

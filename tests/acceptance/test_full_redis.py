@@ -115,4 +115,4 @@ def test_what_another_application_asks_for_waits_until_there_is_room(full: tuple
 
 def _warnings(site: Site) -> int:
     logs = (worker.log.read_text("utf-8", "replace") for worker in site.workers)
-    return sum(log.count("Redis is full: a notification waits to be accepted") for log in logs)
+    return sum(log.count("Redis takes nothing new, a notification waits") for log in logs)

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=200, help="SIGKILLs, at least (default %(default)s)")
     parser.add_argument("--notifications", type=int, default=20_000, help="about so many (default %(default)s)")
     parser.add_argument(
-        "--gap-seconds", type=float, default=2.5, help="between two acts, on average (default %(default)s)"
+        "--gap-seconds", type=float, default=1.5, help="between two acts, on average (default %(default)s)"
     )
     parser.add_argument("--folder", type=Path, help="for logs and journals (default: a new temporary one)")
     return parser

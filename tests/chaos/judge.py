@@ -13,8 +13,9 @@ from ledger.errors import NotFound
 from ledger.ids import announcement_of, is_row
 from ledger.models import OnUnknown, Progress
 from ledger.states import FINAL, Outcome, State
-from tests.chaos.acts import THROTTLE_SECONDS, Stillness
+from tests.chaos.disturbances import THROTTLE_SECONDS
 from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, Stage
+from tests.chaos.steering import Stillness
 from tests.chaos.traffic import Asked
 
 __all__ = ["Case", "Finding", "Judge"]
@@ -23,6 +24,8 @@ __all__ = ["Case", "Finding", "Judge"]
 _HOLDS_WITHIN_SECONDS = 1.0
 _ON_ITS_WAY_SECONDS = 0.2
 _THROTTLED = 99991400
+#: An attempt's begin and its length are told in whole ms.
+_ROUNDING_MS = 2
 #: From the answer of a throttle to its being known to all, and what was on its way then, seconds.
 _KNOWN_WITHIN_SECONDS = 0.3
 
@@ -76,9 +79,9 @@ class Case:
 
     @property
     def unknown_ms(self) -> list[int]:
-        """When the attempts began that are on record as unknown."""
+        """When the attempts ended that are on record as unknown."""
         attempts = self.progress.attempts if self.progress else ()
-        return [attempt.at_ms for attempt in attempts if attempt.outcome is Outcome.UNKNOWN]
+        return [attempt.at_ms + (attempt.ms or 0) for attempt in attempts if attempt.outcome is Outcome.UNKNOWN]
 
     def findings(self) -> Iterator[str]:
         """What is wrong with it."""
@@ -108,9 +111,9 @@ class Case:
         return bool(attempts) and attempts[-1].message_id in {call.message_id for call in self.deliveries}
 
     def _is_explained(self, number: int) -> bool:
-        """Whether as many attempts were unknown before this delivery as there were deliveries."""
+        """Whether as many attempts had come to be unknown before this delivery as there had been deliveries."""
         began_ms = self.deliveries[number].started * 1000
-        return sum(at_ms < began_ms for at_ms in self.unknown_ms) >= number
+        return sum(ended_ms <= began_ms + _ROUNDING_MS for ended_ms in self.unknown_ms) >= number
 
     def _has_failed(self) -> bool:
         failures = {Outcome.UNKNOWN, Outcome.TRANSIENT, Outcome.THROTTLED}

@@ -26,11 +26,11 @@ __all__ = ["LEASE_SECONDS", "QUOTA", "QUOTA_CALLS", "QUOTA_SECONDS", "ProducerPr
 ROOT = Path(__file__).parents[2]
 #: The sandbox counts it strictly, at arrival. Some seconds long, so that the share of the window that a call may be
 #: late (1.5 %) stays above what two busy cores take to get a message to a worker.
-QUOTA_CALLS, QUOTA_SECONDS = 500, 10
+QUOTA_CALLS, QUOTA_SECONDS = 600, 10
 QUOTA = f"{QUOTA_CALLS}/{QUOTA_SECONDS}second"
 #: Of a claim, with DESKBELL_TIMEOUT=1,1: `ledger.work` adds 15 s to the longest call, which may take 6 s.
 LEASE_SECONDS = 21
-_LATENCY_MS = "50-350"
+_LATENCY_MS = "10-120"
 _WORKERS = 3
 _KEEP_CALLS = 1_000_000
 #: Calls to one page of the sandbox's record, and for its answer, seconds.
@@ -161,6 +161,18 @@ class Stage:
     def told(self) -> dict[str, set[str]]:
         """The ids that producers were told, by key."""
         return {key: ids for producer in self.producers for key, ids in producer.journal.answers().items()}
+
+    def announced(self) -> list[str]:
+        """Ids of the announcements that were accepted."""
+        return sorted(id for key, ids in self.told().items() if key[0] == "a" for id in ids)
+
+    def all_ids(self) -> list[str]:
+        """Of all notifications that were accepted."""
+        ids = []
+        for key, told in self.told().items():
+            for id in told:
+                ids += list(self.traffic.announcement(int(key[1:])).ids(id)) if key[0] == "a" else [id]
+        return ids
 
     def calls_so_far(self) -> int:
         """Message calls that the sandbox has counted."""

@@ -35,6 +35,7 @@ def case(
 DELIVERED = attempt(Outcome.DELIVERED, message_id="om_1")
 AGAIN = attempt(Outcome.DELIVERED, 15, "om_2")
 UNKNOWN = attempt(Outcome.UNKNOWN, 9.9)
+LONG_UNKNOWN = Attempt(14_990, ReceiveType.CHAT, Outcome.UNKNOWN, ms=100)  # that of the second delivery itself
 SENT_TWICE = (call(10), call(15, message_id="om_2"))
 
 
@@ -72,6 +73,10 @@ BROKEN = [
     (
         case(State.DELIVERED, *SENT_TWICE, attempts=(UNKNOWN, AGAIN), on_unknown=HOLD),
         "delivered twice with on_unknown: hold",
+    ),
+    (
+        case(State.UNKNOWN, *SENT_TWICE, attempts=(LONG_UNKNOWN,)),
+        "delivered again with no attempt recorded unknown before it",
     ),
     (
         case(State.DELIVERED, call(10, ended=11, message_id=None), call(10.5), attempts=(DELIVERED,)),

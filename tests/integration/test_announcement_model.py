@@ -1,67 +1,38 @@
-"""Any sequence of verbs on announcements and events of one desk: what must be true after each, and that all of it ends."""
+"""Any sequence of verbs on announcements and events of one desk: what is true after each, and that all of it ends."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from unittest.mock import patch
 
 import fakeredis
-import orjson
 import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ledger.announcement import AnnouncementState, RowRecord, Spec
+from ledger.announcement import AnnouncementState, RowRecord
 from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import Durability, text
 from ledger.errors import NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
 from ledger.ledger import Ledger
-from ledger.models import Notification, OnUnknown
+from ledger.models import Notification
 from ledger.settings import Limit, Settings
 from ledger.states import FINAL, TRANSITIONS, State
 from ledger.work import LeaseLost, Result, Work
-from tests.integration.exploration import CLOCK_KEY, clock_in_a_key, explore, next_morning_ms
+from tests.integration.announced import OPTIONS, START_MS, Announced
+from tests.integration.exploration import CLOCK_KEY, clock_in_a_key, explore
 
-TEXT = {"msg_type": "text", "content": {"text": "We move on Friday"}}
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 60)
 ROOM = st.sampled_from([0, 1, 2, 5, 40])
 SENT = sorted(TRANSITIONS[State.SENDING])
 AT_REST = FINAL | {State.UNKNOWN}
 RUNNING, PAUSED, CANCELLED = AnnouncementState.RUNNING, AnnouncementState.PAUSED, AnnouncementState.CANCELLED
-START_MS = next_morning_ms()
-#: It is eight in the morning when it begins.
-HOURS = [None, None, None, "07:00-09:00", "08:30-10:00"]
 #: Looks that an announcement may need until it is over: its rows are few, and each look brings at least one on.
 MOST_LOOKS = 500
-
-
-@dataclass
-class Announced:
-    """One announcement, and what was asked of it last."""
-
-    spec: Spec
-    key: str
-    rows: list[bytes]
-    opened_ms: int
-    state: AnnouncementState = AnnouncementState.LOADING
-
-    @property
-    def is_timed(self) -> bool:
-        return any(len(orjson.loads(row)) > 3 for row in self.rows)
-
-    def may_call(self, row: bytes, now_ms: int) -> bool:
-        *_, last = orjson.loads(row)
-        is_early = isinstance(last, dict) and last["send_at_ms"] > now_ms
-        expires = self.spec.expires_at
-        is_late = expires is not None and expires.timestamp() * 1000 <= now_ms
-        hours = self.spec.hours
-        windows = hours.windows(datetime.fromtimestamp(now_ms / 1000, UTC), days=2) if hours else ()
-        is_open = hours is None or any(window.opens_ms <= now_ms < window.closes_ms for window in windows)
-        return self.state is RUNNING and is_open and not is_early and not is_late
 
 
 class Announcing(RuleBasedStateMachine):
@@ -122,33 +93,14 @@ class Announcing(RuleBasedStateMachine):
 
     @rule(
         send_at_in=st.lists(st.sampled_from([None, None, None, 600, 30_000]), min_size=1, max_size=7),
-        policy=st.sampled_from(OnUnknown),
-        weight=st.sampled_from([1, 1, 3]),
-        in_ms=st.sampled_from([None, None, None, 700, 6_000]),
-        expires_ms=st.sampled_from([None, None, None, 5_000, 90_000]),
-        between=st.sampled_from(HOURS),
+        options=OPTIONS,
         then_started=st.sampled_from([True, True, True, False]),
     )
-    def open_and_load(
-        self,
-        send_at_in: list[int | None],
-        policy: OnUnknown,
-        weight: int,
-        in_ms: int | None,
-        expires_ms: int | None,
-        between: str | None,
-        then_started: bool,
-    ) -> None:
-        spec = Spec(
-            name="Move", message=TEXT, on_unknown=policy, weight=weight, between=between, at=self._time(in_ms),
-            expires_at=self._time(expires_ms),
-        )  # fmt: skip
-        overrides = [[] if ms is None else [{"send_at_ms": self.now_ms + ms}] for ms in send_at_in]
-        rows = [orjson.dumps([n, f"ou_{n}", [], *override]) for n, override in enumerate(overrides)]
-        told = Announced(spec, f"k{len(self.all)}", rows, self.now_ms)
-        opened = self.ledger.announcements.open(spec, key=told.key, digest="d", timed=told.is_timed)
+    def open_and_load(self, send_at_in: list[int | None], options: dict[str, Any], then_started: bool) -> None:
+        told = Announced.of(options, send_at_in, f"k{len(self.all)}", self.now_ms)
+        opened = self.ledger.announcements.open(told.spec, key=told.key, digest="d", timed=told.is_timed)
         self.all[opened.id] = told
-        assert self.ledger.announcements.load(opened.id, rows) == len(rows)
+        assert self.ledger.announcements.load(opened.id, told.rows) == len(told.rows)
         if then_started:
             self.start(opened.id)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from heapq import heappop, heappush
+from itertools import pairwise
 from unittest.mock import patch
 
 import fakeredis
@@ -17,7 +18,7 @@ from ledger.connection import Durability
 from ledger.ids import announcement_of, is_row, row_number
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
-from ledger.settings import Desk, Limit, Settings
+from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
 from ledger.work import Result, Work
 from tests.integration.exploration import next_morning_ms
@@ -42,7 +43,9 @@ class Site:
         self.calling: list[tuple[float, str]] = []
         self.call_ms = (0, 0)  #: the shortest and the longest call
         self.defers: set[int] = set()  #: numbers of rows whose first call comes to nothing
+        self.defer_ms = 0
         self.released: list[str] = []
+        self.released_ms: dict[str, float] = {}
 
     def announce(self, count: int, **fields: object) -> str:
         spec = Spec.model_validate({"name": "Move", "message": MESSAGE, **fields})
@@ -60,6 +63,7 @@ class Site:
         for held in self.work.claim(self.desk, "t", released.ids)[1]:
             heappush(self.calling, (self.now_ms + self.random.uniform(*self.call_ms), held.id))
         self.released += released.ids
+        self.released_ms |= dict.fromkeys(released.ids, self.now_ms)
         return float("inf") if released.again_ms is None else self.now_ms + released.again_ms
 
     def record(self) -> None:
@@ -68,7 +72,7 @@ class Site:
             is_deferred = is_row(id) and row_number(id) in self.defers
             self.defers -= {row_number(id)} if is_deferred else set()
             to = State.DEFERRED if is_deferred else State.DELIVERED
-            self.work.record(self.desk, "t", [Result(id, to)], "up")
+            self.work.record(self.desk, "t", [Result(id, to, wait_ms=self.defer_ms)], "up")
 
     def run(self, until_ms: float) -> None:
         """Jumps from look to look, each time to another microsecond, by which release throws its coin."""
@@ -137,20 +141,27 @@ def test_an_event_waits_for_one_slot_at_most_however_full_the_quota_is(site: Sit
     for _ in range(60):
         site.run_for(site.random.uniform(0.5, 3))
         event, accepted_ms = site.accept(), site.now_ms
-        while event not in site.released:
-            site.run(site.now_ms + 1)
-        waits_ms.append(site.now_ms - accepted_ms)
+        site.run_for(1)
+        waits_ms.append(site.released_ms[event] - accepted_ms)
     assert max(waits_ms) <= SLOT_MS + 5
+
+
+def test_no_hole_of_more_than_a_slot_is_left_in_which_an_event_would_wait(site: Site) -> None:
+    site.announce(400)
+    site.run_for(200)
+    times_ms = list(site.released_ms.values())
+    assert max(after - before for before, after in pairwise(times_ms)) <= SLOT_MS + 5
 
 
 def test_neither_the_rows_that_are_due_again_nor_the_fresh_ones_starve(site: Site) -> None:
     site.desk = site.desk.model_copy(update={"rate": ()})
-    site.defers = set(range(1000))
+    site.defers, site.defer_ms = set(range(1000)), 1000
     id = site.announce(11_000)
-    while site.ledger.announcements.get(id).counts[State.DEFERRED] < 1000:
+    while site.defers:
         site.look(room=100)
         site.record()
-        site.defers = {number for number in site.defers if number < 1000}
+    assert site.ledger.announcements.get(id).counts[State.DEFERRED] == 1000
+    site.now_ms += 1000
     site.desk, site.released = site.desk.model_copy(update={"rate": (Limit(calls=100, seconds=6),)}), []
     site.run_for(30)
     again = sum(row_number(released) < 1000 for released in site.released)
@@ -197,12 +208,12 @@ def test_a_row_takes_few_commands_and_a_thousand_times_as_many_rows_take_no_more
 # -- how long it is said to take
 
 
-@pytest.mark.parametrize("call_ms", [(1, 1), (150, 900), (8_000, 9_000)])
+@pytest.mark.parametrize("call_ms", [(150, 900), (8_000, 9_000)])
 def test_the_eta_is_right_within_a_tenth(site: Site, call_ms: tuple[int, int]) -> None:
     site.call_ms = call_ms
-    id = site.announce(900)
-    for _ in range(4):
-        site.run_for(100)
+    id = site.announce(500)
+    for _ in range(3):
+        site.run_for(80)
         shown, asked_ms = site.ledger.announcements.get(id), site.now_ms
         assert shown.rate_per_second == pytest.approx(1000 / SLOT_MS, rel=0.1)
         assert shown.eta_seconds is not None
@@ -218,26 +229,22 @@ def test_the_eta_of_a_slow_desk_is_right_within_a_tenth_and_its_rate_is_not_stal
     site.desk, site.call_ms = site.desk.model_copy(update={"rate": (rate,)}), (6_000, 7_000)
     gap_seconds = rate.seconds / rate.calls
     id = site.announce(60)
-    for _ in range(3):
-        site.run_for(gap_seconds * 9.5)
+    for _ in range(2):
+        site.run_for(gap_seconds * 20.5)
         shown = site.ledger.announcements.get(id)
         assert shown.rate_per_second == pytest.approx(1 / gap_seconds, rel=0.1)
         assert shown.eta_seconds == pytest.approx(shown.left * gap_seconds, rel=0.1)
 
 
 def test_the_eta_counts_the_nights_and_holds_in_the_night_and_on_the_next_morning(site: Site) -> None:
+    until_morning = 23 * 3600 - (120 + 400 + 3600) + 30
     id = site.announce(900, between="07:00-08:05")  # it is eight: five minutes are left of today
     etas_ms = []
-    for seconds in (
-        120,
-        400,
-        3600,
-        82_680 - 4_120 + 30,
-    ):  # in the morning, twice at night, half a minute after the night
+    for seconds in (120, 400, 3600, until_morning):
         site.run_for(seconds)
         shown = site.ledger.announcements.get(id)
         assert shown.eta_seconds is not None
-        assert (shown.rate_per_second > 0) is (seconds != 3600), "a rate that is stale is told as 0"
+        assert (shown.rate_per_second > 0) is (seconds in (120, until_morning)), "a rate that is stale is told as 0"
         etas_ms.append(site.now_ms + shown.eta_seconds * 1000)
     finished_ms = site.run_to_its_end(id).finished_ms
     assert finished_ms is not None
@@ -246,7 +253,7 @@ def test_the_eta_counts_the_nights_and_holds_in_the_night_and_on_the_next_mornin
     assert etas_ms == pytest.approx([finished_ms] * 4, abs=open_ms * 0.1)
 
 
-def test_a_pause_does_not_lower_the_rate_and_a_retry_does_not_either(site: Site) -> None:
+def test_pauses_do_not_lower_the_rate(site: Site) -> None:
     id = site.announce(2000)
     site.run_for(100)
     for _ in range(3):

@@ -130,3 +130,14 @@ def test_who_is_reached_by_user_is_not_looked_up(receivers: list[str]) -> None:
     desktop.tickets.refresh_if_due()
     by_user = [to(receiver, receive_type="user") for receiver in receivers]
     assert desktop.tickets.known_open(by_user, desktop.now_ms()) == frozenset()
+
+
+def test_redis_away_between_claim_and_record_breaks_off_no_delivery() -> None:
+    """Such a delivery stayed unrecorded, and its notification became `unknown` although its fate was known."""
+    server = fakeredis.FakeServer()
+    tickets = Tickets(fakeredis.FakeRedis(server=server), Keys("deskbell"), DESK, Helpdesk(["ou_a"]))
+    server.connected = False
+    assert tickets.known_open([to("ou_a")], now_ms=0) == frozenset()
+    assert tickets.is_open(to("ou_a"))
+    assert tickets.is_open(to("u_a", user_id_type="user_id"))
+    assert not tickets.is_open(to("ou_b"))

@@ -1,0 +1,62 @@
+"""Which version of the record the ledger holds, and how an older one becomes ours.
+
+The version stands in one key. Every verb looks at it first (`ledger/lua/prelude.lua`), so that neither an old worker
+nor an old producer writes into a ledger that it does not understand, however it came to run beside newer ones.
+"""
+
+from collections.abc import Callable, Mapping
+
+import redis
+
+from ledger.connection import text
+from ledger.errors import WrongVersion
+from ledger.keys import Keys
+from ledger.version import SCHEMA
+
+__all__ = ["MIGRATIONS", "Migration", "bring_up_to_date", "check_version"]
+
+Migration = Callable[[redis.Redis, str], None]
+#: From each older version the step to the next one, given the client and the prefix. A step may be broken off, and is
+#: then done again from its start.
+MIGRATIONS: Mapping[int, Migration] = {}
+#: A worker that dies in a migration is followed by another after this, seconds. All steps together must take less.
+TURN_SECONDS = 600
+
+
+def check_version(client: redis.Redis, keys: Keys) -> None:
+    """Raises WrongVersion unless the ledger is empty, or of our version."""
+    found = client.get(keys.schema)
+    if found is not None and text(found) != str(SCHEMA):
+        raise WrongVersion(text(found), SCHEMA)
+
+
+def bring_up_to_date(
+    client: redis.Redis, keys: Keys, migrations: Mapping[int, Migration] = MIGRATIONS, ours: int = SCHEMA
+) -> bool:
+    """Migrates an older ledger, one worker at a time; True when this one did. Raises WrongVersion for a newer one.
+
+    While it goes on, the verbs refuse everybody.
+    """
+    if _version(client, keys, ours) == ours:
+        return False
+    with client.lock(f"{keys.schema}:turn", timeout=TURN_SECONDS):
+        before = _version(client, keys, ours)  # again: whoever had the turn before may have done it
+        steps = [migrations.get(version) for version in range(before, ours)]
+        for version, step in enumerate(steps, before):
+            if step is None:
+                raise WrongVersion(str(before), ours)
+            client.set(keys.schema, f"{ours} from {version}")
+            step(client, keys.prefix)
+        client.set(keys.schema, ours)
+        return bool(steps)
+
+
+def _version(client: redis.Redis, keys: Keys, ours: int) -> int:
+    """What is to be migrated from. `2 from 1` stands there while it goes on, or after whoever did it has died."""
+    found = client.get(keys.schema)
+    if found is None:
+        return ours
+    aim, _, reached = text(found).partition(" from ")
+    if int(aim) > ours:
+        raise WrongVersion(text(found), ours)
+    return int(reached or aim)

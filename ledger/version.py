@@ -1,0 +1,7 @@
+"""The version of the record: how keys and fields in Redis are to be read."""
+
+__all__ = ["SCHEMA"]
+
+#: Goes up by one with every change that an older Deskbell would misread, together with a step in
+#: `ledger.schema.MIGRATIONS`. A new field that older ones may leave alone is no such change.
+SCHEMA = 1

@@ -1,0 +1,237 @@
+"""`deskbell announce`: one message to all receivers of a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ledger.errors import BadInput, DeskbellError
+from ledger.ledger import Ledger
+from ledger.message_file import read_message_template
+from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from ledger.settings import Settings
+from producers.announcing import Announced, check_rows
+from producers.announcing import announce as accept
+from producers.check import Checked, write_invalid
+from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
+from producers.cli.printing import answer, answer_json, note
+from producers.cli.reading import ToldRecipients
+from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
+from producers.cli.tables import progress
+from producers.cli.watch_announcement import follow
+from producers.draft import Draft
+from producers.lookup import Lookup
+from producers.recipients import Recipients
+from producers.summary import OpenTicketRows, Summary, count_open_tickets, summarize
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell announce people.csv --message office-move.yaml --dry-run
+  deskbell announce people.xlsx --text "Dear {{ name }}, we move on Friday" --watch
+  deskbell announce - --message m.json --yes --json < people.jsonl
+  deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("announce", epilog=_EXAMPLES)(announce)
+
+
+def announce(
+    recipients: Annotated[
+        str,
+        typer.Argument(metavar="RECIPIENTS", help="CSV, JSONL or XLSX with a column receiver_id; - reads stdin."),
+    ],
+    text: Annotated[str | None, typer.Option(metavar="T", help="Send this text; {{ name }} is a column.")] = None,
+    message: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="N", help="Its name; without this that of the file.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and tell what would be sent, and accept nothing.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal on stderr nobody is asked anyway.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it is finished.")] = False,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Send the valid rows, and write the others to NAME.invalid.csv.")
+    ] = False,
+    allow_duplicates: Annotated[
+        bool, typer.Option("--allow-duplicates", help="Send to a receiver once for each row, not once.")
+    ] = False,
+    weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Turns it gets where others get one.")] = 1,
+    between: Annotated[
+        str | None, typer.Option(metavar="09:00-18:00", help="Send at these hours only. Needs --timezone.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(metavar="TZ", help="Whose hours: Asia/Shanghai.")] = None,
+    receive_type: Annotated[
+        ReceiveType, typer.Option(help="In the helpdesk's group with the receiver, or in a chat with its bot.")
+    ] = ReceiveType.CHAT,
+    user_id_type: Annotated[UserIdType, typer.Option(help="The kind of the ids.")] = UserIdType.OPEN_ID,
+    desk: Annotated[
+        str | None, typer.Option(metavar="D", help="The desk that speaks; without this the default one.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="K", help="Accept it once, however often it is asked for. Default: a hash of all of it."),
+    ] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")] = None,
+    on_unknown: Annotated[OnUnknown, typer.Option(help="What to do with rows that were maybe sent.")] = OnUnknown.HOLD,
+    on_open_ticket: Annotated[
+        OnOpenTicket, typer.Option(help="What to do when a receiver has an open ticket.")
+    ] = OnOpenTicket.REROUTE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")
+    ] = False,
+) -> int:
+    """Send a message to all receivers of a file.
+
+    Every row is checked first: either all are valid or nothing is accepted. On a terminal it then shows what will
+    happen, and asks. It prints the id of the announcement once all rows are accepted durably; workers deliver it.
+    Killed and called again, it goes on where it was: nobody gets it twice.
+    """
+    if (text is None) == (message is None):
+        raise BadInput("message", "give either --text or --message")
+    draft = Draft.build(
+        {
+            "text": text,
+            "message": read_message_template(message) if message else None,
+            "name": _name(recipients) if name is None else name,
+            "skip_invalid": skip_invalid,
+            "allow_duplicates": allow_duplicates,
+            "weight": weight,
+            "between": between,
+            "timezone": timezone,
+            "receive_type": receive_type,
+            "user_id_type": user_id_type,
+            "desk": desk,
+            "key": key,
+            "at": at,
+            "expires": expires,
+            "on_unknown": on_unknown,
+            "on_open_ticket": on_open_ticket,
+        }
+    )
+    how = _How(dry_run=dry_run, asks=_asks(yes or dry_run), watch=watch, as_json=as_json)
+    return _announce(draft, recipients, how)
+
+
+class _How(NamedTuple):
+    dry_run: bool
+    asks: bool
+    watch: bool
+    as_json: bool
+
+
+def _asks(told_not_to: bool) -> bool:
+    """Whether somebody is asked before it is sent: where there is a terminal."""
+    if told_not_to or not sys.stderr.isatty():
+        return False
+    if not sys.stdin.isatty():
+        raise BadInput("yes", "stdin is no terminal, so nobody can be asked: add --yes, or --dry-run to look first")
+    return True
+
+
+def _announce(draft: Draft, path: str, how: _How) -> ExitCode:
+    settings = Settings.from_env()
+    desk = settings.desk(draft.spec.desk)
+    with Lookup(desk.name) as lookup, ToldRecipients.open(path) as recipients:
+        with recipients.told("checking"):
+            checked = check_rows(draft, recipients, lookup)
+        with checked:
+            tell_problems(checked)
+            is_refused = not checked.accepted or (checked.invalid and not draft.skip_invalid)
+            if is_refused and not how.dry_run:
+                return _refuse(checked)
+            tickets = _open_tickets(lookup, recipients, checked, draft) if how.dry_run or how.asks else None
+            with open_ledger(settings) as ledger:
+                summary = summarize(ledger, draft, recipients, checked, tickets)
+                if how.dry_run:
+                    _answer_summary(summary, how.as_json)
+                    return ExitCode.BAD_INPUT if is_refused else ExitCode.DONE
+                return _accept(ledger, summary, recipients, path, how)
+
+
+def _accept(ledger: Ledger, summary: Summary, recipients: ToldRecipients, path: str, how: _How) -> ExitCode:
+    _tell(summary)
+    checked = summary.checked
+    if how.asks and not typer.confirm(f"Send it to {checked.accepted:,} receivers?", err=True):
+        note("nothing was announced")
+        return ExitCode.OTHER
+    if checked.invalid:
+        _set_invalid_aside(path, recipients, checked)
+    with recipients.told("loading"):
+        accepted = accept(ledger, summary.draft, recipients, checked)
+    _answer(ledger, accepted, how.as_json)
+    return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
+
+
+def _name(recipients: str) -> str:
+    return "stdin" if recipients == "-" else Path(recipients).stem[:200]
+
+
+def _refuse(checked: Checked) -> ExitCode:
+    note(
+        f"recipients: {checked.invalid:,} of {checked.rows:,} rows are invalid, so nothing was accepted"
+        " (--skip-invalid sends the others)"
+    )
+    return ExitCode.BAD_INPUT
+
+
+def _open_tickets(lookup: Lookup, recipients: Recipients, checked: Checked, draft: Draft) -> OpenTicketRows | None:
+    if draft.spec.receive_type is ReceiveType.USER and "receive_type" not in recipients.columns:
+        return None  # such a message goes past the ticket
+    if draft.spec.user_id_type is not UserIdType.OPEN_ID:
+        return OpenTicketRows(None, "Feishu lists tickets by open_id alone")
+    try:
+        with progress("asking Feishu for open tickets"):
+            tickets = lookup.tickets()
+    except DeskbellError as error:
+        return OpenTicketRows(None, str(error))
+    note_text = None if tickets.complete else "at least: Feishu did not show all tickets"
+    return OpenTicketRows(count_open_tickets(recipients, checked, draft, tickets.open_ids), note_text)
+
+
+def _answer_summary(summary: Summary, as_json: bool) -> None:
+    if as_json:
+        answer_json(summary.as_json())
+        return
+    for line in lines_of(summary):
+        answer(line)
+    show_samples(summary.checked)
+
+
+def _tell(summary: Summary) -> None:
+    """All of it with samples to a person; to a log only what is worth a remark, and no message."""
+    if not sys.stderr.isatty():
+        for line in remarks_of(summary):
+            note(line)
+        return
+    for line in lines_of(summary):
+        note(line)
+    show_samples(summary.checked)
+
+
+def _set_invalid_aside(path: str, recipients: Recipients, checked: Checked) -> None:
+    # Beside stdin, or a pipe such as /dev/fd/63, there is no place: then it is the current folder.
+    aside = (Path(path) if Path(path).is_file() else Path("stdin")).with_suffix(".invalid.csv")
+    try:
+        count = write_invalid(aside, recipients, checked)
+    except OSError as error:
+        raise BadInput(str(aside), f"cannot be written: {error.strerror or error}") from None
+    note(f"{count:,} invalid row{' is' if count == 1 else 's are'} left out: see {aside}")
+
+
+def _answer(ledger: Ledger, accepted: Announced, as_json: bool) -> None:
+    if as_json:
+        answer_json(accepted.as_json())
+        return
+    answer(accepted.id)
+    if accepted.duplicate:
+        state = ledger.announcements.get(accepted.id).state
+        note(f"{accepted.id} had been announced before; it is {state} (another --key announces it once more)")

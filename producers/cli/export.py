@@ -1,0 +1,105 @@
+"""`deskbell export`: what came of each row of an announcement, as a file."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from ledger.errors import BadInput
+from ledger.ids import is_announcement
+from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
+from producers.cli.printing import note
+from producers.cli.tables import progress
+from producers.export import csv_of, jsonl_of, names_of, results_of
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell export a_06hzb2k1c9f3q8rd --format csv -o results.csv
+  deskbell export a_06hzb2k1c9f3q8rd --format jsonl | jq 'select(.state == "failed")'"""
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("export", epilog=_EXAMPLES)(export)
+
+
+def export(
+    id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…")],
+    written_as: Annotated[
+        Format | None, typer.Option("--format", help="Without this by the suffix of FILE, else csv.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
+) -> int:
+    """Write what came of each row of an announcement, in the order of its file, also while it runs.
+
+    CSV opens in Excel as it is; a cell that begins with = + - @, a tab or CR gets an apostrophe in front, so that it
+    is no formula. JSONL has the values exactly.
+    """
+    if not is_announcement(id):
+        raise BadInput("id", f"{id} is no announcement (a_…): `deskbell show` tells all of a notification")
+    write = jsonl_of if _format(written_as, output, as_json) is Format.JSONL else csv_of
+    with open_ledger() as ledger:
+        names = names_of(ledger.announcements.get(id).spec.columns)
+        with progress(f"exporting {id}"):
+            _write(write(names, results_of(ledger, id)), output)
+    if output:
+        note(f"{id} is written to {output}")
+    return ExitCode.DONE
+
+
+def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
+    if as_json and asked is Format.CSV:
+        raise BadInput("format", "--json is JSONL, so it cannot be csv")
+    if as_json or (asked is None and output and output.suffix.lower() in (".jsonl", ".ndjson", ".json")):
+        return Format.JSONL
+    return asked or Format.CSV
+
+
+def _write(pieces: Iterable[bytes], output: Path | None) -> None:
+    with _opened(output) as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        with _replacing(output) as file:
+            yield file
+    except OSError as error:
+        raise BadInput("output", f"{output} cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its place when it is complete: half an export looks like a whole one."""
+    if path.exists() and not path.is_file():  # a pipe or a device must not be replaced
+        with path.open("wb") as file:
+            yield file
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

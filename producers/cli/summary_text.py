@@ -1,0 +1,98 @@
+"""The summary of an announcement, as a person reads it before deciding."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from ledger.models import OnOpenTicket
+from producers.check import Checked
+from producers.cli.printing import note, printable
+from producers.cli.tables import screen, spoken
+from producers.summary import Summary
+
+__all__ = ["lines_of", "remarks_of", "show_samples", "tell_problems"]
+
+#: Problems that are told one by one; --dry-run --json has the first thousand.
+_SHOWN = 20
+_BY_POLICY = {
+    OnOpenTicket.REROUTE: "they get it in the chat with the bot",
+    OnOpenTicket.WAIT: "it waits until their ticket is closed",
+    OnOpenTicket.FAIL: "for them it fails",
+}
+
+
+def tell_problems(checked: Checked) -> None:
+    """The first problems, a line each, on stderr."""
+    for problem in checked.problems[:_SHOWN]:
+        note(str(problem))
+    if checked.problem_count > _SHOWN:
+        note(f"and {checked.problem_count - _SHOWN:,} more")
+
+
+def lines_of(summary: Summary) -> Iterator[str]:
+    """All of it but the problems and the samples."""
+    checked = summary.checked
+    yield f"{summary.draft.spec.name}: {checked.rows:,} rows ({summary.source})"
+    yield f"{checked.accepted:,} to send, {checked.invalid:,} invalid"
+    yield _calls(summary)
+    yield from remarks_of(summary)
+
+
+def remarks_of(summary: Summary) -> Iterator[str]:
+    """What somebody may not expect, as far as there is any of it."""
+    checked = summary.checked
+    if "GB18030" in summary.source:
+        yield "the file is no UTF-8: it was read as GB18030"
+    if checked.duplicate_count:
+        yield _duplicates(checked)
+    if summary.open_tickets:
+        yield _open_tickets(summary)
+    if summary.is_too_late:
+        yield "not all of it will be sent before it expires"
+    if same := summary.same_content:
+        when = datetime.fromtimestamp(same.created_ms / 1000).astimezone()
+        yield f"the same content went to the same people: {same.id} of {when:%Y-%m-%d %H:%M}, which is {same.state}"
+
+
+def _calls(summary: Summary) -> str:
+    calls = f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} at least"
+    if summary.seconds is None or summary.finishes_at is None:
+        return calls
+    beside = f", beside {summary.others} running" if summary.others else ""
+    at = summary.finishes_at.astimezone()
+    return f"{calls}: finished in {spoken(summary.seconds)}, about {at:%Y-%m-%d %H:%M}{beside}"
+
+
+def _duplicates(checked: Checked) -> str:
+    first = checked.duplicates[0]
+    count = checked.duplicate_count
+    rows = "1 row has a receiver" if count == 1 else f"{count:,} rows have receivers"
+    what = "sent again" if checked.options.allow_duplicates else "left out"
+    return f"{rows} that came before: {what} (line {first.line} has that of line {first.first_line})"
+
+
+def _open_tickets(summary: Summary) -> str:
+    tickets = summary.open_tickets
+    if tickets is None or tickets.rows is None:
+        return f"whether receivers have an open ticket is not known: {tickets.note if tickets else ''}"
+    told = f"{tickets.rows:,} to receivers with an open ticket"
+    if tickets.rows:
+        told += f": {_BY_POLICY[summary.draft.spec.on_open_ticket]}"
+    return f"{told} ({tickets.note})" if tickets.note else told
+
+
+def show_samples(checked: Checked) -> None:
+    """The rendered messages, on stderr: they are no answer for a script, and must not end in its log."""
+    for sample in checked.samples:
+        note(f"line {sample.line} gets a message of the type {sample.message.msg_type}:")
+        for line in _readable(sample.message.content).splitlines():
+            screen().print(f"  {printable(line)}", soft_wrap=True)
+
+
+def _readable(content: dict[str, Any]) -> str:
+    """A text as it is, anything else as JSON."""
+    text = content.get("text")
+    if len(content) == 1 and isinstance(text, str):
+        return text
+    return json.dumps(content, ensure_ascii=False, indent=1)

@@ -1,0 +1,120 @@
+"""Watching an announcement: a bar that moves on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn
+from rich.text import Text
+
+from ledger.announcement import Announcement, AnnouncementState
+from ledger.ledger import Ledger
+from ledger.states import State
+from producers.cli.exits import ExitCode
+from producers.cli.follow import looks
+from producers.cli.printing import a_person_looks, answer, answer_json, note, printable
+from producers.cli.tables import screen, spoken
+
+__all__ = ["follow", "standing"]
+
+#: Between two lines where no terminal shows a bar, unless the state changes, seconds.
+LINE_SECONDS = 10.0
+#: Told when there are any, in this order.
+_TOLD = (State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED)
+
+Show = Callable[[Announcement], None]
+
+
+def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
+    """Shows how it stands until it is finished or cancelled. Raises NotFound.
+
+    Leaving with ctrl-C changes nothing for the announcement.
+    """
+    try:
+        with _shown(as_json) as show:
+            for announcement in looks(ledger, id):
+                show(announcement)
+    except KeyboardInterrupt:
+        note(f"{id} goes on; see it again with `deskbell watch {id}`")
+        raise
+    return ExitCode.DONE if announcement.ended == "complete" else ExitCode.NOT_DELIVERED
+
+
+def standing(announcement: Announcement) -> str:
+    """How it stands, in one line."""
+    done = f"{announcement.total - announcement.left:,} of {announcement.total:,} done"
+    return "; ".join([f"{_state(announcement)}, {done}", *_counts(announcement), *_pace(announcement)])
+
+
+def _below_bar(announcement: Announcement) -> str:
+    """The same without what the bar tells."""
+    return "; ".join([_state(announcement), *_counts(announcement), *_pace(announcement)])
+
+
+def _counts(announcement: Announcement) -> Iterator[str]:
+    counts = announcement.counts
+    parts = [f"{counts[state]:,} {state}" for state in _TOLD if counts[state]]
+    if parts:
+        yield ", ".join(parts)
+
+
+def _state(announcement: Announcement) -> str:
+    return f"{announcement.state}: {announcement.ended}" if announcement.ended else str(announcement.state)
+
+
+def _pace(announcement: Announcement) -> Iterator[str]:
+    if announcement.rate_per_second:
+        yield f"{announcement.rate_per_second * 60:,.0f} a minute"
+    if announcement.eta_seconds is not None and announcement.left:
+        yield f"{spoken(announcement.eta_seconds)} left"
+
+
+@contextmanager
+def _shown(as_json: bool) -> Iterator[Show]:
+    if as_json:
+        yield _Lines(lambda announcement: answer_json(announcement.as_json()))
+    elif a_person_looks():
+        with _Bar() as bar:
+            yield bar
+    else:
+        yield _Lines(lambda announcement: answer(standing(announcement)))
+
+
+class _Lines:
+    """A line at first, at each change of state, and now and then."""
+
+    def __init__(self, tell: Show, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._state: AnnouncementState | None = None
+        self._told_at = 0.0
+
+    def __call__(self, announcement: Announcement) -> None:
+        now = self._clock()
+        if announcement.state is not self._state or now - self._told_at >= LINE_SECONDS:
+            self._state, self._told_at = announcement.state, now
+            self._tell(announcement)
+
+
+class _Bar:
+    """A bar and a line below it, which stay when it ends."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(BarColumn(bar_width=None), MofNCompleteColumn(), TaskProgressColumn(), expand=True)
+        self._task = self._progress.add_task("", total=None)
+        self._live = Live(console=screen(), auto_refresh=False)
+
+    def __enter__(self) -> "_Bar":
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self._live.stop()
+
+    def __call__(self, announcement: Announcement) -> None:
+        done = announcement.total - announcement.left
+        self._progress.update(self._task, completed=done, total=announcement.total)
+        head = Text(printable(f"{announcement.id}  {announcement.spec.name}"))
+        self._live.update(Group(head, self._progress, Text(_below_bar(announcement))), refresh=True)

@@ -1,0 +1,99 @@
+"""The results of an announcement: one record for each row, in the order of the file."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from ledger.announcement import RowRecord
+from ledger.ledger import Ledger
+from ledger.models import iso
+from ledger.states import FINAL, Outcome
+
+__all__ = ["RESULT_COLUMNS", "csv_of", "jsonl_of", "names_of", "results_of"]
+
+#: What we know of a row. `line` is where it stood in the file.
+RESULT_COLUMNS = (
+    *("line", "state", "via", "message_id", "attempts"),
+    *("error_code", "error_msg", "created_at", "finished_at"),
+)
+#: A spreadsheet takes what begins so for a formula, and runs it.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: Rows that are written as one piece.
+_PIECE_ROWS = 500
+
+
+def names_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of an export: `receiver_id`, the columns of the input, then ours.
+
+    A column of the input that has a name of ours is called `input_…`.
+    """
+    taken = {"receiver_id", *RESULT_COLUMNS, *columns}
+    names = []
+    for column in columns:
+        name = column
+        if column in RESULT_COLUMNS:
+            while name in taken:
+                name = f"input_{name}"
+            taken.add(name)
+        names.append(name)
+    return ("receiver_id", *names, *RESULT_COLUMNS)
+
+
+def results_of(ledger: Ledger, id: str) -> Iterator[list[Any]]:
+    """The values of each row in the order of `names_of`, read in portions. Raises NotFound."""
+    created_at = iso(ledger.announcements.get(id).created_ms)
+    return (_result(found, created_at) for found in ledger.announcements.rows(id))
+
+
+def csv_of(names: Sequence[str], results: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """CSV as Excel opens it: UTF-8 with a byte order mark, CRLF, and no cell that it would run as a formula."""
+    yield "\ufeff".encode()
+    for piece in _pieces(results, first=names):
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in piece)
+        yield buffer.getvalue().encode()
+
+
+def jsonl_of(names: Sequence[str], results: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """One object a line, values exactly as they are."""
+    for piece in _pieces(results):
+        yield b"".join(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n" for row in piece)
+
+
+def _result(found: RowRecord, created_at: str | None) -> list[Any]:
+    progress = found.progress
+    last = progress.attempts[-1] if progress.attempts else None
+    failure = last if last and last.outcome is not Outcome.DELIVERED else None
+    return [
+        found.row.receiver_id,
+        *found.row.values,
+        found.row.line,
+        progress.state,
+        last.via if last else progress.via,
+        last.message_id if last else None,
+        len(progress.attempts),
+        failure.code if failure else None,
+        failure.msg if failure else None,
+        created_at,
+        iso(progress.at_ms) if progress.state in FINAL else None,
+    ]
+
+
+def _pieces(results: Iterable[Sequence[Any]], first: Sequence[Any] | None = None) -> Iterator[list[Sequence[Any]]]:
+    piece: list[Sequence[Any]] = [] if first is None else [first]
+    for row in results:
+        piece.append(row)
+        if len(piece) >= _PIECE_ROWS:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

@@ -1,0 +1,147 @@
+"""What is known of an announcement before it is accepted, for the person who decides about it."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from ledger.announcement import Announcement
+from ledger.ledger import Ledger
+from ledger.models import ReceiveType, UserIdType, iso
+from producers.announcing import same_content
+from producers.check import Checked, accepted_rows
+from producers.draft import Draft
+from producers.forecast import Share, calls_per_second, finish_ms, shares_of
+from producers.recipients import Recipients
+
+__all__ = ["OpenTicketRows", "Summary", "count_open_tickets", "summarize"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicketRows:
+    """How many rows go to somebody with an open ticket; None when that is not known, and `note` says why."""
+
+    rows: int | None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Nothing in its repr tells the message."""
+
+    draft: Draft
+    checked: Checked
+    source: str  #: how the file was read
+    open_tickets: OpenTicketRows | None  #: None when nobody asked
+    others: int  #: announcements of the desk that run
+    now_ms: int
+    finishes_ms: int | None  #: None without a quota, and when it is beyond what is planned ahead
+    same_content: Announcement | None = field(repr=False)
+
+    @property
+    def calls(self) -> int:
+        """At least: a retry, and a reroute that nobody expected, take one more."""
+        return self.checked.accepted
+
+    @property
+    def seconds(self) -> float | None:
+        """Until it is finished."""
+        return None if self.finishes_ms is None else (self.finishes_ms - self.now_ms) / 1000
+
+    @property
+    def finishes_at(self) -> datetime | None:
+        return None if self.finishes_ms is None else datetime.fromtimestamp(self.finishes_ms / 1000, UTC)
+
+    @property
+    def is_too_late(self) -> bool:
+        """Whether rows will expire before their turn comes."""
+        expires_at = self.draft.spec.expires_at
+        return bool(self.finishes_at and expires_at and self.finishes_at > expires_at)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `announce --dry-run --json` prints."""
+        checked, same, tickets = self.checked, self.same_content, self.open_tickets
+        return {
+            "name": self.draft.spec.name,
+            "desk": self.draft.spec.desk,
+            "source": self.source,
+            "rows": checked.rows,
+            "accepted": checked.accepted,
+            "invalid": checked.invalid,
+            "problems": [
+                {"line": line, "column": column, "problem": problem} for line, column, problem in checked.problems
+            ],
+            "problem_count": checked.problem_count,
+            "duplicates": checked.duplicate_count,
+            "duplicates_dropped": not checked.options.allow_duplicates,
+            "open_tickets": tickets.rows if tickets else None,
+            "open_tickets_note": tickets.note if tickets else None,
+            "calls": self.calls,
+            "running_beside": self.others,
+            "seconds": None if self.seconds is None else round(self.seconds),
+            "finishes_at": iso(self.finishes_ms),
+            "same_content": _brief(same) if same else None,
+            "samples": [
+                {"line": sample.line, "msg_type": sample.message.msg_type, "content": sample.message.content}
+                for sample in checked.samples
+            ],
+        }
+
+
+def _brief(announcement: Announcement) -> dict[str, Any]:
+    facts = announcement.as_json()
+    return {name: facts[name] for name in ("id", "name", "state", "created_at")}
+
+
+def summarize(
+    ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked, open_tickets: OpenTicketRows | None = None
+) -> Summary:
+    """Asks the ledger what runs already, and whether the same was sent lately."""
+    seconds, microseconds = ledger.redis.time()
+    now_ms = seconds * 1000 + microseconds // 1000
+    others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)
+    rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
+    ours = Share.of(draft.spec, checked.accepted, now_ms)
+    return Summary(
+        draft=draft,
+        checked=checked,
+        source=_source(recipients),
+        open_tickets=open_tickets,
+        others=len(others),
+        now_ms=now_ms,
+        finishes_ms=finish_ms(ours, others, rate, now_ms) if rate else None,
+        same_content=same_content(ledger, draft, checked),
+    )
+
+
+def count_open_tickets(recipients: Recipients, checked: Checked, draft: Draft, open_ids: Collection[str]) -> int:
+    """Rows that would go to the helpdesk's group with somebody of `open_ids`, which is closed to us by their ticket.
+
+    Reads the rows once more.
+    """
+    if not open_ids:
+        return 0
+    return sum(_is_barred(row, draft, open_ids) for row in _rows(recipients, checked))
+
+
+def _rows(recipients: Recipients, checked: Checked) -> Iterator[list[Any]]:
+    return (orjson.loads(row) for row in accepted_rows(recipients, checked))
+
+
+def _is_barred(row: list[Any], draft: Draft, open_ids: Collection[str]) -> bool:
+    overrides = row[3] if len(row) > 3 else {}
+    by_chat = overrides.get("receive_type", draft.spec.receive_type) == ReceiveType.CHAT
+    by_open_id = overrides.get("user_id_type", draft.spec.user_id_type) == UserIdType.OPEN_ID
+    return by_chat and by_open_id and row[1] in open_ids
+
+
+def _source(recipients: Recipients) -> str:
+    """How the file was read: that is guessed, so a person must be able to see it."""
+    said = [recipients.format.upper()]
+    if recipients.encoding:
+        said.append(recipients.encoding)
+    if recipients.delimiter:
+        said.append({",": "commas", ";": "semicolons", "\t": "tabs"}.get(recipients.delimiter, recipients.delimiter))
+    return ", ".join(said)

@@ -1,0 +1,168 @@
+"""Surroundings that a machine should not have, and may have all the same: each costs what it must, and no more."""
+
+import re
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger.connection import reachable
+from ledger.errors import LedgerFull, NotDurable, NotFound
+from ledger.settings import Settings
+from ledger.states import State
+from tests.acceptance.sandbox_process import MESSAGE_PATH
+from tests.acceptance.site import Site, WorkerProcess, eventually
+from tests.valkey_process import ValkeyProcess
+
+#: Run by each interpreter that has it on its path: every clock but the monotonic one is an hour ahead.
+AN_HOUR_AHEAD = """
+import datetime, time
+_time, _time_ns, _datetime = time.time, time.time_ns, datetime.datetime
+time.time = lambda: _time() + 3600
+time.time_ns = lambda: _time_ns() + 3600 * 10**9
+class datetime_ahead(_datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return _datetime.now(tz) + datetime.timedelta(hours=1)
+datetime.datetime = datetime_ahead
+"""
+
+
+@pytest.fixture
+def site_with_older_files(new_site: Callable[..., Site]) -> tuple[Site, list[str], list[str]]:
+    """Its Valkey was set back to what it knew before the second half of its notifications was accepted."""
+    site = new_site()
+    site.sandbox.fault({"prefix": "ou_slow"}, {"delay_ms": 2500})
+    known = site.accept("ou_known0", "ou_known1")
+    site.wait_until_delivered(known, seconds=10)
+    waiting = site.accept("ou_waiting", at="2036-01-01T00:00:00Z")
+    files, copy = site.folder / "data" / "appendonlydir", site.folder / "older"
+    shutil.copytree(files, copy)
+    vanished = site.accept("ou_vanished")
+    site.wait_until_delivered(vanished, seconds=10)
+    vanished += site.accept("ou_slow0", "ou_slow1")
+    eventually(lambda: site.sandbox.stats()["in_flight"] == 2, 5, "two calls in flight")
+    site.kill_valkey()
+    shutil.rmtree(files)
+    shutil.copytree(copy, files)
+    site.valkey.start()
+    return site, known + waiting, vanished
+
+
+def test_valkey_comes_back_with_an_older_file(site_with_older_files: tuple[Site, list[str], list[str]]) -> None:
+    site, known, vanished = site_with_older_files
+
+    after = site.accept("ou_after0", "ou_after1")
+
+    site.wait_until_delivered(after, seconds=20)
+    eventually(lambda: not site.sandbox.stats()["in_flight"], 10, "the calls of the vanished are over")
+    assert [record.progress.state for record in site.ledger.get_many(known)] == [
+        *[State.DELIVERED] * 2,
+        State.SCHEDULED,
+    ]
+    for id in vanished:
+        with pytest.raises(NotFound):
+            site.ledger.get(id)
+    assert site.counts() == {State.DELIVERED: 4, State.SCHEDULED: 1}
+    assert not site.ledger.redis.zcard(site.ledger.keys.leases("default"))
+    assert all(worker.runs for worker in site.workers)
+    # What the sandbox got is more than what the ledger knows: that is what was lost.
+    assert {"ou_vanished", "ou_slow0", "ou_slow1"} <= site.sandbox.deliveries().keys()
+
+
+def test_a_worker_whose_clock_is_an_hour_ahead_sends_as_the_others(
+    new_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(AN_HOUR_AHEAD)
+    site = new_site(workers=1, DESKBELL_RATE="20/10second")
+    ahead = site.start_worker(PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
+    site.wait_for_workers(2)
+    site.workers[0].stop()
+    [soon] = site.accept("ou_soon", expires="30m")
+    begun_ms = _redis_ms(site)
+
+    ids = [soon, *site.accept(*(f"ou_ahead{number}" for number in range(25)))]
+
+    records = site.wait_until_delivered(ids, seconds=30)
+    assert ahead.runs
+    assert _logged_at(ahead) > datetime.now() + timedelta(minutes=55), "its clock is not ahead"  # noqa: DTZ005  as logs
+    times = [_ms(attempt["at"]) for record in records for attempt in record["attempts"]]
+    assert len(times) == len(ids), "one call each"
+    assert begun_ms - 1000 <= min(times) <= max(times) <= _redis_ms(site)
+    assert site.sandbox.deliveries() == dict.fromkeys(["ou_soon", *(f"ou_ahead{number}" for number in range(25))], 1)
+    starts = sorted(call["started_ms"] for call in site.sandbox.calls(MESSAGE_PATH))
+    assert all(later - earlier >= 10_000 for earlier, later in zip(starts, starts[20:], strict=False)), "the quota"
+    leases = site.ledger.redis.zrange(site.ledger.keys.leases("default"), 0, -1)
+    assert leases == []
+
+
+class SiteOnSmallDisk(Site):
+    """Its ledger is on a server of its own, whose files cannot grow beyond a limit that the test sets."""
+
+    def __init__(self, folder: Path, server: ValkeyProcess) -> None:
+        super().__init__(folder, DESKBELL_REDIS_URL=server.url)
+        self._url = server.url
+
+    def _settings(self) -> Settings:
+        return Settings(redis_url=self._url, data_dir=self.folder / "data", _env_file=None)
+
+
+def _ignore_the_limits_signal() -> None:
+    """A write beyond the limit is to fail, as on a full disk, and not to end the process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+@pytest.fixture
+def small_disk(folders: Callable[[], Path]) -> Iterator[tuple[Site, ValkeyProcess]]:
+    folder = folders()
+    with (
+        ValkeyProcess(folder / "server", appendonly="yes", before=_ignore_the_limits_signal) as server,
+        SiteOnSmallDisk(folder, server) as site,
+    ):
+        yield site, server
+
+
+def test_a_full_disk_refuses_what_is_new_and_mends_itself(small_disk: tuple[Site, ValkeyProcess]) -> None:
+    site, server = small_disk
+    before = site.accept("ou_before")
+    site.wait_until_delivered(before, seconds=10)
+    [file] = (server.folder / "appendonlydir").glob("*.incr.aof")
+
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (file.stat().st_size + 2000, resource.RLIM_INFINITY))
+    with pytest.raises((LedgerFull, NotDurable)), reachable(site.ledger.settings):
+        site.accept("ou_beyond", text="x" * 5000)
+    refused = site.deskbell("send", "--to", "ou_refused", "--text", "no room")
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "the disk of Redis" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    eventually(lambda: _takes_writes(server), 10, "the server takes writes again")
+    after = site.accept("ou_after")
+    site.wait_until_delivered(after, seconds=20)
+    assert all(worker.runs for worker in site.workers)
+    assert "ou_refused" not in site.sandbox.deliveries()
+
+
+def _takes_writes(server: ValkeyProcess) -> bool:
+    return bool(server.client.info("persistence")["aof_last_write_status"] == "ok")
+
+
+def _logged_at(worker: WorkerProcess) -> datetime:
+    found = re.search(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ INFO", worker.log.read_text("utf-8"), re.MULTILINE)
+    if found is None:
+        raise AssertionError("the worker has logged nothing")
+    return datetime.fromisoformat(found[1])
+
+
+def _ms(iso: str) -> float:
+    return datetime.fromisoformat(iso).timestamp() * 1000
+
+
+def _redis_ms(site: Site) -> int:
+    seconds, microseconds = site.ledger.redis.time()
+    return seconds * 1000 + microseconds // 1000

@@ -1,0 +1,150 @@
+"""SIGKILL: of workers in their calls, of the leading pacer, of Valkey, of producers, and of everything."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ledger.work import RELEASED_LEASE_MS
+from tests.acceptance.site import WorkerProcess
+from tests.chaos.scene import VALKEY_BACK_SECONDS, Scene
+
+__all__ = ["Kills"]
+
+#: After Valkey's return, no call may take longer to come than this, seconds.
+RESUME_SECONDS = 5.0
+#: How long Valkey is away, seconds: one of them.
+_AWAY_SECONDS = (0.0, 0.3, 1.0, 3.0, 6.0)
+_LOOK_AGAIN_SECONDS = 0.02
+
+
+@dataclass
+class Kills:
+    """Does them and counts them."""
+
+    scene: Scene
+    counts: Counter[str] = field(default_factory=Counter)
+    workers_at: list[float] = field(default_factory=list)  #: unix seconds
+    resumed_after: list[float] = field(default_factory=list)  #: Valkey's return to the next call, seconds
+    unpublished: int = 0  #: kills of the leading pacer that left something released and not published
+
+    def worker(self) -> None:
+        """One in the middle of calls, if any are made."""
+        ready = self.scene.stage.wait_until_ready(2)
+        for _ in range(20):
+            if self.scene.stage.site.sandbox.stats()["in_flight"]:
+                break
+            self.scene.wait(0.05)
+        self._kill(self.scene.rng.choice(ready), "worker")
+
+    def _kill(self, worker: WorkerProcess, called: str) -> None:
+        self.scene.watch.disturb()
+        self.workers_at.append(self.scene.stage.kill_worker(worker))
+        self.counts[called] += 1
+
+    def pacer(self) -> None:
+        """The leading one. Valkey is a little far away meanwhile: mostly it is between a release and its publishing."""
+        stage = self.scene.stage
+        stage.wait_until_ready(2)
+        stage.to_valkey.delay(requests_seconds=0.02, answers_seconds=0.02)
+        self.scene.wait(self.scene.rng.uniform(0.1, 0.4))
+        leader = stage.site.leader_pid
+        for worker in list(stage.workers):
+            if worker.pid == leader and worker not in stage.frozen:
+                self._kill(worker, "pacer")
+        stage.to_valkey.make_whole()
+        self.scene.watch.disturb()
+        self.scene.wait(0.3)
+        self.unpublished += self._something_is_unpublished()
+
+    def _something_is_unpublished(self) -> bool:
+        """Whether there is what was released some moments ago, stands in no message, and nobody has claimed."""
+        ledger = self.scene.stage.site.ledger
+        pipe = ledger.redis.pipeline(transaction=False)
+        pipe.time()
+        pipe.zrange(ledger.keys.leases("default"), 0, -1, withscores=True)
+        pipe.llen(f"{ledger.keys.prefix}.deliver")
+        (seconds, micros), leases, queued = pipe.execute()
+        left_ms = [ends_ms - seconds * 1000 - micros / 1000 for _, ends_ms in leases]
+        # A claim lasts much longer than a release.
+        return not queued and any(left < RELEASED_LEASE_MS - 200 for left in left_ms)
+
+    def valkey(self) -> None:
+        """It is started again on its files, and sending must go on with no hand."""
+        stage = self.scene.stage
+        stage.to_valkey.make_whole()
+        stage.wait_until_ready(1)
+        self.counts["valkey"] += 1
+        stage.site.kill_valkey()
+        time.sleep(self.scene.rng.choice(_AWAY_SECONDS))  # not `wait`: what ends meanwhile may need Valkey
+        before = stage.calls_so_far()
+        stage.site.valkey.start()
+        self.scene.watch.disturb(VALKEY_BACK_SECONDS)
+        self._see_it_resume(before, time.monotonic())
+
+    def _see_it_resume(self, calls_before: int, back_at: float) -> None:
+        if not self._something_may_go():
+            return
+        while (seconds := time.monotonic() - back_at) < 3 * RESUME_SECONDS:
+            if self.scene.stage.calls_so_far() > calls_before:
+                self.resumed_after.append(seconds)
+                break
+            self.scene.wait(_LOOK_AGAIN_SECONDS)
+        if seconds > RESUME_SECONDS and self._something_may_go():
+            self.scene.problems.append(f"Valkey was back, and no call came within {RESUME_SECONDS} s: {seconds:.1f} s")
+
+    def _something_may_go(self) -> bool:
+        """Whether something waits for nothing but a slot, and the desk is not held."""
+        ledger = self.scene.stage.site.ledger
+        waits = ledger.redis.llen(ledger.keys.waiting("e_default")) or ledger.redis.zcard(ledger.keys.turns("default"))
+        return bool(waits) and not self.scene.stage.site.hold()
+
+    def producer(self) -> None:
+        """In the middle of asking, and now and then just after; mostly the one that announces."""
+        working = [producer for producer in self.scene.stage.producers if not producer.is_done]
+        if not working:
+            return self.worker()
+        producer = self.scene.rng.choice([*working, working[-1], working[-1]])
+        for _ in range(200):
+            if producer.journal.is_asking or producer.is_done:
+                break
+            time.sleep(0.005)
+        time.sleep(self.scene.rng.uniform(0, 0.1))
+        if not producer.is_done:
+            producer.kill()
+            self.counts["producer"] += 1
+            producer.start()
+        return None
+
+    def everything(self) -> None:
+        """As a power cut does it, except that the kernel keeps what was written to files."""
+        stage = self.scene.stage
+        stage.to_valkey.make_whole()
+        for worker in stage.workers:
+            worker.kill()
+        self.workers_at.append(time.time())
+        stage.site.kill_valkey()
+        working = [producer for producer in stage.producers if not producer.is_done]
+        for producer in working:
+            producer.kill()
+        self.counts.update({"worker": len(stage.workers), "valkey": 1, "producer": len(working)})
+        self._start_everything()
+
+    def orderly_restart(self) -> None:
+        """No kill: everything is told to stop, and started again. Producers go on."""
+        stage = self.scene.stage
+        stage.to_valkey.make_whole()
+        stage.thaw_all()
+        stage.site.stop_workers()
+        stage.site.valkey.stop()
+        self._start_everything()
+
+    def _start_everything(self) -> None:
+        stage = self.scene.stage
+        stage.site.valkey.start()
+        stage.frozen.clear()
+        stage.workers = [stage.site.start_worker() for _ in stage.workers]
+        for producer in stage.producers:
+            if producer.exit_code not in (None, 0):
+                producer.start()
+        stage.wait_until_ready(1)
+        self.scene.watch.disturb(VALKEY_BACK_SECONDS)

@@ -1,0 +1,46 @@
+"""What happens next: acts, drawn one after another from a seed."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from tests.chaos.disturbances import Disturbances
+from tests.chaos.kills import Kills
+from tests.chaos.scene import Scene
+from tests.chaos.steering import Steering
+
+__all__ = ["Script"]
+
+
+class Script:
+    """`say` is told the name of each act."""
+
+    def __init__(self, scene: Scene, say: Callable[[str], None]) -> None:
+        self.scene, self._say = scene, say
+        self.kills, self.disturbances, self.steering = Kills(scene), Disturbances(scene), Steering(scene)
+        self.done: Counter[str] = Counter()
+        self._weights = self._weighted()
+
+    def _weighted(self) -> dict[Callable[[], None], int]:
+        """How often each act is drawn. Kills make up three quarters."""
+        kills, disturbances, steering = self.kills, self.disturbances, self.steering
+        return {
+            kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.everything: 1,
+            kills.orderly_restart: 1, disturbances.freeze: 4,
+            disturbances.cut_valkey: 2, disturbances.refuse_valkey: 1,
+            disturbances.delay_valkey: 1, disturbances.lose_valkey: 2,
+            disturbances.cut_sandbox: 2, disturbances.refuse_sandbox: 1,
+            disturbances.delay_sandbox: 1, disturbances.lose_sandbox: 2,
+            disturbances.throttle: 3, disturbances.redeliver: 6,
+            steering.pause: 4, steering.resume: 4, steering.cancel: 1,
+        }  # fmt: skip
+
+    def draw(self) -> None:
+        """One act."""
+        [act] = self.scene.rng.choices(list(self._weights), list(self._weights.values()))
+        self.do(act)
+
+    def do(self, act: Callable[[], None]) -> None:
+        name = act.__qualname__.replace("Disturbances.", "").replace("Steering.", "").replace("Kills.", "kill ")
+        self.done[name] += 1
+        self._say(name)
+        act()

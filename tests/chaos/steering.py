@@ -1,0 +1,63 @@
+"""People who pause, resume and cancel announcements while everything breaks."""
+
+import time
+from dataclasses import dataclass, field
+
+from ledger.announcement import AnnouncementState
+from ledger.errors import NotAllowed
+from tests.chaos.scene import Scene
+
+__all__ = ["Steering", "Stillness"]
+
+_BY = "chaos"
+
+
+@dataclass(frozen=True, slots=True)
+class Stillness:
+    """When no call of an announcement may begin, unix seconds."""
+
+    announcement: str
+    told_at: float
+    until: float = float("inf")
+
+
+@dataclass
+class Steering:
+    """Keeps what people were told, for the judge."""
+
+    scene: Scene
+    stillnesses: list[Stillness] = field(default_factory=list)
+    _paused: dict[str, float] = field(default_factory=dict)
+
+    def pause(self) -> None:
+        """One that runs; it is resumed after some seconds."""
+        if (id := self._one_that_runs()) and self._may("pause", id):
+            self._paused[id] = time.time()
+            self.scene.later(self.scene.rng.uniform(2, 15), lambda: self._resume_one(id))
+
+    def resume(self) -> None:
+        """The one that was paused first, before its time."""
+        for id in list(self._paused)[:1]:
+            self._resume_one(id)
+
+    def _resume_one(self, id: str) -> None:
+        if id in self._paused:
+            self.stillnesses.append(Stillness(id, self._paused.pop(id), time.time()))
+            self._may("resume", id)
+
+    def cancel(self) -> None:
+        if (id := self._one_that_runs()) and self._may("cancel", id):
+            self.stillnesses.append(Stillness(id, time.time()))
+
+    def _one_that_runs(self) -> str | None:
+        get = self.scene.stage.site.ledger.announcements.get
+        running = [id for id in self.scene.stage.announced() if get(id).state is AnnouncementState.RUNNING]
+        return self.scene.rng.choice(running) if running else None
+
+    def _may(self, verb: str, id: str) -> bool:
+        """Does it. False when its last rows came to an end meanwhile: a finished one cannot be steered."""
+        try:
+            getattr(self.scene.stage.site.ledger.announcements, verb)(id, _BY)
+        except NotAllowed:
+            return False
+        return True

@@ -1,0 +1,91 @@
+"""`deskbell doctor` fails on a server that would lose notifications, and says when one takes no more."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ledger.connection import reachable
+from ledger.errors import LedgerFull, LedgerUnwritable
+from ledger.ledger import Ledger
+from ledger.models import Notification
+from ledger.settings import Settings
+from producers.diagnosis import Status, check_ledger
+from tests.valkey_process import ValkeyProcess
+
+FIT = {"appendonly": "yes", "maxmemory_policy": "noeviction"}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Callable[..., ValkeyProcess]]:
+    """Starts a server with these options over fit ones."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(ValkeyProcess(tmp_path / "server", **{**FIT, **options}))
+
+
+def ledger_on(valkey: ValkeyProcess) -> Ledger:
+    return Ledger(Settings(redis_url=valkey.url, _env_file=None))
+
+
+def accept(ledger: Ledger) -> None:
+    with reachable(ledger.settings):
+        ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hello"})])
+
+
+def findings(valkey: ValkeyProcess) -> dict[str, Status]:
+    """What is not well, by name, the workers aside."""
+    ledger = ledger_on(valkey)
+    checks, reached = check_ledger(ledger)
+    ledger.redis.close()
+    assert reached
+    return {check.name: check.status for check in checks if check.status is not Status.OK and check.name != "workers"}
+
+
+def test_a_fit_server_has_no_findings(server: Callable[..., ValkeyProcess]) -> None:
+    assert findings(server()) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"maxmemory_policy": "allkeys-lru", "maxmemory": "64mb"}, "eviction"),
+        ({"maxmemory_policy": "volatile-ttl", "maxmemory": "64mb"}, "eviction"),
+        ({"appendonly": "no"}, "durability"),
+        ({"appendonly": "no", "save": "60 1"}, "durability"),
+        ({"min_replicas_to_write": "1"}, "replicas"),
+        ({"maxmemory": "100kb"}, "memory"),
+    ],
+)
+def test_an_unfit_server_fails(server: Callable[..., ValkeyProcess], options: dict[str, str], name: str) -> None:
+    assert findings(server(**options)) == {name: Status.FAIL}
+
+
+def test_a_policy_that_never_comes_to_evict_is_a_warning(server: Callable[..., ValkeyProcess]) -> None:
+    assert findings(server(maxmemory_policy="allkeys-lru")) == {"eviction": Status.WARN}
+
+
+def test_a_nearly_full_server_is_a_warning(server: Callable[..., ValkeyProcess]) -> None:
+    valkey = server()
+    valkey.client.set("ballast", b"x" * 30_000_000)  # so that the buffers of clients do not matter
+    used = valkey.client.info("memory")["used_memory"]
+    valkey.client.config_set("maxmemory", int(used * 1.05))
+    assert findings(valkey) == {"memory": Status.WARN}
+
+
+def test_a_replica_fails_and_accepts_nothing(server: Callable[..., ValkeyProcess], tmp_path: Path) -> None:
+    primary = server()
+    with ValkeyProcess(tmp_path / "replica", replicaof=f"127.0.0.1 {primary.port}", **FIT) as replica:
+        assert findings(replica)["role"] is Status.FAIL
+        with pytest.raises(LedgerUnwritable, match="takes no writes, nothing was accepted"):
+            accept(ledger_on(replica))
+
+
+def test_a_server_that_misses_its_replicas_accepts_nothing(server: Callable[..., ValkeyProcess]) -> None:
+    with pytest.raises(LedgerUnwritable, match="NOREPLICAS"):
+        accept(ledger_on(server(min_replicas_to_write="1")))
+
+
+def test_a_full_server_accepts_nothing(server: Callable[..., ValkeyProcess]) -> None:
+    with pytest.raises(LedgerFull, match="is full, nothing was accepted"):
+        accept(ledger_on(server(maxmemory="100kb")))
