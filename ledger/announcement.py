@@ -129,6 +129,7 @@ class Announcement:
     created_ms: int
     finished_ms: int | None
     acts: tuple[tuple[int, str, str], ...]
+    rerouted: int  #: of those delivered: through `user`, because a ticket was open
     rate_per_second: float  #: notifications that came to an end lately
     eta_seconds: float | None  #: until no row is left to send; None while nothing is known or it does not run
 
@@ -154,6 +155,7 @@ class Announcement:
             "ended": self.ended,
             "total": self.total,
             "counts": {state: n for state, n in self.counts.items() if n},
+            "rerouted": self.rerouted,
             "rate": round(self.rate_per_second * 60, 2),
             "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
             "weight": self.spec.weight,

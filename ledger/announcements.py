@@ -81,7 +81,7 @@ class Announcements:
         return Opened(text(id), started=status == b"started")
 
     def load(self, id: str, rows: Iterable[bytes]) -> int:
-        """Writes rows, numbered from 0 in their order. Writing them again changes nothing. Returns how many.
+        """Writes rows, numbered from 0 in their order; what was loaded before is replaced. Returns how many.
 
         Stops when the announcement was started meanwhile, by another who loads the same: then all its rows are there.
         """
@@ -104,6 +104,8 @@ class Announcements:
             if pipe.hget(lane_key, "state") != b"loading":
                 return False
             pipe.multi()
+            if first == 0:
+                pipe.delete(rows_key)  # whoever loaded before may have had more rows
             for chunk in chunks:
                 pipe.hset(rows_key, items=[part for row in chunk for part in (next(numbers), row)])
             pipe.pexpire(rows_key, LOADING_MS)
@@ -176,6 +178,7 @@ class Announcements:
             created_ms=int(fields[b"created_at"]),
             finished_ms=int(fields[b"finished_at"]) if b"finished_at" in fields else None,
             acts=tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]"))),
+            rerouted=int(fields.get(b"rerouted", 0)),
             rate_per_second=0.0 if stale else known_rate,
             eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
         )

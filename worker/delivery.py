@@ -164,6 +164,7 @@ class Delivery:
         if notification.on_open_ticket == OnOpenTicket.FAIL or notification.receiver_id not in with_tickets:
             return ReceiveType.CHAT
         if notification.on_open_ticket == OnOpenTicket.REROUTE:
+            holding.rerouted()
             return ReceiveType.USER
         if self._tickets.is_open(notification):
             raise NotNow(TICKET_WAIT_MS)

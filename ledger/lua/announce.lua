@@ -3,7 +3,7 @@
 -- Opens an announcement, whose rows are then loaded; nothing of it counts as accepted before `start`.
 -- ARGV[2]  id              the new announcement's
 -- ARGV[3]  key             hash of its key: whoever comes again with it, after a crash too, is led to the first
--- ARGV[4]  digest          hash of message, rows and options: the same key with another digest is refused
+-- ARGV[4]  digest          hash of message, rows and options: once started, the same key with another digest is refused
 -- ARGV[5]  key_ttl_ms      how long the key is remembered
 -- ARGV[6]  loading_ms      what is never started is forgotten after this
 -- ARGV[7]  spec            JSON, opaque here
@@ -14,17 +14,23 @@
 -- ARGV[12] timed           1 when rows have times of their own (send_at)
 -- Returns  [opened | loading | started | reused, id of the first]
 local id, digest = ARGV[2], ARGV[4]
+local status = 'opened'
 local first = redis.call('GET', key('key', DESK, ARGV[3]))
 if first then
   local first_id, first_digest = string.match(first, '^(%S+) (%S+)$')
   local state = redis.call('HGET', key('lane', first_id), 'state')
-  if state then
-    if first_digest ~= digest then return {'reused', first_id} end
-    return {state == 'loading' and 'loading' or 'started', first_id}
+  if state and state ~= 'loading' then
+    return {first_digest == digest and 'started' or 'reused', first_id}
+  end
+  if state and first_digest == digest then
+    id, status = first_id, 'loading'
+  else
+    -- Nothing of it was accepted: its key is free for what is asked for now.
+    redis.call('DEL', key('lane', first_id), key('rows', first_id))
   end
 end
 redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5])
 redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_at', now, 'spec', ARGV[7], 'expires_at', ARGV[8],
   'on_unknown', ARGV[9], 'weight', ARGV[10], 'results_for', ARGV[11], 'timed', ARGV[12], 'next', 0, 'total', 0, 'opens_at', 0)
 redis.call('PEXPIRE', key('lane', id), ARGV[6])
-return {'opened', id}
+return {status, id}

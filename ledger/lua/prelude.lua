@@ -216,6 +216,7 @@ local function move(record, to)
   if INDEXED[to] then redis.call('ZADD', index_of(record, to), now, record.id) end
   for _, field in ipairs(MOVING) do record.progress[field] = nil end
   if to ~= 'deferred' then record.progress.held = nil end
+  if to == 'delivered' and record.progress.via then count(record.lane, 'rerouted', 1) end
   record.progress.state = to
   record.progress.at = now
   record.revived = FINAL[from] and not FINAL[to]

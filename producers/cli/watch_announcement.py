@@ -56,6 +56,8 @@ def _below_bar(announcement: Announcement) -> str:
 def _counts(announcement: Announcement) -> Iterator[str]:
     counts = announcement.counts
     parts = [f"{counts[state]:,} {state}" for state in _TOLD if counts[state]]
+    if announcement.rerouted:
+        parts.append(f"{announcement.rerouted:,} rerouted")
     if parts:
         yield ", ".join(parts)
 

@@ -62,4 +62,4 @@ class Announced:
         hours = self.spec.hours
         windows = hours.windows(datetime.fromtimestamp(now_ms / 1000, UTC), days=2) if hours else ()
         is_open = hours is None or any(window.opens_ms <= now_ms < window.closes_ms for window in windows)
-        return self.state is RUNNING and is_open and not is_early and not is_late
+        return self.state is AnnouncementState.RUNNING and is_open and not is_early and not is_late

@@ -73,9 +73,7 @@ class Announcing(RuleBasedStateMachine):
         return ids[number % len(ids)]
 
     def leases(self) -> dict[str, float]:
-        found: list[tuple[bytes, float]] = self.client.zrange(
-            self.ledger.keys.leases("default"), 0, -1, withscores=True
-        )
+        found: list[Any] = self.client.zrange(self.ledger.keys.leases("default"), 0, -1, withscores=True)
         return {text(id): ends_ms for id, ends_ms in found}
 
     def state_of(self, id: str) -> State:
@@ -116,6 +114,7 @@ class Announcing(RuleBasedStateMachine):
         assert opened == (id, told.state is not AnnouncementState.LOADING)
         self.ledger.announcements.load(id, told.rows[:loaded])
         if then_started:
+            self.ledger.announcements.load(id, told.rows)
             self.start(id)
 
     def start(self, id: str) -> None:
@@ -312,7 +311,7 @@ class Announcing(RuleBasedStateMachine):
     def every_row_that_is_not_at_rest_is_in_one_place(self) -> None:
         leases, keys = self.leases(), self.ledger.keys
         for id in self.started():
-            next_number = int(self.client.hget(keys.lane(id), "next") or 0)
+            next_number = int(text(self.client.hget(keys.lane(id), "next") or b"0"))
             waiting = [text(row) for row in self.client.lrange(keys.waiting(id), 0, -1)]
             due = [text(row) for row in self.client.zrange(keys.lane_due(id), 0, -1)]
             for row in self.ledger.announcements.rows(id):
@@ -325,14 +324,14 @@ class Announcing(RuleBasedStateMachine):
         keys = self.ledger.keys
         turns = {text(id) for id in self.client.zrange(keys.turns("default"), 0, -1)}
         for id, told in self.started().items():
-            fields = self.client.hmget(keys.lane(id), "next", "rest", "opens_at", "cancelled_ahead")
+            fields: list[Any] = self.client.hmget(keys.lane(id), "next", "rest", "opens_at", "cancelled_ahead")
             fresh = int(fields[0]) + int(fields[3] or 0) < len(told.rows) and fields[1] == b"queued"
             has_rows = fresh or self.client.llen(keys.waiting(id)) > 0
-            look_at_ms = self.client.zscore(keys.due("default"), id)
+            look_at_ms: Any = self.client.zscore(keys.due("default"), id)
             opens_ms = int(fields[2])
             if told.state is RUNNING and has_rows and opens_ms <= self.now_ms:
-                assert id in turns or look_at_ms is not None, f"{id} is forgotten"
-            first_due = self.client.zrange(keys.lane_due(id), 0, 0, withscores=True)
+                assert id in turns or (look_at_ms is not None and look_at_ms <= self.now_ms), f"{id} is forgotten"
+            first_due: list[Any] = self.client.zrange(keys.lane_due(id), 0, 0, withscores=True)
             if first_due or (has_rows and opens_ms > self.now_ms):
                 assert look_at_ms is not None
                 assert look_at_ms <= (first_due[0][1] if first_due else opens_ms)

@@ -99,7 +99,7 @@ def test_opening_again_with_the_key_finds_the_first_and_loading_again_doubles_no
 
 
 def test_the_same_key_for_another_content_is_refused(ledger: Ledger) -> None:
-    ledger.announcements.open(a_spec(), key="k", digest="d")
+    announce(ledger, 1, key="k")
     with pytest.raises(KeyReused):
         ledger.announcements.open(a_spec(), key="k", digest="other")
 
@@ -398,3 +398,35 @@ def test_nothing_is_left_in_the_lane_of_what_is_finished(ledger: Ledger, work: W
     ledger.cancel([held.id], by="ada")
     assert ledger.announcements.get(id).state is AnnouncementState.FINISHED
     assert ledger.redis.exists(ledger.keys.waiting(id), ledger.keys.turns("default")) == 0
+
+
+def test_a_key_is_free_for_another_content_as_long_as_nothing_was_accepted(ledger: Ledger) -> None:
+    first = ledger.announcements.open(a_spec(), key="k", digest="mistaken")
+    ledger.announcements.load(first.id, some_rows(3))
+    mended = ledger.announcements.open(a_spec(), key="k", digest="mended")
+    assert (mended.started, mended.id == first.id) == (False, False)
+    assert not ledger.redis.exists(ledger.keys.rows(first.id), ledger.keys.lane(first.id))
+
+
+def test_rows_left_by_a_longer_load_do_not_keep_a_shorter_one_from_starting(ledger: Ledger) -> None:
+    opened = ledger.announcements.open(a_spec(), key="k", digest="d")
+    ledger.announcements.load(opened.id, some_rows(5))
+    ledger.announcements.load(opened.id, some_rows(3))
+    assert ledger.announcements.start(opened.id, a_spec(), 3)
+
+
+def test_who_loads_again_brings_the_times_that_count(ledger: Ledger) -> None:
+    ledger.announcements.open(a_spec(expires_at=datetime(2027, 1, 1, tzinfo=UTC)), key="k", digest="d")
+    later = a_spec(expires_at=datetime(2027, 6, 1, tzinfo=UTC))
+    opened = ledger.announcements.open(later, key="k", digest="d")
+    ledger.announcements.load(opened.id, some_rows(1))
+    ledger.announcements.start(opened.id, later, 1)
+    assert ledger.announcements.get(opened.id).spec.expires_at == later.expires_at
+
+
+def test_rerouted_rows_are_counted_when_they_are_delivered(ledger: Ledger, work: Work, desk: Desk) -> None:
+    id = announce(ledger, 2)
+    rerouted, plain = claim(work, desk, 2)
+    results = [Result(rerouted.id, State.DELIVERED, extra={"via": "user"}), Result(plain.id, State.DELIVERED)]
+    work.record(desk, "t", results, "up")
+    assert ledger.announcements.get(id).rerouted == 1

@@ -1,0 +1,104 @@
+"""Nothing is left over: workers do not grow, and Redis keeps what the retention explains.
+
+12,000 notifications in some twenty seconds; `DESKBELL_TEST_LEAKS=200000` makes it the long run.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ledger.announcement import Spec
+from ledger.connection import text
+from ledger.models import Notification
+from ledger.settings import Settings
+from ledger.states import State
+from ledger.work import Work
+from tests.acceptance.site import MARKER, Site, eventually
+
+#: Read here: a test sees none of these variables.
+NOTIFICATIONS = int(os.environ.get("DESKBELL_TEST_LEAKS", "12000"))
+#: In a batch: events, of which some fail, and rows of an announcement. Some of both have an open ticket.
+EVENTS, ROWS = 400, 600
+BATCHES = NOTIFICATIONS // (EVENTS + ROWS)
+#: Share of the batches after which a worker has seen everything that it keeps: code, connections, caches.
+WARM_UP = 0.4
+MOST_GROWTH = 0.05
+#: How long results stay on record here, seconds.
+RESULTS_FOR = 2
+#: All that may be there when nothing is on record: what is true of the desk and of the workers, each a key.
+STAYING = re.compile(
+    r"deskbell:(schema|leader|workers|lane:e_default|celery:.*|desk:default(:slots|:calls|:tickets.*|:token:\w+(:turn)?)?)"
+    r"|_kombu\..*|deskbell\..*|unacked.*"
+)
+
+
+def _rss_kib(pid: int) -> int:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    if found is None:
+        raise RuntimeError(f"{pid} does not tell its size")
+    return int(found[1])
+
+
+def _announce(site: Site, number: int) -> None:
+    spec = Spec(
+        name=f"Batch {number}",
+        message={"msg_type": "text", "content": {"text": f"{{{{ name }}}} {MARKER}"}},
+        columns=("name",),
+    )
+    receivers = (f"ou_ticket{row % 10}" if row % 60 == 0 else f"ou_row{row}" for row in range(ROWS))
+    rows = [orjson.dumps([row + 2, receiver, [f"Person {row}"]]) for row, receiver in enumerate(receivers)]
+    announcements = site.ledger.announcements
+    id = announcements.open(spec, key=f"batch {number}", digest=f"{number}").id
+    announcements.load(id, rows)
+    assert announcements.start(id, spec, ROWS)
+
+
+def _event(number: int, batch: int) -> dict[str, str]:
+    """One in forty fails, one in forty has an open ticket, every second has a key."""
+    kind = {0: "gone", 1: f"ticket{number % 10}"}.get(number % 40, "event")
+    receiver_id = f"ou_{kind}" if kind.startswith("ticket") else f"ou_{kind}{number}"
+    return {"receiver_id": receiver_id, "text": MARKER, **({"key": f"{batch}-{number}"} if number % 2 else {})}
+
+
+def _send_batch(site: Site, number: int) -> None:
+    _announce(site, number)
+    site.ledger.accept([Notification.build(_event(event, number)) for event in range(EVENTS)])
+    eventually(lambda: _is_idle(site), 60, f"batch {number} is sent")
+
+
+def _is_idle(site: Site) -> bool:
+    keys, lane = site.ledger.keys, "e_default"
+    pipe = site.ledger.redis.pipeline()
+    pipe.exists(keys.leases("default"), keys.turns("default"), keys.due("default"), keys.waiting(lane))
+    return pipe.execute() == [0]
+
+
+def _unexplained(site: Site) -> list[str]:
+    names = (text(name) for name in site.ledger.redis.scan_iter(count=1000))
+    return [name for name in names if not STAYING.fullmatch(name)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90 + NOTIFICATIONS // 100)
+def test_workers_do_not_grow_and_redis_keeps_nothing_unexplained(new_site: Callable[..., Site]) -> None:
+    site = new_site(DESKBELL_RESULTS_FOR=f"{RESULTS_FOR}s", DESKBELL_RETRY_FOR="1s")
+    site.sandbox.fault({"prefix": "ou_gone"}, {"answer": {"status": 404, "code": 154004, "msg": "Resource not found"}})
+    for number in range(10):
+        site.sandbox.ticket(f"ou_ticket{number}")
+    sizes: list[list[int]] = []
+    for number in range(BATCHES):
+        _send_batch(site, number)
+        sizes.append([_rss_kib(worker.pid) for worker in site.workers])
+
+    warm = sizes[round(BATCHES * WARM_UP)]
+    growth = [last / first - 1 for first, last in zip(warm, sizes[-1], strict=True)]
+    assert max(growth) <= MOST_GROWTH, f"KiB after each batch: {sizes}"
+    counts = site.counts()
+    assert sum(counts.values()) == BATCHES * EVENTS
+    assert counts.keys() == {State.DELIVERED, State.FAILED}
+    work = Work(site.ledger.redis, Settings(results_for=f"{RESULTS_FOR}s", _env_file=None), longest_call_ms=1000)
+    eventually(lambda: work.prune() == 0 and not _unexplained(site), 4 * RESULTS_FOR + 5, "the records have gone")
