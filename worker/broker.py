@@ -1,6 +1,7 @@
 """The ledger's Redis as Celery's broker: kombu spells some URLs in another way."""
 
 from typing import Any
+from urllib.parse import quote
 
 from ledger.connection import sentinels
 from ledger.settings import Settings
@@ -16,6 +17,7 @@ def broker_url_of(settings: Settings) -> tuple[str, dict[str, Any]]:
     if not url.startswith("sentinel://"):
         return url, {}
     addresses, service, arguments = sentinels(url)
-    credentials = f":{arguments['password']}@" if "password" in arguments else ""
+    user, password = (quote(str(arguments.get(part, "")), safe="") for part in ("username", "password"))
+    credentials = f"{user}:{password}@" if password else ""
     urls = (f"sentinel://{credentials}{host}:{port}/{arguments['db']}" for host, port in addresses)
     return ";".join(urls), {"master_name": service}

@@ -54,8 +54,8 @@ log = logging.getLogger(__name__)
 #: What is claimed together is sent one by one: whatever is not begun after this goes back, so that a pause holds and
 #: no claim grows old, seconds.
 BEGIN_WITHIN_SECONDS = 0.5
-#: A result is tried to be recorded while its lease can still be alive, seconds.
-RECORD_FOR_SECONDS = 60
+#: While Redis is away, claiming and recording are tried again for as long as a lease can still be alive, seconds.
+PATIENT_SECONDS = 60
 
 
 class _Feishu(Protocol):
@@ -101,20 +101,25 @@ class Delivery:
         """Delivers those of `ids` that can be claimed, and records what came of each."""
         token = uuid.uuid4().hex
         begun = self._clock()  # before the claim: a slot must rather be thought older than it is
-        now_ms, claims = self._work.claim(self.desk, token, ids)
+        now_ms, claims = _patiently()(self._work.claim, self.desk, token, ids)
         with_tickets = self._tickets.known_open([claim.notification for claim in claims], now_ms)
         holdings = [
             Holding(claim, self.desk, self._work, token, self._stopping, self._clock, now_ms, begun) for claim in claims
         ]
-        results = [result for holding in holdings if (result := self._come_to_result(holding, begun, with_tickets))]
-        self._record(token, results, {holding.health for holding in holdings})
-        if any(holding.notification.receive_type == ReceiveType.CHAT for holding in holdings):
+        results: list[Result] = []
+        for holding in holdings:
+            too_late = self._clock() - begun > BEGIN_WITHIN_SECONDS
+            if too_late or self._stopping.is_set() or any(each.desk_held for each in holdings):
+                results.append(holding.set_aside())
+            elif result := self._come_to_result(holding, with_tickets):
+                results.append(result)
+        health = {holding.health for holding in holdings}
+        self._record(token, results, health)
+        if "up" in health and any(claim.notification.receive_type == ReceiveType.CHAT for claim in claims):
             self._refresh_tickets()
 
-    def _come_to_result(self, holding: Holding, begun: float, with_tickets: AbstractSet[str]) -> Result | None:
+    def _come_to_result(self, holding: Holding, with_tickets: AbstractSet[str]) -> Result | None:
         """None leaves the notification to the end of its lease: the sweep then decides by what is on record."""
-        if self._stopping.is_set() or self._clock() - begun > BEGIN_WITHIN_SECONDS:
-            return holding.set_aside()
         try:
             return self._deliver_one(holding, with_tickets)
         except LeaseLost:
@@ -234,13 +239,14 @@ class Delivery:
             case Kind.UNKNOWN if verdict.call == "send" and holding.notification.on_unknown == OnUnknown.HOLD:
                 return holding.result(State.UNKNOWN)
             case Kind.THROTTLED if verdict.call == "send":
-                self._hold("throttled", round((verdict.retry_after_seconds or THROTTLE_SECONDS) * 1000), verdict)
+                hold_seconds = verdict.retry_after_seconds or THROTTLE_SECONDS
+                self._hold(holding, "throttled", round(hold_seconds * 1000), verdict)
                 return holding.result(State.QUEUED)
             case Kind.DESK:
-                self._hold("credentials", CREDENTIALS_HOLD_MS, verdict)
+                self._hold(holding, "credentials", CREDENTIALS_HOLD_MS, verdict)
                 return holding.deferred(CREDENTIALS_HOLD_MS, held=True)
             case Kind.QUOTA_SPENT:
-                self._hold("quota", QUOTA_HOLD_MS, verdict)
+                self._hold(holding, "quota", QUOTA_HOLD_MS, verdict)
                 return holding.deferred(QUOTA_HOLD_MS, held=True)
             case Kind.TRANSIENT | Kind.TOKEN | Kind.UNKNOWN | Kind.THROTTLED:
                 return self._defer(holding)
@@ -263,7 +269,8 @@ class Delivery:
         except AskFailed as failed:
             log.warning("the ticket list could not be taken: %s", failed, extra={"desk": self.desk.name})
 
-    def _hold(self, kind: str, hold_ms: int, verdict: Verdict) -> None:
+    def _hold(self, holding: Holding, kind: str, hold_ms: int, verdict: Verdict) -> None:
+        holding.desk_held = True
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
         held = self._work.hold(self.desk, kind, hold_ms, reason, verdict.rate_limit)
         if held.lowered_to:
@@ -281,13 +288,7 @@ class Delivery:
         if not results:
             return
         told = "up" if "up" in health else "down" if "down" in health else ""
-        retrying = Retrying(
-            retry=retry_if_exception(_may_pass),
-            stop=stop_after_delay(RECORD_FOR_SECONDS),
-            wait=wait_exponential(multiplier=0.1, max=2),
-            reraise=True,
-        )
-        recorded = retrying(self._work.record, self.desk, token, results, told)
+        recorded = _patiently()(self._work.record, self.desk, token, results, told)
         for result, done in zip(results, recorded, strict=True):
             if not done:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})
@@ -297,3 +298,14 @@ def _may_pass(error: BaseException) -> bool:
     """Redis is away, or takes no writes: its disk is full, or its replicas are."""
     refused = isinstance(error, redis.ResponseError) and is_refusal(error)
     return refused or isinstance(error, (redis.ConnectionError, redis.TimeoutError))
+
+
+def _patiently() -> Retrying:
+    """Through an outage of Redis. A claim whose answer was lost may have been made, and would end as `unknown` although
+    no call was; so would a result that does not get on record. Both may be repeated."""
+    return Retrying(
+        retry=retry_if_exception(_may_pass),
+        stop=stop_after_delay(PATIENT_SECONDS),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )

@@ -58,6 +58,10 @@ def stand_guard() -> None:
 
 
 class _GatedChannel(kombu_redis.Channel):
+    #: kombu would put unacknowledged messages back when the connection closes, which ends the worker if Redis is gone.
+    #: Wake-ups need no such care, and the intake's messages come back by the visibility timeout.
+    do_restore = False
+
     def _get_client(self) -> type[RedisWhenFull]:
         return RedisWhenFull
 

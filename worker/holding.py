@@ -59,6 +59,7 @@ class Holding:
         self.claim = claim
         self.verdict: Verdict | None = None
         self.health = ""
+        self.desk_held = False
         self.via = claim.progress.via
         self._desk = desk
         self._work = work

@@ -144,7 +144,7 @@ class Pacer:
         now_ms = _redis_ms(self._redis.time())
         pipe = self._redis.pipeline(transaction=False)
         pipe.zadd(self._keys.workers, {self._me: now_ms})
-        pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - SILENT_MS)
+        pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - max(SILENT_MS, self._work.lease_ms))
         pipe.execute()
 
     # -- one tick
@@ -155,19 +155,19 @@ class Pacer:
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(self._keys.desks, 0, DESKS, withscores=True)
-        pipe.zrange(self._keys.workers, 0, -1)
+        pipe.zrange(self._keys.workers, 0, -1, withscores=True)
         pipe.llen(self._queue)
         now, planned, workers, queued = pipe.execute()
         now_ms = _redis_ms(now)
         due = self._known(text(name) for name, at_ms in planned if at_ms <= now_ms)
         if not due:
             return self._until_next(planned, now_ms)
-        threads = sum(int(text(worker).rpartition(":")[2]) for worker in workers)
-        room = threads * (1 + AHEAD) - queued
+        living, lately = _threads(workers, now_ms - SILENT_MS), _threads(workers, 0)
+        room = living * (1 + AHEAD) - queued
         if room <= 0:
             return NO_ROOM_SECONDS
         self._sweep(due)
-        self._release(due, room, threads)
+        self._release(due, room, living, lately)
         return 0
 
     def _prune(self) -> None:
@@ -200,14 +200,20 @@ class Pacer:
                     extra={"desk": desk.name},
                 )
 
-    def _release(self, due: Sequence[Desk], room: int, threads: int) -> None:
+    def _release(self, due: Sequence[Desk], room: int, threads: int, lately: int) -> None:
         """The desks that are due share the room. One desk never has more than three quarters of the threads: if its
         API hangs, the others still have some."""
-        share, in_flight = -(-room // len(due)), max(1, threads * 3 // 4)
+        # `lately`: a lost worker's claims are in flight until their leases end, and must not use up the others' share.
+        share, in_flight = -(-room // len(due)), max(1, lately * 3 // 4)
         shares = [(desk, _batch_size(desk) * share, _batch_size(desk) * in_flight) for desk in due]
         for (desk, asked, _), released in zip(shares, self._work.release(shares), strict=True):
             if released.ids:
                 self._publish(desk, _batches(released.ids, _messages(desk, asked, len(released.ids), threads)))
+
+
+def _threads(workers: Iterable[tuple[bytes, float]], since_ms: int) -> int:
+    """The threads of workers that were heard of since then."""
+    return sum(int(text(name).rpartition(":")[2]) for name, heard_ms in workers if heard_ms >= since_ms)
 
 
 def _batch_size(desk: Desk) -> int:
@@ -216,9 +222,10 @@ def _batch_size(desk: Desk) -> int:
 
 
 def _messages(desk: Desk, asked: int, ids: int, threads: int) -> int:
-    """Into how many messages the ids go: under load as few as can be, since each costs; else one a thread."""
+    """Into how many messages the ids go: under load as few as can be, since each costs; else so many that every thread
+    finds one, although the worker processes do not share them evenly."""
     fewest = -(-ids // _batch_size(desk))
-    return fewest if ids >= asked else max(fewest, min(ids, threads))
+    return fewest if ids >= asked else max(fewest, min(ids, 2 * threads))
 
 
 def _batches(ids: Sequence[str], count: int) -> list[Sequence[str]]:

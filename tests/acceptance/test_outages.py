@@ -127,3 +127,15 @@ def test_a_notification_moves_again_after_its_worker_was_killed_in_a_call(killed
 
 def _outcomes(record: dict[str, list[dict[str, str]]]) -> list[str]:
     return [attempt["outcome"] for attempt in record["attempts"]]
+
+
+def test_the_claims_of_a_killed_worker_leave_the_next_one_room(new_site: Callable[..., Site]) -> None:
+    site = new_site(workers=1)
+    site.sandbox.fault({"prefix": "ou_slow"}, {"delay_ms": 5_000})
+    site.accept(*(f"ou_slow{number}" for number in range(6)))
+    eventually(lambda: site.sandbox.stats()["in_flight"] == 6, 10, "as many calls in flight as one desk may have")
+
+    site.workers[0].kill()
+    site.start_worker()
+    accepted = site.send("ou_next")
+    site.wait_for_state(accepted.id, State.DELIVERED, seconds=10)

@@ -18,7 +18,7 @@ from tests.chaos.watch import Watch
 __all__ = ["Run"]
 
 #: Until nothing moves any more, after the last act: a lease, a few deferrals, and what waits for slots, seconds.
-QUIET_SECONDS = 400
+QUIET_SECONDS = 900
 #: What an act itself takes beside the gap before it, and how many there are for each kill, on average.
 _ACT_SECONDS, _ACTS_A_KILL = 1.0, 1.3
 _RESTING = FINAL | {State.UNKNOWN}
