@@ -22,10 +22,12 @@ check: setup  ## format, lint, types, unit tests and layers: no service needed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n auto -m "not slow" tests/unit
 
 test: check  ## everything that CI runs
-	$(BIN)/pytest tests/integration tests/acceptance tests/chaos
+	$(BIN)/pytest -m slow tests/unit
+	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/acceptance
+	$(BIN)/pytest tests/chaos
 
 demo: setup  ## the main job on this machine, against the sandbox
 	$(BIN)/python examples/demo.py

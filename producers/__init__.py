@@ -1,7 +1,18 @@
 """What asks: the Python client and the command line. It imports the ledger alone, no Celery and no web stack."""
 
 from ledger.content import Message
-from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
+from ledger.errors import (
+    BadInput,
+    DeskbellError,
+    KeyReused,
+    LedgerFull,
+    LedgerUnreachable,
+    LedgerUnwritable,
+    NotAllowed,
+    NotDurable,
+    NotFound,
+    WrongVersion,
+)
 from ledger.models import Accepted, Record
 from ledger.states import State
 from producers.announcing import Announced
@@ -13,7 +24,9 @@ __all__ = [
     "BadInput",
     "DeskbellError",
     "KeyReused",
+    "LedgerFull",
     "LedgerUnreachable",
+    "LedgerUnwritable",
     "Message",
     "NotAllowed",
     "NotDurable",
@@ -21,4 +34,5 @@ __all__ = [
     "Notifier",
     "Record",
     "State",
+    "WrongVersion",
 ]

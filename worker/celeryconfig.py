@@ -27,7 +27,6 @@ broker_transport_options: dict[str, Any] = {
     "unacked_index_key": f"{_settings.prefix}:celery:unacked_index",
     "unacked_mutex_key": f"{_settings.prefix}:celery:unacked_mutex",
     "unacked_mutex_expire": 30,
-    "keyprefix_queue": f"{_settings.prefix}:celery:binding.%s",
     "keyprefix_fanout": f"/{_settings.prefix}.{{db}}.",
     # The intake alone is acknowledged late: a worker that dies there leaves the message to another after this.
     "visibility_timeout": 60,

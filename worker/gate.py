@@ -62,6 +62,12 @@ class _GatedChannel(kombu_redis.Channel):
     #: Wake-ups need no such care, and the intake's messages come back by the visibility timeout.
     do_restore = False
 
+    @property
+    def keyprefix_queue(self) -> str:  # type: ignore[override]
+        """Name of the keys that bind exchanges to queues. kombu has no option for it, and every key of ours is to begin
+        with the prefix."""
+        return f"{runtime().settings.prefix}:celery:binding.%s"
+
     def _get_client(self) -> type[RedisWhenFull]:
         return RedisWhenFull
 

@@ -35,7 +35,9 @@ def test_the_public_names_are_these() -> None:
         "BadInput",
         "DeskbellError",
         "KeyReused",
+        "LedgerFull",
         "LedgerUnreachable",
+        "LedgerUnwritable",
         "Message",
         "NotAllowed",
         "NotDurable",
@@ -43,6 +45,7 @@ def test_the_public_names_are_these() -> None:
         "Notifier",
         "Record",
         "State",
+        "WrongVersion",
     ]
 
 

@@ -1,0 +1,49 @@
+"""`deskbell retry` without ids: the failed events that have a code, or failed in a range of time."""
+
+from datetime import UTC, datetime
+
+from ledger.dead_letters import DeadLetters
+from ledger.errors import BadInput
+from ledger.settings import duration
+from ledger.states import State
+from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
+from producers.cli.printing import answer, answer_json, note
+
+__all__ = ["retry_many", "time_past"]
+
+
+def retry_many(
+    *, state: State, code: int | None, since: str | None, until: str | None, desk: str | None, by: str, as_json: bool
+) -> int:
+    """Takes back all that are meant, and names each. Raises BadInput for a time, a range or a desk that is none."""
+    now = datetime.now(UTC)
+    begins, ends = (time_past(name, text, now) for name, text in (("since", since), ("until", until)))
+    if begins and ends and begins >= ends:
+        raise BadInput("until", "must be later than --since; 2h is two hours ago, and 1h is later")
+    with open_ledger() as ledger:
+        if desk is not None:
+            ledger.settings.desk(desk)
+        ids = DeadLetters(code=code, since=begins, until=ends, desk=desk, state=state).retry(ledger, by)
+    if as_json:
+        answer_json([{"id": id, "state": State.QUEUED} for id in ids])
+    else:
+        for id in ids:
+            answer(id)
+        note(f"{len(ids)} wait again" if ids else f"no {state} event is meant")
+    return ExitCode.DONE
+
+
+def time_past(option: str, text: str | None, now: datetime) -> datetime | None:
+    """Reads an ISO 8601 time (local without an offset), or a duration back from now such as `2h`. Raises BadInput."""
+    if text is None:
+        return None
+    try:
+        return now - duration(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        problem = f"{text!r} is no time: write 2026-11-30T09:00+08:00, or 15m, 2h, 1d for so long ago"
+        raise BadInput(option, problem) from None
