@@ -62,11 +62,13 @@ class _GatedChannel(kombu_redis.Channel):
     #: Wake-ups need no such care, and the intake's messages come back by the visibility timeout.
     do_restore = False
 
-    @property
-    def keyprefix_queue(self) -> str:  # type: ignore[override]
-        """Name of the keys that bind exchanges to queues. kombu has no option for it, and every key of ours is to begin
-        with the prefix."""
-        return f"{runtime().settings.prefix}:celery:binding.%s"
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Every key of ours begins with the prefix, and kombu has no options for the names of these.
+        own = f"{runtime().settings.prefix}:celery"
+        self.keyprefix_queue = f"{own}:binding.%s"
+        self.keyprefix_binding_permanent = f"{own}:binding_permanent.%s"
+        self.keyprefix_binding_deadlines = f"{own}:binding_deadlines"
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
     def _get_client(self) -> type[RedisWhenFull]:
         return RedisWhenFull
