@@ -12,12 +12,12 @@ from tests.acceptance.site import MARKER, Site
 def test_no_log_holds_a_secret_or_a_message(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     _send_something_of_each_kind(site)
 
-    logs = {
-        path: path.read_text("utf-8", "replace") for path in tmp_path_factory.getbasetemp().glob("site[0-9]*/w*.log")
-    }
+    base = tmp_path_factory.getbasetemp()
+    session = base.parent if base.name.startswith("popen-") else base  # where the tests run in several processes
+    logs = {path: path.read_text("utf-8", "replace") for path in session.glob("**/site[0-9]*/w*.log")}
 
-    assert len(logs) >= 2
-    assert all("ready." in text for text in logs.values() if text)
+    # Some workers are killed before they are ready; but these are logs.
+    assert sum("ready." in text for text in logs.values()) >= 2
     for name, private in _private(site).items():
         assert {path for path, text in logs.items() if private in text} == set(), f"{name} is in these logs"
 
