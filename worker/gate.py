@@ -74,8 +74,8 @@ class _GatedChannel(kombu_redis.Channel):
         return RedisWhenFull
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
-        # A task may come to its acknowledgement after the connection was lost, and kombu would end the worker. What is not
-        # acknowledged comes again, and a wake-up that comes again does no harm.
+        # A task may come to its acknowledgement after the connection was lost, and kombu would end the worker. What is
+        # not acknowledged comes again, and a wake-up that comes again does no harm.
         if self.connection is not None:
             super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
 
