@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
     "ledger": set(),
     "worker": {"ledger"},
-    "producers": {"ledger"},
+    "producers": {"ledger", "console"},  # the web application mounts the console beside the HTTP API
     "console": {"ledger"},
     "sandbox": set(),
 }

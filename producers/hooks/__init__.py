@@ -1,0 +1,3 @@
+"""Hooks: what other systems post, as notifications."""
+
+__all__: list[str] = []

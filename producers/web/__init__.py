@@ -1,0 +1,3 @@
+"""The HTTP side of Deskbell: `deskbell web`."""
+
+__all__: list[str] = []
