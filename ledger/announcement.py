@@ -10,6 +10,7 @@ from typing import Any, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from ledger.callback_url import CallbackUrl
 from ledger.content import Message, MsgType
 from ledger.hours import SendingHours
 from ledger.ids import row_id
@@ -49,6 +50,8 @@ class Spec(BaseModel):
     weight: int = Field(1, ge=1, le=100)
     between: str | None = None
     timezone: str | None = None
+    callback_url: CallbackUrl | None = Field(None, repr=False)
+    traceparent: str | None = None  #: of the trace in which it was accepted
 
     @cached_property
     def template(self) -> Template:

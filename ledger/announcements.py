@@ -29,6 +29,8 @@ LOADING_MS = 86_400_000
 ROWS, COMMANDS = 500, 10
 #: Rows that one call of a verb writes.
 PORTION = 500
+#: Announcements that are read in one round trip.
+AT_ONCE = 50
 #: A rate older than this says nothing about now, ms; unless it is so low that nothing can be expected to have ended
 #: since: then it holds for this many intervals between two ends.
 STALE_RATE_MS, STALE_INTERVALS = 120_000, 3
@@ -75,6 +77,7 @@ class Announcements:
             spec.weight,
             self._ledger.results_for_ms,
             int(timed),
+            spec.callback_url or "",
         )
         if status == b"reused":
             raise KeyReused(key, text(id))
@@ -130,14 +133,16 @@ class Announcements:
 
         self._redis.transaction(drop, lane_key)
 
-    def start(self, id: str, spec: Spec, total: int) -> bool:
+    def start(self, id: str, spec: Spec, total: int, by: str = "") -> bool:
         """Accepts it, durably: from here on all its rows count. False when it was started before.
+
+        `by` goes on record as who announced it.
 
         Raises RowsMissing, NotDurable.
         """
         begins = max(spec.at or datetime.now(UTC), datetime.now(UTC))
         hours = [ms for window in (spec.hours.windows(begins) if spec.hours else ()) for ms in window]
-        answer = self._ledger.durably("start", spec.desk, id, total, _ms(spec.at), *hours)
+        answer = self._ledger.durably("start", spec.desk, id, total, _ms(spec.at), by, *hours)
         if answer == -1:
             raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
         return bool(answer)
@@ -149,20 +154,35 @@ class Announcements:
         fields = self._fields(id)
         if not fields or fields[b"state"] == b"loading":
             raise NotFound(id)
-        return self._announcement(id, fields)
+        return self._announcement(id, fields, _redis_ms(self._redis.time()))
 
     def newest(self) -> Iterator[Announcement]:
         """All on record, newest first."""
-        for id in self._redis.zrevrange(self._keys.announcements, 0, -1):
-            fields = self._fields(text(id))
-            if fields:
-                yield self._announcement(text(id), fields)
+        ids = self.ids()
+        for start in range(0, len(ids), AT_ONCE):
+            yield from self.several(ids[start : start + AT_ONCE])
+
+    def ids(self, count: int = 0) -> list[str]:
+        """Of those on record, newest first: of so many, or of all."""
+        return [text(id) for id in self._redis.zrevrange(self._keys.announcements, 0, count - 1)]
+
+    def several(self, ids: Sequence[str], now_ms: int | None = None) -> list[Announcement]:
+        """Those of `ids` that are on record, in their order. One round trip, and one more for the time if not given."""
+        now_ms = now_ms or _redis_ms(self._redis.time())
+        pipe = self._redis.pipeline(transaction=False)
+        for id in ids:
+            pipe.hgetall(self._keys.lane(id))
+        found = pipe.execute()
+        return [
+            self._announcement(id, fields, now_ms)
+            for id, fields in zip(ids, found, strict=True)
+            if fields and fields[b"state"] != b"loading"
+        ]
 
     def _fields(self, id: str) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))
 
-    def _announcement(self, id: str, fields: Mapping[bytes, bytes]) -> Announcement:
-        now_ms = _redis_ms(self._redis.time())
+    def _announcement(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         spec = Spec.of_json(fields[b"spec"])
         state = AnnouncementState(fields[b"state"].decode())
         counts = {state: int(fields.get(state.encode(), 0)) for state in State}
@@ -183,10 +203,13 @@ class Announcements:
             eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
         )
 
-    def rows(self, id: str) -> Iterator[RowRecord]:
-        """All rows in the order of their file. Read in portions, while it may be running. Raises NotFound."""
+    def rows(self, id: str, first: int = 0) -> Iterator[RowRecord]:
+        """All rows, from number `first` on, in the order of their file. Read in portions, while it may be running.
+
+        Raises NotFound.
+        """
         total = self.get(id).total
-        for start in range(0, total, PORTION):
+        for start in range(first, total, PORTION):
             yield from self._rows(id, range(start, min(start + PORTION, total)))
 
     def record(self, id: str) -> Record | None:
@@ -199,7 +222,7 @@ class Announcements:
         created_ms = int(fields[b"created_at"])
         return Record(id, found.row.addressed(spec), found.progress, created_ms, announcement_of(id))
 
-    def _rows(self, id: str, numbers: range) -> Iterator[RowRecord]:
+    def _rows(self, id: str, numbers: Sequence[int]) -> Iterator[RowRecord]:
         pipe = self._redis.pipeline(transaction=False)
         # In this order: a row that is released in between is then told as waiting, and never as released and unread.
         pipe.hmget(self._keys.rows(id), [field for number in numbers for field in (number, f"{number}+")])
@@ -211,6 +234,10 @@ class Announcements:
             state = State.QUEUED if number < int(next_number) else State(text(rest))
             unwritten = Progress(state, int(started_ms))
             yield RowRecord(id, number, Row.of_json(row), Progress.of_json(progress) if progress else unwritten)
+
+    def some_rows(self, id: str, numbers: Sequence[int]) -> list[RowRecord]:
+        """These rows, in one round trip. Raises NotFound for one that there is not."""
+        return list(self._rows(id, numbers)) if numbers else []
 
     def numbers_in(self, id: str, state: State, count: int = PORTION) -> list[str]:
         """Ids of rows that are failed or unknown, oldest first."""

@@ -59,7 +59,9 @@ class Message(BaseModel):
     @classmethod
     def text(cls, text: str) -> "Message":
         """A plain text. Raises BadInput when it is blank or too long."""
-        return parse_message({"msg_type": MsgType.TEXT, "content": {"text": text}})
+        content: dict[str, JsonValue] = {"text": text}
+        check_json(content, "message.content")
+        return _parsed_message(MsgType.TEXT, content, "message.content")
 
     def wire_content(self) -> str:
         """The content as the API takes it: JSON, compact, characters as themselves."""
@@ -119,9 +121,12 @@ def parse_message(raw: Mapping[str, object], *, where: str = "message") -> Messa
     check_json(given, where)
     envelope = validated(_Envelope, given, where)
     field = dotted(where, ("content",))
-    content = _checked(envelope.msg_type, _as_object(envelope.content, field), field)
-    message = Message.model_construct(msg_type=envelope.msg_type, content=content)
-    _check_size(message, field)
+    return _parsed_message(envelope.msg_type, _as_object(envelope.content, field), field)
+
+
+def _parsed_message(msg_type: MsgType, content: dict[str, JsonValue], where: str) -> Message:
+    message = Message.model_construct(msg_type=msg_type, content=_checked(msg_type, content, where))
+    _check_size(message, where)
     return message
 
 

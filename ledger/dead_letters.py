@@ -1,11 +1,15 @@
-"""Dead letters: events that failed, found by what they failed of and when, and taken back to their lanes together."""
+"""Dead letters: what failed, found by what it failed of and when, and taken back to its lane together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ledger.announcement import AnnouncementState, RowRecord
 from ledger.connection import text
+from ledger.errors import NotAllowed
+from ledger.ids import row_number
+from ledger.keys import Keys
 from ledger.models import Record
 from ledger.states import State
 
@@ -20,28 +24,51 @@ PORTION = 200
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """Which are meant. Whatever is None does not matter; `until` itself is not in the range."""
+    """Which are meant: events, or the rows of one announcement. Whatever is None does not matter; `until` itself is not
+    in the range."""
 
     code: int | None = None  #: of the last attempt, which is the error that `show` names
     since: datetime | None = None  #: when it came to rest
     until: datetime | None = None
     desk: str | None = None
     state: State = State.FAILED  #: or unknown
+    announcement: str | None = None  #: its rows, and no events
 
-    def find(self, ledger: "Ledger") -> Iterator[Record]:
+    def find(self, ledger: "Ledger") -> Iterator[Record | RowRecord]:
         """In the order in which they came to rest, the longest first. Reads the index once, then record by record."""
-        ids = ledger.redis.zrange(ledger.keys.index(self.state), self._from(), self._to(), byscore=True)
+        ids = [text(id) for id in ledger.redis.zrange(self._index(ledger.keys), self._from(), self._to(), byscore=True)]
         for start in range(0, len(ids), PORTION):
-            for record in ledger.get_known([text(id) for id in ids[start : start + PORTION]]):
+            for record in self._read(ledger, ids[start : start + PORTION]):
                 if self._means(record):
                     yield record
 
     def retry(self, ledger: "Ledger", by: str) -> list[str]:
-        """Takes all of them back to the ends of their lanes, with a fresh retry budget. Returns the ids that were."""
+        """Takes all of them back to the ends of their lanes, with a fresh retry budget. Returns the ids that were.
+
+        Raises NotFound and NotAllowed for an announcement that there is not, or that is cancelled.
+        """
+        desk_of_rows = self._desk_of_rows(ledger)
         found: dict[str, list[str]] = {}
         for record in self.find(ledger):
-            found.setdefault(record.notification.desk, []).append(record.id)
+            desk = desk_of_rows if isinstance(record, RowRecord) else record.notification.desk
+            found.setdefault(desk, []).append(record.id)
         return [id for desk, ids in found.items() for id in self._retry(ledger, by, desk, ids)]
+
+    def _desk_of_rows(self, ledger: "Ledger") -> str:
+        if self.announcement is None:
+            return ""
+        found = ledger.announcements.get(self.announcement)
+        if found.state is AnnouncementState.CANCELLED:
+            raise NotAllowed(found.id, "retry", found.state)
+        return found.spec.desk
+
+    def _index(self, keys: Keys) -> str:
+        return keys.row_index(self.announcement, self.state) if self.announcement else keys.index(self.state)
+
+    def _read(self, ledger: "Ledger", ids: Sequence[str]) -> Sequence[Record | RowRecord]:
+        if self.announcement is None:
+            return ledger.get_known(ids)
+        return ledger.announcements.some_rows(self.announcement, [row_number(id) for id in ids])
 
     def _retry(self, ledger: "Ledger", by: str, desk: str, ids: list[str]) -> Iterator[str]:
         for start in range(0, len(ids), PORTION):
@@ -50,10 +77,11 @@ class DeadLetters:
             # Somebody else may have taken one back, or settled it, since it was found.
             yield from (id for id, done in zip(portion, answers[::2], strict=True) if done)
 
-    def _means(self, record: Record) -> bool:
+    def _means(self, record: Record | RowRecord) -> bool:
         of_state = record.progress.state is self.state
-        of_desk = self.desk in (None, record.notification.desk)
-        return of_state and of_desk and (self.code is None or bool(record.last and record.last.code == self.code))
+        of_desk = self.desk is None or (isinstance(record, Record) and self.desk == record.notification.desk)
+        codes = [attempt.code for attempt in record.progress.attempts[-1:]]
+        return of_state and of_desk and (self.code is None or self.code in codes)
 
     def _from(self) -> str:
         return str(round(self.since.timestamp() * 1000)) if self.since else "-inf"

@@ -1,10 +1,11 @@
-"""How a desk stands: its quota, its lanes, its calls, its hold, its open tickets. Read in three round trips."""
+"""How a desk stands: its quota, its lanes, its calls, its hold, its open tickets. Read in few round trips."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+from redis.client import Pipeline
 
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.connection import text
@@ -15,7 +16,7 @@ from ledger.states import Outcome, State
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
-__all__ = ["DeskStatus", "Lane", "Window", "desk_status"]
+__all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class DeskStatus:
     tickets_open: int
     tickets_age_seconds: float | None  #: since the ticket list was last taken
     hold: Mapping[str, Any] | None
+    unknown: int  #: notifications that were maybe sent, and rest until somebody decides
 
     @property
     def wasted(self) -> dict[Outcome, int]:
@@ -79,10 +81,44 @@ class DeskStatus:
         return {"kind": self.hold["kind"], "reason": self.hold["reason"], "since": since, "until": until}
 
 
-def desk_status(ledger: "Ledger", desk: Desk) -> DeskStatus:
-    """Reads how a desk stands now."""
-    keys, name = ledger.keys, desk.name
+def desk_status(ledger: "Ledger", desk: Desk, announcements: Iterable[Announcement] | None = None) -> DeskStatus:
+    """Reads how a desk stands now, beside those announcements; without them they are read too."""
+    return desk_statuses(ledger, [desk], announcements)[0]
+
+
+def desk_statuses(
+    ledger: "Ledger", desks: Sequence[Desk], announcements: Iterable[Announcement] | None = None
+) -> list[DeskStatus]:
+    """How several desks stand, in two round trips for all of them beside those for the announcements."""
+    known = list(ledger.announcements.newest() if announcements is None else announcements)
     pipe = ledger.redis.pipeline(transaction=False)
+    for desk in desks:
+        _ask(pipe, ledger, desk.name)
+    answers = pipe.execute()
+    several = [_Answer(*answers[at : at + len(_Answer._fields)]) for at in range(0, len(answers), len(_Answer._fields))]
+    accepted = _accepted_at(ledger, [answer.first for answer in several])
+    return [
+        _status(desk, answer, since, [each for each in known if each.spec.desk == desk.name])
+        for desk, answer, since in zip(desks, several, accepted, strict=True)
+    ]
+
+
+class _Answer(NamedTuple):
+    """To what `_ask` asks, in this order."""
+
+    time: tuple[int, int]
+    fields: Mapping[bytes, bytes]
+    slots: Sequence[bytes]
+    share: bytes | None
+    leases: int
+    calls: Mapping[bytes, bytes]
+    tickets: int
+    events: Mapping[bytes, bytes]
+    first: bytes | None
+
+
+def _ask(pipe: Pipeline, ledger: "Ledger", name: str) -> None:
+    keys = ledger.keys
     pipe.time()
     pipe.hgetall(keys.desk(name))
     pipe.lrange(keys.slots(name), 0, -1)
@@ -92,23 +128,37 @@ def desk_status(ledger: "Ledger", desk: Desk) -> DeskStatus:
     pipe.zcard(keys.tickets(name))
     pipe.hgetall(keys.lane(f"e_{name}"))
     pipe.lindex(keys.waiting(f"e_{name}"), 0)
-    time, fields, slots, share, leases, calls, tickets, events, first = pipe.execute()
-    now_ms = time[0] * 1000 + time[1] // 1000
+
+
+def _accepted_at(ledger: "Ledger", ids: Sequence[bytes | None]) -> list[int | None]:
+    """When each of these events was accepted, ms."""
+    pipe = ledger.redis.pipeline(transaction=False)
+    for id in ids:
+        if id is not None:
+            pipe.hget(ledger.keys.notification(text(id)), "created_at")
+    found = iter(pipe.execute())
+    times = (None if id is None else next(found) for id in ids)
+    return [int(time) if time else None for time in times]
+
+
+def _status(desk: Desk, answer: _Answer, first_ms: int | None, announcements: Sequence[Announcement]) -> DeskStatus:
+    now_ms, fields = answer.time[0] * 1000 + answer.time[1] // 1000, answer.fields
     hold = orjson.loads(fields[b"hold"]) if b"hold" in fields else None
-    announcements = [each for each in ledger.announcements.newest() if each.spec.desk == name and each.left]
-    lanes = (_event_lane(ledger, events, first, now_ms), *(_lane(each, now_ms) for each in announcements))
-    lowered_to = float(share) if share else None
+    running = [each for each in announcements if each.left]
+    lanes = (_event_lane(answer.events, first_ms, now_ms), *(_lane(each, now_ms) for each in running))
+    lowered_to = float(answer.share) if answer.share else None
     return DeskStatus(
-        name=name,
-        windows=tuple(_window(limit.calls, limit.seconds, slots, now_ms) for limit in desk.rate),
+        name=desk.name,
+        windows=tuple(_window(limit.calls, limit.seconds, answer.slots, now_ms) for limit in desk.rate),
         lowered_to=lowered_to,
-        in_flight=leases,
-        calls={Outcome(text(outcome)): int(n) for outcome, n in calls.items()},
+        in_flight=answer.leases,
+        calls={Outcome(text(outcome)): int(n) for outcome, n in answer.calls.items()},
         lanes=lanes,
-        eta_seconds=None if hold else _eta(desk, lowered_to, lanes, announcements),
-        tickets_open=tickets,
+        eta_seconds=None if hold else _eta(desk, lowered_to, lanes, running),
+        tickets_open=answer.tickets,
         tickets_age_seconds=(now_ms - int(fields[b"tickets_at"])) / 1000 if b"tickets_at" in fields else None,
         hold=hold,
+        unknown=int(answer.events.get(b"unknown", 0)) + sum(each.counts[State.UNKNOWN] for each in announcements),
     )
 
 
@@ -116,12 +166,9 @@ def _window(calls: int, seconds: int, slots: Sequence[bytes], now_ms: int) -> Wi
     return Window(calls, seconds, sum(now_ms - seconds * 1000 < float(at) <= now_ms for at in slots))
 
 
-def _event_lane(ledger: "Ledger", fields: Mapping[bytes, bytes], first: bytes | None, now_ms: int) -> Lane:
+def _event_lane(fields: Mapping[bytes, bytes], first_ms: int | None, now_ms: int) -> Lane:
     waiting = sum(int(fields.get(state.encode(), 0)) for state in (State.QUEUED, State.DEFERRED, State.SCHEDULED))
-    if first is None:
-        return Lane("events", waiting, None)
-    created = cast(bytes | None, ledger.redis.hget(ledger.keys.notification(text(first)), "created_at"))
-    return Lane("events", waiting, (now_ms - int(created)) / 1000 if created else None)
+    return Lane("events", waiting, None if first_ms is None else (now_ms - first_ms) / 1000)
 
 
 def _lane(announcement: Announcement, now_ms: int) -> Lane:

@@ -107,16 +107,38 @@ def kind_of(value: object) -> str:
 
 def check_json(value: object, where: str, level: int = 0) -> None:
     """Raises BadInput for the first thing that JSON in UTF-8 cannot carry there and back unchanged."""
+    if not _is_json(value, level):
+        _refuse_json(value, where, level)
+
+
+def _is_json(value: object, level: int) -> bool:
+    """Without a word of where: that is worked out for what is refused only."""
+    if level > _DEEPEST_LEVEL:
+        return False
+    match value:
+        case str():
+            return value.isascii() or not _SURROGATE.search(value)
+        case dict():
+            for key, inner in value.items():
+                if not isinstance(key, str) or not _is_json(key, level) or not _is_json(inner, level + 1):
+                    return False
+            return True
+        case list():
+            return all(_is_json(inner, level + 1) for inner in value)
+    return _scalar_problem(value) is None
+
+
+def _refuse_json(value: object, where: str, level: int) -> None:
     if level > _DEEPEST_LEVEL:
         raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
     match value:
         case dict():
             for key, inner in value.items():
                 _check_key(key, where)
-                check_json(inner, dotted(where, (key,)), level + 1)
+                _refuse_json(inner, dotted(where, (key,)), level + 1)
         case list():
             for index, inner in enumerate(value):
-                check_json(inner, f"{where}[{index}]", level + 1)
+                _refuse_json(inner, f"{where}[{index}]", level + 1)
         case _:
             problem = _scalar_problem(value)
             if problem:

@@ -18,7 +18,7 @@ __all__ = ["UNREFUSED", "RedisWhenFull"]
 UNREFUSED = "redis.call('DEL', KEYS[1] .. ':none')"
 #: What workers write outside of verbs: signs of life, caches, turns, Celery's messages. None of it grows with what is
 #: accepted. A script is never sent again: those that accept shall be refused.
-_SMALL_WRITES = frozenset({"SET", "INCR", "HSET", "ZADD", "SADD", "LPUSH", "RPUSH"})
+_SMALL_WRITES = frozenset({"SET", "INCR", "HINCRBY", "HSET", "ZADD", "SADD", "LPUSH", "RPUSH"})
 #: What stands beside them in the same pipeline.
 _FREEING = frozenset({"DEL", "HDEL", "ZREM", "ZREMRANGEBYSCORE", "EXPIRE", "PEXPIRE"})
 

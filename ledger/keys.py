@@ -46,6 +46,45 @@ class Keys:
     def dropped(self) -> str:
         return self("dropped")
 
+    @property
+    def api_keys(self) -> str:
+        return self("api_keys")
+
+    @property
+    def api_key_uses(self) -> str:
+        return self("api_keys", "uses")
+
+    def api_key_rate(self, limit: str) -> str:
+        return self("rate", limit)
+
+    @property
+    def acts(self) -> str:
+        return self("acts")
+
+    def session(self, digest: str) -> str:
+        return self("session", digest)
+
+    def sign_ins(self, address: str) -> str:
+        return self("sign_ins", address)
+
+    def proposal(self, digest: str) -> str:
+        return self("proposal", digest)
+
+    @property
+    def hook_log(self) -> str:
+        return self("hooks")
+
+    @property
+    def hook_refusals(self) -> str:
+        return self("hooks", "refused")
+
+    @property
+    def callbacks(self) -> str:
+        return self("callbacks")
+
+    def callback(self, name: str) -> str:
+        return self("callback", name)
+
     def index(self, state: str) -> str:
         return self(state)
 
@@ -67,6 +106,12 @@ class Keys:
     def calls(self, desk: str) -> str:
         return self("desk", desk, "calls")
 
+    def tally(self, desk: str) -> str:
+        return self("desk", desk, "tally")
+
+    def tally_minute(self, desk: str, minute: str) -> str:
+        return self("desk", desk, "tally", minute)
+
     def share(self, desk: str) -> str:
         return self("desk", desk, "share")
 
@@ -78,6 +123,15 @@ class Keys:
 
     def tickets_turn(self, desk: str) -> str:
         return self("desk", desk, "tickets", "turn")
+
+    def awaiting(self, desk: str, receiver: str) -> str:
+        return self("desk", desk, "awaiting", receiver)
+
+    def ticket(self, desk: str, digest: str) -> str:
+        return self("desk", desk, "ticket", digest)
+
+    def feishu_event(self, desk: str, digest: str) -> str:
+        return self("desk", desk, "event", digest)
 
     def open_id(self, fingerprint: str, user_id_type: str, user_id: str) -> str:
         return self("open_id", fingerprint, user_id_type, user_id)

@@ -1,10 +1,12 @@
-"""One string of a message with Jinja in it: compiled once, rendered for each receiver, bounded in time and size."""
+"""One string with Jinja in it, a text or an expression: compiled once, rendered for each receiver, bounded in time and
+size."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 
-from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 
@@ -12,13 +14,18 @@ from ledger.errors import BadInput
 from ledger.expressions import BUDGET, ENVIRONMENT, LEAF_CHARACTERS, Unbounded, restricted
 from ledger.fields import shortened
 
-__all__ = ["LacksVariable", "Leaf", "context_of", "has_markup"]
+__all__ = ["Expression", "LacksVariable", "Leaf", "context_of", "has_markup"]
 
 T = TypeVar("T")
 Chunks = Callable[[Context], Iterator[str]]
 
 _UNDEFINED = re.compile(r"'(.+)' is undefined")
+_LACKS_PART = re.compile(r".* has no attribute '(.+)'")
 _MARKUP = re.compile(r"\{[{%#]")
+#: What an expression is assigned to. Whatever else it reads by this name has no value.
+_RESULT = "_result"
+#: Of what an expression yields one by one. More than a whole message may list.
+_ITEMS = 10_000
 
 
 class LacksVariable(BadInput):
@@ -42,13 +49,14 @@ def context_of(values: Mapping[str, str]) -> Context:
 class Leaf:
     """A compiled leaf. `variables` are the names that it may look up; `where` is its field in an error."""
 
-    __slots__ = ("_chunks", "variables", "where")
+    __slots__ = ("_chunks", "_parts", "variables", "where")
 
     def __init__(self, source: str, where: str) -> None:
         """Raises BadInput when it is no Jinja, or more of it than is allowed here."""
         tree = restricted(_parsed(source, where), where)
         self.where = where
         self.variables = frozenset(find_undeclared_variables(tree))
+        self._parts = _parts_of(tree)
         self._chunks = _compiled(tree, where)
 
     def render(self, context: Context) -> str:
@@ -63,17 +71,71 @@ class Leaf:
                     raise Unbounded(f"renders to more than {LEAF_CHARACTERS:,} characters")
             return "".join(chunks)
         except Exception as error:  # an expression can raise what it likes
-            refusal = _refusal(error, self.where)
+            refusal = _refusal(error, self.where, self._parts)
         # Raised outside the except clause: as its context the error would carry values along.
         raise refusal
 
 
-def _refusal(error: Exception, where: str) -> BadInput:
+class Expression:
+    """A compiled expression, without braces: `payload.status == "firing"`. What it gives keeps its type."""
+
+    __slots__ = ("_chunks", "_parts", "variables", "where")
+
+    def __init__(self, source: str, where: str) -> None:
+        """Raises BadInput when it is no single expression, or uses more of Jinja than is allowed here."""
+        tree = restricted(_parsed(f"{{{{ {source} }}}}", where), where)
+        self.where = where
+        self.variables = frozenset(find_undeclared_variables(tree))
+        self._parts = _parts_of(tree)
+        tree.body = [nodes.Assign(nodes.Name(_RESULT, "store"), _only_expression(tree, where), lineno=1)]
+        tree.set_environment(ENVIRONMENT)
+        self._chunks = _compiled(tree, where)
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """Raises as `Leaf.render`. What Jinja's filters yield one by one is a list."""
+        context = context_of(values)
+        BUDGET.renew()
+        try:
+            for _ in self._chunks(context):
+                pass
+            return _kept(context.vars[_RESULT])
+        except Exception as error:  # an expression can raise what it likes
+            refusal = _refusal(error, self.where, self._parts)
+        raise refusal
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether its value is true as Jinja has it: neither false, zero nor empty. Raises as `value`."""
+        return bool(self.value(values))
+
+
+def _kept(result: Any) -> Any:
+    if isinstance(result, Undefined):
+        str(result)  # raises UndefinedError, with the name of what there is not
+    return list(islice(result, _ITEMS)) if isinstance(result, Iterator) else result
+
+
+def _only_expression(tree: nodes.Template, where: str) -> nodes.Expr:
+    match tree.body:
+        case [nodes.Output(nodes=[inner])] if not isinstance(inner, nodes.TemplateData):
+            return inner
+    raise BadInput(where, "must be one expression, without braces")
+
+
+def _parts_of(tree: nodes.Template) -> frozenset[str]:
+    """The names of parts that are written in the source: no other name may stand in an error, for it may be a value."""
+    attributes = {node.attr for node in tree.find_all(nodes.Getattr)}
+    subscripts = {node.arg.value for node in tree.find_all(nodes.Getitem) if isinstance(node.arg, nodes.Const)}
+    return frozenset(name for name in attributes | subscripts if isinstance(name, str))
+
+
+def _refusal(error: Exception, where: str, parts: frozenset[str]) -> BadInput:
     match error:
         case UndefinedError() if found := _UNDEFINED.fullmatch(error.message or ""):
             return LacksVariable(where, found[1])
         case UndefinedError():
-            return BadInput(where, "looks for a part that a value does not have")
+            found = _LACKS_PART.fullmatch(error.message or "")
+            name = f": {shortened(found[1])}" if found and found[1] in parts else ""
+            return BadInput(where, f"looks for a part that a value does not have{name}")
         case Unbounded():
             return BadInput(where, str(error))
     return BadInput(where, f"cannot be rendered with these values ({type(error).__name__})")

@@ -1,9 +1,10 @@
 """The ledger: the record, in Redis, of every notification. What it says is true; Celery messages are wake-up calls."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Any, Self
 
 import redis
@@ -37,6 +38,7 @@ class Ledger:
         self.keys = Keys(settings.prefix)
         self.verbs = Verbs(self.redis, settings.prefix)
         self.results_for_ms = settings.results_for // timedelta(milliseconds=1)
+        self.retry_for_ms = settings.retry_for // timedelta(milliseconds=1)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -66,22 +68,41 @@ class Ledger:
             KeyReused: a key stands for another content already; nothing was accepted.
             NotDurable: the fsync was not confirmed in time. They may be in the ledger: repeat with the same keys.
         """
+        verdicts = self._accept(notifications, all_or_nothing=True)
+        for verdict in verdicts:
+            if isinstance(verdict, KeyReused):
+                raise verdict
+        return [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+
+    def accept_each(self, notifications: Sequence[Notification]) -> list[Accepted | KeyReused]:
+        """As `accept`, but of any desks, and a key that stands for another content is an answer that keeps no other
+        one out."""
+        return self._accept(notifications, all_or_nothing=False)
+
+    def _accept(self, notifications: Sequence[Notification], *, all_or_nothing: bool) -> list[Accepted | KeyReused]:
         if len(notifications) > MOST_AT_ONCE:
             raise BadInput(
                 "receiver_id", f"{len(notifications)} at once, {MOST_AT_ONCE} at most: make it an announcement"
             )
-        desks = {notification.desk for notification in notifications}
-        if len(desks) != 1:
+        places: dict[str, list[int]] = {}
+        for place, notification in enumerate(notifications):
+            places.setdefault(notification.desk, []).append(place)
+        if all_or_nothing and len(places) != 1:
             raise BadInput("desk", "give the notifications of one desk")
-        arguments: list[Argument] = [1]
-        for notification in notifications:
-            arguments += self._acceptance(notification)
-        values = iter(self.durably("accept", desks.pop(), *arguments))
-        answers = list(zip(values, values, values, strict=True))
-        for notification, (status, id, _) in zip(notifications, answers, strict=True):
-            if status == b"reused":
-                raise KeyReused(notification.key or "", id.decode())
-        return [Accepted(id.decode(), status == b"duplicate", State(state.decode())) for status, id, state in answers]
+        acceptances = [self._acceptance(notification) for notification in notifications]
+        answers = self._durably(
+            "accept",
+            (
+                (desk, (int(all_or_nothing), *chain.from_iterable(acceptances[place] for place in of_desk)))
+                for desk, of_desk in places.items()
+            ),
+        )
+        verdicts: dict[int, Accepted | KeyReused] = {}
+        for of_desk, answer in zip(places.values(), answers, strict=True):
+            values = iter(answer)
+            for place, verdict in zip(of_desk, zip(values, values, values, strict=True), strict=True):
+                verdicts[place] = _verdict(notifications[place], *verdict)
+        return [verdicts[place] for place in range(len(notifications))]
 
     def _acceptance(self, notification: Notification) -> tuple[Argument, ...]:
         key = hashlib.sha256(notification.key.encode()).hexdigest()[:32] if notification.key else ""
@@ -94,27 +115,33 @@ class Ledger:
             notification.due_ms,
             notification.expires_ms,
             notification.on_unknown,
+            notification.callback_url or "",
         )
 
     def key_ttl_ms(self, *times: datetime | None) -> int:
         """A key is remembered as long as it can be in motion, until the last of `times`, and its result on record."""
-        now = datetime.now(UTC)
-        ahead = max(time - now for time in (*times, now) if time)
-        return (ahead + self.settings.retry_for + self.settings.results_for) // timedelta(milliseconds=1)
+        ahead = 0
+        if last := max((time for time in times if time), default=None):
+            ahead = max(0, (last - datetime.now(UTC)) // timedelta(milliseconds=1))
+        return ahead + self.retry_for_ms + self.results_for_ms
 
     def durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
         """Calls a verb and waits until its writes are fsynced, where the server can tell. Raises NotDurable.
 
         Where the server wants replicas (`min-replicas-to-write`), until one of these has them too.
         """
+        [result] = self._durably(verb, [(desk, arguments)])
+        return result
+
+    def _durably(self, verb: str, calls: Iterable[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
+        """As `durably`, of several desks with one fsync."""
+        named = [(verb, desk, arguments) for desk, arguments in calls]
         if self.durability is not Durability.CONFIRMED:
-            return self.verbs.call(verb, desk, *arguments)
-        result, fsynced = self.verbs.call_durably(
-            verb, desk, *arguments, timeout_ms=FSYNC_TIMEOUT_MS, replicas=self.replicas
-        )
+            return [self.verbs.call(verb, desk, *arguments) for verb, desk, arguments in named]
+        results, fsynced = self.verbs.call_many_durably(named, timeout_ms=FSYNC_TIMEOUT_MS, replicas=self.replicas)
         if not fsynced:
             raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
-        return result
+        return results
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         """Keeps a local image as long as these notifications may need it: before they are accepted."""
@@ -205,3 +232,10 @@ class Ledger:
         if desk is None:
             raise NotFound(id)
         return text(desk)
+
+
+def _verdict(notification: Notification, status: bytes, id: bytes, state: bytes) -> Accepted | KeyReused:
+    if status == b"reused":
+        return KeyReused(notification.key or "", id.decode())
+    # Where one was refused, the others of all or none have no state.
+    return Accepted(id.decode(), status == b"duplicate", State(state.decode() or State.QUEUED))

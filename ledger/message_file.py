@@ -9,9 +9,9 @@ content: {file: poster.png}      # beside the message file
 import json
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -21,7 +21,14 @@ from ledger.errors import BadInput
 from ledger.fields import check_json, dotted, kind_of, shortened
 from ledger.images import LocalImage
 
-__all__ = ["MessageFile", "MessageTemplate", "read_message_file", "read_message_template"]
+__all__ = [
+    "MessageFile",
+    "MessageTemplate",
+    "foreign_template",
+    "parse_message_template",
+    "read_message_file",
+    "read_message_template",
+]
 
 #: More than the largest message, so that indentation and comments fit; PyYAML needs up to 3 s for as much as this.
 _FILE_BYTES = 256 * 1024
@@ -54,15 +61,34 @@ def read_message_file(path: Path, *, where: str = "message") -> MessageFile:
 
 def read_message_template(path: Path, *, where: str = "message") -> MessageTemplate:
     """Reads a file whose strings are still to be rendered: a link may be `{{ url }}` here. Raises BadInput."""
-    raw = _loaded(path, where)
-    check_json(raw, where)
-    if not isinstance(raw, dict):
-        raise BadInput(where, f"{path.name!r} must hold an object with msg_type and content, not {kind_of(raw)}")
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        raise BadInput(where, f"{path.name!r} must end in .json, .yaml or .yml")
+    raw = _parsed(parse, _content_of(path, where), path.name, where)
     content = raw.get("content")
     if raw.get("msg_type") != MsgType.IMAGE or not isinstance(content, dict) or "file" not in content:
         return MessageTemplate(raw)
     image = _local_image(content, path.parent, dotted(where, ("content",)))
     return MessageTemplate({**raw, "content": {"image_sha256": image.sha256}}, image)
+
+
+def parse_message_template(data: bytes, name: str, *, where: str = "message") -> MessageTemplate:
+    """As `read_message_template`, of what came from another machine: it must not name a file of this one.
+
+    `name` is that of the file there; without a suffix that is known, what begins with a brace is JSON. Raises BadInput.
+    """
+    looks = _from_json if data.lstrip().startswith(b"{") else _from_yaml
+    return foreign_template(_parsed(_PARSERS.get(PurePath(name).suffix.lower(), looks), data, name, where), where=where)
+
+
+def foreign_template(raw: Mapping[str, object], *, where: str = "message") -> MessageTemplate:
+    """A message as another machine gives it. Raises BadInput when it means an image by what only this one knows."""
+    match raw:
+        case {"content": {"file": _}}:
+            raise BadInput(dotted(where, ("content", "file")), "would be a file of the server: upload the image itself")
+        case {"content": {"image_sha256": _}}:
+            raise BadInput(dotted(where, ("content", "image_sha256")), "is not yours to give: upload the image itself")
+    return MessageTemplate(raw)
 
 
 def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalImage:
@@ -75,35 +101,39 @@ def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalI
     return LocalImage.read(folder / file, where=f"{where}.file")
 
 
-def _loaded(path: Path, where: str) -> object:
-    parse = {".json": _from_json, ".yaml": _from_yaml, ".yml": _from_yaml}.get(path.suffix.lower())
-    if parse is None:
-        raise BadInput(where, f"{path.name!r} must end in .json, .yaml or .yml")
-    text = _text_of(path, where)
+def _parsed(parse: Callable[[str], object], data: bytes, name: str, where: str) -> dict[str, object]:
     try:
-        return parse(text)
+        raw = parse(_text_of(data, name, where))
     except RecursionError:
         problem = "is nested too deeply"
     except (yaml.YAMLError, ValueError) as error:
         problem = _syntax_problem(error)
+    else:
+        check_json(raw, where)
+        if isinstance(raw, dict):
+            return raw
+        problem = f"must hold an object with msg_type and content, not {kind_of(raw)}"
     # Raised outside the except clause: the parsers' errors hold the text of the file.
-    raise BadInput(where, f"{path.name!r} {problem}")
+    raise BadInput(where, f"{name!r} {problem}")
 
 
-def _text_of(path: Path, where: str) -> str:
+def _content_of(path: Path, where: str) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(_FILE_BYTES + 1)
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 text (byte {error.start})"
+            return file.read(_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    else:
-        if len(data) <= _FILE_BYTES:
-            return text
-        problem = f"is larger than {_FILE_BYTES:,} bytes: no message needs that"
-    raise BadInput(where, f"{path.name!r} {problem}")
+        raise BadInput(where, f"{path.name!r} {problem}") from None
+
+
+def _text_of(data: bytes, name: str, where: str) -> str:
+    if len(data) > _FILE_BYTES:
+        raise BadInput(where, f"{name!r} is larger than {_FILE_BYTES:,} bytes: no message needs that")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 text (byte {error.start})"
+    raise BadInput(where, f"{name!r} {problem}")
 
 
 def _syntax_problem(error: Exception) -> str:
@@ -144,6 +174,10 @@ def _most_frequent(keys: Iterable[Hashable]) -> Hashable:
 
 def _from_yaml(text: str) -> object:
     return yaml.load(text, Loader=_JsonLoader)  # noqa: S506  a SafeLoader, narrowed
+
+
+#: By the suffix of the file.
+_PARSERS: dict[str, Callable[[str], object]] = {".json": _from_json, ".yaml": _from_yaml, ".yml": _from_yaml}
 
 
 class _JsonLoader(yaml.SafeLoader):

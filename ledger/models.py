@@ -10,10 +10,12 @@ from typing import Annotated, Any, Self, cast
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ledger.callback_url import CallbackUrl
 from ledger.content import Message, parse_message
 from ledger.errors import BadInput
 from ledger.settings import DEFAULT_DESK, duration
 from ledger.states import FINAL, Outcome, State
+from ledger.tracing import TRACEPARENT, traceparent
 
 __all__ = [
     "Accepted",
@@ -66,9 +68,11 @@ def moment(text: str, now: datetime) -> datetime:
         return now + duration(text)
     except ValueError:
         pass
+    except OverflowError:
+        raise ValueError(f"{text!r} is further away than the calendar reaches") from None
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time: write 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now") from None
 
 
@@ -98,6 +102,8 @@ class Notification(BaseModel):
     expires_at: datetime | None = None
     on_unknown: OnUnknown = OnUnknown.RESEND
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
+    callback_url: CallbackUrl | None = Field(None, repr=False)
+    traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
 
     @model_validator(mode="after")
     def _prefix_agrees_with_type(self) -> Self:
@@ -126,6 +132,8 @@ class Notification(BaseModel):
                 fields[target] = value.astimezone()  # without an offset it is local
             elif value is not None:
                 fields[target] = value
+        if fields.get("traceparent") is None:
+            fields["traceparent"] = traceparent()
         try:
             notification = cls(**fields)
         except ValidationError as error:
@@ -151,6 +159,8 @@ class Notification(BaseModel):
             self.on_open_ticket,
             self.message.msg_type,
             self.message.wire_content(),
+            # Left out without one, so that keys of an older version keep their digests.
+            *([self.callback_url] if self.callback_url else []),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -1,5 +1,6 @@
 """Deskbell's settings: one frozen value, read once from `DESKBELL_*` variables and `.env`, passed in everywhere."""
 
+import base64
 import hashlib
 import os
 import re
@@ -8,16 +9,27 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
 
-__all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "masked", "parse_rate"]
+__all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "masked", "parse_rate", "signing_key"]
 
 #: The desk that the four `DESKBELL_…` credential variables describe.
 DEFAULT_DESK = "default"
@@ -27,6 +39,7 @@ _RATE = re.compile(r"^\s*(\d+)\s*/\s*(\d*)\s*(second|minute|hour|day)s?\s*$")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
+_HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
 #: The kernel's limit for a unix socket path is 104 bytes on macOS and 108 on Linux.
 _SOCKET_PATH_BYTES = 100
 
@@ -70,6 +83,18 @@ def masked(url: str) -> str:
     return url.replace(f":{password}@", ":***@", 1) if password else url
 
 
+def signing_key(secret: str) -> bytes:
+    """The key behind a secret of Standard Webhooks, `whsec_` and base64. Raises ValueError, which repeats nothing."""
+    kind, _, encoded = secret.partition("_")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        key = b""
+    if kind != "whsec" or not 24 <= len(key) <= 64:
+        raise ValueError("must be whsec_ and the base64 of 24 to 64 random bytes")
+    return key
+
+
 def _as_duration(value: Any) -> Any:
     return duration(value) if isinstance(value, str) else value
 
@@ -86,6 +111,26 @@ def _as_codes(value: Any) -> Any:
     return frozenset(int(part) for part in value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def _as_places(value: Any) -> Any:
+    return frozenset(map(_place, value.lower().replace(",", " ").split())) if isinstance(value, str) else value
+
+
+def _place(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        if _HOST_NAME.match(text) and not text[-1].isdecimal():  # a mistyped address is no name
+            return text
+    raise ValueError(f"{text!r} is no host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text:
+        signing_key(text)
+    return secret
+
+
 Rate = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_as_limits)]
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 Codes = Annotated[frozenset[int], NoDecode, BeforeValidator(_as_codes)]
@@ -94,15 +139,26 @@ Codes = Annotated[frozenset[int], NoDecode, BeforeValidator(_as_codes)]
 class Desk(BaseModel):
     """One helpdesk and the app credentials that speak for it. It owns one quota."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     name: str
     app_id: str = ""
+    """The id of the custom app, `cli_…`."""
     app_secret: SecretStr = SecretStr("")
+    """Its secret."""
     helpdesk_id: str = ""
+    """The helpdesk's id."""
     helpdesk_token: SecretStr = SecretStr("")
+    """The helpdesk's API token."""
+    encrypt_key: SecretStr = SecretStr("")
+    """The Encrypt Key of the app's event subscription: see feishu-events.md. Desks of one app share it."""
+    verification_token: SecretStr = SecretStr("")
+    """The Verification Token of the app's event subscription."""
     rate: Rate
+    """How many calls the desk may make; as `DESKBELL_RATE`."""
     feishu_url: str
+    """Feishu's or Lark's address; as `DESKBELL_FEISHU_URL`."""
     ticket_codes: Codes = frozenset()
+    """As `DESKBELL_TICKET_CODES`."""
 
     @field_validator("name")
     @classmethod
@@ -138,28 +194,61 @@ class Desk(BaseModel):
 class Settings(BaseSettings):
     """Every variable of the outside contract. Build it with `Settings.from_env()`; it never changes afterwards."""
 
-    model_config = SettingsConfigDict(env_prefix="DESKBELL_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DESKBELL_", env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     redis_url: str | None = Field(None, repr=False)
+    """The Redis or Valkey that keeps the ledger: `redis://`, `rediss://`, `unix://` or `sentinel://`. Without it, the
+    embedded Valkey of `deskbell up`, under the data directory."""
     data_dir: Path = Path(".deskbell")
+    """Where the embedded Valkey keeps its files and its socket."""
     prefix: str = Field("deskbell", pattern=r"^[A-Za-z0-9_.-]+$")
+    """Every Redis key and every Celery queue begins with it."""
     feishu_url: str = Field("https://open.feishu.cn", pattern=r"^https?://[^/]+$")
+    """Where the API is; for Lark `https://open.larksuite.com`."""
     app_id: str = ""
+    """The id of the custom app of the desk `default`, `cli_…`."""
     app_secret: SecretStr = SecretStr("")
+    """Its secret."""
     helpdesk_id: str = ""
+    """The helpdesk's id."""
     helpdesk_token: SecretStr = SecretStr("")
+    """The helpdesk's API token."""
+    encrypt_key: SecretStr = SecretStr("")
+    """The Encrypt Key of the app's event subscription: see feishu-events.md."""
+    verification_token: SecretStr = SecretStr("")
+    """The Verification Token of the app's event subscription."""
     desks: Path | None = None
+    """A TOML file with more desks: see below."""
+    hooks: Path | None = None
+    """A TOML file with the hooks for other systems: see integrations.md."""
     rate: Rate = (Limit(calls=100, seconds=60),)
+    """How many calls a desk may make in any window of that length; `unlimited` switches the quota off."""
     ticket_codes: Codes = frozenset()
+    """Codes that mean “this receiver has an open ticket” without asking the ticket list, joined by commas."""
     retry_for: Duration = timedelta(hours=24)
+    """How long a notification may go on failing before it is `failed`. Waiting does not count."""
     timeout: Annotated[tuple[float, float], NoDecode, BeforeValidator(_as_pair)] = (5.0, 20.0)
+    """Seconds to connect to Feishu, and seconds to wait for its answer."""
     results_for: Duration = timedelta(days=30)
+    """How long a finished notification stays on record."""
     api_keys: SecretStr = SecretStr("")
+    """Keys of the HTTP API that are configured rather than created: see http.md."""
     host: str = "127.0.0.1"
+    """Where `deskbell web` listens."""
     port: int = 8480
+    """The port that `deskbell web` listens on."""
+    callback_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] = SecretStr("")
+    """Signs what is posted to callback URLs, `whsec_…`; without it nothing is posted: see callbacks.md."""
+    callback_allow: Annotated[frozenset[str], NoDecode, BeforeValidator(_as_places)] = frozenset()
+    """Hosts, addresses and networks, joined by commas, that callbacks may go to although they are private."""
     concurrency: int = Field(16, ge=1)
+    """Threads of a worker process: calls that it makes at once."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """Worker processes that `deskbell up` starts."""
     error_codes: Path | None = None
+    """A TOML file with codes of your own, looked at before the built-in table: see troubleshooting.md."""
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -202,6 +291,8 @@ class Settings(BaseSettings):
             app_secret=self.app_secret,
             helpdesk_id=self.helpdesk_id,
             helpdesk_token=self.helpdesk_token,
+            encrypt_key=self.encrypt_key,
+            verification_token=self.verification_token,
             **shared,
         )
         return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
@@ -225,7 +316,7 @@ def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, De
     desks = {}
     for name, table in tables.items():
         try:
-            desks[name] = Desk(**{**shared, **table, "name": name})
+            desks[name] = Desk(**{**shared, **with_secrets(name, table, path.parent), "name": name})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

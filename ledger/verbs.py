@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from ledger.fsync import PipelineUntilFsynced
 from ledger.full import UNREFUSED
 from ledger.states import FINAL, INDEXED, TRANSITIONS
 from ledger.version import SCHEMA
@@ -17,6 +18,7 @@ __all__ = ["ADDING", "NAMES", "Verbs", "source"]
 NAMES = (
     "accept",
     "announce",
+    "callbacks",
     "cancel",
     "claim",
     "hold",
@@ -30,6 +32,7 @@ NAMES = (
     "start",
     "steer",
     "sweep",
+    "ticket",
 )  # fmt: skip
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
@@ -78,26 +81,37 @@ class Verbs:
     def call_durably(
         self, name: str, desk: str, *arguments: Argument, timeout_ms: int, replicas: int = 0
     ) -> tuple[Any, bool]:
-        """Runs one verb and waits, in the same round trip, until its writes are fsynced. Returns also whether they are.
+        """Runs one verb and waits, in the same round trip, for its fsync. Returns also whether that is confirmed."""
+        [result], fsynced = self.call_many_durably([(name, desk, arguments)], timeout_ms=timeout_ms, replicas=replicas)
+        return result, fsynced
+
+    def call_many_durably(
+        self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]], *, timeout_ms: int, replicas: int = 0
+    ) -> tuple[list[Any], bool]:
+        """Runs several (verb, desk, arguments), and waits once until the writes of all are fsynced.
 
         With `replicas`, also until so many of these have them; in memory, since theirs are fsynced a second later.
+        The first error of one is raised; the others may have been done.
 
         WAITAOF speaks only for writes of its own connection, hence the pipeline.
         """
-        pipe = self._client.pipeline(transaction=False)
-        pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        calls = list(calls)
+        pipe = PipelineUntilFsynced(self._client)
+        for name, desk, arguments in calls:
+            pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
         pipe.execute_command("WAITAOF", 1, 0, timeout_ms)  # type: ignore[no-untyped-call]
         if replicas:
             pipe.wait(replicas, timeout_ms)
-        result, *waits = pipe.execute(raise_on_error=False)
-        if isinstance(result, redis.exceptions.NoScriptError):
-            self._client.script_load(source(name))
-            return self.call_durably(name, desk, *arguments, timeout_ms=timeout_ms, replicas=replicas)
-        for answer in (result, *waits):
+        answers = pipe.execute(raise_on_error=False)
+        if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
+            for name in {name for name, _, _ in calls}:
+                self._client.script_load(source(name))
+            return self.call_many_durably(calls, timeout_ms=timeout_ms, replicas=replicas)
+        for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-        fsynced, *copies = waits
-        return result, fsynced[0] >= 1 and all(count >= replicas for count in copies)
+        fsynced, *copies = answers[len(calls) :]
+        return answers[: len(calls)], fsynced[0] >= 1 and all(count >= replicas for count in copies)
 
     def call_many(self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]]) -> list[Any]:
         """Runs several (verb, desk, arguments) in one round trip. An error of one is its answer, not raised."""

@@ -29,8 +29,9 @@ RELEASED_LEASE_MS = 5_000
 BEGIN_WITHIN_MS = 5_000
 #: Between the end of a call and the end of the lease, ms: one question about a ticket, and recording.
 AFTER_CALL_MS = 10_000
-#: A call may start this share of the slack after its slot; the rest is for the way to the server.
-LATE_SHARE = 0.6
+#: A call may start this share of the slack after its slot; the rest is for the way to the server, and for a machine so
+#: busy that its processes wait for their turn between the look at the clock and the call.
+LATE_SHARE = 0.4
 #: Leases that one sweep looks at, and ids that pruning looks at in one round trip.
 SWEEP = 200
 PAGE = 500
@@ -44,7 +45,7 @@ def slack_ms(limit: Limit) -> int:
     A call starts a little after its slot and arrives a little later still. A server that counts strictly must not see
     the last call of a window early and the first one late: both shifts together have to stay below this.
     """
-    return round(min(300, max(50, limit.seconds * 1000 * 0.025)))
+    return round(min(300, max(80, limit.seconds * 1000 * 0.025)))
 
 
 def late_after_ms(desk: Desk) -> int | None:
@@ -68,7 +69,24 @@ class Claim:
     progress: Progress
     slot: Slot
     probing: bool  #: the desk is held, and this is the probe
+    accepted_ms: int
     row: tuple[Row, Spec] | None = None
+    some_have_tickets: bool = True  #: of the desk's receivers; if not, nobody needs to look
+
+    @property
+    def wanted_ms(self) -> int:
+        """When it could first be sent: accepted, or at its time if that is later."""
+        if self.row is None:
+            return max(self.accepted_ms, self.notification.due_ms)
+        row, spec = self.row
+        send_at_ms: int = row.overrides.get("send_at_ms", 0)
+        at_ms = round(spec.at.timestamp() * 1000) if spec.at else 0
+        return max(self.accepted_ms, at_ms, send_at_ms)
+
+    @property
+    def traceparent(self) -> str | None:
+        """Of the trace in which it, or its announcement, was accepted."""
+        return self.row[1].traceparent if self.row else self.notification.traceparent
 
     def message(self) -> Message:
         """The message to send; a row's is rendered here. Raises BadInput if the row does not fit its template."""
@@ -95,6 +113,7 @@ class Released(NamedTuple):
 
     ids: list[str]
     again_ms: int | None
+    overdue: bool = False  #: leases have ended, and wait for a sweep
 
 
 class Held(NamedTuple):
@@ -144,7 +163,7 @@ class Work:
     def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
         """Takes those of `ids` that are released and whose slot is still good. Returns also the Redis time, ms."""
         late_ms = late_after_ms(desk)
-        now_ms, probing, *found = self.verbs.call(
+        now_ms, probing, tickets, *found = self.verbs.call(
             "claim",
             desk.name,
             token,
@@ -154,17 +173,27 @@ class Work:
             self._results_for_ms,
             *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )
-        fours = iter(found)
+        fives = iter(found)
         return now_ms, [
-            self._claim(text(id), input, Progress.of_json(progress), Slot(now_ms - age, -age), bool(probing))
-            for id, input, progress, age in zip(fours, fours, fours, fours, strict=True)
+            self._claim(
+                text(id),
+                input,
+                Progress.of_json(progress),
+                Slot(now_ms - age, -age),
+                accepted,
+                bool(probing),
+                tickets > 0,
+            )
+            for id, input, progress, age, accepted in zip(fives, fives, fives, fives, fives, strict=True)
         ]
 
-    def _claim(self, id: str, input: bytes, progress: Progress, slot: Slot, probing: bool) -> Claim:
+    def _claim(
+        self, id: str, input: bytes, progress: Progress, slot: Slot, accepted_ms: int, probing: bool, tickets: bool
+    ) -> Claim:
         if not is_row(id):
-            return Claim(id, Notification.of_input(input), progress, slot, probing)
+            return Claim(id, Notification.of_input(input), progress, slot, probing, accepted_ms, None, tickets)
         row, spec = Row.of_json(input), self._spec(announcement_of(id))
-        return Claim(id, row.addressed(spec), progress, slot, probing, (row, spec))
+        return Claim(id, row.addressed(spec), progress, slot, probing, accepted_ms, (row, spec), tickets)
 
     def _spec(self, announcement: str) -> Spec:
         """Never changes once the announcement is there, so that each worker reads it once."""
@@ -282,5 +311,5 @@ def _raised(answer: Any) -> Any:
 
 
 def _released(answer: Any) -> Released:
-    again_ms, *ids = _raised(answer)
-    return Released([id.decode() for id in ids], None if again_ms < 0 else again_ms)
+    again_ms, overdue, *ids = _raised(answer)
+    return Released([id.decode() for id in ids], None if again_ms < 0 else again_ms, bool(overdue))

@@ -15,6 +15,7 @@ from sandbox.content import check_content, check_fields
 from sandbox.images import ImageShelf
 from sandbox.options import Options
 from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
+from sandbox.pushes import Pushes
 from sandbox.refusals import BAD_REQUEST, FIELD_INVALID, ID_NOT_FOUND, INVALID_PARAM, NOT_FOUND, UNAUTHORIZED
 from sandbox.tickets import STATUSES, TicketBook
 from sandbox.tokens import Tokens
@@ -34,9 +35,11 @@ class Feishu:
         self._options = options
         self._rng = rng
         self.tokens = Tokens(options.apps, options.tokens_live_seconds, clock)
-        self.tickets = TicketBook(clock, demo=options.demo)
+        self.tickets = TicketBook(clock, demo=options.demo, told=self._push_ticket)
         self.images = ImageShelf()
         self.subscriptions: list[dict[str, str]] = []
+        self._subscribers: set[str] = set()
+        self._pushes = Pushes(options.events_url, options.encrypt_key, options.verification_token, clock=clock)
         self._helpdesks = {_helpdesk_header(*pair): pair[0] for pair in options.helpdesks.items()}
 
     @property
@@ -115,7 +118,14 @@ class Feishu:
             wanted = {"type": event["type"], "subtype": event["subtype"]}
             if wanted not in self.subscriptions:
                 self.subscriptions.append(wanted)
+        self._subscribers.add(call.app_id or "")
         return _success({})
+
+    def _push_ticket(self, subtype: str, event: dict[str, Any]) -> None:
+        """To the apps that have subscribed, whichever of them asked for this event: here they all share one list."""
+        if {"type": "helpdesk.ticket", "subtype": subtype} in self.subscriptions:
+            for app_id in self._subscribers:
+                self._pushes.push(app_id, f"helpdesk.{subtype}", event)
 
     def _helpdesk_of(self, call: Call) -> str:
         try:

@@ -46,6 +46,9 @@ class Options:
     keep_calls: int
     seed: int
     demo: bool
+    events_url: str | None
+    encrypt_key: str
+    verification_token: str
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -64,6 +67,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         keep_calls=given.keep_calls,
         seed=given.seed,
         demo=given.demo,
+        events_url=given.events_url,
+        encrypt_key=given.encrypt_key,
+        verification_token=given.verification_token,
     )
 
 
@@ -108,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--tokens-live-seconds", type=float, default=7200, metavar="N", help="life of a token (default %(default)s)")
     add("--keep-calls", type=_positive, default=100_000, metavar="N", help="calls on record (default %(default)s)")
     add("--seed", type=int, default=0, help="seed of jitter and of shared faults (default %(default)s)")
+    add("--events-url", type=_url, metavar="URL", help="push ticket events there, once they are subscribed to")
+    add("--encrypt-key", default="", metavar="K", help="encrypt and sign events with this Encrypt Key")
+    add("--verification-token", default="", metavar="T", help="mark events with this Verification Token")
     add("--demo", action="store_true", help="ou_ticket…, ou_flaky… and ou_cut… misbehave on their own")
     return parser
 
@@ -116,6 +125,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} must be a port, 0 to 65535")
     return int(text)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} must begin with http:// or https://")
+    return text
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -18,6 +18,9 @@ _FIRST_TICKET = 7_000_000_000_000_000_000
 _DEMO_PREFIX = "ou_ticket"
 
 
+Told = Callable[[str, dict[str, Any]], None]
+
+
 @dataclass(slots=True)
 class _Ticket:
     id: str
@@ -31,6 +34,25 @@ class _Ticket:
     def move(self, status: int, now_ms: int) -> None:
         self.status, self.updated_ms = status, now_ms
         self.closed_ms = -1 if status in OPEN else now_ms
+
+    def as_events_tell_it(self) -> dict[str, Any]:
+        """The shape of the ticket events: all ids of the guest, and `stage` for what the list calls `ticket_type`."""
+        guest = person(self.guest_id)
+        ids = {name: guest[name] for name in ("open_id", "union_id", "user_id")}
+        return {
+            "ticket_id": self.id,
+            "helpdesk_id": self.helpdesk_id,
+            "guest": {"id": ids, "name": guest["name"]},
+            "stage": 2,
+            "status": self.status,
+            "score": 0,
+            "created_at": self.created_ms,
+            "updated_at": self.updated_ms,
+            "closed_at": self.closed_ms,
+            "channel": 0,
+            "solve": 1,
+            "chat_id": f"oc_{self.id}",
+        }
 
     def as_feishu_tells_it(self) -> dict[str, Any]:
         """The shape of `data.tickets[]`: times in ms, -1 where there is none."""
@@ -54,9 +76,10 @@ class _Ticket:
 
 
 class TicketBook:
-    """Guests are known by open_id."""
+    """Guests are known by open_id. `told` hears of each change: its subtype, and the event."""
 
-    def __init__(self, clock: Callable[[], float], demo: bool = False) -> None:
+    def __init__(self, clock: Callable[[], float], demo: bool = False, told: Told = lambda *_: None) -> None:
+        self._told = told
         self._clock = clock
         self._demo = demo
         self._by_id: dict[str, _Ticket] = {}
@@ -69,7 +92,7 @@ class TicketBook:
         """Moves the guest's open tickets to `status` and gives their ids; an open status with none open opens one."""
         moved = [ticket for ticket in self._of_guest(helpdesk_id, guest_id) if ticket.status in OPEN]
         for ticket in moved:
-            ticket.move(status, self._now_ms())
+            self._move(ticket, status)
         if not moved and status in OPEN:
             moved = [self._open(helpdesk_id, guest_id, status)]
         return [ticket.id for ticket in moved]
@@ -78,7 +101,7 @@ class TicketBook:
         """Whether there is such a ticket, which then has this status."""
         ticket = self._by_id.get(ticket_id)
         if ticket is not None:
-            ticket.move(status, self._now_ms())
+            self._move(ticket, status)
         return ticket is not None
 
     def select(
@@ -105,7 +128,13 @@ class TicketBook:
         ticket = _Ticket(str(_FIRST_TICKET + len(self._by_id) + 1), helpdesk_id, guest_id, status, self._now_ms())
         self._by_id[ticket.id] = ticket
         self._by_guest.setdefault((helpdesk_id, guest_id), []).append(ticket)
+        self._told("ticket.created_v1", ticket.as_events_tell_it())
         return ticket
+
+    def _move(self, ticket: _Ticket, status: int) -> None:
+        before = {"status": ticket.status, "updated_at": ticket.updated_ms}
+        ticket.move(status, self._now_ms())
+        self._told("ticket.updated_v1", {"object": ticket.as_events_tell_it(), "old_object": before})
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

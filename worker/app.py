@@ -4,17 +4,23 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
-from ledger.settings import Desk
+from ledger.callbacks import Callbacks
+from ledger.settings import Desk, signing_key
+from ledger.tracing import export_traces
 from worker import logs as _logs  # noqa: F401  connects to Celery's signals
-from worker import tasks
+from worker import tasks as _tasks  # noqa: F401  registers them
+from worker.callbacks import Poster
+from worker.outward import Outward
 from worker.pacer import Pacer
 from worker.queues import Queues
 from worker.runtime import runtime
+from worker.tallying import tally_swept
 
 __all__ = ["app"]
 
@@ -32,15 +38,24 @@ class PacerStep(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: WorkController, **_: Any) -> None:
-        shared = runtime()
+        shared, pacing = runtime(), runtime().pacing
         me = f"{socket.gethostname()}:{os.getpid()}:{worker.concurrency}"
         self._queues = Queues(shared.settings.prefix)
         self._pacer = Pacer(
-            shared.redis, shared.keys, shared.work, shared.settings.all_desks, self._publish, self._queues.deliver, me
+            pacing.redis,
+            shared.keys,
+            pacing,
+            shared.settings.all_desks,
+            self._publish,
+            self._queues.deliver,
+            me,
+            partial(tally_swept, shared.sheet),
+            shared.call_ms,
         )
         self._desks = shared.settings.all_desks
 
     def start(self, _: WorkController) -> None:
+        export_traces("deskbell-worker")
         for desk in self._desks.values():
             if desk.missing:
                 log.error("no credentials: %s", ", ".join(desk.missing), extra={"desk": desk.name})
@@ -49,16 +64,43 @@ class PacerStep(bootsteps.StartStopStep):
     def stop(self, _: WorkController) -> None:
         self._pacer.stop()
 
-    def _publish(self, desk: Desk, batches: Sequence[Sequence[str]]) -> None:
-        with app.producer_pool.acquire(block=True) as producer:
-            for ids in batches:
-                tasks.deliver.apply_async((desk.name, list(ids)), producer=producer, retry=False)
+    def _publish(self, batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
+        messages = [self._queues.wake_up(desk.name, ids) for desk, ids in batches]
+        runtime().pacing.redis.lpush(self._queues.deliver, *messages)
 
 
 app.steps["worker"].add(PacerStep)
+
+
+class CallbacksStep(bootsteps.StartStopStep):
+    """Posts callbacks from this worker's process, in threads of its own."""
+
+    def __init__(self, _: WorkController, **__: Any) -> None:
+        shared = runtime()
+        secret = shared.settings.callback_secret.get_secret_value()
+        self._poster = Poster(
+            Callbacks(shared.ledger),
+            signing_key(secret) if secret else None,
+            Outward(shared.settings.callback_allow),
+        )
+
+    def start(self, _: WorkController) -> None:
+        self._poster.start()
+
+    def stop(self, _: WorkController) -> None:
+        self._poster.stop()
+
+
+app.steps["worker"].add(CallbacksStep)
 
 
 @signals.worker_shutting_down.connect
 def _begin_no_more_calls(**_: Any) -> None:
     """Calls in flight finish and are recorded; what was only claimed goes back to its lane."""
     runtime().stopping.set()
+
+
+@signals.worker_shutdown.connect
+def _write_the_rest_of_the_tally(**_: Any) -> None:
+    """After the pool has stopped, since calls in flight are counted until then."""
+    runtime().sheet.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from kombu.entity import Exchange, Queue
 
-from ledger.connection import ANSWER_SECONDS, CONNECT_SECONDS, IDLE_SECONDS
+from ledger.connection import CONNECT_SECONDS
 from worker.broker import broker_url_of
 from worker.gate import stand_guard
 from worker.queues import DELIVER, SEND, Queues
@@ -17,6 +17,10 @@ from worker.runtime import runtime
 stand_guard()
 _settings = runtime().settings
 _queues = Queues(_settings.prefix)
+
+#: A half-open connection of the consumer is noticed after up to twice the first and a second, and the second is waited
+#: for whatever it asks meanwhile. Until then its worker hears of nothing, so both are short, seconds.
+BROKER_IDLE_SECONDS, BROKER_ANSWER_SECONDS = 2, 3
 
 broker_url, _service_options = broker_url_of(_settings)
 broker_transport_options: dict[str, Any] = {
@@ -33,9 +37,9 @@ broker_transport_options: dict[str, Any] = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # Without these a half-open connection hangs the worker for ever.
-    "socket_timeout": ANSWER_SECONDS,
+    "socket_timeout": BROKER_ANSWER_SECONDS,
     "socket_connect_timeout": CONNECT_SECONDS,
-    "health_check_interval": IDLE_SECONDS,
+    "health_check_interval": BROKER_IDLE_SECONDS,
     "priority_steps": [0],
     "queue_order_strategy": "priority",
     "client_name": _settings.prefix,

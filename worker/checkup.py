@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.codes import CodeTable
 from ledger.errors import BadInput
 from ledger.settings import Desk, Settings
 from worker.feishu.client import FeishuClient
-from worker.feishu.codes import CodeTable
 from worker.feishu.errors import AskFailed
 from worker.feishu.token import Token
 from worker.feishu.verdict import Verdict

@@ -9,33 +9,31 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import compress
 from typing import Protocol, assert_never
 
 import orjson
 import redis
 from tenacity import (
     Retrying,
-    retry_if_exception,
     retry_if_result,
     sleep_using_event,
     stop_after_attempt,
-    stop_after_delay,
     stop_when_event_set,
-    wait_exponential,
     wait_random_exponential,
 )
 
-from ledger.connection import is_refusal
+from ledger.codes import Kind
 from ledger.errors import BadInput
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.settings import Desk
 from ledger.states import State
-from ledger.work import LeaseLost, Result, Work
-from worker.feishu.codes import Kind
+from ledger.work import Claim, LeaseLost, Result, Work
 from worker.feishu.errors import AskFailed
 from worker.feishu.verdict import Verdict
 from worker.holding import Holding, NotNow
 from worker.images import ImageGone, Images
+from worker.patience import may_pass, patiently
 from worker.policy import (
     CREDENTIALS_HOLD_MS,
     INLINE_TRIES,
@@ -43,9 +41,12 @@ from worker.policy import (
     QUOTA_HOLD_MS,
     THROTTLE_SECONDS,
     TICKET_WAIT_MS,
+    CallDurations,
     RetryPolicy,
 )
+from worker.tallying import DeskTally
 from worker.tickets import Tickets
+from worker.tracing import delivering
 
 __all__ = ["Delivery"]
 
@@ -54,8 +55,6 @@ log = logging.getLogger(__name__)
 #: What is claimed together is sent one by one: whatever is not begun after this goes back, so that a pause holds and
 #: no claim grows old, seconds.
 BEGIN_WITHIN_SECONDS = 0.5
-#: While Redis is away, claiming and recording are tried again for as long as a lease can still be alive, seconds.
-PATIENT_SECONDS = 60
 
 
 class _Feishu(Protocol):
@@ -77,6 +76,7 @@ class Delivery:
         tickets: Tickets,
         images: Images,
         policy: RetryPolicy,
+        tally: DeskTally,
         stopping: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,8 +86,10 @@ class Delivery:
         self._tickets = tickets
         self._images = images
         self._policy = policy
+        self._tally = tally
         self._stopping = stopping
         self._clock = clock
+        self.durations = CallDurations()
         first, longest = INLINE_WAIT_SECONDS
         self._retrying = Retrying(
             retry=retry_if_result(lambda verdict: verdict.kind in (Kind.TRANSIENT, Kind.TOKEN)),
@@ -101,8 +103,8 @@ class Delivery:
         """Delivers those of `ids` that can be claimed, and records what came of each."""
         token = uuid.uuid4().hex
         begun = self._clock()  # before the claim: a slot must rather be thought older than it is
-        now_ms, claims = _patiently()(self._work.claim, self.desk, token, ids)
-        with_tickets = self._tickets.known_open([claim.notification for claim in claims], now_ms)
+        now_ms, claims = patiently()(self._work.claim, self.desk, token, ids)
+        with_tickets = self._with_tickets(claims, now_ms)
         holdings = [
             Holding(claim, self.desk, self._work, token, self._stopping, self._clock, now_ms, begun) for claim in claims
         ]
@@ -114,14 +116,23 @@ class Delivery:
             elif result := self._come_to_result(holding, with_tickets):
                 results.append(result)
         health = {holding.health for holding in holdings}
-        self._record(token, results, health)
+        recorded = self._record(token, results, health)
+        self._tally.deliveries(holdings, recorded)
         if "up" in health and any(claim.notification.receive_type == ReceiveType.CHAT for claim in claims):
             self._refresh_tickets()
+
+    def _with_tickets(self, claims: Sequence[Claim], now_ms: int) -> AbstractSet[str]:
+        if not any(claim.some_have_tickets for claim in claims):
+            return frozenset()  # a round trip that would find nothing
+        return self._tickets.known_open([claim.notification for claim in claims], now_ms)
 
     def _come_to_result(self, holding: Holding, with_tickets: AbstractSet[str]) -> Result | None:
         """None leaves the notification to the end of its lease: the sweep then decides by what is on record."""
         try:
-            return self._deliver_one(holding, with_tickets)
+            with delivering(holding.claim) as note:
+                result = self._deliver_one(holding, with_tickets)
+                note(result)
+            return result
         except LeaseLost:
             log.warning("lease lost, somebody else decides", extra=self._extra(holding))
         except Exception:  # one notification must not take those claimed with it along
@@ -146,6 +157,12 @@ class Delivery:
             return self._conclude(holding, verdict)
         except NotNow as reason:
             return holding.set_aside(reason.wait_ms)
+        except redis.RedisError as error:
+            if not may_pass(error):
+                raise
+            # No call is out here: Redis is asked before a call, or after its answer was noted. So nothing is unknown.
+            log.warning("Redis is away, it goes back to its lane: %s", error, extra=self._extra(holding))
+            return holding.set_aside()
         except AskFailed as failed:
             return self._conclude(holding, failed.verdict)
         except (ImageGone, BadInput) as problem:
@@ -192,9 +209,10 @@ class Delivery:
     def _call(self, holding: Holding, via: ReceiveType, content: str) -> Verdict:
         notification = holding.notification
         holding.take_slot()
-        verdict = self._feishu.send(
-            notification.receiver_id, via, notification.user_id_type, notification.message.msg_type, content
-        )
+        with self.durations.call():
+            verdict = self._feishu.send(
+                notification.receiver_id, via, notification.user_id_type, notification.message.msg_type, content
+            )
         holding.note(verdict, via if verdict.call == "send" else None)
         log.debug("attempt: %s", verdict, extra=self._extra(holding))
         return verdict
@@ -224,7 +242,7 @@ class Delivery:
 
     def _without_reroute(self, holding: Holding) -> Result:
         if holding.notification.on_open_ticket == OnOpenTicket.WAIT:
-            return holding.deferred(TICKET_WAIT_MS)
+            return holding.set_aside(TICKET_WAIT_MS)
         return holding.result(State.FAILED)
 
     def _conclude(self, holding: Holding, verdict: Verdict) -> Result:
@@ -272,7 +290,7 @@ class Delivery:
     def _hold(self, holding: Holding, kind: str, hold_ms: int, verdict: Verdict) -> None:
         holding.desk_held = True
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
-        held = self._work.hold(self.desk, kind, hold_ms, reason, verdict.rate_limit)
+        held = patiently()(self._work.hold, self.desk, kind, hold_ms, reason, verdict.rate_limit)
         if held.lowered_to:
             log.error(
                 "throttled again: the desk uses %s of its configured rate for a day, or until `deskbell resume --desk`",
@@ -283,29 +301,16 @@ class Delivery:
             level = logging.INFO if kind == "throttled" else logging.ERROR
             log.log(level, "desk held (%s): %s", kind, reason, extra={"desk": self.desk.name})
 
-    def _record(self, token: str, results: Sequence[Result], health: AbstractSet[str]) -> None:
-        """Records, through an outage of Redis too: a result that is not on record becomes `unknown`."""
+    def _record(self, token: str, results: Sequence[Result], health: AbstractSet[str]) -> list[Result]:
+        """Records, through an outage of Redis too: a result that is not on record becomes `unknown`.
+
+        Returns those that are on record now.
+        """
         if not results:
-            return
+            return []
         told = "up" if "up" in health else "down" if "down" in health else ""
-        recorded = _patiently()(self._work.record, self.desk, token, results, told)
+        recorded = patiently()(self._work.record, self.desk, token, results, told)
         for result, done in zip(results, recorded, strict=True):
             if not done:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Redis is away, or takes no writes: its disk is full, or its replicas are."""
-    refused = isinstance(error, redis.ResponseError) and is_refusal(error)
-    return refused or isinstance(error, (redis.ConnectionError, redis.TimeoutError))
-
-
-def _patiently() -> Retrying:
-    """Through an outage of Redis. A claim whose answer was lost may have been made, and would end as `unknown` although
-    no call was; so would a result that does not get on record. Both may be repeated."""
-    return Retrying(
-        retry=retry_if_exception(_may_pass),
-        stop=stop_after_delay(PATIENT_SECONDS),
-        wait=wait_exponential(multiplier=0.1, max=2),
-        reraise=True,
-    )
+        return list(compress(results, recorded))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
 from ledger.full import RedisWhenFull
@@ -57,7 +57,29 @@ def stand_guard() -> None:
     TRANSPORT_ALIASES["sentinel"] = f"{__name__}:{GatedSentinelTransport.__name__}"
 
 
+class _Kept(kombu_redis.QoS):
+    """What a worker holds and has not acknowledged. Wake-ups are only counted, in memory: nobody restores them."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        if _is_wake_up(message):
+            virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
+        else:
+            super().append(message, delivery_tag)  # type: ignore[no-untyped-call]
+
+    def ack(self, delivery_tag: str) -> None:
+        message = self._delivered.get(delivery_tag)
+        if message is not None and _is_wake_up(message):
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+        else:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+
+def _is_wake_up(message: Any) -> bool:
+    return bool(message.headers.get("task") == DELIVER)
+
+
 class _GatedChannel(kombu_redis.Channel):
+    QoS = _Kept
     #: kombu would put unacknowledged messages back when the connection closes, which ends the worker if Redis is gone.
     #: Wake-ups need no such care, and the intake's messages come back by the visibility timeout.
     do_restore = False

@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import redis
 
+from ledger.codes import Kind
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.work import Claim, LeaseLost, Result, Slot, Work, late_after_ms
-from worker.feishu.codes import Kind
 from worker.feishu.verdict import Verdict
+from worker.patience import may_pass
 
 __all__ = ["Holding", "NotNow"]
 
@@ -70,6 +71,7 @@ class Holding:
         self._begun = begun
         self._slot: Slot | None = claim.slot
         self._lease_from_ms = now_ms
+        self._earlier: list[Attempt] = []
         self._attempts: list[Attempt] = []
 
     @property
@@ -79,6 +81,15 @@ class Holding:
     @property
     def notification(self) -> Notification:
         return self.claim.notification
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """All that were made here, on record or not yet."""
+        return [*self._earlier, *self._attempts]
+
+    @property
+    def is_rerouted(self) -> bool:
+        return self.via is not None
 
     def redis_now_ms(self) -> int:
         return self._now_ms + round((self._clock() - self._begun) * 1000)
@@ -91,6 +102,8 @@ class Holding:
             self._wait_for(self._reserve())
         if self.redis_now_ms() - self._lease_from_ms > self._work.begin_within_ms:
             raise LeaseLost(self.id)  # frozen between the claim and here: another one may be sending it now
+        if 0 < self.notification.expires_ms <= self.redis_now_ms():
+            raise NotNow  # nor later: the next release ends it as expired
         self._slot = None
 
     def _slot_is_good(self) -> bool:
@@ -106,8 +119,11 @@ class Holding:
             slot = self._work.renew(
                 self._desk, self._token, self.id, LONGEST_SLOT_WAIT_MS, pending, unused_ms, self._extra()
             )
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except redis.RedisError as error:
+            if not may_pass(error):
+                raise
             raise NotNow from error
+        self._earlier += self._attempts
         self._attempts.clear()
         self._slot = slot
         if slot is None:
@@ -151,7 +167,7 @@ class Holding:
             log_id=verdict.log_id,
             ms=verdict.elapsed_ms,
             message_id=verdict.message_id,
-            msg=None if verdict.kind is Kind.DELIVERED else verdict.msg or verdict.ended,
+            msg=_what_is_known(verdict),
         )
 
     # -- what comes of it
@@ -168,5 +184,16 @@ class Holding:
         return self.result(State.DEFERRED, wait_ms=wait_ms, **extra)
 
     def set_aside(self, wait_ms: int = 0) -> Result:
-        """Nothing is spent: to the front of its lane, or due later if there is something to wait for."""
-        return self.deferred(wait_ms) if wait_ms else self.result(State.QUEUED)
+        """Nothing is spent: to the front of its lane, or due later if there is a ticket to wait for."""
+        if not wait_ms:
+            return self.result(State.QUEUED)
+        return self.deferred(wait_ms, awaits=self.notification.receiver_id)
+
+
+def _what_is_known(verdict: Verdict) -> str | None:
+    """For the record, in words: what Feishu said, else how it ended. A maybe-sent call has left with every byte, or it
+    would count as not sent (`worker.feishu.wire`)."""
+    if verdict.kind is Kind.DELIVERED:
+        return None
+    told = verdict.msg or verdict.ended
+    return f"the whole request had left, then: {told}" if verdict.kind is Kind.UNKNOWN else told

@@ -20,13 +20,13 @@ from typing import Any
 import orjson
 import redis
 
+from ledger.codes import CodeTable
 from ledger.connection import connect, reachable
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.keys import Keys
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from worker.asking import Asking
 from worker.feishu.client import FeishuClient, TicketPage
-from worker.feishu.codes import CodeTable
 from worker.feishu.errors import AskFailed
 from worker.feishu.people import CONTACTS_PER_CALL
 from worker.feishu.token import RedisTokens

@@ -12,7 +12,8 @@ from ledger.errors import WrongVersion
 from ledger.keys import Keys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
-from ledger.work import Work
+from ledger.work import Swept, Work
+from worker.policy import batch_size
 
 __all__ = ["Pacer"]
 
@@ -29,8 +30,6 @@ NO_ROOM_SECONDS = 0.005
 AFTER_ERROR_SECONDS = 0.5
 #: A worker that is older than the ledger says so this often, seconds.
 WRONG_VERSION_SECONDS = 5.0
-#: Most ids in one Celery message.
-BATCH = 16
 #: Messages that may wait for a thread, in threads: enough to keep them busy, little enough for `pause` to hold at once.
 AHEAD = 1
 #: How often the leading pacer prunes the indexes, seconds.
@@ -44,7 +43,9 @@ HEARTBEAT_SECONDS = 1.0
 class Pacer:
     """A thread that ticks when a desk is due.
 
-    `publish(desk, batches)` sends the ids on, one message a batch; `me` is `host:pid:threads`, unique to the process.
+    `publish(batches)` sends ids on, one message for each pair of a desk and some of its ids; `me` is
+    `host:pid:threads`, unique to the process; `count_swept` is told what was taken back from lost workers; `call_ms`
+    tells how long a desk's calls take lately, if that is known.
     """
 
     def __init__(
@@ -53,9 +54,11 @@ class Pacer:
         keys: Keys,
         work: Work,
         desks: Mapping[str, Desk],
-        publish: Callable[[Desk, Sequence[Sequence[str]]], None],
+        publish: Callable[[Sequence[tuple[Desk, Sequence[str]]]], None],
         deliver_queue: str,
         me: str,
+        count_swept: Callable[[Desk, Swept], None] = lambda *_: None,
+        call_ms: Callable[[Desk], float | None] = lambda _: None,
     ) -> None:
         self._redis = client
         self._keys = keys
@@ -64,6 +67,8 @@ class Pacer:
         self._publish = publish
         self._queue = deliver_queue
         self._me = me
+        self._count_swept = count_swept
+        self._call_ms = call_ms
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
         self._leads = False
@@ -164,10 +169,11 @@ class Pacer:
             return self._until_next(planned, now_ms)
         living, lately = _threads(workers, now_ms - SILENT_MS), _threads(workers, 0)
         room = living * (1 + AHEAD) - queued
-        if room <= 0:
+        # Filled up when half of it is free: by then each thread still finds a message, and a look serves several.
+        if room < max(1, living):
             return NO_ROOM_SECONDS
-        self._sweep(due)
-        self._release(due, room, living, lately)
+        # Each desk takes a message at least. Those that are left out stand first the next time.
+        self._release(due[:room], room, lately)
         return 0
 
     def _prune(self) -> None:
@@ -191,24 +197,38 @@ class Pacer:
         soonest_ms = max(1.0, min(ahead, default=LEAD_AGAIN_SECONDS * 1000))
         return min(soonest_ms / 1000, LEAD_AGAIN_SECONDS)
 
-    def _sweep(self, due: Sequence[Desk]) -> None:
-        for desk, swept in zip(due, self._work.sweep(due), strict=True):
+    def _sweep(self, overdue: Sequence[Desk]) -> None:
+        for desk, swept in zip(overdue, self._work.sweep(overdue), strict=True):
             if any(swept):
+                self._count_swept(desk, swept)
                 log.warning(
                     "taken back from lost workers: %s to the lane, %s to send again, %s unknown",
                     *swept,
                     extra={"desk": desk.name},
                 )
 
-    def _release(self, due: Sequence[Desk], room: int, threads: int, lately: int) -> None:
+    def _release(self, due: Sequence[Desk], room: int, lately: int) -> None:
         """The desks that are due share the room. One desk never has more than three quarters of the threads: if its
         API hangs, the others still have some."""
         # `lately`: a lost worker's claims are in flight until their leases end, and must not use up the others' share.
         share, in_flight = -(-room // len(due)), max(1, lately * 3 // 4)
-        shares = [(desk, _batch_size(desk) * share, _batch_size(desk) * in_flight) for desk in due]
-        for (desk, asked, _), released in zip(shares, self._work.release(shares), strict=True):
-            if released.ids:
-                self._publish(desk, _batches(released.ids, _messages(desk, asked, len(released.ids), threads)))
+        sizes = [self._batch_size(desk) for desk in due]
+        shares = [(desk, size * share, size * in_flight) for desk, size in zip(due, sizes, strict=True)]
+        answers = self._work.release(shares)
+        if overdue := [desk for desk, released in zip(due, answers, strict=True) if released.overdue]:
+            self._sweep(overdue)
+        wanted = room // max(1, sum(bool(released.ids) for released in answers))
+        batches = [
+            (desk, batch)
+            for desk, size, released in zip(due, sizes, answers, strict=True)
+            for batch in _batches(released.ids, size, wanted)
+        ]
+        if batches:
+            self._publish(batches)
+
+    def _batch_size(self, desk: Desk) -> int:
+        """With limits each notification has a slot, which must not wait for the call of another."""
+        return 1 if desk.rate else batch_size(self._call_ms(desk))
 
 
 def _threads(workers: Iterable[tuple[bytes, float]], since_ms: int) -> int:
@@ -216,19 +236,12 @@ def _threads(workers: Iterable[tuple[bytes, float]], since_ms: int) -> int:
     return sum(int(text(name).rpartition(":")[2]) for name, heard_ms in workers if heard_ms >= since_ms)
 
 
-def _batch_size(desk: Desk) -> int:
-    """With limits each notification has a slot, which must not wait for the call of another."""
-    return 1 if desk.rate else BATCH
-
-
-def _messages(desk: Desk, asked: int, ids: int, threads: int) -> int:
-    """Into how many messages the ids go: under load as few as can be, since each costs; else so many that every thread
-    finds one, although the worker processes do not share them evenly."""
-    fewest = -(-ids // _batch_size(desk))
-    return fewest if ids >= asked else max(fewest, min(ids, 2 * threads))
-
-
-def _batches(ids: Sequence[str], count: int) -> list[Sequence[str]]:
+def _batches(ids: Sequence[str], largest: int, wanted: int) -> list[Sequence[str]]:
+    """The ids in as few messages as can be, since each costs; or in so many as are `wanted` for every thread to find
+    one, unless they are so few that a quarter of the time of a batch suffices for them."""
+    if not ids:
+        return []
+    count = max(-(-len(ids) // largest), min(wanted, -(-len(ids) // max(1, largest // 4))))
     size = -(-len(ids) // count)
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 

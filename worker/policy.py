@@ -1,6 +1,10 @@
 """When a failing notification is tried again, and when it has failed for good. Pure functions of numbers."""
 
 import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +15,9 @@ __all__ = [
     "QUOTA_HOLD_MS",
     "THROTTLE_SECONDS",
     "TICKET_WAIT_MS",
+    "CallDurations",
     "RetryPolicy",
+    "batch_size",
 ]
 
 #: Calls in a row for one transient fault, the first one included. What outlives them is deferred by the ledger.
@@ -24,6 +30,11 @@ FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS = 10_000, 1_800_000
 TICKET_WAIT_MS = 60_000
 #: When a held desk is probed: after wrong credentials, after a spent monthly quota, ms.
 CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS = 60_000, 3_600_000
+#: Notifications of one desk in a Celery message: as many as one thread sends within this, ms, so that a pause holds and
+#: no claim grows old; but not more than this.
+BATCH_MS, LARGEST_BATCH = 400, 64
+#: What the latest call counts in the average of their durations.
+LATEST_SHARE = 0.2
 #: How long all hold back when a throttle does not say how long.
 THROTTLE_SECONDS = 5.0
 
@@ -44,3 +55,46 @@ class RetryPolicy:
     def is_spent(self, failing_ms: int) -> bool:
         """Whether it has failed for as long as it may."""
         return failing_ms >= self.retry_for / timedelta(milliseconds=1)
+
+
+class CallDurations:
+    """How long a desk's calls take lately. Threads share it, and may overwrite each other's notes: only the size of
+    batches depends on it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._average_ms: float | None = None
+        self._begun: dict[int, float] = {}
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Around a call."""
+        thread = threading.get_ident()
+        self._begun[thread] = self._clock()
+        try:
+            yield
+        finally:
+            self._note((self._clock() - self._begun.pop(thread)) * 1000)
+
+    @property
+    def lately_ms(self) -> float | None:
+        """On average; or since when one goes on, if that is longer: a server that hangs is known before it answers."""
+        now = self._clock()
+        going_on_ms = max(((now - begun) * 1000 for begun in list(self._begun.values())), default=0.0)
+        if self._average_ms is None:
+            return going_on_ms or None
+        return max(self._average_ms, going_on_ms)
+
+    def _note(self, elapsed_ms: float) -> None:
+        before = self._average_ms
+        self._average_ms = elapsed_ms if before is None else before + LATEST_SHARE * (elapsed_ms - before)
+
+
+def batch_size(call_ms: float | None) -> int:
+    """How many notifications go into one message when a call takes so long. Only for desks without limits.
+
+    One, as long as nobody knows: the desk may hang, and each message takes a thread.
+    """
+    if call_ms is None:
+        return 1
+    return max(1, min(LARGEST_BATCH, int(BATCH_MS / max(call_ms, 1))))

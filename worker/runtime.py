@@ -3,31 +3,41 @@
 import logging
 import random
 import threading
-from functools import cache, cached_property
+from collections.abc import Callable
+from functools import cache, cached_property, partial
 
 import redis
 
+from ledger.codes import CodeTable
 from ledger.connection import connect
 from ledger.full import RedisWhenFull
 from ledger.keys import Keys
 from ledger.ledger import Ledger
 from ledger.settings import Desk, Settings
+from ledger.tally import Tally
+from ledger.tally_sheet import TallySheet
 from ledger.work import Work
 from worker.delivery import Delivery
 from worker.feishu.client import FeishuClient
-from worker.feishu.codes import CodeTable
 from worker.feishu.token import RedisTokens
+from worker.feishu.verdict import Verdict
 from worker.images import Images
 from worker.policy import RetryPolicy
+from worker.tallying import DeskTally
 from worker.tickets import Tickets
+from worker.tracing import trace_call
 
 __all__ = ["Runtime", "runtime"]
 
 log = logging.getLogger(__name__)
 
+#: For an answer to the pacer, seconds. A half-open connection keeps it waiting for so long; and with it all desks, if
+#: the other workers' connections are half open too.
+PACER_ANSWER_SECONDS = 3.0
+
 
 class Runtime:
-    """The settings, one Redis client, and a `Delivery` for each desk that work has come for."""
+    """The settings, the Redis clients, and a `Delivery` for each desk that work has come for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -46,8 +56,24 @@ class Runtime:
 
     @cached_property
     def work(self) -> Work:
-        longest_call_seconds = self._client(next(iter(self.settings.all_desks.values()))).longest_call_seconds
-        return Work(self.redis, self.settings, longest_call_ms=round(longest_call_seconds * 1000))
+        return Work(self.redis, self.settings, longest_call_ms=self._longest_call_ms)
+
+    @cached_property
+    def pacing(self) -> Work:
+        """The pacer's, with connections of its own: each half-open one that a thread puts back into a pool would hold
+        it up once more."""
+        client = connect(self.settings, answer_seconds=PACER_ANSWER_SECONDS, kind=RedisWhenFull)
+        return Work(client, self.settings, longest_call_ms=self._longest_call_ms)
+
+    @property
+    def _longest_call_ms(self) -> int:
+        client = self._client(next(iter(self.settings.all_desks.values())))
+        return round(client.longest_call_seconds * 1000)
+
+    @cached_property
+    def sheet(self) -> TallySheet:
+        """What this process counts for the metrics."""
+        return TallySheet(Tally(self.redis, self.keys))
 
     @cached_property
     def codes(self) -> CodeTable:
@@ -60,8 +86,14 @@ class Runtime:
                 self._deliveries[desk_name] = self._delivery(self.settings.desk(desk_name))
             return self._deliveries[desk_name]
 
+    def call_ms(self, desk: Desk) -> float | None:
+        """How long the desk's calls take lately, by those of this process; None if it has made none."""
+        delivery = self._deliveries.get(desk.name)
+        return delivery.durations.lately_ms if delivery else None
+
     def _delivery(self, desk: Desk) -> Delivery:
-        feishu = self._client(desk)
+        tally = DeskTally(self.sheet, desk, self.codes)
+        feishu = self._client(desk, heard=partial(_note_call, tally))
         return Delivery(
             desk,
             self.work,
@@ -69,10 +101,11 @@ class Runtime:
             Tickets(self.redis, self.keys, desk, feishu),
             Images(self.redis, self.keys, desk, feishu),
             RetryPolicy(self.settings.retry_for, random.Random()),  # noqa: S311  jitter is no secret
+            tally,
             self.stopping,
         )
 
-    def _client(self, desk: Desk) -> FeishuClient:
+    def _client(self, desk: Desk, heard: Callable[[Verdict], None] = lambda _: None) -> FeishuClient:
         connect_seconds, answer_seconds = self.settings.timeout
         return FeishuClient(
             desk,
@@ -80,7 +113,13 @@ class Runtime:
             connect_seconds=connect_seconds,
             answer_seconds=answer_seconds,
             codes=self.codes,
+            heard=heard,
         )
+
+
+def _note_call(tally: DeskTally, verdict: Verdict) -> None:
+    tally.call(verdict)
+    trace_call(verdict)
 
 
 @cache

@@ -16,6 +16,7 @@ from ledger.connection import text
 from ledger.keys import Keys
 from ledger.models import Notification, ReceiveType, UserIdType
 from ledger.settings import Desk
+from ledger.tickets import BELIEVED_MS
 from worker.feishu.client import TicketPage
 
 __all__ = ["Tickets"]
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 #: Between two takings of the whole list, ms. Asking is cheap (1,000 calls a minute, 200 tickets a page), a refused send
 #: is dear.
 REFRESH_MS = 120_000
-#: An entry is believed for this long, ms, unless a whole list came without it. Longer than one taking of the list that
-#: failed.
-BELIEVED_MS = 300_000
 #: How often one process looks whether it is time, seconds.
 LOOK_SECONDS = 5.0
 #: An open_id never changes for an app, seconds.

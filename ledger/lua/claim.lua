@@ -8,14 +8,15 @@
 -- ARGV[5]  late_ms            oldest slot that is still good; -1 when the desk has no limits
 -- ARGV[6]  results_for_ms
 -- ARGV[7…] ids
--- Returns  [now_ms, 1 when the desk is held and this is the probe, id, input, progress, ms since the slot, id, …]
+-- Returns  [now_ms, 1 when the desk is held and this is the probe, receivers in the index of open tickets, id, input,
+--          progress, ms since the slot, ms of its acceptance, id, …]
 local token, lease_ms, released_lease_ms, late_ms, results_for_ms =
   ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local hold = current_hold()
-local results, back = {now, hold and hold.kind ~= 'throttled' and 1 or 0}, {}
+local results, back = {now, hold and hold.kind ~= 'throttled' and 1 or 0, redis.call('ZCARD', TICKETS)}, {}
 
 local function hand(record, age)
-  for _, value in ipairs({record.id, record.content, cjson.encode(record.progress), age}) do
+  for _, value in ipairs({record.id, record.content, cjson.encode(record.progress), age, record.accepted_at}) do
     table.insert(results, value)
   end
 end

@@ -29,8 +29,10 @@ local SLOTS = key('desk', DESK, 'slots')      -- list   ms of the calls granted,
 local TURNS = key('desk', DESK, 'turns')      -- zset   announcement with rows to release -> turns it has had, by its weight
 local DUE = key('desk', DESK, 'due')          -- zset   lane -> ms when something of it becomes due
 local CALLS = key('desk', DESK, 'calls')      -- hash   outcome -> calls that came to it
+local TALLY = key('desk', DESK, 'tally')      -- hash   what is counted for the metrics (ledger/tally.py) -> how often
 local SHARE = key('desk', DESK, 'share')      -- string share of its quota that the desk dares to use, if not all
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
+local TICKETS = key('desk', DESK, 'tickets')  -- zset   receiver with an open ticket -> ms when it was seen
 local EVENT_LANE = 'e_' .. DESK
 
 local time = redis.call('TIME')
@@ -52,11 +54,11 @@ local known = {}
 local function announcement(id)
   if known[id] == nil then
     local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
-      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead')
+      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback')
     known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
       expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
       hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
-      cancelled_ahead = tonumber(got[12] or 0)} or false
+      cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14]} or false
   end
   return known[id] or nil
 end
@@ -71,12 +73,15 @@ local function is_stopped(record)
 end
 
 local function open_event(record, with_input)
-  local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', with_input and 'input' or 'on_unknown')
+  local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', 'created_at', 'callback',
+    with_input and 'input' or 'on_unknown')
   if not got[1] then return nil end
   record.progress = cjson.decode(got[1])
   record.expires_at = tonumber(got[2])
   record.on_unknown = got[3]
-  record.content = with_input and got[4]
+  record.accepted_at = tonumber(got[4])
+  record.callback = got[5]
+  record.content = with_input and got[6]
   return record
 end
 
@@ -87,6 +92,7 @@ local function open_row(record, with_input)
   local unwritten = tonumber(record.input) < lane.next and 'queued' or lane.rest
   record.progress = got[1] and cjson.decode(got[1]) or {state = unwritten, at = now}
   record.expires_at = lane.expires_at
+  record.accepted_at = lane.started_at
   record.on_unknown = lane.on_unknown
   record.content = with_input and got[2]
   return record
@@ -126,6 +132,30 @@ end
 -- Before an announcement goes on: the time in which it could not send says nothing about its rate.
 local function forget_sample(lane) redis.call('HDEL', key('lane', lane), 'rate_at') end
 
+--: Callbacks are posted for up to 24 hours, and tell of a record that must still be there then, ms.
+local CALLBACKS_FOR = 90000000
+
+-- What became of it is posted to its callback URL by a worker (worker/callbacks.py). That is owed from the same step on
+-- that makes it true, so that no crash can come between. `snapshot`: how it stands now, since it may be retried before
+-- the post.
+local function owe_callback(id, state, url, snapshot)
+  local name = table.concat({id, state, string.format('%d', now)}, '_')
+  local owed = key('callback', name)
+  redis.call('HSET', owed, 'id', id, 'state', state, 'at', now, 'url', url, 'snapshot', cjson.encode(snapshot))
+  redis.call('PEXPIRE', owed, CALLBACKS_FOR)
+  redis.call('ZADD', key('callbacks'), now, name)
+end
+
+local COUNTED = {'scheduled', 'queued', 'sending', 'deferred', 'unknown', 'delivered', 'failed', 'expired', 'cancelled',
+  'rerouted'}
+
+local function owe_end_of(info)
+  local got = redis.call('HMGET', key('lane', info.id), unpack(COUNTED))
+  local counts = {}
+  for index, name in ipairs(COUNTED) do counts[name] = tonumber(got[index]) or 0 end
+  owe_callback(info.id, info.state, info.callback, counts)
+end
+
 local function keep_announcement(lane, for_ms)
   for _, name in ipairs({key('lane', lane), key('rows', lane), key('lane', lane, 'failed'), key('lane', lane, 'hours')}) do
     if for_ms then redis.call('PEXPIRE', name, for_ms) else redis.call('PERSIST', name) end
@@ -161,8 +191,14 @@ local function settle(lane)
     keep_announcement(lane)
     -- Joining has to wait until here: who is finished does not get a turn.
     if left == 0 then leave_turns(lane) else join_turns(lane) end
+    if left == 0 and info.callback then owe_end_of(info) end
   end
-  if left == 0 and (tonumber(counts[1]) or 0) == 0 then keep_announcement(lane, info.results_for) end
+  -- The last rows of a cancelled one may still be on their way: its end is told when they have come to rest.
+  if left == 0 and info.callback and info.state == 'cancelled'
+    and redis.call('HSETNX', key('lane', lane), 'told', now) == 1 then owe_end_of(info) end
+  if left == 0 and (tonumber(counts[1]) or 0) == 0 then
+    keep_announcement(lane, info.callback and math.max(info.results_for, CALLBACKS_FOR) or info.results_for)
+  end
 end
 
 -- Leases and calls by outcome too are gathered, and written together.
@@ -181,18 +217,33 @@ local function in_portions(command, name, arguments)
   end
 end
 
+--: As in ledger/tally.py: how long a minute of the tally is kept, seconds.
+local MINUTE_KEPT = 3900
+
+-- Whatever else the metrics count is counted by the process that does it. What expires, nobody has in hand but a verb.
+local function tally_expired(number)
+  if number <= 0 then return end
+  local minute = key('desk', DESK, 'tally', string.format('%d', math.floor(now / 60000)))
+  redis.call('HINCRBY', TALLY, 'ended expired', number)
+  redis.call('HINCRBY', minute, 'expired', number)
+  redis.call('EXPIRE', minute, MINUTE_KEPT)
+end
+
 local function flush()
   in_portions('ZADD', LEASES, leased)
   in_portions('ZREM', LEASES, unleased)
   leased, unleased = {}, {}
   for outcome, by in pairs(called) do redis.call('HINCRBY', CALLS, outcome, by) end
   called = {}
+  local expired = 0
   for lane, states in pairs(counted) do
+    expired = expired + (states.expired or 0)
     for state, by in pairs(states) do
       if by ~= 0 then redis.call('HINCRBY', key('lane', lane), state, by) end
     end
     if lane ~= EVENT_LANE then settle(lane) end
   end
+  tally_expired(expired)
   counted = {}
 end
 
@@ -215,21 +266,26 @@ local function move(record, to)
   if INDEXED[from] then redis.call('ZREM', index_of(record, from), record.id) end
   if INDEXED[to] then redis.call('ZADD', index_of(record, to), now, record.id) end
   for _, field in ipairs(MOVING) do record.progress[field] = nil end
-  if to ~= 'deferred' then record.progress.held = nil end
+  if to ~= 'deferred' then record.progress.held, record.progress.awaits = nil, nil end
   if to == 'delivered' and record.progress.via then count(record.lane, 'rerouted', 1) end
   record.progress.state = to
   record.progress.at = now
   record.revived = FINAL[from] and not FINAL[to]
+  record.moved = true
 end
 
 -- results_for_ms: how long an event stays on record once it is final.
 local function save(record, results_for_ms)
   redis.call('HSET', record.key, record.progress_field, cjson.encode(record.progress))
   if not record.event then return end
-  if FINAL[record.progress.state] then
-    redis.call('PEXPIRE', record.key, results_for_ms)
+  local state = record.progress.state
+  if FINAL[state] then
+    redis.call('PEXPIRE', record.key, record.callback and math.max(results_for_ms, CALLBACKS_FOR) or results_for_ms)
   elseif record.revived then
     redis.call('PERSIST', record.key)
+  end
+  if record.callback and record.moved and (FINAL[state] or state == 'unknown') then
+    owe_callback(record.id, state, record.callback, record.progress)
   end
 end
 

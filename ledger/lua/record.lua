@@ -9,7 +9,8 @@
 --   to        delivered | failed | deferred | unknown | queued (handed back, in front)
 --   attempts  JSON array to append to the attempts, or ''
 --   wait_ms   for deferred: how long until it is due
---   extra     JSON object laid over the progress (via, deferrals, failing_ms), or ''
+--   extra     JSON object laid over the progress (via, deferrals, failing_ms; awaits: the receiver whose ticket must
+--             close first), or ''
 --   slot      ms of a slot that was not used and is given back, or ''
 -- Returns  [1 or 0, …]: whether each was recorded; 0: the lease was lost, and somebody else decided
 local token, results_for_ms, health = ARGV[2], tonumber(ARGV[3]), ARGV[4]
@@ -43,6 +44,17 @@ local function note_health()
   end
 end
 
+--: How much longer than it may wait a notification is found by who tells that the ticket is closed, ms.
+local LINGERS = 60000
+
+-- So that the ticket's event (ticket.lua) finds it. Without an event it becomes due by itself, and what stands here is
+-- forgotten.
+local function await_ticket(record, wait_ms)
+  local waiting = key('desk', DESK, 'awaiting', record.progress.awaits)
+  redis.call('SADD', waiting, record.id)
+  redis.call('PEXPIRE', waiting, wait_ms + LINGERS)
+end
+
 local back = {}
 local function record_one(index)
   local id, to, attempts, wait_ms, extra, slot =
@@ -57,6 +69,7 @@ local function record_one(index)
   end_lease(id)
   move(record, to)
   if to == 'deferred' then wait_until(record, now + wait_ms) end
+  if record.progress.awaits then await_ticket(record, wait_ms) end
   if to == 'queued' then table.insert(back, record) end
   save(record, results_for_ms)
   return 1

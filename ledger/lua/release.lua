@@ -8,7 +8,8 @@
 -- ARGV[4]  lease_ms        how long a released notification may stay unclaimed
 -- ARGV[5]  results_for_ms
 -- ARGV[6…] limits          see read_limits
--- Returns  [ms until the desk needs another look (-1: nothing waits), id, id, …]
+-- Returns  [ms until the desk needs another look (-1: nothing waits), 1 when leases have ended and wait for a sweep,
+--          id, id, …]
 local room, in_flight, lease_ms, results_for_ms =
   tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local limits = read_limits(6)
@@ -223,7 +224,8 @@ flush()
 local next_look
 local function look_by(at) if at and (not next_look or at < next_look) then next_look = at end end
 look_by(earliest(DUE))
-look_by(earliest(LEASES))
+local lease_ends = earliest(LEASES)
+look_by(lease_ends)
 local slot = math.max(next_slot(limits), held_until)
 if redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
   look_by(slot)
@@ -237,4 +239,5 @@ else
 end
 -- Not unpack(): it breaks off at some thousands of ids, which are out of their lane by then.
 table.insert(released, 1, next_look and math.max(0, next_look - now) or -1)
+table.insert(released, 2, lease_ends and lease_ends <= now and 1 or 0)
 return released

@@ -1,16 +1,17 @@
 """What Deskbell asks of Feishu: send, look for open tickets and for people, upload an image. No send is repeated."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
+from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
+from ledger.tickets import OPEN_STATUSES
 from worker.feishu.api import FeishuApi, misshapen
-from worker.feishu.codes import CodeTable, Kind
 from worker.feishu.errors import AskFailed, NoToken
 from worker.feishu.people import Person, people_of_answer
 from worker.feishu.token import TokenStore
@@ -18,8 +19,6 @@ from worker.feishu.verdict import Verdict
 
 __all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "FeishuClient", "Ticket", "TicketPage"]
 
-#: Created, in progress, queued, pending, awaiting the user. 50 to 52 are closed.
-OPEN_STATUSES = (1, 2, 3, 4, 5)
 #: The most that Feishu gives on a page; over all pages it gives 10,000.
 TICKETS_PER_PAGE = 200
 _TICKETS_AT_MOST = 10_000
@@ -47,11 +46,20 @@ class FeishuClient:
     """Calls Feishu for one desk. Threads may share it: each has its own connections."""
 
     def __init__(
-        self, desk: Desk, tokens: TokenStore, *, connect_seconds: float, answer_seconds: float, codes: CodeTable
+        self,
+        desk: Desk,
+        tokens: TokenStore,
+        *,
+        connect_seconds: float,
+        answer_seconds: float,
+        codes: CodeTable,
+        heard: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
+        """`heard` is told of each call, for metrics and traces."""
         self.desk = desk
         credentials = _helpdesk_credentials(desk)
         self._helpdesk = {"X-Lark-Helpdesk-Authorization": credentials}
+        self._of_a_send = {**self._helpdesk, "Content-Type": "application/json; charset=utf-8"}
         self._api = FeishuApi(
             desk,
             tokens,
@@ -59,6 +67,7 @@ class FeishuClient:
             answer_seconds=answer_seconds,
             codes=codes,
             private=(desk.helpdesk_token.get_secret_value(), credentials),
+            heard=heard,
         )
 
     def __repr__(self) -> str:
@@ -70,11 +79,13 @@ class FeishuClient:
         return self._api.longest_call_seconds
 
     def ready(self) -> Verdict | None:
-        """Gets the token before a slot is taken. None when it is at hand, else why it cannot be had."""
+        """Gets the token, and a connection, before a slot is taken. None when the token is at hand, else why it cannot
+        be had."""
         try:
             self._api.token()
         except NoToken as failure:
             return failure.verdict
+        self._api.connect_ahead()
         return None
 
     def send(self, receiver_id: str, receive_type: str, user_id_type: str, msg_type: str, content_json: str) -> Verdict:
@@ -90,13 +101,11 @@ class FeishuClient:
             "receive_type": receive_type,
         }
         try:
-            verdict, _ = self._api.call(
+            verdict = self._api.post(
                 "send",
-                "POST",
-                "/open-apis/helpdesk/v1/message",
-                params={"user_id_type": user_id_type},
-                headers={**self._helpdesk, "Content-Type": "application/json; charset=utf-8"},
-                data=orjson.dumps(message),
+                f"/open-apis/helpdesk/v1/message?user_id_type={quote(user_id_type)}",
+                orjson.dumps(message),
+                headers=self._of_a_send,
                 private=_spellings(content_json),
             )
         except NoToken as failure:
@@ -150,6 +159,19 @@ class FeishuClient:
             private=(*emails, *mobiles),
         )
         return people_of_answer(data, emails, mobiles, verdict)
+
+    def subscribe(self, events: Sequence[tuple[str, str]]) -> None:
+        """Has Feishu push these events of the helpdesk, each a type and its subtype. Again does no harm.
+
+        Raises AskFailed.
+        """
+        self._api.ask(
+            "subscribe",
+            "POST",
+            "/open-apis/helpdesk/v1/events/subscribe",
+            headers={**self._helpdesk, "Content-Type": "application/json; charset=utf-8"},
+            data=orjson.dumps({"events": [{"type": kind, "subtype": subtype} for kind, subtype in events]}),
+        )
 
     def upload_image(self, image: bytes, filename: str) -> str:
         """Uploads an image and returns its key. Raises AskFailed."""

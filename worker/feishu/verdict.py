@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from ledger.codes import CodeTable, Kind
 from ledger.states import Outcome
-from worker.feishu.codes import CodeTable, Kind
 from worker.feishu.errors import MaybeSent, NoAnswer, Unsendable
 from worker.feishu.wire import Answer
 

@@ -17,10 +17,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPResponse
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -30,11 +29,24 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from worker.feishu.errors import FOREIGN, MaybeSent, translated
 
-__all__ = ["IDLE_SECONDS", "Answer", "Deadline", "exchange", "open_session"]
+__all__ = [
+    "FOREVER_SECONDS",
+    "IDLE_SECONDS",
+    "Answer",
+    "Deadline",
+    "Watched",
+    "WatchedAdapter",
+    "answered",
+    "exchange",
+    "on_the_wire",
+]
 
 #: A connection unused for longer is not trusted with a send. Servers keep idle ones for 60 s and more as a rule; a
 #: new one costs some 50 ms, while slots come every 600 ms.
 IDLE_SECONDS = 15.0
+
+#: So long after a look a connection is taken to be as it was.
+_LOOK_AGAIN_SECONDS = 0.1
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -93,14 +105,19 @@ def _under(deadline: Deadline) -> Iterator[None]:
 class _TimedReader(io.RawIOBase):
     """Reads a socket with a timeout that shrinks towards the deadline, for headers and body alike."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, received: bytes = b"") -> None:
         self._sock = sock
+        self._received = received
         self._raw = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self._received:
+            portion, self._received = self._received[: len(buffer)], self._received[len(buffer) :]
+            buffer[: len(portion)] = portion
+            return len(portion)
         self._sock.settimeout(_current.deadline.seconds_left())
         return self._raw.readinto(buffer)
 
@@ -111,10 +128,10 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedResponse(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock))
+        self.fp = io.BufferedReader(_TimedReader(sock, received))
 
 
 if TYPE_CHECKING:
@@ -123,11 +140,11 @@ else:
     _Base = object
 
 
-class _Watched(_Base):
+class Watched(_Base):
     """What both kinds of connection add to urllib3's."""
 
     response_class = _TimedResponse
-    _used_at = 0.0
+    _used_at = _looked_at = 0.0
 
     @property
     def is_connected(self) -> bool:
@@ -136,27 +153,62 @@ class _Watched(_Base):
     def connect(self) -> None:
         self.timeout = _current.deadline.seconds_left()
         super().connect()
+        self._used_at = self._looked_at = time.monotonic()
+
+    def be_connected(self) -> None:
+        """Looks whether the server has closed it, and connects if need be."""
+        if not self.is_connected:
+            self.close()
+            self.connect()
+        self._looked_at = time.monotonic()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        deadline = _current.deadline
         if self.sock is None:
             self.connect()
+        self._start_request()
+        self.timeout = _current.deadline.seconds_left()
+        super().request(*args, **kwargs)
+        # Not reached when writing failed. urllib3 goes on to read an answer after some of those failures.
+        _current.deadline.whole_request_left = True
+
+    def _start_request(self) -> None:
         try:
-            deadline.start_request()
+            _current.deadline.start_request()
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "connected too late") from error
         self._used_at = time.monotonic()
-        self.timeout = deadline.seconds_left()
-        super().request(*args, **kwargs)
-        # Not reached when writing failed. urllib3 goes on to read an answer after some of those failures.
-        deadline.whole_request_left = True
+
+    def write(self, request: bytes) -> None:
+        """Writes a whole request at once."""
+        # Not looked at twice: to ask the kernel lets other threads in, and a call is to leave right after its slot.
+        if self.sock is None or time.monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
+            self.be_connected()
+        self._looked_at = 0.0
+        self._start_request()
+        self.sock.settimeout(_current.deadline.seconds_left())
+        try:
+            self.sock.sendall(request)
+        except BrokenPipeError:
+            return  # the server may have answered before it stopped reading, such as that it is too much
+        _current.deadline.whole_request_left = True
+
+    def receive(self, size: int) -> bytes:
+        """Up to so many bytes; none at the end."""
+        self.sock.settimeout(_current.deadline.seconds_left())
+        return self.sock.recv(size)
+
+    def read_on(self, method: str, received: bytes) -> HTTPResponse:
+        """The general reader, for an answer that begins with what was received already."""
+        response = _TimedResponse(self.sock, received=received, method=method)
+        response.begin()
+        return response
 
 
-class _WatchedHTTPConnection(_Watched, HTTPConnection):
+class _WatchedHTTPConnection(Watched, HTTPConnection):
     pass
 
 
-class _WatchedHTTPSConnection(_Watched, HTTPSConnection):
+class _WatchedHTTPSConnection(Watched, HTTPSConnection):
     pass
 
 
@@ -171,7 +223,7 @@ class _HTTPSPool(HTTPSConnectionPool):
 _POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
-class _WatchedAdapter(HTTPAdapter):
+class WatchedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
@@ -190,48 +242,53 @@ class _Session(requests.Session):
         """Nothing is ever redirected. Without this, requests reads and parses a target even if told not to follow."""
 
 
-def open_session(url: str) -> requests.Session:
-    """A session for one thread. It obeys the proxy and CA variables of the environment, except towards this machine."""
-    session = _Session()
-    session.trust_env = not _is_loopback(urlsplit(url).hostname or "")
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _WatchedAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
-    return session
-
-
 def exchange(
-    session: requests.Session, deadline: Deadline, method: str, url: str, *, max_bytes: int, **request: Any
+    session: requests.Session,
+    deadline: Deadline,
+    method: str,
+    url: str,
+    *,
+    max_bytes: int,
+    whole: bool = True,
+    **request: Any,
 ) -> Answer:
-    """Makes one request and reads its whole answer; `request` as for `requests`. Redirects are answers like any other.
+    """Makes one request and reads its answer; `request` as for `requests`. Redirects are answers like any other.
+
+    `whole`: an answer of more than `max_bytes` is none. Without it, what is beyond is left unread.
 
     Raises:
         NeverSent, MaybeSent, Unsendable: no whole answer of at most `max_bytes` came by the deadline.
     """
+    options: dict[str, Any] = {"stream": True, "allow_redirects": False, "timeout": FOREVER_SECONDS}
+    return answered(partial(session.request, method, url, **options, **request), deadline, max_bytes, whole)
+
+
+def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int, whole: bool = True) -> Answer:
+    """Asks, and reads the answer; for who makes the request in another way. Raises as `exchange`."""
+    with on_the_wire(deadline), ask() as answer:
+        return Answer(answer.status_code, answer.headers, _body(answer, max_bytes, whole))
+
+
+@contextmanager
+def on_the_wire(deadline: Deadline) -> Iterator[None]:
+    """Around whatever uses a connection. Raises as `exchange`."""
     with _under(deadline):
         try:
-            with session.request(
-                method, url, stream=True, allow_redirects=False, timeout=_FOREVER, **request
-            ) as answer:
-                return Answer(answer.status_code, answer.headers, _body(answer, max_bytes))
+            yield
         except FOREIGN as error:
             raise translated(error, whole_request_left=deadline.whole_request_left) from error
 
 
-#: Seconds; the deadline of the exchange always comes first.
-_FOREVER = 3600
+#: The deadline of the exchange always comes first.
+FOREVER_SECONDS = 3600
 
 
-def _body(answer: requests.Response, max_bytes: int) -> bytes:
+def _body(answer: requests.Response, max_bytes: int, whole: bool) -> bytes:
     body = bytearray()
     for chunk in answer.iter_content(_CHUNK_BYTES):
         body += chunk
-        if len(body) > max_bytes:
+        if len(body) > max_bytes and whole:
             raise MaybeSent("too long")
-    return bytes(body)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if len(body) >= max_bytes and not whole:
+            break
+    return bytes(body[:max_bytes])

@@ -1,0 +1,39 @@
+"""What people did in the console, lately: who, when, what, to what. It is kept beside the acts of each record."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from ledger.ledger import Ledger
+
+__all__ = ["Act", "note_act", "recent_acts"]
+
+#: Acts that are kept.
+KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that a person did."""
+
+    at_ms: int
+    by: str
+    did: str  #: a word such as `pause`, or `resolve as delivered`
+    id: str  #: of the announcement, notification or desk; empty for signing in and out
+
+
+def note_act(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
+    """Puts one on record. Raises redis-py's errors."""
+    seconds, microseconds = ledger.redis.time()
+    pipe = ledger.redis.pipeline()
+    pipe.lpush(ledger.keys.acts, orjson.dumps([seconds * 1000 + microseconds // 1000, by, did, id]))
+    pipe.ltrim(ledger.keys.acts, 0, KEPT - 1)
+    pipe.execute()
+
+
+def recent_acts(ledger: "Ledger", count: int) -> list[Act]:
+    """Newest first."""
+    found: Any = ledger.redis.lrange(ledger.keys.acts, 0, count - 1)
+    return [Act(*orjson.loads(act)) for act in found]

@@ -1,0 +1,270 @@
+"""The keys of the HTTP API: who may call it, for what, and how often.
+
+A secret is 256 random bits, so its SHA-256 is all that is kept: stretching (scrypt, argon2) protects secrets that can
+be guessed, and these cannot. A secret is found by its hash. How long that takes tells at most how a hash begins, and a
+hash leads nobody to a secret, so nothing here has to be compared in constant time.
+"""
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+import redis
+
+from ledger.connection import Durability, is_refusal, text
+from ledger.errors import BadInput, NotDurable, NotFound
+from ledger.ledger import FSYNC_TIMEOUT_MS, Ledger
+from ledger.models import iso
+from ledger.settings import parse_rate
+
+__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "keys_of_variable"]
+
+#: What every secret of ours begins with, so that people and scanners know one when they see it.
+KEY_MARK = "dbk_"
+#: Shortest secret that DESKBELL_API_KEYS may give: it is hashed without stretching, so it must not be guessable.
+_LEAST_SECRET_CHARACTERS = 32
+#: The last use of a key is written at most this often by each process.
+_USE_NOTED_EVERY_SECONDS = 60
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
+
+
+class Scope(StrEnum):
+    """What a key is good for. None includes another: a key has a set of them."""
+
+    SEND = "send"  #: hand in notifications and announcements
+    READ = "read"  #: see what became of them
+    OPERATE = "operate"  #: pause, resume, cancel, retry, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One key without its secret."""
+
+    id: str  #: `k_…`; of one from DESKBELL_API_KEYS `variable:` and its name
+    name: str
+    scopes: frozenset[Scope]
+    desks: frozenset[str] | None = None  #: None: every desk
+    rate: str | None = None  #: in the notation of DESKBELL_RATE; None: as often as it likes
+    created_at: datetime | None = None
+    created_by: str | None = None
+    last_used_at: datetime | None = None  #: within a minute
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "scopes": sorted(self.scopes),
+            "desks": None if self.desks is None else sorted(self.desks),
+            "rate": self.rate,
+            "created_at": _iso(self.created_at),
+            "created_by": self.created_by,
+            "last_used_at": _iso(self.last_used_at),
+            "revoked_at": _iso(self.revoked_at),
+            "revoked_by": self.revoked_by,
+        }
+
+    @classmethod
+    def of_json(cls, raw: bytes | str) -> "ApiKey":
+        fields = orjson.loads(raw)
+        fields |= {"scopes": frozenset(map(Scope, fields["scopes"]))}
+        fields |= {"desks": None if fields["desks"] is None else frozenset(fields["desks"])}
+        for name in ("created_at", "last_used_at", "revoked_at"):
+            fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
+        return cls(**fields)
+
+
+class ApiKeys:
+    """The keys of this ledger: those that `deskbell key create` made, and those of DESKBELL_API_KEYS.
+
+    Threads may share one. Raises redis-py's errors; the constructor raises BadInput for a variable that is wrong.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._redis, self._keys = ledger.redis, ledger.keys
+        self._fixed = keys_of_variable(ledger.settings.api_keys.get_secret_value())
+        self._noted: dict[str, float] = {}
+
+    def create(
+        self, name: str, scopes: frozenset[Scope], desks: frozenset[str] | None, rate: str | None, by: str
+    ) -> tuple[ApiKey, str]:
+        """Makes a key. Its secret is returned once and kept nowhere. Raises BadInput, also for a name in use."""
+        check_name(name)
+        _check_scopes("scope", scopes)
+        _check_rate("rate", rate)
+        for desk in desks or ():
+            self._ledger.settings.desk(desk)
+        secret = KEY_MARK + secrets.token_urlsafe(32)
+        key = ApiKey(f"k_{secrets.token_hex(6)}", name, scopes, desks, rate, _now(), by)
+        with self._turn():
+            if any(other.name == name and other.revoked_at is None for other in self.list()):
+                raise BadInput("name", f"a key is named {name!r} already: revoke it first, or choose another name")
+            self._write(_digest(secret), key)
+        return key, secret
+
+    def find(self, secret: str) -> ApiKey | None:
+        """The key of this secret, unless it is none or was revoked."""
+        return self.find_many([secret])[0]
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        return _digest(secret)
+
+    def find_many(self, given: Sequence[str]) -> list[ApiKey | None]:
+        """As `find`, for several secrets in one round trip. Their use is noted."""
+        return self.find_hashed([_digest(secret) for secret in given])
+
+    def find_hashed(self, digests: Sequence[str]) -> list[ApiKey | None]:
+        """As `find_many`, by the hashes of the secrets (`digest_of`), which is what a session of the console keeps."""
+        stored: Any = self._redis.hmget(self._keys.api_keys, digests) if digests else []
+        found = [
+            self._fixed.get(digest) or (ApiKey.of_json(raw) if raw else None)
+            for digest, raw in zip(digests, stored, strict=True)
+        ]
+        usable = [key if key and key.revoked_at is None else None for key in found]
+        self._note_use({key.id for key in usable if key})
+        return usable
+
+    def are_configured(self) -> bool:
+        """Whether there was ever a key. Revoking the last one does not open the door to those without any."""
+        return bool(self._fixed) or bool(self._redis.exists(self._keys.api_keys))
+
+    def list(self) -> list[ApiKey]:
+        """All keys, also the revoked ones, in the order of their making; those of the variable first."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hvals(self._keys.api_keys)
+        pipe.hgetall(self._keys.api_key_uses)
+        stored, uses = pipe.execute()
+        made = sorted(map(ApiKey.of_json, stored), key=lambda key: (key.created_at, key.id))
+        times = {text(id): datetime.fromtimestamp(int(ms) / 1000, UTC) for id, ms in uses.items()}
+        return [replace(key, last_used_at=times.get(key.id)) for key in (*self._fixed.values(), *made)]
+
+    def revoke(self, id_or_name: str, by: str) -> ApiKey:
+        """Ends a key at once, for all processes. Again, it changes nothing. Raises NotFound, or BadInput for one of
+        the variable."""
+        with self._turn():
+            stored: Any = self._redis.hgetall(self._keys.api_keys)
+            found = {text(digest): ApiKey.of_json(raw) for digest, raw in stored.items()}
+            digest, key = self._named(id_or_name, found)
+            if key.revoked_at is None:
+                key = replace(key, revoked_at=_now(), revoked_by=by)
+                self._write(digest, key)
+        return key
+
+    def _named(self, id_or_name: str, found: dict[str, ApiKey]) -> tuple[str, ApiKey]:
+        """The one that is not revoked comes first: a name may have been used before."""
+        matches = [pair for pair in found.items() if id_or_name in (pair[1].id, pair[1].name)]
+        if matches:
+            return min(matches, key=lambda pair: pair[1].revoked_at is not None)
+        if any(id_or_name in (key.id, key.name) for key in self._fixed.values()):
+            raise BadInput("key", f"{id_or_name} comes from DESKBELL_API_KEYS: take it out there, and restart the web")
+        raise NotFound(id_or_name)
+
+    def _turn(self) -> Any:
+        return self._redis.lock(f"{self._keys.api_keys}:turn", timeout=10, blocking_timeout=10)
+
+    def _write(self, digest: str, key: ApiKey) -> None:
+        """Until it is fsynced: a power cut must not bring a revoked key back."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hset(self._keys.api_keys, digest, orjson.dumps(key.as_json()))
+        confirmed = self._ledger.durability is Durability.CONFIRMED
+        if confirmed:
+            pipe.execute_command("WAITAOF", 1, 0, FSYNC_TIMEOUT_MS)  # type: ignore[no-untyped-call]
+        answers = pipe.execute()
+        if confirmed and answers[-1][0] < 1:
+            raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: look with `key list`")
+
+    def _note_use(self, ids: set[str]) -> None:
+        now = time.time()
+        due = [id for id in ids if now - self._noted.get(id, 0) >= _USE_NOTED_EVERY_SECONDS]
+        if not due:
+            return
+        self._noted |= dict.fromkeys(due, now)
+        try:
+            self._redis.hset(self._keys.api_key_uses, mapping=dict.fromkeys(due, round(now * 1000)))
+        except redis.ResponseError as error:
+            if not is_refusal(error):
+                raise
+            # A Redis that takes no writes can still be read, and this is no reason to refuse a reader.
+
+
+def keys_of_variable(value: str) -> dict[str, ApiKey]:
+    """Reads DESKBELL_API_KEYS into keys by the hash of their secret: `name:secret:scope+scope[:desk+desk[:rate]]`,
+    several joined by commas. Raises BadInput, which repeats no secret."""
+    found: dict[str, ApiKey] = {}
+    for number, entry in enumerate(filter(None, map(str.strip, value.split(","))), 1):
+        digest, key = _key_of_entry(entry, f"entry {number}")
+        if digest in found or any(key.name == other.name for other in found.values()):
+            raise BadInput("DESKBELL_API_KEYS", f"entry {number} has the name or the secret of one before it")
+        found[digest] = key
+    return found
+
+
+def _key_of_entry(entry: str, which: str) -> tuple[str, ApiKey]:
+    name, _, rest = entry.partition(":")
+    secret, scopes, desks, rate, *more = [*rest.split(":"), "", "", ""]
+    if any(more) or not scopes:
+        raise BadInput(
+            "DESKBELL_API_KEYS", f"{which}: write name:secret:scope+scope, then perhaps :desk+desk and :rate"
+        )
+    if len(secret) < _LEAST_SECRET_CHARACTERS:
+        raise BadInput("DESKBELL_API_KEYS", f"{which}: a secret needs at least {_LEAST_SECRET_CHARACTERS} characters")
+    try:
+        check_name(name)
+        key = ApiKey(f"variable:{name}", name, _scopes(scopes), _desks(desks), rate or None)
+        _check_rate("rate", key.rate)
+    except BadInput as error:
+        raise BadInput("DESKBELL_API_KEYS", f"{which}: {error.problem}") from None
+    return _digest(secret), key
+
+
+def _scopes(joined: str) -> frozenset[Scope]:
+    parts = joined.split("+")
+    unknown = [part for part in parts if part not in set(Scope)]
+    if unknown:
+        raise BadInput("scope", f"a scope is one of {', '.join(Scope)}")
+    return frozenset(map(Scope, parts))
+
+
+def _desks(joined: str) -> frozenset[str] | None:
+    return frozenset(joined.split("+")) if joined else None
+
+
+def check_name(name: str) -> None:
+    """Raises BadInput for what cannot be the name of a key."""
+    if not _NAME.fullmatch(name):
+        raise BadInput("name", "must be 1 to 64 letters, digits and _ . @ -, and begin with a letter or digit")
+
+
+def _check_scopes(field: str, scopes: frozenset[Scope]) -> None:
+    if not scopes:
+        raise BadInput(field, f"give at least one of {', '.join(Scope)}")
+
+
+def _check_rate(field: str, rate: str | None) -> None:
+    try:
+        parse_rate(rate or "unlimited")
+    except ValueError as error:
+        raise BadInput(field, str(error)) from None
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _now() -> datetime:
+    """To the ms, as it is kept."""
+    return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return iso(round(time.timestamp() * 1000)) if time else None

@@ -1,0 +1,105 @@
+"""Callbacks that are owed: what became of notifications and announcements, for those who asked to be told.
+
+The verbs that bring something to its end write it down in the same step (`owe_callback` in `ledger/lua/prelude.lua`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from ledger.announcement import AnnouncementState
+from ledger.connection import text
+from ledger.errors import NotFound
+from ledger.ids import is_announcement
+from ledger.models import Progress, iso
+from ledger.states import State
+
+if TYPE_CHECKING:
+    from ledger.ledger import Ledger
+
+__all__ = ["Callbacks", "Delay", "Owed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One callback. Its name stays the same however often it is posted."""
+
+    name: str
+    id: str  #: of the notification or announcement
+    state: str
+    at_ms: int  #: when it came to that state
+    age_ms: int  #: since then
+    url: str = field(repr=False)
+    snapshot: bytes = field(repr=False)  #: how it stood then: a progress, or the counts of an announcement
+
+
+class Delay(NamedTuple):
+    """A callback that is posted later."""
+
+    name: str
+    wait_ms: int
+
+
+class Callbacks:
+    """What is owed, and its end. Each callback is taken under a lease, and posted at least once."""
+
+    def __init__(self, ledger: "Ledger") -> None:
+        self._ledger = ledger
+
+    def count(self) -> int:
+        """How many are owed."""
+        return int(self._ledger.redis.zcard(self._ledger.keys.callbacks))
+
+    def due(self, most: int, lease_ms: int) -> list[Owed]:
+        """Takes callbacks that are due. Others leave them alone for `lease_ms`."""
+        now_ms, *found = self._ledger.verbs.call("callbacks", "", most, lease_ms)
+        sixes = iter(found)
+        return [
+            Owed(text(name), text(id), text(state), int(at), now_ms - int(at), text(url), snapshot)
+            for name, id, state, at, url, snapshot in zip(*[sixes] * 6, strict=True)
+        ]
+
+    def strike_off(self, name: str) -> None:
+        """It was taken, or never will be."""
+        pipe = self._ledger.redis.pipeline()
+        pipe.zrem(self._ledger.keys.callbacks, name)
+        pipe.delete(self._ledger.keys.callback(name))
+        pipe.execute()
+
+    def put_off(self, delays: Iterable[Delay]) -> None:
+        """They are due again after that. What was struck off meanwhile stays so."""
+        seconds, microseconds = self._ledger.redis.time()
+        now_ms = seconds * 1000 + microseconds // 1000
+        due = {name: now_ms + wait_ms for name, wait_ms in delays}
+        if due:
+            self._ledger.redis.zadd(self._ledger.keys.callbacks, due, xx=True)
+
+    def document(self, owed: Owed) -> dict[str, Any] | None:
+        """What is posted: type, time, and what `show --json` tells, as it stood then.
+
+        None when it has left the record.
+        """
+        try:
+            kind, data = self._announcement(owed) if is_announcement(owed.id) else self._notification(owed)
+        except NotFound:
+            return None
+        return {"type": f"{kind}.{owed.state}", "timestamp": iso(owed.at_ms), "data": data}
+
+    def _notification(self, owed: Owed) -> tuple[str, dict[str, Any]]:
+        record = self._ledger.get(owed.id)
+        return "notification", replace(record, progress=Progress.of_json(owed.snapshot)).as_json()
+
+    def _announcement(self, owed: Owed) -> tuple[str, dict[str, Any]]:
+        counts = orjson.loads(owed.snapshot)
+        then = replace(
+            self._ledger.announcements.get(owed.id),
+            state=AnnouncementState(owed.state),
+            counts={state: counts[state] for state in State},
+            rerouted=counts["rerouted"],
+            finished_ms=owed.at_ms,
+            rate_per_second=0.0,
+            eta_seconds=None,
+        )
+        return "announcement", then.as_json()

@@ -1,0 +1,87 @@
+"""What came in through the hooks lately, what it became, and what was refused. Never what was posted.
+
+Refusals are kept apart: who knocks without a key must not push out the record of what came in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+import orjson
+import redis
+
+from ledger.keys import Keys
+from ledger.models import iso
+
+__all__ = ["HookEntry", "HookLog", "HookOutcome"]
+
+#: Entries that are kept, of each of the two lists.
+KEPT = 500
+#: Ids in one entry; the others are counted.
+IDS = 20
+
+
+class HookOutcome(StrEnum):
+    """What a request to a hook came to."""
+
+    ACCEPTED = "accepted"
+    SKIPPED = "skipped"  #: no condition held, or there was nobody to send it to
+    FAILED = "failed"  #: the body, or a template with it
+    REFUSED = "refused"  #: no key or signature, or a wrong one
+
+
+@dataclass(frozen=True, slots=True)
+class HookEntry:
+    """One request. `reason` repeats nothing that was posted."""
+
+    at_ms: int
+    hook: str
+    outcome: HookOutcome
+    by: str | None = None  #: the name of the key, or how it was signed; None where neither was right
+    ids: Sequence[str] = ()  #: of the notifications, the first twenty
+    accepted: int = 0
+    duplicates: int = 0  #: of those accepted
+    skipped: int = 0
+    reason: str | None = None
+
+    def to_json(self) -> bytes:
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return orjson.dumps({**values, "ids": list(self.ids[:IDS])})
+
+    @classmethod
+    def of_json(cls, text: bytes) -> Self:
+        raw = orjson.loads(text)
+        return cls(**{**raw, "outcome": HookOutcome(raw["outcome"]), "ids": tuple(raw["ids"])})
+
+    def as_json(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "at_ms"}
+        return {"at": iso(self.at_ms), **values, "ids": list(self.ids)}
+
+
+class HookLog:
+    """Two capped lists in Redis, latest first."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._redis = client
+        self._keys = keys
+
+    def add(self, entry: HookEntry) -> None:
+        """One round trip. Not awaited by the disk: the notifications themselves are, and they are the record."""
+        key = self._key(refused=entry.outcome is HookOutcome.REFUSED)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.lpush(key, entry.to_json())
+        pipe.ltrim(key, 0, KEPT - 1)
+        pipe.execute()
+
+    def latest(self, count: int = 100, *, hook: str | None = None) -> list[HookEntry]:
+        """At most `count` of each list, of one hook or of all, latest first. One round trip."""
+        pipe = self._redis.pipeline(transaction=False)
+        for refused in (False, True):
+            pipe.lrange(self._key(refused=refused), 0, KEPT - 1)
+        lists = [[HookEntry.of_json(text) for text in texts] for texts in pipe.execute()]
+        wanted = [each for entries in lists for each in [one for one in entries if hook in (None, one.hook)][:count]]
+        return sorted(wanted, key=lambda entry: entry.at_ms, reverse=True)[:count]
+
+    def _key(self, *, refused: bool) -> str:
+        return self._keys.hook_refusals if refused else self._keys.hook_log

@@ -1,0 +1,160 @@
+"""A look at everything that goes on: desks, announcements, workers. One each second costs Redis a few commands."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.announcement import Announcement, AnnouncementState
+from ledger.desks import DeskStatus, desk_status
+from ledger.ledger import Ledger
+from ledger.models import iso
+from ledger.states import State
+from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
+from ledger.workers import FRESH_MS, Worker, workers_of
+
+__all__ = ["DeskSight", "Lookout", "Snapshot"]
+
+#: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
+#: about 20 commands, however many announcements there are: the others have their turn in the next ones.
+TURNS = 3
+#: Announcements that are looked at; the ones before these are long over.
+KNOWN = 500
+#: Of those, so many of the newest are read by a survey even if they were over before.
+SURVEYED = 100
+#: Read in one round trip.
+AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSight:
+    """A desk now, and what its notifications came to in each of the last sixty minutes, oldest first."""
+
+    status: DeskStatus
+    hour: tuple[Minute, ...]
+
+    @property
+    def last_minute(self) -> int:
+        """Notifications that were delivered in the last whole minute."""
+        counts = self.hour[-2].counts
+        return counts.get("delivered", 0) + counts.get("rerouted", 0)
+
+    def as_json(self) -> dict[str, Any]:
+        minutes = [{"at": iso(minute.at_ms), **minute.counts} for minute in self.hour if minute.counts]
+        return {**self.status.as_json(), "last_minute": self.last_minute, "hour": minutes}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a look has seen."""
+
+    at_ms: int
+    desks: Mapping[str, DeskSight]
+    announcements: Mapping[str, Announcement]  #: newest first
+    workers: tuple[Worker, ...]
+    events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
+
+    def under_way(self) -> list[Announcement]:
+        """Announcements that run or are paused."""
+        states = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)
+        return [each for each in self.announcements.values() if each.state in states]
+
+    def as_json(self) -> dict[str, Any]:
+        """What `deskbell watch --json` prints."""
+        return {
+            "at": iso(self.at_ms),
+            "desks": [desk.as_json() for desk in self.desks.values()],
+            "announcements": [each.as_json() for each in self.under_way()],
+            "workers": [worker.as_json() for worker in self.workers],
+            "events_at_rest": dict(self.events_at_rest),
+        }
+
+
+class Lookout:
+    """Remembers what it saw, so that the next glance need not read all again. Not for several threads at once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._tally = Tally(ledger.redis, ledger.keys)
+        self._desks: dict[str, DeskSight] = {}
+        self._announcements: dict[str, Announcement] = {}
+        self._read_at: dict[str, int] = {}  #: of each announcement, the number of the look that read it
+
+        self._looks = 0
+
+    def survey(self) -> Snapshot:
+        """Everything as it is now."""
+        ids = self._ledger.announcements.ids(KNOWN)
+        over = {id for id, each in self._announcements.items() if each.state not in _MOVING}
+        again = [id for place, id in enumerate(ids) if place < SURVEYED or id not in over]
+        return self._seen(ids, again, self._ledger.settings.all_desks)
+
+    def forget(self, id: str) -> None:
+        """Has the next look read this announcement anew."""
+        self._announcements.pop(id, None)
+
+    def glance(self, watched: Collection[str] = ()) -> Snapshot:
+        """One desk and some announcements as they are now, those that are `watched` first; the rest as it was seen."""
+        if not self._looks:
+            return self.survey()
+        ids = self._ledger.announcements.ids(KNOWN)
+        desks = list(self._ledger.settings.all_desks)
+        return self._seen(ids, self._turn(ids, watched), [desks[self._looks % len(desks)]])
+
+    def _turn(self, ids: Iterable[str], watched: Collection[str]) -> list[str]:
+        """Whoever is new, then who moves, then who was not read for the longest time."""
+        others = sorted((id for id in ids if id not in watched), key=self._precedence)
+        return [*watched, *others[:TURNS]]
+
+    def _precedence(self, id: str) -> tuple[bool, int]:
+        known = self._announcements.get(id)
+        read_at = self._read_at.get(id, 0)
+        # What is over may be taken up again (`retry`), so it has its turn too, though a rare one.
+        rests = known is not None and known.state not in _MOVING and self._looks - read_at < KNOWN
+        return rests, read_at
+
+    def _seen(self, ids: list[str], read: list[str], desks: Iterable[str]) -> Snapshot:
+        self._looks += 1
+        now_ms, workers, at_rest = self._surroundings()
+        self._read(ids, read, now_ms)
+        for name in desks:
+            self._desks[name] = self._sight(name, now_ms)
+        return Snapshot(now_ms, dict(self._desks), dict(self._announcements), workers, at_rest)
+
+    def _surroundings(self) -> tuple[int, tuple[Worker, ...], dict[State, int]]:
+        redis, keys = self._ledger.redis, self._ledger.keys
+        pipe = redis.pipeline(transaction=False)
+        pipe.time()
+        pipe.zrange(keys.workers, 0, -1, withscores=True)
+        pipe.zcard(keys.index(State.FAILED))
+        pipe.zcard(keys.index(State.UNKNOWN))
+        time, reports, failed, unknown = pipe.execute()
+        now_ms = time[0] * 1000 + time[1] // 1000
+        fresh = [(member, at_ms) for member, at_ms in reports if at_ms >= now_ms - FRESH_MS]
+        return now_ms, tuple(workers_of(fresh, now_ms)), {State.FAILED: failed, State.UNKNOWN: unknown}
+
+    def _read(self, ids: list[str], read: list[str], now_ms: int) -> None:
+        found: dict[str, Announcement] = {}
+        for start in range(0, len(read), AT_ONCE):
+            portion = self._ledger.announcements.several(read[start : start + AT_ONCE], now_ms)
+            found |= {each.id: each for each in portion}
+        self._read_at = {id: self._looks if id in read else self._read_at.get(id, 0) for id in ids}
+        known = {**self._announcements, **found}
+        self._announcements = {id: known[id] for id in ids if id in known}
+
+    def _sight(self, name: str, now_ms: int) -> DeskSight:
+        desk = self._ledger.settings.desk(name)
+        status = desk_status(self._ledger, desk, self._announcements.values())
+        return DeskSight(status, self._hour(name, now_ms))
+
+    def _hour(self, name: str, now_ms: int) -> tuple[Minute, ...]:
+        """What is over does not change, so the last two minutes do: workers count a second late."""
+        last = now_ms // MINUTE_MS
+        known = self._desks.get(name)
+        begins = last - MINUTES + 1
+        old = {} if known is None else {minute.at_ms // MINUTE_MS: minute for minute in known.hour}
+        fresh_from = max(begins, min(max(old) - 1, last - 1)) if old else begins
+        new = {each.at_ms // MINUTE_MS: each for each in self._tally.minutes(name, range(fresh_from, last + 1))}
+        return tuple((old | new)[minute] for minute in range(begins, last + 1))
+
+
+_MOVING = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)

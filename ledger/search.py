@@ -1,0 +1,132 @@
+"""Searching the events on record, page by page and newest first, with a cursor that new events do not move.
+
+There is no index by receiver or code: each would cost every notification more than the few searches are worth. A page
+reads a bounded number of records, and may so have few matches, or none, and a cursor to go on from.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from ledger.connection import text
+from ledger.errors import BadInput
+from ledger.models import Record
+from ledger.states import INDEXED, State
+
+if TYPE_CHECKING:
+    from ledger.ledger import Ledger
+
+__all__ = ["Cursor", "Page", "Search"]
+
+#: Records that are read for one page at most.
+MOST_READ = 2000
+#: Ids and records read in one round trip.
+PORTION = 200
+#: Of a time in ms, until the year 5138.
+_TIME_DIGITS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last event that was looked at: the next page begins behind it."""
+
+    at_ms: int  #: its place in the index
+    id: str
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.at_ms} {self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, written: str) -> Self:
+        """Raises BadInput for what we did not write."""
+        try:
+            padded = written.encode() + b"=" * (-len(written) % 4)
+            at_ms, id = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split(" ")
+            if at_ms.isdecimal() and len(at_ms) <= _TIME_DIGITS:
+                return cls(int(at_ms), id)
+        except (ValueError, binascii.Error):
+            pass
+        raise BadInput("cursor", "is none that a page has given")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some matches, and where to go on: None when everything was looked at."""
+
+    records: tuple[Record, ...]
+    next: Cursor | None
+    looked_at: int  #: events, for these matches
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which events are meant. Whatever is None does not matter."""
+
+    state: State | None = None
+    desks: frozenset[str] | None = None
+    receiver_id: str | None = None
+    key: str | None = None
+    code: int | None = None  #: of the last attempt
+
+    def page(self, ledger: "Ledger", limit: int, after: Cursor | None = None) -> Page:
+        """At most `limit` matches. A key leads straight to its events, at most one of each desk."""
+        if self.key is not None:
+            return self._page_of_key(ledger)
+        found: list[Record] = []
+        looked_at, last = 0, after
+        for cursor, record in _newest(ledger, self.state, after):
+            if len(found) == limit or looked_at == MOST_READ:
+                return Page(tuple(found), last, looked_at)
+            looked_at, last = looked_at + 1, cursor
+            if record and self._means(record):
+                found.append(record)
+        return Page(tuple(found), None, looked_at)
+
+    def _page_of_key(self, ledger: "Ledger") -> Page:
+        digest = hashlib.sha256((self.key or "").encode()).hexdigest()[:32]
+        desks = sorted(self.desks if self.desks is not None else ledger.settings.all_desks)
+        uses: Any = ledger.redis.mget([ledger.keys.key(desk, digest) for desk in desks]) if desks else []
+        records = ledger.get_known([text(use).split(" ")[0] for use in uses if use])
+        found = tuple(record for record in records if self._means(record))
+        return Page(found, None, len(records))
+
+    def _means(self, record: Record) -> bool:
+        notification = record.notification
+        return (
+            self.state in (None, record.progress.state)
+            and (self.desks is None or notification.desk in self.desks)
+            and self.receiver_id in (None, notification.receiver_id)
+            and self.key in (None, notification.key)
+            and (self.code is None or bool(record.last and record.last.code == self.code))
+        )
+
+
+def _newest(ledger: "Ledger", state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
+    """Events with their places, newest first; None for one whose record has expired."""
+    index = ledger.keys.index(state) if state in INDEXED else ledger.keys.events
+    start = _rank_behind(ledger, index, after) if after else 0
+    while places := _places(ledger, index, start):
+        cursors = [Cursor(int(at_ms), text(id)) for id, at_ms in places]
+        known = {record.id: record for record in ledger.get_known([cursor.id for cursor in cursors])}
+        for cursor in cursors:
+            if not after or (cursor.at_ms, cursor.id) < (after.at_ms, after.id):
+                yield cursor, known.get(cursor.id)
+        start += PORTION
+
+
+def _places(ledger: "Ledger", index: str, start: int) -> list[tuple[bytes, float]]:
+    found: Any = ledger.redis.zrevrange(index, start, start + PORTION - 1, withscores=True)
+    return list(found)
+
+
+def _rank_behind(ledger: "Ledger", index: str, after: Cursor) -> int:
+    """The rank of the next one. For an event that has left the index it may be that of one that was seen before."""
+    pipe = ledger.redis.pipeline(transaction=False)
+    pipe.zrevrank(index, after.id)
+    pipe.zscore(index, after.id)
+    pipe.zcount(index, f"({after.at_ms}", "+inf")
+    rank, at_ms, later = pipe.execute()
+    return int(rank + 1 if rank is not None and at_ms == after.at_ms else later)

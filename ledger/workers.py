@@ -1,0 +1,47 @@
+"""The worker processes that are alive, as they report themselves in Redis."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger.connection import text
+
+if TYPE_CHECKING:
+    from ledger.ledger import Ledger
+
+__all__ = ["FRESH_MS", "Worker", "live_workers", "workers_of"]
+
+#: A worker that has been silent for longer is not alive: it reports every second or so.
+FRESH_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process that reported lately."""
+
+    host: str
+    pid: int
+    concurrency: int  #: its threads
+    silent_ms: int  #: since its last report, by Redis TIME
+
+    def as_json(self) -> dict[str, Any]:
+        return {"host": self.host, "pid": self.pid, "concurrency": self.concurrency, "silent_ms": self.silent_ms}
+
+
+def live_workers(ledger: "Ledger") -> list[Worker]:
+    """The workers that reported within FRESH_MS, by host and pid."""
+    seconds, microseconds = ledger.redis.time()
+    now_ms = seconds * 1000 + microseconds // 1000
+    reports: Any = ledger.redis.zrangebyscore(ledger.keys.workers, now_ms - FRESH_MS, "+inf", withscores=True)
+    return workers_of(reports, now_ms)
+
+
+def workers_of(reports: list[tuple[bytes, float]], now_ms: int) -> list[Worker]:
+    """Reads members of the workers' sorted set with their scores."""
+    found = [_worker(text(member), now_ms - int(at_ms)) for member, at_ms in reports]
+    return sorted(found, key=lambda worker: (worker.host, worker.pid))
+
+
+def _worker(member: str, silent_ms: int) -> Worker:
+    """`member` is written host:pid:concurrency, and a host may hold colons."""
+    host, pid, concurrency = member.rsplit(":", 2)
+    return Worker(host, int(pid), int(concurrency), max(0, silent_ms))

@@ -1,0 +1,100 @@
+"""HTTP/1.1 as bytes: a request in one piece, and an answer that needs no more than a look at its length.
+
+A general reader (`http.client`) spends more on a short answer than the rest of the engine on the whole notification, so
+it is left to the answers that need one: chunked, compressed, without a length, or broken in any way.
+"""
+
+import re
+from collections.abc import Callable
+from http.client import IncompleteRead
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from requests.models import PreparedRequest
+
+__all__ = ["Odd", "PlainAnswer", "read_plain", "request_bytes"]
+
+_STATUS = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: .*)?")
+#: These have no body, whatever their headers say.
+_BODILESS = (204, 304)
+_HEAD_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+_MARKS_OF_ODDNESS = ("transfer-encoding", "content-encoding")
+
+
+class PlainAnswer(NamedTuple):
+    """A whole answer. Names of headers are in lower case; `reusable`: the connection may carry another request."""
+
+    http_status: int
+    headers: dict[str, str]
+    body: bytes
+    reusable: bool
+
+
+class Odd(Exception):
+    """The answer is not plain: `received` are its bytes so far, for a reader that understands it."""
+
+    def __init__(self, received: bytes) -> None:
+        super().__init__()
+        self.received = received
+
+
+def request_bytes(request: PreparedRequest, body: bytes) -> bytes:
+    """All of it, to be written at once: two writes would be two packets, and wake the server twice."""
+    host = urlsplit(str(request.url)).netloc.rpartition("@")[2]
+    head = [f"{request.method} {request.path_url} HTTP/1.1\r\nHost: {host}"]
+    head += [f"{name}: {_as_text(value)}" for name, value in request.headers.items()]
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def _as_text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def read_plain(receive: Callable[[int], bytes], max_bytes: int) -> PlainAnswer:
+    """Reads one answer; `receive(n)` gives up to n bytes, none at the end.
+
+    Raises:
+        Odd: nothing is wrong yet, but another reader must go on.
+        IncompleteRead: the connection ended within the body.
+    """
+    received = receive(_READ_BYTES)
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        more = receive(_READ_BYTES) if len(received) < _HEAD_BYTES else b""
+        if not more:
+            raise Odd(received)
+        received += more
+    status, headers = _head(received, end)
+    length = _length(received, status, headers, max_bytes)
+    body = bytearray(received[end + 4 :])
+    while len(body) < length:
+        more = receive(_READ_BYTES)
+        if not more:
+            raise IncompleteRead(bytes(body), length - len(body))
+        body += more
+    reusable = len(body) == length and headers.get("connection", "").lower() != "close"
+    return PlainAnswer(status, headers, bytes(body[:length]), reusable)
+
+
+def _head(received: bytes, end: int) -> tuple[int, dict[str, str]]:
+    first, *lines = received[:end].decode("latin-1").split("\r\n")
+    match = _STATUS.fullmatch(first)
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.lower()
+        if not colon or not name or name != name.strip() or name in headers:  # folded, broken, or there twice
+            raise Odd(received)
+        headers[name] = value.strip()
+    if match is None:
+        raise Odd(received)
+    return int(match[1]), headers
+
+
+def _length(received: bytes, status: int, headers: dict[str, str], max_bytes: int) -> int:
+    told = headers.get("content-length", "")
+    if status in _BODILESS or not (told.isascii() and told.isdecimal()) or int(told) > max_bytes:
+        raise Odd(received)
+    if any(mark in headers for mark in _MARKS_OF_ODDNESS):
+        raise Odd(received)
+    return int(told)

@@ -1,0 +1,90 @@
+"""Where callbacks may go: to addresses of the public internet, and to what the operator allows besides.
+
+The URL was written by whoever may send notifications, and is called from within the network. So the name is looked up
+once, the address is judged, and the connection goes to that very address: a second look-up could say another one.
+"""
+
+import socket
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit, urlunsplit
+
+from ledger.errors import DeskbellError
+
+__all__ = ["NoWay", "Outward", "Target", "resolved"]
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Sequence[str]]
+
+_PORTS = {"http": 80, "https": 443}
+#: All of IPv6 that is given out so far. Outside of it are NAT64 (RFC 6052, RFC 8215), the addresses that stand for IPv4
+#: ones, and all that is local.
+_GIVEN_OUT = IPv6Network("2000::/3")
+#: IANA's registries of special addresses have these; `is_global` of older Pythons does not.
+_SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
+
+
+class NoWay(DeskbellError):
+    """The host has no address, or none that callbacks may go to. Of the URL the text tells the host alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to connect to, and as whom to speak to it."""
+
+    url: str  #: with the address in place of the host
+    host: str  #: for the certificate
+    host_header: str
+
+
+def resolved(host: str, port: int) -> list[str]:
+    """The addresses of a host, in the order in which they are to be tried. Raises OSError, UnicodeError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+class Outward:
+    """Judges targets. `allowed` are names, and networks in their canonical form (`DESKBELL_CALLBACK_ALLOW`)."""
+
+    def __init__(self, allowed: Collection[str], resolve: Resolve = resolved) -> None:
+        self._resolve = resolve
+        self._networks = [ip_network(place) for place in allowed if "/" in place]
+        self._names = frozenset(place for place in allowed if "/" not in place)
+
+    def target(self, url: str) -> Target:
+        """Looks the host up, once. Raises NoWay."""
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        port = parts.port or _PORTS[parts.scheme]
+        address = self._address(host, port)
+        literal = f"[{address}]" if address.version == 6 else str(address)
+        return Target(
+            urlunsplit((parts.scheme, f"{literal}:{port}", parts.path or "/", parts.query, "")), host, parts.netloc
+        )
+
+    def _address(self, host: str, port: int) -> Address:
+        try:
+            found = [ip_address(address) for address in self._resolve(host, port)]
+        except (OSError, UnicodeError) as error:
+            raise NoWay(f"{host} has no address ({type(error).__name__})") from error
+        for address in found:
+            if host in self._names or self._is_allowed(address):
+                return address
+        raise NoWay(f"{host} leads to no address that callbacks may go to (DESKBELL_CALLBACK_ALLOW allows more)")
+
+    def _is_allowed(self, address: Address) -> bool:
+        return _is_public(address) or any(address in network for network in self._networks)
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv6Address) and (address not in _GIVEN_OUT or _holds_ipv4(address)):
+        return False
+    if any(address in network for network in _SPECIAL):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _holds_ipv4(address: IPv6Address) -> bool:
+    """6to4 and Teredo: the address that counts is inside, and nobody needs it in this form."""
+    return address.sixtofour is not None or address.teredo is not None

@@ -1,0 +1,99 @@
+"""What a worker counts for the metrics: its calls, the attempts, and what came of each notification."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from ledger.codes import CodeTable
+from ledger.latency import Latency
+from ledger.models import Attempt
+from ledger.settings import Desk
+from ledger.states import Outcome, State
+from ledger.tally import ENDED
+from ledger.tally_sheet import TallySheet
+from ledger.work import Claim, Result, Swept
+from worker.feishu.verdict import Verdict
+
+__all__ = ["DeskTally", "tally_swept"]
+
+#: Which undocumented code of the helpdesk means an open ticket can only be learnt from what comes: these keep their
+#: number though the table does not list them.
+_HELPDESK_CODES = range(154_000, 156_000)
+#: What a result to this state is called in the tally. Handed back is nothing that came of it.
+_CALLED = {
+    State.DELIVERED: "delivered",
+    State.DEFERRED: "deferred",
+    State.FAILED: "failed",
+    State.UNKNOWN: "unknown",
+}
+
+
+class _Holding(Protocol):
+    @property
+    def claim(self) -> Claim: ...
+
+    @property
+    def attempts(self) -> Iterable[Attempt]: ...
+
+    @property
+    def is_rerouted(self) -> bool: ...
+
+    def redis_now_ms(self) -> int: ...
+
+
+class DeskTally:
+    """Counts for one desk. Threads share it."""
+
+    def __init__(self, sheet: TallySheet, desk: Desk, codes: CodeTable) -> None:
+        self._sheet = sheet
+        self._desk = desk.name
+        self._listed = frozenset(code for rule in codes.rules for code in rule.code if isinstance(code, int))
+
+    def call(self, verdict: Verdict) -> None:
+        """A call of whatever API of Feishu."""
+        self._sheet.count(self._desk, "calls", verdict.call, verdict.outcome)
+        self._sheet.time(self._desk, Latency.CALL, verdict.elapsed_ms / 1000, verdict.call)
+
+    def deliveries(self, holdings: Iterable[_Holding], recorded: Iterable[Result]) -> None:
+        """The sends of these notifications, and the results of them that are on record."""
+        by_id = {holding.claim.id: holding for holding in holdings}
+        for holding in by_id.values():
+            for attempt in holding.attempts:
+                self._attempt(attempt)
+        for result in recorded:
+            self._result(by_id[result.id], result.to)
+
+    def _attempt(self, attempt: Attempt) -> None:
+        if attempt.via is None:  # it was no send
+            return
+        self._sheet.count(self._desk, "attempts", attempt.via, attempt.outcome, self._code(attempt))
+        if attempt.outcome is Outcome.THROTTLED:
+            self._sheet.count(self._desk, ENDED, "throttled")
+
+    def _code(self, attempt: Attempt) -> str:
+        """Few enough to be a label: a metric must not grow with whatever a server may answer."""
+        code, http_status = attempt.code, attempt.http_status
+        if code is not None:
+            return str(code) if code in self._listed or code in _HELPDESK_CODES else "other"
+        if http_status is not None:
+            return f"http_{http_status}" if 100 <= http_status < 600 else "other"
+        return "none"
+
+    def _result(self, holding: _Holding, to: State) -> None:
+        called = _CALLED.get(to)
+        if called is None:
+            return
+        rerouted = to is State.DELIVERED and holding.is_rerouted
+        self._sheet.count(self._desk, ENDED, "rerouted" if rerouted else called)
+        if to is not State.DEFERRED:
+            lane = "announcement" if holding.claim.row else "event"
+            waited_ms = holding.redis_now_ms() - holding.claim.wanted_ms
+            self._sheet.time(self._desk, Latency.DELIVERY, waited_ms / 1000, lane, called)
+
+
+def tally_swept(sheet: TallySheet, desk: Desk, swept: Swept) -> None:
+    """What was taken back from lost workers."""
+    for name, number in swept._asdict().items():
+        if number:
+            sheet.count(desk.name, "swept", name, by=number)
+    if swept.unknown:
+        sheet.count(desk.name, ENDED, "unknown", by=swept.unknown)

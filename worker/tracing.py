@@ -1,0 +1,85 @@
+"""The spans of a worker: one for each delivery, in the trace in which the notification was accepted, and in it one for
+each call of Feishu. Without a provider of traces (`ledger.tracing`) nothing is done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ledger import tracing
+from ledger.states import Outcome, State
+from ledger.work import Claim, Result
+from worker.feishu.verdict import Verdict
+
+__all__ = ["delivering", "trace_call"]
+
+_FAILURES = frozenset({State.FAILED, State.UNKNOWN})
+
+
+@contextmanager
+def delivering(claim: Claim) -> Iterator[Callable[[Result], None]]:
+    """Around one delivery. What is given is to be told its result."""
+    tracer = tracing.tracer()
+    if tracer is None:
+        yield _ignore
+        return
+    with tracer.start_as_current_span("deliver", **_origin(claim)) as span:
+
+        def note(result: Result) -> None:
+            span.set_attribute("deskbell.state", result.to)
+            if result.to in _FAILURES:
+                _mark_failed(span, result.to)
+
+        yield note
+
+
+def trace_call(verdict: Verdict) -> None:
+    """A call that has just ended, in the thread that made it.
+
+    One outside of a delivery, such as for the list of all open tickets, belongs to no trace.
+    """
+    tracer = tracing.tracer()
+    if tracer is None or tracing.traceparent() is None:
+        return
+    from opentelemetry.trace import SpanKind
+
+    begun_ns = verdict.started_at_ms * 1_000_000
+    known = {
+        "deskbell.outcome": str(verdict.outcome),
+        "deskbell.code": verdict.code,
+        "http.response.status_code": verdict.http_status,
+        "feishu.log_id": verdict.log_id,
+    }
+    attributes = {name: value for name, value in known.items() if value is not None}
+    span = tracer.start_span(f"feishu {verdict.call}", kind=SpanKind.CLIENT, start_time=begun_ns, attributes=attributes)
+    if verdict.outcome is not Outcome.DELIVERED:
+        _mark_failed(span, str(verdict.outcome))
+    span.end(begun_ns + verdict.elapsed_ms * 1_000_000)
+
+
+def _origin(claim: Claim) -> dict[str, Any]:
+    """An event's delivery is a part of the trace that asked for it. A row's is a trace of its own, linked to the one of
+    its announcement: a trace of a million spans could not be looked at."""
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, NonRecordingSpan, SpanKind, set_span_in_context
+
+    started: dict[str, Any] = {
+        "kind": SpanKind.CONSUMER,
+        "attributes": {"deskbell.notification": claim.id, "deskbell.desk": claim.notification.desk},
+        "context": Context(),
+    }
+    if claim.traceparent is None:
+        return started
+    asked = tracing.remote_context(claim.traceparent)
+    if claim.row:
+        return {**started, "links": [Link(asked)]}
+    return {**started, "context": set_span_in_context(NonRecordingSpan(asked), Context())}
+
+
+def _mark_failed(span: Any, why: str) -> None:
+    from opentelemetry.trace import Status, StatusCode
+
+    span.set_status(Status(StatusCode.ERROR, why))
+
+
+def _ignore(_: Result) -> None:
+    pass
