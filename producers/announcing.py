@@ -2,16 +2,17 @@
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from ledger.announcement import Announcement
+from ledger.announcement import Announcement, Spec
 from ledger.connection import text
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.models import UserIdType
+from ledger.tracing import traceparent
 from producers.addressing import Contact
 from producers.check import Checked, accepted_rows, check
 from producers.draft import Draft
@@ -19,7 +20,7 @@ from producers.lookup import Lookup
 from producers.recipients import Recipients
 from producers.recipients.source import Source
 
-__all__ = ["Announced", "announce", "check_rows", "recipients_of", "same_content"]
+__all__ = ["Announced", "Loaded", "announce", "check_rows", "load", "recipients_of", "same_content", "spooled", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,32 @@ class Announced:
         return {"id": self.id, "total": self.total, "duplicate": self.duplicate}
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An announcement that waits for `start`."""
+
+    id: str
+    spec: Spec = field(repr=False)
+    total: int
+    content_hash: str
+    is_started: bool  #: an earlier call with this key had made it
+
+
 def recipients_of(rows: Iterable[Mapping[str, str]]) -> Recipients:
     """Rows that a program has, as recipients: the line of a row is its number. They are kept on disk until closed.
 
     Raises BadInput.
     """
+    source = spooled(rows)
+    try:
+        return Recipients(source)
+    except BaseException:
+        source.close()
+        raise
+
+
+def spooled(rows: Iterable[Mapping[str, str]]) -> Source:
+    """The rows as JSONL, on disk until closed. Raises BadInput."""
     with tempfile.TemporaryFile() as file:
         for number, row in enumerate(rows, start=1):
             try:
@@ -46,12 +68,7 @@ def recipients_of(rows: Iterable[Mapping[str, str]]) -> Recipients:
             except (TypeError, ValueError):  # orjson's error is a TypeError; dict() has both
                 raise BadInput(f"rows[{number - 1}]", "must be a mapping of names to texts") from None
         file.seek(0)
-        source = Source.spooled(file, "rows")
-    try:
-        return Recipients(source)
-    except BaseException:
-        source.close()
-        raise
+        return Source.spooled(file, "rows")
 
 
 def check_rows(draft: Draft, recipients: Recipients, lookup: Lookup) -> Checked:
@@ -65,7 +82,7 @@ def _refuse_contacts(contacts: Sequence[Contact]) -> Any:
     raise BadInput("user_id_type", problem)
 
 
-def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked) -> Announced:
+def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked, by: str = "") -> Announced:
     """Loads the rows that the check accepted and starts the announcement, durably.
 
     Killed at any moment and called again with the same recipients, message and options (or the same key), it goes on
@@ -76,9 +93,14 @@ def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Chec
         KeyReused: the key stands for another content.
         NotDurable: the fsync was not confirmed in time: call again.
     """
+    return start(ledger, load(ledger, draft, recipients, checked), by)
+
+
+def load(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked) -> Loaded:
+    """The first half of `announce`: all is in the ledger for a day, and nothing is accepted. Raises as it does."""
     _refuse(draft, checked)
     digest = draft.digest(checked.sha256)
-    spec = draft.spec.model_copy(update={"columns": checked.columns})
+    spec = draft.spec.model_copy(update={"columns": checked.columns, "traceparent": traceparent()})
     announcements = ledger.announcements
     id, started = announcements.open(
         spec, key=draft.key or digest, digest=digest, timed="send_at" in recipients.columns
@@ -89,9 +111,16 @@ def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Chec
             keep_ms = ledger.key_ttl_ms(spec.at, spec.expires_at)
             ledger.redis.set(ledger.keys.image(draft.image.sha256), draft.image.data, px=keep_ms)
         announcements.load(id, accepted_rows(recipients, checked))
-        started = not announcements.start(id, spec, checked.accepted)
-    _remember_content(ledger, draft, checked, id)
-    return Announced(id, announcements.get(id).total, duplicate=started)
+    return Loaded(id, spec, checked.accepted, checked.content_hash, started)
+
+
+def start(ledger: Ledger, loaded: Loaded, by: str = "") -> Announced:
+    """The second half: accepts what was loaded. `by` goes on record. Raises RowsMissing after a day, NotDurable."""
+    id, announcements = loaded.id, ledger.announcements
+    is_new = not loaded.is_started and announcements.start(id, loaded.spec, loaded.total, by)
+    # Also when it was started before: the process that started it may have been killed before it came here.
+    ledger.redis.set(ledger.keys.content(loaded.spec.desk, loaded.content_hash), id, px=ledger.results_for_ms)
+    return Announced(id, announcements.get(id).total, duplicate=not is_new)
 
 
 def same_content(ledger: Ledger, draft: Draft, checked: Checked) -> Announcement | None:
@@ -101,12 +130,6 @@ def same_content(ledger: Ledger, draft: Draft, checked: Checked) -> Announcement
         return ledger.announcements.get(text(id)) if id else None
     except NotFound:  # its record has gone first
         return None
-
-
-def _remember_content(ledger: Ledger, draft: Draft, checked: Checked, id: str) -> None:
-    # Also when it was started before: the process that started it may have been killed before it came here.
-    name = ledger.keys.content(draft.spec.desk, checked.content_hash)
-    ledger.redis.set(name, id, px=ledger.results_for_ms)
 
 
 def _refuse(draft: Draft, checked: Checked) -> None:

@@ -15,7 +15,8 @@ from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
 from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings, masked
-from producers.status import hold_of, live_workers
+from ledger.workers import live_workers
+from producers.status import hold_of
 
 __all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
 

@@ -129,5 +129,8 @@ def _check_key(key: object) -> None:
 
 
 def _canonical(spec: Spec, times: Mapping[str, Any], *flags: bool) -> bytes:
-    content = spec.model_dump(mode="json", exclude={"name", "at", "expires_at", "columns"})
+    left_out = {"name", "at", "expires_at", "columns", "traceparent"}
+    # Without one it is left out, so that what an older version announced is known again.
+    left_out |= set() if spec.callback_url else {"callback_url"}
+    content = spec.model_dump(mode="json", exclude=left_out)
     return orjson.dumps([content, dict(times), flags], option=orjson.OPT_SORT_KEYS)

@@ -42,10 +42,10 @@ def names_of(columns: Sequence[str]) -> tuple[str, ...]:
     return ("receiver_id", *names, *RESULT_COLUMNS)
 
 
-def results_of(ledger: Ledger, id: str) -> Iterator[list[Any]]:
-    """The values of each row in the order of `names_of`, read in portions. Raises NotFound."""
+def results_of(ledger: Ledger, id: str, first: int = 0) -> Iterator[list[Any]]:
+    """The values of each row, from number `first` on, in the order of `names_of`; read in portions. Raises NotFound."""
     created_at = iso(ledger.announcements.get(id).created_ms)
-    return (_result(found, created_at) for found in ledger.announcements.rows(id))
+    return (_result(found, created_at) for found in ledger.announcements.rows(id, first))
 
 
 def csv_of(names: Sequence[str], results: Iterable[Sequence[Any]]) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Asking Feishu for people and open tickets through a process of the worker's side, which producers do not import."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.settings import DEFAULT_DESK
 from producers.addressing import Contact, Unresolved
 
-__all__ = ["Lookup", "OpenTickets"]
+__all__ = ["Lookup", "OpenTickets", "ask_once"]
 
 #: `python -P`: what lies in the current directory must not stand in for a package of ours.
 COMMAND = (sys.executable, "-P", "-m", "worker.lookup")
@@ -72,16 +73,7 @@ class Lookup:
 
     def tickets(self) -> OpenTickets:
         """Asks for all pages of the ticket list, in a process of its own. Raises as `people` does."""
-        command = (*self._command, "tickets", "--desk", self.desk)
-        try:
-            done = subprocess.run(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TICKETS_SECONDS, process_group=0
-            )
-        except subprocess.TimeoutExpired:
-            raise DeskbellError(f"Feishu did not list its open tickets within {TICKETS_SECONDS:g} s") from None
-        if done.returncode:
-            raise _error(done.returncode, done.stderr)
-        match _json(done.stdout):
+        match ask_once((*self._command, "tickets", "--desk", self.desk), TICKETS_SECONDS, "list its open tickets"):
             case {"open_ids": [*open_ids], "complete": bool(complete)}:
                 return OpenTickets(frozenset(open_ids), complete)
         raise _unreadable()
@@ -149,10 +141,26 @@ class _Process:
             self._popen.communicate()
 
 
+def ask_once(command: Sequence[str], timeout_seconds: float, what: str) -> Any:
+    """Runs a process of the worker's side to its end, and reads the JSON that it prints. `what` is asked of Feishu.
+
+    Raises as `people` does.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, process_group=0
+        )
+    except subprocess.TimeoutExpired:
+        raise DeskbellError(f"Feishu did not {what} within {timeout_seconds:g} s") from None
+    if done.returncode:
+        raise _error(done.returncode, done.stderr)
+    return _json(done.stdout)
+
+
 def _error(code: int, said: bytes) -> DeskbellError:
     """The last line that the process wrote, as the error that it stands for (see `worker/lookup.py`)."""
     lines = said.decode("utf-8", "replace").strip().splitlines() or [f"the lookup ended with {code} and said nothing"]
-    line = lines[-1].removeprefix("worker.lookup: ")
+    line = re.sub(r"^worker\.\w+: ", "", lines[-1])
     if code == 2:
         field, _, problem = line.partition(": ")
         return BadInput(field, problem)

@@ -1,26 +1,32 @@
-"""The Python client: hands notifications to the ledger, and asks what became of them."""
+"""The Python client: hands notifications to Deskbell, and asks what became of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, Unpack
 
-from ledger.connection import reachable
-from ledger.content import Message
-from ledger.errors import BadInput
-from ledger.images import LocalImage
 from ledger.ledger import Ledger
-from ledger.message_file import MessageFile, MessageTemplate
-from ledger.models import Accepted, Notification, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
-from ledger.settings import DEFAULT_DESK, Settings
-from producers.announcing import Announced, announce, check_rows, recipients_of
-from producers.draft import Draft
-from producers.lookup import Lookup
-from producers.recipients import Recipients
+from ledger.models import Accepted, Record
+from ledger.settings import Settings
+from producers.announcing import Announced
+from producers.arguments import AnnouncementArguments, EventArguments
+from producers.event_draft import EventDraft
+from producers.ledger_door import LedgerDoor
 
-__all__ = ["Notifier"]
+__all__ = ["Door", "Notifier"]
 
-AnyMessage = Message | MessageFile | Mapping[str, object]
+
+class Door(Protocol):
+    """A way into the ledger. Whatever the door, the same call has the same effect and raises the same errors."""
+
+    def send(self, drafts: Sequence[EventDraft]) -> list[Accepted]: ...
+
+    def announce(
+        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
+    ) -> Announced: ...
+
+    def get(self, id: str) -> Record: ...
+
+    def close(self) -> None: ...
 
 
 class Notifier:
@@ -31,34 +37,37 @@ class Notifier:
     >>> notifier.get(accepted.id).progress.state
     <State.QUEUED: 'queued'>
 
-    Every method raises LedgerUnreachable when Redis does not answer. After that, and after NotDurable, nobody knows
-    whether the notification was accepted: repeat the call with the same `key`, and it is accepted once.
+    Every method raises LedgerUnreachable when Redis, or the server, does not answer. After that, and after NotDurable,
+    nobody knows whether the notification was accepted: repeat the call with the same `key`, and it is accepted once.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, door: Ledger | Door) -> None:
+        self._door: Door = LedgerDoor(door) if isinstance(door, Ledger) else door
 
     @classmethod
     def from_env(cls) -> Self:
         """Reads `DESKBELL_*` variables and `.env`; connects with the first call. Raises BadInput."""
         return cls(Ledger(Settings.from_env()))
 
-    def send(
-        self,
-        *,
-        receiver_id: str,
-        text: str | None = None,
-        message: AnyMessage | None = None,
-        image: str | Path | None = None,
-        key: str | None = None,
-        desk: str = DEFAULT_DESK,
-        receive_type: ReceiveType | str = ReceiveType.CHAT,
-        user_id_type: UserIdType | str = UserIdType.OPEN_ID,
-        at: datetime | str | None = None,
-        expires: datetime | str | None = None,
-        on_unknown: OnUnknown | str = OnUnknown.RESEND,
-        on_open_ticket: OnOpenTicket | str = OnOpenTicket.REROUTE,
-    ) -> Accepted:
+    @classmethod
+    def http(cls, url: str, key: str | None = None) -> Self:
+        """For who must not reach Redis: speaks to `deskbell web`, with a key of `deskbell key create`.
+
+        >>> notifier = Notifier.http("https://deskbell.example.com", key="dbk_…")
+
+        A call that was maybe not heard is repeated for up to a minute: a notification without a `key` gets one for
+        that. A record that comes this way has no message.
+
+        What differs: an `image` cannot be sent; of several notifications the others may be accepted when one is
+        refused for what only the server knows; a file is not read by the server, but sent to it. Raises BadInput for
+        what is no URL or no key.
+        """
+        # Imported here: who reaches Redis need not load an HTTP client.
+        from producers.remote import RemoteDoor
+
+        return cls(RemoteDoor(url, key))
+
+    def send(self, **arguments: Unpack[EventArguments]) -> Accepted:
         """Accepts one notification durably. Give one of `text`, `message` and `image`, the path of a local image.
 
         `at` and `expires` are a time (without an offset: local) or text such as `"2026-11-30T09:00+08:00"` and `"1h"`
@@ -72,21 +81,7 @@ class Notifier:
             KeyReused: `key` stands for another content.
             NotDurable: Redis did not confirm the fsync in time.
         """
-        given = {
-            "receiver_id": receiver_id,
-            "text": text,
-            "message": message,
-            "image": image,
-            "key": key,
-            "desk": desk,
-            "receive_type": receive_type,
-            "user_id_type": user_id_type,
-            "at": at,
-            "expires": expires,
-            "on_unknown": on_unknown,
-            "on_open_ticket": on_open_ticket,
-        }
-        return self.send_many([given])[0]
+        return self.send_many([arguments])[0]
 
     def send_many(self, notifications: Sequence[Mapping[str, Any]]) -> list[Accepted]:
         """Accepts notifications of one desk, at most 1,000: all of them or none. The items are the arguments of `send`.
@@ -95,41 +90,10 @@ class Notifier:
 
         Raises as `send`; a BadInput says which of them is meant, counting from 1.
         """
-        if not notifications:
-            return []
-        now = datetime.now(UTC)
-        built: list[Notification] = []
-        images: dict[str, LocalImage] = {}
-        for number, fields in enumerate(notifications, 1):
-            try:
-                notification, image = self._built(fields, now)
-            except BadInput as error:
-                raise _numbered(error, number, len(notifications)) from None
-            built.append(notification)
-            if image:
-                images[image.sha256] = image
-        return self._accepted(built, images.values())
+        return self._door.send(EventDraft.build_all(notifications)) if notifications else []
 
     def announce(
-        self,
-        rows: Iterable[Mapping[str, str]] | Path,
-        *,
-        name: str,
-        text: str | None = None,
-        message: MessageTemplate | Message | Mapping[str, object] | None = None,
-        key: str | None = None,
-        desk: str = DEFAULT_DESK,
-        receive_type: ReceiveType | str = ReceiveType.CHAT,
-        user_id_type: UserIdType | str = UserIdType.OPEN_ID,
-        at: datetime | str | None = None,
-        expires: datetime | str | None = None,
-        on_unknown: OnUnknown | str = OnUnknown.HOLD,
-        on_open_ticket: OnOpenTicket | str = OnOpenTicket.REROUTE,
-        weight: int = 1,
-        between: str | None = None,
-        timezone: str | None = None,
-        skip_invalid: bool = False,
-        allow_duplicates: bool = False,
+        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         """Accepts one message to many receivers durably: all rows or none. `rows` are mappings, or a file's path.
 
@@ -145,68 +109,18 @@ class Notifier:
             KeyReused: `key` stands for another content.
             NotDurable: Redis did not confirm the fsync in time.
         """
-        given = {
-            "name": name,
-            "text": text,
-            "message": message,
-            "key": key,
-            "desk": desk,
-            "receive_type": receive_type,
-            "user_id_type": user_id_type,
-            "at": at,
-            "expires": expires,
-            "on_unknown": on_unknown,
-            "on_open_ticket": on_open_ticket,
-            "weight": weight,
-            "between": between,
-            "timezone": timezone,
-            "skip_invalid": skip_invalid,
-            "allow_duplicates": allow_duplicates,
-        }
-        self.ledger.settings.desk(desk)
-        draft = Draft.build(given)
-        with (
-            Lookup(desk) as lookup,
-            Recipients.open(rows) if isinstance(rows, Path | str) else recipients_of(rows) as recipients,
-            check_rows(draft, recipients, lookup) as checked,
-            reachable(self.ledger.settings),
-        ):
-            return announce(self.ledger, draft, recipients, checked)
+        return self._door.announce(rows, **arguments)
 
     def get(self, id: str) -> Record:
         """All that is known of a notification. Raises NotFound, also when its record has expired."""
-        with reachable(self.ledger.settings):
-            return self.ledger.get(id)
+        return self._door.get(id)
 
-    def _built(self, fields: Mapping[str, Any], now: datetime) -> tuple[Notification, LocalImage | None]:
-        given = {name: value for name, value in fields.items() if value is not None}
-        self.ledger.settings.desk(given.get("desk", DEFAULT_DESK))
-        image = _with_plain_message(given)
-        return Notification.build(given, now=now), image
+    def close(self) -> None:
+        """Ends its connections. Called again, it makes new ones."""
+        self._door.close()
 
-    def _accepted(self, notifications: Sequence[Notification], images: Iterable[LocalImage]) -> list[Accepted]:
-        with reachable(self.ledger.settings):
-            # First the images: a worker may take a notification the moment it is accepted.
-            for image in images:
-                self.ledger.keep_image(image.sha256, image.data, notifications)
-            return self.ledger.accept(notifications)
+    def __enter__(self) -> Self:
+        return self
 
-
-def _with_plain_message(given: dict[str, Any]) -> LocalImage | None:
-    """Replaces `image`, or the message file, by the message it stands for. Returns the image whose bytes it needs."""
-    bodies = [name for name in ("text", "message", "image") if name in given]
-    if len(bodies) != 1:
-        raise BadInput("message", f"give one of text, message and image, not {' and '.join(bodies) or 'none'}")
-    if "image" in given:
-        image = LocalImage.read(Path(given.pop("image")), where="image")
-        given["message"] = {"msg_type": "image", "content": {"image_sha256": image.sha256}}
-        return image
-    message = given.get("message")
-    if isinstance(message, MessageFile):
-        given["message"] = message.message
-        return message.image
-    return None
-
-
-def _numbered(error: BadInput, number: int, total: int) -> BadInput:
-    return error if total == 1 else BadInput(error.field, f"{error.problem} (notification {number} of {total})")
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -8,15 +8,17 @@ from typing import Any
 import orjson
 
 from ledger.announcement import Announcement
+from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.models import ReceiveType, UserIdType, iso
 from producers.announcing import same_content
 from producers.check import Checked, accepted_rows
 from producers.draft import Draft
 from producers.forecast import Share, calls_per_second, finish_ms, shares_of
+from producers.lookup import Lookup
 from producers.recipients import Recipients
 
-__all__ = ["OpenTicketRows", "Summary", "count_open_tickets", "summarize"]
+__all__ = ["OpenTicketRows", "Summary", "count_open_tickets", "open_ticket_rows", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,20 @@ def summarize(
         finishes_ms=finish_ms(ours, others, rate, now_ms) if rate else None,
         same_content=same_content(ledger, draft, checked),
     )
+
+
+def open_ticket_rows(lookup: Lookup, recipients: Recipients, checked: Checked, draft: Draft) -> OpenTicketRows | None:
+    """Asks Feishu who has an open ticket, and counts their rows. None where a ticket does not matter."""
+    if draft.spec.receive_type is ReceiveType.USER and "receive_type" not in recipients.columns:
+        return None  # such a message goes past the ticket
+    if draft.spec.user_id_type is not UserIdType.OPEN_ID:
+        return OpenTicketRows(None, "Feishu lists tickets by open_id alone")
+    try:
+        tickets = lookup.tickets()
+    except DeskbellError as error:
+        return OpenTicketRows(None, str(error))
+    note = None if tickets.complete else "at least: Feishu did not show all tickets"
+    return OpenTicketRows(count_open_tickets(recipients, checked, draft, tickets.open_ids), note)
 
 
 def count_open_tickets(recipients: Recipients, checked: Checked, draft: Draft, open_ids: Collection[str]) -> int:

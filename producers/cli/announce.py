@@ -6,25 +6,27 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from ledger.errors import BadInput, DeskbellError
+from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.message_file import read_message_template
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.settings import Settings
 from producers.announcing import Announced, check_rows
 from producers.announcing import announce as accept
+from producers.arguments import AnnouncementArguments
 from producers.check import Checked, write_invalid
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import answer, answer_json, note
 from producers.cli.reading import ToldRecipients
+from producers.cli.steer import who
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress
 from producers.cli.watch_announcement import follow
 from producers.draft import Draft
 from producers.lookup import Lookup
 from producers.recipients import Recipients
-from producers.summary import OpenTicketRows, Summary, count_open_tickets, summarize
+from producers.summary import OpenTicketRows, Summary, open_ticket_rows, summarize
 
 __all__ = ["register"]
 
@@ -85,6 +87,9 @@ def announce(
     on_open_ticket: Annotated[
         OnOpenTicket, typer.Option(help="What to do when a receiver has an open ticket.")
     ] = OnOpenTicket.REROUTE,
+    callback_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post there how it ended, once it is finished or cancelled.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")
     ] = False,
@@ -95,28 +100,12 @@ def announce(
     happen, and asks. It prints the id of the announcement once all rows are accepted durably; workers deliver it.
     Killed and called again, it goes on where it was: nobody gets it twice.
     """
+    # An option that has the name of an argument of Notifier.announce is that argument.
+    given = {option: value for option, value in locals().items() if option in AnnouncementArguments.__annotations__}
     if (text is None) == (message is None):
         raise BadInput("message", "give either --text or --message")
-    draft = Draft.build(
-        {
-            "text": text,
-            "message": read_message_template(message) if message else None,
-            "name": _name(recipients) if name is None else name,
-            "skip_invalid": skip_invalid,
-            "allow_duplicates": allow_duplicates,
-            "weight": weight,
-            "between": between,
-            "timezone": timezone,
-            "receive_type": receive_type,
-            "user_id_type": user_id_type,
-            "desk": desk,
-            "key": key,
-            "at": at,
-            "expires": expires,
-            "on_unknown": on_unknown,
-            "on_open_ticket": on_open_ticket,
-        }
-    )
+    template = read_message_template(message) if message else None
+    draft = Draft.build({**given, "message": template, "name": _name(recipients) if name is None else name})
     how = _How(dry_run=dry_run, asks=_asks(yes or dry_run), watch=watch, as_json=as_json)
     return _announce(draft, recipients, how)
 
@@ -166,7 +155,7 @@ def _accept(ledger: Ledger, summary: Summary, recipients: ToldRecipients, path: 
     if checked.invalid:
         _set_invalid_aside(path, recipients, checked)
     with recipients.told("loading"):
-        accepted = accept(ledger, summary.draft, recipients, checked)
+        accepted = accept(ledger, summary.draft, recipients, checked, who())
     _answer(ledger, accepted, how.as_json)
     return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
 
@@ -184,17 +173,8 @@ def _refuse(checked: Checked) -> ExitCode:
 
 
 def _open_tickets(lookup: Lookup, recipients: Recipients, checked: Checked, draft: Draft) -> OpenTicketRows | None:
-    if draft.spec.receive_type is ReceiveType.USER and "receive_type" not in recipients.columns:
-        return None  # such a message goes past the ticket
-    if draft.spec.user_id_type is not UserIdType.OPEN_ID:
-        return OpenTicketRows(None, "Feishu lists tickets by open_id alone")
-    try:
-        with progress("asking Feishu for open tickets"):
-            tickets = lookup.tickets()
-    except DeskbellError as error:
-        return OpenTicketRows(None, str(error))
-    note_text = None if tickets.complete else "at least: Feishu did not show all tickets"
-    return OpenTicketRows(count_open_tickets(recipients, checked, draft, tickets.open_ids), note_text)
+    with progress("asking Feishu for open tickets"):
+        return open_ticket_rows(lookup, recipients, checked, draft)
 
 
 def _answer_summary(summary: Summary, as_json: bool) -> None:

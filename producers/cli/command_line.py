@@ -28,7 +28,7 @@ VERBS = {
     "announce": Verb("announce", "Send a message to all receivers of a file."),
     "list": Verb("list_verb", "List what is on record, newest first."),
     "show": Verb("show", "Show all that is known of a notification or an announcement."),
-    "watch": Verb("watch", "Follow a notification or an announcement to its end."),
+    "watch": Verb("watch", "Follow all that goes on, or one thing to its end."),
     "export": Verb("export", "Write what came of each row of an announcement."),
     "pause": Verb("steer", "Pause announcements."),
     "resume": Verb("steer", "Let announcements go on, or end the hold of a desk."),
@@ -37,8 +37,11 @@ VERBS = {
     "resolve": Verb("steer", "Settle what was maybe sent."),
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
+    "feishu": Verb("feishu", "Have Feishu push the ticket events of a helpdesk."),
+    "hook": Verb("hook", "List the hooks, and try what they make of a payload."),
     "sandbox": Verb("elsewhere", "Run a Feishu helpdesk to practise on."),
-    "web": Verb("elsewhere", "Serve the HTTP API and the console."),
+    "web": Verb("web", "Serve the HTTP API and the console."),
+    "key": Verb("key", "Make, list and revoke keys of the HTTP API."),
 }
 
 

@@ -1,4 +1,4 @@
-"""`deskbell retry` without ids: the failed events that have a code, or failed in a range of time."""
+"""`deskbell retry` by what failed of a code, or in a range of time: events, or the rows of announcements."""
 
 from datetime import UTC, datetime
 
@@ -10,21 +10,25 @@ from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import answer, answer_json, note
 
-__all__ = ["retry_many", "time_past"]
+__all__ = ["meant", "retry_many", "time_past"]
 
 
-def retry_many(
-    *, state: State, code: int | None, since: str | None, until: str | None, desk: str | None, by: str, as_json: bool
-) -> int:
-    """Takes back all that are meant, and names each. Raises BadInput for a time, a range or a desk that is none."""
+def meant(state: State, code: int | None, since: str | None, until: str | None, desk: str | None) -> DeadLetters:
+    """Raises BadInput for a time or a range that is none."""
     now = datetime.now(UTC)
     begins, ends = (time_past(name, text, now) for name, text in (("since", since), ("until", until)))
     if begins and ends and begins >= ends:
         raise BadInput("until", "must be later than --since; 2h is two hours ago, and 1h is later")
+    return DeadLetters(code=code, since=begins, until=ends, desk=desk, state=state)
+
+
+def retry_many(events: DeadLetters, by: str, as_json: bool) -> int:
+    """Takes back all that are meant, and names each. Raises BadInput for a desk that is none."""
+    state = events.state
     with open_ledger() as ledger:
-        if desk is not None:
-            ledger.settings.desk(desk)
-        ids = DeadLetters(code=code, since=begins, until=ends, desk=desk, state=state).retry(ledger, by)
+        if events.desk is not None:
+            ledger.settings.desk(events.desk)
+        ids = events.retry(ledger, by)
     if as_json:
         answer_json([{"id": id, "state": State.QUEUED} for id in ids])
     else:

@@ -11,6 +11,7 @@ from ledger.errors import BadInput
 from ledger.message_file import read_message_file
 from ledger.models import Accepted, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
 from ledger.states import State
+from producers.arguments import EventArguments
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
@@ -77,6 +78,7 @@ def send(
     on_open_ticket: Annotated[
         OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")
     ] = OnOpenTicket.REROUTE,
+    callback_url: Annotated[str | None, typer.Option(metavar="URL", help="Post there what became of it.")] = None,
     wait: Annotated[
         float | None,
         typer.Option(
@@ -89,20 +91,12 @@ def send(
 
     Prints the id of each notification once it is accepted durably; a worker delivers it.
     """
+    # An option that has the name of an argument of Notifier.send is that argument.
+    given = {option: value for option, value in locals().items() if option in EventArguments.__annotations__}
     if (text is None) == (message is None):
         raise BadInput("message", "give either --text or --message")
     receivers = _receivers(to)
-    common = {
-        "text": text,
-        "message": read_message_file(message) if message else None,
-        "receive_type": receive_type,
-        "user_id_type": user_id_type,
-        "desk": desk,
-        "at": at,
-        "expires": expires,
-        "on_unknown": on_unknown,
-        "on_open_ticket": on_open_ticket,
-    }
+    common = {**given, "message": read_message_file(message) if message else None}
     with open_ledger() as ledger:
         accepted = Notifier(ledger).send_many(
             [{**common, "receiver_id": receiver, "key": _key(key, receiver, receivers)} for receiver in receivers]

@@ -5,6 +5,7 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode, exit_code_of
 from producers.cli.printing import answer, answer_json, note
-from producers.cli.retry_many import retry_many
+from producers.cli.retry_many import meant, retry_many
 
 __all__ = ["register"]
 
@@ -69,7 +70,8 @@ _RETRY_EXAMPLES = """\b
 Examples:
   deskbell retry a_06hzb2k1c9f3q8rd
   deskbell retry n_06hzb2k1c9f3q8rd --state unknown
-  deskbell retry --code 154004 --since 2h"""
+  deskbell retry --code 154004 --since 2h
+  deskbell retry a_06hzb2k1c9f3q8rd --code 154004"""
 _RESOLVE_EXAMPLES = """\b
 Examples:
   deskbell resolve n_06hzb2k1c9f3q8rd --as delivered
@@ -108,27 +110,32 @@ def retry(
         list[str] | None, typer.Argument(metavar="[ID…]", help="Notifications, n_…, or announcements, a_…")
     ] = None,
     state: Annotated[Retried, typer.Option(help="The state that they must be in.")] = Retried.FAILED,
-    code: Annotated[int | None, typer.Option(help="Instead of ids: all events whose last error has this code.")] = None,
+    code: Annotated[
+        int | None, typer.Option(help="Instead of ids, all events whose last error has this code; or such rows.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="… that failed since then: a time, or 2h for so long ago.")] = None,
     until: Annotated[str | None, typer.Option(help="… and before then.")] = None,
-    desk: Annotated[str | None, typer.Option(help="… of this desk.")] = None,
+    desk: Annotated[str | None, typer.Option(help="… events of this desk.")] = None,
     as_json: RowsAsJson = False,
 ) -> int:
     """Send failed notifications again, or with --state unknown those that were maybe sent.
 
-    Of an announcement all its rows in that state. They go to the end of their lane, with a fresh retry budget.
+    Of an announcement all its rows in that state, or those of them that --code, --since and --until name. They go to
+    the end of their lane, with a fresh retry budget.
     """
     by_what = any(part is not None for part in (code, since, until, desk))
-    if bool(ids) == by_what:
+    if not ids and not by_what:
         raise BadInput("id", "give at least one, or instead say which events by --code, --since, --until or --desk")
-    if by_what:
-        return retry_many(state=State(state), code=code, since=since, until=until, desk=desk, by=who(), as_json=as_json)
-    states = [State(state)]
+    letters = meant(State(state), code, since, until, desk)
+    if not ids:
+        return retry_many(letters, who(), as_json)
+    if by_what and (desk is not None or not all(map(is_announcement, ids))):
+        raise BadInput("id", "beside --code, --since and --until only announcements (a_…), and no --desk")
     return _each(
-        ids or (),
+        ids,
         as_json,
-        lambda ledger, id: {"state": ledger.retry([id], who(), states)[0]},
-        lambda ledger, id: {"rows": ledger.announcements.retry(id, who(), states)},
+        lambda ledger, id: {"state": ledger.retry([id], who(), [letters.state])[0]},
+        lambda ledger, id: {"rows": len(replace(letters, announcement=id).retry(ledger, who()))},
     )
 
 

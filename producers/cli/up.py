@@ -1,4 +1,4 @@
-"""`deskbell up`: Valkey, workers and, to practise, a sandbox, on this machine and until ctrl-C."""
+"""`deskbell up`: Valkey, workers, the web side and, to practise, a sandbox, on this machine and until ctrl-C."""
 
 import os
 import socket
@@ -16,11 +16,14 @@ from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.settings import DEFAULT_DESK, Settings, masked
+from ledger.workers import live_workers
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import answer_json, note, printable
+from producers.hooks.hook_file import Hooks
 from producers.processes import LOOK_SECONDS, Deaths, Program, StopSignals, Supervisor
-from producers.status import live_workers, rate_text
+from producers.status import rate_text
+from producers.web.listening import listen, reachable_at, url_of
 
 __all__ = ["register"]
 
@@ -51,16 +54,19 @@ def up(
         bool, typer.Option("--sandbox", help="To practise: run a sandbox too, and send to it instead of Feishu.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox} once everything is up.")
+        bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox, web} once everything is up.")
     ] = False,
 ) -> int:
-    """Run everything on this machine: workers, and a Valkey under the data directory unless DESKBELL_REDIS_URL is set.
+    """Run everything on this machine: workers, the web side, and a Valkey under the data directory unless
+    DESKBELL_REDIS_URL is set.
 
     Ctrl-C or SIGTERM stops it: calls in flight are finished and recorded first. A second one does not wait for them.
     """
     settings = _practising() if sandbox else Settings.from_env()
+    Hooks.load(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
     with StopSignals() as signals, ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
+        settings = _with_a_port(settings)
         ledger = stack.enter_context(open_ledger(settings))
         ledger.redis.ping()
         if sandbox:
@@ -109,6 +115,12 @@ def _practising() -> Settings:
     return settings
 
 
+def _with_a_port(settings: Settings) -> Settings:
+    """With a real one in place of port 0. Raises DeskbellError for one that somebody else has."""
+    with listen(settings.host, settings.port) as listening:
+        return settings.model_copy(update={"port": listening.getsockname()[1]})
+
+
 def _free_port() -> int:
     # Somebody else may take it before the sandbox does: then that one cannot listen, says so, and `up` gives up.
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -126,6 +138,8 @@ def _programs(settings: Settings, *, practising: bool) -> list[Program]:
         )
         for number in range(1, settings.workers + 1)
     ]
+    # Stopped first: what it has accepted waits for the workers of the next start.
+    programs.append(Program("web", (*python, "producers.cli", "web"), stop_turn=-1))
     if practising:
         port = settings.feishu_url.rpartition(":")[2]
         rate = rate_text(settings.desk(DEFAULT_DESK))
@@ -140,6 +154,8 @@ def _environment(settings: Settings, *, practising: bool) -> Mapping[str, str]:
     environment = {
         **os.environ,
         "DESKBELL_DATA_DIR": str(settings.data_dir.absolute()),
+        "DESKBELL_HOST": settings.host,
+        "DESKBELL_PORT": str(settings.port),
         "PYTHONUNBUFFERED": "1",  # else their lines come when a buffer is full
     }
     if practising:
@@ -179,15 +195,16 @@ def _listens(family: socket.AddressFamily, address: Any) -> bool:
 
 
 class _Announcement:
-    """Says once that everything is up: when every worker that was started here has reported to the ledger."""
+    """Says once that everything is up: when all workers that were started here have reported, and the web listens."""
 
     def __init__(self, supervisor: Supervisor, ledger: Ledger, practising: bool, as_json: bool) -> None:
         self._supervisor, self._ledger, self._settings = supervisor, ledger, ledger.settings
         self._practising, self._as_json = practising, as_json
         self._made = False
+        self._web = url_of(self._settings.host, self._settings.port)
 
     def look(self) -> None:
-        if not self._made and self._all_report():
+        if not self._made and self._all_report() and reachable_at(self._settings.host, self._settings.port):
             self._made = True
             self._make()
 
@@ -204,5 +221,6 @@ class _Announcement:
         where, count = masked(self._settings.ledger_url), self._settings.workers
         if self._as_json:
             sandbox_url = self._settings.feishu_url if self._practising else None
-            answer_json({"redis": where, "workers": count, "pids": self._supervisor.pids, "sandbox": sandbox_url})
-        note(f"Deskbell is up: Redis {where}, {count} {'worker' if count == 1 else 'workers'}")
+            pids = self._supervisor.pids
+            answer_json({"redis": where, "workers": count, "pids": pids, "sandbox": sandbox_url, "web": self._web})
+        note(f"Deskbell is up: Redis {where}, {count} {'worker' if count == 1 else 'workers'}, console {self._web}")

@@ -1,4 +1,4 @@
-"""`deskbell watch`: a notification until it comes to rest, an announcement until it is over."""
+"""`deskbell watch`: everything now, a notification until it comes to rest, an announcement until it is over."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,12 +13,14 @@ from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import progress, screen
+from producers.cli.watch_all import watch_all
 from producers.cli.watch_announcement import follow
 
 __all__ = ["register"]
 
 _EXAMPLES = """\b
 Examples:
+  deskbell watch
   deskbell watch a_06hzb2k1c9f3q8rd
   deskbell watch n_06hzb2k1c9f3q8rd"""
 
@@ -28,16 +30,32 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…, or a notification, n_…")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole record, a line for each change.")] = False,
+    id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="An announcement, a_…, or a notification, n_…; without one all that goes on."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the whole record, a line for each change; without an ID how all stands now."
+        ),
+    ] = False,
 ) -> int:
-    """Follow an announcement until it is over, or a notification until it comes to rest.
+    """Follow all that goes on, an announcement until it is over, or a notification until it comes to rest.
+
+    Without an ID it is the console's page *Now*: desks, what they wait for, what they sent in the last hour. It stays
+    until you leave with ctrl-C; where no terminal shows it, it is printed once.
 
     An announcement: how many rows came to what, the rate and the time that is left; the exit code is 0 when everybody
     has got it, else 4. It goes on when you leave with ctrl-C. A notification: its state now and after each change. It
     rests when it is delivered, failed, expired, cancelled or unknown.
     """
     with open_ledger() as ledger:
+        if id is None:
+            watch_all(ledger, as_json)
+            return ExitCode.DONE
         if is_announcement(id):
             return follow(ledger, id, as_json)
         _follow_notification(ledger, id, as_json)

@@ -1,8 +1,9 @@
-"""`deskbell retry` by what events failed of and when."""
+"""`deskbell retry` by what failed of what, and when."""
 
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from ledger.states import Outcome, State
 from ledger.work import Result, Work
 from producers.cli.command_line import run
 from producers.cli.retry_many import time_past
+from tests.integration.announcing_desk import Worker, announced
 
 Output = pytest.CaptureFixture[str]
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -22,6 +24,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> Iterator[Ledger]:
     monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_RATE", "unlimited")
     opened = Ledger(Settings.from_env())
     yield opened
     opened.redis.close()
@@ -50,6 +53,20 @@ def test_those_of_a_code_and_a_time_wait_again(ledger: Ledger, failed: list[str]
     assert json.loads(capsys.readouterr().out) == [{"id": failed[1], "state": "queued"}]
 
 
+def test_of_an_announcement_those_rows_wait_again_that_failed_of_it(
+    ledger: Ledger, failed: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    id, worker = announced(capsys, "--yes"), Worker(ledger)
+    worker.fail(1)
+    worker.end(2, State.FAILED, Outcome.REFUSED, 154005)
+
+    assert run(["retry", id, "--code", "154005", "--since", "1h", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": id, "rows": 2}
+    assert ledger.announcements.get(id).counts[State.FAILED] == 1
+    assert ledger.counts()[State.FAILED] == 3
+
+
 def test_nothing_is_taken_back_when_none_is_meant(ledger: Ledger, failed: list[str], capsys: Output) -> None:
     assert run(["retry", "--until", "1h"]) == 0
     out, err = capsys.readouterr()
@@ -62,6 +79,7 @@ def test_nothing_is_taken_back_when_none_is_meant(ledger: Ledger, failed: list[s
     [
         (),
         ("n_1", "--code", "154004"),
+        ("a_1", "--code", "154004", "--desk", "default"),
         ("--since", "yesterday"),
         ("--since", "1h", "--until", "2h"),
         ("--desk", "nobody"),

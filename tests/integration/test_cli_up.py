@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from ledger.settings import Settings
 from producers.cli.command_line import run
@@ -28,7 +29,12 @@ class Up:
     def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         self.folder = folder
         self.log = folder / "up.log"
-        environment = {**os.environ, "DESKBELL_WORKERS": "1", "DESKBELL_CONCURRENCY": "2", **variables}
+        environment = {
+            **os.environ,
+            "DESKBELL_WORKERS": "1",
+            "DESKBELL_CONCURRENCY": "2",
+            "DESKBELL_PORT": "0",
+        } | variables
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [DESKBELL, "up", "--json", *arguments],
@@ -99,7 +105,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="loo
 
 def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with up(tmp_path, "--sandbox") as running:
-        pids = running.announced()["pids"]
+        told = running.announced()
+        pids = told["pids"]
+        assert requests.get(f"{told['web']}/readyz", timeout=20).json() == {"status": "ok"}
         sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "20", "--json")
         assert (sent.returncode, json.loads(sent.stdout)["state"]) == (0, "delivered"), sent.stderr
         assert "practising" in running.said()
@@ -154,7 +162,8 @@ def test_practising_refuses_a_desk_that_would_send_elsewhere(
 
 def test_each_worker_has_a_name_and_the_threads_of_the_settings() -> None:
     programs = _programs(Settings(workers=2, concurrency=7), practising=False)
-    assert [program.name for program in programs] == ["worker1", "worker2"]
+    assert [program.name for program in programs] == ["worker1", "worker2", "web"]
+    programs = programs[:2]
     assert all("7" in program.arguments for program in programs)
     assert [program.arguments[program.arguments.index("--hostname") + 1] for program in programs] == [
         "worker1@%h",

@@ -1,10 +1,13 @@
-"""Failed events are found by what they failed of and when, and taken back together."""
+"""What failed is found by what it failed of and when, and taken back together."""
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
+from ledger.announcement import Spec
 from ledger.dead_letters import DeadLetters
+from ledger.errors import NotAllowed, NotFound
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification
 from ledger.settings import Desk
@@ -83,3 +86,56 @@ def test_more_than_one_portion_is_taken_back(ledger: Ledger, work: Work, desk: D
 def test_one_whose_record_has_gone_is_passed_over(ledger: Ledger, failed: dict[str, str]) -> None:
     ledger.redis.delete(ledger.keys.notification(failed["a"]))
     assert [record.id for record in DeadLetters(code=154004).find(ledger)] == [failed["c"]]
+
+
+# -- rows of an announcement
+
+
+@pytest.fixture
+def failed_rows(ledger: Ledger, work: Work, desk: Desk, failed: dict[str, str]) -> dict[str, str]:
+    """Three rows by name that failed of what the events of these names did, at their hours; and these events."""
+    announcement = _announce(ledger, "abc")
+    [released] = work.release([(desk, 10, 10)])
+    work.claim(desk, "t", released.ids)
+    by_name = dict(zip("abc", released.ids, strict=True))
+    for hours, (name, id) in enumerate(by_name.items()):
+        attempts = [Attempt(1, None, Outcome.REFUSED, code=FAILED_OF[name])]
+        work.record(desk, "t", [Result(id, State.FAILED, attempts)], "")
+        at = NOON + timedelta(hours=hours)
+        ledger.redis.zadd(ledger.keys.row_index(announcement, State.FAILED), {id: round(at.timestamp() * 1000)})
+    return {**by_name, "all": announcement}
+
+
+def _announce(ledger: Ledger, names: str) -> str:
+    spec = Spec(name="Office move", message={"msg_type": "text", "content": {"text": "hi"}})
+    id = ledger.announcements.open(spec, key=names, digest=names).id
+    ledger.announcements.load(id, [orjson.dumps([line, f"ou_{name}", []]) for line, name in enumerate(names, 2)])
+    ledger.announcements.start(id, spec, len(names))
+    return id
+
+
+@pytest.mark.parametrize(
+    ("meant", "names"),
+    [
+        ({}, "abc"),
+        ({"code": 154004}, "ac"),
+        ({"code": 154004, "since": NOON + timedelta(hours=1)}, "c"),
+        ({"until": NOON + timedelta(hours=1)}, "a"),
+    ],
+)
+def test_rows_are_taken_back_by_code_and_time_and_no_event_with_them(
+    ledger: Ledger, failed_rows: dict[str, str], meant: dict[str, int | datetime], names: str
+) -> None:
+    letters = DeadLetters(announcement=failed_rows["all"], **meant)  # type: ignore[arg-type]
+    assert letters.retry(ledger, "ann@vm") == [failed_rows[name] for name in names]
+    assert ledger.announcements.get(failed_rows["all"]).counts[State.QUEUED] == len(names)
+    assert ledger.counts()[State.FAILED] == len(FAILED_OF)
+
+
+def test_no_row_of_a_cancelled_announcement_is_taken_back(ledger: Ledger, failed_rows: dict[str, str]) -> None:
+    running = _announce(ledger, "xyz")
+    ledger.announcements.cancel(running, "ann@vm")
+    with pytest.raises(NotAllowed):
+        DeadLetters(announcement=running).retry(ledger, "ann@vm")
+    with pytest.raises(NotFound):
+        DeadLetters(announcement="a_nowhere").retry(ledger, "ann@vm")

@@ -15,10 +15,10 @@ from pathlib import Path
 import fakeredis
 import pytest
 
+from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
-from worker.feishu import wire
+from worker.feishu import session, wire
 from worker.feishu.client import FeishuClient
-from worker.feishu.codes import CodeTable, Kind
 from worker.feishu.token import RedisTokens, Token
 from worker.feishu.verdict import Verdict
 
@@ -490,7 +490,7 @@ def over_tls(certificate: Path, behaviour: Behaviour) -> Behaviour:
 def test_the_same_holds_over_tls(
     serve: Callable[..., Server], client: Client, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "_is_loopback", lambda host: False)  # else the variable of the CA file is not read
+    monkeypatch.setattr(session, "_is_loopback", lambda host: False)  # else the variable of the CA file is not read
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     behaviours = [keeping_alive, answering(b""), resetting, answering(answer(DELIVERED, length=500)), hanging]
     server = serve(*(over_tls(certificate, behaviour) for behaviour in behaviours))

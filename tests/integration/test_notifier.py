@@ -130,4 +130,4 @@ def test_it_is_built_from_the_environment(monkeypatch: pytest.MonkeyPatch, empty
     notifier = Notifier.from_env()
     accepted = notifier.send(receiver_id="ou_ada", text="hi")
     assert notifier.get(accepted.id).id == accepted.id
-    notifier.ledger.redis.close()
+    notifier.close()

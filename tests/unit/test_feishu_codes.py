@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.codes import CodeTable, Kind
 from ledger.errors import BadInput
 from ledger.states import Outcome
-from worker.feishu.codes import CodeTable, Kind
 
 TABLE = CodeTable.load()
 

@@ -9,8 +9,8 @@ import fakeredis
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from ledger.codes import Kind
 from ledger.settings import Desk
-from worker.feishu.codes import Kind
 from worker.feishu.errors import NoToken
 from worker.feishu.token import RedisTokens, Token, Tokens, usable_seconds
 from worker.feishu.verdict import Verdict

@@ -50,7 +50,7 @@ def built_by(keys: Keys) -> set[str]:
 
 
 def test_the_key_table_has_every_key_that_python_builds() -> None:
-    rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|zset|list|channel) \|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|set|zset|list|channel) \|", PAGE, re.MULTILINE)
     described = {key_shapes(name) for row in rows for name in re.findall(r"`([^`]+)`", row)}
     assert described - {"desk:{}:token:{}"} == built_by(Keys(""))
 
@@ -61,6 +61,6 @@ def test_lua_builds_the_same_keys_as_python() -> None:
         ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
         for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", PRELUDE, re.MULTILINE)
     }
-    parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.share)
+    parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.tally, keys.share, keys.tickets)
     of_desk = {part("d") for part in parts}
     assert lua == {keys.desks, keys.wake, keys.events, keys.announcements} | of_desk

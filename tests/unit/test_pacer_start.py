@@ -32,7 +32,7 @@ class WorkOfAnAbsentRedis:
         return False
 
 
-def _publish(desk: Desk, batches: Sequence[Sequence[str]]) -> None:
+def _publish(batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
     raise NotImplementedError
 
 

@@ -1,0 +1,55 @@
+"""`deskbell feishu subscribe`: has Feishu push a helpdesk's ticket events."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ledger.settings import DEFAULT_DESK, Desk, Settings
+from producers.cli.printing import answer, answer_json, note
+from producers.lookup import ask_once
+
+__all__ = ["register"]
+
+#: A few tries with pauses between them.
+SUBSCRIBE_SECONDS = 180.0
+_EXAMPLE = "Example:  deskbell feishu subscribe --desk hr"
+
+
+class Verb(StrEnum):
+    """What can be asked of Feishu's side."""
+
+    SUBSCRIBE = "subscribe"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("feishu", epilog=_EXAMPLE)(feishu)
+
+
+def feishu(
+    verb: Annotated[Verb, typer.Argument(metavar="subscribe", help="Have the events pushed.")],  # noqa: ARG001
+    desk: Annotated[
+        str | None, typer.Option(metavar="D", help="The desk whose helpdesk it is; without this the default one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print {desk, events: [{type, subtype}]}.")] = False,
+) -> None:
+    """Have Feishu push the ticket events of a helpdesk to /v1/feishu/events.
+
+    That is one of three steps: the others, the request URL of the app and its two events, are made in the developer
+    console. Doing it again does no harm.
+    """
+    known = Settings.from_env().desk(desk or DEFAULT_DESK)
+    command = (sys.executable, "-P", "-m", "worker.subscribe", "--desk", known.name)
+    subscribed = ask_once(command, SUBSCRIBE_SECONDS, "answer")
+    if as_json:
+        answer_json(subscribed)
+    else:
+        for event in subscribed["events"]:
+            answer(f"{event['type']} {event['subtype']}")
+    _tell_what_is_missing(known)
+
+
+def _tell_what_is_missing(desk: Desk) -> None:
+    if not (desk.encrypt_key.get_secret_value() or desk.verification_token.get_secret_value()):
+        note("no event will be taken in yet: set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN")

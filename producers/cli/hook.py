@@ -1,0 +1,165 @@
+"""`deskbell hook`: what the hooks are, and what one would make of a payload."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from ledger.content import Message, MsgType
+from ledger.errors import BadInput
+from ledger.models import Notification, iso
+from ledger.settings import Settings
+from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.tables import show_table
+from producers.hooks.hook import Hook, Rendered
+from producers.hooks.hook_file import VARIABLE, Hooks, ready_made
+from producers.hooks.incoming import MOST_BYTES, Incoming
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell hook list --ready
+  deskbell hook test oncall alert.json --json"""
+_TEST_EXAMPLES = """\b
+Examples:
+  deskbell hook test oncall alert.json
+  deskbell hook test github push.json --header X-GitHub-Event:push
+  curl -s https://example.com/payload.json | deskbell hook test oncall - --json"""
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="List the hooks, and try what they make of a payload.", epilog=_EXAMPLES, rich_markup_mode=None
+    )
+    group.command("list", epilog="Example:  deskbell hook list --ready")(list_hooks)
+    group.command("test", epilog=_TEST_EXAMPLES)(try_on)
+    app.add_typer(group, name="hook")
+
+
+def list_hooks(
+    ready: Annotated[bool, typer.Option("--ready", help="List the ready-made ones instead, for `use`.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
+) -> None:
+    """List the hooks of the file that DESKBELL_HOOKS names, and check all of it."""
+    found = _ready_made() if ready else [_facts(hook) for hook in Hooks.load(Settings.from_env()).values()]
+    if as_json:
+        answer_json(found)
+    elif a_person_looks():
+        show_table(list(found[0]) if found else ["name"], [list(facts.values()) for facts in found])
+    else:
+        for facts in found:
+            answer(facts["name"])
+
+
+def try_on(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook of the file that DESKBELL_HOOKS names.")],
+    payload: Annotated[Path, typer.Argument(metavar="FILE", help="What the tool would post; - for standard input.")],
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header that the tool would send. Repeat it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what a hook makes of a payload: who would get it, its key, the message. Sends nothing.
+
+    Neither a key nor a signature is asked for here.
+    """
+    hook = _named(Hooks.load(Settings.from_env()), name)
+    rendered = hook.render(Incoming.of([_header(each) for each in header or ()], _body(payload)))
+    if as_json:
+        answer_json(_as_json(hook, rendered))
+        return
+    for line in _lines(rendered):
+        answer(line)
+
+
+def _facts(hook: Hook) -> dict[str, Any]:
+    return {
+        "name": hook.name,
+        "use": hook.use,
+        "asks_for": f"signature of {hook.seal.signature}" if hook.seal else "key",
+        "path": f"/v1/hooks/{hook.name}",
+    }
+
+
+def _ready_made() -> list[dict[str, Any]]:
+    return [{"name": name, "summary": fields.summary} for name, fields in ready_made().items()]
+
+
+def _named(hooks: Hooks, name: str) -> Hook:
+    if not hooks:
+        raise BadInput(VARIABLE, "names no file with hooks: see docs/integrations.md")
+    if name not in hooks:
+        raise BadInput("hook", f"no hook is named {name!r}; there are: {', '.join(sorted(hooks))}")
+    return hooks[name]
+
+
+def _header(written: str) -> tuple[str, str]:
+    name, colon, value = written.partition(":")
+    if not colon or not name.strip():
+        raise BadInput("header", "write it as NAME:VALUE")
+    return name.strip(), value.strip()
+
+
+def _body(path: Path) -> bytes:
+    """One byte more than is allowed at most: the hook then says that it is too much."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read(MOST_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise BadInput("FILE", f"{path} cannot be read: {error.strerror}") from error
+
+
+def _as_json(hook: Hook, rendered: Rendered) -> dict[str, Any]:
+    return {
+        "hook": hook.name,
+        "holds": bool(rendered.notifications),
+        "skipped": rendered.skipped,
+        "reason": rendered.reason,
+        "notifications": [_notification_json(each) for each in rendered.notifications],
+    }
+
+
+def _notification_json(notification: Notification) -> dict[str, Any]:
+    return {
+        "receiver_id": notification.receiver_id,
+        "receive_type": notification.receive_type,
+        "user_id_type": notification.user_id_type,
+        "desk": notification.desk,
+        "key": notification.key,
+        "expires_at": iso(notification.expires_ms),
+        "on_unknown": notification.on_unknown,
+        "on_open_ticket": notification.on_open_ticket,
+        "message": {"msg_type": notification.message.msg_type, "content": notification.message.content},
+    }
+
+
+def _lines(rendered: Rendered) -> Iterator[str]:
+    """Each message once, with those who would get it, and the key of the first of them."""
+    for message, notifications in _by_message(rendered.notifications):
+        first = notifications[0]
+        yield f"to {', '.join(each.receiver_id for each in notifications)} by desk {first.desk}"
+        yield f"key {first.key}" if first.key else "no key: what is posted again is another message"
+        yield from (f"  {line}" for line in _shown(message).split("\n"))
+    if rendered.reason:
+        yield f"skipped {rendered.skipped}: {rendered.reason}"
+
+
+def _by_message(notifications: Sequence[Notification]) -> list[tuple[Message, list[Notification]]]:
+    found: list[tuple[Message, list[Notification]]] = []
+    for each in notifications:
+        if not found or found[-1][0] is not each.message:
+            found.append((each.message, []))
+        found[-1][1].append(each)
+    return found
+
+
+def _shown(message: Message) -> str:
+    if message.msg_type == MsgType.TEXT:
+        return str(message.content["text"])
+    return orjson.dumps(message.content, option=orjson.OPT_INDENT_2).decode()

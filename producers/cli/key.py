@@ -1,0 +1,80 @@
+"""`deskbell key create`, `list` and `revoke`: the keys of the HTTP API."""
+
+from typing import Annotated
+
+import typer
+
+from ledger.api_keys import ApiKey, ApiKeys, Scope
+from producers.cli.access import open_ledger
+from producers.cli.printing import a_person_looks, answer, answer_json, note
+from producers.cli.steer import who
+from producers.cli.tables import show_table
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell key create --name grafana --scope send --desk it --rate 600/minute
+  deskbell key list --json
+  deskbell key revoke grafana"""
+
+
+def register(app: typer.Typer) -> None:
+    keys = typer.Typer(help="Make, list and revoke keys of the HTTP API.", epilog=_EXAMPLES, rich_markup_mode=None)
+    keys.command("create", epilog="Example:  deskbell key create --name grafana --scope send --desk it")(create)
+    keys.command("list", epilog="Example:  deskbell key list --json")(list_keys)
+    keys.command("revoke", epilog="Example:  deskbell key revoke grafana")(revoke)
+    app.add_typer(keys, name="key")
+
+
+def create(
+    name: Annotated[str, typer.Option(help="What the record says who did it.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it is good for; may be given several times.")],
+    desk: Annotated[
+        list[str] | None, typer.Option(help="A desk that it may use; may be given several times. Else every desk.")
+    ] = None,
+    rate: Annotated[str | None, typer.Option(help="How often it may call, such as 600/minute. Else unlimited.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the key, with its secret as `secret`.")] = False,
+) -> None:
+    """Make a key, and print its secret. It is kept nowhere else: this is the only time that it can be seen."""
+    with open_ledger() as ledger:
+        key, secret = ApiKeys(ledger).create(name, frozenset(scope), frozenset(desk) if desk else None, rate, who())
+    if as_json:
+        answer_json(key.as_json() | {"secret": secret})
+        return
+    answer(secret)
+    note(f"this is key {key.name} ({key.id}): keep it now, it cannot be shown again")
+
+
+def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
+    """List the keys, also the revoked ones. Their secrets are not on record."""
+    with open_ledger() as ledger:
+        keys = ApiKeys(ledger).list()
+    if as_json:
+        answer_json([key.as_json() for key in keys])
+    elif a_person_looks():
+        columns = ("name", "id", "scopes", "desks", "rate", "created", "last used", "revoked")
+        show_table(columns, [_cells(key) for key in keys])
+    else:
+        for key in keys:
+            answer(f"{key.id} {key.name}" + (" revoked" if key.revoked_at else ""))
+
+
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The name of a key, or its id, k_…")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the key.")] = False,
+) -> None:
+    """End a key at once, in every web process."""
+    with open_ledger() as ledger:
+        revoked = ApiKeys(ledger).revoke(key, who())
+    if as_json:
+        answer_json(revoked.as_json())
+    else:
+        answer(revoked.id)
+
+
+def _cells(key: ApiKey) -> tuple[str | None, ...]:
+    facts = key.as_json()
+    desks = "all" if key.desks is None else ", ".join(facts["desks"])
+    scopes = ", ".join(facts["scopes"])
+    return (key.name, key.id, scopes, desks, key.rate, facts["created_at"], facts["last_used_at"], facts["revoked_at"])

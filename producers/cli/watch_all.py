@@ -1,0 +1,123 @@
+"""Watching all that goes on: the console's page *Now*, on a terminal."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ledger.ledger import Ledger
+from ledger.lookout import DeskSight, Lookout, Snapshot
+from ledger.states import State
+from ledger.tally import Minute
+from producers.cli.printing import a_person_looks, answer, answer_json, printable
+from producers.cli.tables import in_colour, screen, spoken
+
+__all__ = ["drawn", "lines_of", "watch_all"]
+
+#: Between two looks.
+LOOK_SECONDS = 1.0
+#: Of a bar, from nothing to full.
+_LEVELS = " ▁▂▃▄▅▆▇█"
+_GAUGE_CHARACTERS = 24
+
+
+def watch_all(ledger: Ledger, as_json: bool, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Shows it until ctrl-C on a terminal, once elsewhere and as JSON."""
+    lookout = Lookout(ledger)
+    if as_json:
+        answer_json(lookout.survey().as_json())
+    elif not a_person_looks():
+        for line in lines_of(lookout.survey()):
+            answer(line)
+    else:
+        _show(lookout, sleep)
+
+
+def lines_of(snapshot: Snapshot) -> list[str]:
+    """All of it without a terminal: a line for each desk, and one for each lane of it."""
+    lines = [_head(snapshot)]
+    for name, sight in snapshot.desks.items():
+        lines.append(f"{name}: {_standing(sight)}")
+        for lane in sight.status.lanes:
+            announcement = snapshot.announcements.get(lane.name)
+            what = f"{lane.name} {announcement.spec.name}" if announcement else lane.name
+            oldest = f", the oldest for {spoken(lane.oldest_seconds)}" if lane.oldest_seconds is not None else ""
+            lines.append(f"{name}: {what}: {lane.waiting:,} waiting{oldest}")
+    return lines
+
+
+def _show(lookout: Lookout, sleep: Callable[[float], None]) -> None:
+    with Live(console=screen(), auto_refresh=False, screen=True) as live:
+        while True:
+            live.update(drawn(lookout.glance()), refresh=True)
+            sleep(LOOK_SECONDS)
+
+
+def drawn(snapshot: Snapshot) -> RenderableType:
+    parts: list[RenderableType] = [Text(_head(snapshot), style="bold")]
+    for name, sight in snapshot.desks.items():
+        parts += [Text(), _desk_line(name, sight), *_gauges(sight), _chart(sight.hour), _lanes(snapshot, sight)]
+    return Group(*parts)
+
+
+def _head(snapshot: Snapshot) -> str:
+    workers = f"{len(snapshot.workers)} workers, {sum(worker.concurrency for worker in snapshot.workers)} threads"
+    rows = sum(each.counts[State.UNKNOWN] for each in snapshot.announcements.values())
+    unknown = snapshot.events_at_rest[State.UNKNOWN] + rows
+    needs = f", {unknown:,} maybe sent wait for a person" if unknown else ""
+    return f"{datetime.now().astimezone():%H:%M:%S}  {workers if snapshot.workers else 'no worker lives'}{needs}"
+
+
+def _standing(sight: DeskSight) -> str:
+    status = sight.status
+    if status.hold:
+        return f"{status.hold['kind']}: {status.hold['reason']}"
+    waiting = sum(lane.waiting for lane in status.lanes)
+    used = "".join(f", {each.used} of {each.limit} calls in {each.seconds} s" for each in status.windows)
+    left = f", {spoken(status.eta_seconds)} left" if waiting and status.eta_seconds else ""
+    return f"{waiting:,} waiting{used}, {sight.last_minute:,} delivered in the last minute{left}"
+
+
+def _desk_line(name: str, sight: DeskSight) -> Text:
+    line = Text(printable(f"{name}  "), style="bold")
+    return line.append(printable(_standing(sight)), style="red" if sight.status.hold else "not bold")
+
+
+def _gauges(sight: DeskSight) -> list[Text]:
+    lines = []
+    for window in sight.status.windows:
+        filled = min(_GAUGE_CHARACTERS, round(_GAUGE_CHARACTERS * window.used / window.limit))
+        bar = Text("━" * filled, style="blue").append("━" * (_GAUGE_CHARACTERS - filled), style="bright_black")
+        lines.append(bar.append(f" {window.used} of {window.limit}", style="default"))
+    return lines
+
+
+def _chart(hour: Sequence[Minute]) -> Text:
+    """A column for each minute; red where something failed."""
+    highest = max((sum(minute.counts.values()) for minute in hour), default=0) or 1
+    line = Text()
+    for minute in hour:
+        level = -(-(len(_LEVELS) - 1) * sum(minute.counts.values()) // highest)
+        line.append(_LEVELS[level], style="red" if minute.counts.get("failed") else "green")
+    return line.append("  last hour", style="dim")
+
+
+def _lanes(snapshot: Snapshot, sight: DeskSight) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("lane", "waiting", "oldest", "done", "left"):
+        table.add_column(column, justify="left" if column == "lane" else "right")
+    for lane in sight.status.lanes:
+        announcement = snapshot.announcements.get(lane.name)
+        oldest = spoken(lane.oldest_seconds) if lane.oldest_seconds is not None else "–"
+        if announcement is None:
+            table.add_row(lane.name, f"{lane.waiting:,}", oldest, "", "")
+            continue
+        done = 100 * (announcement.total - announcement.left) // announcement.total
+        name = Text(printable(announcement.spec.name) + " ").append(in_colour(announcement.state))
+        left = spoken(announcement.eta_seconds) if announcement.eta_seconds is not None else "–"
+        table.add_row(name, f"{lane.waiting:,}", oldest, f"{done} %", left)
+    return table

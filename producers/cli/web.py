@@ -1,0 +1,65 @@
+"""`deskbell web`: the HTTP API and the console."""
+
+from typing import Annotated
+
+import typer
+
+from ledger.api_keys import ApiKeys
+from ledger.errors import LedgerUnreachable
+from ledger.settings import Settings
+from producers.cli.access import open_ledger
+from producers.cli.exits import ExitCode
+from producers.cli.printing import answer_json, note
+from producers.web.listening import listen, url_of
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell web
+  deskbell web --host 0.0.0.0 --port 8480 --access-log"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("web", epilog=_EXAMPLES)(web)
+
+
+def web(
+    host: Annotated[str | None, typer.Option(help="Where to listen; else DESKBELL_HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="… and at which port; else DESKBELL_PORT. 0 is any free one.")
+    ] = None,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Write a line for each request to stderr.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print {url} once it serves.")] = False,
+) -> int:
+    """Serve the HTTP API and the console, until ctrl-C or SIGTERM.
+
+    Without an API key it serves this machine alone: `deskbell key create` makes one.
+    """
+    # Here, so that no other verb loads the web stack.
+    from producers.web.server import serve
+
+    settings = Settings.from_env(
+        **{name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    )
+    with listen(settings.host, settings.port) as listening:
+        url = url_of(settings.host, listening.getsockname()[1])
+        _warn_if_useless(settings)
+
+        def ready() -> None:
+            if as_json:
+                answer_json({"url": url})
+            note(f"the HTTP API and the console are at {url}")
+
+        serve(settings, listening, access_log=access_log, ready=ready)
+    return ExitCode.DONE
+
+
+def _warn_if_useless(settings: Settings) -> None:
+    """Redis may be away for the moment: then it serves all the same, and /readyz says why not."""
+    try:
+        with open_ledger(settings) as ledger:
+            if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
+                note(f"no API key is configured: whoever calls {settings.host} from elsewhere is refused")
+    except LedgerUnreachable as error:
+        note(f"{error}; until then /readyz answers 503")

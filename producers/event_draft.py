@@ -1,0 +1,63 @@
+"""An event as it is asked for: checked as far as that can be without the ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from ledger.errors import BadInput
+from ledger.images import LocalImage
+from ledger.message_file import MessageFile
+from ledger.models import Notification
+
+__all__ = ["EventDraft", "numbered"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """Nothing in its repr tells the message."""
+
+    notification: Notification
+    image: LocalImage | None  #: whose bytes the message needs
+    given: Mapping[str, Any] = field(repr=False)  #: what it was built from: a message, no image and no None
+
+    @classmethod
+    def build(cls, arguments: Mapping[str, Any], *, now: datetime) -> Self:
+        """Reads the arguments of `Notifier.send`; None stands for the default. Raises BadInput naming the field."""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        image = _with_plain_message(given)
+        return cls(Notification.build(given, now=now), image, given)
+
+    @classmethod
+    def build_all(cls, several: Sequence[Mapping[str, Any]]) -> list[Self]:
+        """Raises as `build`, and says which of them is meant, counting from 1."""
+        now = datetime.now(UTC)
+        drafts = []
+        for number, arguments in enumerate(several, 1):
+            try:
+                drafts.append(cls.build(arguments, now=now))
+            except BadInput as error:
+                raise numbered(error, number, len(several)) from None
+        return drafts
+
+
+def _with_plain_message(given: dict[str, Any]) -> LocalImage | None:
+    """Replaces `image`, or the message file, by the message it stands for. Returns the image whose bytes it needs."""
+    bodies = [name for name in ("text", "message", "image") if name in given]
+    if len(bodies) != 1:
+        raise BadInput("message", f"give one of text, message and image, not {' and '.join(bodies) or 'none'}")
+    if "image" in given:
+        image = LocalImage.read(Path(given.pop("image")), where="image")
+        given["message"] = {"msg_type": "image", "content": {"image_sha256": image.sha256}}
+        return image
+    message = given.get("message")
+    if isinstance(message, MessageFile):
+        given["message"] = message.message
+        return message.image
+    return None
+
+
+def numbered(error: BadInput, number: int, total: int) -> BadInput:
+    """The error, with the notification that it is about, if there are several."""
+    return error if total == 1 else BadInput(error.field, f"{error.problem} (notification {number} of {total})")

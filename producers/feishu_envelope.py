@@ -1,0 +1,239 @@
+"""What Feishu pushes, opened: decrypted, proven to come from Feishu, and assigned to the desks that it concerns.
+
+The URL is open to everybody, so that whatever stands in a body may have been written by anybody until it is proven:
+by the signature where the app has an Encrypt Key, else by the Verification Token. Whoever has set a key gets nothing
+accepted that is not encrypted with it. All that fails to prove itself is refused in the same words: a difference
+between "wrong padding" and "wrong signature" would let a stranger decrypt what he has recorded.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+from pydantic import SecretStr
+
+from ledger.errors import DeskbellError
+from ledger.settings import Desk
+
+__all__ = [
+    "Challenge",
+    "EnvelopeRefused",
+    "Event",
+    "Malformed",
+    "NotSetUp",
+    "Pushed",
+    "Unproven",
+    "decrypt",
+    "open_envelope",
+    "signature",
+]
+
+#: Feishu pushes an event again for 7 hours, and whether it signs anew each time is nowhere said. Events are
+#: remembered for longer than this and the clocks' difference, so that a recorded one can never be used again, seconds.
+OLDEST_SECONDS = 8 * 3600
+#: Our clock may be behind, seconds.
+AHEAD_SECONDS = 3600
+#: Of a Unix time until the year 2286. One of more digits is in ms or µs: nothing says that there are such, but the
+#: times inside the events differ so.
+_SECOND_DIGITS = 10
+
+_US_DIGITS = 16
+_BLOCK_BYTES = 16
+
+
+class EnvelopeRefused(DeskbellError):
+    """It is not taken in. The text repeats nothing of it."""
+
+
+class Malformed(EnvelopeRefused):
+    """It is no JSON object of the kind that Feishu pushes."""
+
+
+class Unproven(EnvelopeRefused):
+    """Nothing proves that it comes from Feishu."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it is not encrypted, signed or marked as Feishu does it for an app that is configured here: compare "
+            "Encrypt Key and Verification Token in the developer console with DESKBELL_ENCRYPT_KEY and "
+            "DESKBELL_VERIFICATION_TOKEN"
+        )
+
+
+class NotSetUp(EnvelopeRefused):
+    """There is nothing here to prove it with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A request as it came: the signature is that of these very bytes. Header names are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Feishu asks whether somebody is here: the text goes back as it is, within a second."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something has happened. `desks` are those of the app that it was pushed for."""
+
+    id: str
+    type: str
+    created_ms: int | None
+    body: Mapping[str, Any] = field(repr=False)
+    desks: tuple[Desk, ...]
+
+
+def open_envelope(pushed: Pushed, desks: Iterable[Desk], now_seconds: float) -> Challenge | Event:
+    """Opens it with the keys and tokens of these desks. Raises EnvelopeRefused, and nothing else whatever it holds."""
+    desks = tuple(desks)
+    document = _object(pushed.body)
+    if "encrypt" in document:
+        payload, owners = _decrypted(document["encrypt"], desks)
+        proven = _is_challenge(payload) or _is_signed(pushed, owners[0], now_seconds)
+    else:
+        payload, owners = document, _without_key(desks)
+        proven = True  # by the token, which every one of these owners has
+    owners = [desk for desk in owners if _has_token(payload, desk)]
+    if not proven or not owners:
+        raise Unproven
+    return _challenge(payload) if _is_challenge(payload) else _event(payload, owners, desks)
+
+
+def decrypt(encrypted: str, encrypt_key: str) -> bytes:
+    """Base64 of an initial vector and AES-256-CBC, the key being the SHA-256 of the Encrypt Key. Raises ValueError."""
+    blob = base64.b64decode(encrypted, validate=True)
+    vector, ciphertext = blob[:_BLOCK_BYTES], blob[_BLOCK_BYTES:]
+    if not ciphertext:
+        raise ValueError("there is nothing in it")
+    key = hashlib.sha256(encrypt_key.encode()).digest()
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
+    padded = decryptor.update(ciphertext) + decryptor.finalize()
+    unpadder = PKCS7(8 * _BLOCK_BYTES).unpadder()
+    return unpadder.update(padded) + unpadder.finalize()
+
+
+def signature(timestamp: str, nonce: str, encrypt_key: str, body: bytes) -> str:
+    """What `X-Lark-Signature` must say. A plain hash and no HMAC: that is Feishu's way."""
+    return hashlib.sha256(f"{timestamp}{nonce}{encrypt_key}".encode() + body).hexdigest()
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Malformed("the body must be a JSON object")
+    return found
+
+
+def _decrypted(encrypted: Any, desks: Sequence[Desk]) -> tuple[dict[str, Any], list[Desk]]:
+    """What is in it, and the desks with the key that opens it."""
+    keys = {_revealed(desk.encrypt_key) for desk in desks} - {""}
+    if not keys:
+        raise NotSetUp(
+            "it is encrypted: set DESKBELL_ENCRYPT_KEY (encrypt_key of a desk in the file of DESKBELL_DESKS) to the "
+            "Encrypt Key of the developer console"
+        )
+    for key in sorted(keys):
+        try:
+            payload = _object(decrypt(encrypted, key))
+        except (ValueError, TypeError, binascii.Error, Malformed):
+            continue
+        return payload, [desk for desk in desks if _revealed(desk.encrypt_key) == key]
+    raise Unproven
+
+
+def _without_key(desks: Sequence[Desk]) -> list[Desk]:
+    """Those whose events come in plain text. Raises NotSetUp when none could tell whether they are Feishu's."""
+    if not any(_revealed(desk.encrypt_key) or _revealed(desk.verification_token) for desk in desks):
+        raise NotSetUp(
+            "set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN (encrypt_key or verification_token of a desk in "
+            "the file of DESKBELL_DESKS): without either nobody can tell whether an event is Feishu's"
+        )
+    return [desk for desk in desks if not _revealed(desk.encrypt_key) and _revealed(desk.verification_token)]
+
+
+def _is_signed(pushed: Pushed, desk: Desk, now_seconds: float) -> bool:
+    timestamp, nonce, given = (
+        pushed.headers.get(f"x-lark-{name}", "") for name in ("request-timestamp", "request-nonce", "signature")
+    )
+    expected = signature(timestamp, nonce, _revealed(desk.encrypt_key), pushed.body)
+    return _is_same(given, expected) and _is_recent(timestamp, now_seconds)
+
+
+def _is_recent(timestamp: str, now_seconds: float) -> bool:
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) >= _SECOND_DIGITS):
+        return False
+    age_seconds = now_seconds - int(timestamp[:_SECOND_DIGITS])
+    return -AHEAD_SECONDS <= age_seconds <= OLDEST_SECONDS
+
+
+def _has_token(payload: Mapping[str, Any], desk: Desk) -> bool:
+    """The token stands in the header of an event of version 2.0, and on top of all else."""
+    expected, header = _revealed(desk.verification_token), payload.get("header")
+    given = header.get("token") if isinstance(header, dict) else payload.get("token")
+    return not expected or (isinstance(given, str) and _is_same(given, expected))
+
+
+def _is_same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _is_challenge(payload: Mapping[str, Any]) -> bool:
+    return payload.get("type") == "url_verification"
+
+
+def _challenge(payload: Mapping[str, Any]) -> Challenge:
+    text = payload.get("challenge")
+    if not isinstance(text, str):
+        raise Malformed("a url_verification must have a challenge")
+    return Challenge(text)
+
+
+def _event(payload: Mapping[str, Any], owners: Sequence[Desk], desks: Sequence[Desk]) -> Event:
+    """Version 2.0 has a header; version 1.0 tells its kind inside the event."""
+    header, body = payload.get("header"), payload.get("event")
+    if not isinstance(body, dict):
+        raise Malformed("it has no event")
+    if isinstance(header, dict):
+        id, kind, app_id = header.get("event_id"), header.get("event_type"), header.get("app_id")
+    else:
+        id, kind, app_id = payload.get("uuid"), body.get("type"), body.get("app_id")
+    if not (isinstance(id, str) and id and isinstance(kind, str)):
+        raise Malformed("it has no id or no type")
+    created_ms = _ms(header.get("create_time")) if isinstance(header, dict) else None
+    return Event(id, kind, created_ms, body, _of_app(app_id, owners, desks))
+
+
+def _of_app(app_id: Any, owners: Sequence[Desk], desks: Sequence[Desk]) -> tuple[Desk, ...]:
+    proven = {desk.app_id for desk in owners}
+    apps = {app_id} & proven if isinstance(app_id, str) else proven
+    if not apps:
+        raise Unproven  # the key of one app proves nothing about another
+    return tuple(desk for desk in desks if desk.app_id in apps)
+
+
+def _ms(text: Any) -> int | None:
+    """Helpdesk events tell ms; the general page of the documents shows µs."""
+    if not (isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _US_DIGITS):
+        return None
+    return int(text) // (1000 if len(text) == _US_DIGITS else 1)
+
+
+def _revealed(secret: SecretStr) -> str:
+    return secret.get_secret_value()

@@ -1,0 +1,72 @@
+"""What the events of Feishu mean here: a ticket that opens closes the way by `chat`, and one that closes opens it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.ledger import Ledger
+from ledger.tickets import CLOSED_STATUSES, OPEN_STATUSES, TicketChange, take_ticket_change
+from producers.feishu_envelope import Event
+
+__all__ = ["TICKET_EVENTS", "take_event"]
+
+log = logging.getLogger(__name__)
+
+#: The events that are used, and how their bodies hold the ticket: as a whole, or beside its former values.
+TICKET_EVENTS = {"helpdesk.ticket.created_v1": None, "helpdesk.ticket.updated_v1": "object"}
+#: Longer than any id that Feishu has.
+_ID_CHARACTERS = 128
+#: Unix ms until the year 5138: what is beyond is none.
+_LATEST_MS = 10**14
+
+
+def take_event(ledger: Ledger, event: Event) -> int:
+    """Takes the event in, once however often it is pushed. Returns how many notifications have become due by it.
+
+    An event of another type, of another helpdesk or without a meaning here is done with: to have it pushed again would
+    not help.
+    """
+    if event.type not in TICKET_EVENTS:
+        log.debug("an event that is not used: %s", event.type[:_ID_CHARACTERS])
+        return 0
+    ticket = _ticket_of(event)
+    change = _change(event, ticket)
+    if change is None:
+        log.warning("a ticket event that cannot be understood: %s", event.type)
+        return 0
+    desks = [desk.name for desk in event.desks if desk.helpdesk_id == ticket.get("helpdesk_id")]
+    woken = sum(take_ticket_change(ledger, name, change) or 0 for name in desks)
+    if woken:
+        log.info("a ticket has closed, %s notifications go on", woken, extra={"desk": desks[0]})
+    return woken
+
+
+def _ticket_of(event: Event) -> Mapping[str, Any]:
+    place = TICKET_EVENTS[event.type]
+    found = event.body.get(place) if place else event.body
+    return found if isinstance(found, dict) else {}
+
+
+def _change(event: Event, ticket: Mapping[str, Any]) -> TicketChange | None:
+    """None without ticket, guest or a status that is known. What has no time yet has -1."""
+    status, ticket_id, ids = ticket.get("status"), ticket.get("ticket_id"), _guest_ids(ticket)
+    if status not in (*OPEN_STATUSES, *CLOSED_STATUSES) or isinstance(status, bool) or not _is_id(ticket_id):
+        return None
+    if "open_id" not in ids:
+        return None
+    times = [ticket.get(name) for name in ("created_at", "updated_at", "closed_at")]
+    at_ms = max([time for time in times if type(time) is int and 0 < time < _LATEST_MS], default=event.created_ms or 0)
+    open_id = ids.pop("open_id")
+    return TicketChange(event.id, str(ticket_id), at_ms, status in OPEN_STATUSES, open_id, tuple(ids.values()))
+
+
+def _guest_ids(ticket: Mapping[str, Any]) -> dict[str, str]:
+    guest = ticket.get("guest")
+    ids = guest.get("id") if isinstance(guest, dict) else None
+    if not isinstance(ids, dict):
+        return {}
+    return {kind: ids[kind] for kind in ("open_id", "union_id", "user_id") if _is_id(ids.get(kind))}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _ID_CHARACTERS

@@ -1,0 +1,152 @@
+"""One case of a hook, compiled: when it applies, who gets a message, and which."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.content import Message
+from ledger.errors import BadInput
+from ledger.fields import kind_of
+from ledger.images import LocalImage
+from ledger.leaf import Expression, context_of, has_markup
+from ledger.message_file import MessageTemplate, read_message_template
+from ledger.models import Notification
+from ledger.settings import DEFAULT_DESK, Settings
+from ledger.template import Template
+from producers.hooks.posted import LENGTH, Posted, check_names, expression, leaf
+from producers.hooks.shapes import CaseFields
+
+__all__ = ["MOST_RECEIVERS", "Case"]
+
+#: Of one message. More people are an announcement's.
+MOST_RECEIVERS = 100
+#: Characters that a text of the payload is cut to, until the message is small enough.
+_LENGTHS = (LENGTH, 4000, 1000, 250, 60)
+#: As long as a notification's key may be.
+_KEY_CHARACTERS = 256
+
+
+class Case:
+    """What one thing that was posted becomes. Safe to share between threads."""
+
+    def __init__(self, hook: str, fields: CaseFields, where: str, settings: Settings, folder: Path) -> None:
+        """Raises BadInput naming the hook and the field."""
+        self._hook = hook
+        self._where = where
+        self._when = None if fields.when is None else expression(fields.when, f"{where}.when")
+        self._to = tuple(_receivers(fields.to, f"{where}.to"))
+        self._message = _Message(fields, where, folder)
+        self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
+        self._options = _options(fields)
+        self._desk = fields.desk or DEFAULT_DESK
+        self._check_options(settings)
+
+    def holds(self, posted: Posted) -> bool:
+        return self._when is None or self._when.holds(posted.values())
+
+    def notifications(self, posted: Posted, fallback_key: str | None) -> list[Notification]:
+        """One for each receiver; none when `to` comes to nobody. Raises BadInput."""
+        receivers = list(dict.fromkeys(id for each in self._to for id in self._ids(each, posted)))
+        if len(receivers) > MOST_RECEIVERS:
+            problem = f"comes to {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
+            raise BadInput(f"{self._where}.to", problem)
+        if not receivers:
+            return []
+        message = self._message.render(posted)
+        key = self._key.render(context_of(posted.values())).strip() if self._key else None
+        return [self._notification(id, message, self._full_key(key or fallback_key, id)) for id in receivers]
+
+    @property
+    def image(self) -> LocalImage | None:
+        """Its bytes must be in the ledger before the notifications are."""
+        return self._message.source.template.image
+
+    def _notification(self, receiver_id: str, message: Message, key: str | None) -> Notification:
+        try:
+            return Notification.build({**self._options, "receiver_id": receiver_id, "message": message, "key": key})
+        except BadInput as error:
+            field = "to" if error.field == "receiver_id" else error.field
+            refusal = BadInput(f"{self._where}.{field}", error.problem)
+        raise refusal
+
+    def _ids(self, to: "str | Expression", posted: Posted) -> Iterator[str]:
+        if isinstance(to, str):
+            yield to
+            return
+        found = to.value(posted.values())
+        for id in found if isinstance(found, list | tuple) else [found]:
+            if not isinstance(id, str):
+                raise BadInput(to.where, f"must come to an id or a list of ids, not {kind_of(id)}")
+            if id.strip():
+                yield id.strip()
+
+    def _full_key(self, key: str | None, receiver_id: str) -> str | None:
+        """Keys of different hooks and receivers are different. Which case it was does not matter."""
+        if not key:
+            return None
+        full = f"hook/{self._hook}/{key}/{receiver_id}"
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        return full if len(full) <= _KEY_CHARACTERS else f"hook/{self._hook}/{hashed}/{receiver_id}"
+
+    def _check_options(self, settings: Settings) -> None:
+        """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
+        settings.desk(self._desk)
+        for id in [to for to in self._to if isinstance(to, str)] or ["nobody"]:
+            self._notification(id, Message.text("…"), None)
+
+
+class _Message:
+    """The message of a case, from its `text`, its `message` table, or the message file that it names."""
+
+    def __init__(self, fields: CaseFields, where: str, folder: Path) -> None:
+        self.source = _source(fields, where, folder)
+        self._template = Template.of(self.source.template.raw, where=self.source.where)
+        check_names(self._template.variables, self.source.where)
+
+    def render(self, posted: Posted) -> Message:
+        """Cuts the texts of the payload until the message is no longer too large. Raises BadInput."""
+        for length in _LENGTHS[:-1]:
+            try:
+                return self._template.render(posted.values(length))
+            except BadInput:
+                continue  # too large, or wrong in a way that the last try tells as well
+        return self._template.render(posted.values(_LENGTHS[-1]))
+
+
+class _Source(NamedTuple):
+    where: str
+    template: MessageTemplate
+
+
+def _source(fields: CaseFields, where: str, folder: Path) -> _Source:
+    match fields.text, fields.message:
+        case str() as text, None:
+            return _Source(f"{where}.text", MessageTemplate({"msg_type": "text", "content": {"text": text}}))
+        case None, dict() as message:
+            return _Source(f"{where}.message", MessageTemplate(message))
+        case None, str() as file:
+            return _Source(f"{where}.message", read_message_template(folder / file, where=f"{where}.message"))
+        case None, None:
+            raise BadInput(f"{where}.text", "is missing: give either text or message")
+    raise BadInput(f"{where}.message", "is there beside text: give one of them")
+
+
+def _options(fields: CaseFields) -> dict[str, object]:
+    names = ("desk", "receive_type", "user_id_type", "expires", "on_unknown", "on_open_ticket")
+    return {name: value for name in names if (value := getattr(fields, name)) is not None}
+
+
+def _receivers(to: str | list[str] | None, where: str) -> Iterator["str | Expression"]:
+    if not to:
+        raise BadInput(where, "is missing: who gets the messages?")
+    for index, each in enumerate([to] if isinstance(to, str) else to):
+        each_where = where if isinstance(to, str) else f"{where}[{index}]"
+        yield _braced(each, each_where) if has_markup(each) else each
+
+
+def _braced(text: str, where: str) -> Expression:
+    inner = text.strip()
+    if not (inner.startswith("{{") and inner.endswith("}}")):
+        raise BadInput(where, "must be an id, or one expression in braces: {{ … }}")
+    return expression(inner[2:-2], where)

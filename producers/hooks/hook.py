@@ -1,0 +1,124 @@
+"""A hook: turns what another system posts into notifications, without sending them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import BadInput
+from ledger.fields import kind_of
+from ledger.images import LocalImage
+from ledger.models import Notification
+from ledger.settings import Settings
+from producers.hooks.case import Case
+from producers.hooks.cloudevents import cloud_event
+from producers.hooks.incoming import Incoming
+from producers.hooks.payload import JsonObject
+from producers.hooks.posted import Posted, expression
+from producers.hooks.shapes import CaseFields, HookFields
+from producers.hooks.signature import Seal
+
+__all__ = ["MOST_ITEMS", "NOTHING_HOLDS", "Hook", "Rendered"]
+
+#: Of `for_each`. What is behind them is skipped, and the answer says so.
+MOST_ITEMS = 100
+#: Why an item is skipped.
+NOTHING_HOLDS = "no condition holds, or nobody is to get it"
+#: Notifications of one request: what the ledger takes at once.
+_MOST_NOTIFICATIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a request becomes, and why some of it, or all, becomes nothing."""
+
+    notifications: tuple[Notification, ...]
+    skipped: int = 0
+    reason: str | None = None
+
+
+class Hook:
+    """One entry of the hooks file, compiled. Safe to share between threads."""
+
+    def __init__(
+        self,
+        name: str,
+        fields: HookFields,
+        cases: Sequence[CaseFields],
+        seal: Seal | None,
+        settings: Settings,
+        folder: Path,
+    ) -> None:
+        """Raises BadInput naming the hook and the field."""
+        where = f"hook.{name}"
+        self.name = name
+        self.use = fields.use
+        self.seal = seal
+        self._reads_cloud_events = fields.format == "cloudevents"
+        self._when = expression(fields.when, f"{where}.when") if fields.when else None
+        self._for_each = expression(fields.for_each, f"{where}.for_each") if fields.for_each else None
+        self._cases = [
+            Case(name, each, f"{where}.case[{at}]" if fields.case else where, settings, folder)
+            for at, each in enumerate(cases)
+        ]
+
+    def render(self, incoming: Incoming) -> Rendered:
+        """The notifications to accept; none where no condition holds.
+
+        Raises:
+            BadInput: the body is not what it should be, or a template fails with it. Nothing of it is repeated.
+        """
+        payload = cloud_event(incoming) if self._reads_cloud_events else incoming.json()
+        posted = Posted(self.name, incoming.digest, payload, incoming.shown_headers)
+        items = self._items(posted)
+        taken = items[:MOST_ITEMS]
+        found: list[Notification] = []
+        skipped = len(items) - len(taken)
+        for at, each in enumerate(taken):
+            notifications = self._of_item(each, self._fallback_key(incoming, at))
+            found += notifications
+            skipped += not notifications
+        if len(found) > _MOST_NOTIFICATIONS:
+            problem = f"comes to {len(found):,} notifications: at most {_MOST_NOTIFICATIONS:,} are allowed"
+            raise BadInput(f"hook.{self.name}", problem)
+        return Rendered(tuple(found), skipped, _reason(len(items), skipped))
+
+    @property
+    def images(self) -> list[LocalImage]:
+        """Whose bytes must be in the ledger before a notification of this hook is."""
+        return [case.image for case in self._cases if case.image]
+
+    def _items(self, posted: Posted) -> list[Posted]:
+        if self._for_each is None:
+            return [posted]
+        found = self._for_each.value(posted.values())
+        if not isinstance(found, list):
+            raise BadInput(self._for_each.where, f"must come to a list, not {_kind(found)}")
+        for item in found:
+            if not isinstance(item, JsonObject | str):
+                raise BadInput(self._for_each.where, f"must come to a list of objects or texts, not of {_kind(item)}")
+        return [posted.about(item) for item in found]
+
+    def _of_item(self, posted: Posted, fallback_key: str | None) -> list[Notification]:
+        """What the first case that holds makes of it."""
+        if self._when is not None and not self._when.holds(posted.values()):
+            return []
+        case = next((each for each in self._cases if each.holds(posted)), None)
+        return [] if case is None else case.notifications(posted, fallback_key)
+
+    def _fallback_key(self, incoming: Incoming, at: int) -> str | None:
+        """A hook without `key` takes the id of the message where that is signed, so that a replay is no second one."""
+        if self.seal is None or not self.seal.stops_replays:
+            return None
+        return f"{incoming.headers.get('webhook-id', '')}/{at}"
+
+
+def _reason(items: int, skipped: int) -> str | None:
+    if items == 0:
+        return "for_each comes to nothing"
+    if items > MOST_ITEMS:
+        return f"for_each comes to {items:,} items: the first {MOST_ITEMS} were looked at"
+    return NOTHING_HOLDS if skipped else None
+
+
+def _kind(value: object) -> str:
+    return "an object" if isinstance(value, JsonObject) else kind_of(value)

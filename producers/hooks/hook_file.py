@@ -1,0 +1,180 @@
+"""The hooks file, which `DESKBELL_HOOKS` names: read, joined with the ready-made hooks, and checked as a whole.
+
+```toml
+[hook.oncall]
+use = "alertmanager"
+to = ["ou_ada", "ou_bob"]
+```
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from ledger.errors import BadInput
+from ledger.fields import check_json, shortened, validated
+from ledger.settings import Settings
+from producers.hooks.hook import Hook
+from producers.hooks.shapes import CaseFields, HookFields
+from producers.hooks.signature import Seal
+
+__all__ = ["VARIABLE", "Hooks", "ready_made"]
+
+VARIABLE = "DESKBELL_HOOKS"
+#: Plain, so that it fits in a URL and a key, and is no path.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+#: More than a thousand hooks.
+_FILE_BYTES = 1024 * 1024
+
+
+class Hooks(Mapping[str, Hook]):
+    """The hooks by name."""
+
+    def __init__(self, hooks: Mapping[str, Hook]) -> None:
+        self._hooks = dict(hooks)
+
+    @classmethod
+    def load(cls, settings: Settings, environment: Mapping[str, str] = os.environ) -> "Hooks":
+        """Reads and checks the whole file; without one there are no hooks.
+
+        Raises BadInput naming the hook and the field that is wrong.
+        """
+        if settings.hooks is None:
+            return cls({})
+        found = {}
+        for name, table in _tables(settings.hooks).items():
+            if not _NAME.fullmatch(name):
+                problem = "is no name of a hook: lower-case letters, digits, '-' and '_', 32 at most"
+                raise BadInput(VARIABLE, f"{shortened(name)} {problem}")
+            found[name] = _hook(name, table, settings, settings.hooks.parent, environment)
+        return cls(found)
+
+    def __getitem__(self, name: str) -> Hook:
+        return self._hooks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hooks)
+
+    def __len__(self) -> int:
+        return len(self._hooks)
+
+
+def ready_made() -> dict[str, HookFields]:
+    """The hooks that come with Deskbell, by the name that `use` takes."""
+    folder = files("producers.hooks") / "ready"
+    texts = {item.name.removesuffix(".toml"): item.read_text("utf-8") for item in folder.iterdir()}
+    return {name: validated(HookFields, tomllib.loads(text), name) for name, text in sorted(texts.items())}
+
+
+def _tables(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_FILE_BYTES).decode()
+        raw = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problem = f"{path} cannot be read: {error}"
+    else:
+        tables = raw.get("hook", {})
+        others = [shortened(key) for key in raw if key != "hook"]
+        if not others and isinstance(tables, dict):
+            return tables
+        problem = f"{path} must hold tables [hook.NAME] alone" + (f", not {', '.join(others[:5])}" if others else "")
+    raise BadInput(VARIABLE, problem)
+
+
+def _hook(name: str, table: Any, settings: Settings, folder: Path, environment: Mapping[str, str]) -> Hook:
+    where = f"hook.{name}"
+    fields = _checked(table, where)
+    ready = _ready(fields.use, f"{where}.use")
+    joined = HookFields.model_validate(
+        {**ready.model_dump(exclude_unset=True), **fields.model_dump(exclude_unset=True)}
+    )
+    seal = _seal(joined, fields, where, folder, environment)
+    return Hook(name, joined, _cases(fields, ready), seal, settings, folder)
+
+
+def _checked(table: Any, where: str) -> HookFields:
+    if not isinstance(table, dict):
+        raise BadInput(where, "must be a table")
+    check_json(table, where)
+    fields = validated(HookFields, table, where)
+    if fields.summary is not None:
+        raise BadInput(f"{where}.summary", "is not a known field")
+    return fields
+
+
+def _ready(use: str | None, where: str) -> HookFields:
+    if use is None:
+        return HookFields()
+    known = ready_made()
+    if use not in known:
+        raise BadInput(where, f"is no ready-made hook: there are {', '.join(known)}")
+    return known[use]
+
+
+def _cases(fields: HookFields, ready: HookFields) -> list[CaseFields]:
+    """What is nearer wins: a case over its hook; but a hook over the cases of the ready-made that it uses.
+
+    Only `when` is added, not replaced: the hook's own is asked first, by the hook.
+    """
+    shared = {name: value for name, value in fields.given().items() if name != "when"}
+    base = ready.given()
+    if fields.case or not ready.case:
+        return [_joined(base, shared, case.given()) for case in fields.case or [CaseFields()]]
+    return [_joined(base, case.given(), shared) for case in ready.case]
+
+
+def _joined(*layers: Mapping[str, Any]) -> CaseFields:
+    joined: dict[str, Any] = {}
+    for layer in layers:
+        if "text" in layer or "message" in layer:  # they stand for the same
+            joined = {name: value for name, value in joined.items() if name not in ("text", "message")}
+        joined |= layer
+    return CaseFields.model_validate(joined)
+
+
+def _seal(
+    joined: HookFields, fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]
+) -> Seal | None:
+    """None where an API key is asked for instead."""
+    secret = _secret(fields, where, folder, environment)
+    if joined.signature is None or secret is None:
+        for name in ("signature", "timestamp_header") if secret is None else ("secret", "secret_env", "secret_file"):
+            if name in fields.model_fields_set:
+                lacks = "secret, secret_env or secret_file" if secret is None else "signature"
+                raise BadInput(f"{where}.{name}", f"needs {lacks} beside it")
+        return None
+    seal = Seal(joined.signature, SecretStr(secret), joined.timestamp_header)
+    seal.check_secret(f"{where}.secret")
+    return seal
+
+
+def _secret(fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]) -> str | None:
+    given = [name for name in ("secret", "secret_env", "secret_file") if getattr(fields, name) is not None]
+    if len(given) > 1:
+        raise BadInput(f"{where}.{given[1]}", f"is there beside {given[0]}: give one of them")
+    if fields.secret_env is not None:
+        return _of_variable(fields.secret_env, f"{where}.secret_env", environment)
+    if fields.secret_file is not None:
+        return _of_file(folder / fields.secret_file, f"{where}.secret_file")
+    return fields.secret
+
+
+def _of_variable(name: str, where: str, environment: Mapping[str, str]) -> str:
+    if not environment.get(name):
+        raise BadInput(where, f"names the variable {name}, which is not set")
+    return environment[name]
+
+
+def _of_file(path: Path, where: str) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"names {path}, which cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8'}"
+    raise BadInput(where, problem)

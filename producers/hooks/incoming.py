@@ -1,0 +1,69 @@
+"""A request to a hook as it came in, and the JSON in it."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from ledger.errors import BadInput
+from producers.hooks.payload import check_depth
+from producers.strict_json import NotJson, strict_json
+
+__all__ = ["MOST_BYTES", "Incoming", "parsed"]
+
+#: Of a body. GitHub cuts its own at 25 MB, but what a message can show of an event is in the first few KB.
+MOST_BYTES = 1024 * 1024
+#: What a template has no business with.
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Headers by their lower-case names, and the raw body that signatures are made of. No repr shows either."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
+        """A header that comes several times is joined by commas, as HTTP has it."""
+        joined: dict[str, str] = {}
+        for name, value in headers:
+            lower = name.lower()
+            joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
+        return cls(joined, body)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the body, hex: the same when the same is posted again."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def shown_headers(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name not in _SECRET_HEADERS}
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self) -> dict[str, Any]:
+        """The JSON object in the body. Raises BadInput."""
+        if self.media_type == "application/x-www-form-urlencoded":
+            raise BadInput("body", "is a form: set the content type of the webhook to application/json")
+        found = parsed(self.body)
+        if not isinstance(found, dict):
+            raise BadInput("body", "must be a JSON object")
+        return found
+
+
+def parsed(body: bytes) -> Any:
+    """The value that a body holds. Raises BadInput that repeats nothing of it."""
+    if len(body) > MOST_BYTES:
+        raise BadInput("body", f"has {len(body):,} bytes: at most {MOST_BYTES:,} are taken")
+    try:
+        found = strict_json(body)
+    except NotJson as error:
+        raise BadInput("body", f"is not JSON in UTF-8 ({error})") from None
+    check_depth(found, "body")
+    return found

@@ -1,0 +1,89 @@
+"""What another system posted, as the Jinja of a hook sees it: members only, and every text cut to a length.
+
+A text that is cut still arrives. What is null counts as absent, so `default` stands in for both.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ledger.errors import BadInput
+
+__all__ = ["JsonObject", "check_depth", "cut", "seen", "seen_again"]
+
+#: Objects and lists within each other. No tool nests deeper than a dozen.
+_DEEPEST_LEVEL = 64
+
+
+class JsonObject:
+    """A JSON object without methods, so that `alert.values` is the member of this name, never a method of `dict`."""
+
+    __slots__ = ("_longest", "_members", "_seen")
+
+    def __init__(self, members: Mapping[str, Any], longest: int) -> None:
+        self._members = members
+        self._longest = longest
+        self._seen: dict[str, Any] = {}  #: a long list is gone through once, not at each turn of a loop that names it
+
+    def __getitem__(self, name: str) -> Any:
+        """Raises KeyError, which Jinja takes for undefined."""
+        if name not in self._seen:
+            value = self._members[name]
+            if value is None:
+                raise KeyError(name)
+            self._seen[name] = seen(value, self._longest)
+        return self._seen[name]
+
+    def __contains__(self, name: str) -> bool:
+        return self._members.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, value in self._members.items() if value is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __str__(self) -> str:
+        # Not orjson: a number of the payload may have more than 64 bits.
+        return cut(json.dumps(self._members, ensure_ascii=False, separators=(",", ":")), self._longest)
+
+    def __repr__(self) -> str:
+        return f"JsonObject(<{len(self._members)} members>)"
+
+    def cut_at(self, longest: int) -> "JsonObject":
+        return JsonObject(self._members, longest)
+
+
+def seen(value: Any, longest: int) -> Any:
+    """A value of JSON as an expression may have it; its texts have at most `longest` characters."""
+    match value:
+        case dict():
+            return JsonObject(value, longest)
+        case list():
+            return [seen(item, longest) for item in value]
+        case str():
+            return cut(value, longest)
+    return value
+
+
+def seen_again(value: JsonObject | str, longest: int) -> JsonObject | str:
+    """What `seen` gave, with another length."""
+    return value.cut_at(longest) if isinstance(value, JsonObject) else cut(value, longest)
+
+
+def cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def check_depth(value: object, where: str) -> None:
+    """Raises BadInput for what is nested too deeply to be walked by functions that call themselves."""
+    level: Sequence[object] = [value]
+    for _ in range(_DEEPEST_LEVEL + 1):
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _children(outer)]
+        if not level:
+            return
+    raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+
+
+def _children(outer: dict[str, Any] | list[Any]) -> Sequence[Any]:
+    return list(outer.values()) if isinstance(outer, dict) else outer

@@ -1,0 +1,46 @@
+"""What may stand in a hooks file, before any of it is compiled."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ledger.fields import Filled, Shape
+from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from producers.hooks.signature import Signature
+
+__all__ = ["CaseFields", "HookFields"]
+
+
+class CaseFields(Shape):
+    """What a message looks like and who gets it. A hook has it for all its cases, a case for itself."""
+
+    when: Filled | None = None
+    to: str | list[str] | None = None
+    text: Filled | None = None
+    message: str | dict[str, Any] | None = None
+    key: Filled | None = None
+    desk: Filled | None = None
+    receive_type: Annotated[ReceiveType | None, Field(strict=False)] = None
+    user_id_type: Annotated[UserIdType | None, Field(strict=False)] = None
+    expires: Filled | None = None
+    on_unknown: Annotated[OnUnknown | None, Field(strict=False)] = None
+    on_open_ticket: Annotated[OnOpenTicket | None, Field(strict=False)] = None
+
+    def given(self) -> dict[str, Any]:
+        """What was written, of the fields that a case has."""
+        return {name: getattr(self, name) for name in CaseFields.model_fields if name in self.model_fields_set}
+
+
+class HookFields(CaseFields):
+    """One table `[hook.NAME]`, or the file of a ready-made hook."""
+
+    use: str | None = None
+    summary: str | None = None
+    format: Literal["json", "cloudevents"] | None = None
+    for_each: Filled | None = None
+    signature: Annotated[Signature | None, Field(strict=False)] = None
+    timestamp_header: Filled | None = None
+    secret: str | None = Field(None, repr=False)
+    secret_env: Filled | None = None
+    secret_file: Filled | None = None
+    case: list[CaseFields] = Field(default_factory=list)

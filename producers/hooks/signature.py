@@ -1,0 +1,129 @@
+"""Who sent it: the ways in which tools sign what they post, checked over the raw body and in constant time.
+
+| signature | of | checked |
+|---|---|---|
+| `github` | GitHub, Gitea, Forgejo | `X-Hub-Signature-256`: `sha256=` and the hex HMAC of the body |
+| `gitlab` | GitLab | `X-Gitlab-Token` is the secret; a secret `whsec_…` is a signing token: as `standard-webhooks` |
+| `sentry` | Sentry | `Sentry-Hook-Signature`: the hex HMAC of the body |
+| `grafana` | Grafana | `X-Grafana-Alerting-Signature`: the hex HMAC of the body, or of `timestamp:body` |
+| `standard-webhooks` | Svix and others | `webhook-signature`: `v1,` and the base64 HMAC of id, timestamp and body |
+
+All HMACs are SHA-256's.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from ledger.errors import BadInput, DeskbellError
+from ledger.settings import signing_key
+from producers.hooks.incoming import Incoming
+
+__all__ = ["BadSignature", "Seal", "Signature"]
+
+#: How far a timestamp may be from our clock, seconds. What Standard Webhooks recommends.
+_CLOCK_SECONDS = 300
+#: Of the secrets of Standard Webhooks; base64 follows.
+_STANDARD_PREFIX = "whsec_"
+
+
+class BadSignature(DeskbellError):
+    """It was not signed with our secret, or too long ago. Nothing of it was looked at."""
+
+
+class Signature(StrEnum):
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SENTRY = "sentry"
+    GRAFANA = "grafana"
+    STANDARD = "standard-webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """How a hook is signed, and with which secret."""
+
+    signature: Signature
+    secret: SecretStr
+    timestamp_header: str | None = None  #: the name that was chosen in Grafana; without one it signs the body alone
+
+    @property
+    def stops_replays(self) -> bool:
+        """Whether the sender gives each message an id of its own, `webhook-id`, and signs it."""
+        return self.signature is Signature.STANDARD or self._is_signing_token
+
+    def check_secret(self, where: str) -> None:
+        """Raises BadInput for a secret that nothing can be signed with."""
+        if not self.secret.get_secret_value():
+            raise BadInput(where, "is empty")
+        if self.stops_replays:
+            self._standard_key(where)
+
+    def check(self, incoming: Incoming, now_seconds: float) -> None:
+        """Raises BadSignature."""
+        match self.signature:
+            case Signature.GITHUB:
+                _compare(incoming, "X-Hub-Signature-256", "sha256=" + self._hex_hmac(incoming.body))
+            case Signature.GITLAB if not self._is_signing_token:
+                _compare(incoming, "X-Gitlab-Token", self.secret.get_secret_value())
+            case Signature.SENTRY:
+                _compare(incoming, "Sentry-Hook-Signature", self._hex_hmac(incoming.body))
+            case Signature.GRAFANA:
+                _compare(
+                    incoming, "X-Grafana-Alerting-Signature", self._hex_hmac(self._of_grafana(incoming, now_seconds))
+                )
+            case Signature.STANDARD | Signature.GITLAB:
+                self._check_standard(incoming, now_seconds)
+
+    @property
+    def _is_signing_token(self) -> bool:
+        return self.signature is Signature.GITLAB and self.secret.get_secret_value().startswith(_STANDARD_PREFIX)
+
+    def _hex_hmac(self, signed: bytes) -> str:
+        return hmac.new(self.secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
+
+    def _of_grafana(self, incoming: Incoming, now_seconds: float) -> bytes:
+        if self.timestamp_header is None:
+            return incoming.body
+        timestamp = _header(incoming, self.timestamp_header)
+        _check_clock(timestamp, now_seconds)
+        return timestamp.encode() + b":" + incoming.body
+
+    def _check_standard(self, incoming: Incoming, now_seconds: float) -> None:
+        id, timestamp = _header(incoming, "webhook-id"), _header(incoming, "webhook-timestamp")
+        _check_clock(timestamp, now_seconds)
+        signed = f"{id}.{timestamp}.".encode() + incoming.body
+        expected = b"v1," + base64.b64encode(hmac.new(self._standard_key("secret"), signed, hashlib.sha256).digest())
+        # While a secret is changed, a sender signs with both: one of them is ours.
+        given = _header(incoming, "webhook-signature").split(" ")
+        if not any(hmac.compare_digest(each.encode(), expected) for each in given):
+            raise BadSignature("webhook-signature was not made with our secret")
+
+    def _standard_key(self, where: str) -> bytes:
+        try:
+            return signing_key(self.secret.get_secret_value())
+        except ValueError as error:
+            raise BadInput(where, str(error)) from None
+
+
+def _compare(incoming: Incoming, header: str, expected: str) -> None:
+    if not hmac.compare_digest(_header(incoming, header).encode(), expected.encode()):
+        raise BadSignature(f"{header} was not made with our secret")
+
+
+def _header(incoming: Incoming, name: str) -> str:
+    try:
+        return incoming.headers[name.lower()]
+    except KeyError:
+        raise BadSignature(f"the header {name} is missing") from None
+
+
+def _check_clock(timestamp: str, now_seconds: float) -> None:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
+        raise BadSignature("the timestamp is no number of seconds")
+    if abs(now_seconds - int(timestamp)) > _CLOCK_SECONDS:
+        raise BadSignature(f"the timestamp is more than {_CLOCK_SECONDS} seconds off our clock")

@@ -1,0 +1,122 @@
+"""The door of who must not reach Redis: through the HTTP API of `deskbell web`."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Unpack
+from urllib.parse import quote
+
+import orjson
+
+from ledger.errors import BadInput, DeskbellError
+from ledger.models import Accepted, Record
+from ledger.settings import duration
+from ledger.states import State
+from producers.announcing import Announced, spooled
+from producers.arguments import AnnouncementArguments
+from producers.draft import Draft
+from producers.event_draft import EventDraft, numbered
+from producers.recipients.source import Source
+from producers.remote_problems import error_of
+from producers.remote_record import record_of
+from producers.remote_server import Server
+from producers.remote_upload import FilePart, Upload
+
+__all__ = ["RemoteDoor"]
+
+#: The check of a million rows takes a minute, and of emails that Feishu is asked about longer. Whoever waits in vain
+#: repeats, and nothing is accepted twice.
+ANNOUNCE_SECONDS = 600.0
+_EVENTS, _ANNOUNCEMENTS = "/v1/notifications", "/v1/announcements"
+
+
+class RemoteDoor:
+    """`Notifier` says what each method promises and raises."""
+
+    def __init__(self, url: str, key: str | None = None, *, server: Server | None = None) -> None:
+        """`server` is for who wants other timeouts. Raises BadInput for what is no URL or no key."""
+        self._server = server or Server(url, key)
+
+    def send(self, drafts: Sequence[EventDraft]) -> list[Accepted]:
+        events = [_event(draft) for draft in drafts]
+        if len(events) == 1:
+            results = [self._server.post(_EVENTS, events[0], key=events[0]["key"])]
+        else:
+            results = self._server.post(_EVENTS, {"notifications": events}, key=events[0]["key"])["results"]
+        for number, (result, event) in enumerate(zip(results, events, strict=True), 1):
+            if "problem" in result:
+                raise self._refusal(result["problem"], event, number, len(events))
+        return [_accepted(result, draft) for result, draft in zip(results, drafts, strict=True)]
+
+    def announce(
+        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
+    ) -> Announced:
+        draft = Draft.build(arguments)  # what can be told here need not be asked
+        with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else spooled(rows)) as source:
+            upload = Upload(_fields(arguments), _files(draft, source))
+            answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, answer_seconds=ANNOUNCE_SECONDS)
+        return Announced(answer["id"], answer["total"], answer["duplicate"])
+
+    def get(self, id: str) -> Record:
+        return record_of(self._server.get(f"{_EVENTS}/{quote(id, safe='')}", id=id))
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _refusal(self, problem: Any, event: Mapping[str, Any], number: int, total: int) -> DeskbellError:
+        """Of one of several. The server tells of each by itself, so the others may be accepted."""
+        error = error_of(problem["status"], problem, url=self._server.url, key=event["key"], id=None)
+        return numbered(error, number, total) if type(error) is BadInput else error
+
+
+def _event(draft: EventDraft) -> dict[str, Any]:
+    """The fields of `POST /v1/notifications`."""
+    if draft.image:
+        raise BadInput("image", "cannot be sent over HTTP: give a message with its image_key")
+    given = {**draft.given, **_times(draft.given)}
+    if "message" in given:
+        message = draft.notification.message
+        given["message"] = {"msg_type": message.msg_type, "content": message.content}
+    # A key of its own is what makes it safe to repeat the call when the answer was lost.
+    return {"key": secrets.token_hex(16), **given}
+
+
+def _accepted(told: Mapping[str, Any], draft: EventDraft) -> Accepted:
+    # Nobody else has a key that was made here: a duplicate by it is one of our own tries.
+    is_duplicate = told["duplicate"] and draft.notification.key is not None
+    return Accepted(told["id"], is_duplicate, State(told["state"]))
+
+
+def _times(given: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _universal(given[name]) for name in ("at", "expires") if name in given}
+
+
+def _universal(time: datetime | str) -> str:
+    """With an offset: a time without one is meant here, and the server may stand elsewhere."""
+    if isinstance(time, datetime):
+        return time.astimezone().isoformat()
+    try:
+        duration(time)
+    except ValueError:
+        return datetime.fromisoformat(time).astimezone().isoformat()
+    return time
+
+
+def _fields(arguments: Mapping[str, Any]) -> dict[str, str]:
+    given = {name: value for name, value in arguments.items() if value is not None and name not in ("message", "text")}
+    return {name: _as_field(value) for name, value in (given | _times(given)).items()}
+
+
+def _as_field(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _files(draft: Draft, source: Source) -> dict[str, FilePart]:
+    """The message, or the image that it is; and the recipients last, so that the rest is known when they come."""
+    if draft.image:
+        body = {"image": FilePart("image", "application/octet-stream", draft.image.data)}
+    else:
+        body = {"message": FilePart("message.json", "application/json", orjson.dumps(draft.spec.message))}
+    return {**body, "recipients": FilePart(source.name, "application/octet-stream", source)}

@@ -1,0 +1,229 @@
+"""Calls of the HTTP API, repeated as long as that is safe and of use.
+
+Safe, because every call may be repeated: a question, a notification with a key, or an announcement, for which its key
+or its content stands. So an answer that was lost is no harm.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
+
+from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
+from ledger.tracing import traceparent
+from producers.remote_problems import error_of
+
+__all__ = ["ANSWER_SECONDS", "CONNECT_SECONDS", "PATIENCE_SECONDS", "Body", "Server"]
+
+CONNECT_SECONDS = 5.0
+#: Longer than the server waits for Redis, so that it is the server who says what is wrong.
+ANSWER_SECONDS = 30.0
+#: How long a call is repeated. A restart of the server or of Redis takes seconds.
+PATIENCE_SECONDS = 60.0
+#: Between two tries, unless the server says how long: the longest first wait, and the longest of all.
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 10.0
+#: Answers after which the same call may come through: too often, or somebody behind the server is away.
+_WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})
+#: Connections that are kept for the next calls; more threads than that make their own.
+_KEPT_CONNECTIONS = 32
+#: What may stand in a header, and so in a key.
+_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
+#: What requests raises where another try may succeed. Every other of its errors comes from the URL or from us.
+_LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+_IN_VAIN = (requests.exceptions.SSLError, requests.exceptions.InvalidProxyURL)
+
+
+class Body(Protocol):
+    """A body that is too large to be held: read from its start for every try."""
+
+    content_type: str
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __len__(self) -> int: ...
+
+
+class _TryAgain(Exception):
+    """A try came to nothing. `error` is what it comes to if it was the last; `after_seconds` is the server's wish."""
+
+    def __init__(self, error: DeskbellError, after_seconds: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error, self.after_seconds = error, after_seconds
+
+
+class _Bearer(AuthBase):
+    """An auth of our own keeps requests from sending a password of ~/.netrc instead of the key."""
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class Server:
+    """One `deskbell web`, wherever it runs. Threads may share one. Its repr has no key."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Raises BadInput for what is no URL or cannot be a key."""
+        self.url = _checked_url(url)
+        if key is not None and not _VISIBLE.fullmatch(key):
+            raise BadInput("key", "must be a key of `deskbell key create`, dbk_…, without blanks")
+        self._connect_seconds, self._answer_seconds = connect_seconds, answer_seconds
+        self._auth = _Bearer(key)
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS))
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgain),
+            wait=_wait_seconds,
+            stop=stop_before_delay(patience_seconds),
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def __repr__(self) -> str:
+        return f"Server({self.url!r})"
+
+    def get(self, path: str, *, id: str) -> Any:
+        """The JSON of the answer. Raises NotFound(id), and as `post`."""
+        return self._asked("GET", path, id=id)
+
+    def post(self, path: str, body: Any, *, key: str | None = None, answer_seconds: float | None = None) -> Any:
+        """Posts a `Body`, or anything else as JSON, and gives the JSON of the answer. `key` is told in a KeyReused.
+
+        Only for what may be repeated. Raises what the server raised; LedgerUnreachable when it was not reached, or its
+        answer never came: then nobody knows whether it was accepted.
+        """
+        return self._asked("POST", path, body, key=key, answer_seconds=answer_seconds)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _asked(self, method: str, path: str, body: Any = None, **about: Any) -> Any:
+        try:
+            return self._retrying(self._try, method, path, body, **about)
+        except _TryAgain as last:
+            error, cause = last.error, last.__cause__
+        raise error from cause
+
+    def _try(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        key: str | None = None,
+        id: str | None = None,
+        answer_seconds: float | None = None,
+    ) -> Any:
+        response = self._response(method, path, body, answer_seconds or self._answer_seconds)
+        answer = _json(response)
+        if response.status_code < 300:
+            if answer is not None:
+                return answer
+            if not response.content:  # cut within its head, which no library minds
+                raise _TryAgain(LedgerUnreachable(f"{self.url} is not reached (its answer was cut off)"))
+        error = error_of(response.status_code, answer, url=self.url, key=key, id=id)
+        if response.status_code in _WORTH_REPEATING:
+            raise _TryAgain(error, _retry_after_seconds(response))
+        raise error
+
+    def _response(self, method: str, path: str, body: Any, answer_seconds: float) -> requests.Response:
+        is_upload = hasattr(body, "content_type")
+        headers = {"Accept": "application/json", "Content-Type": body.content_type if is_upload else "application/json"}
+        if active := traceparent():
+            headers["traceparent"] = active
+        data = body if is_upload or body is None else orjson.dumps(body)
+        # The time to connect is also that which a piece of the body may take: a busy server reads late.
+        connect_seconds = self._answer_seconds if is_upload else self._connect_seconds
+        try:
+            # A redirect is not followed: it would turn a POST into a GET, and take the key to who knows whom.
+            return self._session.request(
+                method,
+                self.url + path,
+                data=data,
+                headers=headers,
+                auth=self._auth,
+                timeout=(connect_seconds, answer_seconds),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            lost = LedgerUnreachable(f"{self.url} is not reached ({_said(error)})")
+            if isinstance(error, _LOST) and not isinstance(error, _IN_VAIN):
+                raise _TryAgain(lost) from error
+            raise lost from error
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_one = False
+    if not is_one or parts.query or parts.fragment:
+        raise BadInput("url", "is no address of a server: write https://deskbell.example.com")
+    if parts.username or parts.password:
+        raise BadInput("url", "must be without user and password: what opens the door is the key")
+    return url.rstrip("/")
+
+
+def _said(error: requests.RequestException) -> str:
+    """Without the texts of the libraries, which are long and repeat the URL."""
+    match error:
+        case requests.ConnectTimeout():
+            return "it does not take the connection"
+        case requests.Timeout():
+            return "no answer in time"
+        case requests.exceptions.SSLError():
+            return "its certificate is not valid, or it speaks no TLS"
+        case requests.exceptions.ChunkedEncodingError():
+            return "its answer was cut off"
+    return "the connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _retry_after_seconds(response: requests.Response) -> float:
+    """What the header says, in seconds or as a date; 0 when it says nothing that can be read."""
+    said = response.headers.get("Retry-After", "")
+    if said.isascii() and said.isdigit():
+        return float(said)
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without an offset
+        return 0.0
+
+
+_jittered = wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS)
+
+
+def _wait_seconds(state: RetryCallState) -> float:
+    failure = state.outcome.exception() if state.outcome else None
+    wished = failure.after_seconds if isinstance(failure, _TryAgain) else 0.0
+    return max(wished, _jittered(state))

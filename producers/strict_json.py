@@ -1,0 +1,68 @@
+"""JSON from outside, read more strictly than the language's reader does.
+
+A name that stands twice in an object, NaN and half of a surrogate pair are refused: two readers of such a document may
+understand two different things, and one of them may be a proxy that was meant to check it. The standard library's
+reader can tell, orjson cannot; with a hook that has no Python loop in it the two are as fast.
+"""
+
+import json
+import math
+from typing import Any, NoReturn
+
+from ledger.errors import DeskbellError
+from ledger.fields import shortened
+
+__all__ = ["NotJson", "strict_json"]
+
+
+class NotJson(DeskbellError):
+    """It is no strict JSON in UTF-8. The text says why, and repeats nothing of it but the name of a member."""
+
+
+def strict_json(raw: bytes) -> Any:
+    """Raises NotJson. Integers have any size, up to some thousand digits."""
+    try:
+        found = _READER.decode(raw.decode())
+        if b"\\ud" in raw or b"\\uD" in raw:
+            _check_characters(found)
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is not UTF-8"
+    except UnicodeEncodeError:
+        problem = "it holds half of a surrogate pair, which is no character"
+    except json.JSONDecodeError as error:
+        problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except RecursionError:
+        problem = "it is nested too deep"
+    except ValueError:
+        problem = "it holds a number of more digits than anybody needs"
+    else:
+        return found
+    # Raised outside the except clauses: as its context a JSONDecodeError would carry the whole document along.
+    raise NotJson(problem)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotJson(f"the member {shortened(twice)} stands twice in an object")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise NotJson(f"{name} is no JSON number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise NotJson("it holds a number that is too large")
+    return number
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite_number)
+
+
+def _check_characters(found: Any) -> None:
+    json.dumps(found, ensure_ascii=False).encode()

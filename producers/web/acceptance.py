@@ -1,0 +1,40 @@
+"""Group commit: requests that come together share one call of `accept`, and so one fsync."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from ledger.connection import reachable
+from ledger.errors import KeyReused
+from ledger.ledger import MOST_AT_ONCE, Ledger
+from ledger.models import Accepted, Notification
+from producers.web.gathering import Gathering
+
+__all__ = ["Acceptance", "Verdict"]
+
+#: What became of one notification that was handed in.
+Verdict = Accepted | KeyReused
+
+
+class Acceptance:
+    """Accepts notifications of concurrent requests, of any desks, durably."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._executor = ThreadPoolExecutor(1, "accept")
+        self._gathering: Gathering[Sequence[Notification], Sequence[Verdict]] = Gathering(
+            self._accept, self._executor, at_once=MOST_AT_ONCE, weight=len
+        )
+
+    async def accept(self, notifications: Sequence[Notification]) -> Sequence[Verdict]:
+        """Answers in order, once all are fsynced. A reused key is an answer; everything else is raised, and then nobody
+        knows what was accepted: repeat with the same keys. Raises as `Ledger.accept`."""
+        return await self._gathering.ask(notifications)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+
+    def _accept(self, requests: Sequence[Sequence[Notification]]) -> list[Sequence[Verdict]]:
+        with reachable(self._ledger.settings):
+            verdicts = iter(self._ledger.accept_each([each for request in requests for each in request]))
+        return [list(islice(verdicts, len(request))) for request in requests]

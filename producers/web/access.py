@@ -1,0 +1,151 @@
+"""Who may do what: a key with the scope, or without any key configured whoever calls from this machine."""
+
+import asyncio
+import ipaddress
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from ledger.api_keys import ApiKey, Scope
+from producers.web.problems import Problem
+from producers.web.site import Site, site_of
+
+__all__ = ["Caller", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
+
+_CREATE_ONE = "create one with `deskbell key create --name NAME --scope SCOPE`"
+#: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who has called, and what it may."""
+
+    name: str
+    key_id: str | None  #: None: from this machine, with no key configured
+    scopes: frozenset[Scope]
+    desks: frozenset[str] | None  #: None: every desk
+
+    @property
+    def by(self) -> str:
+        """What the record says who did it."""
+        return f"key {self.name}" if self.key_id else self.name
+
+    def may_use(self, desk: str) -> bool:
+        return self.desks is None or desk in self.desks
+
+    def check_desk(self, desk: str) -> None:
+        """Raises Problem (403) unless it may use the desk."""
+        if not self.may_use(desk):
+            raise Problem(HTTPStatus.FORBIDDEN, "The key is not for this desk", f"{self.name} may not use desk {desk}")
+
+    def check_scope(self, scope: Scope) -> None:
+        """Raises Problem (403) unless it has the scope."""
+        if scope not in self.scopes:
+            has = ", ".join(sorted(self.scopes))
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "The key lacks a scope",
+                f"this needs the scope {scope}, and {self.name} has {has}",
+                type="scope-missing",
+            )
+
+
+_LOCAL = Caller("loopback", None, frozenset(Scope), None)
+
+
+def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """The dependency that lets in who has the scope: `caller: Annotated[Caller, Depends(needs(Scope.SEND))]`."""
+
+    async def caller(request: Request) -> Caller:
+        return await admit(request, scope, secret_of(request))
+
+    return caller
+
+
+async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
+    """The caller with this secret, wherever it stood. Raises Problem: 401, 403, or 429 when it calls too often."""
+    site = site_of(request)
+    if secret is None:
+        return await _without_key(request, site)
+    key = await site.doorkeeper.find(secret)
+    if key is None:
+        raise _unauthorised("The key is not known", f"it is wrong, or was revoked: {_CREATE_ONE}")
+    request.scope["caller"] = key.name  # for the access log
+    caller = caller_of_key(key)
+    caller.check_scope(scope)
+    if key.rate:
+        await _count_call(site, key)
+    return caller
+
+
+def caller_of_key(key: ApiKey) -> Caller:
+    return Caller(key.name, key.id, key.scopes, key.desks)
+
+
+def secret_of(request: Request) -> str | None:
+    """From `Authorization: Bearer …` or `X-Api-Key: …`. Raises Problem (401) for any other authorization."""
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return request.headers.get("x-api-key")
+    scheme, _, secret = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise _unauthorised("The key is not understood", "write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+    return secret.strip()
+
+
+def is_local(request: Request) -> bool:
+    """Whether somebody on this machine has called, and no web page of elsewhere through their browser.
+
+    A page can reach the loopback in two ways: by a plain cross-site request, which browsers mark (old ones with Origin
+    alone), and under a name of its own that it lets resolve to the loopback, which stands in Host.
+    """
+    headers = request.headers
+    host = headers.get("host", "")
+    if any(name in headers for name in _FORWARDED) or not request.client or not _is_loopback(request.client.host):
+        return False
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
+    if headers.get("origin", f"http://{host}") not in (f"http://{host}", f"https://{host}"):
+        return False
+    return _is_loopback(urlsplit(f"//{host}").hostname or "")
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _without_key(request: Request, site: Site) -> Caller:
+    if await site.doorkeeper.keys_are_configured():
+        raise _unauthorised("A key is needed", "send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+    if not is_local(request):
+        detail = f"without a key configured, only this machine is served, under its own name: {_CREATE_ONE}"
+        raise Problem(HTTPStatus.FORBIDDEN, "No key is configured", detail, type="no-key-configured")
+    return _LOCAL
+
+
+async def _count_call(site: Site, key: ApiKey) -> None:
+    seconds = await asyncio.to_thread(site.doorkeeper.wait_seconds, key)
+    if seconds:
+        raise Problem(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "The key calls too often",
+            f"{key.name} may call {key.rate}",
+            headers={"Retry-After": str(math.ceil(seconds))},
+        )
+
+
+def _unauthorised(title: str, detail: str, **more: Any) -> Problem:
+    return Problem(HTTPStatus.UNAUTHORIZED, title, detail, headers={"WWW-Authenticate": "Bearer"}, **more)

@@ -1,0 +1,212 @@
+"""`/v1/announcements`: one message to many, what became of it, and what people decide about it."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from http import HTTPStatus
+from itertools import islice
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from ledger.announcement import Announcement, AnnouncementState
+from ledger.api_keys import Scope
+from ledger.errors import BadInput, NotAllowed, NotFound
+from ledger.fields import shortened
+from ledger.ids import is_announcement
+from ledger.ledger import Ledger
+from ledger.states import State
+from producers.export import csv_of, jsonl_of, names_of, results_of
+from producers.web.access import Caller, needs
+from producers.web.announcements_description import (
+    ANNOUNCING,
+    EXPORTING,
+    LISTING,
+    RESOLVING,
+    RETRYING,
+    SHOWING,
+    steering,
+)
+from producers.web.announcing import accepted, foretold
+from producers.web.asked import asked_of
+from producers.web.bodies import Body, BodyOrNothing, chosen
+from producers.web.incoming import given_key
+from producers.web.notifications import Resolution, Retried
+from producers.web.site import SiteDep
+
+__all__ = ["router"]
+
+#: Largest page of a list of announcements, and of results.
+MOST_LISTED, MOST_RESULTS = 500, 1000
+#: Announcements that are read in one round trip, while those are looked for that are meant.
+_READ = 50
+
+router = APIRouter(prefix="/v1/announcements", tags=["announcements"])
+Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
+Reader = Annotated[Caller, Depends(needs(Scope.READ))]
+Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+@router.post("", status_code=HTTPStatus.ACCEPTED, **ANNOUNCING)
+async def announce(
+    request: Request,
+    caller: Sender,
+    site: SiteDep,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=250)] = None,
+) -> Response:
+    """Hands in an announcement: a form with the file of its recipients, or JSON with the rows.
+
+    All rows are checked first: either all are valid or nothing is accepted, and the problem tells the first of them.
+    It is answered once all is on disk. Without a key, the same recipients, message and options are accepted once.
+    With `dry_run` nothing is accepted, and the answer (200) is what would be sent.
+    """
+    asked = await asked_of(request, given_key(key))
+    if asked.dry_run:
+        return _json(await foretold(site, caller, asked))
+    return _json(await accepted(site, caller, asked), HTTPStatus.ACCEPTED)
+
+
+@router.get("", **LISTING)
+def list_announcements(
+    caller: Reader,
+    site: SiteDep,
+    state: Annotated[AnnouncementState | None, Query()] = None,
+    desk: Annotated[str | None, Query()] = None,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+) -> Response:
+    """Announcements, newest first. `next` is the cursor of the next page, and null at the end."""
+    if desk is not None:
+        site.settings.desk(desk)
+        caller.check_desk(desk)
+
+    def is_meant(found: Announcement) -> bool:
+        is_of_desk = caller.may_use(found.spec.desk) if desk is None else found.spec.desk == desk
+        return is_of_desk and state in (None, found.state)
+
+    page = _page(site.ledger, is_meant, cursor, limit)
+    more = len(page) > limit
+    told = [found.as_json() for found in page[:limit]]
+    return _json({"announcements": told, "next": told[-1]["id"] if more else None})
+
+
+@router.get("/{id}", **SHOWING)
+def show(id: str, caller: Reader, site: SiteDep) -> Response:
+    """How it stands: its rows by state, its rate, when it will be finished, what people did."""
+    return _json(_found(site.ledger, caller, id).as_json())
+
+
+@router.get("/{id}/results", **EXPORTING)
+def results(
+    id: str,
+    caller: Reader,
+    site: SiteDep,
+    written_as: Annotated[Format | None, Query(alias="format")] = None,
+    cursor: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_RESULTS)] = 100,
+) -> Response:
+    """What came of each row, in the order of its file, also while it runs: a page of JSON, or all of it as a file.
+
+    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` do not matter.
+    """
+    names = names_of(_found(site.ledger, caller, id).spec.columns)
+    if written_as is not None:
+        return _file(id, written_as, names, site.ledger)
+    rows = list(islice(results_of(site.ledger, id, cursor), limit + 1))
+    told = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
+    return _json({"results": told, "next": cursor + limit if len(rows) > limit else None})
+
+
+@router.post("/{id}/pause", **steering("Pause an announcement"))
+def pause(id: str, caller: Operator, site: SiteDep) -> Response:
+    """No call of it starts until it is resumed. What is on its way ends as it ends."""
+    return _steered(site.ledger, caller, id, site.ledger.announcements.pause, AnnouncementState.PAUSED)
+
+
+@router.post("/{id}/resume", **steering("Let an announcement go on"))
+def resume(id: str, caller: Operator, site: SiteDep) -> Response:
+    """Lets it go on, if it is paused."""
+    return _steered(site.ledger, caller, id, site.ledger.announcements.resume, AnnouncementState.RUNNING)
+
+
+@router.post("/{id}/cancel", **steering("Cancel an announcement"))
+def cancel(id: str, caller: Operator, site: SiteDep) -> Response:
+    """Cancels all rows that have not gone out."""
+    return _steered(site.ledger, caller, id, site.ledger.announcements.cancel, AnnouncementState.CANCELLED)
+
+
+@router.post("/{id}/retry", **RETRYING)
+def retry(id: str, caller: Operator, body: BodyOrNothing, site: SiteDep) -> Response:
+    """Sends its failed rows again; with `{"state": "unknown"}` those that were maybe sent. Gives how many."""
+    state = chosen(body, "state", Retried, Retried.FAILED)
+    _found(site.ledger, caller, id)
+    return _json({"id": id, "rows": site.ledger.announcements.retry(id, caller.by, [State(state)])})
+
+
+@router.post("/{id}/resolve", **RESOLVING)
+def resolve(id: str, caller: Operator, body: Body, site: SiteDep) -> Response:
+    """Settles its rows that were maybe sent: `{"as": "delivered"}`, `failed` or `resend`. Gives how many."""
+    outcome = chosen(body, "as", Resolution)
+    _found(site.ledger, caller, id)
+    return _json({"id": id, "rows": site.ledger.announcements.resolve(id, caller.by, outcome)})
+
+
+def _steered(
+    ledger: Ledger,
+    caller: Caller,
+    id: str,
+    verb: Callable[[str, str], AnnouncementState],
+    ends_as: AnnouncementState,
+) -> Response:
+    """May be replayed: to pause what is paused changes nothing. Raises NotAllowed for other states that forbid it."""
+    _found(ledger, caller, id)
+    try:
+        state = verb(id, caller.by)
+    except NotAllowed as error:
+        if error.state != ends_as:
+            raise
+        state = ends_as
+    return _json({"id": id, "state": state})
+
+
+def _found(ledger: Ledger, caller: Caller, id: str) -> Announcement:
+    """Raises NotFound, and Problem (403) for one of a desk that the caller may not use."""
+    if not is_announcement(id):
+        raise NotFound(id)
+    found = ledger.announcements.get(id)
+    caller.check_desk(found.spec.desk)
+    return found
+
+
+def _page(
+    ledger: Ledger, is_meant: Callable[[Announcement], bool], after: str | None, limit: int
+) -> list[Announcement]:
+    """At most one more than `limit`, so that it is known whether there are any. `after` is an id, which keeps its place
+    while others come in before it."""
+    ids = ledger.announcements.ids()
+    if after is not None:
+        if not is_announcement(after):
+            raise BadInput("cursor", "is none that a page has given")
+        # Its record may have gone since: ids sort by time.
+        ids = ids[ids.index(after) + 1 :] if after in ids else [id for id in ids if id < after]
+    portions = (ledger.announcements.several(ids[start : start + _READ]) for start in range(0, len(ids), _READ))
+    return list(islice((found for portion in portions for found in portion if is_meant(found)), limit + 1))
+
+
+def _file(id: str, written_as: Format, names: tuple[str, ...], ledger: Ledger) -> Response:
+    write, media_type = {
+        Format.CSV: (csv_of, "text/csv; charset=utf-8"),
+        Format.JSONL: (jsonl_of, "application/x-ndjson"),
+    }[written_as]
+    headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
+    return StreamingResponse(write(names, results_of(ledger, id)), media_type=media_type, headers=headers)
+
+
+def _json(told: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS), status, media_type="application/json")

@@ -1,0 +1,122 @@
+"""What becomes of an announcement that was asked for over HTTP: checked like a file of the command line, and accepted.
+
+The check of a large file keeps a processor busy for a minute, so few are checked at once; the others wait their turn,
+their files on disk.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from ledger.announcements import RowsMissing
+from ledger.errors import BadInput
+from producers.announcing import announce, check_rows
+from producers.check import Checked
+from producers.draft import Draft
+from producers.lookup import Lookup
+from producers.recipients import Recipients
+from producers.summary import open_ticket_rows, summarize
+from producers.web.access import Caller
+from producers.web.asked import Asked
+from producers.web.problems import RETRY_AFTER_SECONDS, Problem, problem_of
+from producers.web.site import Site
+
+__all__ = ["TOLD_ERRORS", "accepted", "foretold"]
+
+#: Invalid cells that a problem tells one by one; it has the number of all.
+TOLD_ERRORS = 100
+#: Announcements that are checked at once: one may wait for Feishu, when its rows have emails instead of ids, and the
+#: check of another leaves the event loop its turn.
+_AT_ONCE = 2
+_executor = ThreadPoolExecutor(_AT_ONCE, "announce")
+
+
+async def accepted(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
+    """Accepts it durably, all rows or none, and gives `{id, total, duplicate}`.
+
+    It goes on when the caller hangs up: who repeats the call then finds it done. Raises as `Notifier.announce`, and
+    Problem with the first errors for a file with invalid rows.
+    """
+    return await _in_turn(_accept, site, caller, asked)
+
+
+async def foretold(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
+    """What would be sent, as `announce --dry-run --json` prints it. Accepts nothing. Raises as `accepted`, but not for
+    invalid rows."""
+    return await _in_turn(_foretell, site, caller, asked)
+
+
+async def _in_turn(
+    work: Callable[[Site, Caller, Asked], dict[str, Any]], site: Site, caller: Caller, asked: Asked
+) -> dict[str, Any]:
+    # With the context of the request, in which its trace stands.
+    within = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_executor, within, work, site, caller, asked)
+
+
+class _Checking(NamedTuple):
+    draft: Draft
+    lookup: Lookup
+    recipients: Recipients
+    checked: Checked
+
+
+def _accept(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
+    with _checking(site, caller, asked) as (draft, _, recipients, checked):
+        if checked.problems and not draft.skip_invalid:
+            raise _invalid(checked)
+        try:
+            return announce(site.ledger, draft, recipients, checked, caller.by).as_json()
+        except RowsMissing as error:
+            raise _meanwhile(error) from error
+
+
+def _foretell(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
+    with _checking(site, caller, asked) as (draft, lookup, recipients, checked):
+        tickets = open_ticket_rows(lookup, recipients, checked, draft)
+        return summarize(site.ledger, draft, recipients, checked, tickets).as_json()
+
+
+@contextmanager
+def _checking(site: Site, caller: Caller, asked: Asked) -> Iterator[_Checking]:
+    with asked:
+        draft = _draft(site, caller, asked)
+        with (
+            Lookup(draft.spec.desk) as lookup,
+            Recipients(asked.source) as recipients,
+            check_rows(draft, recipients, lookup) as checked,
+        ):
+            yield _Checking(draft, lookup, recipients, checked)
+
+
+def _draft(site: Site, caller: Caller, asked: Asked) -> Draft:
+    draft = Draft.build(asked.arguments)
+    site.settings.desk(draft.spec.desk)
+    caller.check_desk(draft.spec.desk)
+    return draft
+
+
+def _invalid(checked: Checked) -> Problem:
+    try:
+        checked.refuse_invalid()
+    except BadInput as error:
+        problem = problem_of(error)
+    told = checked.problems[:TOLD_ERRORS]
+    errors = [{"line": line, "column": column, "problem": text} for line, column, text in told]
+    problem.more |= {"errors": errors, "error_count": checked.problem_count, "rows": checked.rows}
+    return problem
+
+
+def _meanwhile(error: RowsMissing) -> Problem:
+    """Two calls loaded the same rows at once, and one began anew while the other ended."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The same announcement is being handed in twice",
+        str(error),
+        type="rows-missing",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )

@@ -1,0 +1,72 @@
+"""The web application: the HTTP API, and the console beside it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import Any
+
+from fastapi import FastAPI
+
+from ledger.settings import Settings
+from ledger.tracing import export_traces
+from producers.web import announcements, console_ports, feishu_events, health, hooks, metrics, notifications
+from producers.web.console_ports import console_of
+from producers.web.document import document
+from producers.web.doorway import Doorway
+from producers.web.measuring import Measuring
+from producers.web.problems import handle_problems
+from producers.web.site import Site
+
+__all__ = ["create_app"]
+
+_ROUTERS = (
+    health.router,
+    notifications.router,
+    hooks.router,
+    feishu_events.router,
+    announcements.router,
+    metrics.router,
+    console_ports.router,
+)
+#: FastAPI's own would put queries, where a hook's key may stand, and what failed validation into traces and logs. Ours
+#: is `producers.web.measuring`. A FastAPI that has none takes no notice.
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
+_DESCRIPTION = """Notifications through a Feishu helpdesk bot: accepted durably, paced, retried, rerouted, and recorded.
+
+Send the key as `Authorization: Bearer dbk_…`. Without any key configured, this machine alone is served. Errors are
+problems (RFC 9457). After a 503, or no answer at all, repeat with the same `Idempotency-Key`."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Connects to nothing yet. Raises BadInput for a variable that is wrong."""
+    settings = settings or Settings.from_env()
+    site = Site.of(settings)
+    export_traces("deskbell-web")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        site.close()
+
+    # No page of documentation: it would load its scripts from another host.
+    app = FastAPI(
+        title="Deskbell",
+        version=metadata.version("deskbell"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.state.site = site
+    document(app)
+    app.add_middleware(Measuring, sheet=site.sheet)
+    app.add_middleware(Doorway)
+    handle_problems(app, settings)
+    for router in _ROUTERS:
+        app.include_router(router)
+    console = console_of(site)
+    app.mount("/console", console)
+    app.state.stop_streams = console.state.site.live.stop
+    return app

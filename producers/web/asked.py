@@ -1,0 +1,136 @@
+"""What `POST /v1/announcements` was given: rows, and the arguments of `Notifier.announce`. Never a path of ours.
+
+Either a form with the file, or JSON with the rows in it.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, Self
+
+from fastapi import Request
+
+from ledger.errors import BadInput
+from ledger.fields import kind_of, shortened
+from ledger.images import LocalImage
+from ledger.message_file import MessageTemplate, foreign_template, parse_message_template
+from producers.announcing import spooled
+from producers.arguments import AnnouncementArguments
+from producers.recipients.source import Source
+from producers.web.bodies import json_object
+from producers.web.uploads import Form, Part, read_form
+
+__all__ = ["Asked", "asked_of"]
+
+RECIPIENTS = "recipients"
+#: The fields of the form beside the files, and the members of the JSON beside `rows`.
+OPTIONS = frozenset(AnnouncementArguments.__annotations__) - {"message"}
+FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run"})
+#: What must not be anything but a text: a number would be taken for seconds since 1970.
+_TEXTS = OPTIONS - FLAGS - {"weight"}
+_WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Asked:
+    """Close it, or use it in a `with`."""
+
+    def __init__(self, arguments: dict[str, Any], source: Source) -> None:
+        """`dry_run` is among the arguments."""
+        self.dry_run = bool(arguments.pop("dry_run", False))
+        self.arguments, self.source = arguments, source
+
+    def close(self) -> None:
+        self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def asked_of(request: Request, key: str | None) -> Asked:
+    """Reads the body; `key` is that of the header. Raises BadInput, or Problem for what is no such body."""
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        form = await read_form(request, large=RECIPIENTS)
+        try:
+            return _asked_by_form(form, key)
+        except BaseException:
+            form.close()
+            raise
+    return _asked_by_json(await json_object(request), key)
+
+
+def _asked_by_form(form: Form, key: str | None) -> Asked:
+    if form.large is None:
+        raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
+    parts = {name: part for name, part in form.parts.items() if part.content}  # an empty field was not filled in
+    _check_known(parts, OPTIONS | FLAGS | {"message", "image"})
+    arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS}
+    arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}
+    arguments |= _message_of(parts)
+    arguments.setdefault("name", PurePath(form.large.name).stem or RECIPIENTS)
+    return Asked(_with_key(arguments, key), form.large)
+
+
+def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
+    """The arguments that the files make. An image is a message by itself."""
+    if "image" in parts and ("message" in parts or "text" in parts):
+        raise BadInput("image", "is a message by itself: give one of text, message and image")
+    if "image" in parts:
+        image = LocalImage.check(parts["image"].content, name=parts["image"].file_name or "image", where="image")
+        return {"message": MessageTemplate({"msg_type": "image", "content": {"image_sha256": image.sha256}}, image)}
+    if "message" in parts:
+        part = parts["message"]
+        return {"message": parse_message_template(part.content, part.file_name or "message")}
+    return {}
+
+
+def _asked_by_json(body: Mapping[str, Any], key: str | None) -> Asked:
+    arguments = {name: value for name, value in body.items() if value is not None and name != "rows"}
+    _check_known(arguments, OPTIONS | FLAGS | {"message"})
+    for name in _TEXTS & arguments.keys():
+        _check_kind(name, arguments[name], str, "a string")
+    for name in FLAGS & arguments.keys():
+        _check_kind(name, arguments[name], bool, "true or false")
+    if "message" in arguments:
+        _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
+        arguments["message"] = foreign_template(arguments["message"])
+    return Asked(_with_key(arguments, key), _rows_of(body.get("rows")))
+
+
+def _rows_of(rows: Any) -> Source:
+    _check_kind("rows", rows, list, "a list of objects")
+    for number, row in enumerate(rows):
+        _check_kind(f"rows[{number}]", row, dict, "an object")
+        for name, value in row.items():
+            if isinstance(value, float):
+                # Read as a number it has lost how it was written: 1.50 would go out as 1.5.
+                raise BadInput(f"rows[{number}].{shortened(name)}", "must be written as a string, not as a fraction")
+    return spooled(rows)
+
+
+def _with_key(arguments: dict[str, Any], key: str | None) -> dict[str, Any]:
+    if key is not None and arguments.setdefault("key", key) != key:
+        raise BadInput("key", "is another than the header Idempotency-Key: give one of them")
+    return arguments
+
+
+def _flag(name: str, text: str) -> bool:
+    flag = _WORDS.get(text.strip().lower())
+    if flag is None:
+        raise BadInput(name, "must be true or false")
+    return flag
+
+
+def _check_known(given: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is not None:
+        raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), "is not a known field")
+
+
+def _check_kind(field: str, value: Any, kind: type, expected: str) -> None:
+    if not isinstance(value, kind):
+        raise BadInput(field, f"must be {expected}, not {kind_of(value)}")

@@ -1,0 +1,84 @@
+"""Bodies of requests: strict JSON, and the one choice that some of them are."""
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from ledger.errors import BadInput
+from ledger.fields import kind_of, shortened
+from producers.strict_json import NotJson, strict_json
+from producers.web.problems import Problem
+
+__all__ = ["Body", "BodyOrNothing", "chosen", "json_object", "json_object_or_nothing", "parse_json", "read_json"]
+
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+
+
+async def read_json(request: Request) -> Any:
+    """The body's JSON. Raises Problem: 415 when it is said to be something else, 400 when it is no strict JSON."""
+    _check_content_type(request)
+    return parse_json(await request.body())
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """As `read_json`, for what must be an object."""
+    found = await read_json(request)
+    if not isinstance(found, dict):
+        raise _refused(f"the body must be an object, not {kind_of(found)}")
+    return found
+
+
+async def json_object_or_nothing(request: Request) -> dict[str, Any]:
+    """As `json_object`; a request without a body is as good as an empty object."""
+    return await json_object(request) if await request.body() else {}
+
+
+#: For endpoints that block: FastAPI reads the body before it hands them to a thread. They stand behind the caller in
+#: the arguments, so that nothing is read of whoever may not call.
+Body = Annotated[dict[str, Any], Depends(json_object)]
+BodyOrNothing = Annotated[dict[str, Any], Depends(json_object_or_nothing)]
+
+
+def parse_json(raw: bytes) -> Any:
+    """Raises Problem (400), which repeats nothing of the body but the name of a member."""
+    try:
+        return strict_json(raw)
+    except NotJson as error:
+        problem = str(error)
+    raise _refused(problem)
+
+
+def chosen(body: dict[str, Any], name: str, choices: type[ChoiceT], default: ChoiceT | None = None) -> ChoiceT:
+    """The one member that a body has. Raises BadInput for another one, or for what is none of the choices."""
+    for other in body:
+        if other != name:
+            raise BadInput(shortened(other), "is not a known field")
+    given = body.get(name, default)
+    if given not in list(choices):  # a list: what was given may be one, and so not hashable
+        raise BadInput(name, f"must be one of {', '.join(choices)}")
+    return choices(given)
+
+
+def _check_content_type(request: Request) -> None:
+    """Browsers send other types across sites without asking first, but not this one."""
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    media_type = media_type.strip()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise _unsupported("send JSON, with `Content-Type: application/json`")
+    charset = parameters.partition("charset=")[2].strip(" \"'")
+    if charset not in ("", "utf-8", "utf8"):
+        raise _unsupported("JSON is UTF-8: leave the charset out")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _unsupported("send the body as it is, without a Content-Encoding")
+
+
+def _refused(problem: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "The body is not the JSON that is expected", problem, type="bad-json")
+
+
+def _unsupported(detail: str) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The type of the body is not supported", detail)

@@ -1,0 +1,158 @@
+"""The console, and what it asks of the producers' side: new announcements, and exports."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import PurePath
+from typing import Any, cast
+
+import orjson
+from fastapi import APIRouter
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse
+
+from console import application
+from console.ports import Finding, Proposal, Sample, Uploaded
+from ledger.announcement import Spec
+from ledger.announcements import LOADING_MS
+from ledger.errors import BadInput, NotFound
+from ledger.images import LocalImage
+from ledger.ledger import Ledger
+from ledger.message_file import MessageTemplate, parse_message_template
+from producers.announcing import Loaded, check_rows, load, start
+from producers.draft import Draft
+from producers.export import csv_of, jsonl_of, names_of, results_of
+from producers.lookup import Lookup
+from producers.recipients import Recipients
+from producers.recipients.source import Source
+from producers.summary import Summary, summarize
+from producers.web.access import is_local
+from producers.web.site import Site
+
+__all__ = ["LedgerExports", "LedgerProposals", "console_of", "router"]
+
+#: Leads those who come to the front door to the console.
+router = APIRouter(include_in_schema=False)
+
+#: Findings and duplicates that are shown one by one.
+SHOWN = 100
+_FLAGS = ("skip_invalid", "allow_duplicates")
+#: A message of these is the picture itself.
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".ico", ".tiff", ".heic"})
+#: More than any message, and any image, has.
+_MESSAGE_BYTES = 11 * 1024 * 1024
+
+
+@router.get("/")
+@router.get("/console")
+async def to_the_console() -> RedirectResponse:
+    return RedirectResponse("/console/", 307)
+
+
+def console_of(site: Site) -> Starlette:
+    """The console for this web process. Raises BadInput for a file of error codes that is wrong."""
+    return application(
+        site.ledger,
+        site.keys,
+        proposals=LedgerProposals(site.ledger),
+        exports=LedgerExports(site.ledger),
+        is_local=is_local,
+    )
+
+
+class LedgerProposals:
+    """What is proposed is loaded into the ledger, where it is forgotten after a day unless somebody accepts it. So it
+    need not be uploaded twice, and whichever web process is asked next can accept it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> Proposal:
+        draft = Draft.build(_arguments(recipients, message, fields))
+        self._ledger.settings.desk(draft.spec.desk)
+        recipients.file.seek(0)
+        with (
+            Lookup(draft.spec.desk) as lookup,
+            Recipients(Source.spooled(recipients.file, PurePath(recipients.name).name)) as rows,
+            check_rows(draft, rows, lookup) as checked,
+        ):
+            summary = summarize(self._ledger, draft, rows, checked)
+            is_possible = checked.accepted and (draft.skip_invalid or not checked.invalid)
+            loaded = load(self._ledger, draft, rows, checked) if is_possible else None
+        return _proposal(summary, self._keep(loaded) if loaded else None)
+
+    def accept(self, token: str, by: str) -> str:
+        kept = cast(bytes | None, self._ledger.redis.get(self._name(token)))
+        if kept is None:
+            raise NotFound("what was shown here (it is kept for a day)")
+        raw: dict[str, Any] = orjson.loads(kept)
+        loaded = Loaded(**{**raw, "spec": Spec.of_json(orjson.dumps(raw["spec"]))})
+        return start(self._ledger, loaded, by).id
+
+    def _keep(self, loaded: Loaded) -> str:
+        token = secrets.token_urlsafe(24)
+        raw = {**asdict(loaded), "spec": orjson.loads(loaded.spec.to_json())}
+        self._ledger.redis.set(self._name(token), orjson.dumps(raw), px=LOADING_MS)
+        return token
+
+    def _name(self, token: str) -> str:
+        return self._ledger.keys.proposal(hashlib.sha256(token.encode()).hexdigest())
+
+
+class LedgerExports:
+    """The same files as those of `deskbell export`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def pieces(self, id: str, written_as: str) -> Iterator[bytes]:
+        names = names_of(self._ledger.announcements.get(id).spec.columns)
+        write = jsonl_of if written_as == "jsonl" else csv_of
+        return write(names, results_of(self._ledger, id))
+
+
+def _arguments(recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of `Draft.build`."""
+    given: dict[str, Any] = {name: value for name, value in fields.items() if name not in _FLAGS}
+    given |= {name: name in fields for name in _FLAGS}
+    given.setdefault("name", PurePath(recipients.name).stem[:200] or "recipients")
+    if "weight" in given and not given["weight"].isdecimal():
+        raise BadInput("weight", "must be a whole number from 1 to 100")
+    if message:
+        given["message"] = _message(message)
+    return given
+
+
+def _message(uploaded: Uploaded) -> MessageTemplate:
+    uploaded.file.seek(0)
+    data, name = uploaded.file.read(_MESSAGE_BYTES), PurePath(uploaded.name).name
+    if PurePath(name).suffix.lower() not in _IMAGES:
+        return parse_message_template(data, name)
+    image = LocalImage.check(data, name=name, where="message")
+    return MessageTemplate({"msg_type": "image", "content": {"image_sha256": image.sha256}}, image)
+
+
+def _proposal(summary: Summary, token: str | None) -> Proposal:
+    checked = summary.checked
+    return Proposal(
+        token=token,
+        name=summary.draft.spec.name,
+        desk=summary.draft.spec.desk,
+        source=summary.source,
+        rows=checked.rows,
+        accepted=checked.accepted,
+        invalid=checked.invalid,
+        findings=tuple(Finding(*problem) for problem in checked.problems[:SHOWN]),
+        finding_count=checked.problem_count,
+        duplicates=tuple((each.line, each.first_line) for each in checked.duplicates[:SHOWN]),
+        duplicate_count=checked.duplicate_count,
+        are_duplicates_dropped=not checked.options.allow_duplicates,
+        calls=summary.calls,
+        running_beside=summary.others,
+        seconds=summary.seconds,
+        finishes_ms=summary.finishes_ms,
+        is_too_late=summary.is_too_late,
+        same_content=summary.same_content,
+        samples=tuple(Sample(sample.line, sample.message) for sample in checked.samples),
+    )

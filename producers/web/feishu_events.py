@@ -1,0 +1,90 @@
+"""`POST /v1/feishu/events`: where Feishu pushes its events. It proves itself by its signature, and has no API key."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from producers.feishu_envelope import (
+    Challenge,
+    EnvelopeRefused,
+    Event,
+    Malformed,
+    NotSetUp,
+    Pushed,
+    Unproven,
+    open_envelope,
+)
+from producers.feishu_events import take_event
+from producers.web.problems import Problem
+from producers.web.site import Site, SiteDep
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["feishu"])
+
+#: Feishu waits for 3 seconds, its way here and back included, then pushes the event again: after 15 s, 5 min, 1 h, 6 h.
+ANSWER_WITHIN_SECONDS = 2.0
+#: Threads of their own: while Redis hangs, events must not use up those of everybody else.
+_threads = ThreadPoolExecutor(4, "feishu-events")
+#: What says no to a stranger, and to Feishu that it shall push again.
+_STATUSES: dict[type[EnvelopeRefused], tuple[HTTPStatus, str]] = {
+    Malformed: (HTTPStatus.BAD_REQUEST, "This is no event of Feishu's"),
+    Unproven: (HTTPStatus.UNAUTHORIZED, "Nothing proves that this comes from Feishu"),
+    NotSetUp: (HTTPStatus.FORBIDDEN, "No events of Feishu's are expected here"),
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Taken in, or of no use here. A challenge comes back as `{challenge}`.",
+        "content": {"application/json": {"schema": {"type": "object"}, "example": {"challenge": "ajls384k"}}},
+    },
+    400: {"description": "It is no event."},
+    401: {"description": "Its encryption, signature or token is wrong, or the signature is older than 8 hours."},
+    403: {"description": "Neither DESKBELL_ENCRYPT_KEY nor DESKBELL_VERIFICATION_TOKEN is set."},
+    503: {"description": "Redis did not answer in time. Feishu pushes the event again."},
+}
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"type": "object"},
+            "example": {"type": "url_verification", "challenge": "ajls384k", "token": "xxxxxx"},
+        }
+    },
+}
+
+
+@router.post("/v1/feishu/events", responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
+async def feishu_events(request: Request, site: SiteDep) -> dict[str, str]:
+    """Take in an event that Feishu pushes: tickets that open and close.
+
+    For the request URL of the app's event subscription. Every type of event is answered with 200; those that are not
+    used change nothing. An event that comes again is answered in the same way, and changes nothing either.
+    """
+    try:
+        opened = open_envelope(
+            Pushed(request.headers, await request.body()), site.settings.all_desks.values(), time.time()
+        )
+    except EnvelopeRefused as refused:
+        status, title = _STATUSES[type(refused)]
+        raise Problem(status, title, str(refused)) from None
+    if isinstance(opened, Challenge):
+        return {"challenge": opened.text}
+    await _taken(site, opened)
+    return {}
+
+
+async def _taken(site: Site, event: Event) -> None:
+    """Raises Problem (503) when Redis takes too long. It may be taken in all the same, and changes nothing when pushed
+    again."""
+    taking = asyncio.get_running_loop().run_in_executor(_threads, take_event, site.ledger, event)
+    try:
+        await asyncio.wait_for(taking, ANSWER_WITHIN_SECONDS)
+    except TimeoutError:
+        detail = f"Redis did not answer within {ANSWER_WITHIN_SECONDS:g} s; Feishu pushes the event again"
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Redis is not reached in time", detail, headers={"Retry-After": "15"}
+        ) from None

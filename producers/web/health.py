@@ -1,0 +1,37 @@
+"""`/healthz`: the process lives. `/readyz`: it can accept, or why not. Neither wants a key."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+
+from ledger.ledger import Ledger
+from producers.diagnosis import Status, check_ledger
+from producers.web.problems import RETRY_AFTER_SECONDS
+from producers.web.site import SiteDep
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Whether the process lives")
+async def healthz() -> dict[str, str]:
+    """Asks nothing else: a supervisor must not restart the web process because Redis is away."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Whether notifications can be accepted now", responses={503: {"description": "No"}})
+def readyz(site: SiteDep) -> Any:
+    """What `deskbell doctor` looks at in Redis: 503, with the reasons, when one of it fails."""
+    # A ledger of its own, which has not asked yet: the server may be another one than this morning.
+    checks, _ = check_ledger(Ledger(site.settings, site.ledger.redis))
+    reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL]
+    if not reasons:
+        return {"status": "ok"}
+    return JSONResponse(
+        {"status": "unready", "reasons": reasons},
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )

@@ -1,0 +1,193 @@
+"""`/v1/hooks/{name}`: what other systems post, by the hooks file."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import redis
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from ledger.api_keys import Scope
+from ledger.connection import reachable
+from ledger.errors import BadInput, DeskbellError, KeyReused
+from ledger.hook_log import HookEntry, HookLog, HookOutcome
+from ledger.models import Accepted
+from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
+from producers.hooks.incoming import Incoming
+from producers.hooks.signature import BadSignature
+from producers.web.access import Caller, admit, secret_of
+from producers.web.description import body, refusals
+from producers.web.problems import Problem
+from producers.web.site import Site, SiteDep
+
+__all__ = ["router"]
+
+_log = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
+
+
+def _example(value: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"example": value}}}
+
+
+class Taken(BaseModel):
+    """One notification that came of it."""
+
+    id: str
+    duplicate: bool = Field(description="Whether an earlier request had made it.")
+
+
+class HookAnswer(BaseModel):
+    """What a request to a hook became."""
+
+    accepted: list[Taken]
+    skipped: int = Field(description="Items of the payload that became no message.")
+    reason: str = Field("", description="Why some, or all, were skipped.")
+
+
+_NOTHING = {"accepted": [], "skipped": 1, "reason": NOTHING_HOLDS}
+_SOMETHING = {"accepted": [{"id": "n_06hzb2k1c9f3q8rd", "duplicate": False}], "skipped": 0}
+_RECEIVING: dict[str, Any] = {
+    "summary": "Post to a hook",
+    "responses": {
+        202: {"model": HookAnswer, "description": "Notifications, on disk", **_example(_SOMETHING)},
+        200: {"model": HookAnswer, "description": "Nothing is to be sent", **_example(_NOTHING)},
+        **refusals(404, 408, 413, 422),
+    },
+    "openapi_extra": {
+        **body({"type": "object"}, {"generic": {"value": {"title": "Backup", "text": "3 of 3 done"}}}),
+        "parameters": [
+            {
+                "name": "key",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "The API key, for tools that can neither sign nor set a header.",
+            }
+        ],
+    },
+}
+
+
+@router.post("/{name}", status_code=HTTPStatus.ACCEPTED, **_RECEIVING)
+async def receive(name: str, request: Request, site: SiteDep) -> Response:
+    """Turns what a tool posts into notifications. It is signed, or comes with a key that has the scope `send`."""
+    hook = _found(site, name)
+    incoming = Incoming.of(request.headers.items(), await request.body())
+    caller = await _admitted(site, hook, request, incoming)
+    by = caller.by if caller else "signature"
+    try:
+        rendered = await asyncio.to_thread(hook.render, incoming)
+    except BadInput as error:
+        await _note(site, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
+        raise
+    if caller:
+        await _check_desks(site, hook, caller, rendered)
+    accepted = await _accepted(site, hook, rendered)
+    await _note(site, _entry(hook, by, accepted, rendered))
+    return _answer(accepted, rendered)
+
+
+def _found(site: Site, name: str) -> Hook:
+    hook = site.hooks.get(name)
+    if hook is None:
+        raise Problem(
+            HTTPStatus.NOT_FOUND, "No hook has this name", "see `deskbell hook list` for those that there are"
+        )
+    return hook
+
+
+async def _admitted(site: Site, hook: Hook, request: Request, incoming: Incoming) -> Caller | None:
+    """Whose key it is; None when it is signed. Raises Problem: 401, 403 or 429."""
+    try:
+        if hook.seal is None:
+            return await admit(request, Scope.SEND, secret_of(request) or request.query_params.get("key"))
+        hook.seal.check(incoming, time.time())
+    except BadSignature as error:
+        refusal = Problem(HTTPStatus.UNAUTHORIZED, "The signature is not right", str(error), type="bad-signature")
+    except Problem as error:
+        refusal = error
+    else:
+        return None
+    await _note_refusal(site, hook, refusal)
+    raise refusal
+
+
+async def _check_desks(site: Site, hook: Hook, caller: Caller, rendered: Rendered) -> None:
+    try:
+        for desk in {notification.desk for notification in rendered.notifications}:
+            caller.check_desk(desk)
+    except Problem as error:
+        await _note_refusal(site, hook, error)
+        raise
+
+
+async def _accepted(site: Site, hook: Hook, rendered: Rendered) -> list[tuple[str, bool]]:
+    """Ids, and whether they were there before. A key stands for one state of things, however it is worded next time:
+    so here, too, the first one with it is meant, although the text may differ."""
+    if not rendered.notifications:
+        return []
+    await asyncio.to_thread(_keep_images, site, hook, rendered)
+    verdicts = await site.acceptance.accept(rendered.notifications)
+    return [_taken(verdict) for verdict in verdicts]
+
+
+def _taken(verdict: Accepted | KeyReused) -> tuple[str, bool]:
+    return (verdict.id, verdict.duplicate) if isinstance(verdict, Accepted) else (verdict.first_id, True)
+
+
+def _keep_images(site: Site, hook: Hook, rendered: Rendered) -> None:
+    with reachable(site.settings):
+        for image in hook.images:
+            site.ledger.keep_image(image.sha256, image.data, rendered.notifications)
+
+
+def _entry(hook: Hook, by: str, accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> HookEntry:
+    return HookEntry(
+        _now_ms(),
+        hook.name,
+        HookOutcome.ACCEPTED if accepted else HookOutcome.SKIPPED,
+        by,
+        ids=[id for id, _ in accepted],
+        accepted=len(accepted),
+        duplicates=sum(duplicate for _, duplicate in accepted),
+        skipped=rendered.skipped,
+        reason=rendered.reason,
+    )
+
+
+async def _note_refusal(site: Site, hook: Hook, refusal: Problem) -> None:
+    await _note(site, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))
+
+
+async def _note(site: Site, entry: HookEntry) -> None:
+    """What was accepted stays accepted when this fails: so it is no error of the request."""
+    try:
+        await asyncio.to_thread(_write, site, entry)
+    except (DeskbellError, redis.RedisError) as error:
+        _log.warning("the hook log was not written: %s", type(error).__name__, extra={"hook": entry.hook})
+
+
+def _write(site: Site, entry: HookEntry) -> None:
+    with reachable(site.settings):
+        HookLog(site.ledger.redis, site.ledger.keys).add(entry)
+
+
+def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Response:
+    told: dict[str, Any] = {
+        "accepted": [{"id": id, "duplicate": duplicate} for id, duplicate in accepted],
+        "skipped": rendered.skipped,
+    }
+    if rendered.reason:
+        told["reason"] = rendered.reason
+    status = HTTPStatus.ACCEPTED if accepted else HTTPStatus.OK
+    return Response(orjson.dumps(told), status, media_type="application/json")
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

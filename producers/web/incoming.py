@@ -1,0 +1,81 @@
+"""What a caller hands in, as notifications. The fields are those of `Notification`, by their names."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ledger.errors import BadInput, DeskbellError
+from ledger.fields import kind_of, shortened
+from ledger.ledger import MOST_AT_ONCE
+from ledger.models import Notification
+from ledger.settings import DEFAULT_DESK, Settings
+from producers.web.access import Caller
+
+__all__ = ["FIELDS", "KEY_CHARACTERS", "Incoming", "given_key"]
+
+#: A caller writes `expires` for `expires_at`, and `text` where that is all of the message. A path such as the client's
+#: `image` is no field here: it would be read on the server.
+FIELDS = (frozenset(Notification.model_fields) - {"expires_at"}) | {"text", "expires"}
+#: What Notification itself would also take as a number of seconds.
+_TIMES = ("at", "expires")
+#: Longest Idempotency-Key: in a batch, each item's number is put behind it, and a key may have 256 characters.
+KEY_CHARACTERS = 250
+
+
+class Incoming:
+    """Builds the notifications of one request."""
+
+    def __init__(self, settings: Settings, caller: Caller, key: str | None, now: datetime) -> None:
+        """`key` is that of the header."""
+        self._settings, self._caller, self._key, self._now = settings, caller, key, now
+
+    def one(self, raw: Mapping[str, Any]) -> Notification:
+        """Raises BadInput, or Problem (403) for a desk that the caller may not use."""
+        if self._key is not None and raw.get("key") not in (None, self._key):
+            raise BadInput("key", "is another than the header Idempotency-Key: give one of them")
+        return self._built(raw, self._key)
+
+    def each(self, raws: Any) -> list[Notification | DeskbellError]:
+        """Of a batch; what is wrong with an item stands in its place. Raises BadInput for what is no batch.
+
+        An item without a key has that of the header, a slash, and its number from 0.
+        """
+        if not isinstance(raws, list):
+            raise BadInput("notifications", f"must be a list, not {kind_of(raws)}")
+        if not 0 < len(raws) <= MOST_AT_ONCE:
+            raise BadInput("notifications", f"must have 1 to {MOST_AT_ONCE:,} items, not {len(raws):,}")
+        return [self._item(raw, number) for number, raw in enumerate(raws)]
+
+    def _item(self, raw: Any, number: int) -> Notification | DeskbellError:
+        try:
+            return self._built(raw, None if self._key is None else f"{self._key}/{number}")
+        except DeskbellError as error:
+            return error
+
+    def _built(self, raw: Any, key: str | None) -> Notification:
+        if not isinstance(raw, dict):
+            raise BadInput("notification", f"must be an object, not {kind_of(raw)}")
+        given = {name: value for name, value in raw.items() if value is not None}
+        if not given.keys() <= FIELDS:
+            unknown = next(name for name in given if name not in FIELDS)
+            raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), "is not a known field")
+        for name in _TIMES:
+            if name in given and not isinstance(given[name], str):
+                raise BadInput(name, "must be a string: a time, or a duration such as 1h")
+        if key is not None:
+            given.setdefault("key", key)
+        self._check_desk(given.get("desk", DEFAULT_DESK))
+        return Notification.build(given, now=self._now)
+
+    def _check_desk(self, desk: Any) -> None:
+        if not isinstance(desk, str):
+            raise BadInput("desk", f"must be a string, not {kind_of(desk)}")
+        self._settings.desk(desk)
+        self._caller.check_desk(desk)
+
+
+def given_key(header: str | None) -> str | None:
+    """The Idempotency-Key of a request. Raises BadInput."""
+    if header is not None and not (0 < len(header) <= KEY_CHARACTERS):
+        raise BadInput("Idempotency-Key", f"must have 1 to {KEY_CHARACTERS} characters")
+    return header

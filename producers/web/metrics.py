@@ -1,0 +1,80 @@
+"""`/metrics`: everything that Prometheus asks for, read from Redis when it asks.
+
+So it is the same whichever web process answers, and counts all workers of all machines.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+from starlette.responses import Response
+
+from ledger.api_keys import Scope
+from ledger.connection import reachable
+from ledger.desks import desk_statuses
+from ledger.errors import LedgerUnreachable
+from ledger.ledger import Ledger
+from ledger.tally import EVERYWHERE, Tally
+from ledger.workers import live_workers
+from producers.diagnosis import check_ledger
+from producers.web.access import Caller, needs
+from producers.web.counters import tallied
+from producers.web.gauges import checked, of_desks, of_site
+from producers.web.site import SiteDep
+
+__all__ = ["LedgerMetrics", "router"]
+
+#: Announcements that are looked at, newest first; those before them are long over.
+KNOWN = 500
+
+router = APIRouter(tags=["metrics"])
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+def metrics(request: Request, site: SiteDep, caller: Annotated[Caller, Depends(needs(Scope.READ))]) -> Response:
+    """The metrics of the desks that the key is for, in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(LedgerMetrics(site.ledger, [name for name in site.settings.all_desks if caller.may_use(name)]))
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry), headers={"content-type": content_type})
+
+
+class LedgerMetrics(Collector):
+    """Reads some of the desks in a number of round trips that does not grow with what there is to read.
+
+    While Redis is away it says so: an answer without it would look like a web process that is down.
+    """
+
+    def __init__(self, ledger: Ledger, desks: Iterable[str]) -> None:
+        # One of our own, since a ledger remembers what it has asked the server once, and that may have changed.
+        self._ledger = Ledger(ledger.settings, ledger.redis)
+        self._desks = list(desks)
+
+    def collect(self) -> Iterator[Metric]:
+        checks, reached = check_ledger(self._ledger)
+        found: list[Metric] = []
+        if reached:
+            try:
+                with reachable(self._ledger.settings):
+                    found = list(self._read())
+            except LedgerUnreachable:
+                reached = False
+        yield from checked(checks, reached=reached)
+        yield from found
+
+    def _read(self) -> Iterator[Metric]:
+        ledger, keys = self._ledger, self._ledger.keys
+        announcements = ledger.announcements.several(ledger.announcements.ids(KNOWN))
+        desks = [ledger.settings.desk(name) for name in self._desks]
+        yield from of_desks(desk_statuses(ledger, desks, announcements))
+        names = [*self._desks, EVERYWHERE]
+        totals = Tally(ledger.redis, keys).totals(names)
+        yield from tallied(dict(zip(names, totals, strict=True)))
+        pipe = ledger.redis.pipeline(transaction=False)
+        pipe.get(keys.dropped)
+        pipe.zcard(keys.callbacks)
+        dropped, callbacks = pipe.execute()
+        yield from of_site(live_workers(ledger), int(dropped or 0), callbacks)

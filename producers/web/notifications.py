@@ -1,0 +1,181 @@
+"""`/v1/notifications`: handing in, asking, deciding."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from ledger.api_keys import Scope
+from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFound
+from ledger.fields import shortened
+from ledger.ledger import Ledger
+from ledger.models import Accepted, Notification
+from ledger.search import Cursor, Search
+from ledger.states import State
+from producers.web.access import Caller, needs
+from producers.web.bodies import Body, BodyOrNothing, chosen, json_object
+from producers.web.description import ACCEPTING, DECIDING, LISTING, RESOLVING, RETRYING, SHOWING
+from producers.web.incoming import Incoming, given_key
+from producers.web.problems import Problem, problem_of
+from producers.web.site import Site, SiteDep
+
+__all__ = ["router"]
+
+#: Largest page of a list.
+MOST_LISTED = 500
+_ID = re.compile(r"n_[0-9a-z]{1,32}(-[0-9]{1,9})?", re.ASCII)
+
+router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
+Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
+Reader = Annotated[Caller, Depends(needs(Scope.READ))]
+Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
+
+
+class Resolution(StrEnum):
+    """What a person says about a notification that was maybe sent."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RESEND = "resend"
+
+
+class Retried(StrEnum):
+    """The states that a notification is taken back from."""
+
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@router.post("", status_code=HTTPStatus.ACCEPTED, **ACCEPTING)
+async def accept(request: Request, caller: Sender, site: SiteDep) -> Response:
+    """Hands in one notification, or up to 1,000 as `{"notifications": […]}`. Answered once it is on disk.
+
+    Of a batch each item has a result of its own: what is wrong with one keeps no other out. Where none was accepted the
+    answer is a 422 with the same results.
+    """
+    body = await json_object(request)
+    incoming = Incoming(site.settings, caller, given_key(request.headers.get("idempotency-key")), datetime.now(UTC))
+    if "notifications" in body:
+        return await _accept_batch(site, incoming, body)
+    [verdict] = await site.acceptance.accept([incoming.one(body)])
+    if isinstance(verdict, KeyReused):
+        raise verdict
+    return _json(verdict.as_json(), HTTPStatus.ACCEPTED)
+
+
+async def _accept_batch(site: Site, incoming: Incoming, body: dict[str, Any]) -> Response:
+    if len(body) > 1:
+        other = next(name for name in body if name != "notifications")
+        raise BadInput(shortened(other), "stands beside notifications: an option belongs to each item")
+    items = incoming.each(body["notifications"])
+    verdicts = iter(await site.acceptance.accept([item for item in items if isinstance(item, Notification)]))
+    results = [_result(next(verdicts) if isinstance(item, Notification) else item) for item in items]
+    accepted = sum("id" in result for result in results)
+    if accepted:
+        counts = {"accepted": accepted, "refused": len(results) - accepted}
+        return _json(counts | {"results": results}, HTTPStatus.ACCEPTED)
+    raise Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Nothing was accepted",
+        "each item has a problem of its own, in results",
+        type="nothing-accepted",
+        results=results,
+    )
+
+
+def _result(verdict: Accepted | DeskbellError) -> dict[str, Any]:
+    return verdict.as_json() if isinstance(verdict, Accepted) else {"problem": problem_of(verdict).as_json()}
+
+
+@router.get("", **LISTING)
+def list_events(
+    caller: Reader,
+    site: SiteDep,
+    state: Annotated[State | None, Query()] = None,
+    desk: Annotated[str | None, Query()] = None,
+    receiver_id: Annotated[str | None, Query()] = None,
+    key: Annotated[str | None, Query()] = None,
+    code: Annotated[int | None, Query()] = None,
+    cursor: Annotated[str | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+) -> Response:
+    """Events, newest first. `next` is the cursor of the next page, and null at the end.
+
+    A page looks at 2,000 events at most: with a filter it may have few matches, or none, and still a next one.
+    """
+    if desk is not None:
+        site.settings.desk(desk)
+        caller.check_desk(desk)
+    search = Search(state, caller.desks if desk is None else frozenset({desk}), receiver_id, key, code)
+    page = search.page(site.ledger, limit, Cursor.of(cursor) if cursor is not None else None)
+    found = [record.as_json() for record in page.records]
+    return _json({"notifications": found, "next": str(page.next) if page.next else None})
+
+
+@router.get("/{id}", **SHOWING)
+def show(id: str, caller: Reader, site: SiteDep) -> Response:
+    """All that is known of a notification, but for the message itself."""
+    return _json(_shown(site.ledger, caller, id))
+
+
+@router.post("/{id}/retry", **RETRYING)
+def retry(id: str, caller: Operator, body: BodyOrNothing, site: SiteDep) -> Response:
+    """Sends a failed notification again; with `{"state": "unknown"}` one that was maybe sent."""
+    state = chosen(body, "state", Retried, Retried.FAILED)
+    decide = _Decision(site.ledger, caller, id, "retry")
+    return decide(lambda: site.ledger.retry([id], caller.by, [State(state)]))
+
+
+@router.post("/{id}/cancel", **DECIDING)
+def cancel(id: str, caller: Operator, site: SiteDep) -> Response:
+    """Cancels what has not gone out. What is being sent this moment cannot be cancelled."""
+    decide = _Decision(site.ledger, caller, id, "cancel")
+    return decide(lambda: site.ledger.cancel([id], caller.by))
+
+
+@router.post("/{id}/resolve", **RESOLVING)
+def resolve(id: str, caller: Operator, body: Body, site: SiteDep) -> Response:
+    """Settles one that was maybe sent: `{"as": "delivered"}`, `failed` or `resend`."""
+    outcome = chosen(body, "as", Resolution)
+    decide = _Decision(site.ledger, caller, id, f"resolve as {outcome}")
+    return decide(lambda: site.ledger.resolve([id], caller.by, outcome))
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """A verb on one notification, which may be replayed: who repeats what was done last is told how it stands."""
+
+    ledger: Ledger
+    caller: Caller
+    id: str
+    did: str  #: as the record has it
+
+    def __call__(self, act: Callable[[], Sequence[State]]) -> Response:
+        """Raises NotFound, NotAllowed, or Problem (403) for a desk that is not the caller's."""
+        _shown(self.ledger, self.caller, self.id)
+        try:
+            [state] = act()
+        except NotAllowed:
+            progress = self.ledger.get(self.id).progress
+            if not progress.acts or progress.acts[-1][2] != self.did:
+                raise
+            state = progress.state
+        return _json({"id": self.id, "state": state})
+
+
+def _shown(ledger: Ledger, caller: Caller, id: str) -> dict[str, Any]:
+    if not _ID.fullmatch(id):
+        raise NotFound(shortened(id))
+    record = ledger.get(id)
+    caller.check_desk(record.notification.desk)
+    return record.as_json()
+
+
+def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")

@@ -1,0 +1,62 @@
+"""A `Delivery` whose Feishu answers as the test says: no sandbox, no sleep."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from unittest.mock import create_autospec
+
+from ledger.codes import Kind
+from ledger.settings import Desk
+from ledger.work import Work
+from worker.delivery import Delivery
+from worker.feishu.verdict import Verdict
+from worker.images import Images
+from worker.policy import RetryPolicy
+from worker.tallying import DeskTally
+
+__all__ = ["RETRY_FOR", "FeishuByHand", "a_verdict", "delivery_by_hand"]
+
+RETRY_FOR = timedelta(hours=24)
+
+
+def a_verdict(kind: Kind, **fields: Any) -> Verdict:
+    return Verdict(call="send", kind=kind, started_at_ms=0, **{"elapsed_ms": 5, **fields})
+
+
+class FeishuByHand:
+    """`ready` is where a worker asks Redis for the token; `answer` is asked with the receiver."""
+
+    def __init__(self, answer: Callable[[str], Verdict], before_the_call: Callable[[], None] = lambda: None) -> None:
+        self._answer, self._before_the_call = answer, before_the_call
+        self.receivers: list[str] = []
+
+    def ready(self) -> Verdict | None:
+        self._before_the_call()
+        return None
+
+    def send(self, receiver_id: str, *_: str) -> Verdict:
+        self.receivers.append(receiver_id)
+        return self._answer(receiver_id)
+
+
+class _NoTickets:
+    def known_open(self, *_: Any) -> frozenset[str]:
+        return frozenset()
+
+    def refresh_if_due(self) -> None: ...
+
+
+def delivery_by_hand(
+    desk: Desk,
+    work: Work,
+    feishu: FeishuByHand,
+    stopping: threading.Event | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Delivery:
+    policy = RetryPolicy(RETRY_FOR, random.Random(1))
+    images, tally = create_autospec(Images, instance=True), create_autospec(DeskTally, instance=True)
+    tickets: Any = _NoTickets()
+    return Delivery(desk, work, feishu, tickets, images, policy, tally, stopping or threading.Event(), clock)

@@ -1,0 +1,120 @@
+"""The keys of the HTTP API in the ledger, and `deskbell key`."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from ledger.api_keys import ApiKeys, Scope
+from ledger.errors import BadInput, NotFound
+from ledger.ledger import Ledger
+from ledger.settings import Settings
+from producers.cli.command_line import run
+
+__all__: list[str] = []
+
+SEND = frozenset({Scope.SEND})
+
+
+@pytest.fixture
+def keys(ledger: Ledger) -> ApiKeys:
+    return ApiKeys(ledger)
+
+
+def test_a_key_is_found_by_its_secret_which_is_kept_nowhere(ledger: Ledger, keys: ApiKeys) -> None:
+    key, secret = keys.create("grafana", SEND, frozenset({"default"}), "600/minute", by="ada")
+    assert secret.startswith("dbk_")
+    assert len(secret) >= 4 + 43  # 256 bits
+    assert keys.find(secret) == key
+    assert keys.find(secret + "x") is None
+    everything = b"".join(ledger.redis.dump(name) or b"" for name in ledger.redis.scan_iter())
+    assert secret.encode() not in everything
+
+
+def test_a_revoked_key_is_found_no_more_and_stays_on_the_list(keys: ApiKeys) -> None:
+    key, secret = keys.create("grafana", SEND, None, None, by="ada")
+    revoked = keys.revoke("grafana", by="bob")
+    assert (revoked.id, revoked.revoked_by) == (key.id, "bob")
+    assert keys.revoke(key.id, by="eve") == revoked
+    assert keys.find(secret) is None
+    assert [each.revoked_by for each in keys.list()] == ["bob"]
+    assert keys.are_configured()
+
+
+def test_a_name_may_be_used_again_once_it_is_revoked(keys: ApiKeys) -> None:
+    keys.create("grafana", SEND, None, None, by="ada")
+    with pytest.raises(BadInput, match="a key is named 'grafana' already"):
+        keys.create("grafana", SEND, None, None, by="ada")
+    keys.revoke("grafana", by="ada")
+    second, secret = keys.create("grafana", SEND, None, None, by="ada")
+    assert keys.find(secret) == second
+    assert keys.revoke("grafana", by="ada").id == second.id
+
+
+def test_the_last_use_is_noted_but_not_for_each_call(ledger: Ledger, keys: ApiKeys) -> None:
+    _, secret = keys.create("grafana", SEND, None, None, by="ada")
+    assert keys.list()[0].last_used_at is None
+    keys.find(secret)
+    [used] = [key.last_used_at for key in keys.list()]
+    assert used is not None
+    assert abs(datetime.now(UTC) - used) < timedelta(seconds=10)
+    ledger.redis.delete(ledger.keys.api_key_uses)
+    keys.find(secret)
+    assert keys.list()[0].last_used_at is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "a b"}, "name"),
+        ({"scopes": frozenset()}, "scope"),
+        ({"desks": frozenset({"nobody"})}, "desk"),
+        ({"rate": "often"}, "rate"),
+    ],
+)
+def test_a_wrong_wish_names_its_field(keys: ApiKeys, changed: dict[str, object], field: str) -> None:
+    wish = {"name": "grafana", "scopes": SEND, "desks": None, "rate": None, "by": "ada"} | changed
+    with pytest.raises(BadInput) as caught:
+        keys.create(**wish)  # type: ignore[arg-type]
+    assert caught.value.field == field
+    assert not keys.list()
+
+
+def test_a_key_of_the_variable_is_found_and_cannot_be_revoked(ledger: Ledger) -> None:
+    secret = "dbk_" + "x" * 40
+    ledger.settings = ledger.settings.model_copy(update={"api_keys": SecretStr(f"ops:{secret}:operate")})
+    keys = ApiKeys(ledger)
+    found = keys.find(secret)
+    assert found is not None
+    assert found.scopes == {Scope.OPERATE}
+    assert keys.are_configured()
+    with pytest.raises(BadInput, match="take it out there"):
+        keys.revoke("ops", by="ada")
+    with pytest.raises(NotFound):
+        keys.revoke("nobody", by="ada")
+
+
+def test_the_command_line_makes_lists_and_revokes(
+    empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DESKBELL_DATA_DIR", str(empty_valkey.data_dir))
+    assert run(["key", "create", "--name", "grafana", "--scope", "send", "--scope", "read", "--rate", "9/minute"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("dbk_")
+    assert "cannot be shown again" in printed.err
+    assert run(["key", "create", "--name", "ops", "--scope", "operate", "--desk", "default", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["name"], made["desks"], made["secret"][:4]) == ("ops", ["default"], "dbk_")
+    assert run(["key", "revoke", "grafana"]) == 0
+    capsys.readouterr()
+    assert run(["key", "list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(key["name"], key["scopes"], bool(key["revoked_at"])) for key in listed] == [
+        ("grafana", ["read", "send"], True),
+        ("ops", ["operate"], False),
+    ]
+    assert all("secret" not in key for key in listed)
+    assert run(["key", "revoke", "nobody"]) == 5
+    assert run(["key", "create", "--name", "x", "--scope", "all"]) == 2

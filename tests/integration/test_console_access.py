@@ -1,0 +1,243 @@
+"""Who may see and do what in the console, and what keeps others out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from ledger.acts import recent_acts
+from ledger.api_keys import ApiKeys, Scope
+from ledger.ledger import Ledger
+from ledger.models import Notification
+from ledger.settings import Settings
+from tests.integration.announcing_desk import people
+from tests.integration.console_visitor import Visitor
+from tests.integration.serving import serving
+
+__all__: list[str] = []
+
+
+@pytest.fixture
+def ledger(empty_valkey: Settings) -> Ledger:
+    return Ledger(empty_valkey)
+
+
+@pytest.fixture
+def url(empty_valkey: Settings) -> Iterator[str]:
+    with serving(empty_valkey) as served:
+        yield served
+
+
+def key(ledger: Ledger, *scopes: Scope, name: str = "mia", desks: frozenset[str] | None = None) -> str:
+    return ApiKeys(ledger).create(name, frozenset(scopes), desks, None, "test")[1]
+
+
+@pytest.fixture
+def operator(ledger: Ledger, url: str) -> Visitor:
+    return Visitor(url).sign_in(key(ledger, Scope.OPERATE))
+
+
+# -- without a key
+
+
+def test_without_a_key_this_machine_needs_not_sign_in_and_is_told_so(url: str) -> None:
+    assert "No key is configured" in Visitor(url).look("/")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X-Forwarded-For": "10.0.0.1"}, {"Host": "console.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_without_a_key_nobody_from_elsewhere_gets_in(url: str, headers: dict[str, str]) -> None:
+    visitor = Visitor(url)
+    assert visitor.status("/", headers=headers) == 303
+    assert "only the machine itself is served" in visitor.look("/sign-in", headers=headers)
+
+
+def test_even_without_a_key_a_form_of_another_site_does_nothing(ledger: Ledger, url: str) -> None:
+    visitor = Visitor(url)
+    visitor.look("/")
+    assert visitor.act("/desks/default/resume", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert visitor.act("/desks/default/resume", token="0" * 64).status_code == 403
+    assert recent_acts(ledger, 10) == []
+
+
+# -- signing in
+
+
+def test_the_first_key_closes_the_door_to_who_has_none(ledger: Ledger, url: str) -> None:
+    visitor = Visitor(url)
+    visitor.look("/")
+    key(ledger, Scope.SEND)
+    assert visitor.status("/") == 303
+
+
+def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(ledger: Ledger, url: str) -> None:
+    visitor, secret = Visitor(url), key(ledger, Scope.OPERATE)
+    visitor.look("/sign-in")
+    body = {"csrf": visitor.token(), "key": secret}
+    answer = visitor.session.post(f"{visitor.url}/sign-in", data=body, allow_redirects=False, timeout=20)
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("deskbell_session=")
+    assert {"HttpOnly", "SameSite=strict", "Path=/console"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie
+    proxied = {"X-Forwarded-Proto": "https"}
+    answer = visitor.session.post(
+        f"{visitor.url}/sign-in", data=body, headers=proxied, allow_redirects=False, timeout=20
+    )
+    assert "Secure" in answer.headers["Set-Cookie"]
+
+
+def test_redis_keeps_neither_the_cookie_nor_the_secret(ledger: Ledger, operator: Visitor) -> None:
+    cookie = operator.session.cookies["deskbell_session"]
+    [name] = ledger.redis.keys(ledger.keys.session("*"))
+    assert cookie not in name.decode()
+    assert b"dbk_" not in (ledger.redis.get(name) or b"")
+    assert 0 < ledger.redis.ttl(name) <= 12 * 3600
+
+
+@pytest.mark.parametrize("secret", ["", "dbk_wrong", "x" * 5000])
+def test_a_wrong_key_is_refused(ledger: Ledger, url: str, secret: str) -> None:
+    key(ledger, Scope.OPERATE)
+    visitor = Visitor(url)
+    visitor.look("/sign-in")
+    answer = visitor.act("/sign-in", key=secret)
+    assert answer.status_code == 401
+    assert "This key is not known" in answer.text
+
+
+def test_a_key_that_may_only_send_opens_nothing(ledger: Ledger, url: str) -> None:
+    visitor = Visitor(url)
+    secret = key(ledger, Scope.SEND)
+    visitor.look("/sign-in")
+    assert visitor.act("/sign-in", key=secret).status_code == 401
+
+
+def test_who_tries_too_often_has_to_wait_even_with_the_right_key(ledger: Ledger, url: str) -> None:
+    secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
+    visitor.look("/sign-in")
+    statuses = [visitor.act("/sign-in", key="dbk_wrong").status_code for _ in range(10)]
+    assert statuses == [401] * 10
+    assert visitor.act("/sign-in", key=secret).status_code == 429
+
+
+def test_a_revoked_key_ends_its_sessions_at_once(ledger: Ledger, operator: Visitor) -> None:
+    operator.look("/")
+    ApiKeys(ledger).revoke("mia", "test")
+    assert operator.status("/") == 303
+
+
+def test_signing_out_ends_the_session_in_redis_too(ledger: Ledger, operator: Visitor) -> None:
+    cookie = operator.session.cookies["deskbell_session"]
+    operator.act("/sign-out")
+    assert operator.status("/") == 303
+    operator.session.cookies.set("deskbell_session", cookie)
+    assert operator.status("/") == 303
+    assert [act.did for act in recent_acts(ledger, 5)] == ["sign out", "sign in"]
+
+
+@pytest.mark.parametrize("path", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_signing_in_leads_to_no_other_site(ledger: Ledger, url: str, path: str) -> None:
+    secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
+    visitor.look("/sign-in")
+    assert visitor.act("/sign-in", key=secret, next=path).url == f"{visitor.url}/"
+
+
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(ledger: Ledger, url: str) -> None:
+    secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
+    visitor.look("/notifications?state=failed")
+    assert "sign-in" in visitor.page.url
+    answer = visitor.act("/sign-in", key=secret, next="/notifications?state=failed")
+    assert answer.url == f"{visitor.url}/notifications?state=failed"
+
+
+def test_a_link_from_another_site_is_followed_with_the_session(operator: Visitor) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    page = operator.look("/announcements", headers=headers)
+    assert '<meta http-equiv="refresh" content="0">' in page
+    assert "Set-Cookie" not in operator.page.headers
+
+
+# -- what a key may do
+
+
+def test_a_reader_may_not_act(ledger: Ledger, url: str) -> None:
+    reader = Visitor(url).sign_in(key(ledger, Scope.READ))
+    answer = reader.act("/desks/default/resume")
+    assert answer.status_code == 403
+    assert "mia may read only" in answer.text
+
+
+def test_a_key_for_some_desks_sees_nothing_of_the_others(
+    ledger: Ledger, tmp_path: Path, empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "desks.toml").write_text('[desk.hr]\napp_id = "cli_hr"\n')
+    settings = Settings(data_dir=empty_valkey.data_dir, desks=tmp_path / "desks.toml", _env_file=None)
+    both = Ledger(settings)
+    [event] = both.accept([Notification.build({"receiver_id": "ou_1", "text": "Disk full"})])
+    with serving(settings) as url:
+        visitor = Visitor(url).sign_in(key(both, Scope.OPERATE, desks=frozenset({"hr"})))
+        now = visitor.look("/")
+        assert "Desk hr" in now
+        assert "Desk default" not in now
+        assert visitor.status(f"/notifications/{event.id}") == 404
+        assert event.id not in visitor.look("/notifications?desk=default")
+        assert visitor.act("/desks/default/resume").status_code == 404
+        assert "is not one of yours" in propose(visitor, desk="default").text
+        assert "for some desks only" in visitor.look("/hooks")
+
+
+def propose(visitor: Visitor, **fields: str) -> requests.Response:
+    visitor.look("/announcements/new")
+    with people(2).open("rb") as file:
+        given = {"text": "Dear {{ name }}", **fields}
+        return visitor.act("/announcements/new", files={"recipients": ("people.csv", file)}, **given)
+
+
+def test_nobody_uploads_a_file_without_having_signed_in(ledger: Ledger, url: str) -> None:
+    key(ledger, Scope.OPERATE)
+    answer = requests.post(
+        f"{url}/console/announcements/new", files={"recipients": b"x"}, allow_redirects=False, timeout=20
+    )
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/sign-in")
+
+
+def test_a_page_says_what_to_do_while_redis_is_away(tmp_path: Path) -> None:
+    with serving(Settings(redis_url=f"unix://{tmp_path}/nobody.sock", _env_file=None)) as url:
+        answer = requests.get(f"{url}/console/", timeout=30)
+    assert answer.status_code == 503
+    assert "check DESKBELL_REDIS_URL and the server" in answer.text
+
+
+# -- headers
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/nothing", "/static/console.css", "/notifications/n_nobody"])
+def test_every_answer_forbids_what_is_not_ours(url: str, path: str) -> None:
+    headers = requests.get(f"{url}/console{path}", timeout=20).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"].split(", ")[0] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_are_kept_by_no_cache_and_files_for_long(url: str) -> None:
+    visitor = Visitor(url)
+    page = visitor.look("/")
+    assert visitor.page.headers["Cache-Control"] == "no-store"
+    address = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    answer = requests.get(url + address, timeout=20)
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_the_front_door_leads_to_the_console(url: str) -> None:
+    for path in ("/", "/console"):
+        assert requests.get(url + path, timeout=20).url == f"{url}/console/"
+
+
+def test_a_page_that_is_not_there_says_so(url: str) -> None:
+    answer = requests.get(f"{url}/console/nothing", timeout=20)
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.text

@@ -1,0 +1,54 @@
+"""What expires after its claim is not called for any more."""
+
+import time
+
+from ledger.codes import Kind
+from ledger.ledger import Ledger
+from ledger.models import Notification, ReceiveType
+from ledger.settings import Desk, parse_rate
+from ledger.states import Outcome, State
+from ledger.work import Work
+from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
+
+#: When it expires, and how long the worker is kept from its call: longer, seconds.
+EXPIRES_SECONDS, KEPT_SECONDS = 1, 2
+
+
+class Clock:
+    """The worker's, in seconds. It jumps when the test says so."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def jump(self) -> None:
+        self.ahead += KEPT_SECONDS
+
+
+def accept(ledger: Ledger) -> str:
+    asked = Notification.build({"receiver_id": "ou_a", "text": "hi", "expires": f"{EXPIRES_SECONDS}s"})
+    return ledger.accept([asked])[0].id
+
+
+def test_it_goes_back_without_a_call_and_its_slot_is_free_again(ledger: Ledger, work: Work, desk: Desk) -> None:
+    limited = desk.model_copy(update={"rate": parse_rate("10/minute")})
+    id, clock = accept(ledger), Clock()
+    feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), clock.jump)
+    [released] = work.release([(limited, 1, 10)])
+    delivery_by_hand(desk, work, feishu, clock=clock).deliver(released.ids)
+    assert (feishu.receivers, ledger.get(id).progress.state) == ([], State.QUEUED)
+    assert ledger.redis.llen(ledger.keys.slots("default")) == 0
+
+
+def test_no_second_try_is_made_after_it_expired(ledger: Ledger, work: Work, desk: Desk) -> None:
+    """A retry within seconds was made whenever its slot came."""
+    id, clock = accept(ledger), Clock()
+    feishu = FeishuByHand(lambda _: clock.jump() or a_verdict(Kind.TRANSIENT, code=155000))  # type: ignore[func-returns-value]
+    [released] = work.release([(desk, 1, 10)])
+    delivery_by_hand(desk, work, feishu, clock=clock).deliver(released.ids)
+    assert len(feishu.receivers) == 1
+    progress = ledger.get(id).progress
+    assert [(each.via, each.outcome) for each in progress.attempts] == [(ReceiveType.CHAT, Outcome.TRANSIENT)]
+    assert progress.state is State.DEFERRED
+    assert progress.due_ms <= (ledger.get(id).notification.expires_ms or 0)

@@ -1,0 +1,53 @@
+"""The web process in a thread of the test, on a free port and a real Valkey."""
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+from ledger.settings import Settings
+from producers.web.app import create_app
+from producers.web.listening import listen, url_of
+from producers.web.server import server_of
+from producers.web.site import Site
+
+__all__ = ["WebThread"]
+
+START_SECONDS = 20
+
+
+class WebThread:
+    """Serves while it is entered. Its methods send requests to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._app = create_app(settings)
+        self.site: Site = self._app.state.site
+        self._ready = threading.Event()
+        self._server = server_of(self._app, self._ready.set)
+        self._listening = listen("127.0.0.1", 0)
+        self.port: int = self._listening.getsockname()[1]
+        self.url = url_of("127.0.0.1", self.port)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        if not self._ready.wait(START_SECONDS):
+            raise RuntimeError("the server did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(START_SECONDS)
+        self._listening.close()
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.url + path, timeout=20, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> requests.Response:
+        """`body` is sent as JSON, unless it is bytes."""
+        if isinstance(body, bytes):
+            return requests.post(self.url + path, data=body, timeout=20, **options)
+        return requests.post(self.url + path, json=body, timeout=20, **options)

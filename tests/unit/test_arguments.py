@@ -1,0 +1,32 @@
+"""The arguments of the Python client are those of the models: a field that is new there must not be missing here."""
+
+import inspect
+
+from ledger.announcement import Spec
+from ledger.models import Notification
+from producers.arguments import AnnouncementArguments, EventArguments
+from producers.cli.announce import announce
+from producers.cli.send import send
+
+__all__: list[str] = []
+
+#: Of the models, what nobody gives: `expires` says it in another way, and the others are found out.
+NOT_GIVEN = {"expires_at", "columns", "traceparent"}
+
+
+def names(arguments: type) -> set[str]:
+    return set(arguments.__annotations__)
+
+
+def test_every_field_of_a_notification_is_an_argument() -> None:
+    assert names(EventArguments) == (set(Notification.model_fields) - NOT_GIVEN) | {"text", "image", "expires"}
+
+
+def test_every_field_of_an_announcement_is_an_argument() -> None:
+    ways = {"text", "expires", "key", "skip_invalid", "allow_duplicates"}
+    assert names(AnnouncementArguments) == (set(Spec.model_fields) - NOT_GIVEN) | ways
+
+
+def test_every_argument_is_an_option_of_the_command_line() -> None:
+    assert names(EventArguments) - {"receiver_id", "image"} <= set(inspect.signature(send).parameters)
+    assert names(AnnouncementArguments) <= set(inspect.signature(announce).parameters)

@@ -1,0 +1,158 @@
+"""The tally adds up what processes count, and tells the last hour minute by minute."""
+
+import threading
+from collections.abc import Iterator
+
+import fakeredis
+import pytest
+import redis
+from redis.exceptions import OutOfMemoryError
+
+from ledger.keys import Keys
+from ledger.latency import BUCKETS, Latency, bucket_of
+from ledger.tally import EVERYWHERE, KEPT_SECONDS, Minute, Tally
+from ledger.tally_sheet import TallySheet
+
+__all__: list[str] = []
+
+NEVER_SECONDS = 3600.0
+
+
+@pytest.fixture
+def client() -> Iterator[fakeredis.FakeRedis]:
+    with fakeredis.FakeRedis() as client:
+        yield client
+
+
+@pytest.fixture
+def tally(client: fakeredis.FakeRedis) -> Tally:
+    return Tally(client, Keys("deskbell"))
+
+
+@pytest.fixture
+def sheet(tally: Tally) -> Iterator[TallySheet]:
+    """It writes when the test says so, and not by itself."""
+    sheet = TallySheet(tally, write_seconds=NEVER_SECONDS)
+    yield sheet
+    sheet.close()
+
+
+def now_ms(client: redis.Redis) -> int:
+    return int(client.time()[0]) * 1000
+
+
+def test_what_two_processes_count_is_added_up(tally: Tally) -> None:
+    for _ in range(2):
+        tally.add({("hr", "attempts chat delivered 0"): 3, ("it", "ended failed"): 1})
+    assert tally.totals(["hr", "it", "new"]) == [{"attempts chat delivered 0": 6}, {"ended failed": 2}, {}]
+
+
+def test_the_last_hour_has_sixty_minutes_oldest_first_and_what_came_of_notifications(
+    client: fakeredis.FakeRedis, tally: Tally
+) -> None:
+    tally.add({("hr", "ended delivered"): 2, ("hr", "attempts chat delivered 0"): 2, ("it", "ended failed"): 5})
+    hour = tally.last_hour("hr", now_ms(client))
+    assert len(hour) == 60
+    assert [minute.at_ms for minute in hour] == list(range(hour[0].at_ms, hour[0].at_ms + 60 * 60_000, 60_000))
+    assert hour[-1].at_ms <= now_ms(client) < hour[-1].at_ms + 60_000 + 1000
+    assert sum((minute.counts.get("delivered", 0) for minute in hour), 0) == 2
+    assert {name for minute in hour for name in minute.counts} == {"delivered"}
+
+
+def test_a_minute_stands_where_it_was_counted_and_leaves_the_hour(client: fakeredis.FakeRedis, tally: Tally) -> None:
+    tally.add({("hr", "ended delivered"): 1})
+    [key] = client.keys("*:tally:*")
+    at_ms = int(key.rpartition(b":")[2]) * 60_000
+    assert tally.last_hour("hr", at_ms + 3 * 60_000)[-4] == Minute(at_ms, {"delivered": 1})
+    assert all(not minute.counts for minute in tally.last_hour("hr", at_ms + 60 * 60_000))
+
+
+def test_only_minutes_expire(client: fakeredis.FakeRedis, tally: Tally) -> None:
+    tally.add({("hr", "ended delivered"): 1})
+    [minute] = client.keys("*:tally:*")
+    assert 3600 < client.ttl(minute) <= KEPT_SECONDS
+    assert client.ttl("deskbell:desk:hr:tally") == -1
+
+
+def test_what_is_of_no_desk_is_kept_beside_the_desks(tally: Tally) -> None:
+    tally.add({(EVERYWHERE, "requests /healthz 200"): 1})
+    assert tally.totals([EVERYWHERE, "default"]) == [{"requests /healthz 200": 1}, {}]
+
+
+def test_counting_writes_nothing_until_the_sheet_is_written(sheet: TallySheet, tally: Tally) -> None:
+    sheet.count("hr", "ended", "delivered")
+    sheet.count("hr", "ended", "delivered", by=2)
+    assert tally.totals(["hr"]) == [{}]
+    assert sheet.write()
+    assert sheet.write()
+    assert tally.totals(["hr"]) == [{"ended delivered": 3}]
+
+
+def test_the_sheet_writes_by_itself_and_once_more_when_it_is_closed(client: fakeredis.FakeRedis) -> None:
+    written = threading.Event()
+
+    class Watched(Tally):
+        def add(self, counted: object) -> None:
+            super().add(counted)  # type: ignore[arg-type]
+            written.set()
+
+    sheet = TallySheet(Watched(client, Keys("deskbell")), write_seconds=0.001)
+    sheet.count("hr", "ended", "failed")
+    assert written.wait(10)
+    sheet.close()
+    sheet.count("hr", "ended", "failed")
+    sheet.close()
+    assert Tally(client, Keys("deskbell")).totals(["hr"]) == [{"ended failed": 2}]
+
+
+def test_what_redis_refuses_waits_and_is_added_to_what_comes_after(client: fakeredis.FakeRedis) -> None:
+    class Refusing(Tally):
+        refuses = True
+
+        def add(self, counted: object) -> None:
+            if self.refuses:
+                raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+            super().add(counted)  # type: ignore[arg-type]
+
+    tally = Refusing(client, Keys("deskbell"))
+    sheet = TallySheet(tally, write_seconds=NEVER_SECONDS)
+    sheet.count("hr", "ended", "failed")
+    assert not sheet.write()
+    sheet.count("hr", "ended", "failed")
+    tally.refuses = False
+    assert sheet.write()
+    assert tally.totals(["hr"]) == [{"ended failed": 2}]
+    sheet.close()
+
+
+def test_threads_that_count_together_lose_nothing(sheet: TallySheet, tally: Tally) -> None:
+    def count_and_write() -> None:
+        for _ in range(200):
+            sheet.count("hr", "ended", "delivered")
+        sheet.write()
+
+    threads = [threading.Thread(target=count_and_write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sheet.write()
+    assert tally.totals(["hr"]) == [{"ended delivered": 800}]
+
+
+def test_a_latency_is_counted_in_one_bucket_and_in_its_sum(sheet: TallySheet, tally: Tally) -> None:
+    for seconds in (0.025, 0.026, 60, -0.001):
+        sheet.time("hr", Latency.CALL, seconds, "send")
+    sheet.write()
+    assert tally.totals(["hr"]) == [
+        # -1 ms counts as 0, and so with the 25 ms in the first bucket; 26 ms in the second; 60 s above all
+        {"call send 0.025": 2, "call send 0.05": 1, "call send inf": 1, "call send us": 60_051_000}
+    ]
+
+
+@pytest.mark.parametrize("latency", Latency)
+def test_bounds_rise_and_a_bound_belongs_to_its_own_bucket(latency: Latency) -> None:
+    bounds = BUCKETS[latency]
+    assert list(bounds) == sorted(set(bounds))
+    assert [float(bucket_of(latency, bound)) for bound in bounds] == list(bounds)
+    assert bucket_of(latency, bounds[-1] + 1) == "inf"
