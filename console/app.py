@@ -1,0 +1,53 @@
+"""The application that `deskbell web` mounts: the pages, who may see them, and the headers that keep them safe."""
+
+from collections.abc import Callable
+from importlib.resources import files
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from console import announcements, hooks, needs, new_announcement, notifications, now, preferences, sign_in
+from console.doorway import http_error
+from console.failures import Failures
+from console.headers import SafeHeaders
+from console.live import Live
+from console.ports import Exports, Proposals
+from console.sessions import Sessions
+from console.site import Site
+from console.templating import environment
+from ledger.api_keys import ApiKeys
+from ledger.codes import CodeTable
+from ledger.ledger import Ledger
+
+__all__ = ["application"]
+
+_PAGES = (sign_in, preferences, now, new_announcement, announcements, notifications, needs, hooks)
+
+
+def application(
+    ledger: Ledger,
+    keys: ApiKeys,
+    *,
+    proposals: Proposals,
+    exports: Exports,
+    is_local: Callable[[Request], bool],
+) -> Starlette:
+    """Connects to nothing yet. Mount it at `/console`. `is_local` tells whether somebody at this machine asks.
+
+    Raises BadInput for an operator's file of error codes that is wrong.
+    """
+    templates = environment()
+    sessions = Sessions(ledger, keys)
+    codes = CodeTable.load(ledger.settings.error_codes)
+    live = Live(ledger, templates, sessions)
+    static = StaticFiles(directory=str(files("console").joinpath("static")))
+    routes = [Mount("/static", static, name="static"), *(route for module in _PAGES for route in module.routes())]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: http_error})
+    app.add_middleware(SafeHeaders)
+    app.state.site = Site(
+        ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, proposals, exports, is_local
+    )
+    return app

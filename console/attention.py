@@ -1,0 +1,41 @@
+"""What waits for a person: desks on hold, and notifications that were maybe sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ledger.announcement import Announcement
+from ledger.lookout import DeskSight, Snapshot
+from ledger.states import State
+
+__all__ = ["Attention", "attention_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """As far as the viewer may see it."""
+
+    held: tuple[DeskSight, ...]
+    unknown_events: int
+    unknown: tuple[Announcement, ...]  #: with rows that are unknown
+    failed_events: int
+    failed: tuple[Announcement, ...]  #: with rows that failed
+
+    @property
+    def count(self) -> int:
+        """What only a person can settle. Failed ones wait for nobody."""
+        rows = sum(each.counts[State.UNKNOWN] for each in self.unknown)
+        return len(self.held) + self.unknown_events + rows
+
+
+def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
+    desks = [desk for name, desk in snapshot.desks.items() if sees(name)]
+    announcements = [each for each in snapshot.announcements.values() if sees(each.spec.desk)]
+    # Events at rest are counted over all desks: whose they are would have to be read one by one.
+    all_desks = all(map(sees, snapshot.desks))
+    return Attention(
+        held=tuple(desk for desk in desks if desk.status.hold and desk.status.hold["kind"] != "throttled"),
+        unknown_events=snapshot.events_at_rest[State.UNKNOWN] if all_desks else 0,
+        unknown=tuple(each for each in announcements if each.counts[State.UNKNOWN]),
+        failed_events=snapshot.events_at_rest[State.FAILED] if all_desks else 0,
+        failed=tuple(each for each in announcements if each.counts[State.FAILED]),
+    )

@@ -1,0 +1,223 @@
+"""The way to every page: who asks, whether they may, and what an error looks like."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import quote
+
+import redis
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from console.languages import Language, chosen_language
+from console.sessions import SESSION_SECONDS, anonymous_cookie, csrf_token
+from console.site import Site
+from console.viewer import LOCAL, Viewer
+from console.visit import ROOT, Visit
+from ledger.connection import reachable
+from ledger.errors import (
+    BadInput,
+    DeskbellError,
+    LedgerUnreachable,
+    LedgerUnwritable,
+    NotAllowed,
+    NotDurable,
+    NotFound,
+    WrongVersion,
+)
+
+__all__ = ["COOKIE", "Page", "act", "http_error", "look", "open_act", "open_look", "secure_cookie", "site_of"]
+
+log = logging.getLogger(__name__)
+
+COOKIE = "deskbell_session"
+#: What the tokens of the forms are made of. Not the session's: the form for signing in needs one, too.
+FORM_COOKIE = "deskbell_form"
+#: The largest form but for files, bytes; and with files: a million receivers with some columns fit.
+_FORM_BYTES, _UPLOAD_BYTES = 1_048_576, 256 * 1_048_576
+
+#: Files that are checked at once. One may keep a processor busy for a minute; other pages must not wait for it.
+_uploading = CapacityLimiter(2)
+
+Page = Callable[[Visit], Response]
+
+_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (NotAllowed, HTTPStatus.CONFLICT),
+    (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (LedgerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (LedgerUnwritable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (NotDurable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (WrongVersion, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+def look(path: str, page: Page) -> Route:
+    """A page for whoever has signed in."""
+    return Route(path, _endpoint(page, is_open=False, acts=False), methods=["GET"])
+
+
+def act(path: str, page: Page, *, uploads: bool = False) -> Route:
+    """What a form does, for those who may operate. Files may come with it if it `uploads`."""
+    return Route(path, _endpoint(page, is_open=False, acts=True, uploads=uploads), methods=["POST"])
+
+
+def open_look(path: str, page: Page) -> Route:
+    """A page for everybody."""
+    return Route(path, _endpoint(page, is_open=True, acts=False), methods=["GET"])
+
+
+def open_act(path: str, page: Page) -> Route:
+    """What a form does that everybody may send."""
+    return Route(path, _endpoint(page, is_open=True, acts=False), methods=["POST"])
+
+
+def _endpoint(
+    page: Page, *, is_open: bool, acts: bool, uploads: bool = False
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if uploads and await to_thread.run_sync(_is_nobody, request):
+            # Before the file is read: it may be large.
+            return RedirectResponse(f"{ROOT}/sign-in", 303)
+        form = await _form(request, uploads) if request.method == "POST" else None
+        try:
+            limiter = _uploading if uploads else None
+            return await to_thread.run_sync(_answer, request, form, page, is_open, acts, limiter=limiter)
+        finally:
+            if form:
+                await form.close()
+
+    return endpoint
+
+
+def _answer(request: Request, form: FormData | None, page: Page, is_open: bool, acts: bool) -> Response:
+    """Runs in a thread, since Redis blocks."""
+    site, say = site_of(request), _language(request)
+    cookie = request.cookies.get(FORM_COOKIE) or anonymous_cookie()
+    visit = Visit(request, site, None, say, cookie, form)
+    if _comes_from_elsewhere(request):
+        return visit.page("bounce.html", here=visit.here)
+    try:
+        with reachable(site.ledger.settings):
+            viewer = _viewer(request, site)
+            visit = Visit(request, site, viewer, say, cookie, form)
+            response = _refusal(visit, is_open, acts) or page(visit)
+    except (DeskbellError, redis.RedisError) as error:
+        response = _error_page(visit, error)
+    if FORM_COOKIE not in request.cookies:
+        secure_cookie(response, request, FORM_COOKIE, cookie)
+    return response
+
+
+def _comes_from_elsewhere(request: Request) -> bool:
+    """Whether a link of another site leads here: strict cookies are not sent then, so the page asks for itself anew."""
+    headers = request.headers
+    is_link = request.method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    return is_link and headers.get("sec-fetch-site") == "cross-site"
+
+
+def _is_nobody(request: Request) -> bool:
+    site = site_of(request)
+    try:
+        with reachable(site.ledger.settings):
+            return _viewer(request, site) is None
+    except (DeskbellError, redis.RedisError):
+        return False  # which the page itself will tell
+
+
+def _viewer(request: Request, site: Site) -> Viewer | None:
+    cookie = request.cookies.get(COOKIE)
+    viewer = site.sessions.viewer(cookie) if cookie else None
+    if viewer is None and not site.sessions.are_needed() and site.is_local(request):
+        return LOCAL
+    return viewer
+
+
+def _refusal(visit: Visit, is_open: bool, acts: bool) -> Response | None:
+    """Why this visit leads nowhere, if it does."""
+    if visit.form is not None and not _is_ours(visit):
+        return _told(visit, HTTPStatus.FORBIDDEN, visit.say("error.csrf"))
+    if is_open:
+        return None
+    if visit.viewer is None:
+        query = f"?next={quote(visit.here)}" if visit.request.method == "GET" and visit.here != "/" else ""
+        return RedirectResponse(f"{ROOT}/sign-in{query}", 303)
+    if acts and not visit.viewer.may_operate:
+        return _told(visit, HTTPStatus.FORBIDDEN, visit.say("error.read_only", name=visit.viewer.name))
+    return None
+
+
+def _is_ours(visit: Visit) -> bool:
+    """Whether the form stood in a page of ours: it has the token, and the browser says nothing to the contrary."""
+    is_same_site = visit.request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    # Compared plainly: the token is a hash of what the caller must have sent along.
+    return is_same_site and FORM_COOKIE in visit.request.cookies and visit.field("csrf") == csrf_token(visit.cookie)
+
+
+def _error_page(visit: Visit, error: Exception) -> Response:
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("a page of the console failed: %s", type(error).__name__, exc_info=error)
+    return _told(visit, status, str(error))
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """The page for what never came as far as a page: a wrong address, a form that is too large."""
+    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
+    say = _language(request)
+    visit = Visit(request, site_of(request), None, say, request.cookies.get(FORM_COOKIE, ""))
+    problem = say("error.no_page") if status is HTTPStatus.NOT_FOUND else status.phrase
+    return _told(visit, status, problem)
+
+
+def _told(visit: Visit, status: HTTPStatus, problem: str) -> Response:
+    return visit.page("error.html", status, status=int(status), problem=problem)
+
+
+async def _form(request: Request, uploads: bool) -> FormData:
+    most = _UPLOAD_BYTES if uploads else _FORM_BYTES
+    return await Request(request.scope, _bounded(request, most)).form(max_files=2, max_fields=50)
+
+
+def _bounded(request: Request, most_bytes: int) -> Receive:
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > most_bytes:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return receive
+
+
+def _language(request: Request) -> Language:
+    return chosen_language(request.cookies.get("deskbell_language"), request.headers.get("accept-language", ""))
+
+
+def secure_cookie(
+    response: Response, request: Request, name: str, value: str, *, max_age_seconds: int = SESSION_SECONDS
+) -> None:
+    """Out of reach for scripts and for other sites, and with https never sent without it."""
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age_seconds,
+        path=ROOT,
+        httponly=True,
+        samesite="strict",
+        # A proxy in front that speaks https says so here; who lies about it only harms themselves.
+        secure=request.headers.get("x-forwarded-proto", request.url.scheme) == "https",
+    )
+
+
+def site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site

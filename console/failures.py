@@ -1,0 +1,80 @@
+"""Errors grouped by their code, with what they mean and what helps."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ledger.codes import CodeTable
+from ledger.connection import text
+from ledger.ids import row_number
+from ledger.ledger import Ledger
+from ledger.models import Attempt
+from ledger.states import State
+
+__all__ = ["Failure", "Failures", "grouped"]
+
+#: Rows that are looked at: those that failed last. Their codes tell what goes wrong.
+LOOKED_AT = 500
+#: For so long the answer stands for all who ask.
+FRESH_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What failed with one code. An attempt without an answer has none."""
+
+    code: int | None
+    http_status: int | None
+    msg: str  #: what Feishu said, of one of them
+    count: int
+    means: str
+    do: str
+
+
+class Failures:
+    """Of announcements. However many look at one, its index is read once in a few seconds. For any thread."""
+
+    def __init__(self, ledger: Ledger, codes: CodeTable) -> None:
+        self._ledger, self._codes = ledger, codes
+        self._known: dict[str, tuple[float, list[Failure]]] = {}
+        self._turn = threading.Lock()
+
+    def of_announcement(self, id: str) -> list[Failure]:
+        """Of the last LOOKED_AT rows that failed, the most frequent code first. Raises redis-py's errors."""
+        with self._turn:
+            read_at, found = self._known.get(id, (0.0, []))
+            if time.monotonic() - read_at > FRESH_SECONDS:
+                found = self._read(id)
+                # Only what was asked for lately is kept.
+                fresh = {
+                    key: value for key, value in self._known.items() if time.monotonic() - value[0] < FRESH_SECONDS
+                }
+                self._known = {**fresh, id: (time.monotonic(), found)}
+            return found
+
+    def _read(self, id: str) -> list[Failure]:
+        index = self._ledger.keys.row_index(id, State.FAILED)
+        ids = [text(found) for found in self._ledger.redis.zrevrange(index, 0, LOOKED_AT - 1)]
+        rows = self._ledger.announcements.some_rows(id, [row_number(each) for each in ids])
+        return grouped((row.progress.attempts[-1] for row in rows if row.progress.attempts), self._codes)
+
+
+def grouped(attempts: Iterable[Attempt], codes: CodeTable) -> list[Failure]:
+    """By code and HTTP status, the most frequent first."""
+    counts: Counter[tuple[int | None, int | None]] = Counter()
+    said: dict[tuple[int | None, int | None], str] = {}
+    for attempt in attempts:
+        group = (attempt.code, attempt.http_status)
+        counts[group] += 1
+        said.setdefault(group, attempt.msg or "")
+    return [_failure(group, count, said[group], codes) for group, count in counts.most_common()]
+
+
+def _failure(group: tuple[int | None, int | None], count: int, msg: str, codes: CodeTable) -> Failure:
+    code, http_status = group
+    if http_status is None:
+        return Failure(code, http_status, msg, count, "", "")
+    rule = codes.rule(code, http_status, msg)
+    return Failure(code, http_status, msg, count, rule.means, rule.do)

@@ -1,0 +1,108 @@
+"""The languages of the console: one catalogue of texts for each, and the choice between them."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+__all__ = ["LANGUAGES", "Language", "chosen_language", "language"]
+
+#: Names of the catalogues, as in `lang` attributes; the first one is for everybody whose language is not here.
+LANGUAGES = ("en", "zh-CN")
+
+
+#: How an act begins on record that named a code.
+_RETRY_CODE = "retry code "
+
+
+class Language:
+    """One catalogue. Calling it gives a text; a key that is missing is a bug, and raises KeyError."""
+
+    def __init__(self, name: str, texts: Mapping[str, str], meanings: Mapping[str, str]) -> None:
+        """`meanings` has the texts of the table of error codes by their English."""
+        self.name = name
+        self.texts = texts
+        self.meanings = meanings
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        text = self.texts[key]
+        return text.format(**values) if values else text
+
+    def meaning(self, english: str) -> str:
+        """A text of the table of error codes. What an operator has added to the table stands as it was written."""
+        return self.meanings.get(english, english)
+
+    def did(self, did: str) -> str:
+        """What somebody did, as the record has it."""
+        if did.startswith(_RETRY_CODE):
+            return self("did.retry_code", code=did.removeprefix(_RETRY_CODE))
+        return self.texts.get(f"did.{did.replace(' ', '_')}", did)
+
+    def knows(self, key: str) -> bool:
+        return key in self.texts
+
+    def span(self, seconds: float) -> str:
+        """A length of time in its largest unit, or its two largest from an hour on."""
+        whole = max(0, round(seconds))
+        if whole < 60:
+            return self("span.second", n=whole)
+        if whole < 3_600:
+            return self("span.minute", n=round(whole / 60))
+        if whole < 86_400:
+            return self.two("hour", whole // 3_600, "minute", whole % 3_600 // 60)
+        return self.two("day", whole // 86_400, "hour", whole % 86_400 // 3_600)
+
+    def two(self, large: str, large_count: int, small: str, small_count: int) -> str:
+        parts = [self(f"span.{large}", n=large_count)]
+        if small_count:
+            parts.append(self(f"span.{small}", n=small_count))
+        return " ".join(parts)
+
+
+@cache
+def language(name: str) -> Language:
+    """Reads a catalogue. `name` is one of LANGUAGES."""
+    folder = files("console").joinpath("catalogue")
+    texts = dict(_flat(tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8"))))
+    codes = folder.joinpath(f"codes.{name}.toml")
+    return Language(name, texts, tomllib.loads(codes.read_text("utf-8")) if codes.is_file() else {})
+
+
+def chosen_language(preferred: str | None, accept_language: str) -> Language:
+    """The language that was chosen before, else the first of the browser's that there is."""
+    if preferred in LANGUAGES:
+        return language(str(preferred))
+    ranges = sorted(map(_range, accept_language.split(",")), key=lambda pair: -pair[1])
+    for tag, quality in ranges:
+        found = _match(tag) if quality > 0 else None
+        if found:
+            return language(found)
+    return language(LANGUAGES[0])
+
+
+def _match(tag: str) -> str | None:
+    """By the primary tag alone: who reads zh-TW gets simplified characters rather than English."""
+    primary = tag.partition("-")[0]
+    return next((name for name in LANGUAGES if name.partition("-")[0] == primary), None)
+
+
+def _range(part: str) -> tuple[str, float]:
+    """`zh-CN;q=0.9` as its tag and its quality."""
+    tag, _, parameters = part.strip().lower().partition(";")
+    try:
+        quality = float(parameters.strip().removeprefix("q=")) if parameters else 1.0
+    except ValueError:
+        quality = 0.0
+    return tag.strip(), quality
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested tables as dotted keys."""
+    found: list[tuple[str, str]] = []
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{prefix}{name}.")
+        else:
+            found.append((prefix + name, str(value)))
+    return found

@@ -1,0 +1,210 @@
+"""How a message looks in Feishu, more or less: as HTML that loads nothing and leads nowhere."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from ledger.content import Message, MsgType
+
+__all__ = ["look_of"]
+
+#: The languages of a post and the parts of a card's header colour that we know by name.
+_LOCALES = ("zh_cn", "en_us")
+_COLOURS = frozenset(
+    (
+        *("blue", "wathet", "turquoise", "green", "yellow", "orange"),
+        *("red", "carmine", "violet", "purple", "indigo", "grey"),
+    )
+)
+#: Of escaped text: a mention, or a link in Markdown.
+_SPAN = re.compile(
+    r"&lt;at (?:user_)?id=(?:&#34;|&#39;)?(?P<user>[^&\s]*?)(?:&#34;|&#39;)?&gt;(?P<name>.*?)&lt;/at&gt;"
+    r"|\[(?P<label>[^\[\]]+)\]\((?P<url>[^()\s]+)\)"
+)
+_TAG = re.compile(r"&lt;(b|i|u|s)&gt;(.*?)&lt;/\1&gt;", re.DOTALL)
+_FONT = re.compile(r"&lt;/?font[^&]*?(?:(?:&#34;|&#39;)[^&]*(?:&#34;|&#39;))?[^&]*?&gt;")
+#: Of the Markdown of cards, in this order: two asterisks before one.
+_MARKS = ((re.compile(r"\*\*(.+?)\*\*"), "b"), (re.compile(r"\*(.+?)\*"), "i"), (re.compile(r"~~(.+?)~~"), "s"))
+
+
+def look_of(message: Message) -> Markup:
+    """The message as a bubble or a card. Everything in it is escaped."""
+    content = message.content
+    match message.msg_type:
+        case MsgType.TEXT:
+            return _bubble(_text(str(content.get("text", ""))))
+        case MsgType.POST:
+            return _bubble(_post(content))
+        case MsgType.IMAGE:
+            return _bubble(_placeholder("image"))
+    return _card(content)
+
+
+def _bubble(inner: Markup) -> Markup:
+    return Markup('<div class="bubble">{}</div>').format(inner)
+
+
+def _text(text: str) -> Markup:
+    """Mentions, links and the few tags that a text may have; lines as they are (CSS keeps them)."""
+    return _linked(str(escape(text)), lambda piece: _TAG.sub(r"<\1>\2</\1>", piece))
+
+
+def _markdown(text: str) -> Markup:
+    return _linked(_FONT.sub("", str(escape(text))), _marked)
+
+
+def _marked(escaped: str) -> str:
+    for pattern, tag in _MARKS:
+        escaped = pattern.sub(rf"<{tag}>\1</{tag}>", escaped)
+    return escaped
+
+
+def _linked(escaped: str, marked: Callable[[str], str]) -> Markup:
+    """Mentions and links as spans: nothing leads out of the console. What is between them is `marked` up."""
+    made, rest = [], 0
+    for found in _SPAN.finditer(escaped):
+        made += [marked(escaped[rest : found.start()]), _span(found)]
+        rest = found.end()
+    return Markup("".join([*made, marked(escaped[rest:])]))  # noqa: S704  escaped before; all that opens here closes
+
+
+def _span(found: re.Match[str]) -> str:
+    if found["label"]:
+        return f'<span class="link" title="{found["url"]}">{found["label"]}</span>'
+    return f'<span class="at">@{found["name"] or found["user"]}</span>'
+
+
+def _post(content: Mapping[str, Any]) -> Markup:
+    wrapped = content.get("post", content)
+    locales = wrapped if isinstance(wrapped, dict) else {}
+    body: Mapping[str, Any] = next((locales[name] for name in _LOCALES if isinstance(locales.get(name), dict)), {})
+    title = Markup('<p class="title">{}</p>').format(body["title"]) if body.get("title") else Markup()
+    lines = (Markup("<p>{}</p>").format(_joined(map(_post_node, line))) for line in _list(body.get("content")))
+    return title + _joined(lines)
+
+
+def _post_node(node: Any) -> Markup:
+    if not isinstance(node, dict):
+        return Markup()
+    match node.get("tag"):
+        case "text":
+            return _styled(escape(str(node.get("text", ""))), node)
+        case "a":
+            link = Markup('<span class="link" title="{}">{}</span>').format(node.get("href", ""), node.get("text", ""))
+            return _styled(link, node)
+        case "at":
+            return Markup('<span class="at">@{}</span>').format(node.get("user_name") or node.get("user_id", ""))
+        case "md":
+            return _markdown(str(node.get("text", "")))
+        case "code_block":
+            return Markup("<code>{}</code>").format(node.get("text", ""))
+        case "hr":
+            return Markup("<hr>")
+        case "emotion":
+            return Markup("[{}]").format(node.get("emoji_type", ""))
+    return _placeholder(str(node.get("tag", "")))
+
+
+_STYLES = {"bold": "b", "italic": "i", "underline": "u", "lineThrough": "s"}
+
+
+def _styled(inner: Markup, node: Mapping[str, Any]) -> Markup:
+    for style in _list(node.get("style")):
+        if tag := _STYLES.get(str(style)):
+            inner = Markup(f"<{tag}>{{}}</{tag}>").format(inner)  # noqa: S704  the tag is one of ours
+    return inner
+
+
+def _card(content: Mapping[str, Any]) -> Markup:
+    if content.get("type") in ("template", "card"):
+        return Markup('<div class="card"><div class="part">{}</div></div>').format(_placeholder(str(content["type"])))
+    elements: Any = content.get("elements") or next(iter(_dict(content.get("i18n_elements")).values()), [])
+    parts = _joined(map(_card_part, _list(elements)))
+    return Markup('<div class="card">{}{}</div>').format(_header(_dict(content.get("header"))), parts)
+
+
+def _header(header: Mapping[str, Any]) -> Markup:
+    if not header:
+        return Markup()
+    colour = header.get("template") if header.get("template") in _COLOURS else "default"
+    return Markup('<div class="head {}">{}</div>').format(colour, _words(header.get("title")))
+
+
+def _card_part(element: Any) -> Markup:
+    made = _element(_dict(element))
+    return Markup('<div class="part">{}</div>').format(made) if made else Markup()
+
+
+def _element(element: Mapping[str, Any]) -> Markup:
+    tag = str(element.get("tag", ""))
+    return _ELEMENTS.get(tag, _unknown_element)(element)
+
+
+def _unknown_element(element: Mapping[str, Any]) -> Markup:
+    return _placeholder(str(element.get("tag", "")))
+
+
+def _div(element: Mapping[str, Any]) -> Markup:
+    fields = _joined(
+        Markup('<div class="field">{}</div>').format(_words(each.get("text"))) for each in _dicts(element, "fields")
+    )
+    return _words(element.get("text")) + (Markup('<div class="fields">{}</div>').format(fields) if fields else "")
+
+
+def _action(element: Mapping[str, Any]) -> Markup:
+    return _joined(map(_button, _dicts(element, "actions")))
+
+
+def _button(action: Mapping[str, Any]) -> Markup:
+    kind = action.get("type") if action.get("type") in ("primary", "danger") else "default"
+    return Markup('<span class="act {}">{}</span>').format(kind, _words(action.get("text")))
+
+
+def _note(element: Mapping[str, Any]) -> Markup:
+    return Markup('<div class="note">{}</div>').format(_joined(map(_words, _list(element.get("elements")))))
+
+
+def _columns(element: Mapping[str, Any]) -> Markup:
+    columns = (_joined(map(_card_part, _list(column.get("elements")))) for column in _dicts(element, "columns"))
+    cells = _joined(Markup('<div class="column">{}</div>').format(cell) for cell in columns)
+    return Markup('<div class="columns">{}</div>').format(cells)
+
+
+def _words(text: Any) -> Markup:
+    """A text of a card: plain, or in its Markdown."""
+    node = _dict(text)
+    content = str(node.get("content", node.get("text", "")))
+    return _markdown(content) if node.get("tag") in ("lark_md", "markdown") else escape(content)
+
+
+_ELEMENTS: dict[str, Callable[[Mapping[str, Any]], Markup]] = {
+    "div": _div,
+    "markdown": lambda element: _markdown(str(element.get("content", ""))),
+    "hr": lambda _: Markup("<hr>"),
+    "action": _action,
+    "button": _button,
+    "note": _note,
+    "column_set": _columns,
+}
+
+
+def _placeholder(kind: str) -> Markup:
+    return Markup('<span class="placeholder">{}</span>').format(kind)
+
+
+def _joined(parts: Iterable[Markup]) -> Markup:
+    return Markup("").join(parts)
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(element: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    return [each for each in _list(element.get(name)) if isinstance(each, dict)]

@@ -1,0 +1,60 @@
+"""Signing in with an API key, and signing out."""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.doorway import COOKIE, open_act, open_look, secure_cookie
+from console.visit import Visit
+from ledger.acts import note_act
+
+__all__ = ["own_path", "routes"]
+
+
+def routes() -> list[Route]:
+    return [open_look("/sign-in", _form), open_act("/sign-in", _sign_in), open_act("/sign-out", _sign_out)]
+
+
+def _form(visit: Visit) -> Response:
+    if visit.viewer:
+        return visit.to(own_path(visit.query("next")))
+    # Without a key, and from another machine: there is nothing to sign in with yet.
+    is_closed = not visit.site.sessions.are_needed()
+    return visit.page("sign_in.html", next=visit.query("next"), problem=None, is_closed=is_closed)
+
+
+def _sign_in(visit: Visit) -> Response:
+    address = visit.request.client.host if visit.request.client else "unknown"
+    if visit.site.sessions.tries_too_often(address):
+        return _refused(visit, HTTPStatus.TOO_MANY_REQUESTS, "sign_in.too_often")
+    found = visit.site.sessions.sign_in(visit.field("key"))
+    if found is None:
+        return _refused(visit, HTTPStatus.UNAUTHORIZED, "sign_in.wrong")
+    cookie, viewer = found
+    note_act(visit.site.ledger, viewer.by, "sign in")
+    response = visit.to(own_path(visit.field("next")))
+    # A new one: whoever knew the cookie from before gains nothing.
+    secure_cookie(response, visit.request, COOKIE, cookie)
+    return response
+
+
+def _refused(visit: Visit, status: HTTPStatus, problem: str) -> Response:
+    return visit.page("sign_in.html", status, next=visit.field("next"), problem=visit.say(problem), is_closed=False)
+
+
+def _sign_out(visit: Visit) -> Response:
+    if visit.viewer and visit.viewer.digest:
+        visit.site.sessions.sign_out(visit.request.cookies[COOKIE])
+        visit.note("sign out")
+    response = visit.to("/sign-in")
+    secure_cookie(response, visit.request, COOKIE, "", max_age_seconds=0)
+    return response
+
+
+def own_path(path: str) -> str:
+    """A path of the console, and nothing that leads elsewhere."""
+    parts = urlsplit(path)
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if is_ours and not parts.scheme and not parts.netloc else "/"

@@ -1,0 +1,33 @@
+"""What the pages of one web process share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jinja2 import Environment
+from starlette.requests import Request
+
+from console.failures import Failures
+from console.live import Live
+from console.ports import Exports, Proposals
+from console.sessions import Sessions
+from ledger.api_keys import ApiKeys
+from ledger.codes import CodeTable
+from ledger.ledger import Ledger
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Stands at `app.state.site` of the console's own application."""
+
+    ledger: Ledger
+    keys: ApiKeys
+    sessions: Sessions
+    live: Live
+    codes: CodeTable
+    failures: Failures
+    templates: Environment
+    proposals: Proposals
+    exports: Exports
+    is_local: Callable[[Request], bool]  #: whether somebody at this very machine asks

@@ -1,0 +1,124 @@
+"""One request of one person: who it is, in which language, and the answers that a page can give."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+import redis
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from console.attention import Attention, attention_of
+from console.languages import Language
+from console.sessions import csrf_token
+from console.site import Site
+from console.viewer import Viewer
+from ledger.acts import note_act
+from ledger.errors import BadInput, DeskbellError
+
+__all__ = ["THEMES", "Visit"]
+
+THEMES = ("auto", "light", "dark")
+#: Where the console is mounted.
+ROOT = "/console"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a page gets."""
+
+    request: Request
+    site: Site
+    viewer: Viewer | None  #: None on the page for signing in
+    say: Language
+    cookie: str
+    form: FormData | None = None
+
+    @property
+    def who(self) -> Viewer:
+        if self.viewer is None:
+            raise RuntimeError("this page is for those who have signed in")
+        return self.viewer
+
+    def query(self, name: str) -> str:
+        return self.request.query_params.get(name, "").strip()
+
+    def part(self, name: str) -> str:
+        """Of the path."""
+        return str(self.request.path_params[name])
+
+    def field(self, name: str) -> str:
+        """Of the form; empty when it was not given."""
+        value = self.form.get(name) if self.form else None
+        return value.strip() if isinstance(value, str) else ""
+
+    def file(self, name: str) -> UploadFile | None:
+        value = self.form.get(name) if self.form else None
+        return value if isinstance(value, UploadFile) and value.filename else None
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """A field of the form that is one of these. Raises BadInput."""
+        value = self.field(name)
+        if value not in allowed:
+            raise BadInput(name, f"must be one of {', '.join(allowed)}")
+        return value
+
+    def note(self, did: str, id: str = "") -> None:
+        """Puts on record what this person has done."""
+        note_act(self.site.ledger, self.who.by, did, id)
+
+    def page(self, template: str, status: int = 200, /, **context: Any) -> Response:
+        return HTMLResponse(self.render(template, **context), status)
+
+    def render(self, template: str, /, **context: Any) -> str:
+        return self.site.templates.get_template(template).render(visit=self, say=self.say, **context)
+
+    def to(self, path: str, **query: object) -> Response:
+        """Sends the browser on. `told` names a text under `told.` that the next page shows."""
+        return RedirectResponse(url(path, query), 303)
+
+    # -- what every page shows
+
+    @cached_property
+    def csrf(self) -> str:
+        return csrf_token(self.cookie)
+
+    @cached_property
+    def theme(self) -> str:
+        theme = self.request.cookies.get("deskbell_theme", "auto")
+        return theme if theme in THEMES else "auto"
+
+    @property
+    def here(self) -> str:
+        """The path of this page, for coming back to it."""
+        path = self.request.scope["path"].removeprefix(ROOT) or "/"
+        query = self.request.url.query
+        return f"{path}?{query}" if query and self.request.method == "GET" else str(path)
+
+    @cached_property
+    def attention(self) -> Attention | None:
+        """None where it cannot be told, as when Redis is away."""
+        try:
+            return attention_of(self.site.live.snapshot(), self.who.sees)
+        except (DeskbellError, redis.RedisError):
+            return None
+
+    @property
+    def told(self) -> str | None:
+        """What the act that led here came to. Only texts of the catalogue are shown, whatever the address says."""
+        key = f"told.{self.query('told')}"
+        if not self.query("told") or not self.say.knows(key):
+            return None
+        return self.say(key, n=self.query("n")[:12], id=self.query("id")[:40])
+
+    @property
+    def needs_nobody_to_sign_in(self) -> bool:
+        return self.viewer is not None and self.viewer.digest is None
+
+
+def url(path: str, query: Mapping[str, object]) -> str:
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return ROOT + path + ("?" + urlencode(given) if given else "")
