@@ -27,6 +27,7 @@ check: setup  ## format, lint, types, unit tests and layers: no service needed
 test: check  ## everything that CI runs
 	$(BIN)/pytest -m slow tests/unit
 	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/acceptance
+	$(BIN)/pytest tests/browser
 	$(BIN)/pytest tests/chaos
 
 demo: setup  ## the main job on this machine, against the sandbox
@@ -41,7 +42,10 @@ bench: setup  ## the figures of benchmarks/
 chaos: setup  ## kills, freezes and cuts, with a count of what was lost; CHAOS='--seed 1 --kills 50' for another run
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-screenshots:  ## pictures of the console
-	@echo "The console comes later: there is nothing to photograph yet." >&2; exit 2
+docs: setup  ## the reference pages, read off the code
+	$(BIN)/python docs/generate.py
 
-.PHONY: help setup lock check test demo up bench chaos screenshots
+screenshots: setup  ## pictures of the console, into docs/screenshots/ (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots
+
+.PHONY: help setup lock check test demo up bench chaos docs screenshots
