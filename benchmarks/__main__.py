@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import announcements, beside, latency, quota
+from benchmarks import announcements, beside, console, engine, http, latency, quota, tickets
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "latency": latency.measure,
     "quota": quota.measure,
+    "tickets": tickets.measure,
     "beside": beside.measure,
+    "engine": engine.measure,
     "announcements": announcements.measure,
+    "console": console.measure,
+    "http": http.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "| what | asked | measured | met | command |\n|---|---|---|---|---|"

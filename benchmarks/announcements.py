@@ -24,7 +24,7 @@ from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
 from ledger.work import Result, Work
 
-__all__ = ["measure"]
+__all__ = ["SPEC", "announced", "measure", "row_to"]
 
 COMMAND = "python -m benchmarks announcements"
 SPEC = Spec(
@@ -44,7 +44,11 @@ def measure() -> Iterator[Figure]:
 
 
 def row(number: int) -> bytes:
-    return orjson.dumps([number + 2, f"ou_{uuid.uuid4().hex}", ["Ada Lovelace", f"{number % 900}", str(number % 9)]])
+    return row_to(number, f"ou_{uuid.uuid4().hex}")
+
+
+def row_to(number: int, receiver: str) -> bytes:
+    return orjson.dumps([number + 2, receiver, ["Ada Lovelace", f"{number % 900}", str(number % 9)]])
 
 
 def announced(ledger: Ledger, rows: int, key: str) -> str:

@@ -32,6 +32,7 @@ class Site:
 
     ledger: Ledger
     sandbox_url: str
+    web_url: str
 
     def calls(self) -> list[dict[str, Any]]:
         """The message calls that the sandbox received, in order."""
@@ -65,13 +66,14 @@ def running(*, rate: str, workers: int = 2, sandbox: tuple[str, ...] = ()) -> It
                 "DESKBELL_DATA_DIR": folder,
                 "DESKBELL_RATE": rate,
                 "DESKBELL_WORKERS": str(workers),
+                "DESKBELL_PORT": "0",
             }
             environment.pop("DESKBELL_REDIS_URL", None)
             up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
             with _process(up, environment, Path(folder) / "up.log") as line:
-                orjson.loads(line)
+                told = orjson.loads(line)
                 settings = Settings(data_dir=Path(folder), feishu_url=url, _env_file=None)
-                yield Site(Ledger(settings), url)
+                yield Site(Ledger(settings), url, told["web"])
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ledger.models import Record
+from ledger.settings import Settings
 from ledger.states import FINAL, Outcome, State
 from producers import Notifier
 
@@ -41,6 +42,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="deskbell-demo-") as folder:
         data_dir = Path(folder)
         environment = {**os.environ, "DESKBELL_DATA_DIR": folder, "DESKBELL_RATE": RATE, "DESKBELL_WORKERS": "2"}
+        environment["DESKBELL_PORT"] = "0"  # any free one
         environment.pop("DESKBELL_REDIS_URL", None)
         os.environ.update(environment)
         os.environ.pop("DESKBELL_REDIS_URL", None)
@@ -164,7 +166,8 @@ def show(records: list[Record], sandbox: str) -> None:
         "[bold]Next[/bold]: `.venv/bin/deskbell up --sandbox` in one terminal, and in another\n"
         "  .venv/bin/deskbell send --to ou_ada --text Hello --wait\n"
         "  .venv/bin/deskbell list --notifications\n"
-        "README.md says how to use your own helpdesk."
+        "README.md says how to use your own helpdesk.\n"
+        f"The console, while it is up: http://127.0.0.1:{Settings.model_fields['port'].default}/console/"
     )
 
 

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     run = Run(folder, given.seed, given.kills, given.notifications, given.gap_seconds, say)
     report = run.play()
+    if given.markdown:
+        sys.stdout.write(f"{report.as_markdown()}\n\n")
     sys.stdout.write(f"{report}\nlogs and journals: {folder}\n")
     return 1 if report.findings else 0
 
@@ -42,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gap-seconds", type=float, default=1.5, help="between two acts, on average (default %(default)s)"
     )
+    parser.add_argument("--markdown", action="store_true", help="print the table for docs/reliability.md in front")
     parser.add_argument("--folder", type=Path, help="for logs and journals (default: a new temporary one)")
     return parser
 

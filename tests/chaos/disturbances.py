@@ -1,5 +1,6 @@
 """What goes wrong without a kill: frozen workers, connections that break, throttles, and messages that come again."""
 
+import time
 from dataclasses import dataclass
 
 from ledger.connection import text
@@ -22,11 +23,13 @@ class Disturbances:
     scene: Scene
 
     def freeze(self) -> None:
-        """One worker at a time, past the ends of its leases."""
+        """One worker at a time, in the middle of calls, past the ends of its leases."""
         stage = self.scene.stage
         if stage.frozen:
             return
-        worker = self.scene.rng.choice(stage.wait_until_ready(2))
+        ready = stage.wait_until_ready(2)
+        self.scene.wait_for_calls(6, seconds=3)
+        worker = self.scene.rng.choice(ready)
         stage.freeze(worker)
         self.scene.watch.disturb()
         self.scene.later(LEASE_SECONDS + self.scene.rng.uniform(0.5, 3.0), lambda: stage.thaw(worker))
@@ -53,6 +56,7 @@ class Disturbances:
     def lose_valkey(self) -> None:
         self.scene.stage.to_valkey.lose(self._share(), self.scene.rng, requests=self.scene.rng.random() < 0.5)
         self.scene.watch.disturb(DEAD_CONNECTION_SECONDS)
+        self.scene.half_open_until = time.monotonic() + DEAD_CONNECTION_SECONDS
 
     # -- the way to the sandbox
 
@@ -77,11 +81,17 @@ class Disturbances:
         return self.scene.rng.uniform(0.25, 1.0)
 
     def throttle(self) -> None:
-        """One call gets a 429; nothing else begins until the throttle is over."""
+        """One call gets a 429; nothing else begins until the throttle is over.
+
+        A desk that is throttled twice within minutes uses less of its rate for a day, which would ease the rest of the
+        run: it gets the whole of it again.
+        """
         headers = {"x-ogw-ratelimit-reset": str(THROTTLE_SECONDS)}
         answer = {"status": 429, "code": 99991400, "msg": "request trigger frequency limit", "headers": headers}
         self.scene.stage.site.sandbox.fault({"prefix": "ou_"}, {"answer": answer}, times=1)
         self.scene.wait(THROTTLE_SECONDS + 1)
+        ledger = self.scene.stage.site.ledger
+        ledger.redis.delete(ledger.keys("desk", "default", "share"))
 
     def redeliver(self) -> None:
         """Wake-up calls for some of all ids that there are, and for those that are on their way just now."""

@@ -14,11 +14,12 @@ from ledger.ids import announcement_of, is_row
 from ledger.models import OnUnknown, Progress
 from ledger.states import FINAL, Outcome, State
 from tests.chaos.disturbances import THROTTLE_SECONDS
+from tests.chaos.finding import Finding
 from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, Stage
 from tests.chaos.steering import Stillness
 from tests.chaos.traffic import Asked
 
-__all__ = ["Case", "Finding", "Judge"]
+__all__ = ["Call", "Case", "Judge"]
 
 #: A pause holds after this, seconds; and what a call takes from its start to the sandbox's first byte of it.
 _HOLDS_WITHIN_SECONDS = 1.0
@@ -28,15 +29,6 @@ _THROTTLED = 99991400
 _ROUNDING_MS = 2
 #: From the answer of a throttle to its being known to all, and what was on its way then, seconds.
 _KNOWN_WITHIN_SECONDS = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A promise that was not kept."""
-
-    what: str
-    where: str = ""  #: id of the notification or announcement, if it is about one
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +128,10 @@ class Judge:
         self._told = stage.told()
         self.all_calls = stage.calls()
         self.stats = stage.site.sandbox.stats()
+
+    @property
+    def asked_for(self) -> int:
+        return self._traffic.total
 
     @cached_property
     def calls(self) -> dict[str, list[Call]]:

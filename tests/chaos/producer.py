@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.producer`: asks the ledger for its share of the traffic, and writes down what it is told.
+"""`python -m tests.chaos.producer`: asks for its share of the traffic, and writes down what it is told.
 
 Killed at any moment and started again, it goes on from its journal: what it had asked for without an answer is asked
 for again, with the same key.
@@ -18,13 +18,14 @@ import redis
 
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
+from tests.chaos.door import Door, HttpDoor, LedgerDoor, NotNow
 from tests.chaos.journal import Journal
-from tests.chaos.traffic import Announced, Asked, Traffic
+from tests.chaos.traffic import Announced, Traffic
 
 __all__ = ["main"]
 
-#: Events to one call of the ledger, at most.
-MOST_AT_ONCE = 8
+#: Events to one call of the ledger, at most; and now and then a burst, so that the quota is reached.
+MOST_AT_ONCE, BURST, BURSTS = 8, 100, 0.03
 #: Between two tries while Redis is away, seconds.
 AGAIN_SECONDS = 0.2
 #: Between two steps of announcing, at most: long enough to be killed in, seconds.
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.number is None:
         _announce_all(traffic, ledger, journal, given.per_second)
     else:
-        _send_all(traffic, given.number, ledger, journal, given.per_second)
+        door = HttpDoor(given.url) if given.url else LedgerDoor(ledger)
+        _send_all(traffic, given.number, door, journal, given.per_second)
     return 0
 
 
@@ -51,21 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--per-second", type=float, required=True, help="notifications")
     parser.add_argument("--number", type=int, help="which of the producers of events; without it, of announcements")
+    parser.add_argument("--url", help="of the web process: by this way instead of straight into the ledger")
     return parser
 
 
-def _send_all(traffic: Traffic, number: int, ledger: Ledger, journal: Journal, per_second: float) -> None:
+def _send_all(traffic: Traffic, number: int, door: Door, journal: Journal, per_second: float) -> None:
     known, rng = journal.answers(), random.Random()
     left = iter([asked for i in range(traffic.events) if (asked := traffic.event(number, i)).marker not in known])
-    while batch := list(itertools.islice(left, rng.randint(1, MOST_AT_ONCE))):
+    while batch := list(itertools.islice(left, BURST if rng.random() < BURSTS else rng.randint(1, MOST_AT_ONCE))):
         journal.asking(*(asked.marker for asked in batch))
-        journal.accepted(_until_told(lambda batch=batch: _accept(ledger, batch)))  # type: ignore[misc]
+        journal.accepted(_until_told(lambda batch=batch: door.accept(batch)))  # type: ignore[misc]
         time.sleep(len(batch) / per_second)
-
-
-def _accept(ledger: Ledger, batch: Sequence[Asked]) -> dict[str, str]:
-    accepted = ledger.accept([asked.notification() for asked in batch])
-    return {asked.marker: told.id for asked, told in zip(batch, accepted, strict=True)}
 
 
 def _announce_all(traffic: Traffic, ledger: Ledger, journal: Journal, per_second: float) -> None:
@@ -97,7 +95,7 @@ def _until_told(ask: Callable[[], T]) -> T:
     while True:
         try:
             return ask()
-        except (redis.ConnectionError, redis.TimeoutError, NotDurable):
+        except (redis.ConnectionError, redis.TimeoutError, NotDurable, NotNow):
             time.sleep(AGAIN_SECONDS)
 
 

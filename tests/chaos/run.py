@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.states import FINAL, State
-from tests.chaos.judge import Finding, Judge
+from tests.chaos.finding import Finding
+from tests.chaos.judge import Judge
+from tests.chaos.pressure import OVERLOADED, Pressure
 from tests.chaos.redelivery import redeliver
 from tests.chaos.report import Report, figures
 from tests.chaos.scene import Scene
@@ -19,6 +21,8 @@ __all__ = ["Run"]
 
 #: Until nothing moves any more, after the last act: a lease, a few deferrals, and what waits for slots, seconds.
 QUIET_SECONDS = 900
+#: … and if nothing changes any more, since a deferral may take a minute, seconds.
+STILL_SECONDS = 120
 #: What an act itself takes beside the gap before it, and how many there are for each kill, on average.
 _ACT_SECONDS, _ACTS_A_KILL = 1.0, 1.3
 _RESTING = FINAL | {State.UNKNOWN}
@@ -37,7 +41,7 @@ class Run:
         self._stage = Stage(folder, traffic, traffic.total / lasts_seconds)
 
     def play(self) -> Report:
-        began = time.monotonic()
+        began, pressure = time.monotonic(), Pressure()
         with self._stage as stage, Watch(stage.site.ledger, "default") as watch:
             script = Script(Scene(stage, watch, random.Random(self._seed)), self._say)
             self._break_things(script)
@@ -46,12 +50,13 @@ class Run:
             self._say("quiet")
             judge = Judge(stage)
             seconds = time.monotonic() - began
-            return Report(figures(self._seed, seconds, script, judge), self._findings(script, judge))
+            lines = figures(self._seed, seconds, pressure.share(), script, judge)
+            return Report(lines, self._findings(script, judge), pressure.share() > OVERLOADED)
 
     def _findings(self, script: Script, judge: Judge) -> list[Finding]:
         overdue = script.scene.watch.overdue.items()
         return [
-            *map(Finding, script.scene.problems),
+            *script.scene.problems,
             *(Finding("a lease that stayed after its end", id, f"  {seconds:.1f} s") for id, seconds in overdue),
             *judge.findings(script.steering.stillnesses),
         ]
@@ -59,7 +64,10 @@ class Run:
     def _break_things(self, script: Script) -> None:
         gaps = random.Random(f"gaps {self._seed}")
         script.scene.wait(1)
-        script.do(script.disturbances.freeze)
+        script.scene.wait_for_calls(1, seconds=10)
+        for act in script.overture():
+            script.do(act)
+            script.scene.wait(gaps.expovariate(1 / self._gap_seconds))
         while script.kills.counts.total() < self._kills or not self._is_all_accepted():
             script.scene.wait(gaps.expovariate(1 / self._gap_seconds))
             script.draw()
@@ -72,15 +80,22 @@ class Run:
         scene.end_all()
         ledger, until = self._stage.site.ledger, time.monotonic() + QUIET_SECONDS
         redeliver(ledger.redis, self._stage.all_ids(), scene.rng)
-        while self._is_moving() and time.monotonic() < until:
+        seen, still_until = "", 0.0
+        while (moving := self._moving()) and time.monotonic() < until:
+            if moving != seen:
+                seen, still_until = moving, time.monotonic() + STILL_SECONDS
+            if time.monotonic() > still_until:
+                break  # the judge will say what does not come to its end
             scene.wait(_LOOK_AGAIN_SECONDS)
         redeliver(ledger.redis, self._stage.all_ids(), scene.rng)
         while ledger.redis.llen(f"{ledger.keys.prefix}.deliver") and time.monotonic() < until:
             scene.wait(_LOOK_AGAIN_SECONDS)
         scene.wait(2)  # for what should not happen
 
-    def _is_moving(self) -> bool:
+    def _moving(self) -> str:
+        """How all stands, as long as something has not come to rest; then nothing."""
         ledger = self._stage.site.ledger
-        events = sum(count for state, count in ledger.counts().items() if state not in _RESTING)
-        rows = sum(found.left for found in map(ledger.announcements.get, self._stage.announced()))
-        return bool(events or rows or ledger.redis.zcard(ledger.keys.leases("default")))
+        events = ledger.counts()
+        rows = [found.counts for found in map(ledger.announcements.get, self._stage.announced())]
+        moving = sum(count for counts in (events, *rows) for state, count in counts.items() if state not in _RESTING)
+        return f"{events} {rows}" if moving or ledger.redis.zcard(ledger.keys.leases("default")) else ""

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.chaos.finding import Finding
 from tests.chaos.stage import Stage
 from tests.chaos.watch import Watch
 
 __all__ = ["DEAD_CONNECTION_SECONDS", "VALKEY_BACK_SECONDS", "Scene"]
 
-#: How long effects last after an act is over, seconds: until dead connections are found out (`ledger.connection` waits
-#: 8 s for an answer), and until workers have found Valkey again (5 s, of which the watch allows two itself).
-DEAD_CONNECTION_SECONDS, VALKEY_BACK_SECONDS = 12.0, 3.0
+#: How long effects last after an act is over, seconds: until half-open connections are found out (a pacer waits 3 s for
+#: an answer and 3 s more when it publishes, a consumer up to 8 s), and until workers have found Valkey again (5 s, of
+#: which the watch allows two itself).
+DEAD_CONNECTION_SECONDS, VALKEY_BACK_SECONDS = 8.0, 3.0
 _LOOK_AGAIN_SECONDS = 0.02
 
 
@@ -23,7 +25,8 @@ class Scene:
     stage: Stage
     watch: Watch
     rng: random.Random
-    problems: list[str] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
+    half_open_until: float = 0.0  #: connections that lead nowhere may be in use until then, monotonic seconds
     _undo: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
     def later(self, seconds: float, undo: Callable[[], None]) -> None:
@@ -42,6 +45,12 @@ class Scene:
                 return
             time.sleep(_LOOK_AGAIN_SECONDS)
 
+    def wait_for_calls(self, number: int, seconds: float) -> None:
+        """Until so many are in flight, but no longer than this."""
+        until = time.monotonic() + seconds
+        while self.stage.site.sandbox.stats()["in_flight"] < number and time.monotonic() < until:
+            self.wait(_LOOK_AGAIN_SECONDS)
+
     def end_all(self) -> None:
         """Ends everything that was to end later."""
         for _, undo in self._undo:
@@ -54,9 +63,15 @@ class Scene:
     def _look_after_processes(self) -> None:
         for producer in self.stage.producers:
             if producer.exit_code not in (None, 0):
-                self.problems.append(f"{producer.name} ended by itself with {producer.exit_code}")
+                self._note_end(f"{producer.name}, with {producer.exit_code}")
                 producer.start()
+        if not self.stage.web.runs:
+            self._note_end("the web process")
+            self.stage.web.start()
         for worker in self.stage.workers:
             if not worker.runs:
-                self.problems.append(f"worker {worker.name} ended by itself")
+                self._note_end(f"worker {worker.name}")
                 self.stage.kill_worker(worker)
+
+    def _note_end(self, who: str) -> None:
+        self.problems.append(Finding("a process ended by itself", who))

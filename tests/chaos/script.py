@@ -24,8 +24,8 @@ class Script:
         """How often each act is drawn. Kills make up three quarters."""
         kills, disturbances, steering = self.kills, self.disturbances, self.steering
         return {
-            kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.everything: 1,
-            kills.orderly_restart: 1, disturbances.freeze: 4,
+            kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.web: 6,
+            kills.everything: 1, kills.orderly_restart: 1, disturbances.freeze: 4,
             disturbances.cut_valkey: 2, disturbances.refuse_valkey: 1,
             disturbances.delay_valkey: 1, disturbances.lose_valkey: 2,
             disturbances.cut_sandbox: 2, disturbances.refuse_sandbox: 1,
@@ -33,6 +33,16 @@ class Script:
             disturbances.throttle: 3, disturbances.redeliver: 6,
             steering.pause: 4, steering.resume: 4, steering.cancel: 1,
         }  # fmt: skip
+
+    def overture(self) -> list[Callable[[], None]]:
+        """What no run may do without, however short it is, in any order; and one worker is frozen from the start."""
+        kills, disturbances, steering = self.kills, self.disturbances, self.steering
+        acts = [
+            kills.worker, kills.worker, kills.pacer, kills.valkey, kills.producer, kills.producer, kills.web,
+            disturbances.redeliver, disturbances.cut_valkey, disturbances.lose_sandbox, disturbances.throttle,
+            steering.pause, steering.cancel,
+        ]  # fmt: skip
+        return [disturbances.freeze, *self.scene.rng.sample(acts, len(acts))]
 
     def draw(self) -> None:
         """One act."""

@@ -4,7 +4,9 @@ import pytest
 
 from ledger.models import Attempt, OnUnknown, Progress, ReceiveType
 from ledger.states import Outcome, State
+from tests.chaos.finding import Finding
 from tests.chaos.judge import Call, Case
+from tests.chaos.report import Report
 from tests.chaos.traffic import Asked
 
 RESEND, HOLD = OnUnknown.RESEND, OnUnknown.HOLD
@@ -89,3 +91,11 @@ BROKEN = [
 @pytest.mark.parametrize(("broken", "finding"), BROKEN)
 def test_what_is_broken_is_found(broken: Case, finding: str) -> None:
     assert list(broken.findings()) == [finding]
+
+
+@pytest.mark.parametrize("finding", [finding for _, finding in BROKEN])
+def test_what_is_found_has_its_line_in_the_table(finding: str) -> None:
+    report = Report([], [Finding(finding)])
+    found = {line for line in report.as_markdown().splitlines() if line.endswith("| 0 | 1 |")}
+    assert len(found) == 1
+    assert not any("anything else" in line for line in found)

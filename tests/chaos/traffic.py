@@ -19,12 +19,14 @@ __all__ = ["FAULTS", "Announced", "Asked", "Traffic"]
 _KINDS = {"ou_plain": 62, "ou_ticket": 9, "ou_flaky": 8, "ou_cut": 6, "ou_slow": 9, "ou_late": 3, "ou_unknown": 3}
 #: With a timeout of one second: a call that is nearly too slow, and one that is delivered after the caller gave up.
 FAULTS: tuple[dict[str, Any], ...] = (
-    {"match": {"prefix": "ou_slow"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 800}},
+    {"match": {"prefix": "ou_slow"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 600}},
     {"match": {"prefix": "ou_late"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 1300}},
 )
 #: Of the events, and of the announcements, those that are not to be repeated.
 _EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
 _TICKET_FAILS = 0.2
+#: Of events; the last one comes over HTTP.
+_PRODUCERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,13 @@ class Asked:
         refuses = self.receiver_id.startswith("ou_ticket") and self.on_open_ticket == OnOpenTicket.FAIL
         return refuses or self.receiver_id.startswith("ou_unknown")
 
+    def fields(self) -> dict[str, str]:
+        """As the HTTP API takes them, but for the key."""
+        policies = {"on_unknown": self.on_unknown.value, "on_open_ticket": self.on_open_ticket.value}
+        return {"receiver_id": self.receiver_id, "text": self.marker, **policies}
+
     def notification(self) -> Notification:
-        fields = {"on_unknown": self.on_unknown, "on_open_ticket": self.on_open_ticket}
-        return Notification.build({"receiver_id": self.receiver_id, "text": self.marker, "key": self.marker, **fields})
+        return Notification.build({**self.fields(), "key": self.marker})
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,8 @@ class Traffic:
         """About half of them events."""
         rows = 250 if notifications >= 5000 else 60
         announcements = -(-notifications // (2 * rows))
-        events = -(-(notifications - announcements * rows) // 2)
-        return cls(seed, 2, events, announcements, rows)
+        events = -(-(notifications - announcements * rows) // _PRODUCERS)
+        return cls(seed, _PRODUCERS, events, announcements, rows)
 
     @property
     def total(self) -> int:

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 import redis
@@ -9,7 +11,7 @@ import redis
 from ledger.connection import text
 from ledger.ledger import Ledger
 
-__all__ = ["Watch"]
+__all__ = ["TAKEN_BACK_SECONDS", "Watch"]
 
 #: Between two looks, seconds.
 _LOOK_AGAIN_SECONDS = 0.1
@@ -26,12 +28,23 @@ class Watch:
         self._calm_from = time.time()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._nobody_there = False
         self.worst_seconds = 0.0
         self.overdue: dict[str, float] = {}
 
     def disturb(self, seconds: float = 0.0) -> None:
         """Time since a lease's end counts only from so many seconds from now on."""
         self._calm_from = max(self._calm_from, time.time() + seconds)
+
+    @contextmanager
+    def while_no_worker_runs(self) -> Iterator[None]:
+        """Nobody is there to take a lease back, until new workers have started."""
+        self._nobody_there = True
+        try:
+            yield
+        finally:
+            self.disturb()
+            self._nobody_there = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -44,6 +57,8 @@ class Watch:
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_AGAIN_SECONDS):
             try:
+                if self._nobody_there:
+                    self.disturb()
                 self._look()
             except (redis.ConnectionError, redis.TimeoutError):
                 self.disturb()

@@ -1,0 +1,182 @@
+"""The console: how soon its pages are there and how large, what an open page costs Redis, and whether 200 disturb."""
+
+import re
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import median
+from typing import Any
+
+import orjson
+import requests
+
+from benchmarks.figure import Figure
+from benchmarks.http import web_process
+from benchmarks.site import Site, running
+from ledger.announcement import Spec
+from ledger.ledger import Ledger
+from ledger.states import State
+
+__all__ = ["measure"]
+
+COMMAND = "python -m benchmarks console"
+ROWS, ANNOUNCEMENTS = 1_000_000, 50
+#: Longer than a snapshot is thought fresh: each page then begins with a look at everything.
+STALE_SECONDS = 2.2
+#: For counting commands, seconds.
+WATCHED_SECONDS = 10
+OPEN_PAGES = 200
+RATE, CALLS_PER_SECOND = "300/6second", 50
+#: With pages and without, in turns: what else the machine does then concerns both.
+TURNS, TURN_SECONDS = 4, 12
+
+
+def measure() -> Iterator[Figure]:
+    with web_process() as (_, port, ledger):
+        first = fill(ledger)
+        paths = ["/", "/announcements", f"/announcements/{first}", f"/announcements/{first}/rows", "/notifications"]
+        yield from pages(port, [*paths, "/needs", "/hooks"])
+        yield commands(port, ledger, 1)
+        yield commands(port, ledger, OPEN_PAGES)
+    yield undisturbed()
+
+
+def fill(ledger: Ledger) -> str:
+    """All but ROWS in small ones. Gives the id of the large one."""
+    large = announce(ledger, "Large", ROWS)
+    for number in range(1, ANNOUNCEMENTS):
+        announce(ledger, f"Announcement {number}", 1_000)
+    return large
+
+
+def announce(ledger: Ledger, name: str, count: int) -> str:
+    spec = Spec(name=name, message={"msg_type": "text", "content": {"text": "We move"}}, columns=())
+    opened = ledger.announcements.open(spec, key=name, digest="1")
+    ledger.announcements.load(opened.id, (orjson.dumps([n, f"ou_{n}", []]) for n in range(count)))
+    ledger.announcements.start(opened.id, spec, count)
+    return opened.id
+
+
+def pages(port: int, paths: list[str]) -> Iterator[Figure]:
+    """Times are those of the client, on this machine; sizes are of the page and all the files that it loads."""
+    url = f"http://127.0.0.1:{port}"
+    session = requests.Session()
+    shown, files = {}, {}
+    for path in paths:
+        times_ms = []
+        for _ in range(5):
+            time.sleep(STALE_SECONDS)
+            began = time.perf_counter()
+            answer = session.get(f"{url}/console{path}", timeout=30)
+            times_ms.append((time.perf_counter() - began) * 1000)
+            answer.raise_for_status()
+        names = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', answer.text)
+        files |= {name: len(session.get(url + name, timeout=30).content) for name in set(names) - files.keys()}
+        shown[path] = (
+            median(times_ms),
+            max(times_ms),
+            (len(answer.content) + sum(files[name] for name in set(names))) / 1024,
+        )
+    worst = max(shown, key=lambda path: shown[path][1])
+    largest = max(shown, key=lambda path: shown[path][2])
+    of = f"{ROWS:,} rows, {ANNOUNCEMENTS} announcements"
+    yield Figure(
+        f"first page of the console, nobody having looked before, {of}, {len(paths)} pages 5 times each",
+        "≤ 100 ms",
+        f"Now {shown['/'][0]:.0f} ms (median); the slowest, {name_of(worst)}: {shown[worst][1]:.0f} ms at most",
+        shown[worst][1] <= 100,
+        COMMAND,
+    )  # fmt: skip
+    yield Figure(
+        f"size of a page with its scripts and styles, uncompressed, {of}",
+        "≤ 150 KB",
+        f"Now {shown['/'][2]:.0f} KB; the largest, {name_of(largest)}: {shown[largest][2]:.0f} KB",
+        shown[largest][2] <= 150,
+        COMMAND,
+    )
+
+
+def name_of(path: str) -> str:
+    return path.split("/")[-1] or "Now"
+
+
+def commands(port: int, ledger: Ledger, count: int) -> Figure:
+    paths = ["now", "announcements", "badge", "needs"]
+    with open_pages(port, [paths[n % len(paths)] for n in range(count)]):
+        time.sleep(2)
+        before = processed(ledger)
+        time.sleep(WATCHED_SECONDS)
+        per_second = (processed(ledger) - before) / WATCHED_SECONDS
+    return Figure(
+        f"Redis commands a second, open pages: {count}, announcements under way: {ANNOUNCEMENTS}",
+        "≤ 20 for each page",
+        f"{per_second:.1f} altogether",
+        per_second <= 20 * count,
+        COMMAND,
+    )  # fmt: skip
+
+
+def processed(ledger: Ledger) -> int:
+    stats: Any = ledger.redis.info("stats")
+    return int(stats["total_commands_processed"])
+
+
+@contextmanager
+def open_pages(port: int, streams: list[str]) -> Iterator[None]:
+    """Reads these streams of the console as browsers would, and throws away what comes."""
+    chosen, ended = selectors.DefaultSelector(), threading.Event()
+    with ExitStack() as stack:
+        for stream in streams:
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection.sendall(f"GET /console/live/{stream} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            connection.setblocking(False)
+            chosen.register(connection, selectors.EVENT_READ)
+        reader = threading.Thread(target=read_all, args=(chosen, ended))
+        reader.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            reader.join()
+
+
+def read_all(chosen: selectors.BaseSelector, ended: threading.Event) -> None:
+    while not ended.is_set():
+        for key, _ in chosen.select(0.5):
+            connection: Any = key.fileobj
+            if not connection.recv(1 << 18):
+                chosen.unregister(connection)
+
+
+def undisturbed() -> Figure:
+    with running(rate=RATE, sandbox=("--demo",)) as site:
+        port = int(site.web_url.rpartition(":")[2])
+        id = announce(site.ledger, "Under way", CALLS_PER_SECOND * TURN_SECONDS * TURNS * 3)
+        time.sleep(8)  # the first window is not an ordinary one
+        streams = ["now", "announcements", f"announcements/{id}", "badge"]
+        alone = watched = 0
+        for _ in range(TURNS):
+            alone += delivered_in(site, id, TURN_SECONDS)
+            with open_pages(port, [streams[n % len(streams)] for n in range(OPEN_PAGES)]):
+                watched += delivered_in(site, id, TURN_SECONDS)
+    return Figure(
+        f"slots used in {TURNS * TURN_SECONDS} s at {RATE} with {OPEN_PAGES} open pages, against none",
+        "at most 0.5 % fewer",
+        f"{watched:,} against {alone:,} ({100 * (watched - alone) / alone:+.2f} %)",
+        watched >= 0.995 * alone,
+        COMMAND,
+    )
+
+
+def delivered_in(site: Site, id: str, seconds: float) -> int:
+    """By the clock: how many more were delivered after so long."""
+    began, before = time.monotonic(), delivered(site, id)
+    time.sleep(seconds - (time.monotonic() - began))
+    return delivered(site, id) - before
+
+
+def delivered(site: Site, id: str) -> int:
+    return site.ledger.announcements.get(id).counts[State.DELIVERED]

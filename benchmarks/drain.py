@@ -1,0 +1,125 @@
+"""How fast waiting notifications are sent, and what each costs.
+
+One run goes through all systems in turns (A B C A B C …), since the machine's speed drifts: only ratios of one run mean
+something. Each gets a Valkey of its own; its workers stand still while the work is put in; and what is measured lies
+between the first stretch of the run and the last.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import redis
+import requests
+
+from benchmarks.measured import Cost, Reading
+from benchmarks.systems import System
+from tests.valkey_process import ValkeyProcess
+
+__all__ = ["drained", "interleaved", "middle"]
+
+#: Of all notifications: those before are the start, those after the end, when threads run out of work.
+FROM, TO = 0.15, 0.9
+#: A run that takes longer has failed, seconds.
+LONGEST_SECONDS = 120
+_LOOK_SECONDS = 0.02
+
+
+def interleaved(systems: Sequence[System], latency_ms: int, rounds: int, seconds: float) -> dict[str, list[Cost]]:
+    """The costs by the system's name, of so many rounds of about `seconds` each."""
+    costs: dict[str, list[Cost]] = {system.name: [] for system in systems}
+    for _ in range(rounds):
+        for system in systems:
+            count = max(100, int(system.per_second * seconds))
+            costs[system.name].append(drained(system, latency_ms, count))
+    return costs
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The run of the median speed."""
+    return sorted(costs, key=lambda cost: cost.per_second)[len(costs) // 2]
+
+
+def drained(system: System, latency_ms: int, count: int) -> Cost:
+    """The cost of sending `count` notifications that wait already."""
+    with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        options = {"appendonly": "yes", "appendfsync": "everysec"}
+        valkey = stack.enter_context(ValkeyProcess(folder / "valkey", **options))
+        api_url = stack.enter_context(_responder(latency_ms))
+        answered = stack.enter_context(_count(api_url))
+        environment = system.environment(folder, f"{valkey.url}/0", api_url)
+        if system.warm_up:
+            system.enqueue(environment, system.warm_up)
+        else:
+            system.enqueue(environment, count)
+        groups = [stack.enter_context(_group(command, folder, environment)) for command in system.workers(latency_ms)]
+        if system.warm_up:
+            _wait_for(answered, system.warm_up)
+            with _standing_still(groups):
+                system.enqueue(environment, count)
+        first = _reading_at(answered, system.warm_up + int(count * FROM), groups, valkey.client)
+        last = _reading_at(answered, system.warm_up + int(count * TO), groups, valkey.client)
+    return Cost.between(first, last)
+
+
+def _wait_for(answered: Callable[[], int], calls: int) -> int:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while (count := answered()) < calls:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{count} of {calls} calls in {LONGEST_SECONDS} s")
+        time.sleep(_LOOK_SECONDS)
+    return count
+
+
+def _reading_at(answered: Callable[[], int], calls: int, groups: Sequence[int], client: redis.Redis) -> Reading:
+    return Reading.take(_wait_for(answered, calls), groups, client)
+
+
+@contextmanager
+def _count(api_url: str) -> Iterator[Callable[[], int]]:
+    """Tells how many sends were answered."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield lambda: int(session.get(f"{api_url}/count", timeout=30).text)
+
+
+@contextmanager
+def _standing_still(groups: Sequence[int]) -> Iterator[None]:
+    for group in groups:
+        os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for group in groups:
+            os.killpg(group, signal.SIGCONT)
+
+
+@contextmanager
+def _responder(latency_ms: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks.responder", str(latency_ms)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        yield line.split()[-1]
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@contextmanager
+def _group(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> Iterator[int]:
+    """Starts a program as the leader of a process group, which is killed in the end: what it holds is thrown away."""
+    with (folder / "workers.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)

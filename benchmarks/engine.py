@@ -1,0 +1,80 @@
+"""The engine, beside what a user would pick instead: all systems in turns, doing the same work on the same machine."""
+
+from collections.abc import Iterator, Mapping
+
+from benchmarks.drain import interleaved, middle
+from benchmarks.figure import Figure
+from benchmarks.measured import Cost
+from benchmarks.systems import BATCHED, DRAMATIQ, NAIVE, TASKIQ, announcing, deskbell
+
+__all__ = ["measure"]
+
+COMMAND = "python -m benchmarks engine"
+ROUNDS, SECONDS = 3, 6.0
+ENGINE = deskbell()
+#: They acknowledge and record each notification on its own, as Deskbell does; tasks of a hundred do not.
+ACKNOWLEDGED = (DRAMATIQ, TASKIQ)
+LATENCIES_MS = (0, 50)
+
+
+def measure() -> Iterator[Figure]:
+    for latency_ms in LATENCIES_MS:
+        costs = interleaved((NAIVE, BATCHED, *ACKNOWLEDGED, ENGINE), latency_ms, ROUNDS, SECONDS)
+        found = {name: middle(each) for name, each in costs.items()}
+        yield from against_peers(found, latency_ms)
+        yield from what_each_costs(found, latency_ms)
+    yield from many_waiting()
+    yield from many_desks()
+
+
+def against_peers(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
+    engine, naive = found[ENGINE.name], found[NAIVE.name]
+    best = max((found[peer.name] for peer in ACKNOWLEDGED), key=lambda cost: cost.per_second)
+    conditions = f"rate unlimited, {ENGINE.desks} desks, {latency_ms} ms API, all on this machine"
+    yield _ratio(f"drain against naive Celery, {conditions}", engine.per_second / naive.per_second, 4)
+    yield _ratio(f"drain against the best acknowledged peer, {conditions}", engine.per_second / best.per_second, 1.3)
+    share = engine.cpu_ms / naive.cpu_ms
+    yield Figure(
+        f"worker CPU of a notification against naive Celery, {latency_ms} ms API",
+        "≤ 0.4×",
+        f"{share:.2f}× ({engine.cpu_ms:.2f} ms against {naive.cpu_ms:.2f} ms)",
+        share <= 0.4,
+        COMMAND,
+    )
+    yield Figure(
+        f"Redis commands (scripts' own counted) and round trips of a notification, {latency_ms} ms API",
+        "≤ 16, ≤ 0.5",
+        f"{engine.commands:.1f}, {engine.round_trips:.2f}",
+        engine.commands <= 16 and engine.round_trips <= 0.5,
+        COMMAND,
+    )
+
+
+def what_each_costs(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
+    for name, cost in found.items():
+        yield Figure(
+            f"{name}, {latency_ms} ms API, the middle one of {ROUNDS} rounds",
+            "",
+            f"{cost.per_second:,.0f}/s, {cost.cpu_ms:.2f} CPU ms, {cost.commands:.1f} commands,"
+            f" {cost.round_trips:.2f} round trips",
+            None,
+            COMMAND,
+        )
+
+
+def many_waiting() -> Iterator[Figure]:
+    few, many = announcing(20_000), announcing(1_000_000)
+    costs = interleaved((few, many), 0, ROUNDS, SECONDS)
+    ratio = middle(costs[many.name]).per_second / middle(costs[few.name]).per_second
+    yield _ratio("drain with 1,000,000 rows waiting against some thousands", ratio, 0.95)
+
+
+def many_desks() -> Iterator[Figure]:
+    one, thousand = deskbell(1), deskbell(1_000)
+    costs = interleaved((one, thousand), 0, ROUNDS, SECONDS)
+    ratio = middle(costs[thousand.name]).per_second / middle(costs[one.name]).per_second
+    yield _ratio("drain of 1,000 desks against that of 1 desk, as many notifications in all", ratio, 0.9)
+
+
+def _ratio(what: str, ratio: float, asked: float) -> Figure:
+    return Figure(what, f"≥ {asked}×", f"{ratio:.2f}×", ratio >= asked, COMMAND)

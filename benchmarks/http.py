@@ -1,0 +1,131 @@
+"""The HTTP API: how many notifications one web process accepts with fsync, how soon, and what memory it takes."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import IO, Any, cast
+
+import orjson
+import requests
+
+from benchmarks.figure import Figure
+from benchmarks.site import running
+from ledger.embedded import EmbeddedValkey
+from ledger.ledger import Ledger
+from ledger.settings import Settings
+
+__all__ = ["measure", "web_process"]
+
+COMMAND = "python -m benchmarks http"
+CONNECTIONS = 32
+EVENTS = 200
+
+
+def measure() -> Iterator[Figure]:
+    with web_process() as (pid, port, ledger):
+        press(port, CONNECTIONS, 500, 1)
+        yield one_by_one(port)
+        yield in_batches(port)
+        yield memory(pid, port, ledger)
+    yield until_the_call()
+
+
+@contextmanager
+def web_process() -> Iterator[tuple[int, int, Ledger]]:
+    """A Valkey and one web process, without workers: its pid, its port, and the ledger."""
+    with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
+        settings = Settings(data_dir=Path(folder), _env_file=None)
+        with EmbeddedValkey(settings), (Path(folder) / "web.log").open("wb") as log:
+            web = subprocess.Popen(
+                [Path(sys.executable).with_name("deskbell"), "web", "--port", "0", "--json"],
+                env={**os.environ, "DESKBELL_DATA_DIR": folder}, stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+            try:
+                url = orjson.loads(cast(IO[bytes], web.stdout).readline())["url"]
+                yield web.pid, int(url.rpartition(":")[2]), Ledger(settings)
+            finally:
+                web.terminate()
+                web.wait(60)
+
+
+def press(port: int, connections: int, requests: int, batch: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.http_load", *map(str, (port, connections, requests, batch))]
+    found: dict[str, Any] = orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    if set(found["statuses"]) != {"202"}:
+        raise RuntimeError(f"not all were accepted: {found['statuses']}")
+    return found
+
+
+def one_by_one(port: int) -> Figure:
+    runs = [press(port, CONNECTIONS, 5_000, 1) for _ in range(3)]
+    rate, p99 = median(5_000 / run["seconds"] for run in runs), median(run["p99_ms"] for run in runs)
+    return Figure(
+        f"`POST /v1/notifications` over {CONNECTIONS} connections, one web process, each fsynced, median of 3",
+        "≥ 1,000/s, p99 ≤ 60 ms",
+        f"{rate:,.0f}/s, p99 {p99:.0f} ms",
+        rate >= 1_000 and p99 <= 60,
+        COMMAND,
+    )
+
+
+def in_batches(port: int) -> Figure:
+    runs = [press(port, 8, 500, 100) for _ in range(3)]
+    rate = median(50_000 / run["seconds"] for run in runs)
+    return Figure(
+        "… in batches of 100 over 8 connections, median of 3",
+        "≥ 20,000 notifications/s",
+        f"{rate:,.0f}/s, p99 {median(run['p99_ms'] for run in runs):.0f} ms a batch",
+        rate >= 20_000,
+        COMMAND,
+    )
+
+
+def memory(pid: int, port: int, ledger: Ledger) -> Figure:
+    """In five steps; in between the ledger is emptied, since it is not what is measured."""
+    sizes = []
+    for _ in range(6):
+        press(port, 8, 1_000, 100)
+        ledger.redis.flushall()
+        sizes.append(rss_mb(pid))
+    grown = sizes[-1] / sizes[0]
+    return Figure(
+        "memory of the web process while it accepts 500,000 more, in batches of 100",
+        "flat (≤ 5 %)",
+        f"{sizes[0]:.0f} MB, then {sizes[-1]:.0f} MB",
+        grown <= 1.05,
+        COMMAND,
+    )
+
+
+def rss_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(cast(re.Match[str], re.search(r"VmRSS:\s+(\d+)", status))[1]) / 1024
+
+
+def until_the_call() -> Figure:
+    with running(rate="unlimited") as site, requests.Session() as session:
+        sent = {}
+        for number in range(EVENTS + 1):
+            receiver = f"ou_{number}"
+            sent[receiver] = time.time()
+            body = {"receiver_id": receiver, "text": "Disk full on db-3"}
+            session.post(f"{site.web_url}/v1/notifications", json=body, timeout=30).raise_for_status()
+            time.sleep(0.02 + 0.02 * (number % 3))  # the desk is idle again before the next one
+        time.sleep(1)
+        calls = {call["receiver_id"]: call["at"] for call in site.calls()}
+    waited = sorted((calls[receiver] - at) * 1000 for receiver, at in sent.items() if receiver != "ou_0")
+    p50, p99 = median(waited), waited[int(len(waited) * 0.99) - 1]
+    return Figure(
+        f"event by HTTP on an idle desk, request to call, {len(waited)} sends, 2 worker processes",
+        "p99 ≤ 60 ms",
+        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms",
+        p99 <= 60,
+        COMMAND,
+    )

@@ -1,0 +1,135 @@
+"""The systems that are compared: how each is given its work, and how its workers are started."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.peers.environment import HERE, interpreter
+from ledger.announcement import Spec
+from ledger.ledger import MOST_AT_ONCE, Ledger
+from ledger.models import Notification
+from ledger.settings import Settings
+
+__all__ = ["BATCHED", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "announcing", "deskbell"]
+
+#: A message of the same length as the peers send.
+TEXT = "The backup of db-3 has failed twice. " + "Please look at the disk and at the log of the night. " * 3
+_CREDENTIALS = 'app_id = "cli_1"\napp_secret = "s"\nhelpdesk_id = "1"\nhelpdesk_token = "h"\n'
+
+Enqueue = Callable[[Mapping[str, str], int], None]
+Commands = Sequence[Sequence[str | Path]]
+
+
+@dataclass(frozen=True)
+class System:
+    """`enqueue(environment, count)` puts the work in, `workers(latency_ms)` are the commands that do it.
+
+    `per_second` is about what it does, for runs of equal length; `warm_up` notifications are sent before those that are
+    measured.
+    """
+
+    name: str
+    per_second: int
+    enqueue: Enqueue
+    workers: Callable[[int], Commands]
+    desks: int = 0
+    warm_up: int = 0
+
+    def environment(self, folder: Path, redis_url: str, api_url: str) -> dict[str, str]:
+        desks = "".join(f"[desk.d{number}]\n{_CREDENTIALS}" for number in range(self.desks))
+        (folder / "desks.toml").write_text(desks, "utf-8")
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DESKBELL_")},
+            "BENCH_REDIS_URL": redis_url,
+            "BENCH_API_URL": api_url,
+            "DESKBELL_REDIS_URL": redis_url,
+            "DESKBELL_FEISHU_URL": api_url,
+            "DESKBELL_RATE": "unlimited",
+            "DESKBELL_DESKS": str(folder / "desks.toml"),
+            "DESKBELL_DATA_DIR": str(folder),
+            "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parents[1]))),
+        }
+
+
+def _by(peer: str, script: str, *arguments: str) -> Enqueue:
+    def enqueue(environment: Mapping[str, str], count: int) -> None:
+        command = [interpreter(peer), HERE / script, *arguments, str(count)]
+        subprocess.run(command, env=environment, check=True)
+
+    return enqueue
+
+
+def _celery(threads: int) -> Callable[[int], Commands]:
+    """The best pool for each latency: processes while the CPU is what is short, threads while calls are waited for."""
+
+    def workers(latency_ms: int) -> Commands:
+        base = [interpreter("celery"), "-m", "celery", "--quiet", "-A", "celery_app", "worker", "--loglevel", "ERROR"]
+        base += ["--without-gossip", "--without-mingle"]
+        if not latency_ms:
+            return [[*base, "--pool", "prefork", "--concurrency", "2"]]
+        return [[*base, "--pool", "threads", "--concurrency", str(threads), "-n", f"w{n}@%h"] for n in range(2)]
+
+    return workers
+
+
+def _dramatiq(latency_ms: int) -> Commands:
+    threads = "48" if latency_ms else "2"
+    return [[interpreter("dramatiq"), "-m", "dramatiq", "dramatiq_app", "--processes", "2", "--threads", threads]]
+
+
+def _taskiq(latency_ms: int) -> Commands:
+    threads = "48" if latency_ms else "2"
+    base = [interpreter("taskiq"), "-m", "taskiq", "worker", "taskiq_app:broker", "--log-level", "ERROR"]
+    return [[*base, "--workers", "2", "--max-threadpool-threads", threads, "--max-async-tasks", "200"]]
+
+
+NAIVE = System("naive Celery, a task each", 400, _by("celery", "celery_app.py", "one"), _celery(32))
+BATCHED = System("Celery, tasks of 100", 1500, _by("celery", "celery_app.py", "many"), _celery(48))
+DRAMATIQ = System("dramatiq", 700, _by("dramatiq", "dramatiq_app.py"), _dramatiq)
+TASKIQ = System("taskiq, Redis stream", 1000, _by("taskiq", "taskiq_app.py"), _taskiq)
+
+
+def deskbell(desks: int = 500) -> System:
+    """Events, spread over so many desks. Each desk fetches its token and its ticket list in the warm-up."""
+
+    def enqueue(environment: Mapping[str, str], count: int) -> None:
+        ledger = _ledger(environment)
+        for desk in range(desks):
+            events = [
+                Notification.build({"receiver_id": f"ou_{number}", "text": TEXT, "desk": f"d{desk}"})
+                for number in range(desk, count, desks)
+            ]
+            for start in range(0, len(events), MOST_AT_ONCE):
+                ledger.accept(events[start : start + MOST_AT_ONCE])
+        ledger.redis.close()
+
+    return System(f"Deskbell, {desks:,} desks", 1500, enqueue, _deskbell, desks, warm_up=desks)
+
+
+def announcing(rows: int) -> System:
+    """An announcement of so many rows, of which a part is sent."""
+
+    def enqueue(environment: Mapping[str, str], _: int) -> None:
+        ledger = _ledger(environment)
+        spec = Spec(name="Waiting", message={"msg_type": "text", "content": {"text": TEXT}}, desk="d0")
+        id, _digest = ledger.announcements.open(spec, key="waiting", digest="waiting")
+        ledger.announcements.load(id, (f'[{row},"ou_{row}",[]]'.encode() for row in range(rows)))
+        ledger.announcements.start(id, spec, rows)
+        ledger.redis.close()
+
+    return System(f"Deskbell, {rows:,} rows waiting", 1500, enqueue, _deskbell, desks=1)
+
+
+def _ledger(environment: Mapping[str, str]) -> Ledger:
+    folder, desks = Path(environment["DESKBELL_DATA_DIR"]), Path(environment["DESKBELL_DESKS"])
+    return Ledger(Settings(redis_url=environment["DESKBELL_REDIS_URL"], data_dir=folder, desks=desks, _env_file=None))
+
+
+def _deskbell(latency_ms: int) -> Commands:
+    processes, threads = (4, 32) if latency_ms else (2, 2)
+    base = [sys.executable, "-m", "celery", "--quiet", "-A", "worker", "worker", "--pool", "threads"]
+    base += ["--without-gossip", "--without-mingle", "--loglevel", "ERROR", "--concurrency", str(threads)]
+    return [[*base, "-n", f"w{n}@%h"] for n in range(processes)]

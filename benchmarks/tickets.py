@@ -1,0 +1,60 @@
+"""Messages delivered for each slot, while receivers have open tickets, and tickets open and close."""
+
+import random
+import time
+from collections.abc import Iterator
+
+import requests
+
+from benchmarks.announcements import SPEC, row_to
+from benchmarks.figure import Figure
+from benchmarks.site import Site, running
+from ledger.states import State
+
+__all__ = ["measure"]
+
+COMMAND = "python -m benchmarks tickets"
+ROWS, RATE, LATENCY_MS = 1_500, "100/6second", "50-400"
+#: Of the receivers at the start; and how often then one opens and one closes, seconds.
+WITH_TICKET, CHANGES_SECONDS = 0.2, 4.0
+LONGEST_SECONDS = 150
+OPEN, CLOSED = 2, 52
+
+
+def measure() -> Iterator[Figure]:
+    receivers = [f"ou_{number}" for number in range(ROWS)]
+    rng = random.Random(11)
+    with_ticket = set(rng.sample(receivers, int(ROWS * WITH_TICKET)))
+    with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as site:
+        for receiver in with_ticket:
+            _move(site, receiver, OPEN)
+        id, _ = site.ledger.announcements.open(SPEC, key="tickets", digest="tickets")
+        site.ledger.announcements.load(id, (row_to(number, receiver) for number, receiver in enumerate(receivers)))
+        site.ledger.announcements.start(id, SPEC, ROWS)
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while site.ledger.announcements.get(id).counts[State.DELIVERED] < ROWS and time.monotonic() < deadline:
+            _one_opens_one_closes(site, receivers, with_ticket, rng)
+            time.sleep(CHANGES_SECONDS)
+        calls, delivered = len(site.calls()), site.stats()["delivered"]
+    each = delivered / calls
+    yield Figure(
+        f"messages delivered for each slot, {ROWS:,} rows at {RATE}, {WITH_TICKET:.0%} of receivers with an open ticket,"
+        f" one more opening and one closing every {CHANGES_SECONDS:g} s",
+        "≥ 0.97",
+        f"{each:.3f} ({delivered:,} messages, {calls:,} calls)",
+        each >= 0.97 and delivered == ROWS,
+        COMMAND,
+    )
+
+
+def _one_opens_one_closes(site: Site, receivers: list[str], with_ticket: set[str], rng: random.Random) -> None:
+    opens = rng.choice([receiver for receiver in receivers if receiver not in with_ticket])
+    closes = rng.choice(sorted(with_ticket))
+    _move(site, opens, OPEN)
+    _move(site, closes, CLOSED)
+    with_ticket.symmetric_difference_update({opens, closes})
+
+
+def _move(site: Site, receiver: str, status: int) -> None:
+    order = {"guest_id": receiver, "status": status}
+    requests.post(f"{site.sandbox_url}/sandbox/tickets", json=order, timeout=30).raise_for_status()

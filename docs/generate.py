@@ -1,0 +1,103 @@
+"""Writes the pages of docs/ that are read off the code, the configuration and the error codes: `make docs`."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from ledger.codes import CodeTable, Kind, Rule
+from ledger.settings import Desk, Limit, Settings
+
+__all__ = ["PAGES", "configuration", "troubleshooting", "write"]
+
+HERE = Path(__file__).resolve().parent
+_PAGE = re.compile(r"\b([\w-]+\.md)\b")
+
+#: What an operator sees of each class of answer, in the words of `show`.
+_WHAT_FOLLOWS = {
+    Kind.DELIVERED: "delivered",
+    Kind.REFUSED: "failed at once",
+    Kind.TRANSIENT: "tried again, until `DESKBELL_RETRY_FOR` is over",
+    Kind.THROTTLED: "the desk waits; costs no retry",
+    Kind.TICKET_OPEN: "rerouted, kept waiting or failed, by `--on-open-ticket`",
+    Kind.UNKNOWN: "`unknown`: sent again or held, by `--on-unknown`",
+    Kind.TOKEN: "a fresh token is fetched and the call made again",
+    Kind.DESK: "the desk is held until the credentials are mended or `deskbell resume --desk NAME`",
+    Kind.QUOTA_SPENT: "the desk is held until `deskbell resume --desk NAME`",
+}
+
+
+def configuration() -> str:
+    """docs/configuration.md: every variable, and every field of the desks file."""
+    variables = "\n".join(
+        f"| `DESKBELL_{name.upper()}` | {_default(field)} | {_described(name, field)} |"
+        for name, field in Settings.model_fields.items()
+    )
+    fields = "\n".join(
+        f"| `{name}` | {_described(name, field)} |" for name, field in Desk.model_fields.items() if name != "name"
+    )
+    return (HERE / "configuration.in.md").read_text("utf-8").format(variables=variables, fields=fields)
+
+
+def troubleshooting() -> str:
+    """docs/troubleshooting.md: every code that Deskbell knows, what it means, and what to do."""
+    rows = "\n".join(_row(rule) for rule in CodeTable.load().rules)
+    return (HERE / "troubleshooting.in.md").read_text("utf-8").format(codes=rows)
+
+
+def _described(name: str, field: FieldInfo) -> str:
+    if not field.description:
+        raise ValueError(f"{name} says nowhere what it is: give it a docstring in ledger/settings.py")
+    return _PAGE.sub(r"[\1](\1)", " ".join(field.description.split()).replace("|", "\\|"))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "cores"
+    value: Any = field.default
+    match value:
+        case None | "" | SecretStr() | frozenset():
+            return ""
+        case timedelta():
+            return f"`{_duration(value)}`"
+        case (Limit() as limit, *_):
+            return f"`{limit.calls}/minute`" if limit.seconds == 60 else f"`{limit.calls}/{limit.seconds}second`"
+        case (float() | int(), *_):
+            return "`" + ",".join(f"{part:g}" for part in value) + "`"
+    if value is PydanticUndefined:
+        return ""
+    return f"`{value}`"
+
+
+def _duration(value: timedelta) -> str:
+    seconds = round(value.total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds % length == 0 and (unit != "d" or seconds > 86400):
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def _row(rule: Rule) -> str:
+    codes = ", ".join(f"`{code}`" for code in rule.code)
+    statuses = (
+        "" if rule.http_status == ("xxx",) else " under HTTP " + ", ".join(str(each) for each in rule.http_status)
+    )
+    says = f" saying “{rule.says}”" if rule.says else ""
+    return f"| {codes}{statuses}{says} | {rule.means} | {rule.do} | {_WHAT_FOLLOWS[rule.kind]} |"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"configuration.md": configuration, "troubleshooting.md": troubleshooting}
+
+
+def write() -> None:
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,42 @@
+"""What a notification costs, in counts: they are the same on a slow machine as on a fast one."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import redis
+
+from ledger.states import State
+from tests.acceptance.site import Site, eventually
+
+EVENTS = 1_500
+#: Commands, with those that scripts call, and round trips, for one notification. Measured: 8 to 9, and 0.2 to 0.3.
+COMMANDS, ROUND_TRIPS = 12, 0.5
+
+
+def counted(client: redis.Redis) -> tuple[int, int]:
+    """Commands and round trips so far, without the pacers' looks at the clock, whose number goes with the time.
+
+    Each of those is one round trip with four commands, of which only they send LLEN.
+    """
+    stats = cast(dict[str, Any], client.info("stats", "commandstats"))
+    calls = {name.removeprefix("cmdstat_"): value["calls"] for name, value in stats.items() if "cmdstat" in name}
+    looks = calls.get("llen", 0)
+    return sum(calls.values()) - 4 * looks, int(stats["total_reads_processed"]) - looks
+
+
+def test_under_load_a_notification_costs_few_commands_and_hardly_a_round_trip(new_site: Callable[..., Site]) -> None:
+    site = new_site(workers=0)
+    for first in range(0, EVENTS, 500):
+        site.accept(*(f"ou_{number}" for number in range(first, first + 500)))
+
+    commands, round_trips = counted(site.ledger.redis)
+    site.start_worker()
+    site.start_worker()
+    # Asked of the sandbox, since asking the ledger would be counted.
+    eventually(lambda: site.sandbox.stats()["delivered"] == EVENTS, 90, f"{EVENTS} delivered")
+    eventually(lambda: site.counts() == {State.DELIVERED: EVENTS}, 10, "all on record")
+    commands_after, round_trips_after = counted(site.ledger.redis)
+
+    assert (commands_after - commands) / EVENTS <= COMMANDS
+    assert (round_trips_after - round_trips) / EVENTS <= ROUND_TRIPS
+    assert site.sandbox.stats()["calls"]["message"] == {"0": EVENTS}, "each took one call, and none was wasted"

@@ -1,0 +1,46 @@
+"""Every connection to Redis leads nowhere, as after a firewall forgot them: nobody is told, and all must find out."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.site import Site, eventually
+from tests.chaos.proxy import Proxy
+
+#: Until a consumer has noticed (`worker.celeryconfig`), with a margin for a busy machine: it was 17 to 21 s, seconds.
+HEARD_AGAIN_SECONDS = 12
+#: Until a pacer leads again: 3 s for an answer (`worker.runtime`), the lead of the last one, and a margin. It was 8 s
+#: for each connection of the pool.
+LED_AGAIN_SECONDS = 7
+
+
+@pytest.fixture
+def site(folders: Callable[[], Path]) -> Iterator[tuple[Site, Proxy]]:
+    """Two workers behind a proxy, which have sent something; the test itself reaches Redis without it."""
+    with Site(folders(), workers=0) as site:
+        socket_path = site.valkey.socket_path
+        with Proxy(lambda: asyncio.open_unix_connection(socket_path)) as way:
+            site.environment["DESKBELL_REDIS_URL"] = f"redis://127.0.0.1:{way.port}/0"
+            for _ in range(2):
+                site.start_worker()
+            site.wait_for_workers(2)
+            site.wait_until_delivered(site.accept(*(f"ou_before{number}" for number in range(40))), seconds=30)
+            yield site, way
+            site.stop_workers()
+
+
+@pytest.mark.parametrize("requests", [True, False], ids=["nothing gets through", "answers get lost"])
+def test_half_open_connections_are_found_out_within_seconds(site: tuple[Site, Proxy], requests: bool) -> None:
+    desk, way = site
+    way.lose(1.0, random.Random(1), requests=requests)
+    lost_at = time.monotonic()
+    eventually(lambda: desk.leader_pid is None, 5, "the lead has ended")
+    eventually(lambda: desk.leader_pid, LED_AGAIN_SECONDS, "a pacer leads again")
+    accepted = desk.send("ou_after")
+    eventually(lambda: desk.sandbox.sends("ou_after"), HEARD_AGAIN_SECONDS, "the call")
+    assert time.monotonic() - lost_at < HEARD_AGAIN_SECONDS + LED_AGAIN_SECONDS
+    desk.wait_until_delivered([accepted.id], seconds=10)

@@ -1,0 +1,42 @@
+"""Schemathesis over the whole OpenAPI document, against a running server: every check, a bounded number of examples."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.api_keys import ApiKeys, Scope
+from tests.acceptance.site import Site
+from tests.acceptance.web_process import WebProcess
+
+__all__: list[str] = []
+
+#: For each operation and phase. Fewer find next to nothing, more take minutes.
+EXAMPLES = 15
+#: A schema cannot say which desks there are, what a message may hold, or which times lie ahead: then it is a 422.
+CONFIG = """
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]
+"""
+
+
+@pytest.mark.timeout(300)
+def test_the_server_does_what_its_document_says(new_site: Callable[..., Site], tmp_path: Path) -> None:
+    site = new_site(workers=0)
+    _, secret = ApiKeys(site.ledger).create("schemathesis", frozenset(Scope), None, None, by="test")
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(CONFIG)
+    with WebProcess(site.folder, site.environment, "--access-log") as web:
+        command = [
+            *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "--no-color"),
+            *("run", f"{web.url}/openapi.json", "--checks", "all", "--max-examples", str(EXAMPLES), "--no-shrink"),
+            *("--continue-on-failure", "--header", f"Authorization: Bearer {secret}"),
+        ]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+        log = web.log.read_text("utf-8", "replace")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "a request failed" not in log
+    assert "Traceback" not in log
+    assert secret not in log

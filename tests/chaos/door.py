@@ -1,0 +1,70 @@
+"""The ways in: straight into the ledger, or over HTTP as any other program comes."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import redis
+import requests
+
+from ledger.errors import NotDurable
+from ledger.ledger import Ledger
+from tests.chaos.traffic import Asked
+
+__all__ = ["Door", "HttpDoor", "LedgerDoor", "NotNow"]
+
+#: For an answer of the web process, seconds: it waits up to 5 s for the disk itself.
+_ANSWER_SECONDS = 15
+
+
+class NotNow(Exception):
+    """Nobody can say whether anything was accepted: ask again, with the same keys."""
+
+
+class Door(Protocol):
+    def accept(self, batch: Sequence[Asked]) -> dict[str, str]:
+        """The ids by key. Raises NotNow."""
+
+
+class LedgerDoor:
+    """As the Python client and the command line use it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def accept(self, batch: Sequence[Asked]) -> dict[str, str]:
+        try:
+            accepted = self._ledger.accept([asked.notification() for asked in batch])
+        except (redis.ConnectionError, redis.TimeoutError, NotDurable) as error:
+            raise NotNow from error
+        return {asked.marker: told.id for asked, told in zip(batch, accepted, strict=True)}
+
+
+class HttpDoor:
+    """`POST /v1/notifications`: one alone has its key in a header, several have theirs in the items."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/v1/notifications"
+
+    def accept(self, batch: Sequence[Asked]) -> dict[str, str]:
+        if len(batch) == 1:
+            told = [self._post(batch[0].fields(), {"Idempotency-Key": batch[0].marker})]
+        else:
+            told = self._post({"notifications": [{**asked.fields(), "key": asked.marker} for asked in batch]}, {})[
+                "results"
+            ]
+        return {asked.marker: each["id"] for asked, each in zip(batch, told, strict=True)}
+
+    def _post(self, body: dict[str, Any], headers: dict[str, str]) -> Any:
+        """The answer 202. Any other but 503 ends the producer, which the run reports: nothing here can be refused."""
+        try:
+            answer = requests.post(self._url, json=body, headers=headers, timeout=_ANSWER_SECONDS)
+            if answer.status_code != requests.codes.accepted:
+                answer.raise_for_status()
+                raise RuntimeError(f"{answer.status_code} instead of 202")
+            return answer.json()
+        except requests.HTTPError as error:
+            if error.response.status_code != requests.codes.service_unavailable:
+                raise RuntimeError(error.response.text) from error
+            raise NotNow from error
+        except requests.RequestException as error:  # refused, cut, or broken off in the middle
+            raise NotNow from error
