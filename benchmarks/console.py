@@ -1,5 +1,6 @@
 """The console: how soon its pages are there and how large, what an open page costs Redis, and whether 200 disturb."""
 
+import os
 import re
 import selectors
 import socket
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -35,12 +37,12 @@ TURNS, TURN_SECONDS = 4, 12
 
 
 def measure() -> Iterator[Figure]:
-    with web_process() as (_, port, ledger):
+    with web_process() as (pid, port, ledger):
         first = fill(ledger)
         paths = ["/", "/announcements", f"/announcements/{first}", f"/announcements/{first}/rows", "/notifications"]
         yield from pages(port, [*paths, "/needs", "/hooks"])
-        yield commands(port, ledger, 1)
-        yield commands(port, ledger, OPEN_PAGES)
+        yield commands(pid, port, ledger, 1)
+        yield commands(pid, port, ledger, OPEN_PAGES)
     yield undisturbed()
 
 
@@ -103,20 +105,27 @@ def name_of(path: str) -> str:
     return path.split("/")[-1] or "Now"
 
 
-def commands(port: int, ledger: Ledger, count: int) -> Figure:
+def commands(pid: int, port: int, ledger: Ledger, count: int) -> Figure:
     paths = ["now", "announcements", "badge", "needs"]
     with open_pages(port, [paths[n % len(paths)] for n in range(count)]):
         time.sleep(2)
-        before = processed(ledger)
+        before, cpu_before = processed(ledger), cpu_seconds(pid)
         time.sleep(WATCHED_SECONDS)
         per_second = (processed(ledger) - before) / WATCHED_SECONDS
+        share = (cpu_seconds(pid) - cpu_before) / WATCHED_SECONDS
     return Figure(
         f"Redis commands a second, open pages: {count}, announcements under way: {ANNOUNCEMENTS}",
         "≤ 20 for each page",
-        f"{per_second:.1f} altogether",
+        f"{per_second:.1f} altogether; the web process takes {100 * share:.1f} % of a core",
         per_second <= 20 * count,
         COMMAND,
     )  # fmt: skip
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of a process, in user and kernel mode (proc(5): the 14th and 15th field)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def processed(ledger: Ledger) -> int:

@@ -38,7 +38,7 @@ def measure() -> Iterator[Figure]:
         calls, delivered = len(site.calls()), site.stats()["delivered"]
     each = delivered / calls
     yield Figure(
-        f"messages delivered for each slot, {ROWS:,} rows at {RATE}, {WITH_TICKET:.0%} of receivers with an open ticket,"
+        f"messages delivered for each slot, {ROWS:,} rows at {RATE}, {WITH_TICKET:.0%} with an open ticket,"
         f" one more opening and one closing every {CHANGES_SECONDS:g} s",
         "≥ 0.97",
         f"{each:.3f} ({delivered:,} messages, {calls:,} calls)",

@@ -208,16 +208,16 @@ class Pacer:
                 )
 
     def _release(self, due: Sequence[Desk], room: int, lately: int) -> None:
-        """The desks that are due share the room. One desk never has more than three quarters of the threads: if its
-        API hangs, the others still have some."""
+        """The desks that are due share the room. Where there are others, one desk never has more than three quarters of
+        the threads: if its API hangs, they still have some."""
         # `lately`: a lost worker's claims are in flight until their leases end, and must not use up the others' share.
-        share, in_flight = -(-room // len(due)), max(1, lately * 3 // 4)
+        share, in_flight = -(-room // len(due)), max(1, lately * 3 // 4) if len(self._desks) > 1 else lately
         sizes = [self._batch_size(desk) for desk in due]
         shares = [(desk, size * share, size * in_flight) for desk, size in zip(due, sizes, strict=True)]
         answers = self._work.release(shares)
         if overdue := [desk for desk, released in zip(due, answers, strict=True) if released.overdue]:
             self._sweep(overdue)
-        wanted = room // max(1, sum(bool(released.ids) for released in answers))
+        wanted = min(in_flight, room // max(1, sum(bool(released.ids) for released in answers)))
         batches = [
             (desk, batch)
             for desk, size, released in zip(due, sizes, answers, strict=True)

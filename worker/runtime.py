@@ -87,9 +87,18 @@ class Runtime:
             return self._deliveries[desk_name]
 
     def call_ms(self, desk: Desk) -> float | None:
-        """How long the desk's calls take lately, by those of this process; None if it has made none."""
+        """How long the desk's calls take lately, by those of this process; if it has made none, those of other desks to
+        the same server; else None."""
         delivery = self._deliveries.get(desk.name)
-        return delivery.durations.lately_ms if delivery else None
+        own_ms = delivery.durations.lately_ms if delivery else None
+        return own_ms if own_ms is not None else self._server_ms(desk.feishu_url)
+
+    def _server_ms(self, url: str) -> float | None:
+        # The last one that is known will do: it is a first guess. A copy, since other threads add to it.
+        for delivery in reversed(list(self._deliveries.values())):
+            if delivery.desk.feishu_url == url and (known_ms := delivery.durations.lately_ms) is not None:
+                return known_ms
+        return None
 
     def _delivery(self, desk: Desk) -> Delivery:
         tally = DeskTally(self.sheet, desk, self.codes)

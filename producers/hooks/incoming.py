@@ -64,6 +64,8 @@ def parsed(body: bytes) -> Any:
     try:
         found = strict_json(body)
     except NotJson as error:
-        raise BadInput("body", f"is not JSON in UTF-8 ({error})") from None
-    check_depth(found, "body")
-    return found
+        problem = f"is not JSON in UTF-8 ({error})"
+    else:
+        check_depth(found, "body")
+        return found
+    raise BadInput("body", problem)

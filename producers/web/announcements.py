@@ -13,7 +13,6 @@ from starlette.responses import StreamingResponse
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.api_keys import Scope
 from ledger.errors import BadInput, NotAllowed, NotFound
-from ledger.fields import shortened
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.states import State

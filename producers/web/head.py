@@ -21,7 +21,7 @@ def check_head(scope: Any, headers: dict[bytes, bytes]) -> None:
     coding = headers.get(b"transfer-encoding")
     # RFC 9112, 6.1: a coding of which an older server knows nothing would make the body a second request to it.
     if coding is not None and (scope["http_version"] != "1.1" or coding.lower() != b"chunked"):
-        raise _refused("the body may be chunked, in HTTP/1.1, and nothing else")
+        raise _refused("a body may be chunked, but nothing else, and not in an older version of HTTP")
     if len(headers) < len(scope["headers"]):
         _check_once([name for name, _ in scope["headers"]])
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -17,15 +18,20 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ledger.settings import Settings
 from producers.web.app import create_app
+from producers.web.problems import RETRY_AFTER_SECONDS
 
 __all__ = ["BoundedHttp", "serve", "server_of"]
 
+#: At once, of one process. A process may have 1,024 files open as a rule: Redis and uploads need some of them.
+MOST_CONNECTIONS = 800
 #: For all header lines of a request to be here, from its first byte; and for the first byte, on a new connection.
 HEADER_SECONDS = 10
 #: Of a request's line and header lines together.
 HEADER_BYTES = 32 * 1024
 #: An idle connection is kept so long: longer than most clients keep theirs, so that they, not we, close first.
 KEEP_ALIVE_SECONDS = 75
+#: For a client to take some of what waits to be written to it.
+WRITE_SECONDS = 60
 #: For requests under way when it is told to stop. Then they are cut; what was not answered may be repeated.
 STOP_SECONDS = 15
 #: For a thread that waits for its turn of the interpreter, seconds. By default it is 5 ms, and an acceptance would wait
@@ -34,56 +40,99 @@ _SWITCH_SECONDS = 0.0005
 _FIELDS = ("request_id", "client", "caller", "ms")
 
 
+class _Timer:
+    """One call that is due later, unless it is stopped."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+        self._loop, self._call = loop, call
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __bool__(self) -> bool:
+        return self._handle is not None
+
+    def start(self, seconds: float) -> None:
+        """One that runs goes on as it is: nobody may put off its end."""
+        if self._handle is None:
+            self._handle = self._loop.call_later(seconds, self._call)
+
+    def stop(self) -> None:
+        if self._handle:
+            self._handle.cancel()
+            self._handle = None
+
+
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol, which by itself waits for header lines for ever and takes any number of them."""
+    """uvicorn's protocol, which by itself waits for ever: for header lines, for what comes behind an answer, and for
+    who does not read; and it takes any number of header lines, and of connections."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._header_bytes = 0
-        self._header_timer: asyncio.TimerHandle | None = None
-        self._wait_for_headers()
+        # Aborted, not closed: to close a connection is to wait until the client has read everything.
+        self._for_headers, self._for_rest, self._for_reader = (_Timer(self.loop, transport.abort) for _ in range(3))
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, f"This process takes {MOST_CONNECTIONS} connections at once.")
+        else:
+            self._for_headers.start(HEADER_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        if self._header_timer:
+        if self._for_headers:
             self._header_bytes += len(data)
         super().data_received(data)
         # Again: the end of the header lines may have come with it, and a body of any length behind it.
-        if self._header_timer and self._header_bytes > HEADER_BYTES:
+        if self._for_headers and self._header_bytes > HEADER_BYTES:
             self.send_400_response("The header lines are too long.")
+        elif not self._for_headers and self.cycle and self.cycle.response_complete:
+            # It ended uvicorn's wait for a next request, but may begin none: the rest of a body that nobody reads,
+            # empty lines, what follows a wish for another protocol.
+            self._for_rest.start(HEADER_SECONDS)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._wait_for_headers()
+        self._for_rest.stop()
+        if not self._for_headers:
+            self._header_bytes = 0
+            self._for_headers.start(HEADER_SECONDS)
 
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._for_headers.stop()
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():  # which it does once all is written
+            self._for_reader.start(WRITE_SECONDS)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._for_reader.start(WRITE_SECONDS)
+
+    def resume_writing(self) -> None:
+        if not self.transport.is_closing():
+            self._for_reader.stop()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        for timer in (self._for_headers, self._for_rest, self._for_reader):
+            timer.stop()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """As a problem, and without uvicorn's log line, which anybody could fill a disk with."""
-        self._stop_waiting()
-        problem = {"type": "urn:deskbell:problem:bad-request", "title": "Bad Request", "status": 400, "detail": msg}
+        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        self._for_headers.stop()
+        name = status.phrase.lower().replace(" ", "-")
+        problem = {"type": f"urn:deskbell:problem:{name}", "title": status.phrase, "status": status, "detail": detail}
         body = orjson.dumps(problem)
-        head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
+        head = f"HTTP/1.1 {status:d} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            head += f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
-        self.transport.close()
-
-    def _wait_for_headers(self) -> None:
-        if self._header_timer is None:
-            self._header_bytes = 0
-            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self._header_timer:
-            self._header_timer.cancel()
-            self._header_timer = None
-
-    def _give_up(self) -> None:
-        self._header_timer = None
         self.transport.close()
 
 

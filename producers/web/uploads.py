@@ -29,6 +29,8 @@ __all__ = ["Form", "Part", "read_form"]
 
 #: Of one part that is held. The largest is an image, which is refused with a better word when it is a little larger.
 _HELD_BYTES = (IMAGE_MB + 1) * 1024 * 1024
+#: Of all parts that are held: an image, and everything beside it.
+_ALL_HELD_BYTES = _HELD_BYTES + 1024 * 1024
 #: Several times the parts that there are names for.
 _MOST_PARTS = 50
 #: Of a file's name: the rest of a longer one tells nobody anything.
@@ -106,6 +108,7 @@ class _Reader:
         self._name = ""
         self._file_name: str | None = None
         self._held = bytearray()
+        self._held_bytes = 0  #: of all parts so far
         self._complete = False
         with _refusing():
             self._parser = MultipartParser(_boundary_of(request), self._callbacks())
@@ -164,15 +167,11 @@ class _Reader:
             self.to_write += data[start:end]
             return
         self._held += data[start:end]
+        self._held_bytes += end - start
         if len(self._held) > _HELD_BYTES:
-            problem = f"the part {shortened(self._name)} has more than {_HELD_BYTES:,} bytes"
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "A part of the body is too large",
-                problem,
-                type="body-too-large",
-                headers={"Connection": "close"},
-            )
+            raise _too_large(f"the part {shortened(self._name)} has more than {_HELD_BYTES:,} bytes")
+        if self._held_bytes > _ALL_HELD_BYTES:
+            raise _too_large(f"the parts beside {self._large} have more than {_ALL_HELD_BYTES:,} bytes together")
 
     def _end_part(self) -> None:
         if self._name != self._large:
@@ -221,6 +220,16 @@ def _refusing() -> Iterator[None]:
     else:
         return
     raise _refused(problem)
+
+
+def _too_large(problem: str) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "A part of the body is too large",
+        problem,
+        type="body-too-large",
+        headers={"Connection": "close"},
+    )
 
 
 def _refused(problem: str) -> Problem:

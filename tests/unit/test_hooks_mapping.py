@@ -205,9 +205,10 @@ def test_templates_do_not_see_the_secrets_among_the_headers(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "body: is not JSON in UTF-8 (line 1, column 1)"),
+        (b"", "body: is not JSON in UTF-8 (line 1, column 1: "),
         (b"{", "body: is not JSON in UTF-8"),
         (b'{"a": NaN}', "body: is not JSON in UTF-8"),
+        (b'{"a": 1, "a": 2}', "body: is not JSON in UTF-8 (the member 'a' stands twice"),
         (b'{"a": "\xff"}', "body: is not JSON in UTF-8"),
         (b'{"a": "\\ud800"}', "body: is not JSON in UTF-8"),
         (b"[]", "body: must be a JSON object"),
