@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from console import announcements, hooks, needs, new_announcement, notifications, now, preferences, sign_in
-from console.doorway import http_error
+from console.doorway import http_error, refused
 from console.failures import Failures
 from console.headers import SafeHeaders
 from console.live import Live
@@ -20,6 +20,7 @@ from console.site import Site
 from console.templating import environment
 from ledger.api_keys import ApiKeys
 from ledger.codes import CodeTable
+from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 
 __all__ = ["application"]
@@ -45,7 +46,7 @@ def application(
     live = Live(ledger, templates, sessions)
     static = StaticFiles(directory=str(files("console").joinpath("static")))
     routes = [Mount("/static", static, name="static"), *(route for module in _PAGES for route in module.routes())]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: http_error})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: http_error, DeskbellError: refused})
     app.add_middleware(SafeHeaders)
     app.state.site = Site(
         ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, proposals, exports, is_local

@@ -31,7 +31,18 @@ from ledger.errors import (
     WrongVersion,
 )
 
-__all__ = ["COOKIE", "Page", "act", "http_error", "look", "open_act", "open_look", "secure_cookie", "site_of"]
+__all__ = [
+    "COOKIE",
+    "Page",
+    "act",
+    "http_error",
+    "look",
+    "open_act",
+    "open_look",
+    "refused",
+    "secure_cookie",
+    "site_of",
+]
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +184,17 @@ async def http_error(request: Request, error: Exception) -> Response:
     visit = Visit(request, site_of(request), None, say, request.cookies.get(FORM_COOKIE, ""))
     problem = say("error.no_page") if status is HTTPStatus.NOT_FOUND else status.phrase
     return _told(visit, status, problem)
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """The page for what the server around us refuses while a form is read, such as one that comes too slowly. It brings
+    its status along."""
+    status = getattr(error, "status", None)
+    if status is None:
+        raise error
+    response = await http_error(request, HTTPException(status))
+    response.headers.update(getattr(error, "headers", {}))  # that the connection ends: more of the form is on its way
+    return response
 
 
 def _told(visit: Visit, status: HTTPStatus, problem: str) -> Response:

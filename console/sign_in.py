@@ -1,7 +1,6 @@
 """Signing in with an API key, and signing out."""
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -54,7 +53,7 @@ def _sign_out(visit: Visit) -> Response:
 
 
 def own_path(path: str) -> str:
-    """A path of the console, and nothing that leads elsewhere."""
-    parts = urlsplit(path)
-    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    return path if is_ours and not parts.scheme and not parts.netloc else "/"
+    """A path of the console, and nothing that leads elsewhere. Browsers take a backslash for a slash, and leave tabs
+    and line ends out."""
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if is_ours else "/"

@@ -19,8 +19,8 @@ RESULT_COLUMNS = (
     *("line", "state", "via", "message_id", "attempts"),
     *("error_code", "error_msg", "created_at", "finished_at"),
 )
-#: A spreadsheet takes what begins so for a formula, and runs it.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet takes what begins so for a formula, and runs it: Chinese and Japanese ones the full-width forms, too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: Rows that are written as one piece.
 _PIECE_ROWS = 500
 

@@ -81,8 +81,8 @@ class CallDurations:
         """On average; or since when one goes on, if that is longer: a server that hangs is known before it answers."""
         now = self._clock()
         going_on_ms = max(((now - begun) * 1000 for begun in list(self._begun.values())), default=0.0)
-        if self._average_ms is None:
-            return going_on_ms or None
+        if self._average_ms is None:  # a call that has just begun says nothing
+            return going_on_ms if going_on_ms > BATCH_MS else None
         return max(self._average_ms, going_on_ms)
 
     def _note(self, elapsed_ms: float) -> None:

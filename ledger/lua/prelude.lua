@@ -114,7 +114,7 @@ local function count(lane, state, by)
 end
 
 --: An announcement's rate is sampled this often, ms, and each sample counts this much beside those before it.
-local SAMPLE, SHARE = 5000, 0.3
+local SAMPLE, NEWEST = 5000, 0.3
 
 -- A sample reaches from one end of a notification to another, so that it holds whole intervals; the first one after a
 -- pause, a night or a retry has no beginning, and only marks one.
@@ -124,7 +124,7 @@ local function note_rate(lane, ended)
   if ended == before or (ended > before and now - at < SAMPLE) then return end
   if ended > before and at > 0 then
     local sample = (ended - before) * 1000 / (now - at)
-    rate = rate > 0 and rate + SHARE * (sample - rate) or sample
+    rate = rate > 0 and rate + NEWEST * (sample - rate) or sample
   end
   redis.call('HSET', key('lane', lane), 'rate_at', now, 'rate_ended', ended, 'rate', string.format('%.6f', rate))
 end

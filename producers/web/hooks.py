@@ -5,11 +5,11 @@ import logging
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import redis
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from ledger.api_keys import Scope
@@ -51,6 +51,10 @@ class HookAnswer(BaseModel):
     reason: str = Field("", description="Why some, or all, were skipped.")
 
 
+Name = Annotated[
+    str,
+    Path(description="As the hooks file has it.", openapi_examples={"oncall": {"value": "oncall"}}),
+]
 _NOTHING = {"accepted": [], "skipped": 1, "reason": NOTHING_HOLDS}
 _SOMETHING = {"accepted": [{"id": "n_06hzb2k1c9f3q8rd", "duplicate": False}], "skipped": 0}
 _RECEIVING: dict[str, Any] = {
@@ -75,7 +79,7 @@ _RECEIVING: dict[str, Any] = {
 
 
 @router.post("/{name}", status_code=HTTPStatus.ACCEPTED, **_RECEIVING)
-async def receive(name: str, request: Request, site: SiteDep) -> Response:
+async def receive(name: Name, request: Request, site: SiteDep) -> Response:
     """Turns what a tool posts into notifications. It is signed, or comes with a key that has the scope `send`."""
     hook = _found(site, name)
     incoming = Incoming.of(request.headers.items(), await request.body())

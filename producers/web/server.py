@@ -83,8 +83,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self._for_headers and self._header_bytes > HEADER_BYTES:
             self.send_400_response("The header lines are too long.")
         elif not self._for_headers and self.cycle and self.cycle.response_complete:
-            # It ended uvicorn's wait for a next request, but may begin none: the rest of a body that nobody reads,
-            # empty lines, what follows a wish for another protocol.
+            # It ended uvicorn's wait for a next request, but may begin none: the rest of a body that nobody reads, or
+            # empty lines.
             self._for_rest.start(HEADER_SECONDS)
 
     def on_message_begin(self) -> None:

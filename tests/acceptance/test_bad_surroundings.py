@@ -35,7 +35,7 @@ datetime.datetime = datetime_ahead
 @pytest.fixture
 def site_with_older_files(new_site: Callable[..., Site]) -> tuple[Site, list[str], list[str]]:
     """Its Valkey was set back to what it knew before the second half of its notifications was accepted."""
-    site = new_site()
+    site = new_site(DESKBELL_RATE="1000/second")  # with a rate each notification is a message, and has a thread
     site.sandbox.fault({"prefix": "ou_slow"}, {"delay_ms": 2500})
     known = site.accept("ou_known0", "ou_known1")
     site.wait_until_delivered(known, seconds=10)

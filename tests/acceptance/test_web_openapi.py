@@ -15,6 +15,12 @@ __all__: list[str] = []
 
 #: For each operation and phase. Fewer find next to nothing, more take minutes.
 EXAMPLES = 15
+#: Of the name that stands in the document's example, so that examples of bodies reach a hook.
+HOOKS = """
+[hook.oncall]
+use = "generic"
+to = "ou_ada"
+"""
 #: A schema cannot say which desks there are, what a message may hold, or which times lie ahead: then it is a 422.
 CONFIG = """
 [checks.positive_data_acceptance]
@@ -28,7 +34,9 @@ def test_the_server_does_what_its_document_says(new_site: Callable[..., Site], t
     _, secret = ApiKeys(site.ledger).create("schemathesis", frozenset(Scope), None, None, by="test")
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
-    with WebProcess(site.folder, site.environment, "--access-log") as web:
+    hooks = tmp_path / "hooks.toml"
+    hooks.write_text(HOOKS)
+    with WebProcess(site.folder, {**site.environment, "DESKBELL_HOOKS": str(hooks)}, "--access-log") as web:
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "--no-color"),
             *("run", f"{web.url}/openapi.json", "--checks", "all", "--max-examples", str(EXAMPLES), "--no-shrink"),
@@ -40,3 +48,4 @@ def test_the_server_does_what_its_document_says(new_site: Callable[..., Site], t
     assert "a request failed" not in log
     assert "Traceback" not in log
     assert secret not in log
+    assert "POST /v1/hooks/oncall 202" in log

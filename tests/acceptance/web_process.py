@@ -24,7 +24,7 @@ class WebProcess:
 
     def start(self) -> None:
         port = self.url.rpartition(":")[2] or "0"
-        command = [Path(sys.executable).with_name("deskbell"), "web", "--port", port, "--json", *self._arguments]
+        command = [str(Path(sys.executable).with_name("deskbell")), "web", "--port", port, "--json", *self._arguments]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, stderr=log

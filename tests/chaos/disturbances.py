@@ -91,7 +91,7 @@ class Disturbances:
         self.scene.stage.site.sandbox.fault({"prefix": "ou_"}, {"answer": answer}, times=1)
         self.scene.wait(THROTTLE_SECONDS + 1)
         ledger = self.scene.stage.site.ledger
-        ledger.redis.delete(ledger.keys("desk", "default", "share"))
+        ledger.redis.delete(ledger.keys.share("default"))
 
     def redeliver(self) -> None:
         """Wake-up calls for some of all ids that there are, and for those that are on their way just now."""

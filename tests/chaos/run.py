@@ -19,8 +19,8 @@ from tests.chaos.watch import Watch
 
 __all__ = ["Run"]
 
-#: Until nothing moves any more, after the last act: a lease, a few deferrals, and what waits for slots, seconds.
-QUIET_SECONDS = 900
+#: Until nothing moves any more, after the last act, at most: a lease, deferrals, and what waits for slots, seconds;
+QUIET_SECONDS = 2700
 #: … and if nothing changes any more, since a deferral may take a minute, seconds.
 STILL_SECONDS = 120
 #: What an act itself takes beside the gap before it, and how many there are for each kill, on average.

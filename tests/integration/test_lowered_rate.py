@@ -57,3 +57,12 @@ def test_resuming_the_desk_gives_it_its_whole_rate_again(ledger: Ledger, work: W
     throttle(work, paced, 60)
     ledger.resume_desk(paced.name)
     assert room_in_window(ledger, work, paced) == 100
+
+
+def test_one_desk_that_lowers_its_rate_lowers_no_other(ledger: Ledger, work: Work, paced: Desk) -> None:
+    """All desks of a Redis shared one key for it, which did not even begin with the prefix."""
+    throttle(work, paced.model_copy(update={"name": "hr"}), 60)
+    assert throttle(work, paced.model_copy(update={"name": "hr"}), 60) == 0.6
+    assert room_in_window(ledger, work, paced) == 100
+    assert ledger.redis.exists(ledger.keys.share("hr"))
+    assert all(name.startswith(b"deskbell") for name in ledger.redis.scan_iter())

@@ -43,6 +43,11 @@ class WebThread:
         self._thread.join(START_SECONDS)
         self._listening.close()
 
+    @property
+    def connections(self) -> int:
+        """That are open now."""
+        return len(self._server.server_state.connections)
+
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=20, **options)
 
