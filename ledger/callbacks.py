@@ -19,7 +19,10 @@ from ledger.states import State
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
-__all__ = ["Callbacks", "Delay", "Owed"]
+__all__ = ["KEPT_MS", "Callbacks", "Delay", "Owed"]
+
+#: How long what is owed is kept, ms; as CALLBACKS_FOR in `ledger/lua/prelude.lua`.
+KEPT_MS = 90_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Callbacks:
         """How many are owed."""
         return int(self._ledger.redis.zcard(self._ledger.keys.callbacks))
 
+    def forget(self) -> None:
+        """Drops what has been owed for so long that nothing else of it is kept, since nobody posts."""
+        oldest_ms = self._now_ms() - KEPT_MS
+        self._ledger.redis.zremrangebyscore(self._ledger.keys.callbacks, "-inf", oldest_ms)
+
     def due(self, most: int, lease_ms: int) -> list[Owed]:
         """Takes callbacks that are due. Others leave them alone for `lease_ms`."""
         now_ms, *found = self._ledger.verbs.call("callbacks", "", most, lease_ms)
@@ -70,11 +78,15 @@ class Callbacks:
 
     def put_off(self, delays: Iterable[Delay]) -> None:
         """They are due again after that. What was struck off meanwhile stays so."""
-        seconds, microseconds = self._ledger.redis.time()
-        now_ms = seconds * 1000 + microseconds // 1000
-        due = {name: now_ms + wait_ms for name, wait_ms in delays}
-        if due:
+        waits = list(delays)
+        if waits:
+            now_ms = self._now_ms()
+            due = {name: now_ms + wait_ms for name, wait_ms in waits}
             self._ledger.redis.zadd(self._ledger.keys.callbacks, due, xx=True)
+
+    def _now_ms(self) -> int:
+        seconds, microseconds = self._ledger.redis.time()
+        return int(seconds * 1000 + microseconds // 1000)
 
     def document(self, owed: Owed) -> dict[str, Any] | None:
         """What is posted: type, time, and what `show --json` tells, as it stood then.

@@ -3,6 +3,7 @@
 A row of an announcement has the characters of the announcement and its number: `a_…` has the rows `n_…-0`, `n_…-1`.
 """
 
+import os
 import random
 import time
 
@@ -23,11 +24,15 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 #: Seven characters. They need not be secret, only different: and the operating system's own would cost a producer that
 #: has several threads a turn of the interpreter for each id.
 _RANDOM_BITS = 35
+#: Our own, and not `random` itself: programs that seed that one alike would make the same ids in the same ms, and what
+#: has an id that the ledger knows is a replay.
+_chance = random.Random()  # noqa: S311  ids are no secret
+os.register_at_fork(after_in_child=_chance.seed)
 
 
 def _stem() -> str:
     """Nine characters of time, in ms, and seven of chance."""
-    number = time.time_ns() // 1_000_000 << _RANDOM_BITS | random.getrandbits(_RANDOM_BITS)
+    number = time.time_ns() // 1_000_000 << _RANDOM_BITS | _chance.getrandbits(_RANDOM_BITS)
     return "".join([_PAIRS[number >> bits & 1023] for bits in (70, 60, 50, 40, 30, 20, 10, 0)])
 
 

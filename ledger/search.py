@@ -107,14 +107,15 @@ class Search:
 def _newest(ledger: "Ledger", state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
     """Events with their places, newest first; None for one whose record has expired."""
     index = ledger.keys.index(state) if state in INDEXED else ledger.keys.events
-    start = _rank_behind(ledger, index, after) if after else 0
-    while places := _places(ledger, index, start):
+    looked_at = after
+    while places := _places(ledger, index, _rank_behind(ledger, index, looked_at) if looked_at else 0):
         cursors = [Cursor(int(at_ms), text(id)) for id, at_ms in places]
         known = {record.id: record for record in ledger.get_known([cursor.id for cursor in cursors])}
         for cursor in cursors:
             if not after or (cursor.at_ms, cursor.id) < (after.at_ms, after.id):
                 yield cursor, known.get(cursor.id)
-        start += PORTION
+                after = cursor
+        looked_at = cursors[-1]  # and not its rank: events come and go while the portions are read
 
 
 def _places(ledger: "Ledger", index: str, start: int) -> list[tuple[bytes, float]]:

@@ -117,7 +117,8 @@ def load(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked)
 def start(ledger: Ledger, loaded: Loaded, by: str = "") -> Announced:
     """The second half: accepts what was loaded. `by` goes on record. Raises RowsMissing after a day, NotDurable."""
     id, announcements = loaded.id, ledger.announcements
-    is_new = not loaded.is_started and announcements.start(id, loaded.spec, loaded.total, by)
+    # Also when it is known to be started: whoever started it may be waiting for the fsync still.
+    is_new = announcements.start(id, loaded.spec, loaded.total, by)
     # Also when it was started before: the process that started it may have been killed before it came here.
     ledger.redis.set(ledger.keys.content(loaded.spec.desk, loaded.content_hash), id, px=ledger.results_for_ms)
     return Announced(id, announcements.get(id).total, duplicate=not is_new)

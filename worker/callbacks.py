@@ -79,6 +79,7 @@ class Poster:
     def look(self) -> float:
         """Begins to post what is due. Returns after how many seconds to look again."""
         if self._key is None:
+            self._callbacks.forget()
             if count := self._callbacks.count():
                 log.error("%s callbacks wait: set DESKBELL_CALLBACK_SECRET to sign them", count)
             return NO_SECRET_SECONDS
@@ -113,8 +114,9 @@ class Poster:
                 return True
             if self._in_flight.total() >= AT_ONCE or self._in_flight[host] >= AT_ONCE_TO_HOST:
                 return False
+            # Started within the lock, which its end waits for: where no thread can be had, no room is taken.
+            threading.Thread(target=self._post, args=(owed, host), name="callback", daemon=True).start()
             self._in_flight[host] += 1
-        threading.Thread(target=self._post, args=(owed, host), name="callback", daemon=True).start()
         return True
 
     def _post(self, owed: Owed, host: str) -> None:

@@ -52,6 +52,7 @@ local function write(item)
   local state = state_at_first(item)
   local record = place(item.id)
   if redis.call('HSETNX', record.key, 'input', item.input) == 0 then
+    write_again(record.key)
     return open_record(item.id).progress.state
   end
   redis.call('HSET', record.key, 'desk', DESK, 'created_at', now, 'on_unknown', item.on_unknown,
@@ -73,7 +74,7 @@ local function write(item)
 end
 
 local waiting = redis.call('LLEN', key('lane', EVENT_LANE, 'ids'))
-local results, written = {}, {}
+local results, earlier = {}, nil
 for _, item in ipairs(items) do
   local status, id, state = 'accepted', item.id, ''
   if refused and all_or_nothing then
@@ -82,12 +83,15 @@ for _, item in ipairs(items) do
   elseif item.first and item.first.id ~= item.id then
     status = item.same and 'duplicate' or 'reused'
     id, state = item.first.id, item.first.state
+    earlier = id
   else
     state = write(item)
   end
   for _, value in ipairs({status, id, state}) do table.insert(results, value) end
 end
 flush()
+-- The last of all writes: with it as the first one, a full server would not refuse what is new.
+if earlier then write_again(place(earlier).key) end
 -- A lane that was not empty has the pacer's next look planned already.
 if waiting == 0 and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then look_at(now) end
 return results

@@ -307,6 +307,14 @@ local function overlay(record, fields)
   for name, value in pairs(fields) do record.progress[name] = value end
 end
 
+-- WAITAOF waits for what its own connection has written. A verb whose answer rests on what was written before, by another
+-- connection and maybe not fsynced yet, writes after it: this changes nothing, and goes when the server is full, too.
+local function write_again(name)
+  local left = redis.call('PTTL', name)
+  redis.call('PEXPIRE', name, left == -1 and 60000 or math.max(left, 1))
+  if left == -1 then redis.call('PERSIST', name) end
+end
+
 -- Has the pacer look at the desk at `at` ms or earlier; at once when that is now.
 local function look_at(at)
   local planned = redis.call('ZSCORE', DESKS, DESK)

@@ -10,7 +10,10 @@
 local id, total, at = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local lane = key('lane', id)
 local state = redis.call('HGET', lane, 'state')
-if state and state ~= 'loading' then return 0 end
+if state and state ~= 'loading' then
+  write_again(lane)
+  return 0
+end
 if not state or redis.call('HLEN', key('rows', id)) ~= total then return -1 end
 
 local waits = at > now

@@ -14,7 +14,7 @@ import redis
 import standardwebhooks
 
 from ledger.announcement import Spec
-from ledger.callbacks import Callbacks
+from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import signing_key
@@ -178,6 +178,35 @@ def test_without_a_secret_nothing_is_posted_and_somebody_is_told(
         with posting(ledger, key=None):
             until(lambda: "DESKBELL_CALLBACK_SECRET" in caplog.text)
     assert (receiver.received, Callbacks(ledger).count()) == ([], 1)
+
+
+def test_without_a_secret_what_nobody_posts_is_not_owed_for_ever(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    owe(ledger, "https://hooks.example.com/bell")
+    for name in ledger.redis.zrange(ledger.keys.callbacks, 0, -1):
+        ledger.redis.zincrby(ledger.keys.callbacks, -KEPT_MS, name)
+    owe(ledger, "https://hooks.example.com/bell")
+    with posting(ledger, key=None):
+        until(lambda: "1 callbacks wait" in caplog.text)
+    assert Callbacks(ledger).count() == 1
+
+
+def test_a_post_that_gets_no_thread_leaves_its_room_to_the_next(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owe(ledger, "https://hooks.example.com/bell")
+    poster = Poster(Callbacks(ledger), signing_key(SECRET), LOOPBACK, send=lambda *_: 200)
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", refused)
+        for _ in range(module.AT_ONCE + 1):
+            due_at_once(ledger)
+            with pytest.raises(RuntimeError):
+                poster.look()
+
+
+def refused(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def hang_until(event: threading.Event) -> Answer:

@@ -1,11 +1,19 @@
 """An acceptance ends with its fsync, and not with the server's next tick."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import fakeredis
+import pytest
+import redis
+
+from ledger.errors import NotDurable
+from ledger.fsync import PipelineUntilFsynced
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
+from producers import Notifier
 from tests.valkey_process import ValkeyProcess
 
 __all__: list[str] = []
@@ -40,3 +48,67 @@ def test_notifications_of_many_desks_share_one_fsync_and_are_answered_in_order(t
         records = ledger.get_many([verdict.id for verdict in verdicts])  # type: ignore[union-attr]
         assert [record.notification.receiver_id for record in records] == [each.receiver_id for each in many]
         ledger.redis.close()
+
+
+@pytest.fixture
+def never_fsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    """Its server has been told to fsync nothing, as one whose disk hangs does not."""
+    monkeypatch.setattr("ledger.ledger.FSYNC_TIMEOUT_MS", 100)
+    with ValkeyProcess(tmp_path, appendonly="yes", appendfsync="no") as server:
+        ledger = Ledger(Settings(redis_url=server.url, _env_file=None))
+        yield ledger
+        ledger.redis.close()
+
+
+def test_a_key_used_again_does_not_make_durable_what_was_not(never_fsynced: Ledger) -> None:
+    keyed = ADA.model_copy(update={"key": "alert-8812"})
+    for _ in range(2):
+        with pytest.raises(NotDurable):
+            never_fsynced.accept([keyed])
+        never_fsynced.redis.connection_pool.disconnect()  # the next one to ask is another process
+
+
+def test_a_replay_on_another_connection_does_not_make_durable_what_was_not(never_fsynced: Ledger) -> None:
+    # As after a lost connection: the same id again, over a connection that has written nothing.
+    acceptance = (0, "n_0000000000000001", ADA.to_input(), ADA.digest, "", 1000, 0, 0, "resend", "")
+    for _ in range(2):
+        with pytest.raises(NotDurable):
+            never_fsynced.durably("accept", "default", *acceptance)
+        never_fsynced.redis.connection_pool.disconnect()
+
+
+def test_an_announcement_started_again_is_not_durable_before_its_fsync(never_fsynced: Ledger) -> None:
+    for _ in range(2):
+        with pytest.raises(NotDurable):
+            Notifier(never_fsynced).announce([{"receiver_id": "ou_ada"}], text="We move on Friday", name="Office move")
+
+
+def test_a_repeat_changes_nothing_of_how_long_the_record_stays(ledger: Ledger) -> None:
+    keyed = ADA.model_copy(update={"key": "alert-8812"})
+    first, again = ledger.accept([keyed])[0], ledger.accept([keyed])[0]
+    record = ledger.keys.notification(first.id)
+    assert (again.id, again.duplicate, ledger.redis.ttl(record)) == (first.id, True, -1)
+    ledger.cancel([first.id], "me")
+    ledger.redis.pexpire(record, 50_000)
+    ledger.accept([keyed])
+    assert 40_000 < ledger.redis.pttl(record) <= 50_000
+
+
+class HalfOpen:
+    """A connection whose other end has gone without a word, while others to the same server are well."""
+
+    socket_timeout = 0.05
+
+    def can_read(self, timeout: float) -> bool:
+        time.sleep(timeout)
+        return False
+
+    def read_response(self, **_: object) -> None:
+        raise redis.TimeoutError
+
+
+@pytest.mark.timeout(10)
+def test_an_answer_that_never_comes_is_not_waited_for_without_end() -> None:
+    pipe = PipelineUntilFsynced(fakeredis.FakeRedis())
+    with pytest.raises(redis.TimeoutError):
+        pipe.parse_response(HalfOpen(), "WAITAOF")
