@@ -152,8 +152,9 @@ class Lookout:
         known = self._desks.get(name)
         begins = last - MINUTES + 1
         old = {} if known is None else {minute.at_ms // MINUTE_MS: minute for minute in known.hour}
-        fresh_from = max(begins, min(max(old) - 1, last - 1)) if old else begins
-        new = {each.at_ms // MINUTE_MS: each for each in self._tally.minutes(name, range(fresh_from, last + 1))}
+        # Not seen yet is also the beginning, after a clock was set back.
+        stale = [minute for minute in range(begins, last + 1) if minute not in old or minute >= min(max(old), last) - 1]
+        new = {each.at_ms // MINUTE_MS: each for each in self._tally.minutes(name, range(stale[0], last + 1))}
         return tuple((old | new)[minute] for minute in range(begins, last + 1))
 
 

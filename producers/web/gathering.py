@@ -64,11 +64,12 @@ class Gathering(Generic[AskedT, AnswerT]):
     async def _answer(self, asked: Sequence[AskedT], answers: Sequence["asyncio.Future[AnswerT]"]) -> None:
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._executor, self._work, asked)
+            pairs = list(zip(answers, found, strict=True))
         except Exception as error:  # whatever it is, it is for those who wait
             for answer in answers:
                 if not answer.done():
                     answer.set_exception(error)
             return
-        for answer, value in zip(answers, found, strict=True):
+        for answer, value in pairs:
             if not answer.done():
                 answer.set_result(value)

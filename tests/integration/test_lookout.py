@@ -77,3 +77,14 @@ def test_the_hour_has_sixty_minutes_and_late_counts_get_in(ledger: Ledger) -> No
 
 def test_events_at_rest_are_counted(ledger: Ledger) -> None:
     assert Lookout(ledger).survey().events_at_rest == {State.FAILED: 0, State.UNKNOWN: 0}
+
+
+def test_a_clock_that_is_set_back_ends_no_lookout(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    lookout = Lookout(ledger)
+    now_ms = lookout.survey().at_ms
+    # As after a failover to a replica whose clock is behind.
+    monkeypatch.setattr(lookout, "_surroundings", lambda: (now_ms - 3 * MINUTE_MS, (), {}))
+    hour = lookout.glance().desks["default"].hour
+    assert [minute.at_ms // MINUTE_MS for minute in hour] == [now_ms // MINUTE_MS - 3 - ago for ago in range(MINUTES)][
+        ::-1
+    ]

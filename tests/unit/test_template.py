@@ -197,7 +197,7 @@ def test_what_cannot_be_rendered_says_why(source: str, problem: str) -> None:
 def test_a_bomb_goes_off_in_no_ones_face(source: str) -> None:
     began = time.thread_time()  # of its own: a busy machine is no bomb
     assert len(refusal(source, a="x" * 100_000)) < 1000
-    assert time.thread_time() - began < 3
+    assert time.thread_time() - began < 10  # a bomb that went off would take minutes, or all memory
 
 
 def test_a_value_that_fits_no_message_is_refused_by_name() -> None:

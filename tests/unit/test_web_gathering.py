@@ -99,3 +99,14 @@ def test_who_gives_up_waiting_holds_nobody_up() -> None:
         assert await third == 6
 
     assert run(scene) == [[1], [2, 3]]
+
+
+@pytest.mark.timeout(10)
+def test_work_that_answers_too_few_leaves_nobody_waiting() -> None:
+    async def ask_two(pool: ThreadPoolExecutor) -> list[int | BaseException]:
+        gathering: Gathering[int, int] = Gathering(lambda _: [], pool, at_once=100)
+        return await asyncio.gather(gathering.ask(1), gathering.ask(2), return_exceptions=True)
+
+    with ThreadPoolExecutor(1) as pool:
+        answers = asyncio.run(ask_two(pool))
+    assert [type(answer) for answer in answers] == [ValueError, ValueError]
