@@ -24,7 +24,7 @@ from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
 from ledger.work import Result, Work
 
-__all__ = ["SPEC", "announced", "measure", "row_to"]
+__all__ = ["SPEC", "announced", "measure", "row_to", "wait_for_rewrite"]
 
 COMMAND = "python -m benchmarks announcements"
 SPEC = Spec(

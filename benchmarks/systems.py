@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.announcements import wait_for_rewrite
 from benchmarks.peers.environment import HERE, interpreter
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE, Ledger
@@ -118,6 +119,7 @@ def announcing(rows: int) -> System:
         id, _digest = ledger.announcements.open(spec, key="waiting", digest="waiting")
         ledger.announcements.load(id, (f'[{row},"ou_{row}",[]]'.encode() for row in range(rows)))
         ledger.announcements.start(id, spec, rows)
+        wait_for_rewrite(ledger)
         ledger.redis.close()
 
     return System(f"Deskbell, {rows:,} rows waiting", 1500, enqueue, _deskbell, desks=1)

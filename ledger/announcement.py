@@ -68,7 +68,9 @@ class Spec(BaseModel):
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
-        return cls.model_validate_json(text)
+        """Leaves alone what a newer version may have written besides."""
+        raw = orjson.loads(text)
+        return cls.model_validate({name: raw[name] for name in cls.model_fields if name in raw})
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ class ApiKey:
 
     @classmethod
     def of_json(cls, raw: bytes | str) -> "ApiKey":
-        fields = orjson.loads(raw)
+        """Leaves alone what a newer version may have written besides."""
+        written = orjson.loads(raw)
+        fields = {name: written[name] for name in cls.__slots__ if name in written}
         fields |= {"scopes": frozenset(map(Scope, fields["scopes"]))}
         fields |= {"desks": None if fields["desks"] is None else frozenset(fields["desks"])}
         for name in ("created_at", "last_used_at", "revoked_at"):
@@ -157,7 +159,8 @@ class ApiKeys:
             digest, key = self._named(id_or_name, found)
             if key.revoked_at is None:
                 key = replace(key, revoked_at=_now(), revoked_by=by)
-                self._write(digest, key)
+            # Also when it was revoked before: that may not be fsynced yet.
+            self._write(digest, key)
         return key
 
     def _named(self, id_or_name: str, found: dict[str, ApiKey]) -> tuple[str, ApiKey]:

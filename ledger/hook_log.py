@@ -51,7 +51,9 @@ class HookEntry:
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
-        raw = orjson.loads(text)
+        """Leaves alone what a newer version may have written besides."""
+        written = orjson.loads(text)
+        raw = {name: written[name] for name in cls.__slots__ if name in written}
         return cls(**{**raw, "outcome": HookOutcome(raw["outcome"]), "ids": tuple(raw["ids"])})
 
     def as_json(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ local function cancel_returned()
   return redis.call('LLEN', key('lane', id, 'ids')) + redis.call('ZCARD', key('lane', id, 'due'))
 end
 
-if not again then note() end
+if again then write_again(key('lane', id)) else note() end
 local left = 0
 if verb == 'resume' then
   forget_sample(id)

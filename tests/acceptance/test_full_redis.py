@@ -27,12 +27,12 @@ def full(folders: Callable[[], Path]) -> Iterator[tuple[Site, list[str]]]:
         site.ledger.verbs.call("hold", "default", "throttled", 3_600_000, "the test fills Redis")
         ids = site.accept(*(f"ou_full{number}" for number in range(WAITING)))
         used = site.ledger.redis.info("memory")["used_memory"]
-        site.ledger.redis.config_set("maxmemory", used + 2_000_000)
+        site.ledger.redis.config_set("maxmemory", used + 4_000_000)
         with pytest.raises(LedgerFull) as refused:
             _fill(site)
         assert "\n" not in str(refused.value)
         # What clients need comes and goes; from here on Redis is full whatever they do.
-        site.ledger.redis.config_set("maxmemory", site.ledger.redis.info("memory")["used_memory"] - 200_000)
+        site.ledger.redis.config_set("maxmemory", site.ledger.redis.info("memory")["used_memory"] - 1_500_000)
         yield site, ids
 
 

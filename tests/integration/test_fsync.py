@@ -8,6 +8,7 @@ import fakeredis
 import pytest
 import redis
 
+from ledger.api_keys import ApiKeys, Scope
 from ledger.errors import NotDurable
 from ledger.fsync import PipelineUntilFsynced
 from ledger.ledger import Ledger
@@ -92,6 +93,38 @@ def test_a_repeat_changes_nothing_of_how_long_the_record_stays(ledger: Ledger) -
     ledger.redis.pexpire(record, 50_000)
     ledger.accept([keyed])
     assert 40_000 < ledger.redis.pttl(record) <= 50_000
+
+
+def test_a_key_revoked_again_is_not_durably_so_before_its_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ValkeyProcess(tmp_path, appendonly="yes") as server:
+        ledger = Ledger(Settings(redis_url=server.url, _env_file=None))
+        ApiKeys(ledger).create("grafana", frozenset({Scope.SEND}), None, None, "me")
+        server.client.config_set("appendfsync", "no")
+        monkeypatch.setattr("ledger.api_keys.FSYNC_TIMEOUT_MS", 100)
+        for _ in range(2):
+            with pytest.raises(NotDurable):
+                ApiKeys(ledger).revoke("grafana", "me")
+            ledger.redis.connection_pool.disconnect()
+        [key] = ApiKeys(ledger).list()
+        assert key.revoked_by == "me"
+        ledger.redis.close()
+
+
+def test_an_announcement_cancelled_again_is_not_durably_so_before_its_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ValkeyProcess(tmp_path, appendonly="yes") as server:
+        ledger = Ledger(Settings(redis_url=server.url, _env_file=None))
+        id = Notifier(ledger).announce([{"receiver_id": "ou_ada"}], text="We move on Friday", name="Office move").id
+        server.client.config_set("appendfsync", "no")
+        monkeypatch.setattr("ledger.ledger.FSYNC_TIMEOUT_MS", 100)
+        for _ in range(2):
+            with pytest.raises(NotDurable):
+                ledger.announcements.cancel(id, "me")
+            ledger.redis.connection_pool.disconnect()
+        ledger.redis.close()
 
 
 class HalfOpen:
