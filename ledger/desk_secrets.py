@@ -9,7 +9,7 @@ from ledger.errors import BadInput
 
 __all__ = ["with_secrets"]
 
-_SECRETS = ("app_secret", "helpdesk_token")
+_SECRETS = ("app_secret", "helpdesk_token", "encrypt_key", "verification_token")
 
 
 def with_secrets(desk: str, table: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -20,6 +20,15 @@ def test_a_secret_comes_from_a_variable(tmp_path: Path, monkeypatch: pytest.Monk
     assert (desk.app_secret.get_secret_value(), desk.helpdesk_token.get_secret_value()) == ("s3cret", "ht-1")
 
 
+def test_what_the_event_subscription_needs_comes_from_a_variable_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HR_ENCRYPT", "key")
+    monkeypatch.setenv("HR_VERIFY", "vt-1")
+    desk = desk_of(tmp_path, 'encrypt_key_env = "HR_ENCRYPT"\nverification_token_env = "HR_VERIFY"')
+    assert (desk.encrypt_key.get_secret_value(), desk.verification_token.get_secret_value()) == ("key", "vt-1")
+
+
 def test_a_secret_comes_from_a_file_beside_the_desks_file(tmp_path: Path) -> None:
     (tmp_path / "hr.secret").write_text("s3cret\n")
     (tmp_path / "hr.token").write_text("ht-1")
