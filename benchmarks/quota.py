@@ -12,7 +12,7 @@ __all__ = ["COMMAND", "OVER_QUOTA", "measure"]
 COMMAND = "python -m benchmarks quota"
 #: Windows of half a minute, so that ten of them take five minutes. The slack that is kept behind each is the same 0.3 s
 #: as behind a whole minute, so 99.0 % is all that can be had here, and 99.5 % there.
-RATE, CALLS, WINDOW_SECONDS, WINDOWS = "100/30second", 100, 30, 10
+RATE, CALLS, WINDOW_SECONDS, WINDOWS = "100/15second", 100, 15, 10
 OVER_QUOTA = "99991400"
 LATENCY_MS = "50-400"
 

@@ -297,6 +297,12 @@ class Settings(BaseSettings):
         )
         return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Without what was computed from the values before the update."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("all_desks", None)
+        return copy
+
     def desk(self, name: str) -> Desk:
         """Raises BadInput when no such desk is configured."""
         try:

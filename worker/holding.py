@@ -159,7 +159,7 @@ class Holding:
 
     def _attempt(self, verdict: Verdict, via: ReceiveType | None) -> Attempt:
         return Attempt(
-            at_ms=self.redis_now_ms() - verdict.elapsed_ms,
+            at_ms=max(self.redis_now_ms() - verdict.elapsed_ms, self._after_the_last_ms()),
             via=via,
             outcome=verdict.outcome,
             code=verdict.code,
@@ -169,6 +169,11 @@ class Holding:
             message_id=verdict.message_id,
             msg=_what_is_known(verdict),
         )
+
+    def _after_the_last_ms(self) -> int:
+        # The ledger tells a replay by its attempt's time, so that no two may have the same.
+        made = [*self.claim.progress.attempts, *self.attempts]
+        return made[-1].at_ms + 1 if made else 0
 
     # -- what comes of it
 

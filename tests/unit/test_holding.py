@@ -1,0 +1,33 @@
+"""What a worker notes of the calls that it makes for one notification."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any, cast
+
+from ledger.codes import Kind
+from ledger.models import ReceiveType
+from worker.feishu.verdict import Verdict
+from worker.holding import Holding
+
+REFUSED = Verdict(call="send", kind=Kind.REFUSED, started_at_ms=0, elapsed_ms=0)
+
+
+def holding(*earlier_ms: int) -> Holding:
+    earlier = tuple(SimpleNamespace(at_ms=at_ms) for at_ms in earlier_ms)
+    claim = SimpleNamespace(id="n_1", slot=None, progress=SimpleNamespace(via=None, attempts=earlier))
+    anything = cast(Any, None)
+    return Holding(cast(Any, claim), anything, anything, "token", threading.Event(), lambda: 0.0, 5000, 0.0)
+
+
+def test_two_calls_within_a_millisecond_are_two_attempts() -> None:
+    """The ledger took the second for a replay of the first: a delivered notification showed its refusal alone."""
+    held = holding()
+    held.note(REFUSED, ReceiveType.CHAT)
+    held.note(REFUSED, ReceiveType.USER)
+    assert [attempt.at_ms for attempt in held.attempts] == [5000, 5001]
+
+
+def test_a_call_comes_after_those_on_record_even_if_the_clock_was_set_back() -> None:
+    held = holding(7000, 9000)
+    held.note(REFUSED, ReceiveType.CHAT)
+    assert [attempt.at_ms for attempt in held.attempts] == [9001]
