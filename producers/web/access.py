@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKey, Scope
 from producers.web.problems import Problem
 from producers.web.site import Site, site_of
 
-__all__ = ["Caller", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
+__all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
 
 _CREATE_ONE = "create one with `deskbell key create --name NAME --scope SCOPE`"
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
@@ -61,12 +61,17 @@ _LOCAL = Caller("loopback", None, frozenset(Scope), None)
 
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """The dependency that lets in who has the scope: `caller: Annotated[Caller, Depends(needs(Scope.SEND))]`."""
+    """The dependency that lets in who has the scope: see `Sender`."""
 
     async def caller(request: Request) -> Caller:
         return await admit(request, scope, secret_of(request))
 
     return caller
+
+
+Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
+Reader = Annotated[Caller, Depends(needs(Scope.READ))]
+Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 
 
 async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:

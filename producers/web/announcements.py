@@ -7,17 +7,16 @@ from itertools import islice
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from ledger.announcement import Announcement, AnnouncementState
-from ledger.api_keys import Scope
 from ledger.errors import BadInput, NotAllowed, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.states import State
 from producers.export import csv_of, jsonl_of, names_of, results_of
-from producers.web.access import Caller, needs
+from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.announcements_description import (
     ANNOUNCING,
     EXPORTING,
@@ -42,9 +41,6 @@ MOST_LISTED, MOST_RESULTS = 500, 1000
 _READ = 50
 
 router = APIRouter(prefix="/v1/announcements", tags=["announcements"])
-Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
-Reader = Annotated[Caller, Depends(needs(Scope.READ))]
-Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 
 
 class Format(StrEnum):

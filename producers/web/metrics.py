@@ -4,15 +4,13 @@ So it is the same whichever web process answers, and counts all workers of all m
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.responses import Response
 
-from ledger.api_keys import Scope
 from ledger.connection import reachable
 from ledger.desks import desk_statuses
 from ledger.errors import LedgerUnreachable
@@ -20,7 +18,7 @@ from ledger.ledger import Ledger
 from ledger.tally import EVERYWHERE, Tally
 from ledger.workers import live_workers
 from producers.diagnosis import check_ledger
-from producers.web.access import Caller, needs
+from producers.web.access import Reader
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_desks, of_site
 from producers.web.site import SiteDep
@@ -34,7 +32,7 @@ router = APIRouter(tags=["metrics"])
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-def metrics(request: Request, site: SiteDep, caller: Annotated[Caller, Depends(needs(Scope.READ))]) -> Response:
+def metrics(request: Request, site: SiteDep, caller: Reader) -> Response:
     """The metrics of the desks that the key is for, in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(LedgerMetrics(site.ledger, [name for name in site.settings.all_desks if caller.may_use(name)]))

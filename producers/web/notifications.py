@@ -9,16 +9,15 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from ledger.api_keys import Scope
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.fields import shortened
 from ledger.ledger import Ledger
 from ledger.models import Accepted, Notification
 from ledger.search import Cursor, Search
 from ledger.states import State
-from producers.web.access import Caller, needs
+from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_object
 from producers.web.description import ACCEPTING, DECIDING, LISTING, RESOLVING, RETRYING, SHOWING
 from producers.web.incoming import Incoming, given_key
@@ -32,9 +31,6 @@ MOST_LISTED = 500
 _ID = re.compile(r"n_[0-9a-z]{1,32}(-[0-9]{1,9})?", re.ASCII)
 
 router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
-Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
-Reader = Annotated[Caller, Depends(needs(Scope.READ))]
-Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 
 
 class Resolution(StrEnum):
