@@ -3,6 +3,7 @@
 A lease of no length has ended as soon as it is given: so nothing waits here.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -267,6 +268,7 @@ def test_a_slot_given_back_by_a_renewal_whose_answer_never_came_is_not_given_bac
     accept(ledger, 3)
     first = release(work, limited)[0]
     _, [claimed] = work.claim(limited, "mine", [first])
+    time.sleep(0.002)  # slots are told apart by their ms
     work.renew(limited, "mine", first, 1000, unused_slot_ms=claimed.slot.at_ms)  # the worker never learns of it
     work.record(limited, "mine", [Result(first, State.QUEUED, unused_slot_ms=claimed.slot.at_ms)], "")
     assert slots(ledger) == 3  # two that are in use, and the reserved one: too many rather than too few
