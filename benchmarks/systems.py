@@ -107,7 +107,7 @@ def deskbell(desks: int = 500) -> System:
                 ledger.accept(events[start : start + MOST_AT_ONCE])
         ledger.redis.close()
 
-    return System(f"Deskbell, {desks:,} desks", 1500, enqueue, _deskbell, desks, warm_up=desks)
+    return System(f"Deskbell, {desks:,} desks", 4000, enqueue, _deskbell, desks, warm_up=desks)
 
 
 def announcing(rows: int) -> System:
@@ -122,7 +122,7 @@ def announcing(rows: int) -> System:
         wait_for_rewrite(ledger)
         ledger.redis.close()
 
-    return System(f"Deskbell, {rows:,} rows waiting", 1500, enqueue, _deskbell, desks=1)
+    return System(f"Deskbell, {rows:,} rows waiting", 3000, enqueue, _deskbell, desks=1)
 
 
 def _ledger(environment: Mapping[str, str]) -> Ledger:

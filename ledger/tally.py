@@ -1,6 +1,6 @@
-"""The tally: how often what happened, for metrics and charts. Counted in each process, added up in Redis once a second.
+"""The tally: how often what happened, for metrics and charts. Counted in each process, added up in Redis every 2 s.
 
-It is no record: a process that is killed takes its last second along. What is true of a notification stands in the
+It is no record: a process that is killed takes its last two seconds along. What is true of a notification stands in the
 ledger, and the calls and counts that the ledger keeps itself (`ledger.desks`) are exact.
 """
 

@@ -14,7 +14,7 @@ __all__ = ["MICROSECONDS", "TallySheet"]
 log = logging.getLogger(__name__)
 
 #: Between two writes, seconds: what a process that is killed can lose, and how old a chart may be.
-WRITE_SECONDS = 1.0
+WRITE_SECONDS = 2.0
 #: The last word under which the sum of a latency is counted.
 MICROSECONDS = "us"
 
@@ -23,7 +23,7 @@ class TallySheet:
     """Counting takes no round trip: a thread of its own writes all of it together. Threads share the sheet.
 
     While Redis is away, or takes no writes, the counts wait here. After a write whose answer was lost they are written
-    again, so that one second may count twice.
+    again, so that these seconds may count twice.
     """
 
     def __init__(self, tally: Tally, *, write_seconds: float = WRITE_SECONDS) -> None:

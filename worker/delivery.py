@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 #: What is claimed together is sent one by one: whatever is not begun after this goes back, so that a pause holds and
 #: no claim grows old, seconds.
-BEGIN_WITHIN_SECONDS = 0.5
+BEGIN_WITHIN_SECONDS = 0.7
 
 
 class _Feishu(Protocol):

@@ -32,7 +32,7 @@ TICKET_WAIT_MS = 60_000
 CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS = 60_000, 3_600_000
 #: Notifications of one desk in a Celery message: as many as one thread sends within this, ms, so that a pause holds and
 #: no claim grows old; but not more than this.
-BATCH_MS, LARGEST_BATCH = 400, 64
+BATCH_MS, LARGEST_BATCH = 600, 64
 #: What the latest call counts in the average of their durations.
 LATEST_SHARE = 0.2
 #: How long all hold back when a throttle does not say how long.

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 #: is dear.
 REFRESH_MS = 120_000
 #: How often one process looks whether it is time, seconds.
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 15.0
 #: An open_id never changes for an app, seconds.
 OPEN_ID_SECONDS = 30 * 86400
 

@@ -104,7 +104,7 @@ def verdict_of_answer(call: Call, answer: Answer, codes: CodeTable) -> Verdict:
         may_mean_ticket=rule.ticket,
         code=code,
         http_status=answer.http_status,
-        msg=_presentable(msg, call.private),
+        msg="" if rule.kind is Kind.DELIVERED else _presentable(msg, call.private),
         log_id=_log_id(answer.headers, fields),
         message_id=_text_at(fields, "data", "message_id") if rule.kind is Kind.DELIVERED else None,
         retry_after_seconds=_retry_after(answer.headers),
