@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import announcements, beside, console, engine, http, latency, quota, tickets
+from benchmarks import announcements, beside, console, engine, http, hung, latency, quota, tickets
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "quota": quota.measure,
     "tickets": tickets.measure,
     "beside": beside.measure,
+    "hung": hung.measure,
     "engine": engine.measure,
     "announcements": announcements.measure,
     "console": console.measure,

@@ -22,7 +22,7 @@ from benchmarks.measured import Cost, Reading
 from benchmarks.systems import System
 from tests.valkey_process import ValkeyProcess
 
-__all__ = ["drained", "interleaved", "middle"]
+__all__ = ["drained", "interleaved", "middle", "responder"]
 
 #: Of all notifications: those before are the start, those after the end, when threads run out of work.
 FROM, TO = 0.15, 0.9
@@ -52,7 +52,7 @@ def drained(system: System, latency_ms: int, count: int) -> Cost:
         folder = Path(name)
         options = {"appendonly": "yes", "appendfsync": "everysec"}
         valkey = stack.enter_context(ValkeyProcess(folder / "valkey", **options))
-        api_url = stack.enter_context(_responder(latency_ms))
+        api_url = stack.enter_context(responder(latency_ms))
         answered = stack.enter_context(_count(api_url))
         environment = system.environment(folder, f"{valkey.url}/0", api_url)
         if system.warm_up:
@@ -102,7 +102,8 @@ def _standing_still(groups: Sequence[int]) -> Iterator[None]:
 
 
 @contextmanager
-def _responder(latency_ms: int) -> Iterator[str]:
+def responder(latency_ms: int) -> Iterator[str]:
+    """The URL of an API that answers every call after so long."""
     command = [sys.executable, "-m", "benchmarks.responder", str(latency_ms)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -53,18 +53,23 @@ class Site:
 
 
 @contextmanager
-def running(*, rate: str, workers: int = 2, sandbox: tuple[str, ...] = ()) -> Iterator[Site]:
-    """Starts all of it in an own data directory; `sandbox` are options of the sandbox, whose quota is `rate` too."""
+def running(*, rate: str, workers: int = 2, sandbox: tuple[str, ...] = (), desks: str = "") -> Iterator[Site]:
+    """Starts all of it in an own data directory; `sandbox` are options of the sandbox, whose quota is `rate` too.
+
+    `desks`: other desks beside it, as TOML.
+    """
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
         python = [sys.executable, "-m", "sandbox", "--port", "0", "--rate", rate, *sandbox]
         with _process(python, dict(os.environ), Path(folder) / "sandbox.log") as line:
             url = line.split()[-1].decode()
+            (Path(folder) / "desks.toml").write_text(desks, "utf-8")
             environment = {
                 **os.environ,
                 **_CREDENTIALS,
                 "DESKBELL_FEISHU_URL": url,
                 "DESKBELL_DATA_DIR": folder,
                 "DESKBELL_RATE": rate,
+                "DESKBELL_DESKS": str(Path(folder) / "desks.toml"),
                 "DESKBELL_WORKERS": str(workers),
                 "DESKBELL_PORT": "0",
             }

@@ -114,6 +114,7 @@ class Released(NamedTuple):
     ids: list[str]
     again_ms: int | None
     overdue: bool = False  #: leases have ended, and wait for a sweep
+    in_flight: int = 0  #: of the desk, these included
 
 
 class Held(NamedTuple):
@@ -311,5 +312,5 @@ def _raised(answer: Any) -> Any:
 
 
 def _released(answer: Any) -> Released:
-    again_ms, overdue, *ids = _raised(answer)
-    return Released([id.decode() for id in ids], None if again_ms < 0 else again_ms, bool(overdue))
+    again_ms, overdue, in_flight, *ids = _raised(answer)
+    return Released([id.decode() for id in ids], None if again_ms < 0 else again_ms, bool(overdue), in_flight)

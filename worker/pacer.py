@@ -4,6 +4,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
 
 import redis
 
@@ -14,6 +16,7 @@ from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from ledger.work import Swept, Work
 from worker.policy import batch_size
+from worker.slow import SlowDesks
 
 __all__ = ["Pacer"]
 
@@ -69,6 +72,7 @@ class Pacer:
         self._me = me
         self._count_swept = count_swept
         self._call_ms = call_ms
+        self._slow = SlowDesks(work.lease_ms / 1000)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
         self._leads = False
@@ -208,27 +212,38 @@ class Pacer:
                 )
 
     def _release(self, due: Sequence[Desk], room: int, lately: int) -> None:
-        """The desks that are due share the room. Where there are others, one desk never has more than three quarters of
-        the threads: if its API hangs, they still have some."""
+        """The desks that are due share the room."""
+        share = -(-room // len(due))
         # `lately`: a lost worker's claims are in flight until their leases end, and must not use up the others' share.
-        share, in_flight = -(-room // len(due)), max(1, lately * 3 // 4) if len(self._desks) > 1 else lately
-        sizes = [self._batch_size(desk) for desk in due]
-        shares = [(desk, size * share, size * in_flight) for desk, size in zip(due, sizes, strict=True)]
+        portions = [self._portion(desk, lately) for desk in due]
+        shares = [(each.desk, each.size * share, each.size * each.messages) for each in portions]
         answers = self._work.release(shares)
         if overdue := [desk for desk, released in zip(due, answers, strict=True) if released.overdue]:
             self._sweep(overdue)
-        wanted = min(in_flight, room // max(1, sum(bool(released.ids) for released in answers)))
-        batches = [
-            (desk, batch)
-            for desk, size, released in zip(due, sizes, answers, strict=True)
-            for batch in _batches(released.ids, size, wanted)
-        ]
-        if batches:
-            self._publish(batches)
+        wanted = room // max(1, sum(bool(released.ids) for released in answers))
+        by_desk = []
+        for portion, released in zip(portions, answers, strict=True):
+            self._slow.note(portion.desk.name, released.in_flight)
+            batches = _batches(released.ids, portion.size, min(portion.messages, wanted))
+            by_desk.append([(portion.desk, batch) for batch in batches])
+        # The first of each desk, then the second of each: none waits for all of another.
+        if in_turns := [batch for turn in zip_longest(*by_desk) for batch in turn if batch]:
+            self._publish(in_turns)
 
-    def _batch_size(self, desk: Desk) -> int:
-        """With limits each notification has a slot, which must not wait for the call of another."""
-        return 1 if desk.rate else batch_size(self._call_ms(desk))
+    def _portion(self, desk: Desk, threads: int) -> "_Portion":
+        call_ms = self._call_ms(desk)
+        # With limits each notification has a slot, which must not wait for the call of another.
+        size = 1 if desk.rate else batch_size(call_ms)
+        alone = len(self._desks) == 1
+        return _Portion(desk, size, threads if alone else self._slow.most(desk.name, call_ms, threads))
+
+
+class _Portion(NamedTuple):
+    """How many notifications of a desk go into a message, and how many messages of it may be under way."""
+
+    desk: Desk
+    size: int
+    messages: int
 
 
 def _threads(workers: Iterable[tuple[bytes, float]], since_ms: int) -> int:

@@ -9,7 +9,7 @@
 -- ARGV[5]  results_for_ms
 -- ARGV[6…] limits          see read_limits
 -- Returns  [ms until the desk needs another look (-1: nothing waits), 1 when leases have ended and wait for a sweep,
---          id, id, …]
+--          released and claimed ones, id, id, …]
 local room, in_flight, lease_ms, results_for_ms =
   tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local limits = read_limits(6)
@@ -80,10 +80,10 @@ local function next_of(lane)
 end
 
 -- How many may go now by the hold and by those in flight, and when to look again if more wait.
+local flying = redis.call('ZCARD', LEASES)
 local function held()
   local hold = current_hold()
   if hold and hold['until'] > now then return 0, hold['until'] end
-  local flying = redis.call('ZCARD', LEASES)
   if hold and hold.kind ~= 'throttled' then
     -- One probe at a time. Its answer ends the hold or prolongs it (record.lua).
     return flying == 0 and math.min(room, 1) or 0, now + PROBE_LOOK
@@ -240,4 +240,5 @@ end
 -- Not unpack(): it breaks off at some thousands of ids, which are out of their lane by then.
 table.insert(released, 1, next_look and math.max(0, next_look - now) or -1)
 table.insert(released, 2, lease_ends and lease_ends <= now and 1 or 0)
+table.insert(released, 3, flying + #released - 2)
 return released

@@ -7,17 +7,10 @@ from worker.policy import BATCH_MS, LARGEST_BATCH, CallDurations, batch_size
 
 @pytest.mark.parametrize(
     ("call_ms", "size"),
-    [
-        (None, 1),
-        (0.2, LARGEST_BATCH),
-        (5, LARGEST_BATCH),
-        (50, 12),
-        (150, 4),
-        (400, 1),
-        (20_000, 1),
-    ],  # 600 ms a message
+    [(None, 1), (0.2, LARGEST_BATCH), (5, LARGEST_BATCH), (50, 12), (150, 4), (400, 1), (20_000, 1)],
 )
 def test_a_message_holds_what_a_thread_sends_in_a_moment(call_ms: float | None, size: int) -> None:
+    """Of 600 ms."""
     assert batch_size(call_ms) == size
 
 

@@ -17,6 +17,8 @@ DESKS: Mapping[str, Desk] = {"it": DESK}
 class WorkOfAnAbsentRedis:
     """The ledger, of which the first question fails."""
 
+    lease_ms = 1000
+
     def __init__(self) -> None:
         self.questions = 0
         self.answered = threading.Event()

@@ -1,0 +1,50 @@
+"""Events of one desk while the API of two others hangs: they must not wait for threads that the others hold."""
+
+import time
+from collections.abc import Iterator
+
+from benchmarks.drain import responder
+from benchmarks.figure import Figure
+from benchmarks.latency import send_one_by_one
+from benchmarks.site import Site, running
+from ledger.models import Notification
+
+__all__ = ["measure"]
+
+COMMAND = "python -m benchmarks hung"
+SENDS, HUNG_DESKS, WAITING, HANGS_MS = 200, ("hung", "dead"), 500, 20_000
+#: What counts as the same: these machines are noisy, and a hung call would cost a thousand times this, ms.
+NOISE_MS = 20
+
+
+def measure() -> Iterator[Figure]:
+    with responder(HANGS_MS) as hung_url:
+        desks = "".join(
+            f'[desk.{name}]\napp_id = "cli_1"\napp_secret = "s"\nhelpdesk_id = "1"\nhelpdesk_token = "h"\n'
+            f'feishu_url = "{hung_url}"\n'
+            for name in HUNG_DESKS
+        )
+        with running(rate="unlimited", desks=desks) as site:
+            alone = _p99(send_one_by_one(site, SENDS))
+            _hang(site)
+            beside = _p99(send_one_by_one(site, SENDS))
+    yield Figure(
+        f"event on an idle desk while two others' API hangs {HANGS_MS // 1000} s a call, accept to call, {SENDS} sends",
+        f"p99 as without them, within noise ({NOISE_MS} ms)",
+        f"p99 {beside:.1f} ms, without them {alone:.1f} ms",
+        beside <= alone + NOISE_MS,
+        COMMAND,
+    )
+
+
+def _hang(site: Site) -> None:
+    for desk in HUNG_DESKS:
+        events = [{"receiver_id": f"ou_{number}", "text": "x", "desk": desk} for number in range(WAITING)]
+        site.ledger.accept([Notification.build(event) for event in events])
+    time.sleep(2)  # until they hold what they can get
+
+
+def _p99(waited_ms: list[float]) -> float:
+    if len(waited_ms) < SENDS:
+        return float("inf")  # some never came to their call
+    return waited_ms[int(len(waited_ms) * 0.99) - 1]
