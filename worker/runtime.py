@@ -31,9 +31,9 @@ __all__ = ["Runtime", "runtime"]
 
 log = logging.getLogger(__name__)
 
-#: For an answer to the pacer, seconds. A half-open connection keeps it waiting for so long; and with it all desks, if
-#: the other workers' connections are half open too.
-PACER_ANSWER_SECONDS = 3.0
+#: For an answer to the pacer or to a delivery, seconds. Over a half-open connection they wait for so long; and a claim
+#: must be repeated while the notification is still released (`ledger.work.RELEASED_LEASE_MS`).
+ANSWER_SECONDS = 3.0
 
 
 class Runtime:
@@ -48,11 +48,12 @@ class Runtime:
 
     @cached_property
     def redis(self) -> redis.Redis:
-        return connect(self.settings, kind=RedisWhenFull)
+        return connect(self.settings, answer_seconds=ANSWER_SECONDS, kind=RedisWhenFull)
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self.settings, self.redis)
+        """With connections of its own, on which an answer may take as long as an fsync."""
+        return Ledger(self.settings, connect(self.settings, kind=RedisWhenFull))
 
     @cached_property
     def work(self) -> Work:
@@ -62,7 +63,7 @@ class Runtime:
     def pacing(self) -> Work:
         """The pacer's, with connections of its own: each half-open one that a thread puts back into a pool would hold
         it up once more."""
-        client = connect(self.settings, answer_seconds=PACER_ANSWER_SECONDS, kind=RedisWhenFull)
+        client = connect(self.settings, answer_seconds=ANSWER_SECONDS, kind=RedisWhenFull)
         return Work(client, self.settings, longest_call_ms=self._longest_call_ms)
 
     @property

@@ -11,6 +11,7 @@ from tests.acceptance.site import Site, eventually
 EVENTS = 1_500
 #: Commands, with those that scripts call, and round trips, for one notification. Measured: 8 to 9, and 0.2 to 0.3.
 COMMANDS, ROUND_TRIPS = 12, 0.5
+RECEIVERS, WITH_TICKET, QUOTA = 300, 60, "100/2second"
 
 
 def counted(client: redis.Redis) -> tuple[int, int]:
@@ -40,3 +41,16 @@ def test_under_load_a_notification_costs_few_commands_and_hardly_a_round_trip(ne
     assert (commands_after - commands) / EVENTS <= COMMANDS
     assert (round_trips_after - round_trips) / EVENTS <= ROUND_TRIPS
     assert site.sandbox.stats()["calls"]["message"] == {"0": EVENTS}, "each took one call, and none was wasted"
+
+
+def test_no_slot_is_wasted_on_receivers_who_are_known_to_have_a_ticket(new_site: Callable[..., Site]) -> None:
+    site = new_site(sandbox=("--rate", QUOTA), DESKBELL_RATE=QUOTA)
+    for number in range(WITH_TICKET):
+        site.sandbox.ticket(f"ou_{number}")
+    site.wait_until_delivered(site.accept("ou_first"), 20)
+    index = site.ledger.keys.tickets("default")
+    eventually(lambda: site.ledger.redis.zcard(index) == WITH_TICKET, 20, "the list of open tickets is taken")
+
+    site.wait_until_delivered(site.accept(*(f"ou_{number}" for number in range(RECEIVERS))), 60)
+
+    assert site.sandbox.stats()["calls"]["message"] == {"0": RECEIVERS + 1}
