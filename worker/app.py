@@ -1,6 +1,5 @@
 """The Celery application: `celery -A worker worker`."""
 
-import gc
 import logging
 import os
 import socket
@@ -12,6 +11,7 @@ from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
 from ledger.callbacks import Callbacks
+from ledger.collector import spare_the_collector
 from ledger.settings import Desk, signing_key
 from ledger.tracing import export_traces
 from worker import logs as _logs  # noqa: F401  connects to Celery's signals
@@ -26,9 +26,6 @@ from worker.tallying import tally_swept
 __all__ = ["app"]
 
 log = logging.getLogger(__name__)
-
-#: Objects made, and collections of the generation before, between two collections. Python's own first one is 700.
-GC_THRESHOLDS = (20_000, 20, 100)
 
 app = Celery("deskbell", amqp="worker.reconnection:PromptAmqp")
 # By name: the settings are read when Celery first needs them, not when this module is imported.
@@ -63,7 +60,7 @@ class PacerStep(bootsteps.StartStopStep):
         for desk in self._desks.values():
             if desk.missing:
                 log.error("no credentials: %s", ", ".join(desk.missing), extra={"desk": desk.name})
-        _spare_the_collector()
+        spare_the_collector()
         self._pacer.start()
 
     def stop(self, _: WorkController) -> None:
@@ -75,14 +72,6 @@ class PacerStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(PacerStep)
-
-
-def _spare_the_collector() -> None:
-    """What was imported stays, and need not be looked through again and again; and what a delivery makes goes without
-    the collector's help, so that it may look seldom."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class CallbacksStep(bootsteps.StartStopStep):

@@ -1,7 +1,6 @@
 """The web process: uvicorn, with a bound on how slowly and how much a client may say before its request is there."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -16,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ledger.collector import spare_the_collector
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.problems import RETRY_AFTER_SECONDS
@@ -149,9 +149,7 @@ class _Announcing(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is loaded by now stays. The collector need not look through it again for each few batches.
-        gc.collect()
-        gc.freeze()
+        spare_the_collector()
         self._ready()
 
 
