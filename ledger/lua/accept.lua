@@ -48,6 +48,7 @@ for index = 3, #ARGV, NINE do
   table.insert(items, item)
 end
 
+local accepted, queued = {}, {}
 local function write(item)
   local state = state_at_first(item)
   local record = place(item.id)
@@ -61,14 +62,15 @@ local function write(item)
   if item.key ~= '' then
     redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
   end
-  redis.call('ZADD', EVENTS, now, item.id)
+  table.insert(accepted, now)
+  table.insert(accepted, item.id)
   count(EVENT_LANE, state, 1)
   if state == 'scheduled' then
     redis.call('ZADD', key('lane', EVENT_LANE, 'due'), item.due, item.id)
     redis.call('ZADD', DUE, 'LT', item.due, EVENT_LANE)
     look_at(item.due)
   else
-    enqueue(record)
+    table.insert(queued, item.id)
   end
   return state
 end
@@ -89,6 +91,8 @@ for _, item in ipairs(items) do
   end
   for _, value in ipairs({status, id, state}) do table.insert(results, value) end
 end
+in_portions('ZADD', EVENTS, accepted)
+in_portions('RPUSH', key('lane', EVENT_LANE, 'ids'), queued)
 flush()
 -- The last of all writes: with it as the first one, a full server would not refuse what is new.
 if earlier then write_again(place(earlier).key) end

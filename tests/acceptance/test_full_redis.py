@@ -15,6 +15,8 @@ from tests.acceptance.test_foreign_messages import envelope
 
 #: Accepted before Redis is full.
 WAITING = 200
+#: What a server without any data takes is more, bytes.
+LESS_THAN_EMPTY = 500_000
 #: One notification of the filling, bytes.
 BULK = 20_000
 
@@ -31,8 +33,8 @@ def full(folders: Callable[[], Path]) -> Iterator[tuple[Site, list[str]]]:
         with pytest.raises(LedgerFull) as refused:
             _fill(site)
         assert "\n" not in str(refused.value)
-        # What clients need comes and goes; from here on Redis is full whatever they do.
-        site.ledger.redis.config_set("maxmemory", site.ledger.redis.info("memory")["used_memory"] - 1_500_000)
+        # What clients need comes and goes by the megabyte; from here on Redis is full whatever they do.
+        site.ledger.redis.config_set("maxmemory", LESS_THAN_EMPTY)
         yield site, ids
 
 
