@@ -33,8 +33,9 @@ NO_ROOM_SECONDS = 0.005
 AFTER_ERROR_SECONDS = 0.5
 #: A worker that is older than the ledger says so this often, seconds.
 WRONG_VERSION_SECONDS = 5.0
-#: Messages that may wait for a thread, in threads: enough to keep them busy, little enough for `pause` to hold at once.
-AHEAD = 1
+#: Messages that may wait for a thread: for so many threads one, and so many at least. That is enough to keep them busy,
+#: since the next look is near, and so little that a slot is still good when a busy worker comes to its message.
+THREADS_FOR_ONE_AHEAD, LEAST_AHEAD = 8, 4
 #: How often the leading pacer prunes the indexes, seconds.
 PRUNE_SECONDS = 60.0
 #: Workers that have not been heard of for this long are gone, ms.
@@ -172,9 +173,10 @@ class Pacer:
         if not due:
             return self._until_next(planned, now_ms)
         living, lately = _threads(workers, now_ms - SILENT_MS), _threads(workers, 0)
-        room = living * (1 + AHEAD) - queued
-        # Filled up when half of it is free: by then each thread still finds a message, and a look serves several.
-        if room < max(1, living):
+        ahead = max(LEAST_AHEAD, living // THREADS_FOR_ONE_AHEAD)
+        room = ahead - queued
+        # Filled up when half of it is free, so that a look serves several desks.
+        if room < ahead // 2 or not living:
             return NO_ROOM_SECONDS
         # Each desk takes a message at least. Those that are left out stand first the next time.
         self._release(due[:room], room, lately)

@@ -1,17 +1,26 @@
 """What a notification costs, in counts: they are the same on a slow machine as on a fast one."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import redis
 
 from ledger.states import State
+from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN
 from tests.acceptance.site import Site, eventually
 
 EVENTS = 1_500
 #: Commands, with those that scripts call, and round trips, for one notification. Measured: 8 to 9, and 0.2 to 0.3.
 COMMANDS, ROUND_TRIPS = 12, 0.5
 RECEIVERS, WITH_TICKET, QUOTA = 300, 60, "100/2second"
+
+CREDENTIALS = f"""
+app_id = "{APP_ID}"
+app_secret = "{APP_SECRET}"
+helpdesk_id = "{HELPDESK_ID}"
+helpdesk_token = "{HELPDESK_TOKEN}"
+"""
 
 
 def counted(client: redis.Redis) -> tuple[int, int]:
@@ -54,3 +63,26 @@ def test_no_slot_is_wasted_on_receivers_who_are_known_to_have_a_ticket(new_site:
     site.wait_until_delivered(site.accept(*(f"ou_{number}" for number in range(RECEIVERS))), 60)
 
     assert site.sandbox.stats()["calls"]["message"] == {"0": RECEIVERS + 1}
+
+
+def test_desks_that_want_more_than_the_threads_can_do_give_few_slots_back(
+    new_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    """So much waited for the threads that each slot was too old when its turn came: four of five were given back."""
+    desks = tmp_path / "desks.toml"
+    names = [f"d{number}" for number in range(30)]
+    desks.write_text("".join(f"[desk.{name}]\n{CREDENTIALS}" for name in names))
+    site = new_site(
+        sandbox=("--rate", "unlimited", "--latency-ms", "50"), workers=0, DESKBELL_DESKS=str(desks), DESKBELL_RATE=QUOTA
+    )
+    each = 40
+    for name in names:
+        site.accept(*(f"ou_{number}" for number in range(each)), desk=name)
+
+    site.start_worker()
+    site.start_worker()
+    events = each * len(names)
+    eventually(lambda: site.sandbox.stats()["delivered"] == events, 90, f"{events} delivered")
+
+    stats = cast(dict[str, Any], site.ledger.redis.info("commandstats"))
+    assert stats.get("cmdstat_lrem", {"calls": 0})["calls"] <= events / 2  # it takes a slot off the list
