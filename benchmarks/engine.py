@@ -25,6 +25,7 @@ def measure() -> Iterator[Figure]:
         found = {name: middle(each) for name, each in costs.items()}
         yield from against_peers(found, latency_ms)
         yield from what_each_costs(found, latency_ms)
+    yield with_quotas()
     yield from many_waiting()
     yield from many_desks()
 
@@ -57,11 +58,23 @@ def what_each_costs(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figu
         yield Figure(
             f"{name}, {latency_ms} ms API, the middle one of {ROUNDS} rounds",
             "",
-            f"{cost.per_second:,.0f}/s, {cost.cpu_ms:.2f} CPU ms, {cost.commands:.1f} commands,"
-            f" {cost.round_trips:.2f} round trips",
+            _cost(cost),
             None,
             COMMAND,
         )
+
+
+def with_quotas() -> Figure:
+    """Each desk may send all of its part at once: the workers are what is short."""
+    system = deskbell(100, "600/minute")
+    cost = middle(interleaved([system], LATENCIES_MS[-1], ROUNDS, SECONDS)[system.name])
+    return Figure(
+        f"drain of {system.desks} desks at {system.rate}, {LATENCIES_MS[-1]} ms API: one id a message, a slot for each",
+        "",
+        _cost(cost),
+        None,
+        COMMAND,
+    )
 
 
 def many_waiting() -> Iterator[Figure]:
@@ -76,6 +89,13 @@ def many_desks() -> Iterator[Figure]:
     costs = interleaved((one, thousand), 0, ROUNDS_OF_PAIRS, 2 * SECONDS)
     ratio = middle(costs[thousand.name]).per_second / middle(costs[one.name]).per_second
     yield _ratio("drain of 1,000 desks against that of 1 desk, as many notifications in all", ratio, 0.9)
+
+
+def _cost(cost: Cost) -> str:
+    return (
+        f"{cost.per_second:,.0f}/s, {cost.cpu_ms:.2f} CPU ms, {cost.commands:.1f} commands,"
+        f" {cost.round_trips:.2f} round trips"
+    )
 
 
 def _ratio(what: str, ratio: float, asked: float) -> Figure:

@@ -38,6 +38,7 @@ class System:
     workers: Callable[[int], Commands]
     desks: int = 0
     warm_up: int = 0
+    rate: str = "unlimited"
 
     def environment(self, folder: Path, redis_url: str, api_url: str) -> dict[str, str]:
         desks = "".join(f"[desk.d{number}]\n{_CREDENTIALS}" for number in range(self.desks))
@@ -48,7 +49,7 @@ class System:
             "BENCH_API_URL": api_url,
             "DESKBELL_REDIS_URL": redis_url,
             "DESKBELL_FEISHU_URL": api_url,
-            "DESKBELL_RATE": "unlimited",
+            "DESKBELL_RATE": self.rate,
             "DESKBELL_DESKS": str(folder / "desks.toml"),
             "DESKBELL_DATA_DIR": str(folder),
             "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parents[1]))),
@@ -93,7 +94,7 @@ DRAMATIQ = System("dramatiq", 700, _by("dramatiq", "dramatiq_app.py"), _dramatiq
 TASKIQ = System("taskiq, Redis stream", 1000, _by("taskiq", "taskiq_app.py"), _taskiq)
 
 
-def deskbell(desks: int = 500) -> System:
+def deskbell(desks: int = 500, rate: str = "unlimited") -> System:
     """Events, spread over so many desks. Each desk fetches its token and its ticket list in the warm-up."""
 
     def enqueue(environment: Mapping[str, str], count: int) -> None:
@@ -107,7 +108,8 @@ def deskbell(desks: int = 500) -> System:
                 ledger.accept(events[start : start + MOST_AT_ONCE])
         ledger.redis.close()
 
-    return System(f"Deskbell, {desks:,} desks", 4000, enqueue, _deskbell, desks, warm_up=desks)
+    per_second = 4000 if rate == "unlimited" else 1500
+    return System(f"Deskbell, {desks:,} desks, {rate}", per_second, enqueue, _deskbell, desks, desks, rate)
 
 
 def announcing(rows: int) -> System:
