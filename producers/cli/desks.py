@@ -1,4 +1,4 @@
-"""`deskbell desks`: the helpdesks, and why one does not send."""
+"""`deskbell desks`: the helpdesks, and why one does not send; `deskbell show` of one of them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -13,7 +13,9 @@ from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import show_table, spoken
 from producers.status import rate_text
 
-__all__ = ["register"]
+__all__ = ["desk_facts", "register", "spoken_facts"]
+
+_COLUMNS = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "why it does not send")
 
 
 def register(app: typer.Typer) -> None:
@@ -23,18 +25,18 @@ def register(app: typer.Typer) -> None:
 def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
     """List the desks: quota and calls, what waits and since when, open tickets, and why one does not send."""
     with open_ledger() as ledger:
-        found = [_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
+        found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
     if as_json:
         answer_json(found)
     elif a_person_looks():
-        columns = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "why it does not send")
-        show_table(columns, [_cells(facts) for facts in found])
+        show_table(_COLUMNS, [_cells(facts) for facts in found])
     else:
         for facts in found:
             answer(facts["name"])
 
 
-def _facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
+def desk_facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
+    """What is known of a desk, as JSON has it."""
     return {
         **desk_status(ledger, desk).as_json(),
         "feishu_url": desk.feishu_url,
@@ -44,7 +46,12 @@ def _facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
     }
 
 
-def _cells(facts: Mapping[str, Any]) -> list[Any]:
+def spoken_facts(facts: Mapping[str, Any]) -> dict[str, str | None]:
+    """The same for people, by name; None is unknown or not there."""
+    return dict(zip(_COLUMNS, _cells(facts), strict=True))
+
+
+def _cells(facts: Mapping[str, Any]) -> list[str | None]:
     used = ", ".join(f"{each['used']}/{each['limit']} in {each['seconds']} s" for each in facts["windows"])
     if facts["lowered_to"]:
         used += f" (lowered to {facts['lowered_to']:.0%})"
@@ -58,9 +65,15 @@ def _cells(facts: Mapping[str, Any]) -> list[Any]:
         spoken(oldest) if oldest else None,
         spoken(facts["eta_seconds"]) if facts["eta_seconds"] else None,
         f"{facts['calls']['used']}" + (f", of them {wasted}" if wasted else ""),
-        str(facts["tickets"]["open"]),
+        _tickets(facts["tickets"]),
         _why_silent(facts),
     ]
+
+
+def _tickets(tickets: Mapping[str, Any]) -> str:
+    """How many are open, and how old that knowledge is."""
+    age = tickets["age_seconds"]
+    return f"{tickets['open']}, by a list " + ("never taken" if age is None else f"of {spoken(age)} ago")
 
 
 def _why_silent(facts: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""`deskbell show`: every fact of a notification or an announcement but the message."""
+"""`deskbell show`: every fact of a notification or an announcement but the message, or of a desk."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ import typer
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from producers.cli.access import open_ledger
+from producers.cli.desks import desk_facts, spoken_facts
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import in_colour, show_table
 
@@ -21,22 +22,32 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…, or an announcement, a_…")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…, an announcement, a_…, or a desk.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show all that is known of a notification or an announcement, but for the message itself.
+    """Show all that is known of a notification or an announcement, but for the message itself; or of a desk.
 
     A notification: its state, its attempts, what people did. An announcement: how many rows are in each state, its
-    rate, when it will be finished, what people did.
+    rate, when it will be finished, what people did. A desk: as `deskbell desks`.
     """
     with open_ledger() as ledger:
-        record = _found(ledger, id)
+        desk = ledger.settings.all_desks.get(id)
+        record = desk_facts(ledger, desk) if desk else _found(ledger, id)
     if as_json:
         answer_json(record)
+    elif desk:
+        _show_desk(spoken_facts(record))
     elif a_person_looks():
         _show_tables(record)
     else:
         _answer_facts(record)
+
+
+def _show_desk(facts: Mapping[str, str | None]) -> None:
+    if a_person_looks():
+        show_table(("desk", str(facts["desk"])), [fact for fact in facts.items() if fact[0] != "desk"])
+    else:
+        _answer_known(facts)
 
 
 def _found(ledger: Ledger, id: str) -> dict[str, Any]:
@@ -69,9 +80,13 @@ def _attempt_cells(attempt: Mapping[str, Any]) -> list[Any]:
 
 def _answer_facts(record: Mapping[str, Any]) -> None:
     """A fact a line, then an attempt or act a line: name and value, what is not known left out."""
-    for name, value in _facts(record).items():
-        if value is not None:
-            answer(f"{name} {value}")
+    _answer_known(_facts(record))
     for kind in ("attempt", "act"):
         for item in record.get(f"{kind}s", ()):
             answer(f"{kind} " + " ".join(f"{name}={value}" for name, value in item.items() if value is not None))
+
+
+def _answer_known(facts: Mapping[str, Any]) -> None:
+    for name, value in facts.items():
+        if value is not None:
+            answer(f"{name} {value}")

@@ -266,6 +266,22 @@ def test_desks_tell_their_hold_and_resume_ends_it(settings: Settings, ledger: Le
     assert run(["resume", "--desk", "hr"]) == 2
 
 
+def test_show_tells_of_a_desk_how_many_tickets_are_open_and_since_when_that_is_known(
+    ledger: Ledger, capsys: Output
+) -> None:
+    assert run(["show", "default"]) == 0
+    assert "tickets open 0, by a list never taken\n" in capsys.readouterr().out
+    seconds, _ = ledger.redis.time()
+    ledger.redis.zadd(ledger.keys.tickets("default"), {"ou_1": seconds * 1000, "ou_2": seconds * 1000})
+    ledger.redis.hset(ledger.keys.desk("default"), "tickets_at", (seconds - 300) * 1000)
+    assert run(["show", "default"]) == 0
+    assert "tickets open 2, by a list of 5 min ago\n" in capsys.readouterr().out
+    assert run(["show", "default", "--json"]) == 0
+    tickets = json.loads(capsys.readouterr().out)["tickets"]
+    assert tickets["open"] == 2
+    assert tickets["age_seconds"] == pytest.approx(300, abs=5)
+
+
 def test_a_server_that_refuses_is_one_line_and_exit_1(settings: Settings, ledger: Ledger, capsys: Output) -> None:
     ledger.redis.set(ledger.keys.notification("n_odd"), "no hash")
     assert run(["show", "n_odd"]) == 1

@@ -60,7 +60,7 @@ class Verdict:
     may_mean_ticket: bool = False  #: of a `chat` send: look at the ticket list before believing `kind`
     code: int | None = None
     http_status: int | None = None
-    msg: str = ""  #: Feishu's text, 200 characters at most. It may change at any time: decide nothing by it
+    msg: str = ""  #: of a failure: Feishu's text, 200 characters at most. It may change: decide nothing by it
     log_id: str | None = None  #: what Feishu's support asks for
     message_id: str | None = None
     retry_after_seconds: float | None = None
