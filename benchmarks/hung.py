@@ -7,6 +7,7 @@ from benchmarks.drain import responder
 from benchmarks.figure import Figure
 from benchmarks.latency import send_one_by_one
 from benchmarks.site import Site, running
+from benchmarks.systems import CREDENTIALS
 from ledger.models import Notification
 
 __all__ = ["measure"]
@@ -19,11 +20,7 @@ NOISE_MS = 20
 
 def measure() -> Iterator[Figure]:
     with responder(HANGS_MS) as hung_url:
-        desks = "".join(
-            f'[desk.{name}]\napp_id = "cli_1"\napp_secret = "s"\nhelpdesk_id = "1"\nhelpdesk_token = "h"\n'
-            f'feishu_url = "{hung_url}"\n'
-            for name in HUNG_DESKS
-        )
+        desks = "".join(f'[desk.{name}]\n{CREDENTIALS}feishu_url = "{hung_url}"\n' for name in HUNG_DESKS)
         with running(rate="unlimited", desks=desks) as site:
             alone = _p99(send_one_by_one(site, SENDS))
             _hang(site)

@@ -14,11 +14,12 @@ from ledger.ledger import MOST_AT_ONCE, Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
 
-__all__ = ["BATCHED", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "announcing", "deskbell"]
+__all__ = ["BATCHED", "CREDENTIALS", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "announcing", "deskbell"]
 
 #: A message of the same length as the peers send.
 TEXT = "The backup of db-3 has failed twice. " + "Please look at the disk and at the log of the night. " * 3
-_CREDENTIALS = 'app_id = "cli_1"\napp_secret = "s"\nhelpdesk_id = "1"\nhelpdesk_token = "h"\n'
+#: Of a desk whose API believes everybody, as TOML.
+CREDENTIALS = 'app_id = "cli_1"\napp_secret = "s"\nhelpdesk_id = "1"\nhelpdesk_token = "h"\n'
 
 Enqueue = Callable[[Mapping[str, str], int], None]
 Commands = Sequence[Sequence[str | Path]]
@@ -41,7 +42,7 @@ class System:
     rate: str = "unlimited"
 
     def environment(self, folder: Path, redis_url: str, api_url: str) -> dict[str, str]:
-        desks = "".join(f"[desk.d{number}]\n{_CREDENTIALS}" for number in range(self.desks))
+        desks = "".join(f"[desk.d{number}]\n{CREDENTIALS}" for number in range(self.desks))
         (folder / "desks.toml").write_text(desks, "utf-8")
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("DESKBELL_")},

@@ -6,21 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN
+from tests.acceptance.sandbox_process import CREDENTIALS
 from tests.acceptance.site import Site
 
 #: Of each log that a failed test shows.
 _LAST_LINES = 60
 #: Port 1 (tcpmux) answers nowhere: the connection is refused at once.
 _DEAD_URL = "http://127.0.0.1:1"
-
-
-_CREDENTIALS = f"""
-app_id = "{APP_ID}"
-app_secret = "{APP_SECRET}"
-helpdesk_id = "{HELPDESK_ID}"
-helpdesk_token = "{HELPDESK_TOKEN}"
-"""
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +32,12 @@ def site(folders: Callable[[], Path]) -> Iterator[Site]:
     (folder / "desks.toml").write_text(
         f"""
         [desk.coded]
-        {_CREDENTIALS}
+        {CREDENTIALS}
         ticket_codes = "154405"
         [desk.throttled]
-        {_CREDENTIALS}
+        {CREDENTIALS}
         [desk.dead]
-        {_CREDENTIALS}
+        {CREDENTIALS}
         feishu_url = "{_DEAD_URL}"
         """
     )

@@ -8,10 +8,17 @@ from typing import Any, Self
 
 import requests
 
-__all__ = ["APP_ID", "APP_SECRET", "HELPDESK_ID", "HELPDESK_TOKEN", "MESSAGE_PATH", "SandboxProcess"]
+__all__ = ["APP_ID", "APP_SECRET", "CREDENTIALS", "HELPDESK_ID", "HELPDESK_TOKEN", "MESSAGE_PATH", "SandboxProcess"]
 
 APP_ID, APP_SECRET = "cli_acceptance", "s3cret-of-the-app-5e1f"
 HELPDESK_ID, HELPDESK_TOKEN = "7000000000000000001", "ht-s3cret-of-the-desk-9c2d"
+#: The same for a desk of `DESKBELL_DESKS`, as TOML.
+CREDENTIALS = f"""
+app_id = "{APP_ID}"
+app_secret = "{APP_SECRET}"
+helpdesk_id = "{HELPDESK_ID}"
+helpdesk_token = "{HELPDESK_TOKEN}"
+"""
 MESSAGE_PATH = "/open-apis/helpdesk/v1/message"
 #: Of one call of the control API, seconds.
 ANSWER_SECONDS = 10

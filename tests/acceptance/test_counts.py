@@ -7,20 +7,13 @@ from typing import Any, cast
 import redis
 
 from ledger.states import State
-from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN
+from tests.acceptance.sandbox_process import CREDENTIALS
 from tests.acceptance.site import Site, eventually
 
 EVENTS = 1_500
 #: Commands, with those that scripts call, and round trips, for one notification. Measured: 8 to 9, and 0.2 to 0.3.
 COMMANDS, ROUND_TRIPS = 12, 0.5
 RECEIVERS, WITH_TICKET, QUOTA = 300, 60, "100/2second"
-
-CREDENTIALS = f"""
-app_id = "{APP_ID}"
-app_secret = "{APP_SECRET}"
-helpdesk_id = "{HELPDESK_ID}"
-helpdesk_token = "{HELPDESK_TOKEN}"
-"""
 
 
 def counted(client: redis.Redis) -> tuple[int, int]:

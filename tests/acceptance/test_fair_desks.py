@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN, MESSAGE_PATH
+from tests.acceptance.sandbox_process import CREDENTIALS, MESSAGE_PATH
 from tests.acceptance.site import Site, eventually
 
 DESKS = [f"d{number}" for number in range(12)]
@@ -14,9 +14,7 @@ LATENCY_MS = "20"
 def a_site_with_desks(new_site: Callable[..., Site], folder: Path) -> Site:
     """Its workers are not started yet."""
     desks = folder / "desks.toml"
-    credentials = f'app_id = "{APP_ID}"\napp_secret = "{APP_SECRET}"\n'
-    credentials += f'helpdesk_id = "{HELPDESK_ID}"\nhelpdesk_token = "{HELPDESK_TOKEN}"\n'
-    desks.write_text("".join(f"[desk.{name}]\n{credentials}" for name in DESKS))
+    desks.write_text("".join(f"[desk.{name}]\n{CREDENTIALS}" for name in DESKS))
     sandbox = ("--rate", "unlimited", "--latency-ms", LATENCY_MS)
     return new_site(sandbox=sandbox, workers=0, DESKBELL_DESKS=str(desks))
 

@@ -6,15 +6,9 @@ from pathlib import Path
 from statistics import median
 
 from ledger.states import State
-from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN, SandboxProcess
+from tests.acceptance.sandbox_process import CREDENTIALS, SandboxProcess
 from tests.acceptance.site import Site, eventually
 
-CREDENTIALS = f"""
-app_id = "{APP_ID}"
-app_secret = "{APP_SECRET}"
-helpdesk_id = "{HELPDESK_ID}"
-helpdesk_token = "{HELPDESK_TOKEN}"
-"""
 EVENTS = 40
 #: From accepting to the arrival of the call, seconds. On an idle machine it is some 0.01 s. What must not happen is
 #: that an event waits for one of the hung calls, which take 20 s.
