@@ -83,7 +83,7 @@ class EmbeddedValkey:
             "unixsocketperm": "700",
             "dir": str(self.data_dir),
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "always",
             "aof-load-truncated": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",

@@ -283,7 +283,7 @@ def test_ledger_of_compose_is_durable_and_reached_by_nobody_else() -> None:
     words = SERVICES["valkey"]["command"]
     options = dict(zip(words[1::2], words[2::2], strict=True))
     assert options["--appendonly"] == "yes"
-    assert options["--appendfsync"] == "everysec"
+    assert options["--appendfsync"] == "always"
     assert options["--maxmemory-policy"] == "noeviction"
     assert [mount.split(":")[0] for mount in SERVICES["valkey"]["volumes"]] == ["ledger"]
     assert "ports" not in SERVICES["valkey"]
