@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, Self
 
 import redis
+from redis.client import Pipeline
 
 from ledger.announcements import Announcements
 from ledger.connection import Durability, connect, durability, text, wanted_replicas
@@ -145,8 +146,18 @@ class Ledger:
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         """Keeps a local image as long as these notifications may need it: before they are accepted."""
-        keep_ms = max(self.key_ttl_ms(notification.at, notification.expires_at) for notification in needed_by)
-        self.redis.set(self.keys.image(sha256), data, px=keep_ms)
+        self.keep_image_for(sha256, data, max(self.key_ttl_ms(each.at, each.expires_at) for each in needed_by))
+
+    def keep_image_for(self, sha256: str, data: bytes, keep_ms: int) -> None:
+        """Whoever needs the same image for a shorter time does not shorten the time of the others."""
+        key = self.keys.image(sha256)
+
+        def keep(pipe: Pipeline) -> None:
+            longer_ms = max(keep_ms, int(pipe.pttl(key)))
+            pipe.multi()
+            pipe.set(key, data, px=longer_ms)
+
+        self.redis.transaction(keep, key)
 
     # -- asking
 

@@ -32,6 +32,11 @@ __all__ = [
 ]
 
 
+#: How the keys begin that are made here out of what others know, and of what. With one of its own that begins so, a
+#: caller could stand in the place of a message to come, and nobody would get it.
+_BEGINNINGS_OF_OURS = {"hook/": "hooks", "celery:": "tasks without a key"}
+
+
 class ReceiveType(StrEnum):
     """How the receiver gets it: in the group that the helpdesk keeps for them, or in a chat with its bot."""
 
@@ -114,11 +119,16 @@ class Notification(BaseModel):
         return self
 
     @classmethod
-    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None) -> Self:
+    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None, key_of_ours: str | None = None) -> Self:
         """Reads the fields of the HTTP API and the Celery intake: those of this class, with `text` as a short form of
-        `message`, and `at` and `expires` as times or durations. Raises BadInput naming the field."""
+        `message`, and `at` and `expires` as times or durations. A key of the kind that callers may not have comes as
+        `key_of_ours`, and counts where there is no other. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
         fields = dict(raw)
+        if fields.get("key") is None:
+            fields["key"] = key_of_ours
+        else:
+            _check_key_of_caller(fields["key"])
         if ("text" in fields) == ("message" in fields):
             raise BadInput("message", "give either text or message")
         if "text" in fields:
@@ -183,6 +193,17 @@ class Notification(BaseModel):
         message = Message.model_construct(**raw.pop("message"))
         times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
         return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
+
+
+def _check_key_of_caller(key: object) -> None:
+    """What is no text is told by the field itself."""
+    if not isinstance(key, str):
+        return
+    for beginning, of in _BEGINNINGS_OF_OURS.items():
+        if key.startswith(beginning):
+            raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: let it begin otherwise")
+    if "\0" in key:  # the keys of announcements are told from those of events by it
+        raise BadInput("key", "must hold no NUL character")
 
 
 def _string(name: str, value: Any) -> str:

@@ -109,7 +109,7 @@ def load(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked)
         if draft.image:
             # First the image: a worker may take a row the moment it is accepted.
             keep_ms = ledger.key_ttl_ms(spec.at, spec.expires_at)
-            ledger.redis.set(ledger.keys.image(draft.image.sha256), draft.image.data, px=keep_ms)
+            ledger.keep_image_for(draft.image.sha256, draft.image.data, keep_ms)
         announcements.load(id, accepted_rows(recipients, checked))
     return Loaded(id, spec, checked.accepted, checked.content_hash, started)
 

@@ -47,7 +47,7 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     task stands in for a missing key, so that a redelivered message is not a second notification.
     """
     try:
-        notification = Notification.build({"key": f"celery:{self.request.id}", **fields})
+        notification = Notification.build(fields, key_of_ours=f"celery:{self.request.id}")
         accepted = _accept(notification)
     except NotDurable:
         raise

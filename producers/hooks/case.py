@@ -64,7 +64,8 @@ class Case:
 
     def _notification(self, receiver_id: str, message: Message, key: str | None) -> Notification:
         try:
-            return Notification.build({**self._options, "receiver_id": receiver_id, "message": message, "key": key})
+            given = {**self._options, "receiver_id": receiver_id, "message": message}
+            return Notification.build(given, key_of_ours=key)
         except BadInput as error:
             field = "to" if error.field == "receiver_id" else error.field
             refusal = BadInput(f"{self._where}.{field}", error.problem)

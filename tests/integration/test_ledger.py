@@ -262,3 +262,14 @@ def test_indexes_forget_what_has_left_the_record_and_nothing_else(ledger: Ledger
     ledger.redis.delete(ledger.keys.notification(gone))
     assert work.prune() == 2
     assert ledger.redis.zrange(ledger.keys.events, 0, -1) == [kept.encode()]
+
+
+def test_who_needs_an_image_for_a_short_time_takes_it_from_nobody_who_needs_it_longer(ledger: Ledger) -> None:
+    """Images are known by their bytes: another's may be the same."""
+    later, at_once = a_notification(at="60d"), a_notification()
+    ledger.keep_image("5f" * 32, b"png", [later])
+    long_ms = ledger.redis.pttl(ledger.keys.image("5f" * 32))
+    ledger.keep_image("5f" * 32, b"png", [at_once])
+    assert 0 <= long_ms - ledger.redis.pttl(ledger.keys.image("5f" * 32)) < 60_000
+    ledger.keep_image("5f" * 32, b"png", [a_notification(at="90d")])
+    assert ledger.redis.pttl(ledger.keys.image("5f" * 32)) > long_ms

@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from ledger.api_keys import Scope
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
+from ledger.models import Notification
 from ledger.settings import Settings
 from tests.integration.web_thread import WebThread
 from tests.unit.hook_cases import payload
@@ -336,3 +337,26 @@ def test_the_logs_are_capped_and_refusals_push_out_nothing_else(client: redis.Re
     assert [each.at_ms for each in latest] == [*range(699, 199, -1), 1]
     assert (len(latest[-1].ids), latest[-1].accepted) == (20, 30)
     assert log.latest(hook="other") == []
+
+
+# -- keys that are the hooks' own
+
+
+def test_nobody_silences_a_hook_by_taking_its_key_first(web: WebThread, ledger: Ledger) -> None:
+    squat = {"receiver_id": "ou_zz", "text": "squat", "key": "hook/script/backup-1/ou_ada", "at": "30d"}
+    refused = web.post("/v1/notifications", squat)
+    assert (refused.status_code, refused.json()["field"]) == (422, "key")
+    by_header = {name: value for name, value in squat.items() if name != "key"}
+    assert web.post("/v1/notifications", by_header, headers={"Idempotency-Key": squat["key"]}).status_code == 422
+    batch = web.post("/v1/notifications", {"notifications": [by_header]}, headers={"Idempotency-Key": "hook/script"})
+    assert batch.status_code == 422
+    [taken] = web.post("/v1/hooks/script", {"text": "volumes FAILED", "key": "backup-1"}).json()["accepted"]
+    assert taken["duplicate"] is False
+    assert ledger.get(taken["id"]).notification.receiver_id == "ou_ada"
+
+
+def test_what_a_hook_accepted_before_such_keys_were_kept_for_it_is_known_again(web: WebThread, ledger: Ledger) -> None:
+    given = {"receiver_id": "ou_ada", "text": "volumes FAILED"}
+    [before] = ledger.accept([Notification.build(given, key_of_ours="hook/script/backup-1/ou_ada")])
+    [again] = web.post("/v1/hooks/script", {"text": "volumes FAILED", "key": "backup-1"}).json()["accepted"]
+    assert again == {"id": before.id, "duplicate": True}
