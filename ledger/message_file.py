@@ -8,8 +8,7 @@ content: {file: poster.png}      # beside the message file
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -20,6 +19,7 @@ from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
 from ledger.fields import check_json, dotted, kind_of, shortened
 from ledger.images import LocalImage
+from ledger.json_object import NameTwiceError, object_of
 
 __all__ = [
     "MessageFile",
@@ -143,33 +143,15 @@ def _syntax_problem(error: Exception) -> str:
             return f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"is not YAML as it is read here: {error.problem} (line {mark.line + 1}, column {mark.column + 1})"
-        case _DoubleKeyError():
-            return str(error)
+        case NameTwiceError():
+            return f"has the key {shortened(str(error.name))} twice in one object"
         case yaml.reader.ReaderError():
             return f"holds a character that YAML does not allow (position {error.position})"
     return "holds a number of too many digits"
 
 
-class _DoubleKeyError(ValueError):
-    """A key stands twice in one object: one of the two values would be lost without a word."""
-
-    def __init__(self, key: object) -> None:
-        super().__init__(f"has the key {shortened(str(key))} twice in one object")
-
-
 def _from_json(text: str) -> object:
-    return json.loads(text, object_pairs_hook=_once_each)
-
-
-def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _DoubleKeyError(_most_frequent(key for key, _ in pairs))
-    return found
-
-
-def _most_frequent(keys: Iterable[Hashable]) -> Hashable:
-    return Counter(keys).most_common(1)[0][0]
+    return json.loads(text, object_pairs_hook=object_of)
 
 
 def _from_yaml(text: str) -> object:
@@ -198,7 +180,7 @@ class _JsonLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         mapping = super().construct_mapping(node, deep=deep)
         if len(mapping) < len(node.value):
-            raise _DoubleKeyError(_most_frequent(self.construct_object(key, deep=True) for key, _ in node.value))
+            object_of([(self.construct_object(key, deep=True), None) for key, _ in node.value])
         return mapping
 
 

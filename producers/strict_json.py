@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from ledger.errors import DeskbellError
 from ledger.fields import shortened
+from ledger.json_object import NameTwiceError, object_of
 
 __all__ = ["NotJson", "strict_json"]
 
@@ -33,21 +34,14 @@ def strict_json(raw: bytes) -> Any:
         problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
     except RecursionError:
         problem = "it is nested too deep"
+    except NameTwiceError as error:
+        problem = f"the member {shortened(str(error.name))} stands twice in an object"
     except ValueError:
         problem = "it holds a number of more digits than anybody needs"
     else:
         return found
     # Raised outside the except clauses: as its context a JSONDecodeError would carry the whole document along.
     raise NotJson(problem)
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise NotJson(f"the member {shortened(twice)} stands twice in an object")
-    return found
 
 
 def _no_number(name: str) -> NoReturn:
@@ -61,7 +55,7 @@ def _finite_number(text: str) -> float:
     return number
 
 
-_READER = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite_number)
+_READER = json.JSONDecoder(object_pairs_hook=object_of, parse_constant=_no_number, parse_float=_finite_number)
 
 
 def _check_characters(found: Any) -> None:

@@ -27,11 +27,10 @@ class Incoming:
     @classmethod
     def of(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
         """A header that comes several times is joined by commas, as HTTP has it."""
-        joined: dict[str, str] = {}
+        values: dict[str, list[str]] = {}
         for name, value in headers:
-            lower = name.lower()
-            joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
-        return cls(joined, body)
+            values.setdefault(name.lower(), []).append(value)
+        return cls({name: ", ".join(each) for name, each in values.items()}, body)
 
     @property
     def digest(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ledger.errors import BadInput
 from ledger.fields import kind_of
+from ledger.json_object import NameTwiceError, object_of
 from producers.recipients.encoding import CODECS, Encoding, encoding_of
 from producers.recipients.row import Row, checked_columns, place
 from producers.recipients.source import Source
@@ -18,24 +19,13 @@ _MOST_COLUMNS = 1000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _TwiceError(ValueError):
-    """A name stands twice in one object: one of the two values would be lost without a word."""
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _TwiceError
-    return found
-
-
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number in JSON")
 
 
 #: Numbers stay as they are written: an id of twenty digits, and the last zero of 1.50, would be lost in a float.
 _DECODER = json.JSONDecoder(
-    parse_float=str, parse_int=str, parse_constant=_no_number, object_pairs_hook=_once_each, strict=False
+    parse_float=str, parse_int=str, parse_constant=_no_number, object_pairs_hook=object_of, strict=False
 )
 
 
@@ -102,7 +92,7 @@ def _parsed(content: str) -> dict[str, Any] | str:
         found = _DECODER.decode(content)
     except json.JSONDecodeError as error:
         return f"is not JSON: {error.msg} (column {error.colno})"
-    except _TwiceError:
+    except NameTwiceError:
         return "has the same name twice in its object"
     except (RecursionError, ValueError):
         return "is not JSON that can be read here"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from producers.web.bodies import parse_json
 from producers.web.problems import Problem
+from tests.growth import MOST_GROWTH, growth
 
 __all__: list[str] = []
 
@@ -65,3 +66,19 @@ def test_what_two_readers_might_read_in_two_ways_is_refused(raw: bytes, detail: 
 
 def test_a_whole_pair_of_surrogates_is_one_character() -> None:
     assert parse_json(b'"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
+
+
+def twice(names: int) -> bytes:
+    """An object of so many names, the last of them twice."""
+    members = ",".join(f'"{n:07x}":1' for n in range(names))
+    return f'{{{members},"{names - 1:07x}":2}}'.encode()
+
+
+def test_a_name_that_stands_twice_is_found_in_linear_time() -> None:
+    whole, quarter = twice(24_000), twice(6_000)
+
+    def refused(raw: bytes) -> None:
+        with pytest.raises(Problem, match="stands twice in an object"):
+            parse_json(raw)
+
+    assert growth(lambda: refused(whole), lambda: refused(quarter)) < MOST_GROWTH
