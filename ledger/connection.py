@@ -17,6 +17,7 @@ from ledger.settings import Settings, masked
 from ledger.version import SCHEMA
 
 __all__ = [
+    "NO_ROOM",
     "Durability",
     "connect",
     "durability",
@@ -40,7 +41,7 @@ _REFUSALS = ("MISCONF", "NOREPLICAS")
 #: And those of our own scripts, see ledger/lua/prelude.lua.
 _WRONG_VERSION = "SCHEMA "
 #: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
-_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
+NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class Durability(StrEnum):
@@ -141,7 +142,7 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
     if isinstance(error, OutOfMemoryError):
         do = "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR"
         return LedgerFull(f"Redis at {where} is full, nothing was accepted: {do}")
-    if problem.endswith(_NO_ROOM):
+    if problem.endswith(NO_ROOM):
         return LedgerFull(f"the disk of Redis at {where} is full, nothing was accepted: make room on it")
     return LedgerUnwritable(
         f"Redis at {where} takes no writes, nothing was accepted ({problem}): see `deskbell doctor`"

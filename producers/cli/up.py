@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import redis
 import typer
@@ -21,7 +21,8 @@ from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import answer_json, note, printable
 from producers.hooks.hook_file import Hooks
-from producers.processes import LOOK_SECONDS, Deaths, Program, StopSignals, Supervisor
+from producers.processes import LOOK_SECONDS, Program, StopSignals, Supervisor
+from producers.revival import Revival
 from producers.status import rate_text
 from producers.web.listening import listen, reachable_at, url_of
 
@@ -83,19 +84,20 @@ def up(
         )
         stack.enter_context(supervisor)
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
-        note("stopping: calls in flight are finished first")
-    note("everything has stopped")
+        _note("stopping: calls in flight are finished first")
+    _note("everything has stopped")
     return ExitCode.DONE
 
 
 def _keep_running(
     supervisor: Supervisor, valkey: EmbeddedValkey | None, signals: StopSignals, announcement: "_Announcement"
 ) -> None:
-    """Returns when a signal asks to stop. Raises DiesTooOften."""
+    """Returns when a signal asks to stop. Raises DiesTooOften, LedgerUnreachable."""
+    revival = Revival(valkey, _note) if valkey else None
     while not signals.asked:
         supervisor.look()
-        if valkey:
-            _revive(valkey, supervisor.deaths)
+        if revival:
+            revival.look()
         announcement.look()
         time.sleep(LOOK_SECONDS)
 
@@ -164,34 +166,16 @@ def _environment(settings: Settings, *, practising: bool) -> Mapping[str, str]:
     return environment
 
 
+def _note(text: str) -> None:
+    _say(f"deskbell: {text}")
+
+
 def _say(line: str) -> None:
-    # The terminal may have gone; the processes' output must be taken off them all the same, or they would block.
+    # The terminal may have gone, or the disk with the log be full; the processes' output must be taken off them all the
+    # same, or they would block.
     with _one_line_at_a_time, suppress(OSError):
         sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
-
-
-def _revive(valkey: EmbeddedValkey, deaths: Deaths) -> None:
-    """Starts the embedded Valkey again if it has died. What was confirmed is in its append-only file."""
-    if _listens(socket.AF_UNIX, str(valkey.socket_path)):
-        return
-    note("the embedded Valkey has died; it is started again")
-    deaths.note("Valkey")
-    valkey.stop()
-    valkey.start()
-
-
-def _listens(family: socket.AddressFamily, address: Any) -> bool:
-    """False only if nobody is there: a server that is too busy to answer in time lives."""
-    with socket.socket(family) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(address)
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        except OSError:
-            return True
-    return True
 
 
 class _Announcement:
@@ -223,4 +207,4 @@ class _Announcement:
             sandbox_url = self._settings.feishu_url if self._practising else None
             pids = self._supervisor.pids
             answer_json({"redis": where, "workers": count, "pids": pids, "sandbox": sandbox_url, "web": self._web})
-        note(f"Deskbell is up: Redis {where}, {count} {'worker' if count == 1 else 'workers'}, console {self._web}")
+        _note(f"Deskbell is up: Redis {where}, {count} {'worker' if count == 1 else 'workers'}, console {self._web}")
