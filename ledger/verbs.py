@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
@@ -42,12 +42,38 @@ ADDING = frozenset({"accept", "announce", "start"})
 Argument = str | bytes | int | float
 
 
-@cache
+class _Script(NamedTuple):
+    """A Lua script, and its SHA-1 by which a server that has seen it knows it."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def of(cls, source: str) -> "_Script":
+        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
 def source(name: str) -> str:
     """The whole script of a verb: the version, the tables of the states, the prelude, and its own file."""
+    return _scripts()[name].source
+
+
+def _sha(name: str) -> str:
+    return _scripts()[name].sha
+
+
+@cache
+def _scripts() -> dict[str, _Script]:
+    """All of them, read at once and kept: a process goes on with those of its own version when an upgrade exchanges the
+    files under it, or when it may open no more of them."""
     folder = files("ledger.lua")
-    prelude, verb = ((folder / f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
-    return "\n".join(part for part in ("" if name in ADDING else UNREFUSED, _tables(), prelude, verb) if part)
+    prelude, tables = (folder / "prelude.lua").read_text("utf-8"), _tables()
+    scripts = {}
+    for name in NAMES:
+        refusal = "" if name in ADDING else UNREFUSED
+        verb = (folder / f"{name}.lua").read_text("utf-8")
+        scripts[name] = _Script.of("\n".join(part for part in (refusal, tables, prelude, verb) if part))
+    return scripts
 
 
 def _tables() -> str:
@@ -59,17 +85,13 @@ def _tables() -> str:
     return "\n".join((f"local SCHEMA = '{SCHEMA}'", *(f"local {name} = {{{table}}}" for name, table in tables.items())))
 
 
-@cache
-def _sha(name: str) -> str:
-    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
-
-
 class Verbs:
     """Calls verbs on one Redis. Raises redis-py's errors; every verb may be called again after a lost answer."""
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
+        _scripts()
 
     def call(self, name: str, desk: str, *arguments: Argument) -> Any:
         """Runs one verb, in one round trip. Its return value is described in its Lua file."""

@@ -15,16 +15,15 @@ from ledger.keys import Keys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from ledger.work import Swept, Work
+from worker.lead import LEAD_AGAIN_SECONDS, Lead
 from worker.policy import batch_size
+from worker.seldom import Seldom
 from worker.slow import SlowDesks
 
 __all__ = ["Pacer"]
 
 log = logging.getLogger(__name__)
 
-#: The lead is kept for this long without a word, ms, and renewed this often, seconds. Another takes over within 2 s.
-LEAD_MS = 1_500
-LEAD_AGAIN_SECONDS = 0.4
 #: Desks that one tick looks at.
 DESKS = 100
 #: Without room at the workers, the next look comes after this, seconds.
@@ -76,8 +75,8 @@ class Pacer:
         self._slow = SlowDesks(work.lease_ms / 1000)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
-        self._leads = False
-        self._lead_again = 0.0
+        self._lead = Lead(work, me, self._others_live)
+        self._complaints = Seldom()
         self._heartbeat_again = 0.0
         self._prune_again = 0.0
         self._credentials_seen = False
@@ -102,23 +101,29 @@ class Pacer:
                     self._pace(wakes)
             except WrongVersion as error:
                 log.error("this worker does nothing: %s", error)
-                self._stopping.wait(WRONG_VERSION_SECONDS)
+                self._pause(WRONG_VERSION_SECONDS)
             except (redis.RedisError, OSError) as error:
-                log.warning("the pacer pauses: %s", error)
-                self._leads, self._lead_again = False, 0.0
-                self._stopping.wait(AFTER_ERROR_SECONDS)
-            except Exception:  # a pacer that ends would leave everything waiting until somebody notices
-                log.exception("the pacer broke off, and goes on")
-                self._stopping.wait(AFTER_ERROR_SECONDS)
+                if self._complaints.is_due(str(error)):
+                    log.warning("the pacer pauses: %s", error)
+                self._pause(AFTER_ERROR_SECONDS)
+            except Exception as error:  # a pacer that ends would leave everything waiting until somebody notices
+                if self._complaints.is_due(repr(error)):
+                    log.exception("the pacer broke off, and goes on")
+                self._pause(AFTER_ERROR_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        self._lead.stand_back()
+        self._stopping.wait(seconds)
 
     def _pace(self, wakes: redis.client.PubSub) -> None:
         while not self._stopping.is_set():
             self._tell_that_we_live()
-            wait_seconds = self._tick() if self._keep_lead() else LEAD_AGAIN_SECONDS
+            wait_seconds = self._tick() if self._lead.keep() else LEAD_AGAIN_SECONDS
             # Pub/sub instead of a blocking pop: its timeout is exact, a blocking pop's may be 100 ms late.
             if wait_seconds > 0:
                 wakes.get_message(timeout=wait_seconds)
-        self._give_up_lead()
+        self._lead.give_up()
+        self._redis.zrem(self._keys.workers, self._me)
 
     def _see_credentials(self) -> None:
         """Once, when Redis is there: a worker may be started while it is away, and must not end for that."""
@@ -131,20 +136,10 @@ class Pacer:
 
     # -- one leads
 
-    def _keep_lead(self) -> bool:
-        now = time.monotonic()
-        if now >= self._lead_again:
-            led = self._leads
-            self._leads = self._work.lead(self._me, LEAD_MS)
-            self._lead_again = now + LEAD_AGAIN_SECONDS
-            if self._leads and not led:
-                log.info("this pacer leads now")
-        return self._leads
-
-    def _give_up_lead(self) -> None:
-        if self._leads:
-            self._work.lead(self._me, 0)
-        self._redis.zrem(self._keys.workers, self._me)
+    def _others_live(self) -> bool:
+        since_ms = _redis_ms(self._redis.time()) - SILENT_MS
+        living = self._redis.zrangebyscore(self._keys.workers, since_ms, "+inf")
+        return any(text(name) != self._me for name in living)
 
     def _tell_that_we_live(self) -> None:
         now = time.monotonic()

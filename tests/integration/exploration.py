@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
-from functools import cache
 from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, settings
@@ -30,16 +29,14 @@ def next_morning_ms() -> int:
 def clock_in_a_key() -> Iterator[None]:
     """The verbs of a server whose clock cannot be moved read the time from a key; nothing else of them changes."""
 
-    whole = verbs.source
-
-    @cache
-    def source(name: str) -> str:
-        told = whole(name).replace("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}")
-        if told == whole(name):
+    moved = {}
+    for name, script in verbs._scripts().items():
+        told = script.source.replace("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}")
+        if told == script.source:
             raise LookupError("the verbs get their time in another way now")
-        return told
+        moved[name] = verbs._Script.of(told)
 
-    with patch.object(verbs, "source", source), patch.object(verbs, "_sha", cache(verbs._sha.__wrapped__)):
+    with patch.object(verbs, "_scripts", lambda: moved):
         yield
 
 

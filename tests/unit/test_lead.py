@@ -1,0 +1,89 @@
+"""The lead among the pacers: who asks for it, and when after an error."""
+
+from worker.lead import LEAD_MS, LONGEST_STAND_BACK_SECONDS, STAND_BACK_SECONDS, WELL_SECONDS, Lead
+
+
+class Key:
+    """The leader's key, and a clock that moves by hand."""
+
+    lease_ms = 1000
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.leader: str | None = None
+        self.asked = 0
+
+    def lead(self, pacer: str, lease_ms: int) -> bool:
+        self.asked += 1
+        if self.leader not in (None, pacer):
+            return False
+        self.leader = pacer if lease_ms else None
+        return bool(lease_ms)
+
+
+def lead_of(key: Key, me: str, others_live: bool = True) -> Lead:
+    return Lead(key, me, lambda: others_live, lambda: key.now)  # type: ignore[arg-type]
+
+
+def seconds_until_it_leads(lead: Lead, key: Key) -> float:
+    began = key.now
+    while not lead.keep():
+        key.now += 0.1
+    return key.now - began
+
+
+def test_a_pacer_that_fails_hands_the_lead_to_another() -> None:
+    key = Key()
+    failing, healthy = lead_of(key, "failing"), lead_of(key, "healthy")
+    assert failing.keep()
+    failing.stand_back()
+    assert not failing.keep()
+    assert healthy.keep()
+    key.now += 60
+    assert not failing.keep()
+
+
+def test_it_waits_longer_each_time_that_it_fails_and_never_for_ever() -> None:
+    key = Key()
+    lead = lead_of(key, "failing")
+    lead.keep()
+    waited = []
+    for _ in range(6):
+        lead.stand_back()
+        waited.append(seconds_until_it_leads(lead, key))
+    assert waited == sorted(waited)
+    assert waited[0] >= STAND_BACK_SECONDS > LEAD_MS / 1000
+    assert waited[1] >= 2 * STAND_BACK_SECONDS
+    assert waited[-1] <= LONGEST_STAND_BACK_SECONDS + 1
+
+
+def test_once_it_is_well_again_it_waits_no_longer_than_at_first() -> None:
+    key = Key()
+    lead = lead_of(key, "failing")
+    for _ in range(5):
+        seconds_until_it_leads(lead, key)
+        lead.stand_back()
+    seconds_until_it_leads(lead, key)
+    key.now += WELL_SECONDS + 1
+    lead.keep()
+    lead.stand_back()
+    assert seconds_until_it_leads(lead, key) <= STAND_BACK_SECONDS + 1
+
+
+def test_the_only_worker_goes_on_at_once() -> None:
+    key = Key()
+    lead = lead_of(key, "alone", others_live=False)
+    lead.keep()
+    lead.stand_back()
+    assert lead.keep()
+
+
+def test_one_that_does_not_lead_waits_for_nobody() -> None:
+    """Redis was away for all: the first to be back leads."""
+    key = Key()
+    lead = lead_of(key, "second")
+    key.leader = "first"
+    lead.keep()
+    lead.stand_back()
+    key.leader = None
+    assert lead.keep()

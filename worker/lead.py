@@ -1,0 +1,77 @@
+"""The lead among the pacers: one of them has it, under a short lease."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from ledger.work import Work
+
+__all__ = ["LEAD_AGAIN_SECONDS", "Lead"]
+
+log = logging.getLogger(__name__)
+
+#: The lead is kept for this long without a word, ms, and renewed this often, seconds. Another takes over within 2 s.
+LEAD_MS = 1_500
+LEAD_AGAIN_SECONDS = 0.4
+#: A pacer that failed while it led lets the others go first for so long, seconds: until its lease is over and each of
+#: them has asked. If it fails the next time, too, twice as long, ...
+STAND_BACK_SECONDS = 2.0
+#: ... up to this, which is how long a desk stands at most once the last of several that fail is well again.
+LONGEST_STAND_BACK_SECONDS = 15.0
+#: A pacer that has led for this long without failing is well again, seconds.
+WELL_SECONDS = 30.0
+
+
+class Lead:
+    """Of one pacer. `others_live` tells whether other workers report; raises redis-py's errors as it does."""
+
+    def __init__(
+        self, work: Work, me: str, others_live: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._work = work
+        self._me = me
+        self._others_live = others_live
+        self._clock = clock
+        self._is_mine = self._may_be_mine = False
+        self._ask_at = self._led_since = 0.0
+        self._failures = 0
+        self._others_first_until = 0.0
+
+    def keep(self) -> bool:
+        """Takes the lead or renews its lease, when it is time to. Returns whether this pacer leads."""
+        now = self._clock()
+        if now >= self._ask_at:
+            led, self._is_mine = self._is_mine, not self._others_go_first(now) and self._take()
+            self._ask_at = now + LEAD_AGAIN_SECONDS
+            if self._is_mine and not led:
+                self._led_since = now
+                log.info("this pacer leads now")
+        if self._is_mine and now - self._led_since > WELL_SECONDS:
+            self._failures = 0
+        return self._is_mine
+
+    def stand_back(self) -> None:
+        """After an error. What keeps this one from working may not keep the others."""
+        self._ask_at = 0.0
+        if self._is_mine:
+            self._is_mine = False
+            seconds = min(STAND_BACK_SECONDS * 2**self._failures, LONGEST_STAND_BACK_SECONDS)
+            self._others_first_until = self._clock() + seconds
+            self._failures += 1
+
+    def give_up(self) -> None:
+        """Another may take it at once, instead of when its lease is over."""
+        if self._may_be_mine:
+            self._work.lead(self._me, 0)
+            self._is_mine = self._may_be_mine = False
+
+    def _take(self) -> bool:
+        self._may_be_mine = True  # also if the answer is lost
+        return self._work.lead(self._me, LEAD_MS)
+
+    def _others_go_first(self, now: float) -> bool:
+        """Unless there are none: nobody is helped if the only worker waits."""
+        if now >= self._others_first_until or not self._others_live():
+            return False
+        self.give_up()
+        return True
