@@ -1,14 +1,14 @@
 """How a message looks in Feishu, more or less: as HTML that loads nothing and leads nowhere."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from console.marked import MARKED_CHARACTERS, markdown_html, text_html
 from ledger.content import Message, MsgType
 
-__all__ = ["look_of"]
+__all__ = ["is_plain", "look_of"]
 
 #: The languages of a post and the parts of a card's header colour that we know by name.
 _LOCALES = ("zh_cn", "en_us")
@@ -18,15 +18,6 @@ _COLOURS = frozenset(
         *("red", "carmine", "violet", "purple", "indigo", "grey"),
     )
 )
-#: Of escaped text: a mention, or a link in Markdown.
-_SPAN = re.compile(
-    r"&lt;at (?:user_)?id=(?:&#34;|&#39;)?(?P<user>[^&\s]*?)(?:&#34;|&#39;)?&gt;(?P<name>.*?)&lt;/at&gt;"
-    r"|\[(?P<label>[^\[\]]+)\]\((?P<url>[^()\s]+)\)"
-)
-_TAG = re.compile(r"&lt;(b|i|u|s)&gt;(.*?)&lt;/\1&gt;", re.DOTALL)
-_FONT = re.compile(r"&lt;/?font[^&]*?(?:(?:&#34;|&#39;)[^&]*(?:&#34;|&#39;))?[^&]*?&gt;")
-#: Of the Markdown of cards, in this order: two asterisks before one.
-_MARKS = ((re.compile(r"\*\*(.+?)\*\*"), "b"), (re.compile(r"\*(.+?)\*"), "i"), (re.compile(r"~~(.+?)~~"), "s"))
 
 
 def look_of(message: Message) -> Markup:
@@ -34,7 +25,7 @@ def look_of(message: Message) -> Markup:
     content = message.content
     match message.msg_type:
         case MsgType.TEXT:
-            return _bubble(_text(str(content.get("text", ""))))
+            return _bubble(text_html(str(content.get("text", ""))))
         case MsgType.POST:
             return _bubble(_post(content))
         case MsgType.IMAGE:
@@ -42,38 +33,23 @@ def look_of(message: Message) -> Markup:
     return _card(content)
 
 
+def is_plain(message: Message) -> bool:
+    """Whether a text in it is too long to be marked up, and so is shown as it was written."""
+    return any(len(text) > MARKED_CHARACTERS for text in _texts(message.content))
+
+
+def _texts(content: Mapping[str, Any]) -> Iterator[str]:
+    rest: list[Any] = [content]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            rest += value.values() if isinstance(value, dict) else value
+
+
 def _bubble(inner: Markup) -> Markup:
     return Markup('<div class="bubble">{}</div>').format(inner)
-
-
-def _text(text: str) -> Markup:
-    """Mentions, links and the few tags that a text may have; lines as they are (CSS keeps them)."""
-    return _linked(str(escape(text)), lambda piece: _TAG.sub(r"<\1>\2</\1>", piece))
-
-
-def _markdown(text: str) -> Markup:
-    return _linked(_FONT.sub("", str(escape(text))), _marked)
-
-
-def _marked(escaped: str) -> str:
-    for pattern, tag in _MARKS:
-        escaped = pattern.sub(rf"<{tag}>\1</{tag}>", escaped)
-    return escaped
-
-
-def _linked(escaped: str, marked: Callable[[str], str]) -> Markup:
-    """Mentions and links as spans: nothing leads out of the console. What is between them is `marked` up."""
-    made, rest = [], 0
-    for found in _SPAN.finditer(escaped):
-        made += [marked(escaped[rest : found.start()]), _span(found)]
-        rest = found.end()
-    return Markup("".join([*made, marked(escaped[rest:])]))  # noqa: S704  escaped before; all that opens here closes
-
-
-def _span(found: re.Match[str]) -> str:
-    if found["label"]:
-        return f'<span class="link" title="{found["url"]}">{found["label"]}</span>'
-    return f'<span class="at">@{found["name"] or found["user"]}</span>'
 
 
 def _post(content: Mapping[str, Any]) -> Markup:
@@ -97,7 +73,7 @@ def _post_node(node: Any) -> Markup:
         case "at":
             return Markup('<span class="at">@{}</span>').format(node.get("user_name") or node.get("user_id", ""))
         case "md":
-            return _markdown(str(node.get("text", "")))
+            return markdown_html(str(node.get("text", "")))
         case "code_block":
             return Markup("<code>{}</code>").format(node.get("text", ""))
         case "hr":
@@ -111,8 +87,8 @@ _STYLES = {"bold": "b", "italic": "i", "underline": "u", "lineThrough": "s"}
 
 
 def _styled(inner: Markup, node: Mapping[str, Any]) -> Markup:
-    for style in _list(node.get("style")):
-        if tag := _STYLES.get(str(style)):
+    for style in dict.fromkeys(map(str, _list(node.get("style")))):
+        if tag := _STYLES.get(style):
             inner = Markup(f"<{tag}>{{}}</{tag}>").format(inner)  # noqa: S704  the tag is one of ours
     return inner
 
@@ -176,12 +152,12 @@ def _words(text: Any) -> Markup:
     """A text of a card: plain, or in its Markdown."""
     node = _dict(text)
     content = str(node.get("content", node.get("text", "")))
-    return _markdown(content) if node.get("tag") in ("lark_md", "markdown") else escape(content)
+    return markdown_html(content) if node.get("tag") in ("lark_md", "markdown") else escape(content)
 
 
 _ELEMENTS: dict[str, Callable[[Mapping[str, Any]], Markup]] = {
     "div": _div,
-    "markdown": lambda element: _markdown(str(element.get("content", ""))),
+    "markdown": lambda element: markdown_html(str(element.get("content", ""))),
     "hr": lambda _: Markup("<hr>"),
     "action": _action,
     "button": _button,

@@ -1,5 +1,6 @@
 """Messages as they look in Feishu: everything escaped, every tag closed, nothing that leads elsewhere."""
 
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.message_look import look_of
+from console.marked import markdown_html, text_html
+from console.message_look import is_plain, look_of
 from ledger.content import Message, MsgType
+from tests.growth import MOST_GROWTH, growth
 
 __all__: list[str] = []
 
@@ -53,6 +56,9 @@ def tags_of(html: str) -> Tags:
         ("see [here](https://a.example/x)", 'see <span class="link" title="https://a.example/x">here</span>'),
         ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         ("a*b*c **d**", "a*b*c **d**"),
+        ("<b>bold <i>both</b> bold", "<b>bold &lt;i&gt;both</b> bold"),
+        ("<b>[here](https://a.example)</b>", '<b><span class="link" title="https://a.example">here</span></b>'),
+        ("</i><b></b>", "&lt;/i&gt;<b></b>"),
     ],
 )
 def test_a_text_looks_as_feishu_shows_it(given: str, shown: str) -> None:
@@ -113,3 +119,51 @@ def test_whatever_a_message_holds_every_tag_is_ours_and_closed(text: str) -> Non
         assert tags.open == []
         assert tags.seen <= {"div", "p", "span", "b", "i", "u", "s", "hr"}
         assert tags.attributes <= {"class", "title"}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("**a** *b* ~~c~~", "<b>a</b> <i>b</i> <s>c</s>"),
+        ("**a *b* c**", "<b>a <i>b</i> c</b>"),
+        ("**a\nb**", "**a\nb**"),
+        ("****", "****"),
+        ("<font color='red'>a</font> < b", "a &lt; b"),
+        ("*[a](https://b.example)*", '<i><span class="link" title="https://b.example">a</span></i>'),
+    ],
+)
+def test_marks_of_a_card_are_read_in_pairs_and_end_in_their_line(given: str, shown: str) -> None:
+    card = message("interactive", {"elements": [{"tag": "markdown", "content": given}]})
+    assert look_of(card) == f'<div class="card"><div class="part">{shown}</div></div>'
+
+
+def test_a_text_of_more_than_8192_characters_is_shown_as_it_was_written() -> None:
+    long, short = "<b>x</b>" * 1025, "<b>x</b>" * 1024
+    assert look_of(message("text", {"text": long})) == f'<div class="bubble">{"&lt;b&gt;x&lt;/b&gt;" * 1025}</div>'
+    assert is_plain(message("post", {"post": {"zh_cn": {"content": [[{"tag": "md", "text": long}]]}}}))
+    assert "<b>x</b>" in look_of(message("text", {"text": short}))
+    assert not is_plain(message("text", {"text": short}))
+
+
+MARKS = (
+    *("<b>", "</b>", "<b><i>", "<b></i>", "<at id=a>", "<at id=", "</at>", "<font", "<font '", "<font>", "<"),
+    *("[", "[a](", "[a](b", "](", "*", "**", "**a", "~~", "~~a\n", "*a**", "**\n", "&", '"', "\n"),
+)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("html_of", [text_html, markdown_html])
+def test_whatever_mark_is_repeated_it_takes_linear_time(
+    html_of: Callable[[str], str], mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.marked.MARKED_CHARACTERS", 10**9)
+
+    def look(times: int) -> None:
+        html_of(f"[<at id=a>{mark * times}{'</b>' * times}")
+
+    assert growth(lambda: look(8_000), lambda: look(2_000)) < MOST_GROWTH
+
+
+def test_a_style_that_is_given_ten_thousand_times_counts_once() -> None:
+    node = {"tag": "text", "text": "x", "style": ["bold"] * 10_000}
+    assert "<p><b>x</b></p>" in look_of(message("post", {"zh_cn": {"content": [[node]]}}))
