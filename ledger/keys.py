@@ -35,6 +35,10 @@ class Keys:
         return self("schema")
 
     @property
+    def aof(self) -> str:
+        return self("aof")
+
+    @property
     def leader(self) -> str:
         return self("leader")
 

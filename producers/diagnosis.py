@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from ledger.append_only import may_have_hole
 from ledger.connection import Durability, reachable
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
@@ -89,7 +90,7 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     yield from _role(info)
     yield _eviction(info)
     yield from _room(info)
-    yield from _disk(info)
+    yield from _disk(info, ledger)
 
 
 def _version(info: Mapping[str, Any]) -> str:
@@ -129,13 +130,18 @@ def _room(info: Mapping[str, Any]) -> Iterator[Check]:
     yield Check("memory", status, found, "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR")
 
 
-def _disk(info: Mapping[str, Any]) -> Iterator[Check]:
+def _disk(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
     if info.get("aof_last_write_status", "ok") != "ok":
         found = "the append-only file cannot be written: nothing is accepted and nothing sent"
         yield Check("disk", Status.FAIL, found, "make room on its disk, and see the server's log")
     elif info.get("aof_last_bgrewrite_status", "ok") != "ok":
         found = "the append-only file could not be rewritten, and grows"
         yield Check("disk", Status.WARN, found, "make room on its disk, and see the server's log")
+    elif may_have_hole(info, ledger.redis.hgetall(ledger.keys.aof)):
+        found = (
+            "writes to the append-only file have failed, and it was not rewritten since: the server may not start again"
+        )
+        yield Check("disk", Status.WARN, found, "a worker orders that within seconds; without one, do it: BGREWRITEAOF")
 
 
 def _check_version(ledger: Ledger) -> Iterator[Check]:

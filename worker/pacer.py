@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import redis
 
+from ledger.append_only import AppendOnlyFile
 from ledger.connection import text
 from ledger.errors import WrongVersion
 from ledger.keys import Keys
@@ -72,6 +73,7 @@ class Pacer:
         self._me = me
         self._count_swept = count_swept
         self._call_ms = call_ms
+        self._file = AppendOnlyFile(client, keys)
         self._slow = SlowDesks(work.lease_ms / 1000)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
@@ -156,6 +158,7 @@ class Pacer:
 
     def _tick(self) -> float:
         """Looks at the desks that are due. Returns how long nothing is to be done, seconds."""
+        self._file.look()
         self._prune()
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
