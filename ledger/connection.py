@@ -1,19 +1,21 @@
 """How Deskbell reaches its Redis: URLs, timeouts, and what the server can promise about durability."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.connection import AbstractConnection
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
-from redis.sentinel import Sentinel
 
-from ledger.errors import BadInput, LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
-from ledger.settings import Settings, masked
+from ledger.errors import LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
+from ledger.redis_url import RedisUrl
+from ledger.sentinels import Sentinels
+from ledger.settings import Settings
 from ledger.version import SCHEMA
 
 __all__ = [
@@ -24,7 +26,6 @@ __all__ = [
     "is_of_wrong_version",
     "is_refusal",
     "reachable",
-    "sentinels",
     "text",
     "wanted_replicas",
 ]
@@ -38,7 +39,9 @@ IDLE_SECONDS = 10
 RETRIES = 2
 #: How a server's answers begin that refuses all writes: it cannot write its files, or has fewer replicas than it wants.
 _REFUSALS = ("MISCONF", "NOREPLICAS")
-#: And those of our own scripts, see ledger/lua/prelude.lua.
+#: How redis-py begins to say that a connection was not made.
+_CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
+#: How those of our own scripts begin, see ledger/lua/prelude.lua.
 _WRONG_VERSION = "SCHEMA "
 #: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
 NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
@@ -53,53 +56,31 @@ class Durability(StrEnum):
     NONE = "none"  #: append-only files are off: a restart takes everything
 
 
-def sentinels(url: str) -> tuple[list[tuple[str, int]], str, dict[str, str | int]]:
-    """Reads `sentinel://[:password@]host:port,host:port/service[/db]`.
-
-    Returns the sentinels' addresses, the service name, and the connection arguments of the primary.
-    Raises BadInput.
-    """
-    parts = urlsplit(url)
-    service, _, db = parts.path.strip("/").partition("/")
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    if not service or not hosts:
-        raise BadInput("DESKBELL_REDIS_URL", "write sentinel://host:26379,host:26379/service-name/0")
-    arguments: dict[str, str | int] = {"db": int(db or 0)}
-    if credentials:
-        user, _, password = credentials.rpartition(":")
-        arguments["password"] = unquote(password)
-        if user:
-            arguments["username"] = unquote(user)
-    addresses = []
-    for address in hosts.split(","):
-        host, _, port = address.partition(":")
-        addresses.append((host, int(port or 26379)))
-    return addresses, service, arguments
-
-
 def connect(
     settings: Settings, *, answer_seconds: float = ANSWER_SECONDS, kind: type[redis.Redis] = redis.Redis
 ) -> redis.Redis:
-    """A client, of this kind, with timeouts everywhere. Nothing is sent yet. Raises BadInput for a URL that is none."""
-    options = {
+    """A client, of this kind, with timeouts everywhere. Nothing is sent yet. Raises BadInput for a wrong URL."""
+    url = settings.redis
+    options: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": answer_seconds,
         "health_check_interval": IDLE_SECONDS,
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
         "client_name": settings.prefix,
+        **url.arguments,
     }
-    url = settings.ledger_url
-    if url.startswith("sentinel://"):
-        addresses, service, arguments = sentinels(url)
-        watchers = Sentinel(  # type: ignore[no-untyped-call]
-            addresses, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS
-        )
-        client: redis.Redis = watchers.master_for(service, kind, **options, **arguments)  # type: ignore[no-untyped-call]
+    if url.service:
+        sentinels = Sentinels(url, settings.sentinel_password.get_secret_value())
+        client: redis.Redis = sentinels.master_for(url.service, kind, ssl=url.tls, **options)  # type: ignore[no-untyped-call]
         return client
-    try:
-        return kind.from_url(url, **options)
-    except ValueError as error:
-        raise BadInput("DESKBELL_REDIS_URL", str(error)) from None
+    return kind.from_pool(redis.ConnectionPool(connection_class=connection_class(url), **options))
+
+
+def connection_class(url: RedisUrl) -> type[AbstractConnection]:
+    """redis-py's for this kind of URL."""
+    if url.path:
+        return redis.UnixDomainSocketConnection
+    return redis.SSLConnection if url.tls else redis.Connection
 
 
 @contextmanager
@@ -114,17 +95,23 @@ def reachable(settings: Settings) -> Iterator[None]:
     except redis.ResponseError as error:
         if is_of_wrong_version(error):
             raise WrongVersion(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
+        if isinstance(error, NoPermissionError):
+            raise _forbidden(str(settings.redis), error) from error
         if not is_refusal(error):
             raise
-        raise _unwritable(masked(settings.ledger_url), error) from error
+        raise _unwritable(str(settings.redis), error) from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
         hint = (
             "start it with `deskbell up`, or set DESKBELL_REDIS_URL"
             if settings.embedded
             else "check DESKBELL_REDIS_URL and the server"
         )
-        problem = str(error).split(". ")[0].split("\n")[0]
-        raise LedgerUnreachable(f"Redis at {masked(settings.ledger_url)} is not reached ({problem}): {hint}") from error
+        raise LedgerUnreachable(f"Redis at {settings.redis} is not reached ({_problem(error)}): {hint}") from error
+
+
+def _problem(error: redis.RedisError) -> str:
+    """redis-py's words without the address, which stands before them already, and in one line."""
+    return _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
 
 
 def is_refusal(error: redis.ResponseError) -> bool:
@@ -135,6 +122,15 @@ def is_refusal(error: redis.ResponseError) -> bool:
 def is_of_wrong_version(error: redis.ResponseError) -> bool:
     """Whether a verb was refused because we are older or newer than the ledger."""
     return str(error).startswith(_WRONG_VERSION)
+
+
+def _forbidden(where: str, error: redis.ResponseError) -> LedgerUnwritable:
+    """The server names a command, but no key; `ACL LOG` does."""
+    problem = str(error).split(" script: ")[0]
+    return LedgerUnwritable(
+        f"Redis at {where} does not allow this to its user ({problem}): give it the rights that docs/deploy.md lists;"
+        " ACL LOG on the server names what was refused"
+    )
 
 
 def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:

@@ -12,7 +12,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -28,8 +28,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
+from ledger.redis_url import RedisUrl
 
-__all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "masked", "parse_rate", "signing_key"]
+__all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "parse_rate", "signing_key"]
 
 #: The desk that the four `DESKBELL_…` credential variables describe.
 DEFAULT_DESK = "default"
@@ -40,6 +41,8 @@ _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 _HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
+#: Nothing that could hold a secret: this address stands in logs and on screens.
+_API_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 #: The kernel's limit for a unix socket path is 104 bytes on macOS and 108 on Linux.
 _SOCKET_PATH_BYTES = 100
 
@@ -75,12 +78,6 @@ def duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no duration: write a number and a unit, such as 90s, 15m, 24h or 30d")
     return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
-
-
-def masked(url: str) -> str:
-    """The URL with its password replaced, fit for an error message or a log."""
-    password = urlsplit(url).password
-    return url.replace(f":{password}@", ":***@", 1) if password else url
 
 
 def signing_key(secret: str) -> bytes:
@@ -124,6 +121,19 @@ def _place(text: str) -> str:
     raise ValueError(f"{text!r} is no host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
 
 
+def _as_redis_url(text: Any) -> Any:
+    """Checked, and kept as it is: `Settings.redis` has the parts. Nothing at all is as good as unset."""
+    if isinstance(text, str) and text:
+        RedisUrl.parse(text)
+    return text or None
+
+
+def _api_address(text: str) -> str:
+    if not _API_ADDRESS.fullmatch(text):
+        raise ValueError("write https://host or https://host:port, without a user, a path or anything behind it")
+    return text
+
+
 def _signing_secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if text:
@@ -134,12 +144,13 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
 Rate = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_as_limits)]
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 Codes = Annotated[frozenset[int], NoDecode, BeforeValidator(_as_codes)]
+ApiAddress = Annotated[str, AfterValidator(_api_address)]
 
 
 class Desk(BaseModel):
     """One helpdesk and the app credentials that speak for it. It owns one quota."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
     name: str
     app_id: str = ""
     """The id of the custom app, `cli_…`."""
@@ -155,7 +166,7 @@ class Desk(BaseModel):
     """The Verification Token of the app's event subscription."""
     rate: Rate
     """How many calls the desk may make; as `DESKBELL_RATE`."""
-    feishu_url: str
+    feishu_url: ApiAddress
     """Feishu's or Lark's address; as `DESKBELL_FEISHU_URL`."""
     ticket_codes: Codes = frozenset()
     """As `DESKBELL_TICKET_CODES`."""
@@ -195,17 +206,24 @@ class Settings(BaseSettings):
     """Every variable of the outside contract. Build it with `Settings.from_env()`; it never changes afterwards."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DESKBELL_", env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
+        env_prefix="DESKBELL_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
-    redis_url: str | None = Field(None, repr=False)
-    """The Redis or Valkey that keeps the ledger: `redis://`, `rediss://`, `unix://` or `sentinel://`. Without it, the
-    embedded Valkey of `deskbell up`, under the data directory."""
+    redis_url: Annotated[str | None, BeforeValidator(_as_redis_url)] = Field(None, repr=False)
+    """The Redis or Valkey that keeps the ledger, as a URL: see below. Without it, the embedded Valkey of `deskbell up`,
+    under the data directory."""
+    sentinel_password: SecretStr = SecretStr("")
+    """The password of the sentinels themselves, where they have one; that of the primary stands in the URL."""
     data_dir: Path = Path(".deskbell")
     """Where the embedded Valkey keeps its files and its socket."""
     prefix: str = Field("deskbell", pattern=r"^[A-Za-z0-9_.-]+$")
     """Every Redis key and every Celery queue begins with it."""
-    feishu_url: str = Field("https://open.feishu.cn", pattern=r"^https?://[^/]+$")
+    feishu_url: ApiAddress = "https://open.feishu.cn"
     """Where the API is; for Lark `https://open.larksuite.com`."""
     app_id: str = ""
     """The id of the custom app of the desk `default`, `cli_…`."""
@@ -269,8 +287,13 @@ class Settings(BaseSettings):
 
     @property
     def ledger_url(self) -> str:
-        """The URL of the Redis that holds the ledger."""
+        """The URL of the Redis that holds the ledger, with its password."""
         return self.redis_url or f"unix://{quote(str(self.socket_path))}"
+
+    @cached_property
+    def redis(self) -> RedisUrl:
+        """Where the ledger is, in parts; as text it is fit for an error, a log and a screen."""
+        return RedisUrl.parse(self.redis_url) if self.redis_url else RedisUrl.of_socket(str(self.socket_path))
 
     @property
     def socket_path(self) -> Path:
@@ -300,7 +323,8 @@ class Settings(BaseSettings):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Without what was computed from the values before the update."""
         copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("all_desks", None)
+        for computed in ("all_desks", "redis"):
+            copy.__dict__.pop(computed, None)
         return copy
 
     def desk(self, name: str) -> Desk:

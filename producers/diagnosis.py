@@ -15,7 +15,7 @@ from ledger.connection import Durability, reachable
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
 from ledger.schema import check_version
-from ledger.settings import DEFAULT_DESK, Desk, Settings, masked
+from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
 from producers.status import hold_of
 
@@ -79,7 +79,7 @@ def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
 
 
 def _check_redis(ledger: Ledger) -> Iterator[Check]:
-    where = masked(ledger.settings.ledger_url)
+    where = ledger.settings.redis
     try:
         info: Any = ledger.redis.info()
     except redis.ResponseError as error:

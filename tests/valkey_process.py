@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 class ValkeyProcess:
-    """`options` are those of valkey.conf, with `_` for `-`; `config`, a file, comes in front."""
+    """`options` are those of valkey.conf, with `_` for `-`; `config`, a file, comes first. `client` has `password`."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class ValkeyProcess:
         config: Path | None = None,
         arguments: tuple[str, ...] = (),
         before: Callable[[], None] | None = None,
+        password: str | None = None,
         **options: str | None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,7 @@ class ValkeyProcess:
         self._command = [str(get_binary_path()), *([str(config)] if config else []), *arguments]
         self._command += [part for name, value in given.items() if value is not None for part in (f"--{name}", value)]
         self._process: subprocess.Popen[bytes] | None = None
-        self.client = redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=5, retry=None)
+        self.client = redis.Redis(host="127.0.0.1", port=self.port, password=password, socket_timeout=5, retry=None)
 
     @property
     def url(self) -> str:

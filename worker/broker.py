@@ -1,23 +1,28 @@
-"""The ledger's Redis as Celery's broker: kombu spells some URLs in another way."""
+"""The ledger's Redis as Celery's broker. kombu reads URLs by rules of its own, so it gets the parts that were read."""
 
 from typing import Any
 from urllib.parse import quote
 
-from ledger.connection import sentinels
-from ledger.settings import Settings
+from ledger.redis_url import RedisUrl, written_address
 
-__all__ = ["broker_url_of"]
+__all__ = ["broker_url_of", "tls_of", "transport_options_of"]
+
+#: What kombu itself needs to know of the options: it has timers of its own for these.
+_TIMES = ("socket_timeout", "socket_connect_timeout", "health_check_interval")
 
 
-def broker_url_of(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """kombu's URL and the transport options that go with it."""
-    url = settings.ledger_url
-    if url.startswith("unix://"):
-        return f"redis+socket://{url.removeprefix('unix://')}", {}
-    if not url.startswith("sentinel://"):
-        return url, {}
-    addresses, service, arguments = sentinels(url)
-    user, password = (quote(str(arguments.get(part, "")), safe="") for part in ("username", "password"))
-    credentials = f"{user}:{password}@" if password else ""
-    urls = (f"sentinel://{credentials}{host}:{port}/{arguments['db']}" for host, port in addresses)
-    return ";".join(urls), {"master_name": service}
+def broker_url_of(url: RedisUrl) -> str:
+    """What kombu chooses its transport by, and prints. User and password are given past it: see `worker.gate`."""
+    if url.path:
+        return f"redis+socket://{quote(url.path)}?virtual_host={url.db}"
+    scheme = "sentinel" if url.service else url.scheme
+    return f"{scheme}://{written_address(url.addresses[0])}/{url.db}"
+
+
+def tls_of(url: RedisUrl) -> dict[str, Any] | None:
+    """Celery's `broker_use_ssl`. Left to itself kombu does not look at the server's certificate."""
+    return {"ssl_cert_reqs": "required", **url.tls_options} if url.tls else None
+
+
+def transport_options_of(url: RedisUrl) -> dict[str, Any]:
+    return {name: url.options[name] for name in _TIMES if name in url.options}

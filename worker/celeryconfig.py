@@ -4,27 +4,43 @@ Messages are wake-up calls that carry ids, so nothing here tries to make them re
 made good by the ledger's leases.
 """
 
+import sys
 from typing import Any
 
 from kombu.entity import Exchange, Queue
 
 from ledger.connection import CONNECT_SECONDS
-from worker.broker import broker_url_of
+from ledger.errors import BadInput
+from ledger.settings import Settings
+from worker.broker import broker_url_of, tls_of, transport_options_of
 from worker.gate import stand_guard
 from worker.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
+#: The exit code for a wrong setting, as the commands have it.
+BAD_INPUT = 2
+
+
+def _settings_or_the_end() -> Settings:
+    """Celery would print a traceback of its own, at the bottom of which the wrong variable is named."""
+    try:
+        return runtime().settings
+    except BadInput as error:
+        sys.stderr.write(f"deskbell: {error}\n")
+        sys.exit(BAD_INPUT)
+
+
 stand_guard()
-_settings = runtime().settings
+_settings = _settings_or_the_end()
 _queues = Queues(_settings.prefix)
 
 #: A half-open connection of the consumer is noticed after up to twice the first and a second, and the second is waited
 #: for whatever it asks meanwhile. Until then its worker hears of nothing, so both are short, seconds.
 BROKER_IDLE_SECONDS, BROKER_ANSWER_SECONDS = 2, 3
 
-broker_url, _service_options = broker_url_of(_settings)
+broker_url = broker_url_of(_settings.redis)
+broker_use_ssl = tls_of(_settings.redis)
 broker_transport_options: dict[str, Any] = {
-    **_service_options,
     # kombu's own bookkeeping lives under the prefix too. The queues themselves must not be renamed by
     # `global_keyprefix`: other applications send to them by name.
     "unacked_key": f"{_settings.prefix}:celery:unacked",
@@ -43,6 +59,7 @@ broker_transport_options: dict[str, Any] = {
     "priority_steps": [0],
     "queue_order_strategy": "priority",
     "client_name": _settings.prefix,
+    **transport_options_of(_settings.redis),
 }
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import redis
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
@@ -92,6 +93,11 @@ class _GatedChannel(kombu_redis.Channel):
         self.keyprefix_binding_deadlines = f"{own}:binding_deadlines"
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """kombu's, with the ledger's parts of the URL in the place of what kombu reads from its own."""
+        own: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        return own | runtime().settings.redis.arguments
+
     def _get_client(self) -> type[RedisWhenFull]:
         return RedisWhenFull
 
@@ -110,7 +116,15 @@ class _GatedChannel(kombu_redis.Channel):
 
 
 class _GatedSentinelChannel(_GatedChannel, kombu_redis.SentinelChannel):
-    pass
+    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
+        """kombu's has a Sentinel for each of its pools, none of which knows yet whom another found silent."""
+        arguments = self._connparams(asynchronous)
+        client: redis.Redis = runtime().sentinels.master_for(  # type: ignore[no-untyped-call]
+            runtime().settings.redis.service,
+            redis.Redis,
+            **{name: value for name, value in arguments.items() if name not in ("host", "port")},
+        )
+        return client.connection_pool
 
 
 class GatedTransport(kombu_redis.Transport):

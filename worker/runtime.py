@@ -13,6 +13,7 @@ from ledger.connection import connect
 from ledger.full import RedisWhenFull
 from ledger.keys import Keys
 from ledger.ledger import Ledger
+from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
 from ledger.tally import Tally
 from ledger.tally_sheet import TallySheet
@@ -65,6 +66,11 @@ class Runtime:
         it up once more."""
         client = connect(self.settings, answer_seconds=ANSWER_SECONDS, kind=RedisWhenFull)
         return Work(client, self.settings, longest_call_ms=self._longest_call_ms)
+
+    @cached_property
+    def sentinels(self) -> Sentinels:
+        """Celery's own. It opens no connection where the URL names no sentinels."""
+        return Sentinels(self.settings.redis, self.settings.sentinel_password.get_secret_value())
 
     @property
     def _longest_call_ms(self) -> int:

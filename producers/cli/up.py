@@ -15,7 +15,7 @@ import typer
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
-from ledger.settings import DEFAULT_DESK, Settings, masked
+from ledger.settings import DEFAULT_DESK, Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
@@ -202,7 +202,7 @@ class _Announcement:
             return False  # Redis is away for the moment; the workers wait for it too
 
     def _make(self) -> None:
-        where, count = masked(self._settings.ledger_url), self._settings.workers
+        where, count = str(self._settings.redis), self._settings.workers
         if self._as_json:
             sandbox_url = self._settings.feishu_url if self._practising else None
             pids = self._supervisor.pids

@@ -1,0 +1,140 @@
+"""What may stand behind the `?` of DESKBELL_REDIS_URL: redis-py's options that every client of ours takes."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+__all__ = ["read_options"]
+
+#: Seconds that a timeout may have. Below one, an answer that waits for the disk would be given up; beyond a minute a
+#: half-open connection holds its thread too long.
+_TIMEOUT_SECONDS = (1, 60)
+#: Idle seconds after which a connection is pinged.
+_IDLE_SECONDS = (1, 3600)
+_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+_VERIFICATION = ("required", "optional", "none")
+#: Options of redis-py's that are refused by name. Every other name may be a part of a password, and is not repeated.
+_REFUSED = {
+    "max_connections": "each thread has a connection of its own: set DESKBELL_CONCURRENCY",
+    "retry_on_timeout": "Deskbell decides what is tried again",
+    "retry_on_error": "Deskbell decides what is tried again",
+    "decode_responses": "Deskbell reads bytes",
+    "encoding": "Deskbell reads bytes",
+    "client_name": "it is DESKBELL_PREFIX",
+    "socket_read_size": "it is not a setting of the server",
+    "timeout": "write socket_timeout or socket_connect_timeout",
+    "virtual_host": "write db",
+    "ssl": "write rediss:// or sentinels://",
+    "ssl_ca_data": "name a file by ssl_ca_certs",
+    "ssl_min_version": "TLS 1.2 and newer are spoken",
+}
+
+
+def read_options(query: str, *, tls: bool, unix: bool) -> dict[str, Any]:
+    """The options by redis-py's names, with the types that it takes. Raises ValueError, which repeats no value."""
+    known = {**_PLAIN, **(_OF_TLS if tls else {})}
+    if unix:
+        del known["socket_keepalive"]
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        _check_name(name, known, options)
+        if not value:
+            raise ValueError(f"gives no value to {name}")
+        try:
+            options[name] = known[name](value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return options
+
+
+def _check_name(name: str, known: Mapping[str, Any], seen: Mapping[str, Any]) -> None:
+    if name in seen:
+        raise ValueError(f"gives {name} twice")
+    if name in known:
+        return
+    if name in _REFUSED:
+        raise ValueError(f"leave {name} out: {_REFUSED[name]}")
+    if name in _OF_TLS:
+        raise ValueError(f"{name} is for TLS: write rediss:// or sentinels://")
+    raise ValueError(f"has an option that is not known here: known are {', '.join(known)}")
+
+
+def _database(text: str) -> int:
+    return _between(text, 0, 2**31 - 1, "must be the number of a database")
+
+
+def _timeout(text: str) -> float:
+    least, most = _TIMEOUT_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not least <= seconds <= most:
+        raise ValueError(f"must be from {least} to {most} seconds")
+    return seconds
+
+
+def _idle(text: str) -> int:
+    least, most = _IDLE_SECONDS
+    return _between(text, least, most, f"must be from {least} to {most} seconds, without a fraction")
+
+
+def _protocol(text: str) -> int:
+    return _between(text, 2, 3, "must be 2 or 3")
+
+
+def _between(text: str, least: int, most: int, problem: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
+        raise ValueError(problem)
+    return int(text)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in _YES | _NO:
+        raise ValueError("must be true or false")
+    return text.lower() in _YES
+
+
+def _verification(text: str) -> str:
+    """`CERT_REQUIRED` is how Celery writes it."""
+    word = text.lower().removeprefix("cert_")
+    if word not in _VERIFICATION:
+        raise ValueError(f"must be {', '.join(_VERIFICATION[:-1])} or {_VERIFICATION[-1]}")
+    return word
+
+
+def _file(text: str) -> str:
+    try:
+        Path(text).open("rb").close()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"names a file that cannot be read ({type(error).__name__})") from None
+    return text
+
+
+def _folder(text: str) -> str:
+    if not Path(text).is_dir():
+        raise ValueError("names no directory")
+    return text
+
+
+_PLAIN: dict[str, Callable[[str], Any]] = {
+    "db": _database,
+    "username": str,
+    "password": str,
+    "socket_timeout": _timeout,
+    "socket_connect_timeout": _timeout,
+    "socket_keepalive": _yes_or_no,
+    "health_check_interval": _idle,
+    "protocol": _protocol,
+}
+_OF_TLS: dict[str, Callable[[str], Any]] = {
+    "ssl_ca_certs": _file,
+    "ssl_ca_path": _folder,
+    "ssl_cert_reqs": _verification,
+    "ssl_check_hostname": _yes_or_no,
+    "ssl_certfile": _file,
+    "ssl_keyfile": _file,
+    "ssl_password": str,
+    "ssl_ciphers": str,
+}

@@ -1,0 +1,98 @@
+"""One URL leads everybody to the same Redis, user and database, or nobody anywhere."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.errors import BadInput
+from ledger.settings import Settings
+from tests.acceptance.site import MARKER, Site, WorkerProcess
+from tests.acceptance.site_elsewhere import SiteElsewhere
+from tests.valkey_process import ValkeyProcess
+
+SECRET = "hunter2/x"
+FIT = {"appendonly": "yes", "appendfsync": "always", "maxmemory_policy": "noeviction", "requirepass": SECRET}
+
+
+@pytest.fixture
+def server(folders: Callable[[], Path]) -> Iterator[ValkeyProcess]:
+    folder = folders()
+    with ValkeyProcess(folder / "server", password=SECRET, unixsocket=str(folder / "v.sock"), **FIT) as server:
+        yield server
+
+
+@pytest.fixture
+def site_at(folders: Callable[[], Path]) -> Iterator[Callable[[str], Site]]:
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(SiteElsewhere(folders(), url))
+
+
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [
+        ("unix://{folder}/v.sock?db=2&password=hunter2%2Fx", 2),
+        ("redis://:hunter2%2Fx@127.0.0.1:{port}?db=4&socket_timeout=5&health_check_interval=3&protocol=2", 4),
+        ("redis://127.0.0.1:{port}/5?username=default&password=hunter2%2Fx&protocol=3&socket_keepalive=yes", 5),
+    ],
+)
+def test_ledger_and_celery_read_the_same_url(
+    server: ValkeyProcess, site_at: Callable[[str], Site], url: str, database: int
+) -> None:
+    site = site_at(url.format(folder=server.folder.parent, port=server.port))
+    sent = site.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "30")
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert [name for name in server.client.info("keyspace") if name.startswith("db")] == [f"db{database}"]
+    assert site.deskbell("doctor").returncode == 0
+    assert "hunter2" not in site.workers[0].log.read_text()
+
+
+def commands() -> dict[str, tuple[str, ...]]:
+    return {"list": ("list",), "doctor": ("doctor",), "web": ("web", "--port", "0"), "up": ("up",)}
+
+
+@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize(
+    "url", ["redis://:hunter2#x9@127.0.0.1:6399/0", "redis://127.0.0.1:6399/abc", "sentinel://:hunter2[@[::1/m/0"]
+)
+def test_a_wrong_url_ends_every_command_at_once(tmp_path: Path, command: str, url: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "deskbell", *commands()[command]],
+        cwd=tmp_path, env={**os.environ, "DESKBELL_REDIS_URL": url}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("deskbell: DESKBELL_REDIS_URL: ")
+    assert "hunter2" not in done.stderr
+
+
+def test_a_worker_says_what_is_wrong_with_its_url(tmp_path: Path) -> None:
+    environment = {**os.environ, "DESKBELL_REDIS_URL": "redis://:hunter2?x9@127.0.0.1:6399/0"}
+    worker = WorkerProcess("w1", environment, tmp_path / "w1.log")
+    assert worker.wait(60) == 2
+    said = worker.log.read_text()
+    assert "must be escaped" in said
+    assert "Traceback" not in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("redis_url", "redis://:hunter2#x9@127.0.0.1:6399/0"),
+        ("redis_url", "redis://hunter2@127.0.0.1/0"),
+        ("feishu_url", "https://bell:hunter2@open.feishu.cn"),
+        ("feishu_url", "https://open.feishu.cn?hunter2"),
+        ("app_secret", ["hunter2"]),
+        ("callback_secret", "hunter2"),
+    ],
+)
+def test_no_settings_repeat_a_secret_that_is_mistyped(field: str, value: Any) -> None:
+    with pytest.raises((BadInput, ValueError)) as refusal:
+        Settings(_env_file=None, **{field: value})
+    assert "hunter2" not in f"{refusal.value} {refusal.value!r}"
