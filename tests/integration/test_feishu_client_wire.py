@@ -241,6 +241,70 @@ def test_an_endless_answer_is_not_read_to_its_end(serve: Callable[..., Server], 
     assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "too long")
 
 
+EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+TWO_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nLink: </b.js>\r\n\r\n"
+PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+#: No server sends it, and a client must skip it all the same: RFC 9110, section 15.2.
+UNKNOWN_INTERIM = b"HTTP/1.1 199 Working on it\r\nContent-Length: 5\r\n\r\n"
+#: The second one is none for the short way: its body is in chunks.
+PLAIN = answer(DELIVERED)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(DELIVERED), DELIVERED)
+
+
+@pytest.mark.parametrize("last", [PLAIN, CHUNKED], ids=["plain", "chunked"])
+@pytest.mark.parametrize(
+    "interim",
+    [EARLY_HINTS, TWO_HINTS, PROCESSING, CONTINUE, UNKNOWN_INTERIM, CONTINUE + PROCESSING * 3 + TWO_HINTS],
+    ids=["103", "103 with two links", "102", "100", "199", "several"],
+)
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+def test_interim_answers_are_skipped(
+    serve: Callable[..., Server], client: Client, monkeypatch: pytest.MonkeyPatch, interim: bytes, last: bytes, way: str
+) -> None:
+    """The 103 was taken for the answer: delivered, and recorded as `failed: refused, empty`."""
+
+    def behave(connection: socket.socket) -> None:
+        while request_on(connection):
+            connection.sendall(interim + last)
+
+    server = serve(behave)
+    monkeypatch.setenv("http_proxy", server.url)
+    made = client(server.url if way == "direct" else "http://feishu.invalid")
+    assert [sent(made).kind for _ in range(2)] == [Kind.DELIVERED] * 2
+    assert server.accepted == 1
+
+
+def test_an_interim_answer_in_pieces_is_skipped(serve: Callable[..., Server], client: Client) -> None:
+    def behave(connection: socket.socket) -> None:
+        request_on(connection)
+        for start in range(0, len(TWO_HINTS + PLAIN), 7):
+            connection.sendall((TWO_HINTS + PLAIN)[start : start + 7])
+            time.sleep(0.001)
+
+    assert sent(client(serve(behave).url)).kind is Kind.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("told", "ended"),
+    [
+        (EARLY_HINTS, "cut"),
+        (PROCESSING * 1000 + PLAIN, "not HTTP"),
+        (TWO_HINTS * 1000 + PLAIN, "not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nContent-Length: 0\r\n\r\n" + PLAIN, "not HTTP"),
+        (b"HTTP/1.1 700 Odd\r\nContent-Length: 0\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 103 Early Hints\r\n" + b"X: y\r\n" * 1000 + b"\r\n" + PLAIN, "broken (HTTPException)"),
+    ],
+    ids=["no answer after it", "endless", "endless, with two links", "101", "101 with a length", "700", "many headers"],
+)
+def test_what_is_no_answer_at_all_is_unknown(
+    serve: Callable[..., Server], client: Client, told: bytes, ended: str
+) -> None:
+    verdict = sent(client(serve(answering(told)).url))
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, ended)
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -501,6 +565,97 @@ def test_the_same_holds_over_tls(
     assert {verdict.kind for verdict in told} == {Kind.UNKNOWN}
     assert [verdict.ended for verdict in told][-2:] == ["truncated", "timed out"]
     assert server.accepted == 5
+
+
+class DeadWay:
+    """Between the caller and a server that reads nothing until the way is healed: then all that comes after all."""
+
+    def __init__(self) -> None:
+        self.healed = threading.Event()
+        self.arrived = b""
+
+    def behave(self, connection: socket.socket) -> None:
+        self.healed.wait(10)
+        with suppress(OSError):  # the connection is reset
+            while piece := connection.recv(1 << 20):
+                self.arrived += piece
+
+
+#: Characters of a text that fills the buffers of both sides, and yet goes whole into the caller's own.
+MORE_THAN_ARRIVES = 100_000
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers take in little that nobody reads, and so do not acknowledge it."""
+    create = socket.create_server
+
+    def create_narrow(*args: object) -> socket.socket:
+        listener = create(*args)  # type: ignore[arg-type]
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        return listener
+
+    monkeypatch.setattr(socket, "create_server", create_narrow)
+
+
+@pytest.mark.parametrize("way", ["direct", "proxy", "TLS"])
+def test_a_call_that_is_given_up_does_not_arrive_later(
+    narrow: None,
+    serve: Callable[..., Server],
+    client: Client,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    """The kernel went on sending what had been written: calls of 20 s ago came in a heap, above the quota."""
+    dead = DeadWay()
+    server = serve(over_tls(certificate, dead.behave) if way == "TLS" else dead.behave)
+    url = {"direct": server.url, "proxy": "http://feishu.invalid", "TLS": server.url.replace("http:", "https:")}[way]
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setattr(session, "_is_loopback", lambda host: way == "direct")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    verdict = sent(client(url, answer_seconds=0.5), "x" * MORE_THAN_ARRIVES)
+    dead.healed.set()
+
+    assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "timed out")
+    assert server.closed.acquire(timeout=5)
+    assert len(dead.arrived) < MORE_THAN_ARRIVES
+
+
+def test_a_connection_with_a_whole_answer_is_closed_in_peace(serve: Callable[..., Server], client: Client) -> None:
+    ends = []
+
+    def behave(connection: socket.socket) -> None:
+        for _ in range(2):
+            request_on(connection)
+            connection.sendall(answer(DELIVERED))
+        ends.append(connection.recv(1))
+
+    server = serve(behave)
+    made = client(server.url)
+    assert [sent(made).kind for _ in range(2)] == [Kind.DELIVERED] * 2
+    made.close()
+    assert server.closed.acquire(timeout=5)
+    assert ends == [b""]
+
+
+def test_what_is_left_of_an_answer_is_not_taken_for_the_next(serve: Callable[..., Server], client: Client) -> None:
+    """An answer in chunks that comes too slowly leaves its rest behind on the connection."""
+
+    def behave(connection: socket.socket) -> None:
+        request_on(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        time.sleep(0.6)
+        with suppress(OSError):
+            connection.sendall(answer(DELIVERED))
+            request_on(connection)
+
+    server = serve(behave, keeping_alive)
+    made = client(server.url, answer_seconds=0.4)
+    assert [sent(made).kind for _ in range(2)] == [Kind.UNKNOWN, Kind.DELIVERED]
+    assert server.accepted == 2
 
 
 def test_a_certificate_that_nobody_vouches_for_is_never_sent_to(

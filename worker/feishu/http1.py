@@ -12,9 +12,14 @@ from urllib.parse import urlsplit
 
 from requests.models import PreparedRequest
 
-__all__ = ["Odd", "PlainAnswer", "read_plain", "request_bytes"]
+__all__ = ["MOST_INTERIM", "SWITCHED", "Odd", "PlainAnswer", "read_plain", "request_bytes"]
 
-_STATUS = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: .*)?")
+_STATUS = re.compile(r"HTTP/1\.1 ([1-5]\d\d)(?: .*)?")
+#: Interim answers (100 Continue, 102 Processing, 103 Early Hints, …) that may come before the answer. Servers send one
+#: or two; one that sends them without end is not waited for.
+MOST_INTERIM = 20
+#: An answer of this status ends HTTP on the connection. It is for requests that ask for that, and ours do not.
+SWITCHED = 101
 #: These have no body, whatever their headers say.
 _BODILESS = (204, 304)
 _HEAD_BYTES = 64 * 1024
@@ -58,13 +63,7 @@ def read_plain(receive: Callable[[int], bytes], max_bytes: int) -> PlainAnswer:
         Odd: nothing is wrong yet, but another reader must go on.
         IncompleteRead: the connection ended within the body.
     """
-    received = receive(_READ_BYTES)
-    while (end := received.find(b"\r\n\r\n")) < 0:
-        more = receive(_READ_BYTES) if len(received) < _HEAD_BYTES else b""
-        if not more:
-            raise Odd(received)
-        received += more
-    status, headers = _head(received, end)
+    received, end, status, headers = _after_interim(receive)
     length = _length(received, status, headers, max_bytes)
     body = bytearray(received[end + 4 :])
     while len(body) < length:
@@ -74,6 +73,30 @@ def read_plain(receive: Callable[[int], bytes], max_bytes: int) -> PlainAnswer:
         body += more
     reusable = len(body) == length and headers.get("connection", "").lower() != "close"
     return PlainAnswer(status, headers, bytes(body[:length]), reusable)
+
+
+def _after_interim(receive: Callable[[int], bytes]) -> tuple[bytes, int, int, dict[str, str]]:
+    """What was received from the answer's first byte on, where its head ends, and what that says."""
+    received = b""
+    for _ in range(MOST_INTERIM + 1):
+        received, end = _with_head(receive, received)
+        status, headers = _head(received, end)
+        if status >= 200:
+            return received, end, status, headers
+        if status == SWITCHED:
+            break
+        received = received[end + 4 :]
+    raise Odd(received)
+
+
+def _with_head(receive: Callable[[int], bytes], received: bytes) -> tuple[bytes, int]:
+    """What was received, and more if need be, and where the first head in it ends."""
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        more = receive(_READ_BYTES) if len(received) < _HEAD_BYTES else b""
+        if not more:
+            raise Odd(received)
+        received += more
+    return received, end
 
 
 def _head(received: bytes, end: int) -> tuple[int, dict[str, str]]:

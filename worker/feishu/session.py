@@ -79,6 +79,7 @@ class _Line(WatchedAdapter):
             self._reading = connection.read_on(str(request.method), odd.received)
             response: requests.Response = self.build_response(request, _raw(self._reading))
             return response
+        connection.end_request()
         if not answer.reusable:
             connection.close()
         return _response(request, answer)

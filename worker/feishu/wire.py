@@ -1,6 +1,6 @@
 """One HTTP exchange: under one deadline, and knowing whether the request left whole.
 
-Three things that `requests` does not give, and that "maybe sent" rests on:
+Four things that `requests` does not give, and that "maybe sent" rests on:
 
 - *Left whole or not.* The connection itself notes when the last byte of a request was handed to the kernel. Before
   that the other side, which waits for `Content-Length` bytes of body, cannot have acted on it.
@@ -8,14 +8,15 @@ Three things that `requests` does not give, and that "maybe sent" rests on:
   proxy and TLS together) has one deadline, and so has everything from the first written byte to the last one read.
 - *Fresh connections.* urllib3 drops a pooled connection that the server has closed, if its FIN is here already. A FIN
   still on its way, or a silent drop by a NAT, would cost an `unknown`; so a connection is used only while young.
+- *Given up is given up.* The kernel goes on sending what was written before a connection was closed, for minutes if the
+  way is dead; calls would arrive in a heap when it is healed. So a connection is reset until the whole answer is here.
 """
 
-import io
 import socket
-import threading
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPResponse
@@ -26,8 +27,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
+from urllib3.util.ssltransport import SSLTransport
 
+from worker.feishu.deadline import Deadline, current, under
 from worker.feishu.errors import FOREIGN, MaybeSent, translated
+from worker.feishu.timed_response import TimedResponse
 
 __all__ = [
     "FOREVER_SECONDS",
@@ -50,29 +54,9 @@ _LOOK_AGAIN_SECONDS = 0.1
 
 _CHUNK_BYTES = 64 * 1024
 
-
-class Deadline:
-    """Until when one exchange may take, and how far it has come. Times are those of `clock`, in seconds."""
-
-    def __init__(
-        self, connect_seconds: float, answer_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._clock = clock
-        self._answer_seconds = answer_seconds
-        self._until = clock() + connect_seconds
-        self.whole_request_left = False
-
-    def start_request(self) -> None:
-        """From here on the time to answer runs. Raises TimeoutError if connecting took too long: DNS knows no limit."""
-        self.seconds_left()
-        self._until = self._clock() + self._answer_seconds
-
-    def seconds_left(self) -> float:
-        """More than 0. Raises TimeoutError when nothing is left."""
-        left = self._until - self._clock()
-        if left <= 0:
-            raise TimeoutError("the deadline of the exchange has passed")
-        return left
+#: SO_LINGER, switched on with no time at all: closing takes back what has not left, and resets the connection.
+_RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
+_CLOSED_IN_PEACE = struct.pack("ii", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,56 +68,6 @@ class Answer:
     body: bytes
 
 
-class _Current(threading.local):
-    """The exchange that this thread is in. urllib3's pools leave no other way to hand a connection its deadline."""
-
-    deadline: Deadline
-
-
-_current = _Current()
-
-
-@contextmanager
-def _under(deadline: Deadline) -> Iterator[None]:
-    _current.deadline = deadline
-    try:
-        yield
-    finally:
-        del _current.deadline
-
-
-class _TimedReader(io.RawIOBase):
-    """Reads a socket with a timeout that shrinks towards the deadline, for headers and body alike."""
-
-    def __init__(self, sock: socket.socket, received: bytes = b"") -> None:
-        self._sock = sock
-        self._received = received
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._received:
-            portion, self._received = self._received[: len(buffer)], self._received[len(buffer) :]
-            buffer[: len(portion)] = portion
-            return len(portion)
-        self._sock.settimeout(_current.deadline.seconds_left())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
-
-
-class _TimedResponse(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock, received))
-
-
 if TYPE_CHECKING:
     _Base = HTTPConnection
 else:
@@ -143,15 +77,16 @@ else:
 class Watched(_Base):
     """What both kinds of connection add to urllib3's."""
 
-    response_class = _TimedResponse
+    response_class = TimedResponse
     _used_at = _looked_at = 0.0
+    _in_flight = False
 
     @property
     def is_connected(self) -> bool:
         return super().is_connected and time.monotonic() - self._used_at < IDLE_SECONDS
 
     def connect(self) -> None:
-        self.timeout = _current.deadline.seconds_left()
+        self.timeout = current.deadline.seconds_left()
         super().connect()
         self._used_at = self._looked_at = time.monotonic()
 
@@ -166,17 +101,28 @@ class Watched(_Base):
         if self.sock is None:
             self.connect()
         self._start_request()
-        self.timeout = _current.deadline.seconds_left()
+        self.timeout = current.deadline.seconds_left()
         super().request(*args, **kwargs)
         # Not reached when writing failed. urllib3 goes on to read an answer after some of those failures.
-        _current.deadline.whole_request_left = True
+        current.deadline.whole_request_left = True
 
     def _start_request(self) -> None:
         try:
-            _current.deadline.start_request()
+            current.deadline.start_request()
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "connected too late") from error
         self._used_at = time.monotonic()
+        # Now, not when it is given up: who closes it then is not always we, and a killed process closes it too.
+        _carrier(self.sock).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_WHEN_CLOSED)
+        self._in_flight, current.connection = True, self
+
+    def end_request(self) -> None:
+        """The whole answer is here."""
+        if self._in_flight and self.sock is not None:
+            # macOS refuses it where the server has closed the connection: then nothing is left to be taken back.
+            with suppress(OSError):
+                _carrier(self.sock).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSED_IN_PEACE)
+        self._in_flight = False
 
     def write(self, request: bytes) -> None:
         """Writes a whole request at once."""
@@ -185,23 +131,29 @@ class Watched(_Base):
             self.be_connected()
         self._looked_at = 0.0
         self._start_request()
-        self.sock.settimeout(_current.deadline.seconds_left())
+        self.sock.settimeout(current.deadline.seconds_left())
         try:
             self.sock.sendall(request)
         except BrokenPipeError:
             return  # the server may have answered before it stopped reading, such as that it is too much
-        _current.deadline.whole_request_left = True
+        current.deadline.whole_request_left = True
 
     def receive(self, size: int) -> bytes:
         """Up to so many bytes; none at the end."""
-        self.sock.settimeout(_current.deadline.seconds_left())
+        self.sock.settimeout(current.deadline.seconds_left())
         return self.sock.recv(size)
 
     def read_on(self, method: str, received: bytes) -> HTTPResponse:
         """The general reader, for an answer that begins with what was received already."""
-        response = _TimedResponse(self.sock, received=received, method=method)
+        response = TimedResponse(self.sock, received=received, method=method)
         response.begin()
         return response
+
+
+def _carrier(sock: Any) -> socket.socket:
+    """The socket below TLS within the TLS of a proxy, which has no options of its own."""
+    carrier: socket.socket = sock.socket if isinstance(sock, SSLTransport) else sock
+    return carrier
 
 
 class _WatchedHTTPConnection(Watched, HTTPConnection):
@@ -266,17 +218,24 @@ def exchange(
 def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int, whole: bool = True) -> Answer:
     """Asks, and reads the answer; for who makes the request in another way. Raises as `exchange`."""
     with on_the_wire(deadline), ask() as answer:
-        return Answer(answer.status_code, answer.headers, _body(answer, max_bytes, whole))
+        whole_answer = Answer(answer.status_code, answer.headers, _body(answer, max_bytes, whole))
+        if current.connection is not None:
+            current.connection.end_request()
+        return whole_answer
 
 
 @contextmanager
 def on_the_wire(deadline: Deadline) -> Iterator[None]:
     """Around whatever uses a connection. Raises as `exchange`."""
-    with _under(deadline):
+    with under(deadline):
         try:
             yield
-        except FOREIGN as error:
-            raise translated(error, whole_request_left=deadline.whole_request_left) from error
+        except BaseException as error:
+            if current.connection is not None:
+                current.connection.close()  # what is left of the answer would be taken for the next one
+            if isinstance(error, FOREIGN):
+                raise translated(error, whole_request_left=deadline.whole_request_left) from error
+            raise
 
 
 #: The deadline of the exchange always comes first.
