@@ -4,8 +4,10 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from typing import TextIO
 
 from ledger.errors import BadInput
+from producers.recipients.bounds import CELL_CHARACTERS, ROW_CHARACTERS, cell_problem
 from producers.recipients.encoding import CODECS, UTF_16, Encoding, encoding_of
 from producers.recipients.row import RECEIVER_COLUMNS, Row, check_receiver, checked_columns, is_blank, place
 from producers.recipients.source import Source, TextGuard
@@ -22,6 +24,7 @@ class CsvRows:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self.columns: tuple[str, ...] = ()
         self.delimiter: str = _delimiter_of(source)
         self.encoding: Encoding = encoding_of(source)
         header = next(self._records(), None)
@@ -48,9 +51,11 @@ class CsvRows:
     def _records(self) -> Iterator[Row]:
         """All rows that are not blank, the header too."""
         with self._source.text(CODECS[self.encoding]) as text:
-            reader = csv.reader(text, delimiter=self.delimiter, strict=True)
+            lines = _Lines(text)
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
             while True:
                 line = reader.line_num + 1
+                lines.characters = 0
                 try:
                     cells = next(reader)
                 except StopIteration:
@@ -61,14 +66,37 @@ class CsvRows:
                 except csv.Error as error:
                     yield _unreadable(line, str(error))
                     continue
-                if "".join(cells).strip():
+                content = "".join(cells)
+                if len(content) > CELL_CHARACTERS:
+                    yield self._long(line, tuple(cells))
+                elif content.strip():
                     yield Row(line, tuple(cells))
+
+    def _long(self, line: int, cells: tuple[str, ...]) -> Row:
+        for at, cell in enumerate(cells):
+            if problem := cell_problem(cell):
+                return Row(line, cells, problem, self.columns[at] if at < len(self.columns) else None)
+        return Row(line, cells)
+
+
+class _Lines:
+    """The lines, with a bound for those of one row: a quote that is opened takes in line after line."""
+
+    def __init__(self, text: TextIO) -> None:
+        self.characters = 0  #: since the row began
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.characters += len(line)
+            if self.characters > ROW_CHARACTERS:
+                raise csv.Error(_NEVER_CLOSED[0])
+            yield line
 
 
 def _unreadable(line: int, problem: str) -> Row:
     if problem.startswith(_NEVER_CLOSED):
-        limit = csv.field_size_limit()
-        raise BadInput(place(line), f"a quote is never closed, or a cell has more than {limit:,} characters")
+        raise BadInput(place(line), f"a quote is never closed, or a cell has more than {CELL_CHARACTERS:,} characters")
     return Row(line, (), 'has a quote within a cell: put the cell in quotes, and write each quote in it twice ("")')
 
 

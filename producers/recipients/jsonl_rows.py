@@ -8,14 +8,13 @@ from typing import Any
 from ledger.errors import BadInput
 from ledger.fields import kind_of
 from ledger.json_object import NameTwiceError, object_of
+from producers.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
 from producers.recipients.encoding import CODECS, Encoding, encoding_of
 from producers.recipients.row import Row, checked_columns, place
 from producers.recipients.source import Source
 
 __all__ = ["JsonlRows"]
 
-#: A bound for what garbage can make of the memory.
-_MOST_COLUMNS = 1000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,8 +45,10 @@ class JsonlRows:
 
     def _row(self, line: int, found: dict[str, Any]) -> Row:
         values: tuple[Any, ...] = tuple(map(found.get, self.columns))
-        if all(type(value) is str for value in values) and not _SURROGATE.search("".join(values)):
-            return Row(line, values)
+        if all(type(value) is str for value in values):
+            content = "".join(values)
+            if len(content) <= CELL_CHARACTERS and not _SURROGATE.search(content):
+                return Row(line, values)
         texts = tuple(_text(value) for value in values)
         for column, value, text in zip(self.columns, values, texts, strict=True):
             if problem := _problem(value, text):
@@ -62,8 +63,8 @@ class JsonlRows:
                 first_problem = first_problem or (line, found)
             else:
                 names.update(dict.fromkeys(found))
-                if len(names) > _MOST_COLUMNS:
-                    raise BadInput(place(line), f"is where the file has more than {_MOST_COLUMNS:,} different names")
+                if len(names) > MOST_COLUMNS:
+                    raise BadInput(place(line), f"is where the file has more than {MOST_COLUMNS:,} different names")
         if names:
             return self._as_written(checked_columns(tuple(names), 1, self._source.name), tuple(names))
         if first_problem:
@@ -111,7 +112,9 @@ def _text(value: Any) -> str | None:
 def _problem(value: Any, text: str | None) -> str | None:
     if isinstance(value, dict | list):
         return f"must be a text, a number, true or false, not {kind_of(value)}"
-    return "holds half of a surrogate pair, which is no character" if text != _printable(text) else None
+    if text != _printable(text):
+        return "holds half of a surrogate pair, which is no character"
+    return cell_problem(text) if text else None
 
 
 def _printable(text: str | None) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, Self
 
 from ledger.errors import BadInput
+from producers.recipients.bounds import MOST_CELLS, MOST_ROWS
 from producers.recipients.csv_rows import CsvRows
 from producers.recipients.encoding import Encoding
 from producers.recipients.jsonl_rows import JsonlRows
@@ -83,11 +84,20 @@ class Recipients:
             BadInput: where the file cannot be read on; after the last row, when the content has changed since it was
                 opened; when there is no row at all.
         """
-        row = None
-        for row in self._rows.rows():
+        count = 0
+        most = min(MOST_ROWS, MOST_CELLS // len(self.columns))
+        for count, row in enumerate(self._rows.rows(), start=1):
+            if count > most:
+                raise self._too_long(most)
             yield row
-        if row is None:
+        if not count:
             raise BadInput(self.name, "has a header and no rows")
+
+    def _too_long(self, most: int) -> BadInput:
+        do = ": divide it into several files"
+        if most < MOST_ROWS:
+            do = f" with {len(self.columns):,} columns: leave out those that the message does not use"
+        return BadInput(self.name, f"has more than {most:,} rows; at most {most:,} are read{do}")
 
     def close(self) -> None:
         self._source.close()
@@ -104,7 +114,10 @@ def _format_of(source: Source) -> Format:
     if not head:
         raise BadInput(source.name, "is empty")
     if head.startswith(_OLD_EXCEL):
-        raise BadInput(source.name, "is a workbook of an old kind (.xls): save it as .xlsx or as CSV UTF-8")
+        raise BadInput(
+            source.name,
+            "is a workbook of an old kind (.xls) or with a password: save it as .xlsx without one, or as CSV UTF-8",
+        )
     if suffix := _SUFFIXES.get(Path(source.name).suffix.lower()):
         return suffix
     if head.startswith(_ZIP):

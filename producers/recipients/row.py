@@ -7,13 +7,12 @@ from typing import NamedTuple
 import orjson
 
 from ledger.errors import BadInput
+from producers.recipients.bounds import MOST_COLUMNS
 
 __all__ = ["RECEIVER_COLUMNS", "Row", "check_receiver", "checked_columns", "is_blank", "place"]
 
 #: One of these says who the receiver is.
 RECEIVER_COLUMNS = ("receiver_id", "email", "mobile")
-#: More than a person writes; a bound for what JSONL can make of garbage.
-_MOST_COLUMNS = 1000
 _NAME_CHARACTERS = 60
 
 
@@ -42,8 +41,8 @@ def is_blank(cells: Sequence[str | None]) -> bool:
 def checked_columns(names: Sequence[str], line: int, file: str) -> tuple[str, ...]:
     """The names without blanks around them. Raises BadInput for a name that is empty or doubled; for no receiver."""
     columns = tuple(name.strip() for name in names)
-    if len(columns) > _MOST_COLUMNS:
-        raise BadInput(place(line), f"has {len(columns):,} columns: at most {_MOST_COLUMNS:,} are allowed")
+    if len(columns) > MOST_COLUMNS:
+        raise BadInput(place(line), f"has {len(columns):,} columns: at most {MOST_COLUMNS:,} are allowed")
     check_receiver(columns, file)
     for number, name in enumerate(columns, start=1):
         if not name:

@@ -1,42 +1,51 @@
 """Rows of the first sheet of an XLSX workbook, with the text that a person sees in its cells.
 
-openpyxl streams the rows, but holds the workbook's table of texts: memory grows with the number of different texts.
+The rows are streamed, but the workbook's table of texts is held: memory grows with the number of different texts.
 """
 
 import datetime
+import io
 import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import Any
-from xml.etree.ElementTree import ParseError
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element, ParseError
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._reader import WorkSheetParser
 
 from ledger.errors import BadInput
-from producers.recipients.row import Row, checked_columns, is_blank
+from producers.recipients.bounds import MOST_COLUMNS, MOST_ROWS, TooMuch, cell_problem
+from producers.recipients.row import Row, checked_columns
 from producers.recipients.source import Source
+from producers.recipients.xlsx_parts import MIB, Parts
+from producers.recipients.xlsx_workbook import Workbook
+from producers.recipients.xlsx_xml import NAMESPACE, repeated
 
 __all__ = ["XlsxRows"]
 
-#: Of Excel's own: rows beyond it are none, whatever the file says.
-_MOST_ROWS = 1_048_576
-_MOST_COLUMNS = 16_384
-#: A part of the workbook that unpacks to more, and to more than a hundred times its size, was made to do harm.
-_UNPACKED_BYTES = 64 * 1024 * 1024
-_RATIO = 100
-#: The texts are held in memory.
-_TEXTS_BYTES = 256 * 1024 * 1024
+#: Of the sheet, unpacked: all that the parts may have together.
+_SHEET_BYTES = 1024 * MIB
+#: Characters that all cells show, for each byte of the file, and what any file may show: each cell can refer to one
+#: long text, so a few kilobytes would be gigabytes in Redis.
+_SHOWN_PER_BYTE, _SHOWN_CHARACTERS = 100, 8 * MIB
 #: Digits that Excel keeps and shows of a number.
 _DIGITS = 15
 _PLAIN_FORMAT = re.compile(r"(#,##)?(0+)(?:\.(0+))?(%)?")
-_BROKEN = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, IndexError)
-_BROKEN_TOO = (AttributeError, EOFError, NotImplementedError, OSError, RuntimeError, OverflowError, zlib.error)
+_BROKEN = (zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError)
+_BROKEN_TOO = (NotImplementedError, OSError, RuntimeError, OverflowError, zlib.error)
 
-# It tells of validation rules and styles that it leaves out, which matter to nobody here.
+# It tells of dates before 1900, which the row's problem tells better.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\..*")
+
+
+class _Cell(NamedTuple):
+    text: str
+    is_error: bool
+
+
+_BLANK = _Cell("", False)
 
 
 class XlsxRows:
@@ -47,102 +56,125 @@ class XlsxRows:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._workbook: Workbook | None = None
         for _ in source.blocks():  # the hash
             pass
-        self._refuse_bombs()
         line, header = next(self._records(), (1, []))
         if not header:
             raise BadInput(source.name, "is empty: the first row must name the columns, such as receiver_id and name")
-        self._width = len(_trimmed([_shown(cell) for cell in header]))
-        names = [_shown(cell) for cell in header[: self._width]]
-        self.columns = checked_columns(names, line, source.name)
+        self.columns = checked_columns([cell.text for cell in header], line, source.name)
 
     def rows(self) -> Iterator[Row]:
         records = self._records()
         next(records, None)
+        shown, most = 0, max(_SHOWN_CHARACTERS, _SHOWN_PER_BYTE * self._source.size_bytes)
         for line, cells in records:
+            shown += sum([len(cell.text) for cell in cells])
+            if shown > most:
+                do = "save it as CSV UTF-8"
+                raise BadInput(self._source.name, f"repeats its texts: more than {most:,} characters in all: {do}")
             yield self._row(line, cells)
         for _ in self._source.blocks():  # the hash, again: a zip file is not read from its start to its end
             pass
 
-    def _row(self, line: int, cells: list[Any]) -> Row:
-        texts = [_shown(cell) for cell in cells]
-        beyond = _trimmed(texts)[self._width :]
-        values = tuple((texts + [""] * self._width)[: self._width])
-        if beyond:
-            width = self._width
-            return Row(
-                line, (*values, *beyond), f"has {width + len(beyond)} cells, but the header names {width} columns"
-            )
-        for column, cell, text in zip(self.columns, cells, values, strict=False):
-            if cell.value is not None and cell.data_type == "e":
-                return Row(line, values, f"holds the error {text} of a formula", column)
+    def _row(self, line: int, cells: list[_Cell]) -> Row:
+        width, found = len(self.columns), len(cells)
+        values = tuple([cell.text for cell in cells] + [""] * (width - found))
+        if found > width:
+            return Row(line, values, f"has {found} cells, but the header names {width} columns")
+        for column, cell in zip(self.columns, cells, strict=False):
+            if cell.is_error:
+                return Row(line, values, f"holds the error {cell.text} of a formula", column)
+            if problem := cell_problem(cell.text):
+                return Row(line, values, problem, column)
         return Row(line, values)
 
-    def _records(self) -> Iterator[tuple[int, list[Any]]]:
+    def _records(self) -> Iterator[tuple[int, list[_Cell]]]:
         """All rows that are not blank, the header too, with the numbers that Excel shows beside them."""
         self._source.verify_unchanged()
         with self._source.random_access() as file:
             try:
-                yield from _cells(file)
+                with Parts(file) as parts:
+                    # The second pass reads the texts of the first: their table takes as long as the rows.
+                    self._workbook = self._workbook or Workbook.of(parts)
+                    yield from _rows_of(parts, self._workbook)
+            except TooMuch as error:
+                problem = str(error)
+            except zipfile.BadZipFile:
+                problem = "is no XLSX workbook: in Excel, save it as .xlsx or as CSV UTF-8"
             except (*_BROKEN, *_BROKEN_TOO) as error:
                 problem = f"is no XLSX workbook that can be read ({type(error).__name__})"
             else:
                 return
         raise BadInput(self._source.name, problem)
 
-    def _refuse_bombs(self) -> None:
-        try:
-            with self._source.random_access() as file, zipfile.ZipFile(file) as archive:
-                parts = archive.infolist()
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-            problem = "is no XLSX workbook: in Excel, save it as .xlsx or as CSV UTF-8"
-        else:
-            problem = next(filter(None, map(_bomb, parts)), "")
-        if problem:
-            raise BadInput(self._source.name, problem)
+
+def _rows_of(parts: Parts, workbook: Workbook) -> Iterator[tuple[int, list[_Cell]]]:
+    read = _Sheet(workbook).read
+    with parts.open(workbook.sheet, "a sheet", _SHEET_BYTES) as part:
+        for row in repeated(part, f"{NAMESPACE}row", "a row", until=f"{NAMESPACE}sheetData"):
+            line, cells = read(row)
+            if cells:
+                yield line, cells
 
 
-def _bomb(part: zipfile.ZipInfo) -> str | None:
-    is_large = part.file_size > _UNPACKED_BYTES and part.file_size > _RATIO * part.compress_size
-    if is_large or ("sharedStrings" in part.filename and part.file_size > _TEXTS_BYTES):
-        return f"unpacks to {part.file_size // 1024**2:,} MiB: save it as CSV UTF-8"
-    return None
+class _Sheet:
+    """The rows of one pass. openpyxl reads the single cell; which rows and columns there may be is judged here."""
+
+    def __init__(self, workbook: Workbook) -> None:
+        self._formats = workbook.formats
+        self._line = 0
+        self._parser = WorkSheetParser(
+            io.BytesIO(),  # it would read the rows from there, and hold them all
+            workbook.texts,
+            data_only=True,
+            epoch=workbook.epoch,
+            date_formats=workbook.dates,
+            timedelta_formats=workbook.durations,
+        )
+
+    def read(self, row: Element) -> tuple[int, list[_Cell]]:
+        """Its number, and its cells without the empty ones at its end. Raises TooMuch, and ValueError."""
+        line = int(row.get("r", self._line + 1))
+        if line > MOST_ROWS:
+            raise TooMuch(f"has a row {line:,}; at most {MOST_ROWS:,} are read: divide the sheet into several files")
+        if line <= self._line:
+            raise ValueError("rows out of order")
+        self._line = self._parser.row_counter = line
+        self._parser.col_counter = 0
+        return line, self._placed([self._parser.parse_cell(cell) for cell in row if cell.tag == f"{NAMESPACE}c"])
+
+    def _placed(self, found: Sequence[dict[str, Any]]) -> list[_Cell]:
+        last = max((cell["column"] for cell in found), default=0)
+        if last > MOST_COLUMNS:
+            do = "delete what is right of the last one"
+            raise TooMuch(f"has a row of {last:,} columns; at most {MOST_COLUMNS:,} are read: {do}")
+        cells = [_BLANK] * last
+        for cell in found:
+            cells[cell["column"] - 1] = self._cell(cell)
+        while cells and not cells[-1].text.strip():
+            cells.pop()
+        return cells
+
+    def _cell(self, cell: dict[str, Any]) -> _Cell:
+        value, style = cell["value"], cell["style_id"]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _Cell(_number(value, self._formats[style] if style < len(self._formats) else ""), False)
+        return _Cell(_shown(value), value is not None and cell["data_type"] == "e")
 
 
-def _cells(file: Any) -> Iterator[tuple[int, list[Any]]]:
-    workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    try:
-        sheet: Any = workbook.worksheets[0]
-        sheet.reset_dimensions()  # some programs write a range that is too small
-        for line, cells in enumerate(sheet.iter_rows(min_row=1, max_row=_MOST_ROWS), start=1):
-            if not is_blank([_shown(cell) for cell in cells[:_MOST_COLUMNS]]):
-                yield line, list(cells[:_MOST_COLUMNS])
-    finally:
-        workbook.close()
-
-
-def _trimmed(texts: list[str]) -> list[str]:
-    """Without the empty cells at the end, which spreadsheets keep for their looks."""
-    while texts and not texts[-1].strip():
-        texts = texts[:-1]
-    return texts
-
-
-def _shown(cell: Any) -> str:
-    """The cell as text: dates in ISO form, whatever their format, so that `send_at` can be read from them."""
-    match cell.value:
+def _shown(value: Any) -> str:
+    """The value as text: dates in ISO form, whatever their format, so that `send_at` can be read from them."""
+    match value:
         case None:
             return ""
         case str() as text:
             return text.encode("utf-8", "replace").decode()
         case bool() as truth:
             return "TRUE" if truth else "FALSE"
-        case int() | float() as number:
-            return _number(number, cell.number_format)
         case datetime.datetime() as time:
             return _date_and_time(time)
-    return str(cell.value)
+    return str(value)
 
 
 def _date_and_time(time: datetime.datetime) -> str:

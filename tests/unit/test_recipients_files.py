@@ -188,8 +188,8 @@ BAD = [
     ("姓名\n张三\n", 'people.csv: has no column receiver_id (nor email or mobile): its columns are "姓名"'),
     ("receiver_id,,b\n1,2,3\n", "line 1: column 2 has no name"),
     ("\nreceiver_id,a, a\n1,2,3\n", 'line 2, column "a": stands there 2 times: each name must be there once'),
-    ('receiver_id,a\nou_1,b\nou_2,"c\nou_3,d\n', "line 3: a quote is never closed, or a cell has more than 131,072"),
-    ("receiver_id,a\nou_1," + "x" * 131_073, "line 2: a quote is never closed, or a cell has more than 131,072"),
+    ('receiver_id,a\nou_1,b\nou_2,"c\nou_3,d\n', "line 3: a quote is never closed, or a cell has more than 32,767"),
+    ("receiver_id,a\nou_1," + "x" * 131_073, "line 2: a quote is never closed, or a cell has more than 32,767"),
     ("receiver_id\n" + "x," * 600_000, "line 2: is longer than 1 MiB"),
     (b"receiver_id\nou_1\n\xff\xff", "people.csv: is not valid UTF-8 at byte 17, and it does not look like GB18030"),
     (
@@ -204,7 +204,7 @@ BAD = [
     ("receiver_id\nou_1".encode("utf-16"), "is UTF-16 text: save it as CSV UTF-8"),
     (b"receiver_id\nou_1\0\n", "holds a NUL byte (byte 16)"),
     ((DATA / "libreoffice_layout.xlsx").read_bytes(), "people.csv: holds a NUL byte"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook of an old kind (.xls)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook of an old kind (.xls) or with a password"),
 ]
 
 
