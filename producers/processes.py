@@ -62,6 +62,9 @@ class Deaths:
 class StopSignals:
     """Counts SIGINT, SIGTERM and SIGHUP instead of dying of them: the first says stop, the second hurry.
 
+    They count also where the parent ignored or blocked them, as a shell ignores SIGINT for a job in the background.
+    Only an ignored SIGHUP stays ignored: `nohup` asks for that.
+
     Only a number changes in the handler. An Event could deadlock there: the signal may come while it is waited for.
     """
 
@@ -72,7 +75,11 @@ class StopSignals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._count) for number in self.NUMBERS}
+        for number in self.NUMBERS:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._count)
+        # What is started inherits the mask, and could not be stopped either.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.NUMBERS)
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Fixtures shared by all suites: settings that look at nothing outside, and a real Valkey."""
+"""Fixtures shared by all suites: surroundings that are the same everywhere, and a real Valkey."""
 
 import os
 from collections.abc import Iterator
@@ -9,11 +9,17 @@ import redis
 
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
+from tests import surroundings
+
+
+def pytest_configure() -> None:
+    """In each process of the run, before any module of tests is read."""
+    surroundings.settle()
 
 
 @pytest.fixture(autouse=True)
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither variables of the shell nor a `.env` reach a test."""
+    """Neither variables that another test left behind nor a `.env` reach a test."""
     for name in list(os.environ):
         if name.startswith("DESKBELL_"):
             monkeypatch.delenv(name)

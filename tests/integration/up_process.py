@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 __all__ = ["Up", "deskbell", "until", "up"]
 
 DESKBELL = Path(sys.executable).with_name("deskbell")
+#: For anything that must happen: longer than it takes where all processors are busy.
+PATIENCE_SECONDS = 90.0
 
 
 class Up:
     """A `deskbell up` in its own directory; its stderr goes to a file, so that no pipe can fill."""
 
-    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, started_by: Sequence[str] = (), **variables: str) -> None:
         self.folder = folder
         self.log = folder / "up.log"
         environment = {
@@ -30,7 +32,7 @@ class Up:
         } | variables
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [DESKBELL, "up", "--json", *arguments],
+                [*started_by, DESKBELL, "up", "--json", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder,
@@ -58,7 +60,7 @@ class Up:
         [pid] = [pid for pid in self.descendants() if b"valkey-server" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return pid
 
-    def ends(self, timeout_seconds: float = 30) -> int:
+    def ends(self, timeout_seconds: float = PATIENCE_SECONDS) -> int:
         return self.process.wait(timeout_seconds)
 
 
@@ -74,8 +76,8 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 
 @contextmanager
-def up(folder: Path, *arguments: str, **variables: str) -> Iterator[Up]:
-    running = Up(folder, *arguments, **variables)
+def up(folder: Path, *arguments: str, started_by: Sequence[str] = (), **variables: str) -> Iterator[Up]:
+    running = Up(folder, *arguments, started_by=started_by, **variables)
     try:
         yield running
     finally:
@@ -87,7 +89,7 @@ def up(folder: Path, *arguments: str, **variables: str) -> Iterator[Up]:
             running.process.stdout.close()
 
 
-def until(holds: Callable[[], bool], up: Up, timeout_seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], up: Up, timeout_seconds: float = PATIENCE_SECONDS) -> None:
     ends_at = time.monotonic() + timeout_seconds
     while not holds():
         assert time.monotonic() < ends_at, up.said()
@@ -95,4 +97,5 @@ def until(holds: Callable[[], bool], up: Up, timeout_seconds: float = 20) -> Non
 
 
 def deskbell(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([DESKBELL, *arguments], cwd=folder, capture_output=True, text=True, timeout=40, check=False)
+    command = [DESKBELL, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)

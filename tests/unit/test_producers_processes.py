@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,11 +15,14 @@ __all__: list[str] = []
 
 SLEEPS = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
+# It waits for the signal: a handler that prints could interrupt the print before it.
 TELLS_ITS_END = (
-    "import signal, sys, time\n"
-    "signal.signal(signal.SIGTERM, lambda *_: (print('ends', flush=True), sys.exit()))\n"
-    "print('ready', flush=True); time.sleep(60)"
+    "import signal\n"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+    "print('ready', flush=True); signal.sigwait({signal.SIGTERM}); print('ends', flush=True)"
 )
+
+Disposition = Callable[[signal.Signals, signal.Handlers], object]
 
 
 class Lines:
@@ -35,7 +38,7 @@ class Lines:
         until(lambda: set(lines) <= set(self.said))
 
 
-def until(holds: Callable[[], bool], look: Callable[[], None] = lambda: None, timeout_seconds: float = 15) -> None:
+def until(holds: Callable[[], bool], look: Callable[[], None] = lambda: None, timeout_seconds: float = 60) -> None:
     ends_at = time.monotonic() + timeout_seconds
     while not holds():
         assert time.monotonic() < ends_at, "it did not happen in time"
@@ -169,6 +172,44 @@ def test_a_signal_is_counted_and_its_handler_restored(number: signal.Signals) ->
             signal.raise_signal(number)
         assert signals.asked == 2
     assert signal.getsignal(number) == before
+
+
+@pytest.fixture
+def disposition() -> Iterator[Disposition]:
+    """Sets what a signal does; afterwards it does again what it did."""
+    before = {number: signal.getsignal(number) for number in StopSignals.NUMBERS}
+    yield signal.signal
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_job_in_the_background_whose_shell_ignores_ctrl_c_counts_it_all_the_same(disposition: Disposition) -> None:
+    disposition(signal.SIGINT, signal.SIG_IGN)
+    with StopSignals() as signals:
+        signal.raise_signal(signal.SIGINT)
+        assert signals.asked == 1
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_the_end_of_the_terminal_is_nothing_under_nohup(disposition: Disposition) -> None:
+    disposition(signal.SIGHUP, signal.SIG_IGN)
+    with StopSignals() as signals:
+        signal.raise_signal(signal.SIGHUP)
+        assert signals.asked == 0
+
+
+def test_signals_that_the_parent_blocked_are_counted_and_reach_the_programs() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with StopSignals() as signals:
+            signal.raise_signal(signal.SIGTERM)
+            assert signals.asked == 1
+            lines = Lines()
+            with supervisor(lines, program("one", SLEEPS)):
+                lines.wait_for("one | ready")
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    assert lines.said == ["one | ready"]
 
 
 def test_no_thread_is_left_over() -> None:

@@ -1,6 +1,5 @@
 """The sandbox as a server: raw HTTP on a socket, the process it is, and the vendor's own client."""
 
-import base64
 import json
 import signal
 import socket
@@ -21,7 +20,6 @@ TOKEN_REQUEST = (
 )
 CREDENTIALS = b'{"app_id":"cli_sandbox","app_secret":"sandbox-secret"}'
 NOT_FOUND = b"GET /open-apis/nothing HTTP/1.1\r\nHost: x\r\n\r\n"
-HELPDESK = base64.b64encode(b"1000000000000000000:ht-sandbox").decode()
 
 
 @pytest.fixture(scope="module")
@@ -221,26 +219,3 @@ def test_a_wrong_option_is_told_with_exit_code_two(arguments: list[str], capsys:
         sandbox.main(arguments)
     assert exit_.value.code == 2
     assert arguments[0] in capsys.readouterr().err
-
-
-# The vendor's client.
-
-
-@pytest.mark.slow  # importing it takes seconds
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning", "ignore::UserWarning")
-def test_the_vendors_client_is_understood(base_url: str) -> None:
-    import lark_oapi
-    from lark_oapi.api.helpdesk.v1 import BotMessage, CreateBotMessageRequest
-
-    client = lark_oapi.Client.builder().app_id("cli_sandbox").app_secret("sandbox-secret").domain(base_url).build()
-    message = (
-        BotMessage.builder().msg_type("text").content('{"text": "你好"}').receiver_id("ou_sdk").receive_type("user")
-    )
-    request = CreateBotMessageRequest.builder().user_id_type("open_id").request_body(message.build()).build()
-    option = lark_oapi.RequestOption.builder().headers({"X-Lark-Helpdesk-Authorization": HELPDESK}).build()
-    answer = client.helpdesk.v1.bot_message.create(request, option)
-    assert answer.success(), answer.msg
-    [delivered] = requests.get(f"{base_url}/sandbox/messages", timeout=10).json()["messages"]
-    assert answer.data.message_id == delivered["message_id"]
-    assert (delivered["receiver_id"], delivered["content"]) == ("ou_sdk", '{"text": "你好"}')
-    assert answer.get_log_id()
