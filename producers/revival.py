@@ -9,7 +9,8 @@ from ledger.errors import LedgerUnreachable
 
 __all__ = ["FIRST_WAIT_SECONDS", "LONGEST_WAIT_SECONDS", "Revival"]
 
-#: It is started again after the first of these; each further wait is twice as long, up to the second.
+#: It is started again at once; if that does not last, after the first of these. Each further wait is twice as long, up
+#: to the second.
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 30.0
 #: Whoever has lived for so long died of something new: the waits begin anew.
 STEADY_SECONDS = 60.0
@@ -28,7 +29,7 @@ class Revival:
         self, valkey: EmbeddedValkey, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._valkey, self._say, self._clock = valkey, say, clock
-        self._wait_seconds = FIRST_WAIT_SECONDS
+        self._wait_seconds = 0.0
         self._started_at = clock()
         self._start_at: float | None = None
 
@@ -43,11 +44,12 @@ class Revival:
     def _plan_the_start(self) -> None:
         now = self._clock()
         if now - self._started_at > STEADY_SECONDS:
-            self._wait_seconds = FIRST_WAIT_SECONDS
+            self._wait_seconds = 0.0
+        when = f"in {self._wait_seconds:g} s" if self._wait_seconds else "at once"
         why = self._valkey.why_it_ended()
-        self._say(f"the embedded Valkey has died ({why}); it is started again in {self._wait_seconds:g} s")
+        self._say(f"the embedded Valkey has died ({why}); it is started again {when}")
         self._start_at = now + self._wait_seconds
-        self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
+        self._wait_seconds = min(max(FIRST_WAIT_SECONDS, 2 * self._wait_seconds), LONGEST_WAIT_SECONDS)
 
     def _start(self) -> None:
         self._start_at = None

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Annotated
 
 import redis
 import typer
 
 from ledger.embedded import EmbeddedValkey
-from ledger.errors import BadInput
+from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import Ledger
 from ledger.settings import DEFAULT_DESK, Settings
 from ledger.workers import live_workers
@@ -28,9 +29,13 @@ from producers.web.listening import listen, reachable_at, url_of
 
 __all__ = ["register"]
 
+#: A port that is taken is tried again for so long, seconds.
+TAKEN_SECONDS = 3.0
 #: Beyond the longest call (a token's fetch and a send), for what a worker records and hands back when it stops.
 MARGIN_SECONDS = 5.0
 _WORKER = "worker"
+#: Runs a program so that it ends when this process does, however that ends.
+_CHILD = Path(__file__).parents[1] / "child.py"
 _WORKER_OPTIONS = ("--pool", "threads", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
 _one_line_at_a_time = threading.Lock()
 _EXAMPLES = """\b
@@ -119,8 +124,20 @@ def _practising() -> Settings:
 
 def _with_a_port(settings: Settings) -> Settings:
     """With a real one in place of port 0. Raises DeskbellError for one that somebody else has."""
-    with listen(settings.host, settings.port) as listening:
+    with _listening(settings) as listening:
         return settings.model_copy(update={"port": listening.getsockname()[1]})
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The web side of an `up` that was killed a moment ago may still be about to end."""
+    ends_at = time.monotonic() + TAKEN_SECONDS
+    while True:
+        try:
+            return listen(settings.host, settings.port)
+        except DeskbellError:
+            if not settings.port or time.monotonic() > ends_at:
+                raise
+            time.sleep(LOOK_SECONDS)
 
 
 def _free_port() -> int:
@@ -131,7 +148,8 @@ def _free_port() -> int:
 
 
 def _programs(settings: Settings, *, practising: bool) -> list[Program]:
-    python = (sys.executable, "-P", "-m")  # -P: no module of the current directory is taken for ours
+    # -P: no module of the current directory is taken for ours.
+    python = (sys.executable, "-P", str(_CHILD), str(os.getpid()))
     celery = (*python, "celery", "--quiet", "-A", "worker", "worker", *_WORKER_OPTIONS)
     programs = [
         Program(
