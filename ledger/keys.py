@@ -39,6 +39,10 @@ class Keys:
         return self("aof")
 
     @property
+    def clock(self) -> str:
+        return self("clock")
+
+    @property
     def leader(self) -> str:
         return self("leader")
 

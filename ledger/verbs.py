@@ -31,6 +31,7 @@ NAMES = (
     "retry",
     "start",
     "steer",
+    "step",
     "sweep",
     "ticket",
 )  # fmt: skip

@@ -15,11 +15,24 @@ from ledger.content import Message
 from ledger.ids import announcement_of, is_row
 from ledger.keys import Keys
 from ledger.models import Attempt, Notification, Progress
+from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Limit, Settings
 from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
 
-__all__ = ["Claim", "Held", "LeaseLost", "Released", "Result", "Slot", "Swept", "Work", "late_after_ms", "slack_ms"]
+__all__ = [
+    "Claim",
+    "Held",
+    "LeadAnswer",
+    "LeaseLost",
+    "Released",
+    "Result",
+    "Slot",
+    "Swept",
+    "Work",
+    "late_after_ms",
+    "slack_ms",
+]
 
 #: How long a released notification may stay unclaimed before it goes back to its lane, ms. A worker that lives takes
 #: it sooner.
@@ -32,6 +45,12 @@ AFTER_CALL_MS = 10_000
 #: A call may start this share of the slack after its slot; the rest is for the way to the server, and for a machine so
 #: busy that its processes wait for their turn between the look at the clock and the call.
 LATE_SHARE = 0.4
+#: Round trips to Redis from a release until its notification can be called for (the release's answer, its message to
+#: the queue and on to a worker, the claim and its answer: two and a half), and until the pacer can look again (the
+#: lead, the look, the release, the message to the queue). Slots are granted so far ahead.
+AHEAD_TRIPS, SPAN_TRIPS = 3.0, 4.0
+#: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
+NEAR_MS = 2.0
 #: Leases that one sweep looks at, and ids that pruning looks at in one round trip.
 SWEEP = 200
 PAGE = 500
@@ -124,6 +143,14 @@ class Held(NamedTuple):
     lowered_to: float | None
 
 
+class LeadAnswer(NamedTuple):
+    """Whether the caller leads, the Redis time, ms, and when a leader last vouched for that (None: never)."""
+
+    leads: bool
+    now_ms: int
+    vouched_ms: int | None
+
+
 class Swept(NamedTuple):
     """What a sweep took back."""
 
@@ -135,8 +162,11 @@ class Swept(NamedTuple):
 class Work:
     """The verbs of workers, for one process. `longest_call_ms` bounds one API call, from which the lease follows."""
 
-    def __init__(self, client: redis.Redis, settings: Settings, *, longest_call_ms: int) -> None:
+    def __init__(
+        self, client: redis.Redis, settings: Settings, *, longest_call_ms: int, clock: RedisClock | None = None
+    ) -> None:
         self.redis = client
+        self.clock = clock or RedisClock()
         self.verbs = Verbs(client, settings.prefix)
         self._keys = Keys(settings.prefix)
         self._specs: dict[str, Spec] = {}
@@ -151,7 +181,19 @@ class Work:
         claimed) after that.
         """
         calls = [
-            ("release", desk.name, (room, in_flight, RELEASED_LEASE_MS, self._results_for_ms, *_limits(desk)))
+            (
+                "release",
+                desk.name,
+                (
+                    room,
+                    in_flight,
+                    RELEASED_LEASE_MS,
+                    self._results_for_ms,
+                    self._trips_ms(desk, AHEAD_TRIPS),
+                    self._trips_ms(desk, SPAN_TRIPS),
+                    *_limits(desk),
+                ),
+            )
             for desk, room, in_flight in shares
         ]
         return [_released(answer) for answer in self.verbs.call_many(calls)]
@@ -162,18 +204,22 @@ class Work:
         return [Swept(*_raised(answer)) for answer in self.verbs.call_many(calls)]
 
     def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
-        """Takes those of `ids` that are released and whose slot is still good. Returns also the Redis time, ms."""
-        late_ms = late_after_ms(desk)
+        """Takes those of `ids` that are released and have a good slot, or get one. Returns also the Redis time, ms."""
+        asked = self.clock.monotonic()
         now_ms, probing, tickets, *found = self.verbs.call(
             "claim",
             desk.name,
             token,
             self.lease_ms,
             RELEASED_LEASE_MS,
-            -1 if late_ms is None else late_ms,
+            late_after_ms(desk) or 0,
             self._results_for_ms,
+            self._trips_ms(desk, 0.5),
+            self._trips_ms(desk, 1),
+            *_limits(desk),
             *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )
+        self.clock.note(asked, now_ms)
         fives = iter(found)
         return now_ms, [
             self._claim(
@@ -240,7 +286,8 @@ class Work:
         noted = orjson.dumps(attempt.to_list()) if attempt else ""
         unused = "" if unused_slot_ms is None else unused_slot_ms
         laid_over = orjson.dumps(extra) if extra else ""
-        wait_ms, slot_ms = self.verbs.call(
+        asked = self.clock.monotonic()
+        wait_ms, slot_ms, now_ms = self.verbs.call(
             "renew",
             desk.name,
             token,
@@ -251,8 +298,10 @@ class Work:
             unused,
             laid_over,
             secrets.token_hex(4),
+            self._trips_ms(desk, 1),
             *_limits(desk),
         )
+        self.clock.note(asked, now_ms)
         if wait_ms == -2:
             raise LeaseLost(id)
         return None if wait_ms == -1 else Slot(slot_ms, wait_ms)
@@ -289,9 +338,26 @@ class Work:
             start += len(ids) - len(gone)
         return pruned
 
-    def lead(self, pacer: str, lease_ms: int) -> bool:
-        """Takes, keeps, or (with 0) gives up the lead among the pacers."""
-        return bool(self.verbs.call("lead", "", pacer, lease_ms))
+    def lead(self, pacer: str, lease_ms: int, step_ms: int | None = None) -> LeadAnswer:
+        """Takes, keeps, or (with 0) gives up the lead among the pacers. `step_ms`: `step` was called for all desks."""
+        asked = self.clock.monotonic()
+        leads, now_ms, vouched_ms = self.verbs.call("lead", "", pacer, lease_ms, "" if step_ms is None else step_ms)
+        self.clock.note(asked, now_ms)
+        return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms)
+
+    def step(self, name: str, desks: Iterable[Desk], by_ms: int, *, slots_alone: bool = False) -> None:
+        """Redis' clock was set by so much: moves slots, leases, holds and waits of these desks along, or slots alone.
+
+        A step has a name, so that a repetition moves nothing.
+        """
+        arguments = (name, by_ms, int(slots_alone))
+        for answer in self.verbs.call_many([("step", desk.name, arguments) for desk in desks]):
+            _raised(answer)
+
+    def _trips_ms(self, desk: Desk, trips: float) -> int:
+        """So many round trips to Redis, where that matters: slots are for a moment, and Redis may be far away."""
+        trip_ms = self.clock.round_trip_ms
+        return round(trips * trip_ms) if desk.rate and trip_ms > NEAR_MS else 0
 
 
 class LeaseLost(Exception):

@@ -5,9 +5,8 @@ Who reads one function reads `Delivery._deliver_one`; the rest are its steps.
 
 import logging
 import threading
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import compress
 from typing import Protocol, assert_never
@@ -78,7 +77,6 @@ class Delivery:
         policy: RetryPolicy,
         tally: DeskTally,
         stopping: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.desk = desk
         self._work = work
@@ -88,7 +86,7 @@ class Delivery:
         self._policy = policy
         self._tally = tally
         self._stopping = stopping
-        self._clock = clock
+        self._monotonic = work.clock.monotonic
         self.durations = CallDurations()
         first, longest = INLINE_WAIT_SECONDS
         self._retrying = Retrying(
@@ -102,15 +100,14 @@ class Delivery:
     def deliver(self, ids: Sequence[str]) -> None:
         """Delivers those of `ids` that can be claimed, and records what came of each."""
         token = uuid.uuid4().hex
-        begun = self._clock()  # before the claim: a slot must rather be thought older than it is
+        leased_at = self._monotonic()
         now_ms, claims = patiently()(self._work.claim, self.desk, token, ids)
+        begun = self._monotonic()
         with_tickets = self._with_tickets(claims, now_ms)
-        holdings = [
-            Holding(claim, self.desk, self._work, token, self._stopping, self._clock, now_ms, begun) for claim in claims
-        ]
+        holdings = [Holding(claim, self.desk, self._work, token, self._stopping, leased_at) for claim in claims]
         results: list[Result] = []
         for holding in holdings:
-            too_late = self._clock() - begun > BEGIN_WITHIN_SECONDS
+            too_late = self._monotonic() - begun > BEGIN_WITHIN_SECONDS
             if too_late or self._stopping.is_set() or any(each.desk_held for each in holdings):
                 results.append(holding.set_aside())
             elif result := self._come_to_result(holding, with_tickets):

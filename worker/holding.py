@@ -1,7 +1,6 @@
 """One claimed notification in the hands of the worker that may send it."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -11,7 +10,7 @@ from ledger.codes import Kind
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from ledger.work import Claim, LeaseLost, Result, Slot, Work, late_after_ms
+from ledger.work import Claim, Result, Slot, Work, late_after_ms
 from worker.feishu.verdict import Verdict
 from worker.patience import may_pass
 
@@ -19,7 +18,9 @@ __all__ = ["Holding", "NotNow"]
 
 #: A thread waits this long for a slot, ms. A slot farther away is waited for in the lane.
 LONGEST_SLOT_WAIT_MS = 1500
-
+#: Slots that are tried for one call. A slot is missed when Redis or this machine stalls; after so many it is somebody
+#: else's turn.
+SLOT_TRIES = 3
 
 #: What a call says about its desk. A throttle or a wrong credential says nothing about whether the API is up.
 _HEALTH = {
@@ -42,8 +43,8 @@ class NotNow(Exception):
 class Holding:
     """Keeps the slot, the lease and the attempts that are not on record yet.
 
-    `now_ms` is the Redis time at `begun`, a moment of `clock` (seconds, monotonic). From there it is told without
-    asking, also after the process was frozen.
+    Slots are by Redis time (`work.clock`); the lease counts from `leased_at`, a moment of the monotonic clock before it
+    was asked for, so that no clock that is set makes it longer.
     """
 
     def __init__(
@@ -53,9 +54,7 @@ class Holding:
         work: Work,
         token: str,
         stopping: threading.Event,
-        clock: Callable[[], float],
-        now_ms: int,
-        begun: float,
+        leased_at: float,
     ) -> None:
         self.claim = claim
         self.verdict: Verdict | None = None
@@ -66,11 +65,9 @@ class Holding:
         self._work = work
         self._token = token
         self._stopping = stopping
-        self._clock = clock
-        self._now_ms = now_ms
-        self._begun = begun
+        self._clock = work.clock
         self._slot: Slot | None = claim.slot
-        self._lease_from_ms = now_ms
+        self._leased_at = leased_at
         self._earlier: list[Attempt] = []
         self._attempts: list[Attempt] = []
 
@@ -92,29 +89,43 @@ class Holding:
         return self.via is not None
 
     def redis_now_ms(self) -> int:
-        return self._now_ms + round((self._clock() - self._begun) * 1000)
+        return self._clock.now_ms()
 
     # -- the right to call
 
     def take_slot(self) -> None:
-        """Uses up the slot, after getting another one if it is used or too old. Raises NotNow, LeaseLost."""
-        while not self._slot_is_good():
-            self._wait_for(self._reserve())
-        if self.redis_now_ms() - self._lease_from_ms > self._work.begin_within_ms:
-            raise LeaseLost(self.id)  # frozen between the claim and here: another one may be sending it now
+        """Waits for the slot and uses it up, after getting another one if it is used or too old.
+
+        Raises:
+            NotNow: none is near, or the worker stops.
+            LeaseLost: somebody else may be sending it now.
+        """
+        self._wait_for_good_slot()
         if 0 < self.notification.expires_ms <= self.redis_now_ms():
             raise NotNow  # nor later: the next release ends it as expired
         self._slot = None
 
-    def _slot_is_good(self) -> bool:
+    def _wait_for_good_slot(self) -> None:
+        for _ in range(SLOT_TRIES):
+            if self._stopping.is_set():
+                raise NotNow
+            slot = self._slot if self._slot and self._is_good(self._slot) else self._reserve()
+            if self._desk.rate and self._stopping.wait(max(0, slot.at_ms - self.redis_now_ms()) / 1000):
+                raise NotNow
+            if self._is_good(slot):
+                return
+        raise NotNow
+
+    def _is_good(self, slot: Slot) -> bool:
+        """Neither is the slot too old, nor the lease: this process may have been frozen since it had them."""
         late_ms = late_after_ms(self._desk)
-        if self._slot is None:
-            return False
-        return late_ms is None or self.redis_now_ms() - self._slot.at_ms <= late_ms
+        is_late = late_ms is not None and self.redis_now_ms() - slot.at_ms > late_ms
+        return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._work.begin_within_ms
 
     def _reserve(self) -> Slot:
         pending = self._attempts[-1] if self._attempts else None
         unused_ms = self._slot.at_ms if self._slot else None
+        leased_at = self._clock.monotonic()
         try:
             slot = self._work.renew(
                 self._desk, self._token, self.id, LONGEST_SLOT_WAIT_MS, pending, unused_ms, self._extra()
@@ -128,12 +139,8 @@ class Holding:
         self._slot = slot
         if slot is None:
             raise NotNow
-        self._lease_from_ms = self.redis_now_ms()
+        self._leased_at = leased_at
         return slot
-
-    def _wait_for(self, slot: Slot) -> None:
-        if slot.wait_ms > 0 and self._stopping.wait(slot.wait_ms / 1000):
-            raise NotNow
 
     # -- what happened
 
@@ -148,9 +155,13 @@ class Holding:
         self._attempts.append(Attempt(at_ms=self.redis_now_ms(), via=None, outcome=Outcome.REFUSED, msg=why))
 
     def note_ticket(self) -> None:
-        """The last call was refused for an open ticket: that is its outcome, and the desk is well."""
+        """The last call was refused for an open ticket: that is its outcome, and the desk is well.
+
+        An attempt that is on record already (a slot was asked for since) stays there as it was first judged.
+        """
         self.health = "up"
-        self._attempts[-1] = replace(self._attempts[-1], outcome=Outcome.TICKET_OPEN)
+        if self._attempts:
+            self._attempts[-1] = replace(self._attempts[-1], outcome=Outcome.TICKET_OPEN)
 
     def rerouted(self) -> Self:
         """From now on it goes by `user`, also after a restart."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from ledger.work import Work
+from worker.clock_steps import ClockSteps
 
 __all__ = ["LEAD_AGAIN_SECONDS", "Lead"]
 
@@ -26,11 +27,17 @@ class Lead:
     """Of one pacer. `others_live` tells whether other workers report; raises redis-py's errors as it does."""
 
     def __init__(
-        self, work: Work, me: str, others_live: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+        self,
+        work: Work,
+        me: str,
+        others_live: Callable[[], bool],
+        steps: ClockSteps,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
         self._me = me
         self._others_live = others_live
+        self._steps = steps
         self._clock = clock
         self._is_mine = self._may_be_mine = False
         self._ask_at = self._led_since = 0.0
@@ -67,7 +74,11 @@ class Lead:
 
     def _take(self) -> bool:
         self._may_be_mine = True  # also if the answer is lost
-        return self._work.lead(self._me, LEAD_MS)
+        answer = self._work.lead(self._me, LEAD_MS)
+        step_ms = self._steps.heed(answer)
+        if step_ms is not None:
+            self._work.lead(self._me, LEAD_MS, step_ms)
+        return answer.leads
 
     def _others_go_first(self, now: float) -> bool:
         """Unless there are none: nobody is helped if the only worker waits."""

@@ -16,6 +16,7 @@ from ledger.keys import Keys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from ledger.work import Swept, Work
+from worker.clock_steps import ClockSteps
 from worker.lead import LEAD_AGAIN_SECONDS, Lead
 from worker.policy import batch_size
 from worker.seldom import Seldom
@@ -77,7 +78,7 @@ class Pacer:
         self._slow = SlowDesks(work.lease_ms / 1000)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
-        self._lead = Lead(work, me, self._others_live)
+        self._lead = Lead(work, me, self._others_live, ClockSteps(work, desks.values()))
         self._complaints = Seldom()
         self._heartbeat_again = 0.0
         self._prune_again = 0.0
@@ -160,6 +161,7 @@ class Pacer:
         """Looks at the desks that are due. Returns how long nothing is to be done, seconds."""
         self._file.look()
         self._prune()
+        asked = self._work.clock.monotonic()
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(self._keys.desks, 0, DESKS, withscores=True)
@@ -167,6 +169,7 @@ class Pacer:
         pipe.llen(self._queue)
         now, planned, workers, queued = pipe.execute()
         now_ms = _redis_ms(now)
+        self._work.clock.note(asked, now_ms)
         due = self._known(text(name) for name, at_ms in planned if at_ms <= now_ms)
         if not due:
             return self._until_next(planned, now_ms)

@@ -13,6 +13,7 @@ from ledger.connection import connect
 from ledger.full import RedisWhenFull
 from ledger.keys import Keys
 from ledger.ledger import Ledger
+from ledger.redis_clock import RedisClock
 from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
 from ledger.tally import Tally
@@ -44,6 +45,7 @@ class Runtime:
         self.settings = settings
         self.stopping = threading.Event()
         self.keys = Keys(settings.prefix)
+        self.clock = RedisClock()
         self._deliveries: dict[str, Delivery] = {}
         self._building = threading.Lock()
 
@@ -58,14 +60,14 @@ class Runtime:
 
     @cached_property
     def work(self) -> Work:
-        return Work(self.redis, self.settings, longest_call_ms=self._longest_call_ms)
+        return Work(self.redis, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
 
     @cached_property
     def pacing(self) -> Work:
         """The pacer's, with connections of its own: each half-open one that a thread puts back into a pool would hold
         it up once more."""
         client = connect(self.settings, answer_seconds=ANSWER_SECONDS, kind=RedisWhenFull)
-        return Work(client, self.settings, longest_call_ms=self._longest_call_ms)
+        return Work(client, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
 
     @cached_property
     def sentinels(self) -> Sentinels:

@@ -1,17 +1,22 @@
--- claim(desk, token, lease_ms, released_lease_ms, late_ms, results_for_ms, id …)
+-- claim(desk, token, lease_ms, released_lease_ms, late_ms, results_for_ms, reply_ms, ahead_ms, limits…, id …)
 --
--- Makes the caller the one holder of released notifications. A slot is for now: who comes too late, or while the
--- desk is held, does not get it, and the notification goes back to the front of its lane.
+-- Makes the caller the one holder of released notifications. A slot is for now: one that comes too late is given back, and
+-- another taken if one is free at once. If none is, or while the desk is held, the notification goes back to the front of
+-- its lane.
 -- ARGV[2]  token              the claim's fence: only its bearer can record. Claiming again with it is a replay
 -- ARGV[3]  lease_ms           how long the holder may take
 -- ARGV[4]  released_lease_ms  the lease that release gave, from which the time of the slot follows
--- ARGV[5]  late_ms            oldest slot that is still good; -1 when the desk has no limits
+-- ARGV[5]  late_ms            how long after its slot a call may start
 -- ARGV[6]  results_for_ms
--- ARGV[7…] ids
+-- ARGV[7]  reply_ms           how long this answer is on its way
+-- ARGV[8]  ahead_ms           a slot that is taken here is for no earlier time than in so long
+-- ARGV[9…] limits             see read_limits; then ids
 -- Returns  [now_ms, 1 when the desk is held and this is the probe, receivers in the index of open tickets, id, input,
---          progress, ms since the slot, ms of its acceptance, id, …]
+--          progress, ms since the slot (negative: until), ms of its acceptance, id, …]
 local token, lease_ms, released_lease_ms, late_ms, results_for_ms =
   ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local reply_ms, soonest = tonumber(ARGV[7]), now + tonumber(ARGV[8])
+local limits, first_id = read_limits(9)
 local hold = current_hold()
 local results, back = {now, hold and hold.kind ~= 'throttled' and 1 or 0, redis.call('ZCARD', TICKETS)}, {}
 
@@ -21,22 +26,42 @@ local function hand(record, age)
   end
 end
 
-local function back_to_lane(record, slot)
+local function back_to_lane(record)
   end_lease(record.id)
-  give_back_slot(slot)
   table.insert(back, record)
 end
 
+local vouched = is_clock_vouched()
+
+-- Instead of one that came too late. A row does not take it from an event that waits.
+local function fresh_slot(record)
+  local slot = vouched and slot_from(soonest, limits)
+  if not slot or slot > soonest then return nil end
+  if not record.event and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then return nil end
+  take_slot(limits, slot)
+  return slot
+end
+
+-- The slot to call in, given the one that release took.
+local function good_slot(record, slot)
+  if #limits == 0 or now + reply_ms - slot <= late_ms then return slot end
+  give_back_slot(slot)
+  return fresh_slot(record)
+end
+
 local function claim(record, slot)
-  if is_stopped(record) then return back_to_lane(record, slot) end
-  if late_ms >= 0 and now - slot > late_ms then return back_to_lane(record, slot) end
-  if hold and hold['until'] > now then return back_to_lane(record, slot) end
+  if is_stopped(record) or hold and hold['until'] > now then
+    give_back_slot(slot)
+    return back_to_lane(record)
+  end
   if is_expired(record) then
     end_lease(record.id)
     give_back_slot(slot)
     move(record, 'expired')
     return save(record, results_for_ms)
   end
+  slot = good_slot(record, slot)
+  if not slot then return back_to_lane(record) end
   move(record, 'sending')
   record.progress.token = token
   record.progress.claimed_at = now
@@ -46,7 +71,7 @@ local function claim(record, slot)
   hand(record, now - slot)
 end
 
-local ids = {unpack(ARGV, 7)}
+local ids = {unpack(ARGV, first_id)}
 local ends = #ids > 0 and redis.call('ZMSCORE', LEASES, unpack(ids)) or {}
 for index, id in ipairs(ids) do
   local record = ends[index] and open_record(id, true)

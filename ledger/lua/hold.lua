@@ -26,7 +26,7 @@ local LOWERED_FOR = 86400000
 local function lower_rate()
   local last = tonumber(redis.call('HGET', HOLDS, 'throttled_at') or 0)
   redis.call('HSET', HOLDS, 'throttled_at', now)
-  if now - last > PROVEN then return '' end
+  if last > now or now - last > PROVEN then return '' end -- later than now: by a clock that was set back since
   local share = tonumber(redis.call('GET', SHARE) or 1)
   local told = tonumber(ARGV[5])
   -- What the server tells is of no help if we keep to it already.

@@ -1,14 +1,28 @@
--- lead(desk = '', pacer, lease_ms)
+-- lead(desk = '', pacer, lease_ms, step_ms)
 --
+-- Pacers call this every 400 ms, and one of them leads. Who leads vouches for the clock.
 -- ARGV[2]  pacer     who asks
 -- ARGV[3]  lease_ms  how long the lead is given; 0 gives it up
--- Returns  1 when the caller leads now
+-- ARGV[4]  step_ms   by how much the clock was set (0: not at all), when the caller, who leads, has moved what goes by it;
+--                    '' when it has not looked
+-- Returns  [1 when the caller leads now, now_ms, ms when a leader last vouched for the clock: -1 if none ever has]
 local LEADER = key('leader') -- string: the leading pacer, expires with its lease
+local step_ms = ARGV[4]
+
+local function vouch()
+  redis.call('HSET', CLOCK, 'seen', now)
+  if step_ms == '' or step_ms == '0' then return end
+  redis.call('HINCRBY', CLOCK, 'steps', 1)
+  redis.call('HSET', CLOCK, 'stepped_at', now, 'stepped_by', step_ms)
+end
+
+local seen = tonumber(redis.call('HGET', CLOCK, 'seen') or -1)
 local leader = redis.call('GET', LEADER)
-if leader and leader ~= ARGV[2] then return 0 end
+if leader and leader ~= ARGV[2] then return {0, now, seen} end
 if ARGV[3] == '0' then
   redis.call('DEL', LEADER)
-  return 0
+  return {0, now, seen}
 end
 redis.call('SET', LEADER, ARGV[2], 'PX', ARGV[3])
-return 1
+if step_ms ~= '' or seen < 0 or is_clock_vouched() then vouch() end
+return {1, now, seen}

@@ -33,10 +33,21 @@ local TALLY = key('desk', DESK, 'tally')      -- hash   what is counted for the 
 local SHARE = key('desk', DESK, 'share')      -- string share of its quota that the desk dares to use, if not all
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
 local TICKETS = key('desk', DESK, 'tickets')  -- zset   receiver with an open ticket -> ms when it was seen
+local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the last step of it
 local EVENT_LANE = 'e_' .. DESK
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+--: A leading pacer vouches for the clock every 400 ms (lead.lua). After this, ms, nobody has: either none leads, or the clock was set.
+local VOUCHED_FOR = 2000
+
+-- Whether slots and leases may be judged by `now`. If the clock was set forward, the window would be forgotten and every
+-- lease be over; so nothing is taken or ended until a pacer has found out (worker/pacer.py).
+local function is_clock_vouched()
+  local seen = tonumber(redis.call('HGET', CLOCK, 'seen') or now)
+  return math.abs(now - seen) <= VOUCHED_FOR
+end
 
 -- Where a notification's record is: an event has a hash of its own, an announcement's row two fields of one hash. A row
 -- has one name: `-007` is not `-7`, or it would be counted twice.
@@ -121,6 +132,7 @@ local SAMPLE, NEWEST = 5000, 0.3
 local function note_rate(lane, ended)
   local got = redis.call('HMGET', key('lane', lane), 'rate_at', 'rate_ended', 'rate')
   local at, before, rate = tonumber(got[1] or 0), tonumber(got[2] or 0), tonumber(got[3] or 0)
+  if at > now then at = 0 end -- by a clock that was set back since
   if ended == before or (ended > before and now - at < SAMPLE) then return end
   if ended > before and at > 0 then
     local sample = (ended - before) * 1000 / (now - at)
@@ -389,8 +401,6 @@ local function slot_from(from, limits)
   return at
 end
 
-local function next_slot(limits) return slot_from(now, limits) end
-
 -- In order of time, not of granting: after give-backs a slot may be free before one that is reserved already.
 local function insert_slot(at)
   local index = 0
@@ -413,16 +423,38 @@ local function pace(limits, at)
   redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', from + gap))
 end
 
+local function longest_window(limits)
+  local longest = 0
+  for _, limit in ipairs(limits) do longest = math.max(longest, limit.window) end
+  return longest
+end
+
 -- Slots are forgotten by age and not by number: a reserved one may be given back before its time, and the oldest
--- one that it would have pushed out still counts then.
+-- one that it would have pushed out still counts then. The list as such does not expire: that would be by a clock that may
+-- be set forward.
 local function take_slot(limits, at)
   if #limits == 0 then return end
   pace(limits, at)
-  local longest = 0
-  for _, limit in ipairs(limits) do longest = math.max(longest, limit.window) end
   insert_slot(at)
-  while redis.call('LINDEX', SLOTS, -1) + longest <= now do redis.call('RPOP', SLOTS) end
-  redis.call('PEXPIRE', SLOTS, longest + 60000)
+  while redis.call('LINDEX', SLOTS, -1) + longest_window(limits) <= now do redis.call('RPOP', SLOTS) end
+  redis.call('PERSIST', SLOTS)
+end
+
+--: No slot is reserved farther ahead than this, ms.
+local FARTHEST_SLOT = 10000
+
+-- Slots farther in the future than any that is granted were made by a clock that was set back since: they count as made
+-- now, or the desk would stand still for as long. A pacer that saw the step has moved them (step.lua); this is for when
+-- none was there.
+local function forget_clock_set_back(limits)
+  local latest = tonumber(redis.call('LINDEX', SLOTS, 0) or 0)
+  local most = now + math.max(FARTHEST_SLOT, longest_window(limits))
+  if #limits == 0 or latest <= most then return end
+  for index, at in ipairs(redis.call('LRANGE', SLOTS, 0, -1)) do
+    if tonumber(at) <= most then break end
+    redis.call('LSET', SLOTS, index - 1, now)
+  end
+  redis.call('HDEL', HOLDS, 'pace_at')
 end
 
 -- For a slot in which no call was made.

@@ -1,18 +1,27 @@
--- release(desk, room, in_flight, lease_ms, results_for_ms, limits…)
+-- release(desk, room, in_flight, lease_ms, results_for_ms, ahead_ms, span_ms, limits…)
 --
 -- Hands out slots: moves what is due into its lane, then releases as many notifications as there are slots
 -- and room for. Events go first, in the order of their lane; then announcements in turn, by weight, evenly paced.
 -- ARGV[2]  room            notifications that the workers can take now
 -- ARGV[3]  in_flight       the most that the desk may have released and claimed at once: a desk whose API hangs must
 --                          not take all the threads
--- ARGV[4]  lease_ms        how long a released notification may stay unclaimed
+-- ARGV[4]  lease_ms        how long a released notification may stay unclaimed after its slot
 -- ARGV[5]  results_for_ms
--- ARGV[6…] limits          see read_limits
+-- ARGV[6]  ahead_ms        how long it takes until the holder can call: slots are granted for no earlier time
+-- ARGV[7]  span_ms         how long it takes until the pacer can look again: slots are granted up to so much later
+-- ARGV[8…] limits          see read_limits
 -- Returns  [ms until the desk needs another look (-1: nothing waits), 1 when leases have ended and wait for a sweep,
 --          released and claimed ones, id, id, …]
 local room, in_flight, lease_ms, results_for_ms =
   tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local limits = read_limits(6)
+local soonest = now + tonumber(ARGV[6])
+local latest = soonest + tonumber(ARGV[7])
+local limits = read_limits(8)
+
+--: While nobody vouches for the clock, the desk is looked at again after this, ms.
+local UNVOUCHED_LOOK = 100
+if not is_clock_vouched() then return {UNVOUCHED_LOOK, 0, redis.call('ZCARD', LEASES)} end
+forget_clock_set_back(limits)
 
 --: Notifications that become due are moved in portions, so that one look stays short after a long outage: of so many
 --: lanes, so many each.
@@ -94,17 +103,21 @@ local function held()
 end
 
 local released = {}
-local function release_one(id)
-  take_slot(limits, now)
-  lease(id, now + lease_ms)
+local function release_one(id, slot)
+  take_slot(limits, slot)
+  lease(id, slot + lease_ms)
   table.insert(released, id)
 end
 
+local function next_slot() return slot_from(soonest, limits) end
+
 local function release_events(most)
-  while #released < most and next_slot(limits) <= now do
+  local slot = next_slot()
+  while #released < most and slot <= latest do
     local id = next_of(EVENT_LANE)
     if not id then return end
-    release_one(id)
+    release_one(id, slot)
+    slot = next_slot()
   end
 end
 
@@ -181,17 +194,19 @@ local function rows_a_turn(most)
   return math.max(1, math.ceil((most - #released) / (2 * redis.call('ZCARD', TURNS))))
 end
 
-local function next_pace()
-  return #limits == 0 and 0 or tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
+-- The next slot of an announcement: not before its pace.
+local function next_paced_slot()
+  local paced = #limits == 0 and 0 or tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
+  return math.max(next_slot(), math.ceil(paced))
 end
 
 -- How many rows of it were released.
-local function take_turn(info, most)
+local function take_turn(info, most, slot)
   local stretch = rows_a_turn(most)
   for had = 0, stretch - 1 do
     local id = next_row(info)
     if not id then return had end
-    release_one(id)
+    release_one(id, slot)
   end
   return stretch
 end
@@ -200,12 +215,14 @@ end
 -- cancelled or expired. It counts as a turn, and the number of such turns in one look is bounded.
 local function release_rows(most)
   local idle_turns = 0
-  while #released < most and idle_turns < LANES and next_slot(limits) <= now and next_pace() <= now do
+  while #released < most and idle_turns < LANES do
+    local slot = next_paced_slot()
+    if slot > latest then return end
     local lane = redis.call('ZRANGE', TURNS, 0, 0)[1]
     if not lane then return end
     local info = announcement(lane)
     local open = info and within_hours(info)
-    local had = open and take_turn(info, most) or 0
+    local had = open and take_turn(info, most, slot) or 0
     if had > 0 or open and has_rows(info) then
       redis.call('ZINCRBY', TURNS, math.max(had, 1) / info.weight, lane)
     else
@@ -226,11 +243,11 @@ local function look_by(at) if at and (not next_look or at < next_look) then next
 look_by(earliest(DUE))
 local lease_ends = earliest(LEASES)
 look_by(lease_ends)
-local slot = math.max(next_slot(limits), held_until)
+local early = latest - now
 if redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
-  look_by(slot)
+  look_by(math.max(next_slot() - early, held_until))
 elseif redis.call('ZCARD', TURNS) > 0 then
-  look_by(math.max(slot, math.ceil(next_pace())))
+  look_by(math.max(next_paced_slot() - early, held_until))
 end
 if not next_look then
   redis.call('ZREM', DESKS, DESK)

@@ -8,6 +8,7 @@
 -- Returns  [n back in the lane, n resent by policy, n at rest as unknown]
 local results_for_ms, released_lease_ms = tonumber(ARGV[2]), tonumber(ARGV[4])
 local returned, resent, resting = 0, 0, 0
+if not is_clock_vouched() then return {0, 0, 0} end
 
 --: A notification that was lost with its worker this often may be what kills them: it rests as unknown, whatever its policy.
 local MOST_LOST = 5
@@ -28,7 +29,7 @@ for index = 1, #leases, 2 do
     local claimed_at = record.progress.claimed_at
     called.unknown = (called.unknown or 0) + 1
     append(record, 'attempts', {claimed_at, record.progress.via or cjson.null, 'unknown', cjson.null, cjson.null,
-      cjson.null, now - claimed_at, cjson.null, 'the worker was lost while it held the notification'})
+      cjson.null, math.max(0, now - claimed_at), cjson.null, 'the worker was lost while it held the notification'})
     record.progress.lost = (record.progress.lost or 0) + 1
     if record.on_unknown == 'resend' and record.progress.lost < MOST_LOST then
       move(record, 'queued')

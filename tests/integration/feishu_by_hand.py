@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,7 +16,7 @@ from worker.images import Images
 from worker.policy import RetryPolicy
 from worker.tallying import DeskTally
 
-__all__ = ["RETRY_FOR", "FeishuByHand", "a_verdict", "delivery_by_hand"]
+__all__ = ["RETRY_FOR", "FeishuByHand", "NoTickets", "a_verdict", "delivery_by_hand"]
 
 RETRY_FOR = timedelta(hours=24)
 
@@ -42,21 +41,21 @@ class FeishuByHand:
         return self._answer(receiver_id)
 
 
-class _NoTickets:
+class NoTickets:
+    """Nobody is known to have an open ticket, and nobody has one."""
+
     def known_open(self, *_: Any) -> frozenset[str]:
         return frozenset()
+
+    def is_open(self, _: Any) -> bool:
+        return False
 
     def refresh_if_due(self) -> None: ...
 
 
 def delivery_by_hand(
-    desk: Desk,
-    work: Work,
-    feishu: FeishuByHand,
-    stopping: threading.Event | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    desk: Desk, work: Work, feishu: FeishuByHand, stopping: threading.Event | None = None, tickets: Any = None
 ) -> Delivery:
     policy = RetryPolicy(RETRY_FOR, random.Random(1))
     images, tally = create_autospec(Images, instance=True), create_autospec(DeskTally, instance=True)
-    tickets: Any = _NoTickets()
-    return Delivery(desk, work, feishu, tickets, images, policy, tally, stopping or threading.Event(), clock)
+    return Delivery(desk, work, feishu, tickets or NoTickets(), images, policy, tally, stopping or threading.Event())

@@ -18,6 +18,7 @@ from ledger.connection import Durability
 from ledger.ids import announcement_of, is_row, row_number
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
+from ledger.redis_clock import RedisClock
 from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
 from ledger.work import Result, Work
@@ -36,7 +37,7 @@ class Site:
         settings = Settings(_env_file=None)
         self.ledger = Ledger(settings, client)
         self.ledger.durability = Durability.NONE
-        self.work = Work(client, settings, longest_call_ms=1000)
+        self.work = Work(client, settings, longest_call_ms=1000, clock=RedisClock(lambda: 0.0))
         self.desk = settings.desk("default").model_copy(update={"rate": rate})
         self.random = random.Random(7)
         self.now_ms = float(next_morning_ms())

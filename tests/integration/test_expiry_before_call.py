@@ -11,19 +11,11 @@ from ledger.work import Work
 from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 
 #: When it expires, and how long the worker is kept from its call: longer, seconds.
-EXPIRES_SECONDS, KEPT_SECONDS = 1, 2
+EXPIRES_SECONDS, KEPT_SECONDS = 1, 1.2
 
 
-class Clock:
-    """The worker's, in seconds. It jumps when the test says so."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead
-
-    def jump(self) -> None:
-        self.ahead += KEPT_SECONDS
+def kept() -> None:
+    time.sleep(KEPT_SECONDS)
 
 
 def accept(ledger: Ledger) -> str:
@@ -33,20 +25,20 @@ def accept(ledger: Ledger) -> str:
 
 def test_it_goes_back_without_a_call_and_its_slot_is_free_again(ledger: Ledger, work: Work, desk: Desk) -> None:
     limited = desk.model_copy(update={"rate": parse_rate("10/minute")})
-    id, clock = accept(ledger), Clock()
-    feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), clock.jump)
+    id = accept(ledger)
+    feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), kept)
     [released] = work.release([(limited, 1, 10)])
-    delivery_by_hand(desk, work, feishu, clock=clock).deliver(released.ids)
+    delivery_by_hand(desk, work, feishu).deliver(released.ids)
     assert (feishu.receivers, ledger.get(id).progress.state) == ([], State.QUEUED)
     assert ledger.redis.llen(ledger.keys.slots("default")) == 0
 
 
 def test_no_second_try_is_made_after_it_expired(ledger: Ledger, work: Work, desk: Desk) -> None:
     """A retry within seconds was made whenever its slot came."""
-    id, clock = accept(ledger), Clock()
-    feishu = FeishuByHand(lambda _: clock.jump() or a_verdict(Kind.TRANSIENT, code=155000))  # type: ignore[func-returns-value]
+    id = accept(ledger)
+    feishu = FeishuByHand(lambda _: kept() or a_verdict(Kind.TRANSIENT, code=155000))  # type: ignore[func-returns-value]
     [released] = work.release([(desk, 1, 10)])
-    delivery_by_hand(desk, work, feishu, clock=clock).deliver(released.ids)
+    delivery_by_hand(desk, work, feishu).deliver(released.ids)
     assert len(feishu.receivers) == 1
     progress = ledger.get(id).progress
     assert [(each.via, each.outcome) for each in progress.attempts] == [(ReceiveType.CHAT, Outcome.TRANSIENT)]

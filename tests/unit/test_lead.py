@@ -1,5 +1,6 @@
 """The lead among the pacers: who asks for it, and when after an error."""
 
+from ledger.work import LeadAnswer
 from worker.lead import LEAD_MS, LONGEST_STAND_BACK_SECONDS, STAND_BACK_SECONDS, WELL_SECONDS, Lead
 
 
@@ -13,16 +14,21 @@ class Key:
         self.leader: str | None = None
         self.asked = 0
 
-    def lead(self, pacer: str, lease_ms: int) -> bool:
+    def lead(self, pacer: str, lease_ms: int) -> LeadAnswer:
         self.asked += 1
-        if self.leader not in (None, pacer):
-            return False
-        self.leader = pacer if lease_ms else None
-        return bool(lease_ms)
+        if self.leader in (None, pacer):
+            self.leader = pacer if lease_ms else None
+        return LeadAnswer(self.leader == pacer, now_ms=0, vouched_ms=None)
+
+
+class NoSteps:
+    """Of a clock that is never set."""
+
+    def heed(self, answer: LeadAnswer) -> None: ...
 
 
 def lead_of(key: Key, me: str, others_live: bool = True) -> Lead:
-    return Lead(key, me, lambda: others_live, lambda: key.now)  # type: ignore[arg-type]
+    return Lead(key, me, lambda: others_live, NoSteps(), lambda: key.now)  # type: ignore[arg-type]
 
 
 def seconds_until_it_leads(lead: Lead, key: Key) -> float:

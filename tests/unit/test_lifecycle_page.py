@@ -2,20 +2,37 @@
 
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ledger.keys import Keys
+from ledger.settings import Limit
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.verbs import NAMES
+from ledger.work import LATE_SHARE, slack_ms
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/lifecycle.md").read_text("utf-8")
 PRELUDE = (ROOT / "ledger/lua/prelude.lua").read_text("utf-8")
 
 
+def late_ms(limit: Limit) -> int:
+    return round(slack_ms(limit) * LATE_SHARE)
+
+
 def test_the_diagram_has_every_move_and_no_other() -> None:
     drawn = set(re.findall(r"^    (\w+) --> (\w+)", PAGE, re.MULTILINE))
     assert drawn == {(str(state), str(to)) for state, targets in TRANSITIONS.items() for to in targets}
+
+
+@pytest.mark.parametrize(
+    ("ms_of", "said"), [(slack_ms, "between {} and {} ms), so that"), (late_ms, "between {} and {} ms). A claim")]
+)
+def test_the_times_of_a_slot_are_those_of_the_code(ms_of: Callable[[Limit], int], said: str) -> None:
+    shortest, longest = (ms_of(Limit(calls=1, seconds=seconds)) for seconds in (1, 86400))
+    assert said.format(shortest, longest) in " ".join(PAGE.split())
 
 
 def test_every_state_has_its_moves_in_the_table() -> None:
@@ -63,4 +80,4 @@ def test_lua_builds_the_same_keys_as_python() -> None:
     }
     parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.tally, keys.share, keys.tickets)
     of_desk = {part("d") for part in parts}
-    assert lua == {keys.desks, keys.wake, keys.events, keys.announcements} | of_desk
+    assert lua == {keys.desks, keys.wake, keys.events, keys.announcements, keys.clock} | of_desk

@@ -7,7 +7,9 @@ import fakeredis
 import redis
 
 from ledger.keys import Keys
+from ledger.redis_clock import RedisClock
 from ledger.settings import Desk
+from ledger.work import LeadAnswer
 from worker.pacer import Pacer
 
 DESK = Desk(name="it", rate="100/minute", feishu_url="http://127.0.0.1:1")  # type: ignore[arg-type]
@@ -21,6 +23,7 @@ class WorkOfAnAbsentRedis:
 
     def __init__(self) -> None:
         self.questions = 0
+        self.clock = RedisClock()
         self.answered = threading.Event()
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:
@@ -30,8 +33,8 @@ class WorkOfAnAbsentRedis:
         self.answered.set()
         return False
 
-    def lead(self, pacer: str, lease_ms: int) -> bool:
-        return False
+    def lead(self, pacer: str, lease_ms: int) -> LeadAnswer:
+        return LeadAnswer(leads=False, now_ms=0, vouched_ms=None)
 
 
 def _publish(batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:

@@ -1,0 +1,86 @@
+"""Redis time as a worker tells it between two answers, without asking."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["RedisClock"]
+
+#: The quickest answer of this long, and of as long before, tells the time, seconds: long enough to find a quick one,
+#: short enough for two clocks not to drift apart (10 ms in 20 s would be a very bad clock).
+PERIOD_SECONDS = 10.0
+#: Two answers that contradict each other by more than this, ms, prove that a clock was set. Less is drift and rounding.
+STEP_MS = 50
+
+
+class _Sample(NamedTuple):
+    """One answer: Redis time less our own, ms, give or take half the round trip."""
+
+    offset_ms: float
+    round_trip_ms: float
+    at: float
+
+    def contradicts(self, other: "_Sample") -> bool:
+        doubt_ms = (self.round_trip_ms + other.round_trip_ms) / 2
+        return abs(self.offset_ms - other.offset_ms) > doubt_ms + STEP_MS
+
+
+class RedisClock:
+    """Threads share it.
+
+    Every answer that brings Redis TIME is a sample. It was taken at some moment between the question and the answer;
+    the middle is the best guess, as in NTP, and the quicker the answer, the better the guess. `monotonic` (seconds)
+    goes on while the process is frozen, so that a slot is never thought younger than it is.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.monotonic = monotonic
+        self._lock = threading.Lock()
+        self._best: _Sample | None = None
+        self._before: _Sample | None = None  #: the best of the period before
+        self._period_began = 0.0
+        self._step_ms = 0.0
+
+    def note(self, asked: float, redis_ms: int) -> None:
+        """An answer came now to what was asked at `asked`, a moment of `monotonic`."""
+        answered = self.monotonic()
+        middle_ms = (asked + answered) / 2 * 1000
+        sample = _Sample(redis_ms - middle_ms, (answered - asked) * 1000, answered)
+        with self._lock:
+            known = self._quickest()
+            if known and sample.contradicts(known):
+                self._step_ms += sample.offset_ms - known.offset_ms
+                self._best = self._before = None
+            self._keep(sample)
+
+    def _keep(self, sample: _Sample) -> None:
+        if sample.at - self._period_began > PERIOD_SECONDS:
+            self._before, self._best, self._period_began = self._best, None, sample.at
+        if self._best is None or sample.round_trip_ms <= self._best.round_trip_ms:
+            self._best = sample
+
+    def _quickest(self) -> _Sample | None:
+        samples = [sample for sample in (self._best, self._before) if sample]
+        return min(samples, key=lambda sample: sample.round_trip_ms, default=None)
+
+    def now_ms(self) -> int:
+        """Redis time. Raises LookupError before the first answer."""
+        with self._lock:
+            sample = self._quickest()
+        if sample is None:
+            raise LookupError("Redis has not told the time yet")
+        return round(self.monotonic() * 1000 + sample.offset_ms)
+
+    @property
+    def round_trip_ms(self) -> float:
+        """How far away Redis is: the quickest answer of the last seconds. 0 before the first."""
+        with self._lock:
+            sample = self._quickest()
+        return sample.round_trip_ms if sample else 0.0
+
+    def take_step_ms(self) -> int:
+        """By how much Redis' clock was set since this was last asked: forward is positive, 0 is not at all."""
+        with self._lock:
+            step_ms, self._step_ms = self._step_ms, 0.0
+        return round(step_ms)

@@ -1,0 +1,222 @@
+"""Redis' clock is set while a desk sends: the quota is kept, nothing stands still, and it is said."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import fakeredis
+import pytest
+
+from ledger.ledger import Ledger
+from ledger.models import Notification
+from ledger.redis_clock import RedisClock
+from ledger.settings import Desk, Settings, parse_rate
+from ledger.states import State
+from ledger.work import Result, Work
+from worker.clock_steps import ClockSteps
+from worker.lead import LEAD_MS
+
+START_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+#: The window that is kept for `5/second`: a second and the least slack.
+CALLS, WINDOW_MS = 5, 1080
+
+
+class Time:
+    """Seconds that pass for everybody, and a clock of Redis' that may be set."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+        self.set_by_ms = 0
+
+    def redis(self) -> float:
+        return START_MS / 1000 + self.passed + self.set_by_ms / 1000
+
+
+@pytest.fixture
+def time() -> Iterator[Time]:
+    time = Time()
+    with patch("time.time", time.redis):
+        yield time
+
+
+class Pacing:
+    """One pacer and workers that need no time. `calls`: when they called, in seconds that passed."""
+
+    def __init__(self, time: Time, server: fakeredis.FakeServer | None = None, me: str = "host:1:8") -> None:
+        self.time, self.server, self.me = time, server or fakeredis.FakeServer(), me
+        settings = Settings(_env_file=None)
+        self.ledger = Ledger(settings, fakeredis.FakeRedis(server=self.server))
+        self.desk: Desk = settings.desk("default").model_copy(update={"rate": parse_rate("5/second")})
+        self.work = Work(self.ledger.redis, settings, longest_call_ms=1000, clock=RedisClock(lambda: self.time.passed))
+        self.steps = ClockSteps(self.work, [self.desk])
+        self.calls: list[float] = []
+
+    def accept(self, count: int) -> list[str]:
+        asked = [Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(count)]
+        return [accepted.id for accepted in self.ledger.accept(asked)]
+
+    def lead(self) -> None:
+        answer = self.work.lead(self.me, LEAD_MS)
+        step_ms = self.steps.heed(answer)
+        if step_ms is not None:
+            self.work.lead(self.me, LEAD_MS, step_ms)
+
+    def send(self, seconds: float, *, every: float = 0.1) -> None:
+        """For so long, a look and all calls that it allows."""
+        for _ in range(round(seconds / every)):
+            self.lead()
+            self.look()
+            self.time.passed += every
+
+    def look(self) -> None:
+        [released] = self.work.release([(self.desk, 10, 100)])
+        _, claims = self.work.claim(self.desk, "t", released.ids)
+        self.calls += [self.time.passed] * len(claims)
+        self.work.record(self.desk, "t", [Result(claim.id, State.DELIVERED) for claim in claims], "up")
+
+    def most_in_a_window(self) -> int:
+        return max(sum(first <= call < first + WINDOW_MS / 1000 for call in self.calls) for first in self.calls)
+
+    @property
+    def clock(self) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = self.ledger.redis.hgetall(self.ledger.keys.clock)
+        return found
+
+
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, -600_000, -3000, 3000, HOUR_MS])
+def test_a_desk_keeps_its_quota_and_goes_on_when_the_clock_is_set(
+    time: Time, caplog: pytest.LogCaptureFixture, step_ms: int
+) -> None:
+    """Back, every desk stood still for as long, unsaid; forward, the window was forgotten."""
+    pacing = Pacing(time)
+    pacing.accept(60)
+    pacing.send(2)
+    time.set_by_ms += step_ms
+    with caplog.at_level(logging.ERROR):
+        pacing.send(4)
+    assert len(pacing.calls) >= 2 + 5 * CALLS
+    assert pacing.most_in_a_window() <= CALLS
+    assert pacing.clock[b"steps"] == b"1"
+    assert abs(int(pacing.clock[b"stepped_by"]) - step_ms) <= 2
+    assert f"{'back' if step_ms < 0 else 'forward'} by {abs(step_ms) / 1000:.1f} s" in caplog.text
+
+
+def test_back_and_forth_forgets_no_window(time: Time) -> None:
+    """Three seconds back and forth made five calls too many."""
+    pacing = Pacing(time)
+    pacing.accept(200)
+    for step_ms in (3000, -3000) * 5:
+        pacing.send(1.3)
+        time.set_by_ms += step_ms
+    assert pacing.most_in_a_window() <= CALLS
+    assert pacing.clock[b"steps"] == b"9"  # nobody has looked since the tenth
+
+
+def test_between_the_step_and_the_next_word_of_a_leader_nothing_is_taken(time: Time) -> None:
+    pacing = Pacing(time)
+    pacing.accept(20)
+    pacing.send(0.2)
+    time.set_by_ms += HOUR_MS
+    pacing.look()
+    assert len(pacing.calls) == CALLS
+
+
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, HOUR_MS])
+def test_leases_holds_and_waits_last_as_long_as_they_would_have(time: Time, step_ms: int) -> None:
+    pacing = Pacing(time)
+    claimed, deferred, *_ = pacing.accept(3)
+    pacing.lead()
+    [released] = pacing.work.release([(pacing.desk, 2, 100)])
+    assert released.ids == [claimed, deferred]
+    pacing.work.claim(pacing.desk, "t", released.ids)
+    pacing.work.record(pacing.desk, "t", [Result(deferred, State.DEFERRED, wait_ms=30_000)], "")
+    pacing.work.hold(pacing.desk, "throttled", 20_000, "429")
+    time.passed += 0.1
+    time.set_by_ms += step_ms
+    pacing.lead()
+    time.passed += pacing.work.lease_ms / 1000 - 0.3
+    pacing.lead()
+    assert pacing.work.sweep([pacing.desk]) == [(0, 0, 0)]
+    time.passed += 0.4
+    pacing.lead()
+    assert pacing.work.sweep([pacing.desk]) == [(0, 1, 0)]
+    assert not pacing.work.release([(pacing.desk, 1, 100)])[0].ids
+    for _ in range(15):
+        time.passed += 1
+        pacing.lead()
+    [released] = pacing.work.release([(pacing.desk, 5, 100)])
+    assert deferred in released.ids
+
+
+def test_what_is_to_be_sent_at_a_time_of_day_is_sent_at_that_time(time: Time) -> None:
+    pacing = Pacing(time)
+    at = datetime.fromtimestamp(START_MS / 1000 + 10, UTC)
+    pacing.ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi", "at": at.isoformat()})])
+    pacing.lead()
+    time.set_by_ms -= 20_000
+    pacing.send(25, every=0.4)
+    assert pacing.calls == []
+    pacing.send(6, every=0.4)
+    assert pacing.calls[0] == pytest.approx(30, abs=0.5)
+
+
+def test_two_pacers_that_see_one_step_move_things_once(time: Time) -> None:
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(10)
+    for pacing in (first, second):
+        pacing.lead()
+    first.look()
+    slots = first.ledger.redis.lrange(first.ledger.keys.slots("default"), 0, -1)
+    time.set_by_ms += HOUR_MS  # by Redis' clock the lead is over
+    first.ledger.redis.delete(first.ledger.keys.leader)
+    answers = [(pacing, pacing.work.lead(pacing.me, LEAD_MS)) for pacing in (second,)]
+    first.ledger.redis.delete(first.ledger.keys.leader)
+    answers.append((first, first.work.lead(first.me, LEAD_MS)))
+    for pacing, answer in answers:
+        pacing.steps.heed(answer)
+    moved = first.ledger.redis.lrange(first.ledger.keys.slots("default"), 0, -1)
+    assert [int(after) - int(before) for after, before in zip(moved, slots, strict=True)] == [HOUR_MS] * CALLS
+
+
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, HOUR_MS])
+def test_pacers_that_start_after_the_step_keep_the_quota_too(time: Time, step_ms: int) -> None:
+    """All of a machine was away while its clock was set."""
+    before = Pacing(time)
+    before.accept(40)
+    before.send(1)
+    time.set_by_ms += step_ms
+    time.passed += 0.2
+    after = Pacing(time, before.server, "host:2:8")
+    after.calls = before.calls
+    after.work.lead("host:1:8", 0)
+    after.send(3)
+    assert after.most_in_a_window() <= CALLS
+    assert len(after.calls) >= 2 + 3 * CALLS
+
+
+def test_a_time_without_workers_costs_a_desk_nothing_once_they_are_back(time: Time) -> None:
+    pacing = Pacing(time)
+    pacing.accept(100)
+    pacing.send(2)
+    time.passed += 600
+    sent = len(pacing.calls)
+    pacing.send(2)
+    assert len(pacing.calls) - sent >= CALLS
+    assert pacing.most_in_a_window() <= CALLS
+    assert b"steps" not in pacing.clock
+
+
+def test_slots_of_a_future_that_no_pacer_saw_count_as_made_now(time: Time) -> None:
+    """A ledger from before pacers vouched for the clock, which was set back."""
+    pacing = Pacing(time)
+    pacing.accept(10)
+    ahead = START_MS + HOUR_MS
+    pacing.ledger.redis.rpush(pacing.ledger.keys.slots("default"), *[ahead] * CALLS)
+    pacing.ledger.redis.hset(pacing.ledger.keys.desk("default"), "pace_at", ahead)
+    pacing.send(WINDOW_MS / 1000 - 0.1)
+    assert pacing.calls == []
+    pacing.send(0.4)
+    assert len(pacing.calls) == CALLS
