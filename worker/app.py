@@ -15,6 +15,7 @@ from ledger.collector import spare_the_collector
 from ledger.settings import Desk, signing_key
 from ledger.tracing import export_traces
 from worker import logs as _logs  # noqa: F401  connects to Celery's signals
+from worker import quiet as _quiet  # noqa: F401  connects to Celery's signals
 from worker import tasks as _tasks  # noqa: F401  registers them
 from worker.callbacks import Poster
 from worker.outward import Outward
