@@ -51,6 +51,7 @@ class Spec(BaseModel):
     between: str | None = None
     timezone: str | None = None
     callback_url: CallbackUrl | None = Field(None, repr=False)
+    caller: str | None = None  #: the API key whose share of the callbacks its end has
     traceparent: str | None = None  #: of the trace in which it was accepted
 
     @cached_property

@@ -78,6 +78,7 @@ class Announcements:
             self._ledger.results_for_ms,
             int(timed),
             spec.callback_url or "",
+            spec.caller or "",
         )
         if status == b"reused":
             raise KeyReused(key, text(id))

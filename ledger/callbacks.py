@@ -3,7 +3,7 @@
 The verbs that bring something to its end write it down in the same step (`owe_callback` in `ledger/lua/prelude.lua`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KEPT_MS", "Callbacks", "Delay", "Owed"]
 
+#: Put off the score of what was never posted, ms; as NEVER_POSTED in `ledger/lua/prelude.lua`.
+_NEVER_POSTED_MS = 10_000_000_000_000
+
 #: How long what is owed is kept, ms; as CALLBACKS_FOR in `ledger/lua/prelude.lua`.
 KEPT_MS = 90_000_000
 
@@ -36,13 +39,25 @@ class Owed:
     age_ms: int  #: since then
     url: str = field(repr=False)
     snapshot: bytes = field(repr=False)  #: how it stood then: a progress, or the counts of an announcement
+    owner: str = "@"  #: whose share of the posts it takes: the id of an API key or nothing, an @, and the desk
+    is_new: bool = False  #: nobody has posted it yet
+
+    @property
+    def host(self) -> str:
+        """Of the URL, with its port."""
+        return self.url.split("/", 3)[2].partition("?")[0]
+
+    @property
+    def key(self) -> str:
+        """The id of the API key that asked for it; empty when none did."""
+        return self.owner.partition("@")[0]
 
 
 class Delay(NamedTuple):
-    """A callback that is posted later."""
+    """A callback that is posted later. Without a time it is given back, and stands where it stood."""
 
-    name: str
-    wait_ms: int
+    owed: Owed
+    wait_ms: int | None
 
 
 class Callbacks:
@@ -53,36 +68,60 @@ class Callbacks:
 
     def count(self) -> int:
         """How many are owed."""
-        return int(self._ledger.redis.zcard(self._ledger.keys.callbacks))
+        pipe = self._ledger.redis.pipeline(transaction=False)
+        for queue in [self._ledger.keys.callbacks, *self._queues()]:
+            pipe.zcard(queue)
+        return sum(pipe.execute())
+
+    def dropped(self) -> int:
+        """How many were ever dropped because too many were owed to the same key and desk."""
+        return int(self._ledger.redis.get(self._ledger.keys.callbacks_dropped) or 0)
 
     def forget(self) -> None:
         """Drops what has been owed for so long that nothing else of it is kept, since nobody posts."""
         oldest_ms = self._now_ms() - KEPT_MS
-        self._ledger.redis.zremrangebyscore(self._ledger.keys.callbacks, "-inf", oldest_ms)
+        pipe = self._ledger.redis.pipeline(transaction=False)
+        for queue in [self._ledger.keys.callbacks, *self._queues()]:
+            pipe.zremrangebyscore(queue, "-inf", oldest_ms - _NEVER_POSTED_MS)
+            pipe.zremrangebyscore(queue, 0, oldest_ms)
+        pipe.execute()
 
-    def due(self, most: int, lease_ms: int) -> list[Owed]:
-        """Takes callbacks that are due. Others leave them alone for `lease_ms`."""
-        now_ms, *found = self._ledger.verbs.call("callbacks", "", most, lease_ms)
-        sixes = iter(found)
+    def due(self, most: int, lease_ms: int, full: Collection[str] = ()) -> list[Owed]:
+        """Takes callbacks that are due, of owners in turn but for those that are `full`. Others leave them alone for
+        `lease_ms`."""
+        now_ms, *found = self._ledger.verbs.call("callbacks", "", most, lease_ms, *full)
+        values = iter(found)
         return [
-            Owed(text(name), text(id), text(state), int(at), now_ms - int(at), text(url), snapshot)
-            for name, id, state, at, url, snapshot in zip(*[sixes] * 6, strict=True)
+            Owed(
+                text(name), text(id), text(state), int(at), now_ms - int(at), text(url), snapshot, text(owner), new == 1
+            )
+            for name, id, state, at, url, snapshot, owner, new in zip(*[values] * 8, strict=True)
         ]
 
-    def strike_off(self, name: str) -> None:
+    def strike_off(self, owed: Owed) -> None:
         """It was taken, or never will be."""
         pipe = self._ledger.redis.pipeline()
-        pipe.zrem(self._ledger.keys.callbacks, name)
-        pipe.delete(self._ledger.keys.callback(name))
+        pipe.zrem(self._ledger.keys.callbacks_of(owed.owner), owed.name)
+        pipe.delete(self._ledger.keys.callback(owed.name))
         pipe.execute()
 
     def put_off(self, delays: Iterable[Delay]) -> None:
         """They are due again after that. What was struck off meanwhile stays so."""
         waits = list(delays)
-        if waits:
-            now_ms = self._now_ms()
-            due = {name: now_ms + wait_ms for name, wait_ms in waits}
-            self._ledger.redis.zadd(self._ledger.keys.callbacks, due, xx=True)
+        if not waits:
+            return
+        now_ms = self._now_ms()
+        pipe = self._ledger.redis.pipeline()
+        for owed, wait_ms in waits:
+            back_ms = owed.at_ms - _NEVER_POSTED_MS if owed.is_new else now_ms
+            score = back_ms if wait_ms is None else now_ms + wait_ms
+            pipe.zadd(self._ledger.keys.callbacks_of(owed.owner), {owed.name: score}, xx=True)
+            pipe.zadd(self._ledger.keys.callback_owners, {owed.owner: max(score, now_ms)}, lt=True)
+        pipe.execute()
+
+    def _queues(self) -> list[str]:
+        owners = self._ledger.redis.zrange(self._ledger.keys.callback_owners, 0, -1)
+        return [self._ledger.keys.callbacks_of(text(owner)) for owner in owners]
 
     def _now_ms(self) -> int:
         seconds, microseconds = self._ledger.redis.time()

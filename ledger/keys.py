@@ -90,6 +90,17 @@ class Keys:
     def callbacks(self) -> str:
         return self("callbacks")
 
+    @property
+    def callback_owners(self) -> str:
+        return self("callbacks", "owners")
+
+    def callbacks_of(self, owner: str) -> str:
+        return self("callbacks", "of", owner)
+
+    @property
+    def callbacks_dropped(self) -> str:
+        return self("callbacks", "dropped")
+
     def callback(self, name: str) -> str:
         return self("callback", name)
 

@@ -117,6 +117,7 @@ class Ledger:
             notification.expires_ms,
             notification.on_unknown,
             notification.callback_url or "",
+            notification.caller or "",
         )
 
     def key_ttl_ms(self, *times: datetime | None) -> int:

@@ -108,6 +108,7 @@ class Notification(BaseModel):
     on_unknown: OnUnknown = OnUnknown.RESEND
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
     callback_url: CallbackUrl | None = Field(None, repr=False)
+    caller: str | None = None  #: the API key whose share of the callbacks its end has; never given by the caller itself
     traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
 
     @model_validator(mode="after")
@@ -119,12 +120,21 @@ class Notification(BaseModel):
         return self
 
     @classmethod
-    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None, key_of_ours: str | None = None) -> Self:
+    def build(
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        now: datetime | None = None,
+        key_of_ours: str | None = None,
+        caller: str | None = None,
+    ) -> Self:
         """Reads the fields of the HTTP API and the Celery intake: those of this class, with `text` as a short form of
         `message`, and `at` and `expires` as times or durations. A key of the kind that callers may not have comes as
         `key_of_ours`, and counts where there is no other. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
-        fields = dict(raw)
+        if "caller" in raw:
+            raise BadInput("caller", "is not a known field")
+        fields = {**raw, "caller": caller}
         if fields.get("key") is None:
             fields["key"] = key_of_ours
         else:

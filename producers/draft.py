@@ -36,12 +36,13 @@ class Draft:
     _asked: bytes = field(repr=False)
 
     @classmethod
-    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None) -> Self:
-        """Reads the arguments of `Notifier.announce` but for its rows; None stands for the default.
-
-        Raises BadInput naming the field.
+    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None, caller: str | None = None) -> Self:
+        """Reads the arguments of `Notifier.announce` but for its rows; None stands for the default. `caller` is the API
+        key that asks. Raises BadInput naming the field.
         """
         now = now or datetime.now(UTC)
+        if "caller" in raw:
+            raise BadInput("caller", "is not a known field")
         given = {name: value for name, value in raw.items() if value is not None}
         key, skip_invalid, allow_duplicates = (
             given.pop(name, default)
@@ -49,7 +50,9 @@ class Draft:
         )
         message = _template_of(given)
         times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
-        spec = _spec(given, message, at=_time(times, "at", now), expires_at=_time(times, "expires", now))
+        spec = _spec(
+            {**given, "caller": caller}, message, at=_time(times, "at", now), expires_at=_time(times, "expires", now)
+        )
         _check_times(spec, now)
         _check_key(key)
         return cls(
@@ -129,7 +132,7 @@ def _check_key(key: object) -> None:
 
 
 def _canonical(spec: Spec, times: Mapping[str, Any], *flags: bool) -> bytes:
-    left_out = {"name", "at", "expires_at", "columns", "traceparent"}
+    left_out = {"name", "at", "expires_at", "columns", "caller", "traceparent"}
     # Without one it is left out, so that what an older version announced is known again.
     left_out |= set() if spec.callback_url else {"callback_url"}
     content = spec.model_dump(mode="json", exclude=left_out)

@@ -4,15 +4,15 @@ The URL was written by whoever may send notifications, and is called from within
 once, the address is judged, and the connection goes to that very address: a second look-up could say another one.
 """
 
-import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
 from ledger.errors import DeskbellError
+from worker.resolver import Resolver
 
-__all__ = ["NoWay", "Outward", "Target", "resolved"]
+__all__ = ["NoWay", "Outward", "Target"]
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
@@ -28,6 +28,10 @@ _SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Netw
 class NoWay(DeskbellError):
     """The host has no address, or none that callbacks may go to. Of the URL the text tells the host alone."""
 
+    def __init__(self, problem: str, *, came_late: bool = False) -> None:
+        super().__init__(problem)
+        self.came_late = came_late  #: nobody told the address in time
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -37,18 +41,16 @@ class Target:
     host: str  #: for the certificate
     host_header: str
 
-
-def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host, in the order in which they are to be tried. Raises OSError, UnicodeError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    @property
+    def address(self) -> str:
+        return urlsplit(self.url).hostname or ""
 
 
 class Outward:
     """Judges targets. `allowed` are names, and networks in their canonical form (`DESKBELL_CALLBACK_ALLOW`)."""
 
-    def __init__(self, allowed: Collection[str], resolve: Resolve = resolved) -> None:
-        self._resolve = resolve
+    def __init__(self, allowed: Collection[str], resolve: Resolve | None = None) -> None:
+        self._resolve = resolve or Resolver()
         self._networks = [ip_network(place) for place in allowed if "/" in place]
         self._names = frozenset(place for place in allowed if "/" not in place)
 
@@ -67,7 +69,9 @@ class Outward:
         try:
             found = [ip_address(address) for address in self._resolve(host, port)]
         except (OSError, UnicodeError) as error:
-            raise NoWay(f"{host} has no address ({type(error).__name__})") from error
+            came_late = isinstance(error, TimeoutError)
+            problem = "was not looked up in time" if came_late else f"has no address ({type(error).__name__})"
+            raise NoWay(f"{host} {problem}", came_late=came_late) from error
         for address in found:
             if host in self._names or self._is_allowed(address):
                 return address

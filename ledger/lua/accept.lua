@@ -1,8 +1,8 @@
--- accept(desk, all_or_nothing, {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback} …)
+-- accept(desk, all_or_nothing, {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback, caller} …)
 --
 -- Writes new events and puts them at the end of the desk's event lane, or among the scheduled ones.
 -- ARGV[2]  all_or_nothing  1: when one key is taken by another content, nothing at all is accepted
--- ARGV[3…] by nines:
+-- ARGV[3…] by tens:
 --   id           the new notification's id. Accepting the same id again changes nothing (a replayed call)
 --   input        JSON of the notification, opaque here
 --   digest       hash of the content: the same key with another digest is refused
@@ -12,10 +12,11 @@
 --   expires_at   ms, 0 = never
 --   on_unknown   resend | hold
 --   callback     URL that its end is posted to, or ''
+--   caller       the API key whose share of the callbacks that is, or '' where there is none
 -- Returns  by threes: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
 --          not accepted now), state
 local all_or_nothing = ARGV[2] == '1'
-local NINE = 9
+local TEN = 10
 
 local function state_at_first(item) return item.due > now and 'scheduled' or 'queued' end
 
@@ -34,10 +35,10 @@ local function use_in_call(twin)
 end
 
 local items, seen, refused = {}, {}, false
-for index = 3, #ARGV, NINE do
+for index = 3, #ARGV, TEN do
   local item = {id = ARGV[index], input = ARGV[index + 1], digest = ARGV[index + 2], key = ARGV[index + 3],
     key_ttl_ms = ARGV[index + 4], due = tonumber(ARGV[index + 5]), expires_at = ARGV[index + 6],
-    on_unknown = ARGV[index + 7], callback = ARGV[index + 8]}
+    on_unknown = ARGV[index + 7], callback = ARGV[index + 8], caller = ARGV[index + 9]}
   if item.key ~= '' then
     local twin = seen[item.key]
     item.first = twin and use_in_call(twin) or first_use(item)
@@ -58,7 +59,7 @@ local function write(item)
   end
   redis.call('HSET', record.key, 'desk', DESK, 'created_at', now, 'on_unknown', item.on_unknown,
     'expires_at', item.expires_at, 'progress', cjson.encode({state = state, at = now}))
-  if item.callback ~= '' then redis.call('HSET', record.key, 'callback', item.callback) end
+  if item.callback ~= '' then redis.call('HSET', record.key, 'callback', item.callback, 'caller', item.caller) end
   if item.key ~= '' then
     redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
   end

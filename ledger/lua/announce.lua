@@ -1,4 +1,4 @@
--- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback)
+-- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller)
 --
 -- Opens an announcement, whose rows are then loaded; nothing of it counts as accepted before `start`.
 -- ARGV[2]  id              the new announcement's
@@ -13,6 +13,7 @@
 -- ARGV[11] results_for_ms  how long it stays on record when it is finished
 -- ARGV[12] timed           1 when rows have times of their own (send_at)
 -- ARGV[13] callback        URL that its end is posted to, or ''
+-- ARGV[14] caller          the API key whose share of the callbacks that is, or '' where there is none
 -- Returns  [opened | loading | started | reused, id of the first]
 local id, digest = ARGV[2], ARGV[4]
 local status = 'opened'
@@ -33,6 +34,6 @@ end
 redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5])
 redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_at', now, 'spec', ARGV[7], 'expires_at', ARGV[8],
   'on_unknown', ARGV[9], 'weight', ARGV[10], 'results_for', ARGV[11], 'timed', ARGV[12], 'next', 0, 'total', 0, 'opens_at', 0)
-if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13]) end
+if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13], 'caller', ARGV[14]) end
 redis.call('PEXPIRE', key('lane', id), ARGV[6])
 return {status, id}

@@ -65,11 +65,11 @@ local known = {}
 local function announcement(id)
   if known[id] == nil then
     local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
-      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback')
+      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback', 'caller')
     known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
       expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
       hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
-      cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14]} or false
+      cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14], caller = got[15]} or false
   end
   return known[id] or nil
 end
@@ -85,14 +85,14 @@ end
 
 local function open_event(record, with_input)
   local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', 'created_at', 'callback',
-    with_input and 'input' or 'on_unknown')
+    'caller', with_input and 'input' or 'on_unknown')
   if not got[1] then return nil end
   record.progress = cjson.decode(got[1])
   record.expires_at = tonumber(got[2])
   record.on_unknown = got[3]
   record.accepted_at = tonumber(got[4])
-  record.callback = got[5]
-  record.content = with_input and got[6]
+  record.callback, record.caller = got[5], got[6]
+  record.content = with_input and got[7]
   return record
 end
 
@@ -146,16 +146,26 @@ local function forget_sample(lane) redis.call('HDEL', key('lane', lane), 'rate_a
 
 --: Callbacks are posted for up to 24 hours, and tell of a record that must still be there then, ms.
 local CALLBACKS_FOR = 90000000
+--: As in ledger/callbacks.py. Put off the score of what was never posted, which so stands first, ms.
+local NEVER_POSTED = 10000000000000
+--: Kept for one key at one desk; of more, the one that would be posted last is dropped. A desk of 100 a minute comes to
+--: it when its receiver has been silent for 16 hours.
+local MOST_CALLBACKS = 100000
 
 -- What became of it is posted to its callback URL by a worker (worker/callbacks.py). That is owed from the same step on
 -- that makes it true, so that no crash can come between. `snapshot`: how it stands now, since it may be retried before
--- the post.
-local function owe_callback(id, state, url, snapshot)
-  local name = table.concat({id, state, string.format('%d', now)}, '_')
-  local owed = key('callback', name)
+-- the post. Each key has a queue of its own at each desk; in it what was never posted stands before what is posted again.
+local function owe_callback(id, state, url, caller, snapshot)
+  local name, owner = table.concat({id, state, string.format('%d', now)}, '_'), (caller or '') .. '@' .. DESK
+  local owed, queue = key('callback', name), key('callbacks', 'of', owner)
   redis.call('HSET', owed, 'id', id, 'state', state, 'at', now, 'url', url, 'snapshot', cjson.encode(snapshot))
   redis.call('PEXPIRE', owed, CALLBACKS_FOR)
-  redis.call('ZADD', key('callbacks'), now, name)
+  redis.call('ZADD', queue, now - NEVER_POSTED, name)
+  redis.call('ZADD', key('callbacks', 'owners'), 'LT', now, owner)
+  if redis.call('ZCARD', queue) > MOST_CALLBACKS then
+    redis.call('DEL', key('callback', redis.call('ZPOPMAX', queue)[1]))
+    redis.call('INCR', key('callbacks', 'dropped'))
+  end
 end
 
 local COUNTED = {'scheduled', 'queued', 'sending', 'deferred', 'unknown', 'delivered', 'failed', 'expired', 'cancelled',
@@ -165,7 +175,7 @@ local function owe_end_of(info)
   local got = redis.call('HMGET', key('lane', info.id), unpack(COUNTED))
   local counts = {}
   for index, name in ipairs(COUNTED) do counts[name] = tonumber(got[index]) or 0 end
-  owe_callback(info.id, info.state, info.callback, counts)
+  owe_callback(info.id, info.state, info.callback, info.caller, counts)
 end
 
 local function keep_announcement(lane, for_ms)
@@ -297,7 +307,7 @@ local function save(record, results_for_ms)
     redis.call('PERSIST', record.key)
   end
   if record.callback and record.moved and (FINAL[state] or state == 'unknown') then
-    owe_callback(record.id, state, record.callback, record.progress)
+    owe_callback(record.id, state, record.callback, record.caller, record.progress)
   end
 end
 

@@ -94,7 +94,7 @@ def _checking(site: Site, caller: Caller, asked: Asked) -> Iterator[_Checking]:
 
 
 def _draft(site: Site, caller: Caller, asked: Asked) -> Draft:
-    draft = Draft.build(asked.arguments)
+    draft = Draft.build(asked.arguments, caller=caller.key_id)
     site.settings.desk(draft.spec.desk)
     caller.check_desk(draft.spec.desk)
     return draft

@@ -40,11 +40,16 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
     )
 
 
-def of_site(workers: Sequence[Worker], dropped: int, callbacks: int) -> Iterator[Metric]:
+def of_site(workers: Sequence[Worker], dropped: int, callbacks: int, callbacks_dropped: int) -> Iterator[Metric]:
     """What is of no desk."""
     yield _gauge("workers", "Worker processes that reported lately.", value=len(workers))
     yield _gauge("worker_threads", "Their threads.", value=sum(worker.concurrency for worker in workers))
     yield _gauge("callbacks_waiting", "Callbacks that are owed.", value=callbacks)
+    yield CounterMetricFamily(
+        "deskbell_callbacks_dropped",
+        "Callbacks dropped because too many were owed to one key at one desk.",
+        value=callbacks_dropped,
+    )
     yield CounterMetricFamily(
         "deskbell_dropped_messages", "Celery messages that nobody could act on, such as a bad intake.", value=dropped
     )

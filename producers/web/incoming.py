@@ -15,7 +15,7 @@ __all__ = ["FIELDS", "KEY_CHARACTERS", "Incoming", "given_key"]
 
 #: A caller writes `expires` for `expires_at`, and `text` where that is all of the message. A path such as the client's
 #: `image` is no field here: it would be read on the server.
-FIELDS = (frozenset(Notification.model_fields) - {"expires_at"}) | {"text", "expires"}
+FIELDS = (frozenset(Notification.model_fields) - {"caller", "expires_at"}) | {"text", "expires"}
 #: What Notification itself would also take as a number of seconds.
 _TIMES = ("at", "expires")
 #: Longest Idempotency-Key: in a batch, each item's number is put behind it, and a key may have 256 characters.
@@ -65,7 +65,7 @@ class Incoming:
         if key is not None:
             given.setdefault("key", key)
         self._check_desk(given.get("desk", DEFAULT_DESK))
-        return Notification.build(given, now=self._now)
+        return Notification.build(given, now=self._now, caller=self._caller.key_id)
 
     def _check_desk(self, desk: Any) -> None:
         if not isinstance(desk, str):

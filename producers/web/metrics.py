@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.responses import Response
 
+from ledger.callbacks import Callbacks
 from ledger.connection import reachable
 from ledger.desks import desk_statuses
 from ledger.errors import LedgerUnreachable
@@ -71,8 +72,6 @@ class LedgerMetrics(Collector):
         names = [*self._desks, EVERYWHERE]
         totals = Tally(ledger.redis, keys).totals(names)
         yield from tallied(dict(zip(names, totals, strict=True)))
-        pipe = ledger.redis.pipeline(transaction=False)
-        pipe.get(keys.dropped)
-        pipe.zcard(keys.callbacks)
-        dropped, callbacks = pipe.execute()
-        yield from of_site(live_workers(ledger), int(dropped or 0), callbacks)
+        callbacks = Callbacks(ledger)
+        dropped = int(ledger.redis.get(keys.dropped) or 0)
+        yield from of_site(live_workers(ledger), dropped, callbacks.count(), callbacks.dropped())

@@ -19,6 +19,7 @@ from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import signing_key
 from tests.receiver import Answer, Receiver, answering, receiving
+from worker import callback_room
 from worker import callbacks as module
 from worker.callbacks import Poster
 from worker.outward import Outward
@@ -35,9 +36,15 @@ def owe(ledger: Ledger, url: str, count: int = 1) -> list[str]:
     return ids
 
 
+def queue(ledger: Ledger) -> str:
+    """Where what `owe` owes stands."""
+    return ledger.keys.callbacks_of("@default")
+
+
 def due_at_once(ledger: Ledger) -> None:
-    for name in ledger.redis.zrange(ledger.keys.callbacks, 0, -1):
-        ledger.redis.zadd(ledger.keys.callbacks, {name: 0})
+    for name in ledger.redis.zrange(queue(ledger), 0, -1):
+        ledger.redis.zadd(queue(ledger), {name: 0})
+    ledger.redis.zadd(ledger.keys.callback_owners, {"@default": 0})
 
 
 @contextmanager
@@ -110,7 +117,7 @@ def test_what_was_refused_is_posted_again_under_the_same_name(ledger: Ledger, re
 
 def _is_leased(ledger: Ledger) -> bool:
     """Whether a post is under way: a callback that was put off is due before its lease would end."""
-    [(_, due_ms)] = ledger.redis.zrange(ledger.keys.callbacks, 0, -1, withscores=True)
+    [(_, due_ms)] = ledger.redis.zrange(queue(ledger), 0, -1, withscores=True)
     seconds, _ = ledger.redis.time()
     return bool(due_ms > (seconds + 10) * 1000)
 
@@ -136,7 +143,7 @@ def test_intervals_grow_with_the_age_and_have_an_end() -> None:
 def test_after_a_day_it_is_given_up(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     with receiving(answering(500)) as receiver:
         owe(ledger, receiver.url)
-        [name] = ledger.redis.zrange(ledger.keys.callbacks, 0, -1)
+        [name] = ledger.redis.zrange(queue(ledger), 0, -1)
         ledger.redis.hset(ledger.keys.callback(name.decode()), "at", int(time.time() * 1000) - module.OLDEST_MS)
         with posting(ledger):
             until(lambda: settled(ledger))
@@ -184,8 +191,8 @@ def test_without_a_secret_what_nobody_posts_is_not_owed_for_ever(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     owe(ledger, "https://hooks.example.com/bell")
-    for name in ledger.redis.zrange(ledger.keys.callbacks, 0, -1):
-        ledger.redis.zincrby(ledger.keys.callbacks, -KEPT_MS, name)
+    for name in ledger.redis.zrange(queue(ledger), 0, -1):
+        ledger.redis.zincrby(queue(ledger), -KEPT_MS, name)
     owe(ledger, "https://hooks.example.com/bell")
     with posting(ledger, key=None):
         until(lambda: "1 callbacks wait" in caplog.text)
@@ -199,7 +206,7 @@ def test_a_post_that_gets_no_thread_leaves_its_room_to_the_next(
     poster = Poster(Callbacks(ledger), signing_key(SECRET), LOOPBACK, send=lambda *_: 200)
     with monkeypatch.context() as scarce:
         scarce.setattr(threading.Thread, "start", refused)
-        for _ in range(module.AT_ONCE + 1):
+        for _ in range(callback_room.AT_ONCE + 1):
             due_at_once(ledger)
             with pytest.raises(RuntimeError):
                 poster.look()
@@ -223,7 +230,7 @@ def test_a_host_that_hangs_leaves_room_for_the_others(ledger: Ledger) -> None:
         owe(ledger, slow.url, 20)
         owe(ledger, quick.url, 30)
         quick.wait(30)
-        assert len(slow.received) <= module.AT_ONCE_TO_HOST
+        assert len(slow.received) <= callback_room.AT_ONCE_TO_HOST
         over.set()
 
 
@@ -248,7 +255,7 @@ def test_a_host_that_does_not_answer_is_left_alone_for_a_while(
         owe(ledger, receiver.url, 10)
         until(lambda: "did not answer" in caplog.text)
         time.sleep(0.3)
-        assert len(receiver.received) <= 2 * module.AT_ONCE_TO_HOST
+        assert len(receiver.received) <= 2 * callback_room.AT_ONCE_TO_HOST
     assert Callbacks(ledger).count() == 10
 
 

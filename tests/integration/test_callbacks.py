@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import fakeredis
 import pytest
 import redis
 
 from ledger.announcement import Spec
 from ledger.callbacks import Callbacks, Delay, Owed
+from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification
 from ledger.settings import Desk
@@ -229,8 +231,8 @@ def test_what_was_put_off_is_due_later_and_what_was_struck_off_never(
         accepted(ledger)
     come_to(work, desk, State.DELIVERED)
     soon, later, never = taken(callbacks)
-    callbacks.strike_off(never.name)
-    callbacks.put_off([Delay(soon.name, 0), Delay(later.name, 60_000), Delay(never.name, 0)])
+    callbacks.strike_off(never)
+    callbacks.put_off([Delay(soon, 0), Delay(later, 60_000), Delay(never, 0)])
     assert [owed.name for owed in taken(callbacks)] == [soon.name]
     assert callbacks.count() == 2
     assert client.exists(ledger.keys.callback(never.name)) == 0
@@ -248,7 +250,7 @@ def test_what_nobody_could_post_in_a_day_is_forgotten(
 ) -> None:
     accepted(ledger)
     come_to(work, desk, State.DELIVERED)
-    [name] = client.zrange(ledger.keys.callbacks, 0, -1)
+    [name] = client.zrange(ledger.keys.callbacks_of("@default"), 0, -1)
     owed = ledger.keys.callback(name.decode())
     assert DAY_MS < client.pttl(owed) <= DAY_MS + 3_600_000
     client.delete(owed)
@@ -265,3 +267,91 @@ def test_a_record_that_is_gone_has_no_document(
     [owed] = taken(callbacks)
     assert callbacks.document(owed) is None
     assert "s3cret" not in repr(owed)
+
+
+# -- whose turn it is
+
+
+def owed_by(ledger: Ledger, caller: str | None, count: int = 1, desk: str = "default") -> None:
+    given = {"receiver_id": "ou_ada", "text": "x", "callback_url": URL, "desk": desk}
+    asked = [Notification.build(given, caller=caller) for _ in range(count)]
+    ledger.cancel([each.id for each in ledger.accept(asked)], "me")
+
+
+def owners(found: Sequence[Owed]) -> list[str]:
+    return sorted(owed.owner for owed in found)
+
+
+def test_keys_and_desks_take_turns_however_much_each_is_owed(ledger: Ledger, callbacks: Callbacks) -> None:
+    owed_by(ledger, "loud", 20)
+    owed_by(ledger, "quiet")
+    owed_by(ledger, "loud", desk="hr")
+    owed_by(ledger, None)
+    assert owners(callbacks.due(4, LEASE_MS)) == ["@default", "loud@default", "loud@hr", "quiet@default"]
+    assert owners(callbacks.due(100, LEASE_MS)) == ["loud@default"] * 19
+
+
+def test_who_had_no_turn_is_before_who_had_one(ledger: Ledger, callbacks: Callbacks) -> None:
+    for number in range(6):
+        owed_by(ledger, f"k{number}", 2)
+    first, second = callbacks.due(3, LEASE_MS), callbacks.due(3, LEASE_MS)
+    assert len({owed.owner for owed in (*first, *second)}) == 6
+
+
+def test_those_that_are_full_are_left_alone(ledger: Ledger, callbacks: Callbacks) -> None:
+    owed_by(ledger, "full")
+    owed_by(ledger, "other")
+    assert owners(callbacks.due(10, LEASE_MS, ["full@default"])) == ["other@default"]
+    assert owners(callbacks.due(10, LEASE_MS)) == ["full@default"]
+
+
+def test_what_was_never_posted_is_before_what_is_posted_again(ledger: Ledger, callbacks: Callbacks) -> None:
+    owed_by(ledger, "k", 3)
+    again = callbacks.due(10, LEASE_MS)
+    callbacks.put_off([Delay(owed, 0) for owed in again])
+    owed_by(ledger, "k")
+    assert [owed.is_new for owed in callbacks.due(10, LEASE_MS)] == [True, False, False, False]
+
+
+def test_what_is_given_back_stands_where_it_stood(ledger: Ledger, callbacks: Callbacks) -> None:
+    owed_by(ledger, "k", 3)
+    before = callbacks.due(10, LEASE_MS)
+    callbacks.put_off([Delay(owed, None) for owed in before])
+    again = callbacks.due(10, LEASE_MS)
+    assert [owed.name for owed in again] == [owed.name for owed in before]
+    assert all(owed.is_new for owed in again)
+
+
+def test_of_too_many_the_one_that_would_be_posted_last_is_dropped_and_counted(
+    ledger: Ledger, callbacks: Callbacks, client: redis.Redis
+) -> None:
+    if isinstance(client, fakeredis.FakeRedis):
+        pytest.skip("so many are too many for it")
+    queue = ledger.keys.callbacks_of("k@default")
+    client.zadd(queue, {f"n_{number}": number for number in range(99_999)} | {"n_last": 2 * 10**12})
+    client.hset(ledger.keys.callback("n_last"), "id", "n_last")
+    owed_by(ledger, "k")
+    assert (client.zcard(queue), client.zscore(queue, "n_last"), callbacks.dropped()) == (100_000, None, 1)
+    assert client.exists(ledger.keys.callback("n_last")) == 0
+    assert callbacks.due(1, LEASE_MS)[0].is_new
+    owed_by(ledger, "other")
+    assert callbacks.dropped() == 1
+
+
+def test_what_an_older_version_owed_is_posted(ledger: Ledger, callbacks: Callbacks, client: redis.Redis) -> None:
+    accepted_before = accepted(ledger)
+    ledger.cancel([accepted_before], "me")
+    queue = ledger.keys.callbacks_of("@default")
+    [(name, _)] = client.zrange(queue, 0, -1, withscores=True)
+    client.delete(queue, ledger.keys.callback_owners)
+    client.zadd(ledger.keys.callbacks, {name: 1})
+    assert callbacks.count() == 1
+    [owed] = taken(callbacks)
+    assert (owed.id, owed.owner) == (accepted_before, "@")
+    callbacks.strike_off(owed)
+    assert (callbacks.count(), taken(callbacks)) == (0, [])
+
+
+def test_a_caller_does_not_choose_whose_share_it_takes() -> None:
+    with pytest.raises(BadInput, match="caller: is not a known field"):
+        Notification.build({"receiver_id": "ou_ada", "text": "x", "caller": "another"})

@@ -11,7 +11,7 @@ from producers.cli.send import send
 __all__: list[str] = []
 
 #: Of the models, what nobody gives: `expires` says it in another way, and the others are found out.
-NOT_GIVEN = {"expires_at", "columns", "traceparent"}
+NOT_GIVEN = {"expires_at", "caller", "columns", "traceparent"}
 
 
 def names(arguments: type) -> set[str]:

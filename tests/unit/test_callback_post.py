@@ -1,8 +1,10 @@
 """One post: to the address that was judged, for the name of the URL, under one deadline, and no farther."""
 
+import gzip
 import itertools
 import ssl
 import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -82,6 +84,18 @@ def test_of_a_long_answer_no_more_is_read_than_its_beginning() -> None:
     with receiving(endless) as receiver:
         assert post(target_of(receiver), {}, b"{}") == 200
     assert next(written) < 500, "what the kernels' buffers hold"
+
+
+def test_an_answer_that_claims_to_be_packed_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(60_000_000), 9)
+    with receiving(answering(200, bomb, **{"Content-Encoding": "gzip"})) as receiver:
+        tracemalloc.start()
+        try:
+            assert post(target_of(receiver), {}, b"{}") == 200
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+    assert signed_headers("n", b"{}", b"k", 0)["Accept-Encoding"] == "identity"
 
 
 def test_an_answer_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

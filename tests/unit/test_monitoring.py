@@ -57,7 +57,7 @@ def metrics() -> dict[str, set[str]]:
     site_wide = {"requests POST /v1/notifications 202": 1, f"{Latency.ACCEPT} /v1/notifications 1": 1}
     families = [
         *of_desks([desk]),
-        *of_site([Worker("host", 1, 16, 0)], 1, 1),
+        *of_site([Worker("host", 1, 16, 0)], 1, 1, 1),
         *checked([Check("durability", Status.OK, "")], reached=True),
         *tallied({"hr": counted, EVERYWHERE: site_wide}),
     ]

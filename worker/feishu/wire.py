@@ -201,24 +201,21 @@ def exchange(
     url: str,
     *,
     max_bytes: int,
-    whole: bool = True,
     **request: Any,
 ) -> Answer:
     """Makes one request and reads its answer; `request` as for `requests`. Redirects are answers like any other.
-
-    `whole`: an answer of more than `max_bytes` is none. Without it, what is beyond is left unread.
 
     Raises:
         NeverSent, MaybeSent, Unsendable: no whole answer of at most `max_bytes` came by the deadline.
     """
     options: dict[str, Any] = {"stream": True, "allow_redirects": False, "timeout": FOREVER_SECONDS}
-    return answered(partial(session.request, method, url, **options, **request), deadline, max_bytes, whole)
+    return answered(partial(session.request, method, url, **options, **request), deadline, max_bytes)
 
 
-def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int, whole: bool = True) -> Answer:
+def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int) -> Answer:
     """Asks, and reads the answer; for who makes the request in another way. Raises as `exchange`."""
     with on_the_wire(deadline), ask() as answer:
-        whole_answer = Answer(answer.status_code, answer.headers, _body(answer, max_bytes, whole))
+        whole_answer = Answer(answer.status_code, answer.headers, _body(answer, max_bytes))
         if current.connection is not None:
             current.connection.end_request()
         return whole_answer
@@ -242,12 +239,10 @@ def on_the_wire(deadline: Deadline) -> Iterator[None]:
 FOREVER_SECONDS = 3600
 
 
-def _body(answer: requests.Response, max_bytes: int, whole: bool) -> bytes:
+def _body(answer: requests.Response, max_bytes: int) -> bytes:
     body = bytearray()
     for chunk in answer.iter_content(_CHUNK_BYTES):
         body += chunk
-        if len(body) > max_bytes and whole:
+        if len(body) > max_bytes:
             raise MaybeSent("too long")
-        if len(body) >= max_bytes and not whole:
-            break
-    return bytes(body[:max_bytes])
+    return bytes(body)
