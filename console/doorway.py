@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Message, Receive
 
+from console.forms import read_form
 from console.languages import Language, chosen_language
 from console.sessions import SESSION_SECONDS, anonymous_cookie, csrf_token
 from console.site import Site
@@ -49,8 +49,6 @@ log = logging.getLogger(__name__)
 COOKIE = "deskbell_session"
 #: What the tokens of the forms are made of. Not the session's: the form for signing in needs one, too.
 FORM_COOKIE = "deskbell_form"
-#: The largest form but for files, bytes; and with files: a million receivers with some columns fit.
-_FORM_BYTES, _UPLOAD_BYTES = 1_048_576, 256 * 1_048_576
 
 #: Files that are checked at once. One may keep a processor busy for a minute; other pages must not wait for it.
 _uploading = CapacityLimiter(2)
@@ -66,6 +64,14 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotDurable, HTTPStatus.SERVICE_UNAVAILABLE),
     (WrongVersion, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+#: What the pages say where the server refuses by itself.
+_TOLD_HTTP = {
+    HTTPStatus.BAD_REQUEST: "error.bad_form",
+    HTTPStatus.NOT_FOUND: "error.no_page",
+    HTTPStatus.REQUEST_TIMEOUT: "error.too_slow",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "error.too_large",
+}
 
 
 def look(path: str, page: Page) -> Route:
@@ -95,7 +101,7 @@ def _endpoint(
         if uploads and await to_thread.run_sync(_is_nobody, request):
             # Before the file is read: it may be large.
             return RedirectResponse(f"{ROOT}/sign-in", 303)
-        form = await _form(request, uploads) if request.method == "POST" else None
+        form = await read_form(request, uploads=uploads) if request.method == "POST" else None
         try:
             limiter = _uploading if uploads else None
             return await to_thread.run_sync(_answer, request, form, page, is_open, acts, limiter=limiter)
@@ -182,7 +188,8 @@ async def http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
     say = _language(request)
     visit = Visit(request, site_of(request), None, say, request.cookies.get(FORM_COOKIE, ""))
-    problem = say("error.no_page") if status is HTTPStatus.NOT_FOUND else status.phrase
+    key = _TOLD_HTTP.get(status)
+    problem = say(key) if key else status.phrase
     return _told(visit, status, problem)
 
 
@@ -199,25 +206,6 @@ async def refused(request: Request, error: Exception) -> Response:
 
 def _told(visit: Visit, status: HTTPStatus, problem: str) -> Response:
     return visit.page("error.html", status, status=int(status), problem=problem)
-
-
-async def _form(request: Request, uploads: bool) -> FormData:
-    most = _UPLOAD_BYTES if uploads else _FORM_BYTES
-    return await Request(request.scope, _bounded(request, most)).form(max_files=2, max_fields=50)
-
-
-def _bounded(request: Request, most_bytes: int) -> Receive:
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > most_bytes:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return message
-
-    return receive
 
 
 def _language(request: Request) -> Language:

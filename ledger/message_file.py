@@ -7,11 +7,9 @@ content: {file: poster.png}      # beside the message file
 """
 
 import json
-import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
 
 import yaml
 
@@ -19,6 +17,7 @@ from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
 from ledger.fields import check_json, dotted, kind_of, shortened
 from ledger.images import LocalImage
+from ledger.json_in_yaml import json_in_yaml
 from ledger.json_object import NameTwiceError, object_of
 
 __all__ = [
@@ -30,8 +29,10 @@ __all__ = [
     "read_message_template",
 ]
 
-#: More than the largest message, so that indentation and comments fit; PyYAML needs up to 3 s for as much as this.
+#: More than the largest message, so that indentation and comments fit.
 _FILE_BYTES = 256 * 1024
+#: In YAML, which takes a hundred times as long to read. Twice what a card or a post may have.
+_YAML_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def parse_message_template(data: bytes, name: str, *, where: str = "message") ->
 
     `name` is that of the file there; without a suffix that is known, what begins with a brace is JSON. Raises BadInput.
     """
-    looks = _from_json if data.lstrip().startswith(b"{") else _from_yaml
+    looks = _from_json if data.lstrip().startswith(b"{") else json_in_yaml
     return foreign_template(_parsed(_PARSERS.get(PurePath(name).suffix.lower(), looks), data, name, where), where=where)
 
 
@@ -103,7 +104,7 @@ def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalI
 
 def _parsed(parse: Callable[[str], object], data: bytes, name: str, where: str) -> dict[str, object]:
     try:
-        raw = parse(_text_of(data, name, where))
+        raw = parse(_text_of(data, parse, name, where))
     except RecursionError:
         problem = "is nested too deeply"
     except (yaml.YAMLError, ValueError) as error:
@@ -126,7 +127,10 @@ def _content_of(path: Path, where: str) -> bytes:
         raise BadInput(where, f"{path.name!r} {problem}") from None
 
 
-def _text_of(data: bytes, name: str, where: str) -> str:
+def _text_of(data: bytes, parse: Callable[[str], object], name: str, where: str) -> str:
+    if parse is json_in_yaml and len(data) > _YAML_BYTES:
+        problem = f"is larger than {_YAML_BYTES:,} bytes: write a message as large as that in JSON"
+        raise BadInput(where, f"{name!r} {problem}")
     if len(data) > _FILE_BYTES:
         raise BadInput(where, f"{name!r} is larger than {_FILE_BYTES:,} bytes: no message needs that")
     try:
@@ -141,7 +145,7 @@ def _syntax_problem(error: Exception) -> str:
     match error:
         case json.JSONDecodeError():
             return f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
+        case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None:
             return f"is not YAML as it is read here: {error.problem} (line {mark.line + 1}, column {mark.column + 1})"
         case NameTwiceError():
             return f"has the key {shortened(str(error.name))} twice in one object"
@@ -154,41 +158,5 @@ def _from_json(text: str) -> object:
     return json.loads(text, object_pairs_hook=object_of)
 
 
-def _from_yaml(text: str) -> object:
-    return yaml.load(text, Loader=_JsonLoader)  # noqa: S506  a SafeLoader, narrowed
-
-
 #: By the suffix of the file.
-_PARSERS: dict[str, Callable[[str], object]] = {".json": _from_json, ".yaml": _from_yaml, ".yml": _from_yaml}
-
-
-class _JsonLoader(yaml.SafeLoader):
-    """YAML's notation for JSON's values, so that what looks like text is text.
-
-    In YAML 1.1 `12:30` is the number 750, `no` is false and `2026-11-22` is a date. Only true, false, null and JSON's
-    numbers are taken for something else than text here. Aliases are refused, since a few lines of them can stand for
-    gigabytes, and so are tags, since JSON has no use for them.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
-            problem = "aliases (*name) and tags (!name) are not allowed"
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
-        if len(mapping) < len(node.value):
-            object_of([(self.construct_object(key, deep=True), None) for key, _ in node.value])
-        return mapping
-
-
-_JsonLoader.yaml_implicit_resolvers = {}
-for _tag, _written, _first in (
-    ("bool", r"true|false", "tf"),
-    ("null", r"null|~|", ["n", "~", ""]),
-    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
-    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
-):
-    _JsonLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_written})$"), list(_first))
+_PARSERS: dict[str, Callable[[str], object]] = {".json": _from_json, ".yaml": json_in_yaml, ".yml": json_in_yaml}

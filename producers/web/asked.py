@@ -17,7 +17,7 @@ from ledger.message_file import MessageTemplate, foreign_template, parse_message
 from producers.announcing import spooled
 from producers.arguments import AnnouncementArguments
 from producers.recipients.source import Source
-from producers.web.bodies import json_object
+from producers.web.bodies import in_turn, json_object, without_delay
 from producers.web.uploads import Form, Part, read_form
 
 __all__ = ["Asked", "asked_of"]
@@ -56,11 +56,11 @@ async def asked_of(request: Request, key: str | None) -> Asked:
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         form = await read_form(request, large=RECIPIENTS)
         try:
-            return _asked_by_form(form, key)
+            return await in_turn(request, form.held_bytes, _asked_by_form, form, key)
         except BaseException:
             form.close()
             raise
-    return _asked_by_json(await json_object(request), key)
+    return await without_delay(request, _asked_by_json, await json_object(request), key)
 
 
 def _asked_by_form(form: Form, key: str | None) -> Asked:

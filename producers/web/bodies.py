@@ -1,25 +1,61 @@
 """Bodies of requests: strict JSON, and the one choice that some of them are."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
 from ledger.errors import BadInput
 from ledger.fields import kind_of, shortened
 from producers.strict_json import NotJson, strict_json
+from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
+from producers.web.site import site_of
 
-__all__ = ["Body", "BodyOrNothing", "chosen", "json_object", "json_object_or_nothing", "parse_json", "read_json"]
+__all__ = [
+    "Body",
+    "BodyOrNothing",
+    "chosen",
+    "in_turn",
+    "json_object",
+    "json_object_or_nothing",
+    "parse_json",
+    "read_json",
+    "without_delay",
+]
 
+Arguments = ParamSpec("Arguments")
+ResultT = TypeVar("ResultT")
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 
 async def read_json(request: Request) -> Any:
     """The body's JSON. Raises Problem: 415 when it is said to be something else, 400 when it is no strict JSON."""
     _check_content_type(request)
-    return parse_json(await request.body())
+    return await without_delay(request, parse_json, await request.body())
+
+
+async def without_delay(
+    request: Request, work: Callable[Arguments, ResultT], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> ResultT:
+    """Work on what stands in the body: at once when it is small, else in its turn, so that nobody waits for it."""
+    size = len(await request.body())
+    return work(*args, **kwargs) if size <= SMALL_BYTES else await in_turn(request, size, work, *args, **kwargs)
+
+
+async def in_turn(
+    request: Request,
+    size_bytes: int,
+    work: Callable[Arguments, ResultT],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> ResultT:
+    """Work in a thread, when the turn of whoever asks comes. Raises Problem (503) when too much of theirs waits."""
+    # Without a key configured all are one, and so are all whose bodies are to prove who they are.
+    caller = request.scope.get("caller", "")
+    return await site_of(request).parsing.run(caller, size_bytes, work, *args, **kwargs)
 
 
 async def json_object(request: Request) -> dict[str, Any]:

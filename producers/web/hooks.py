@@ -86,7 +86,9 @@ async def receive(name: Name, request: Request, site: SiteDep) -> Response:
     caller = await _admitted(site, hook, request, incoming)
     by = caller.by if caller else "signature"
     try:
-        rendered = await asyncio.to_thread(hook.render, incoming)
+        rendered = await site.parsing.run(
+            f"hook {hook.name}" if caller is None else caller.name, len(incoming.body), hook.render, incoming
+        )
     except BadInput as error:
         await _note(site, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
         raise

@@ -18,7 +18,7 @@ from ledger.models import Accepted, Notification
 from ledger.search import Cursor, Search
 from ledger.states import State
 from producers.web.access import Caller, Operator, Reader, Sender
-from producers.web.bodies import Body, BodyOrNothing, chosen, json_object
+from producers.web.bodies import Body, BodyOrNothing, chosen, json_object, without_delay
 from producers.web.description import ACCEPTING, DECIDING, LISTING, RESOLVING, RETRYING, SHOWING
 from producers.web.incoming import Incoming, given_key
 from producers.web.problems import Problem, problem_of
@@ -58,18 +58,19 @@ async def accept(request: Request, caller: Sender, site: SiteDep) -> Response:
     body = await json_object(request)
     incoming = Incoming(site.settings, caller, given_key(request.headers.get("idempotency-key")), datetime.now(UTC))
     if "notifications" in body:
-        return await _accept_batch(site, incoming, body)
-    [verdict] = await site.acceptance.accept([incoming.one(body)])
+        return await _accept_batch(request, site, incoming, body)
+    notification = await without_delay(request, incoming.one, body)
+    [verdict] = await site.acceptance.accept([notification])
     if isinstance(verdict, KeyReused):
         raise verdict
     return _json(verdict.as_json(), HTTPStatus.ACCEPTED)
 
 
-async def _accept_batch(site: Site, incoming: Incoming, body: dict[str, Any]) -> Response:
+async def _accept_batch(request: Request, site: Site, incoming: Incoming, body: dict[str, Any]) -> Response:
     if len(body) > 1:
         other = next(name for name in body if name != "notifications")
         raise BadInput(shortened(other), "stands beside notifications: an option belongs to each item")
-    items = incoming.each(body["notifications"])
+    items = await without_delay(request, incoming.each, body["notifications"])
     verdicts = iter(await site.acceptance.accept([item for item in items if isinstance(item, Notification)]))
     results = [_result(next(verdicts) if isinstance(item, Notification) else item) for item in items]
     accepted = sum("id" in result for result in results)

@@ -14,6 +14,7 @@ from producers.hooks.hook_file import Hooks
 from producers.notifier import Notifier
 from producers.web.acceptance import Acceptance
 from producers.web.doorkeeper import Doorkeeper
+from producers.web.parsing_pool import ParsingPool
 
 __all__ = ["Site", "SiteDep", "site_of"]
 
@@ -28,6 +29,7 @@ class Site:
     keys: ApiKeys
     acceptance: Acceptance
     doorkeeper: Doorkeeper
+    parsing: ParsingPool
     hooks: Hooks
     sheet: TallySheet
 
@@ -38,11 +40,22 @@ class Site:
         keys = ApiKeys(ledger)
         hooks = Hooks.load(settings)
         sheet = TallySheet(Tally(ledger.redis, ledger.keys))
-        return cls(settings, ledger, Notifier(ledger), keys, Acceptance(ledger), Doorkeeper(ledger, keys), hooks, sheet)
+        return cls(
+            settings,
+            ledger,
+            Notifier(ledger),
+            keys,
+            Acceptance(ledger),
+            Doorkeeper(ledger, keys),
+            ParsingPool(),
+            hooks,
+            sheet,
+        )
 
     def close(self) -> None:
         self.acceptance.close()
         self.doorkeeper.close()
+        self.parsing.close()
         self.sheet.close()
         self.ledger.redis.close()
 

@@ -33,6 +33,8 @@ _HELD_BYTES = (IMAGE_MB + 1) * 1024 * 1024
 _ALL_HELD_BYTES = _HELD_BYTES + 1024 * 1024
 #: Several times the parts that there are names for.
 _MOST_PARTS = 50
+#: Of the Content-Type: a boundary has 70 at most, and the parser is slow with thousands of parameters.
+_TYPE_CHARACTERS = 300
 #: Of a file's name: the rest of a longer one tells nobody anything.
 _NAME_CHARACTERS = 120
 #: The disk is full, or the share of it that is ours.
@@ -60,6 +62,10 @@ class Form:
 
     parts: dict[str, Part] = field(default_factory=dict)
     large: Source | None = None  #: without a name on disk: nothing is left of it after a crash
+
+    @property
+    def held_bytes(self) -> int:
+        return sum(len(part.content) for part in self.parts.values())
 
     def close(self) -> None:
         if self.large:
@@ -182,7 +188,10 @@ class _Reader:
 
 
 def _boundary_of(request: Request) -> bytes:
-    _, options = parse_options_header(request.headers.get("content-type"))
+    content_type = request.headers.get("content-type", "")
+    if len(content_type) > _TYPE_CHARACTERS:
+        raise _refused(f"its Content-Type has more than {_TYPE_CHARACTERS} characters")
+    _, options = parse_options_header(content_type)
     if not options.get(b"boundary"):
         raise _refused("its Content-Type names no boundary")
     return options[b"boundary"]

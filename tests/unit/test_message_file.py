@@ -144,7 +144,8 @@ def test_a_file_beside_another_type_of_message_is_an_unknown_field(tmp_path: Pat
         ("m.yaml", "a: 1\n---\nb: 1\n", "is not YAML as it is read here"),
         ("m.yaml", "a: " + "9" * 5000, "holds a number of too many digits"),
         ("m.yaml", "[" * 5000, "is nested too deeply"),
-        ("m.yaml", "x" * (256 * 1024 + 1), "is larger than 262,144 bytes"),
+        ("m.yaml", "x" * (64 * 1024 + 1), "is larger than 65,536 bytes: write a message as large as that in JSON"),
+        ("m.json", "x" * (256 * 1024 + 1), "is larger than 262,144 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where_and_why(tmp_path: Path, name: str, text: str, problem: str) -> None:
