@@ -162,19 +162,22 @@ def test_each_verb_is_registered_by_the_module_of_the_table(name: str) -> None:
 
 def deskbell(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("deskbell"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 def test_the_installed_command_passes_arguments_and_help_on_to_the_sandbox() -> None:
     assert "--ticket-open-answer" in deskbell("sandbox", "--help").stdout
     assert deskbell("sandbox", "--rate", "often").returncode == 2
 
 
+@pytest.mark.slow
 def test_the_installed_command_exits_with_the_code_and_without_a_traceback() -> None:
     done = deskbell(*SEND)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_traceback() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "from producers.cli import main; main(['list', '--json'])"],

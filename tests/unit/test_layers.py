@@ -1,8 +1,6 @@
 """The arrows between the packages run one way, and what a package offers is said in one place."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -79,16 +77,3 @@ def _defined(tree: ast.Module) -> set[str]:
 def test_a_package_has_no_logic_in_its_init(package: str) -> None:
     for node in ast.parse((ROOT / package / "__init__.py").read_text("utf-8")).body:
         assert isinstance(node, ast.Expr | ast.ImportFrom | ast.Import | ast.Assign | ast.AnnAssign)
-
-
-def test_importing_producers_loads_neither_the_worker_nor_a_web_stack_nor_the_terminal() -> None:
-    heavy = ("celery", "kombu", "fastapi", "uvicorn", "typer", "rich", "tenacity", "requests")
-    found = subprocess.run(
-        [sys.executable, "-c", f"import producers, sys; print([m for m in {heavy!r} if m in sys.modules])"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        timeout=30,
-    )
-    assert found.stdout.strip() == "[]"

