@@ -4,8 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import redis
@@ -17,6 +15,8 @@ from ledger.ledger import Ledger
 from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
+from producers.doctor_check import Check, Status
+from producers.redis_time import check_clock, check_distance
 from producers.status import hold_of
 
 __all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
@@ -27,27 +27,6 @@ CHECKUP_SECONDS = 90.0
 
 #: From this share of `maxmemory` on it is worth a word.
 NEARLY_FULL = 0.9
-
-
-class Status(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARN = "warn"  #: it works, or will; somebody should know
-    FAIL = "fail"  #: somebody has to act
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: what was found, and what to do about it."""
-
-    name: str
-    status: Status
-    found: str
-    do: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        return {"name": self.name, "status": self.status, "found": self.found, "do": self.do}
 
 
 _DURABILITY = {
@@ -87,6 +66,8 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
         return
     yield Check("redis", Status.OK, f"{_version(info)} at {where}")
     yield _DURABILITY[ledger.durability]
+    yield check_distance(ledger)
+    yield from check_clock(ledger)
     yield from _role(info)
     yield _eviction(info)
     yield from _room(info)

@@ -8,9 +8,10 @@ from prometheus_client.metrics_core import Metric
 from ledger.desks import DeskStatus, Lane
 from ledger.states import Outcome
 from ledger.workers import Worker
-from producers.diagnosis import Check, Status
+from producers.doctor_check import Check, Status
+from producers.redis_time import ClockStep
 
-__all__ = ["checked", "of_desks", "of_site"]
+__all__ = ["checked", "of_desks", "of_redis", "of_site"]
 
 #: What a desk can be held for.
 HOLDS = ("throttled", "credentials", "quota", "outage")
@@ -52,6 +53,14 @@ def of_site(workers: Sequence[Worker], dropped: int, callbacks: int, callbacks_d
     )
     yield CounterMetricFamily(
         "deskbell_dropped_messages", "Celery messages that nobody could act on, such as a bad intake.", value=dropped
+    )
+
+
+def of_redis(round_trip_ms: float, step: ClockStep | None) -> Iterator[Metric]:
+    """How far away it is, and its clock."""
+    yield _gauge("redis_round_trip_seconds", "How far away Redis is from this web process.", value=round_trip_ms / 1000)
+    yield CounterMetricFamily(
+        "deskbell_redis_clock_steps", "How often Redis' clock was set.", value=step.steps if step else 0
     )
 
 

@@ -19,9 +19,10 @@ from ledger.ledger import Ledger
 from ledger.tally import EVERYWHERE, Tally
 from ledger.workers import live_workers
 from producers.diagnosis import check_ledger
+from producers.redis_time import last_clock_step, round_trip_ms
 from producers.web.access import Reader
 from producers.web.counters import tallied
-from producers.web.gauges import checked, of_desks, of_site
+from producers.web.gauges import checked, of_desks, of_redis, of_site
 from producers.web.site import SiteDep
 
 __all__ = ["LedgerMetrics", "router"]
@@ -75,3 +76,4 @@ class LedgerMetrics(Collector):
         callbacks = Callbacks(ledger)
         dropped = int(ledger.redis.get(keys.dropped) or 0)
         yield from of_site(live_workers(ledger), dropped, callbacks.count(), callbacks.dropped())
+        yield from of_redis(round_trip_ms(ledger), last_clock_step(ledger))
