@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import announcements, beside, console, engine, http, hung, latency, quota, tickets
+from benchmarks import announcements, beside, console, engine, far, http, hung, latency, quota, tickets
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "tickets": tickets.measure,
     "beside": beside.measure,
     "hung": hung.measure,
+    "far": far.measure,
     "engine": engine.measure,
     "announcements": announcements.measure,
     "console": console.measure,

@@ -53,10 +53,12 @@ class Site:
 
 
 @contextmanager
-def running(*, rate: str, workers: int = 2, sandbox: tuple[str, ...] = (), desks: str = "") -> Iterator[Site]:
+def running(
+    *, rate: str, workers: int = 2, sandbox: tuple[str, ...] = (), desks: str = "", redis_url: str | None = None
+) -> Iterator[Site]:
     """Starts all of it in an own data directory; `sandbox` are options of the sandbox, whose quota is `rate` too.
 
-    `desks`: other desks beside it, as TOML.
+    `desks`: other desks beside it, as TOML. `redis_url`: instead of the embedded Valkey.
     """
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
         python = [sys.executable, "-m", "sandbox", "--port", "0", "--rate", rate, *sandbox]
@@ -74,10 +76,12 @@ def running(*, rate: str, workers: int = 2, sandbox: tuple[str, ...] = (), desks
                 "DESKBELL_PORT": "0",
             }
             environment.pop("DESKBELL_REDIS_URL", None)
+            if redis_url:
+                environment["DESKBELL_REDIS_URL"] = redis_url
             up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
             with _process(up, environment, Path(folder) / "up.log") as line:
                 told = orjson.loads(line)
-                settings = Settings(data_dir=Path(folder), feishu_url=url, _env_file=None)
+                settings = Settings(data_dir=Path(folder), redis_url=redis_url, feishu_url=url, _env_file=None)
                 yield Site(Ledger(settings), url, told["web"])
 
 

@@ -1,0 +1,85 @@
+"""What a Redis that is far away costs: whether all is sent, whether the quota is kept, and how much of it is used."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.announcements import announced
+from benchmarks.figure import Figure
+from benchmarks.site import Site, running
+from ledger.models import Notification
+from ledger.settings import parse_rate
+from ledger.states import State
+from ledger.work import slack_ms
+from tests.far_redis import FarRedis
+from tests.valkey_process import ValkeyProcess
+
+__all__ = ["measure"]
+
+COMMAND = "python -m benchmarks far"
+ROUND_TRIPS_MS = (5, 20, 70, 150, 250)
+RATES = ("100/minute", "5/second")
+#: Up to here most of the quota is to be used.
+USED_UP_TO_MS = 150
+EVENTS = 20
+#: The announcement is watched for so long, seconds, after its first calls.
+WATCHED_SECONDS, LEFT_OUT_SECONDS = 60.0, 5.0
+OVER_QUOTA = "99991400"
+
+
+def measure() -> Iterator[Figure]:
+    for round_trip_ms in ROUND_TRIPS_MS:
+        for rate in RATES:
+            yield _figure(rate, round_trip_ms)
+
+
+def _figure(rate: str, round_trip_ms: int) -> Figure:
+    with _far(rate, round_trip_ms) as site:
+        asked = [Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(EVENTS)]
+        ids = [accepted.id for accepted in site.ledger.accept(asked)]
+        delivered = _delivered(site, ids)
+        id = announced(site.ledger, 2000, f"far {rate} {round_trip_ms}")
+        time.sleep(LEFT_OUT_SECONDS + WATCHED_SECONDS + 1)
+        used = _share(site, rate)
+        site.ledger.announcements.cancel(id, by="benchmark")
+        refused = site.stats()["calls"]["message"].get(OVER_QUOTA, 0)
+    is_asked = round_trip_ms <= USED_UP_TO_MS
+    return Figure(
+        f"Redis {round_trip_ms} ms away, {rate}: {EVENTS} events, then an announcement for {WATCHED_SECONDS:.0f} s",
+        f"all delivered, 0 refused{', ≥ 97 % used' if is_asked else ''}",
+        f"{delivered} delivered, {refused} refused, {used:.1%} used",
+        delivered == EVENTS and not refused and (used >= 0.97 or not is_asked),
+        COMMAND,
+    )
+
+
+def _delivered(site: Site, ids: list[str], seconds: float = 30) -> int:
+    deadline = time.monotonic() + seconds
+    while True:
+        states = [record.progress.state for record in site.ledger.get_many(ids)]
+        if all(state is State.DELIVERED for state in states) or time.monotonic() > deadline:
+            return states.count(State.DELIVERED)
+        time.sleep(0.2)
+
+
+def _share(site: Site, rate: str) -> float:
+    """Of the slots that the kept window has, evenly paced."""
+    at = sorted(call["at"] for call in site.calls())
+    from_at = at[-1] - WATCHED_SECONDS
+    [limit] = parse_rate(rate)
+    slots = WATCHED_SECONDS / ((limit.seconds + slack_ms(limit) / 1000) / limit.calls)
+    return sum(time >= from_at for time in at) / slots
+
+
+@contextmanager
+def _far(rate: str, round_trip_ms: int) -> Iterator[Site]:
+    """Everything is on one side of the way, and Redis on the other."""
+    with (
+        tempfile.TemporaryDirectory(prefix="deskbell-bench-far-") as folder,
+        ValkeyProcess(Path(folder), appendonly="yes", appendfsync="always") as valkey,
+        FarRedis(round_trip_ms, port=valkey.port) as far,
+        running(rate=rate, redis_url=far.url) as site,
+    ):
+        yield site
