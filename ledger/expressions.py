@@ -1,8 +1,8 @@
 """The part of Jinja that a message may use, and what bounds it.
 
 Values, filters, conditions and loops. Nothing assigns, defines or includes, so no value grows by feeding on itself, and
-what takes time is charged to a budget. A deadline would do the same with less, but a row that passed the check could
-then fail on a busy worker.
+what takes time is charged to a budget, which all leaves of a message share. A deadline would do the same with less, but
+a row that passed the check could then fail on a busy worker.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any
 
-from jinja2 import StrictUndefined, nodes, pass_context
+from jinja2 import StrictUndefined, Undefined, nodes, pass_context
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment, safe_range
@@ -20,7 +20,7 @@ from markupsafe import Markup
 from ledger.errors import BadInput
 from ledger.fields import shortened
 
-__all__ = ["BUDGET", "ENVIRONMENT", "LEAF_CHARACTERS", "Unbounded", "restricted"]
+__all__ = ["BUDGET", "ENVIRONMENT", "LEAF_CHARACTERS", "TOO_MUCH_WORK", "Told", "Unbounded", "restricted"]
 
 #: In the source of a leaf, in a value, and in what is rendered: a request of 150 KB is the most that Feishu takes.
 LEAF_CHARACTERS = 150 * 1024
@@ -28,18 +28,21 @@ LEAF_CHARACTERS = 150 * 1024
 _NODES = 500
 #: Of one loop. No message lists more.
 _TURNS = 500
-#: For one rendering of one leaf, in characters that a filter or a method looks at: the slowest take 1 µs for each.
-_WORK = 1_000_000
-#: What the call itself, and a node in a turn of a loop, cost beside the characters.
-_CALL_WORK = 100
-_NODE_WORK = 10
-#: What has no filter in it, such as `a in b`, is at least this many times as fast.
-_FAST = 100
+#: For one message: microseconds, and several times what they are on a slow machine. An honest one needs some hundred.
+_WORK = 250_000
+#: What a call itself costs, and a node in a rendering or in a turn of a loop.
+_CALL_WORK, _NODE_WORK = 10, 2
+#: Characters that each of these goes through for one unit: filters that look at every one, other filters and methods,
+#: and what has no filter in it, such as `a in b`.
+_SLOWLY, _QUICKLY, _AT_ONCE = 1, 10, 500
+#: What one of our own values counts for: few ask for its text.
+_TOLD_CHARACTERS = 200
 #: For `round` and for the decimals and the width in `format`.
 _DIGITS = 15
 
-#: A mention, however it is spelt, and also what may become one together with the value that follows.
-_MENTION = re.compile("<(?=[\\s/\x00-\x1f\xad\u200b-\u200f\u2060-\u2064\ufeff]*(?:at|a?\\Z))", re.IGNORECASE)
+#: A mention, however it is spelt, and also what may become one together with the value that follows. Which characters
+#: Feishu passes over within a tag is not known: so all that are not ASCII, or not visible, count as passed over.
+_MENTION = re.compile(r"<(?=[^!-.0-~ａＡ]*(?:[aAａＡ][^!-.0-~ｔＴ]*(?:[tTｔＴ]|\Z)|\Z))")
 _FORMAT = re.compile(r"(?:[^%]|%%|%[-+ 0#]*\d{0,2}(?:\.\d{1,2})?[sdifgeExX])*", re.DOTALL)
 _NODES_ALLOWED = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For),
@@ -77,26 +80,40 @@ _FILTERS = (
     *("lower", "reverse", "safe", "sort", "string", "title", "trim", "truncate", "unique", "upper", "urlencode"),
     "wordcount",
 )
+#: Of these, the ones that look at every character or item; and those that look at none.
+_SLOW = frozenset({"e", "escape", "join", "sort", "title", "unique", "urlencode", "wordcount"})
+_INSTANT = frozenset({"abs", "count", "d", "default", "first", "last", "length", "round", "safe"})
+TOO_MUCH_WORK = "asks for more work than a message can need: shorter values, or fewer filters and turns"
 #: No name that a template can write.
-_LOOP = "turns of a loop"
+_LOOP, _PIECE = "turns of a loop", "a piece of a text"
 
 
 class _Budget(threading.local):
-    """Nothing is left while a template is compiled, so nothing with a filter in it is worked out then."""
+    """What the templates of this thread may still cost. Nothing is left before the first message."""
 
     left = 0
+    spent = 0  #: since the thread began: the difference is what several messages have cost
 
-    def renew(self) -> None:
-        """For one rendering of one leaf, in this thread."""
-        self.left = _WORK
+    def renew(self, count: int = 0, longest: int = 0) -> None:
+        """For one message, with all its leaves; less what their nodes cost that have no filter in them."""
+        cost = count * (_NODE_WORK + longest // _AT_ONCE)
+        self.left = _WORK - cost
+        self.spent += cost
 
     def spend(self, work: int) -> None:
         self.left -= work
+        self.spent += work
         if self.left < 0:
-            raise Unbounded("asks for more work than a message can need: shorter values, or fewer filters and turns")
+            raise Unbounded(TOO_MUCH_WORK)
 
 
 BUDGET = _Budget()
+
+
+class Told:
+    """The base of our values that are no text but have one for people: all others are refused where a text is due."""
+
+    __slots__ = ()
 
 
 class Unbounded(Exception):
@@ -104,20 +121,29 @@ class Unbounded(Exception):
 
 
 def restricted(tree: nodes.Template, where: str) -> nodes.Template:
-    """The tree with a bound on each loop. Raises BadInput for what a message may not use, with the line in its text."""
+    """The tree with a bound on each loop, and texts alone in what is joined.
+
+    Raises BadInput for what a message may not use, with the line in its text.
+    """
     for count, node in enumerate(tree.find_all(nodes.Node), start=1):
         problem = _node_problem(node) if count <= _NODES else f"is too long: more than {_NODES} expressions and texts"
         if problem:
             raise BadInput(where, f"{problem} (line {node.lineno} of this text)")
     for loop in tree.find_all(nodes.For):
         size = nodes.Const(sum(1 for _ in loop.find_all(nodes.Node)))
-        loop.iter = nodes.Filter(loop.iter, _LOOP, [size], [], None, None, lineno=loop.lineno, environment=ENVIRONMENT)
+        loop.iter = _filtered(loop.iter, _LOOP, size)
+    for joined in tree.find_all(nodes.Concat):
+        joined.nodes = [_filtered(piece, _PIECE) for piece in joined.nodes]
     return tree
+
+
+def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Expr:
+    return nodes.Filter(node, name, [*args], [], None, None, lineno=node.lineno, environment=ENVIRONMENT)
 
 
 def _node_problem(node: nodes.Node) -> str | None:
     match node:
-        case nodes.Filter() if node.name not in ENVIRONMENT.filters or node.name == _LOOP:
+        case nodes.Filter() if node.name not in ENVIRONMENT.filters or node.name in (_LOOP, _PIECE):
             return f"uses the filter {shortened(node.name)}: there are {', '.join(sorted(_OFFERED))}"
         case nodes.Test() if node.name not in ENVIRONMENT.tests:
             return f"uses the test {shortened(node.name)}, which does not exist"
@@ -140,24 +166,59 @@ def _shown(value: object) -> str:
     Feishu documents no escape for a text, and entities for some parts of a card only: so `&lt;at` could be shown as it
     stands. The full-width `＜` looks right in every kind of message, and is no markup in any.
     """
-    text = str(value)
+    text = value if isinstance(value, str) else _text_of(value)
     return _MENTION.sub("＜", text) if "<" in text and not isinstance(value, Markup) else text
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _text_of(value: object) -> str:
+    BUDGET.spend(_size(value) // _QUICKLY)
+    return str(value)
+
+
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    pace = _SLOWLY if name in _SLOW else _QUICKLY
+    first = 1 if hasattr(function, "jinja_pass_arg") else 0  # behind Jinja's own environment
+
     @wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
-        BUDGET.spend(_work_on(*args))
+        size = 0 if name in _INSTANT else sum(map(_size, (*args[first:], *kwargs.values())))
+        BUDGET.spend(_CALL_WORK + size // pace)
         result = function(*args, **kwargs)
         if isinstance(result, str):
             _check_length(len(result))
-        return result
+        # Others would be worked through later, uncharged, and have no text.
+        return list(result) if isinstance(result, Iterator) else result
 
     return bounded
 
 
-def _work_on(*values: Any) -> int:
-    return _CALL_WORK + sum(len(value) for value in values if isinstance(value, str | list))
+def _size(value: object) -> int:
+    """Characters and items. Raises Unbounded for what has no text: Python would write its type and address."""
+    match value:
+        case str():
+            return len(value)
+        case int() | float() | None:
+            return 1
+        case list() | tuple():
+            return len(value) + sum(map(_size, value))
+        case dict():
+            return len(value) + sum(map(_size, value)) + sum(map(_size, value.values()))
+        case Told():
+            return _TOLD_CHARACTERS
+        case Undefined():
+            return len(str(value))  # raises, unless it is an `if` without `else`
+    raise Unbounded("writes something that is no text, number or list")
+
+
+def _piece(value: Any) -> Any:
+    BUDGET.spend(1 + _size(value) // _AT_ONCE)
+    return value
+
+
+def _range(*bounds: int) -> list[int]:
+    numbers = safe_range(*bounds)
+    BUDGET.spend(len(numbers) // _QUICKLY)
+    return list(numbers)
 
 
 def _check_length(characters: int) -> None:
@@ -169,7 +230,7 @@ def _check_length(characters: int) -> None:
 def _turns(context: Context, items: Iterable[Any], body_nodes: int) -> Iterator[Any]:
     longest = max((len(value) for value in context.parent.values() if isinstance(value, str)), default=0)
     for count, item in enumerate(items):
-        BUDGET.spend(body_nodes * (_NODE_WORK + longest // _FAST))
+        BUDGET.spend(body_nodes * (_NODE_WORK + longest // _AT_ONCE))
         if count == _TURNS:
             raise Unbounded(f"has a loop of more than {_TURNS} turns")
         yield item
@@ -209,19 +270,26 @@ _OFFERED: dict[str, Callable[..., Any]] = {
 
 
 class _Environment(SandboxedEnvironment):
-    # `*` repeats a text and `%` pads it to any width: here they are for numbers only.
-    intercepted_binops = frozenset({"*", "%"})
+    # `*` repeats a text and `%` pads it to any width: here they are for numbers only. `+` copies texts and lists.
+    intercepted_binops = frozenset({"*", "%", "+"})
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        BUDGET.spend(_work_on(getattr(function, "__self__", None), *args))
+        of = getattr(function, "__self__", None)
+        BUDGET.spend(_CALL_WORK + sum(map(_size, (of, *args) if isinstance(of, str | list) else args)) // _QUICKLY)
         return super().call(context, function, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if not isinstance(left, int | float) or not isinstance(right, int | float):
-            raise Unbounded(f"uses {operator} with something else than numbers")
+            if operator != "+":
+                raise Unbounded(f"uses {operator} with something else than numbers")
+            BUDGET.spend(_CALL_WORK + (_size(left) + _size(right)) // _QUICKLY)
         return super().call_binop(context, operator, left, right)
 
 
 ENVIRONMENT = _Environment(undefined=StrictUndefined, finalize=_shown, keep_trailing_newline=True, cache_size=0)
-ENVIRONMENT.globals = {"range": safe_range}
-ENVIRONMENT.filters = {**{name: _bounded(function) for name, function in _OFFERED.items()}, _LOOP: _turns}
+ENVIRONMENT.globals = {"range": _range}
+ENVIRONMENT.filters = {
+    **{name: _bounded(name, function) for name, function in _OFFERED.items()},
+    _LOOP: _turns,
+    _PIECE: _piece,
+}

@@ -49,20 +49,28 @@ def context_of(values: Mapping[str, str]) -> Context:
 class Leaf:
     """A compiled leaf. `variables` are the names that it may look up; `where` is its field in an error."""
 
-    __slots__ = ("_chunks", "_parts", "variables", "where")
+    __slots__ = ("_chunks", "_parts", "node_count", "variables", "where")
 
     def __init__(self, source: str, where: str) -> None:
         """Raises BadInput when it is no Jinja, or more of it than is allowed here."""
         tree = restricted(_parsed(source, where), where)
         self.where = where
         self.variables = frozenset(find_undeclared_variables(tree))
+        self.node_count = sum(1 for _ in tree.find_all(nodes.Node))
         self._parts = _parts_of(tree)
         self._chunks = _compiled(tree, where)
 
-    def render(self, context: Context) -> str:
-        """Raises LacksVariable, or BadInput when it fails or grows too long. Neither repeats a value."""
-        chunks, length = [], 0
+    def text(self, values: Mapping[str, Any]) -> str:
+        """It alone, with a budget of its own. Raises as `render`."""
         BUDGET.renew()
+        return self.render(context_of(values))
+
+    def render(self, context: Context) -> str:
+        """As a part of a message, whose budget it takes from: see `Template`.
+
+        Raises LacksVariable, or BadInput when it fails or grows too long. Neither repeats a value.
+        """
+        chunks, length = [], 0
         try:
             for chunk in self._chunks(context):
                 chunks.append(chunk)

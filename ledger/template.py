@@ -14,13 +14,15 @@ from pydantic import JsonValue
 
 from ledger.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
 from ledger.errors import BadInput
-from ledger.expressions import LEAF_CHARACTERS
+from ledger.expressions import BUDGET, LEAF_CHARACTERS, TOO_MUCH_WORK
 from ledger.fields import check_json, dotted, link_problem
 from ledger.leaf import LacksVariable, Leaf, context_of, has_markup
 from ledger.post import wrapped_post
 
 __all__ = ["LacksVariable", "Template"]
 
+#: Expressions, filters, conditions and pieces of text in one message: each takes some 50 µs to compile.
+_NODES = 3_000
 #: Fine without a closer look: escaped once more in the request, a text at most doubles.
 _TEXT_BYTES = TEXT_REQUEST_KB * 1024 // 2 - 1024
 _LINKS = frozenset({"url", "pc_url", "ios_url", "android_url", "default_url"})
@@ -60,13 +62,15 @@ class Template:
     differs from one that passed only where any text, or any link, is allowed is fine without it.
     """
 
-    __slots__ = ("_constants", "_passed", "_slots", "_where", "msg_type", "variables")
+    __slots__ = ("_constants", "_node_count", "_passed", "_slots", "_where", "msg_type", "variables")
 
     def __init__(self, msg_type: MsgType, content: dict[str, JsonValue], where: str) -> None:
         self.msg_type = msg_type
         self._where = where
-        self._constants, self._slots = _split(_pieces(msg_type, content, (), where))
+        BUDGET.renew()  # for leaves without variables, which are rendered now
+        self._constants, self._slots = _split(_pieces(msg_type, content, (), where), where)
         self.variables = frozenset[str]().union(*(slot.leaf.variables for slot in self._slots))
+        self._node_count = sum(slot.leaf.node_count for slot in self._slots)
         self._passed = False
         if not self._slots:
             self.check({})
@@ -109,10 +113,16 @@ class Template:
     def _texts(self, values: Mapping[str, str]) -> list[str]:
         if not self._slots:
             return []
+        longest = 0
         for name in self.variables:
-            if len(values.get(name, "")) > LEAF_CHARACTERS:
-                problem = f"cannot take {len(values[name]):,} characters: at most {LEAF_CHARACTERS:,} are allowed"
+            length = len(values.get(name, ""))
+            if length > LEAF_CHARACTERS:
+                problem = f"cannot take {length:,} characters: at most {LEAF_CHARACTERS:,} are allowed"
                 raise BadInput(self._where, f"the variable {name!r} {problem}")
+            longest = max(longest, length)
+        BUDGET.renew(self._node_count, longest)
+        if BUDGET.left < 0:
+            raise BadInput(self._where, TOO_MUCH_WORK)
         context: Context = context_of(values)
         return [slot.leaf.render(context) for slot in self._slots]
 
@@ -146,21 +156,27 @@ def _json(text: str, where: str) -> bytes:
     raise BadInput(where, problem)
 
 
-def _split(pieces: Iterator[bytes | _Slot]) -> tuple[list[bytes], list[_Slot]]:
+def _split(pieces: Iterator[bytes | _Slot | int], where: str) -> tuple[list[bytes], list[_Slot]]:
     """The slots, and the JSON around them: one more constant than slots."""
     constants: list[list[bytes]] = [[]]
     slots: list[_Slot] = []
+    node_count = 0
     for piece in pieces:
-        if isinstance(piece, bytes):
-            constants[-1].append(piece)
-        else:
-            slots.append(piece)
-            constants.append([])
+        match piece:
+            case bytes():
+                constants[-1].append(piece)
+            case _Slot():
+                slots.append(piece)
+                constants.append([])
+            case int():
+                node_count += piece
+        if node_count > _NODES:
+            raise BadInput(where, f"is too long: more than {_NODES:,} expressions and texts in all its strings")
     return [b"".join(constant) for constant in constants], slots
 
 
-def _pieces(msg_type: MsgType, value: JsonValue, path: tuple[Any, ...], where: str) -> Iterator[bytes | _Slot]:
-    """The JSON of `value`, as orjson writes it, in pieces."""
+def _pieces(msg_type: MsgType, value: JsonValue, path: tuple[Any, ...], where: str) -> Iterator[bytes | _Slot | int]:
+    """The JSON of `value`, as orjson writes it, in pieces; and for each leaf, beside it, its number of nodes."""
     match value:
         case dict():
             yield b"{"
@@ -180,11 +196,12 @@ def _pieces(msg_type: MsgType, value: JsonValue, path: tuple[Any, ...], where: s
 
 def _member(
     msg_type: MsgType, parent: dict[str, JsonValue], key: str, value: JsonValue, path: tuple[Any, ...], where: str
-) -> Iterator[bytes | _Slot]:
+) -> Iterator[bytes | _Slot | int]:
     if not isinstance(value, str) or not has_markup(value):
         yield from _pieces(msg_type, value, path, where)
         return
     leaf = Leaf(value, dotted(where, ("content", *path)))
+    yield leaf.node_count
     if leaf.variables:
         yield _Slot(leaf, _rule(msg_type, parent, key))
     else:

@@ -12,6 +12,7 @@ import orjson
 
 from ledger.content import Message
 from ledger.errors import BadInput
+from ledger.expressions import BUDGET
 from ledger.template import LacksVariable, Template
 from producers.addressing import NO_VARIABLES, Addressing, Contact, Options, Problem, Unresolved
 from producers.findings import Duplicate, Findings
@@ -144,6 +145,11 @@ def write_invalid(path: Path, recipients: Recipients, checked: Checked) -> int:
 _NO_MORE = (0, "")
 
 
+#: What the messages of all rows may cost together, in the units of a message's budget (µs at most): so much, and so
+#: much more for each row. A message with ten filters and a short loop costs a quarter of that.
+_WORK, _ROW_WORK = 20_000_000, 1_000
+
+
 class _Rendered(NamedTuple):
     line: int
     values: dict[str, str]
@@ -166,8 +172,12 @@ class _Check:
         self._last: _Rendered | None = None
 
     def run(self, resolver: Resolver | None) -> Checked:
+        began = BUDGET.spent
         for row, resolved in self._resolved(resolver):
             self._rows += 1
+            if BUDGET.spent - began > _WORK + _ROW_WORK * self._rows:
+                problem = "asks for too much work for so many rows: fewer filters and turns, or shorter values"
+                raise BadInput("message", f"{problem} (after {self._rows:,} rows)")
             problems = self._judge(row, resolved)
             if problems:
                 self._reject(problems)

@@ -9,7 +9,7 @@ from ledger.content import Message
 from ledger.errors import BadInput
 from ledger.fields import kind_of
 from ledger.images import LocalImage
-from ledger.leaf import Expression, context_of, has_markup
+from ledger.leaf import Expression, has_markup
 from ledger.message_file import MessageTemplate, read_message_template
 from ledger.models import Notification
 from ledger.settings import DEFAULT_DESK, Settings
@@ -54,7 +54,7 @@ class Case:
         if not receivers:
             return []
         message = self._message.render(posted)
-        key = self._key.render(context_of(posted.values())).strip() if self._key else None
+        key = self._key.text(posted.values()).strip() if self._key else None
         return [self._notification(id, message, self._full_key(key or fallback_key, id)) for id in receivers]
 
     @property

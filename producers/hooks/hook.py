@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import BadInput
+from ledger.expressions import BUDGET
 from ledger.fields import kind_of
 from ledger.images import LocalImage
 from ledger.models import Notification
@@ -21,6 +22,8 @@ __all__ = ["MOST_ITEMS", "NOTHING_HOLDS", "Hook", "Rendered"]
 
 #: Of `for_each`. What is behind them is skipped, and the answer says so.
 MOST_ITEMS = 100
+#: What the templates may cost for one request, in the units of a message's budget (µs at most).
+_WORK = 2_000_000
 #: Why an item is skipped.
 NOTHING_HOLDS = "no condition holds, or nobody is to get it"
 #: Notifications of one request: what the ledger takes at once.
@@ -73,7 +76,12 @@ class Hook:
         taken = items[:MOST_ITEMS]
         found: list[Notification] = []
         skipped = len(items) - len(taken)
+        began = BUDGET.spent
         for at, each in enumerate(taken):
+            if BUDGET.spent - began > _WORK:
+                raise BadInput(
+                    f"hook.{self.name}", "asks for more work than a request can need: fewer filters and turns"
+                )
             notifications = self._of_item(each, self._fallback_key(incoming, at))
             found += notifications
             skipped += not notifications

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ledger.errors import BadInput
+from ledger.expressions import Told
 
 __all__ = ["JsonObject", "check_depth", "cut", "seen", "seen_again"]
 
@@ -15,7 +16,7 @@ __all__ = ["JsonObject", "check_depth", "cut", "seen", "seen_again"]
 _DEEPEST_LEVEL = 64
 
 
-class JsonObject:
+class JsonObject(Told):
     """A JSON object without methods, so that `alert.values` is the member of this name, never a method of `dict`."""
 
     __slots__ = ("_longest", "_members", "_seen")

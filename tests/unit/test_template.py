@@ -105,7 +105,24 @@ def test_a_message_without_variables_is_checked_when_it_is_compiled() -> None:
 
 # --- mentions --------------------------------------------------------------------------------------------------------
 
-MENTIONS = ["<at user_id='all'>", "<AT id=all>", "< at>", "<\n\tAt>", "</at>", "<\u200bat>", "<at", "<", "<a", "< a"]
+#: What a reader of tags may pass over: blanks, controls, marks of direction, fillers, joiners, selectors.
+UNSEEN = "\x00\x0b\x7f\x85\xa0\u00ad\u034f\u061c\u115f\u180e\u200b\u202e\u2066\u3000\u3164\ufe0f\ufeff\U000e0001"
+HIDDEN = [f"<{each}at id=all>" for each in UNSEEN] + [f"<a{each}t id=all>" for each in UNSEEN] + [f"<{UNSEEN}a{UNSEEN}"]
+MENTIONS = [
+    *HIDDEN,
+    "<ａｔ id=all>",
+    "<a",
+    "<at user_id='all'>",
+    "<AT id=all>",
+    "< at>",
+    "<\n\tAt>",
+    "</at>",
+    "<\u200bat>",
+    "<at",
+    "<",
+    "<a",
+    "< a",
+]
 
 
 @pytest.mark.parametrize("value", MENTIONS)
@@ -120,7 +137,7 @@ def test_what_is_built_from_values_can_mention_nobody_either() -> None:
 
 
 def test_other_angle_brackets_stay() -> None:
-    assert rendered("{{ a }}", a="1 < 2, <b>bold</b>, a<c") == "1 < 2, <b>bold</b>, a<c"
+    assert rendered("{{ a }}", a="1 < 2, <b>bold</b>, a<c, <apple>") == "1 < 2, <b>bold</b>, a<c, <apple>"
 
 
 def test_the_author_may_mention_and_may_call_a_value_safe() -> None:
@@ -198,6 +215,86 @@ def test_a_bomb_goes_off_in_no_ones_face(source: str) -> None:
     began = time.thread_time()  # of its own: a busy machine is no bomb
     assert len(refusal(source, a="x" * 100_000)) < 1000
     assert time.thread_time() - began < 10  # a bomb that went off would take minutes, or all memory
+
+
+#: Together a second of work and more for each leaf, while they shared no budget.
+HEAVY = [
+    "{% for i in range(90) %}{{ (a|title)[:0] }}{% endfor %}",
+    "{% for i in range(90) %}{{ (a|urlencode)[:0] }}{% endfor %}",
+    "{% for i in range(90) %}{{ (a.split(' ')|sort)|length }}{% endfor %}",
+    "{% for i in range(90) %}{{ ([a, a, a, a]|sort)|length }}{% endfor %}",
+    "{% for i in range(400) %}{{ range(99999)|length + a|length }}{% endfor %}",
+    "{% for i in range(400) %}{{ (a + a + a + a + a + a)|length }}{% endfor %}",
+    "{% for i in range(400) %}{{ (a ~ a ~ a ~ a ~ a ~ a)|length }}{% endfor %}",
+    "{% for i in range(400) %}{{ 'b' in a }}{% endfor %}",
+    "{{ 1 if a == a ~ '' }}" * 60,
+]
+
+
+@pytest.mark.parametrize("leaf", HEAVY)
+def test_all_leaves_of_a_message_share_one_budget(leaf: str) -> None:
+    post = a_post(*[[{"tag": "text", "text": leaf}] for _ in range(100)])
+    began = time.thread_time()
+    with pytest.raises(BadInput):
+        Template.of(post).render({"a": "ab " * 10_000})
+    assert time.thread_time() - began < 2
+
+
+def test_leaves_without_variables_share_one_budget_too() -> None:
+    leaf = "{% for i in range(90) %}{{ ('" + "ab " * 1100 + "'|title)[:0] }}{% endfor %}"
+    began = time.thread_time()
+    with pytest.raises(BadInput, match="more work than a message can need"):
+        Template.of(a_post(*[[{"tag": "text", "text": leaf}] for _ in range(300)]))
+    assert time.thread_time() - began < 2
+
+
+def test_a_message_has_a_bound_for_the_expressions_of_all_its_strings() -> None:
+    post = a_post(*[[{"tag": "text", "text": "{{ a }}" * 100}] for _ in range(31)])
+    with pytest.raises(
+        BadInput, match="message: is too long: more than 3,000 expressions and texts in all its strings"
+    ):
+        Template.of(post)
+
+
+def test_a_rich_message_of_long_values_has_budget_to_spare() -> None:
+    leaf = (
+        "{{ a|upper }} {{ a|truncate(80) }} {% for p in a[:300].split(' ') %}{{ loop.index }} {{ p|trim }}{% endfor %}"
+    )
+    post = a_post(*[[{"tag": "text", "text": leaf}] for _ in range(10)])
+    Template.of(post).render({"a": "ab " * 500})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ [].append }}",
+        "{{ range(3).count }}",
+        "{{ a.upper }}",
+        "{{ range }}",
+        "{{ [a, [a.upper]] }}",
+        "{{ a.upper ~ 'x' }}",
+        "{{ a.upper|string }}",
+        "{{ [a.upper]|join }}",
+        "{{ '%s'|format(a.upper) }}",
+        "{{ a|replace('x', [].append) }}",
+        "{{ a.upper|default('x') }}",
+        "{{ [a.upper]|first }}",
+        "{{ a.upper|trim }}{{ a.upper|lower }}",
+        "{% for x in a %}{{ loop }}{% endfor %}",
+        "{% for x in a %}{{ loop.cycle }}{% endfor %}",
+        "{% for x in a %}{{ loop ~ '' }}{% endfor %}",
+        "{{ a|unique }}{{ range|e }}",
+    ],
+)
+def test_no_text_has_the_type_or_address_of_a_python_object(source: str) -> None:
+    assert "writes something that is no text, number or list" in refusal(source, a="x")
+
+
+def test_a_list_and_a_truth_are_written_as_before() -> None:
+    assert (
+        rendered("{{ [1, 'a'] }} {{ a|unique }} {{ 1 == 1 }} {{ 'x' if a == 'b' }}", a="aba")
+        == "[1, 'a'] ['a', 'b'] True "
+    )
 
 
 def test_a_value_that_fits_no_message_is_refused_by_name() -> None:
