@@ -11,6 +11,7 @@ import redis
 from redis.client import Pipeline
 
 from ledger.announcements import Announcements
+from ledger.cluster import refuse_cluster
 from ledger.connection import Durability, connect, durability, text, wanted_replicas
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
@@ -39,6 +40,7 @@ class Ledger:
         self.keys = Keys(settings.prefix)
         self.verbs = Verbs(self.redis, settings.prefix)
         self.results_for_ms = settings.results_for // timedelta(milliseconds=1)
+        self._server_is_fit = False  # not asked yet
         self.retry_for_ms = settings.retry_for // timedelta(milliseconds=1)
 
     @classmethod
@@ -138,12 +140,18 @@ class Ledger:
     def _durably(self, verb: str, calls: Iterable[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
         """As `durably`, of several desks with one fsync."""
         named = [(verb, desk, arguments) for desk, arguments in calls]
+        self._check_server()
         if self.durability is not Durability.CONFIRMED:
             return [self.verbs.call(verb, desk, *arguments) for verb, desk, arguments in named]
         results, fsynced = self.verbs.call_many_durably(named, timeout_ms=FSYNC_TIMEOUT_MS, replicas=self.replicas)
         if not fsynced:
             raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
         return results
+
+    def _check_server(self) -> None:
+        if not self._server_is_fit:
+            refuse_cluster(self.redis, self.settings.redis)
+            self._server_is_fit = True
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         """Keeps a local image as long as these notifications may need it: before they are accepted."""

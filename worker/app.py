@@ -18,9 +18,11 @@ from worker import logs as _logs  # noqa: F401  connects to Celery's signals
 from worker import quiet as _quiet  # noqa: F401  connects to Celery's signals
 from worker import tasks as _tasks  # noqa: F401  registers them
 from worker.callbacks import Poster
+from worker.fitness import FitnessStep
 from worker.outward import Outward
 from worker.pacer import Pacer
 from worker.queues import Queues
+from worker.reconnection import UnhurriedStep
 from worker.runtime import runtime
 from worker.tallying import tally_swept
 
@@ -72,7 +74,9 @@ class PacerStep(bootsteps.StartStopStep):
         runtime().pacing.redis.lpush(self._queues.deliver, *messages)
 
 
+app.steps["worker"].add(FitnessStep)
 app.steps["worker"].add(PacerStep)
+app.steps["consumer"].add(UnhurriedStep)
 
 
 class CallbacksStep(bootsteps.StartStopStep):

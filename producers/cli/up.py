@@ -13,6 +13,7 @@ from typing import Annotated
 import redis
 import typer
 
+from ledger.cluster import refuse_cluster
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import Ledger
@@ -74,7 +75,7 @@ def up(
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
         settings = _with_a_port(settings)
         ledger = stack.enter_context(open_ledger(settings))
-        ledger.redis.ping()
+        refuse_cluster(ledger.redis, settings.redis)
         if sandbox:
             note(
                 f"practising: whatever waits in this ledger goes to the sandbox at {settings.feishu_url},"

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from ledger.api_keys import ApiKeys
-from ledger.errors import LedgerUnreachable
+from ledger.cluster import refuse_cluster
+from ledger.errors import LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
@@ -59,7 +60,8 @@ def _warn_if_useless(settings: Settings) -> None:
     """Redis may be away for the moment: then it serves all the same, and /readyz says why not."""
     try:
         with open_ledger(settings) as ledger:
+            refuse_cluster(ledger.redis, settings.redis)
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
                 note(f"no API key is configured: whoever calls {settings.host} from elsewhere is refused")
-    except LedgerUnreachable as error:
+    except (LedgerUnreachable, LedgerUnwritable) as error:
         note(f"{error}; until then /readyz answers 503")

@@ -1,5 +1,8 @@
 """`deskbell doctor` fails on a server that would lose notifications, and says when one takes no more."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +15,7 @@ from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
 from producers.diagnosis import Status, check_ledger
+from tests.acceptance.site import WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 
 FIT = {"appendonly": "yes", "maxmemory_policy": "noeviction"}
@@ -90,3 +94,36 @@ def test_a_server_that_misses_its_replicas_accepts_nothing(server: Callable[...,
 def test_a_full_server_accepts_nothing(server: Callable[..., ValkeyProcess]) -> None:
     with pytest.raises(LedgerFull, match="is full, nothing was accepted"):
         accept(ledger_on(server(maxmemory="100kb")))
+
+
+@pytest.fixture
+def cluster(server: Callable[..., ValkeyProcess]) -> ValkeyProcess:
+    """Of one node, which serves every slot."""
+    valkey = server(cluster_enabled="yes")
+    valkey.client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    eventually(lambda: valkey.client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", 10, "it serves")
+    return valkey
+
+
+def test_a_cluster_fails(cluster: ValkeyProcess) -> None:
+    assert findings(cluster) == {"mode": Status.FAIL}
+
+
+def test_a_cluster_accepts_nothing(cluster: ValkeyProcess) -> None:
+    with pytest.raises(LedgerUnwritable, match="is part of a cluster, nothing was accepted"):
+        accept(ledger_on(cluster))
+    assert cluster.client.dbsize() == 0
+
+
+def test_nobody_starts_on_a_cluster(cluster: ValkeyProcess, tmp_path: Path) -> None:
+    environment = {**os.environ, "DESKBELL_REDIS_URL": cluster.url}
+    worker = WorkerProcess("w1", environment, tmp_path / "w1.log")
+    assert worker.wait(60) == 1
+    assert worker.log.read_text().count("this worker ends: Redis at ") == 1
+    assert "CROSSSLOT" not in worker.log.read_text()
+    up = subprocess.run(
+        [Path(sys.executable).with_name("deskbell"), "up"], cwd=tmp_path, env=environment, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (up.returncode, up.stderr.count("\n")) == (1, 1)
+    assert "is part of a cluster" in up.stderr
