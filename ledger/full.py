@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import redis
 from redis.client import Pipeline
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import NoPermissionError, OutOfMemoryError
 
 __all__ = ["UNREFUSED", "RedisWhenFull"]
 
@@ -57,6 +57,13 @@ class RedisWhenFull(redis.Redis):
                 raise
             return _sent_again(self, [args])[0]
 
+    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
+        """The server says that a user may not use "a key"; in a log that is too little to act on."""
+        try:
+            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        except NoPermissionError as error:
+            raise NoPermissionError(f"{error} ({command_name}; ACL LOG on the server names the key)") from error
+
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         return _PipelineWhenFull(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
@@ -64,7 +71,7 @@ class RedisWhenFull(redis.Redis):
 def _sent_again(client: redis.Redis, commands: list[tuple[Any, ...]]) -> list[Any]:
     flat = [word for words in commands for word in (len(words), *words)]
     plain = redis.Redis(connection_pool=client.connection_pool)
-    answers = plain.eval(_SCRIPT, 1, "full", *flat)
+    answers = plain.eval(_SCRIPT, 1, commands[0][1], *flat)
     parsers = client.response_callbacks
     return [
         parsers[words[0]](answer) if words[0] in parsers and answer is not None else answer

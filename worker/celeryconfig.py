@@ -47,7 +47,8 @@ broker_transport_options: dict[str, Any] = {
     "unacked_index_key": f"{_settings.prefix}:celery:unacked_index",
     "unacked_mutex_key": f"{_settings.prefix}:celery:unacked_mutex",
     "unacked_mutex_expire": 30,
-    "keyprefix_fanout": f"/{_settings.prefix}.{{db}}.",
+    # Nothing of ours broadcasts. Whoever starts a worker with gossip or task events finds them under the prefix.
+    "fanout_prefix": f"{_settings.prefix}:celery:fanout:",
     # The intake alone is acknowledged late: a worker that dies there leaves the message to another after this.
     "visibility_timeout": 60,
     "unacked_restore_interval": 5,
@@ -84,5 +85,8 @@ worker_pool = "threads"
 worker_concurrency = _settings.concurrency
 worker_prefetch_multiplier = 1
 worker_send_task_events = False
+#: Any application that may write to this Redis could stop the workers by it, and its mailboxes are named after hosts.
+worker_enable_remote_control = False
+event_queue_prefix = f"{_settings.prefix}:celery:events"
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_hijack_root_logger = True

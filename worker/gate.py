@@ -98,6 +98,11 @@ class _GatedChannel(kombu_redis.Channel):
         own: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
         return own | runtime().settings.redis.arguments
 
+    def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
+        # kombu takes the prefix of channels off only where it begins with a slash, which no key of ours does.
+        exchange = exchange.removeprefix(self.keyprefix_fanout)
+        return super()._deliver_fanout_message(message, exchange)  # type: ignore[no-untyped-call]
+
     def _get_client(self) -> type[RedisWhenFull]:
         return RedisWhenFull
 

@@ -1,0 +1,128 @@
+"""A Redis that others use too: a user confined to the prefix is enough, and nobody else's broadcasts reach a worker."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import celery
+import pytest
+import requests
+
+from tests.acceptance.site import MARKER, Site, eventually
+from tests.acceptance.site_elsewhere import SiteElsewhere
+from tests.acceptance.web_process import WebProcess
+from tests.valkey_process import ValkeyProcess
+
+PREFIX, PASSWORD = "bells-1", "hunter2"
+FIT = {"appendonly": "yes", "appendfsync": "always", "maxmemory_policy": "noeviction"}
+DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
+#: What a later Celery, or somebody else's, says to all workers that hear it.
+BROADCASTS = ("shutdown", "pool_shrink", "rate_limit", "cancel_consumer")
+
+
+def rights() -> list[str]:
+    """The line of the page, with this test's prefix and password."""
+    [line] = re.findall(r"^ACL SETUSER .*$", DEPLOY.read_text("utf-8"), re.MULTILINE)
+    line = line.replace("~deskbell*", f"~{PREFIX}*").replace("&deskbell*", f"&{PREFIX}*")
+    return line.replace(">PASSWORD", f">{PASSWORD}").split()
+
+
+@pytest.fixture
+def server(folders: Callable[[], Path]) -> Iterator[ValkeyProcess]:
+    with ValkeyProcess(folders() / "server", **FIT) as server:
+        yield server
+
+
+@pytest.fixture
+def site_as(server: ValkeyProcess, folders: Callable[[], Path]) -> Iterator[Callable[..., Site]]:
+    """A site whose user has the rights of the page, and those that are given."""
+    with ExitStack() as stack:
+
+        def start(*further: str) -> Site:
+            server.client.execute_command(*rights(), *further)
+            url = f"redis://deskbell:{PASSWORD}@127.0.0.1:{server.port}/0"
+            return stack.enter_context(SiteElsewhere(folders(), url, prefix=PREFIX))
+
+        yield start
+
+
+def refused(server: ValkeyProcess) -> set[tuple[str, str]]:
+    """What the server refused, by reason."""
+    entries = [dict(zip(entry[::2], entry[1::2], strict=True)) for entry in server.client.execute_command("ACL", "LOG")]
+    return {(entry[b"reason"].decode(), entry[b"object"].decode()) for entry in entries}
+
+
+def test_the_rights_of_the_page_are_enough_for_the_main_job(
+    server: ValkeyProcess, site_as: Callable[..., Site], tmp_path: Path
+) -> None:
+    site = site_as()
+    people = tmp_path / "people.csv"
+    people.write_text("receiver_id\n" + "".join(f"ou_row{number}\n" for number in range(25)))
+
+    assert site.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
+    announced = site.deskbell_json("announce", str(people), "--text", MARKER, "--yes")
+    key = site.deskbell_json(
+        "key", "create", "--name", "app", "--scope", "send", "--scope", "read", "--rate", "100/minute"
+    )
+    with WebProcess(site.folder, site.environment) as web:
+        answer = requests.post(
+            f"{web.url}/v1/notifications",
+            json={"receiver_id": "ou_http", "text": MARKER},
+            headers={"Authorization": f"Bearer {key['secret']}"},
+            timeout=30,
+        )
+        assert (answer.status_code, requests.get(f"{web.url}/readyz", timeout=30).status_code) == (202, 200)
+    assert site.deskbell("watch", announced["id"]).returncode == 0
+    site.wait_until_delivered([answer.json()["id"]], seconds=30)
+    for command in (("list",), ("desks",), ("export", announced["id"]), ("retry", announced["id"]), ("doctor",)):
+        done = site.deskbell(*command)
+        assert (done.returncode, done.stderr) == (0, "") or command[0] in ("retry", "export"), done
+
+    site.stop_workers()
+    assert "Traceback" not in site.workers[0].log.read_text() + web.log.read_text()
+    assert refused(server) == set()
+    assert {key for key in server.client.scan_iter() if not key.startswith(PREFIX.encode())} == set()
+
+
+def test_a_worker_under_memory_pressure_stays_within_the_prefix(
+    server: ValkeyProcess, site_as: Callable[..., Site]
+) -> None:
+    site = site_as()
+    ids = site.accept(*(f"ou_full{number}" for number in range(20)), at=None)
+    server.client.config_set("maxmemory", "100kb")
+    site.wait_until_delivered(ids, seconds=30)
+    assert refused(server) == set()
+
+
+def test_what_info_would_have_told_is_said(server: ValkeyProcess, site_as: Callable[..., Site]) -> None:
+    site = site_as("-info")
+    assert site.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
+    found = {check["name"]: check for check in site.deskbell_json("doctor")["checks"]}
+    assert found["redis"]["status"] == "warn"
+    assert "INFO" in found["redis"]["do"]
+
+
+def test_a_refused_key_is_told_in_one_line(server: ValkeyProcess, site_as: Callable[..., Site]) -> None:
+    site = site_as()
+    server.client.execute_command("ACL", "SETUSER", "deskbell", "resetkeys", f"~{PREFIX}:desk*")
+    refused = site.deskbell("list")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "does not allow" in refused.stderr
+    assert "ACL LOG" in refused.stderr
+    log = site.workers[0].log
+    told = r"Cannot connect to .*: No permissions to access a key \(\w+; ACL LOG on the server names the key\)"
+    eventually(lambda: re.search(told, log.read_text()), 30, "Celery's consumer tells")
+    eventually(lambda: "the pacer pauses" in log.read_text(), 30, "the pacer tells")
+    pauses = next(line for line in log.read_text().splitlines() if "the pacer pauses" in line)
+    assert f"{PREFIX}:" in pauses
+
+
+def test_another_application_cannot_steer_the_workers(site: Site) -> None:
+    stranger = celery.Celery("stranger", broker=f"redis+socket://{site.valkey.socket_path}", set_as_current=False)
+    with stranger.connection_for_write() as connection:
+        for order in BROADCASTS:
+            stranger.control.broadcast(order, connection=connection, reply=True, timeout=0.5)
+    site.wait_until_delivered(site.accept("ou_after_the_broadcasts"), seconds=20)
+    assert all(worker.runs for worker in site.workers)
+    assert all("remote" not in worker.log.read_text() for worker in site.workers)
