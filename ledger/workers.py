@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import redis
+
 from ledger.connection import text
+from ledger.keys import Keys
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
-__all__ = ["FRESH_MS", "Worker", "live_workers", "workers_of"]
+__all__ = ["FRESH_MS", "Worker", "fresh_workers", "live_workers", "workers_of"]
 
 #: A worker that has been silent for longer is not alive: it reports every second or so.
 FRESH_MS = 5_000
@@ -29,9 +32,14 @@ class Worker:
 
 def live_workers(ledger: "Ledger") -> list[Worker]:
     """The workers that reported within FRESH_MS, by host and pid."""
-    seconds, microseconds = ledger.redis.time()
+    return fresh_workers(ledger.redis, ledger.keys)
+
+
+def fresh_workers(client: redis.Redis, keys: Keys) -> list[Worker]:
+    """The same, for who has no whole ledger."""
+    seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000
-    reports: Any = ledger.redis.zrangebyscore(ledger.keys.workers, now_ms - FRESH_MS, "+inf", withscores=True)
+    reports: Any = client.zrangebyscore(keys.workers, now_ms - FRESH_MS, "+inf", withscores=True)
     return workers_of(reports, now_ms)
 
 

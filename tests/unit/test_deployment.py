@@ -215,10 +215,11 @@ def test_the_image_stops_on_sigterm_and_runs_the_worker_of_the_procfile() -> Non
     assert json.loads(RUNTIME.last("CMD")) == ["sh", "-c", PROCFILE["worker"]]
 
 
-def test_the_image_asks_the_same_celery_app_for_its_health() -> None:
-    command = shlex.split(RUNTIME.last("HEALTHCHECK").partition("CMD ")[2])
-    assert command[:5] == ["celery", "-A", "worker", "inspect", "ping"]
-    assert command[0] in programs_of_image()
+def test_the_image_asks_the_ledger_for_the_health_of_its_worker() -> None:
+    program, option, module = json.loads(RUNTIME.last("HEALTHCHECK").partition("CMD ")[2])
+    assert program in programs_of_image()
+    assert option == "-m"
+    assert (ROOT / Path(*module.split("."))).with_suffix(".py").is_file()
 
 
 def test_the_lock_of_the_image_is_the_part_of_the_full_lock_that_runs() -> None:
@@ -271,7 +272,7 @@ def test_services_run_the_last_stage_as_its_own_user_under_an_init(service: dict
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
 def test_services_and_their_health_checks_call_programs_of_the_image(service: dict[str, Any]) -> None:
     command = service.get("command", json.loads(RUNTIME.last("CMD")))
-    check = service.get("healthcheck", {"test": ["CMD", "celery"]})["test"]
+    check = service.get("healthcheck", {"test": ["CMD", "python"]})["test"]
     assert {command[0], check[1]} <= programs_of_image()
     if command[:2] == ["python", "-m"]:
         assert (ROOT / command[2] / "__main__.py").is_file()
