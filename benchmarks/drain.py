@@ -50,7 +50,7 @@ def drained(system: System, latency_ms: int, count: int) -> Cost:
     """The cost of sending `count` notifications that wait already."""
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        options = {"appendonly": "yes", "appendfsync": "everysec"}
+        options = {"appendonly": "yes", "appendfsync": "always"}
         valkey = stack.enter_context(ValkeyProcess(folder / "valkey", **options))
         api_url = stack.enter_context(responder(latency_ms))
         answered = stack.enter_context(_count(api_url))

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import redis
 
-from ledger.connection import Durability, is_refusal, text
+from ledger.connection import is_refusal, text
 from ledger.errors import BadInput, NotDurable, NotFound
 from ledger.ledger import FSYNC_TIMEOUT_MS, Ledger
 from ledger.models import iso
@@ -179,11 +179,9 @@ class ApiKeys:
         """Until it is fsynced: a power cut must not bring a revoked key back."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.hset(self._keys.api_keys, digest, orjson.dumps(key.as_json()))
-        confirmed = self._ledger.durability is Durability.CONFIRMED
-        if confirmed:
-            pipe.execute_command("WAITAOF", 1, 0, FSYNC_TIMEOUT_MS)  # type: ignore[no-untyped-call]
-        answers = pipe.execute()
-        if confirmed and answers[-1][0] < 1:
+        waits = self._ledger.assurance.waits
+        waits.ask(pipe, FSYNC_TIMEOUT_MS)
+        if not waits.are_over(pipe.execute()[1:]):
             raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: look with `key list`")
 
     def _note_use(self, ids: set[str]) -> None:

@@ -1,9 +1,8 @@
-"""How Deskbell reaches its Redis: URLs, timeouts, and what the server can promise about durability."""
+"""How Deskbell reaches its Redis: URLs and timeouts, and its refusals in our words."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import Any
 
 import redis
@@ -20,14 +19,11 @@ from ledger.version import SCHEMA
 
 __all__ = [
     "NO_ROOM",
-    "Durability",
     "connect",
-    "durability",
     "is_of_wrong_version",
     "is_refusal",
     "reachable",
     "text",
-    "wanted_replicas",
 ]
 
 #: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
@@ -45,15 +41,6 @@ _CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
 _WRONG_VERSION = "SCHEMA "
 #: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
 NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
-
-
-class Durability(StrEnum):
-    """What an acceptance is worth when the Redis process, or its machine, dies the moment after."""
-
-    CONFIRMED = "confirmed"  #: WAITAOF confirms each fsync
-    ALWAYS = "always"  #: no WAITAOF, but `appendfsync always` has the same effect
-    EVERY_SECOND = "every_second"  #: no WAITAOF: a power cut can take the last second
-    NONE = "none"  #: append-only files are off: a restart takes everything
 
 
 def connect(
@@ -148,37 +135,3 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
 def text(value: Any) -> str:
     """A string that Redis keeps. Our clients give bytes; their annotations leave it open."""
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def durability(client: redis.Redis) -> Durability:
-    """Asks the server what it can promise. WAITAOF came with Redis 7.2 and every Valkey."""
-    try:
-        client.execute_command("WAITAOF", 1, 0, 1)  # type: ignore[no-untyped-call]
-    except redis.ResponseError as error:
-        if "appendonly" in str(error):
-            return Durability.NONE
-        return _durability_by_settings(client)
-    return Durability.CONFIRMED
-
-
-def _durability_by_settings(client: redis.Redis) -> Durability:
-    try:
-        found = client.config_get("append*")
-    except redis.ResponseError:  # managed servers forbid CONFIG: promise no more than is known
-        return Durability.EVERY_SECOND
-    if found.get("appendonly") != "yes":
-        return Durability.NONE
-    return Durability.ALWAYS if found.get("appendfsync") == "always" else Durability.EVERY_SECOND
-
-
-def wanted_replicas(client: redis.Redis) -> int:
-    """How many replicas must have what is accepted: 1 where the operator has set `min-replicas-to-write`, else 0.
-
-    That setting alone does not do it: the server then refuses writes while replicas lag, but confirms a write before
-    they have it.
-    """
-    try:
-        info: Any = client.info("replication")
-    except redis.ResponseError:  # INFO is forbidden to this user
-        return 0
-    return int("min_slaves_good_slaves" in info)  # which is told only where the setting is not 0

@@ -43,6 +43,10 @@ class Keys:
         return self("clock")
 
     @property
+    def waitaof(self) -> str:
+        return self("waitaof")
+
+    @property
     def leader(self) -> str:
         return self("leader")
 

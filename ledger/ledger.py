@@ -12,7 +12,8 @@ from redis.client import Pipeline
 
 from ledger.announcements import Announcements
 from ledger.cluster import refuse_cluster
-from ledger.connection import Durability, connect, durability, text, wanted_replicas
+from ledger.connection import connect, text
+from ledger.durability import Assurance
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.keys import Keys
@@ -39,6 +40,7 @@ class Ledger:
         self.redis = client or connect(settings)
         self.keys = Keys(settings.prefix)
         self.verbs = Verbs(self.redis, settings.prefix)
+        self.assurance = Assurance(self.redis, self.keys)
         self.results_for_ms = settings.results_for // timedelta(milliseconds=1)
         self._server_is_fit = False  # not asked yet
         self.retry_for_ms = settings.retry_for // timedelta(milliseconds=1)
@@ -46,16 +48,6 @@ class Ledger:
     @classmethod
     def from_env(cls) -> Self:
         return cls(Settings.from_env())
-
-    @cached_property
-    def durability(self) -> Durability:
-        """What an acceptance is worth on this server. Asked once."""
-        return durability(self.redis)
-
-    @cached_property
-    def replicas(self) -> int:
-        """How many replicas an acceptance waits for. Asked once."""
-        return wanted_replicas(self.redis)
 
     @cached_property
     def announcements(self) -> Announcements:
@@ -130,9 +122,9 @@ class Ledger:
         return ahead + self.retry_for_ms + self.results_for_ms
 
     def durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
-        """Calls a verb and waits until its writes are fsynced, where the server can tell. Raises NotDurable.
+        """Calls a verb, and returns when its writes are fsynced, as far as the server can be sure. Raises NotDurable.
 
-        Where the server wants replicas (`min-replicas-to-write`), until one of these has them too.
+        Where the server wants replicas (`min-replicas-to-write`), when one of these has them too.
         """
         [result] = self._durably(verb, [(desk, arguments)])
         return result
@@ -141,10 +133,8 @@ class Ledger:
         """As `durably`, of several desks with one fsync."""
         named = [(verb, desk, arguments) for desk, arguments in calls]
         self._check_server()
-        if self.durability is not Durability.CONFIRMED:
-            return [self.verbs.call(verb, desk, *arguments) for verb, desk, arguments in named]
-        results, fsynced = self.verbs.call_many_durably(named, timeout_ms=FSYNC_TIMEOUT_MS, replicas=self.replicas)
-        if not fsynced:
+        results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=FSYNC_TIMEOUT_MS)
+        if not safe:
             raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
         return results
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from ledger.fsync import PipelineUntilFsynced
+from ledger.durability import Waits
 from ledger.full import UNREFUSED
 from ledger.states import FINAL, INDEXED, TRANSITIONS
 from ledger.version import SCHEMA
@@ -101,40 +101,27 @@ class Verbs:
         except redis.exceptions.NoScriptError:  # a new server, or one that was restarted
             return self._client.eval(source(name), 1, self._prefix, desk, *arguments)
 
-    def call_durably(
-        self, name: str, desk: str, *arguments: Argument, timeout_ms: int, replicas: int = 0
-    ) -> tuple[Any, bool]:
-        """Runs one verb and waits, in the same round trip, for its fsync. Returns also whether that is confirmed."""
-        [result], fsynced = self.call_many_durably([(name, desk, arguments)], timeout_ms=timeout_ms, replicas=replicas)
-        return result, fsynced
-
     def call_many_durably(
-        self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]], *, timeout_ms: int, replicas: int = 0
+        self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]], waits: Waits, *, timeout_ms: int
     ) -> tuple[list[Any], bool]:
-        """Runs several (verb, desk, arguments), and waits once until the writes of all are fsynced.
+        """Runs several (verb, desk, arguments) in one round trip, and waits once until the writes of all are safe.
 
-        With `replicas`, also until so many of these have them; in memory, since theirs are fsynced a second later.
-        The first error of one is raised; the others may have been done.
-
-        WAITAOF speaks only for writes of its own connection, hence the pipeline.
+        Returns also whether they are. The first error of one is raised; the others may have been done.
         """
         calls = list(calls)
-        pipe = PipelineUntilFsynced(self._client)
+        pipe = self._client.pipeline(transaction=False)
         for name, desk, arguments in calls:
             pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
-        pipe.execute_command("WAITAOF", 1, 0, timeout_ms)  # type: ignore[no-untyped-call]
-        if replicas:
-            pipe.wait(replicas, timeout_ms)
+        waits.ask(pipe, timeout_ms)
         answers = pipe.execute(raise_on_error=False)
         if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
             for name in {name for name, _, _ in calls}:
                 self._client.script_load(source(name))
-            return self.call_many_durably(calls, timeout_ms=timeout_ms, replicas=replicas)
+            return self.call_many_durably(calls, waits, timeout_ms=timeout_ms)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-        fsynced, *copies = answers[len(calls) :]
-        return answers[: len(calls)], fsynced[0] >= 1 and all(count >= replicas for count in copies)
+        return answers[: len(calls)], waits.are_over(answers[len(calls) :])
 
     def call_many(self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]]) -> list[Any]:
         """Runs several (verb, desk, arguments) in one round trip. An error of one is its answer, not raised."""

@@ -9,7 +9,8 @@ from typing import Any
 import redis
 
 from ledger.append_only import may_have_hole
-from ledger.connection import Durability, reachable
+from ledger.connection import reachable
+from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
 from ledger.schema import check_version
@@ -29,22 +30,8 @@ CHECKUP_SECONDS = 90.0
 NEARLY_FULL = 0.9
 
 
-_DURABILITY = {
-    Durability.CONFIRMED: Check("durability", Status.OK, "each acceptance waits for its fsync (WAITAOF)"),
-    Durability.ALWAYS: Check("durability", Status.OK, "every write is fsynced (appendfsync always)"),
-    Durability.EVERY_SECOND: Check(
-        "durability",
-        Status.WARN,
-        "the server cannot confirm an fsync: a power cut can take the last second of what was accepted",
-        "use Valkey or Redis 7.2 and newer, or set appendfsync always",
-    ),
-    Durability.NONE: Check(
-        "durability",
-        Status.FAIL,
-        "append-only files are off: a restart of Redis loses what was accepted",
-        "set appendonly yes",
-    ),
-}
+#: All others fail.
+_DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
 
 
 def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
@@ -62,16 +49,25 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     try:
         info: Any = ledger.redis.info()
     except redis.ResponseError as error:
-        yield Check("redis", Status.WARN, f"{where} cannot be looked into: {error}", "allow INFO to this user")
+        do = "allow INFO to this user: without it no acceptance waits for replicas"
+        yield Check("redis", Status.WARN, f"{where} cannot be looked into: {error}", do)
+        yield _durability(ledger)
         return
     yield Check("redis", Status.OK, f"{_version(info)} at {where}")
-    yield _DURABILITY[ledger.durability]
+    yield _durability(ledger)
     yield check_distance(ledger)
     yield from check_clock(ledger)
     yield from _role(info)
     yield _eviction(info)
     yield from _room(info)
     yield from _disk(info, ledger)
+
+
+def _durability(ledger: Ledger) -> Check:
+    given = ledger.assurance.durability
+    # Refusing alerts would be worse than what a power cut takes; a restart takes everything.
+    accepts = given is not Durability.NONE
+    return Check("durability", _DURABILITY.get(given, Status.FAIL), given.found, given.do, accepts)
 
 
 def _version(info: Mapping[str, Any]) -> str:

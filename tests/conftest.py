@@ -10,6 +10,8 @@ import redis
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
 from tests import surroundings
+from tests.power.disk import NoCompiler
+from tests.power.valkey import CuttableValkey
 
 
 def pytest_configure() -> None:
@@ -39,3 +41,16 @@ def empty_valkey(valkey: Settings) -> Settings:
     with redis.Redis.from_url(valkey.ledger_url) as client:
         client.flushall()
     return valkey
+
+
+@pytest.fixture
+def cuttable_valkey(tmp_path: Path) -> Iterator[CuttableValkey]:
+    """One whose power can be cut. Not started. Without a C compiler the test is skipped, but never in CI."""
+    try:
+        valkey = CuttableValkey(Settings(data_dir=tmp_path / "data", _env_file=None))
+    except NoCompiler as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
+    yield valkey
+    valkey.stop()

@@ -11,6 +11,7 @@ import redis
 
 from ledger.append_only import AppendOnlyFile
 from ledger.connection import text
+from ledger.durability import Assurance
 from ledger.errors import WrongVersion
 from ledger.keys import Keys
 from ledger.schema import bring_up_to_date
@@ -98,6 +99,7 @@ class Pacer:
             try:
                 if bring_up_to_date(self._redis, self._keys):
                     log.warning("the ledger was of an older version, and is migrated")
+                self._see_durability()
                 self._see_credentials()
                 with self._redis.pubsub(ignore_subscribe_messages=True) as wakes:  # type: ignore[no-untyped-call]
                     wakes.subscribe(self._keys.wake)
@@ -127,6 +129,11 @@ class Pacer:
                 wakes.get_message(timeout=wait_seconds)
         self._lead.give_up()
         self._redis.zrem(self._keys.workers, self._me)
+
+    def _see_durability(self) -> None:
+        """Once, when Redis is there."""
+        if not self._credentials_seen and not (given := Assurance(self._redis, self._keys).durability).is_sure:
+            log.warning("what is accepted may not be on disk: %s; %s", given.found, given.do)
 
     def _see_credentials(self) -> None:
         """Once, when Redis is there: a worker may be started while it is away, and must not end for that."""

@@ -63,5 +63,8 @@ def _warn_if_useless(settings: Settings) -> None:
             refuse_cluster(ledger.redis, settings.redis)
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
                 note(f"no API key is configured: whoever calls {settings.host} from elsewhere is refused")
+            given = ledger.assurance.durability
+            if not given.is_sure:
+                note(f"what is accepted may not be on disk: {given.found}; {given.do}")
     except (LedgerUnreachable, LedgerUnwritable) as error:
         note(f"{error}; until then /readyz answers 503")

@@ -24,10 +24,10 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="Whether notifications can be accepted now", responses={503: {"description": "No"}})
 def readyz(site: SiteDep) -> Any:
-    """What `deskbell doctor` looks at in Redis: 503, with the reasons, when one of it fails."""
-    # A ledger of its own, which has not asked yet: the server may be another one than this morning.
+    """What `deskbell doctor` looks at in Redis: 503, with the reasons, when nothing can be accepted, or is kept."""
+    # A ledger of its own, which has not asked yet: the server may be another one than a moment ago.
     checks, _ = check_ledger(Ledger(site.settings, site.ledger.redis))
-    reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL]
+    reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL and not check.accepts]
     if not reasons:
         return {"status": "ok"}
     return JSONResponse(

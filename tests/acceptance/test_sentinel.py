@@ -22,7 +22,7 @@ SERVICE = "deskbell-ledger"
 DOWN_AFTER_MS = 1000
 #: From the kill to the next call of a worker, seconds: the above, the election, and what it takes to connect again.
 GO_ON_SECONDS = 20
-FIT = {"appendonly": "yes", "maxmemory_policy": "noeviction", "repl_diskless_sync_delay": "0"}
+FIT = {"appendonly": "yes", "appendfsync": "always", "maxmemory_policy": "noeviction", "repl_diskless_sync_delay": "0"}
 
 
 class Replicated:

@@ -37,3 +37,12 @@ def work(client: redis.Redis, ledger: Ledger) -> Work:
 def desk(ledger: Ledger) -> Desk:
     """A desk without limits: slots have tests of their own."""
     return ledger.settings.desk("default").model_copy(update={"rate": ()})
+
+
+@pytest.fixture
+def unsynced_valkey(empty_valkey: Settings) -> Iterator[Settings]:
+    """It fsyncs nothing meanwhile: thousands of verbs would test the disk."""
+    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+        client.config_set("appendfsync", "no")
+        yield empty_valkey
+        client.config_set("appendfsync", "always")

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ledger.announcement import AnnouncementState, RowRecord
 from ledger.announcements import LOADING_MS, RowsMissing
-from ledger.connection import Durability, text
+from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
 from ledger.ledger import Ledger
@@ -46,7 +46,6 @@ class Announcing(RuleBasedStateMachine):
         self.client.flushall()
         settings = Settings(_env_file=None)
         self.ledger = Ledger(settings, self.client)
-        self.ledger.durability = Durability.NONE  # thousands of fsyncs would test the disk
         self.desk = settings.desk("default").model_copy(update={"rate": ()})
         self.work = Work(self.client, settings, longest_call_ms=1000)
         self.all: dict[str, Announced] = {}
@@ -375,9 +374,9 @@ def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
         explore(OverFakeredis, examples=60)
 
 
-def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(empty_valkey: Settings) -> None:
+def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsynced_valkey: Settings) -> None:
     class OverValkey(Announcing):
-        client = redis.Redis.from_url(empty_valkey.ledger_url)
+        client = redis.Redis.from_url(unsynced_valkey.ledger_url)
 
         def tell_time(self, now_ms: float) -> None:
             self.client.set(CLOCK_KEY, now_ms)

@@ -14,7 +14,6 @@ import pytest
 import redis
 
 from ledger.announcement import Announcement, AnnouncementState, Spec
-from ledger.connection import Durability
 from ledger.ids import announcement_of, is_row, row_number
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
@@ -36,7 +35,6 @@ class Site:
     def __init__(self, client: redis.Redis, rate: tuple[Limit, ...] = (PER_MINUTE,)) -> None:
         settings = Settings(_env_file=None)
         self.ledger = Ledger(settings, client)
-        self.ledger.durability = Durability.NONE
         self.work = Work(client, settings, longest_call_ms=1000, clock=RedisClock(lambda: 0.0))
         self.desk = settings.desk("default").model_copy(update={"rate": rate})
         self.random = random.Random(7)
@@ -192,9 +190,9 @@ def released_claimed_and_recorded(site: Site, batches: int) -> int:
     return commands(site.work.redis) - before
 
 
-def test_a_row_takes_few_commands_and_a_thousand_times_as_many_rows_take_no_more(empty_valkey: Settings) -> None:
+def test_a_row_takes_few_commands_and_a_thousand_times_as_many_rows_take_no_more(unsynced_valkey: Settings) -> None:
     taken = {}
-    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+    with redis.Redis.from_url(unsynced_valkey.ledger_url) as client:
         for rows in (1000, 1_000_000):
             client.flushall()
             site = Site(client, rate=())

@@ -1,6 +1,7 @@
 """`deskbell web` as a process, and `/readyz` on servers that are not fit."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -62,6 +63,26 @@ def test_a_server_that_is_not_fit_is_not_ready_and_the_reason_is_named(
         answer = web.get("/readyz")
     assert answer.status_code == 503
     assert any(each.startswith(reason) for each in answer.json()["reasons"])
+
+
+def test_a_server_that_a_power_cut_can_rob_is_ready_and_the_web_says_so_at_its_start(tmp_path: Path) -> None:
+    with ValkeyProcess(tmp_path, appendonly="yes", appendfsync="everysec", maxmemory_policy="noeviction") as server:
+        with WebThread(Settings(redis_url=server.url, _env_file=None)) as web:
+            answer = web.get("/readyz")
+            sent = web.post("/v1/notifications", {"receiver_id": "ou_ada", "text": "hi"})
+        assert (answer.status_code, sent.status_code) == (200, 202)
+        command = [DESKBELL, "web", "--port", "0", "--json"]
+        environment = {**os.environ, "DESKBELL_REDIS_URL": server.url}
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline()
+            process.terminate()
+            said = [line for line in process.stderr if "may not be on disk" in line]
+    assert len(said) == 1
+    assert "set `appendfsync always`" in said[0]
 
 
 def test_a_ledger_of_a_newer_version_is_not_ready(empty_valkey: Settings) -> None:

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from ledger.connection import Durability, text
+from ledger.connection import text
 from ledger.errors import KeyReused, NotAllowed
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, OnUnknown
@@ -47,7 +47,6 @@ class Verbs(RuleBasedStateMachine):
         settings = Settings(_env_file=None)
         self.desk = settings.desk("default").model_copy(update={"rate": ()})
         self.ledger = Ledger(settings, self.client)
-        self.ledger.durability = Durability.NONE  # thousands of fsyncs would test the disk
         self.work = Work(self.client, settings, longest_call_ms=1000)
         self.model = Model(self.work.lease_ms)
         self.seen: dict[str, tuple[State, list[int]]] = {}
@@ -291,9 +290,9 @@ def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
         explore(OverFakeredis, examples=80)
 
 
-def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(empty_valkey: Settings) -> None:
+def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(unsynced_valkey: Settings) -> None:
     class OverValkey(Verbs):
-        client = redis.Redis.from_url(empty_valkey.ledger_url)
+        client = redis.Redis.from_url(unsynced_valkey.ledger_url)
 
         def tell_time(self, now_ms: int) -> None:
             self.client.set(CLOCK_KEY, now_ms)

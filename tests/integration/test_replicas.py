@@ -16,7 +16,7 @@ from ledger.models import Notification
 from ledger.settings import Settings
 from tests.valkey_process import ValkeyProcess
 
-FIT = {"appendonly": "yes", "repl_diskless_sync_delay": "0"}
+FIT = {"appendonly": "yes", "appendfsync": "always", "repl_diskless_sync_delay": "0"}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from producers.diagnosis import Status, check_ledger
 from tests.acceptance.site import WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 
-FIT = {"appendonly": "yes", "maxmemory_policy": "noeviction"}
+FIT = {"appendonly": "yes", "appendfsync": "always", "maxmemory_policy": "noeviction"}
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ def test_a_fit_server_has_no_findings(server: Callable[..., ValkeyProcess]) -> N
         ({"maxmemory_policy": "allkeys-lru", "maxmemory": "64mb"}, "eviction"),
         ({"maxmemory_policy": "volatile-ttl", "maxmemory": "64mb"}, "eviction"),
         ({"appendonly": "no"}, "durability"),
+        ({"appendfsync": "everysec"}, "durability"),
         ({"appendonly": "no", "save": "60 1"}, "durability"),
         ({"min_replicas_to_write": "1"}, "replicas"),
         ({"maxmemory": "100kb"}, "memory"),

@@ -1,0 +1,207 @@
+"""What an acceptance is worth when the server's machine loses its power the moment after, and what it must wait for.
+
+With `appendfsync always` the server fsyncs before it answers, so that the answer itself is the confirmation. With
+`everysec` only WAITAOF could confirm; but Redis 7.4.0 to 7.4.2 and Valkey from 8.0 on (9.1.2 too) answer it before the
+fsync. So with `everysec` it is measured whether the answers can be true.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+
+from ledger.keys import Keys
+
+__all__ = ["Assurance", "Durability", "Waits"]
+
+log = logging.getLogger(__name__)
+
+#: The server is asked again after this, seconds: somebody may set it otherwise, or it may be another one.
+ASK_AGAIN_SECONDS = 10.0
+#: `everysec` begins at most one fsync a second, so that two writes in a row cannot both be on disk within less than
+#: that. A rewrite of the files may fsync out of turn: hence one write more.
+WRITES, FSYNCED_AFTER_SECONDS = 3, 0.9
+#: Each WAITAOF of the measurement waits so long. A new one makes the server look again, whatever its `hz`, ms.
+_LOOK_MS = 5
+#: Where the user may not ask for the server's run, the measurement is kept for this long, seconds.
+_KEPT_SECONDS = 3600
+
+
+class Durability(StrEnum):
+    """What of it is on disk when an acceptance is answered."""
+
+    ALWAYS = "always"  #: all: each write is fsynced before its answer
+    CONFIRMED = "confirmed"  #: all: WAITAOF waits for the fsync, about a second
+    HIDDEN = "hidden"  #: nobody can tell: the server hides its settings, and its WAITAOF answers at once
+    REWRITES = "not_while_rewriting"  #: not what comes while the server rewrites its append-only files
+    EVERY_SECOND = "every_second"  #: not the last second or two
+    NEVER = "never"  #: not the last half a minute: the kernel decides
+    NONE = "none"  #: nothing: append-only files are off
+
+    @property
+    def is_sure(self) -> bool:
+        return self in (Durability.ALWAYS, Durability.CONFIRMED)
+
+    @property
+    def found(self) -> str:
+        return _SAID[self][0]
+
+    @property
+    def do(self) -> str:
+        return _SAID[self][1]
+
+
+_SET_ALWAYS = "set `appendfsync always` on the server"
+_SAID = {
+    Durability.ALWAYS: ("each write is fsynced before it is answered (appendfsync always)", ""),
+    Durability.CONFIRMED: (
+        "each acceptance waits about a second for its fsync (appendfsync everysec); claims and results do not wait",
+        f"{_SET_ALWAYS}: acceptance then takes milliseconds",
+    ),
+    Durability.HIDDEN: (
+        "the server hides its settings: with `appendfsync everysec` a power cut takes the last second of what it took",
+        "allow this user CONFIG GET, or see to it that the server has `appendfsync always`",
+    ),
+    Durability.REWRITES: (
+        "a power cut takes what was accepted while the server rewrites its files (no-appendfsync-on-rewrite yes)",
+        "set `no-appendfsync-on-rewrite no` on the server",
+    ),
+    Durability.EVERY_SECOND: (
+        "a power cut takes the last seconds of what was accepted: appendfsync is everysec, and WAITAOF does not wait",
+        _SET_ALWAYS,
+    ),
+    Durability.NEVER: (
+        "a power cut takes the last half a minute of what was accepted: appendfsync is no",
+        _SET_ALWAYS,
+    ),
+    Durability.NONE: (
+        "append-only files are off: a restart of Redis loses what was accepted",
+        "set `appendonly yes` and `appendfsync always` on the server",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What stands at the end of a pipeline so that its answers come when what it wrote is safe."""
+
+    fsync: bool
+    replicas: int
+
+    def ask(self, pipe: Pipeline, timeout_ms: int) -> None:
+        """WAITAOF and WAIT speak only for writes of their own connection, hence the pipeline."""
+        if self.fsync:
+            pipe.execute_command("WAITAOF", 1, 0, timeout_ms)  # type: ignore[no-untyped-call]
+        if self.replicas:
+            pipe.wait(self.replicas, timeout_ms)
+
+    def are_over(self, answers: Sequence[Any]) -> bool:
+        """Whether these answers, the last of the pipeline, say that it is safe."""
+        copies = answers[1:] if self.fsync else answers
+        return not (self.fsync and answers[0][0] < 1) and all(count >= self.replicas for count in copies)
+
+    def __len__(self) -> int:
+        return self.fsync + bool(self.replicas)
+
+
+class Assurance:
+    """What the server gives now."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client, self._keys = client, keys
+        self._known: tuple[Durability, Waits] | None = None
+        self._ask_again = 0.0
+
+    @property
+    def durability(self) -> Durability:
+        return self._now()[0]
+
+    @property
+    def waits(self) -> Waits:
+        """What an acceptance waits for. Where it cannot be sure it does not wait at all: the answers say nothing."""
+        return self._now()[1]
+
+    def _now(self) -> tuple[Durability, Waits]:
+        if self._known is None or time.monotonic() > self._ask_again:
+            before, self._known = self._known, self._ask()
+            self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
+            if before and before[0] is not self._known[0]:
+                log.warning("the server has been set otherwise: %s", self._known[0].found)
+        return self._known
+
+    def _ask(self) -> tuple[Durability, Waits]:
+        pipe = self._client.pipeline(transaction=False)
+        pipe.config_get("*append*")
+        pipe.info("replication")
+        settings, replication = pipe.execute(raise_on_error=False)
+        # Some managed servers refuse CONFIG, some answer nothing.
+        hidden = isinstance(settings, redis.ResponseError) or "appendonly" not in settings
+        durability = self._by_measuring() if hidden else self._by_settings(settings)
+        return durability, Waits(durability is Durability.CONFIRMED, _wanted_replicas(replication))
+
+    def _by_settings(self, settings: dict[str, str]) -> Durability:
+        if settings.get("appendonly") != "yes":
+            return Durability.NONE
+        if settings.get("appendfsync") == "no":
+            return Durability.NEVER
+        if settings.get("no-appendfsync-on-rewrite") == "yes":
+            return Durability.REWRITES
+        if settings.get("appendfsync") == "always":
+            return Durability.ALWAYS
+        return Durability.CONFIRMED if self._waits_truly() else Durability.EVERY_SECOND
+
+    def _by_measuring(self) -> Durability:
+        """An answer at once is true with `always`, untrue with `everysec`."""
+        try:
+            self._client.execute_command("WAITAOF", 1, 0, 1)  # type: ignore[no-untyped-call]
+        except redis.ResponseError as error:
+            return Durability.NONE if "appendonly" in str(error) else Durability.HIDDEN
+        return Durability.CONFIRMED if self._waits_truly() else Durability.HIDDEN
+
+    def _waits_truly(self) -> bool:
+        """Whether WAITAOF waits for the fsync. Measured once for each run of the server."""
+        run = self._run_of_server()
+        kept = self._client.get(self._keys.waitaof)
+        if kept in (f"{run} true".encode(), f"{run} early".encode()):
+            return kept.endswith(b"true")
+        try:
+            truly = _measure(self._client, self._keys.waitaof)
+            verdict = f"{run} {'true' if truly else 'early'}"
+            self._client.set(self._keys.waitaof, verdict, ex=None if run else _KEPT_SECONDS)
+        except redis.ResponseError:  # no WAITAOF, or no writes now: a replica, or one that is full
+            return False
+        return truly
+
+    def _run_of_server(self) -> str:
+        try:
+            info: Any = self._client.info("server")
+        except redis.ResponseError:
+            return ""
+        return str(info.get("run_id", ""))
+
+
+def _measure(client: redis.Redis, key: str) -> bool:
+    """On one connection, since WAITAOF speaks only for writes of its own."""
+    began = time.monotonic()
+    with client.client() as alone:  # type: ignore[no-untyped-call]
+        for _ in range(WRITES):
+            alone.set(key, "measuring")
+            while alone.execute_command("WAITAOF", 1, 0, _LOOK_MS)[0] < 1:
+                if time.monotonic() - began > FSYNCED_AFTER_SECONDS:
+                    return True
+    return time.monotonic() - began > FSYNCED_AFTER_SECONDS
+
+
+def _wanted_replicas(replication: Any) -> int:
+    """How many replicas must have what is accepted: 1 where the operator has set `min-replicas-to-write`, else 0.
+
+    That setting alone does not do it: the server then refuses writes while replicas lag, but confirms a write before
+    they have it. Where INFO is refused nobody can tell, and `doctor` says so.
+    """
+    # Told only where the setting is not 0.
+    return int(not isinstance(replication, redis.ResponseError) and "min_slaves_good_slaves" in replication)
