@@ -99,9 +99,11 @@ class Site:
         *,
         sandbox: Sequence[str] = ("--rate", "unlimited"),
         workers: int = 2,
+        valkey: Callable[[Settings], EmbeddedValkey] = EmbeddedValkey,
         **environment: str,
     ) -> None:
         self.folder = folder
+        self._make_valkey = valkey
         self._sandbox_options = sandbox
         self._workers_at_start = workers
         self._closing = ExitStack()
@@ -119,7 +121,7 @@ class Site:
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            self.valkey = EmbeddedValkey(self._settings())
+            self.valkey = self._make_valkey(self._settings())
             undo.callback(self.valkey.stop)
             self.valkey.start()
             self.sandbox = undo.enter_context(SandboxProcess(*self._sandbox_options, log=self.folder / "sandbox.log"))

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seed 1 --kills 200 --notifications 20000`: breaks everything for a while, then counts.
+"""`python -m tests.chaos --seed 1 --kills 200 --power-cuts 20`: breaks everything for a while, then counts.
 
 Prints a table and the seed. The exit code is 0 when nothing was lost, doubled unsaid or late, else 1; then it shows
 what is wrong, with the three records of the notification.
@@ -28,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(text: str) -> None:
         sys.stderr.write(f"{time.monotonic() - began:8.1f} s  {text}\n")
 
-    run = Run(folder, given.seed, given.kills, given.notifications, given.gap_seconds, say)
+    run = Run(
+        folder, given.seed, given.kills, given.notifications, given.gap_seconds, say,
+        power_cuts=given.power_cuts, appendfsync=given.appendfsync,
+    )  # fmt: skip
     report = run.play()
     if given.markdown:
         sys.stdout.write(f"{report.as_markdown()}\n\n")
@@ -40,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="of the script (default: any)")
     parser.add_argument("--kills", type=int, default=200, help="SIGKILLs, at least (default %(default)s)")
+    parser.add_argument("--power-cuts", type=int, default=20, help="at least; they need cc (default %(default)s)")
+    parser.add_argument("--appendfsync", help="of the server, to see that the run can fail (default: as `deskbell up`)")
     parser.add_argument("--notifications", type=int, default=20_000, help="about so many (default %(default)s)")
     parser.add_argument(
         "--gap-seconds", type=float, default=1.5, help="between two acts, on average (default %(default)s)"

@@ -1,6 +1,10 @@
 """The ways in: straight into the ledger, or over HTTP as any other program comes."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import redis
@@ -8,10 +12,14 @@ import requests
 
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
+from producers.cli.exits import ExitCode
 from tests.chaos.traffic import Asked
 
-__all__ = ["Door", "HttpDoor", "LedgerDoor", "NotNow"]
+__all__ = ["CommandDoor", "Door", "HttpDoor", "LedgerDoor", "NotNow"]
 
+DESKBELL = Path(sys.executable).with_name("deskbell")
+#: For one command, seconds: it waits for Redis itself, and two cores may be busy.
+_COMMAND_SECONDS = 120
 #: For an answer of the web process, seconds: it waits up to 5 s for the disk itself.
 _ANSWER_SECONDS = 15
 
@@ -37,6 +45,34 @@ class LedgerDoor:
         except (redis.ConnectionError, redis.TimeoutError, NotDurable) as error:
             raise NotNow from error
         return {asked.marker: told.id for asked, told in zip(batch, accepted, strict=True)}
+
+
+class CommandDoor:
+    """`deskbell send`, of one notification alone."""
+
+    def accept(self, batch: Sequence[Asked]) -> dict[str, str]:
+        [asked] = batch
+        fields = asked.fields()
+        command = [
+            *(
+                DESKBELL,
+                "send",
+                "--to",
+                fields["receiver_id"],
+                "--text",
+                fields["text"],
+                "--key",
+                asked.marker,
+                "--json",
+            ),
+            *("--on-unknown", fields["on_unknown"], "--on-open-ticket", fields["on_open_ticket"]),
+        ]
+        done = subprocess.run(command, capture_output=True, timeout=_COMMAND_SECONDS, check=False)
+        if done.returncode == ExitCode.BAD_INPUT:
+            raise RuntimeError(done.stderr.decode())
+        if done.returncode != ExitCode.DONE:
+            raise NotNow
+        return {asked.marker: json.loads(done.stdout)["id"]}
 
 
 class HttpDoor:

@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ledger.work import RELEASED_LEASE_MS
 from tests.acceptance.site import WorkerProcess
@@ -18,8 +17,6 @@ __all__ = ["RESUME_SECONDS", "Kills"]
 RESUME_SECONDS = 5.0
 #: How long Valkey is away, seconds: one of them.
 _AWAY_SECONDS = (0.0, 0.3, 1.0, 3.0, 6.0)
-#: Longest wait for writes that are held back, seconds.
-_HELD_BACK_SECONDS = 10
 _LOOK_AGAIN_SECONDS = 0.02
 
 
@@ -31,7 +28,6 @@ class Kills:
     counts: Counter[str] = field(default_factory=Counter)
     workers_at: list[float] = field(default_factory=list)  #: unix seconds
     resumed_after: list[float] = field(default_factory=list)  #: Valkey's return to the next call, seconds
-    spared_seconds: float = 0.0  #: waited for writes that Valkey held back
     unpublished: int = 0  #: kills of the leading pacer that left something released and not published
 
     def worker(self) -> None:
@@ -73,26 +69,20 @@ class Kills:
         return not queued and any(left < RELEASED_LEASE_MS - 200 for left in left_ms)
 
     def valkey(self) -> None:
-        """It is started again on its files, and sending must go on with no hand."""
+        self.counts["valkey"] += 1
+        self.end_valkey(self.scene.stage.site.kill_valkey)
+
+    def end_valkey(self, end: Callable[[], object]) -> None:
+        """By `end`. It is started again on its files, and sending must go on with no hand."""
         stage = self.scene.stage
         stage.to_valkey.make_whole()
         stage.wait_until_ready(1)
-        self.counts["valkey"] += 1
-        self._kill_valkey()
+        end()
         time.sleep(self.scene.rng.choice(_AWAY_SECONDS))  # not `wait`: what ends meanwhile may need Valkey
         before = stage.calls_so_far()
         stage.site.valkey.start()
         self.scene.watch.disturb(VALKEY_BACK_SECONDS)
         self._see_it_resume(before, max(time.monotonic(), self.scene.half_open_until))
-
-    def _kill_valkey(self) -> None:
-        """Not while it holds writes back that it has answered, as it may for up to 2 s of a slow fsync: these a kill
-        takes, which is known (docs/reliability.md), and on a busy disk it would be all that a run finds."""
-        ledger, until = self.scene.stage.site.ledger, time.monotonic() + _HELD_BACK_SECONDS
-        while _holds_writes_back(ledger.redis.info("persistence")) and time.monotonic() < until:
-            self.spared_seconds += _LOOK_AGAIN_SECONDS
-            time.sleep(_LOOK_AGAIN_SECONDS)
-        self.scene.stage.site.kill_valkey()
 
     def _see_it_resume(self, calls_before: int, back_at: float) -> None:
         if not self._something_may_go():
@@ -125,7 +115,7 @@ class Kills:
         if not working:
             return self.worker()
         producer = working[(self.counts["producer"] - 1) % len(working)]
-        self._wait_for_a_question(producer)
+        self.wait_for_a_question(producer)
         time.sleep(self.scene.rng.uniform(0, 0.1))
         if not producer.is_done:
             producer.kill()
@@ -133,7 +123,7 @@ class Kills:
             producer.start()
         return None
 
-    def _wait_for_a_question(self, producer: ProducerProcess) -> None:
+    def wait_for_a_question(self, producer: ProducerProcess) -> None:
         for _ in range(200):
             if producer.journal.is_asking or producer.is_done:
                 return
@@ -143,14 +133,18 @@ class Kills:
         """While somebody waits for its answer, or just after."""
         stage = self.scene.stage
         by_web = stage.producers[stage.traffic.producers - 1]
-        self._wait_for_a_question(by_web)
+        self.wait_for_a_question(by_web)
         time.sleep(self.scene.rng.uniform(0, 0.1))
         stage.web.kill()
         self.counts["web"] += 1
         stage.web.start()
 
     def everything(self) -> None:
-        """As a power cut does it, except that the kernel keeps what was written to files."""
+        self.counts["valkey"] += 1
+        self.end_everything(self.scene.stage.site.kill_valkey)
+
+    def end_everything(self, end_valkey: Callable[[], object]) -> None:
+        """At the same moment, and starts it again."""
         stage = self.scene.stage
         stage.to_valkey.make_whole()
         with self.scene.watch.while_no_worker_runs():
@@ -158,12 +152,12 @@ class Kills:
                 worker.kill()
             self.workers_at.append(time.time())
             stage.web.kill()
-            self._kill_valkey()
+            end_valkey()
             working = [producer for producer in stage.producers if not producer.is_done]
             for producer in working:
                 producer.kill()
             self._start_everything()
-        self.counts.update({"worker": len(stage.workers), "web": 1, "valkey": 1, "producer": len(working)})
+        self.counts.update({"worker": len(stage.workers), "web": 1, "producer": len(working)})
 
     def orderly_restart(self) -> None:
         """No kill: everything is told to stop, and started again. Producers go on."""
@@ -187,7 +181,3 @@ class Kills:
                 producer.start()
         stage.wait_until_ready(1)
         self.scene.watch.disturb(VALKEY_BACK_SECONDS)
-
-
-def _holds_writes_back(info: Mapping[str, Any]) -> bool:
-    return bool(info["aof_pending_bio_fsync"] or info["aof_buffer_length"])

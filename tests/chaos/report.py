@@ -9,6 +9,7 @@ from ledger.states import State
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Judge
 from tests.chaos.kills import RESUME_SECONDS
+from tests.chaos.power import PowerCuts
 from tests.chaos.script import Script
 from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS
 from tests.chaos.watch import TAKEN_BACK_SECONDS
@@ -119,7 +120,7 @@ def _of_script(script: Script) -> list[Figure]:
         Figure("kills", f"{kills.counts.total()}: {_listed(kills.counts)}"),
         Figure("acts", _listed(script.done)),
         Figure("kills of a pacer that left released ones unpublished", kills.unpublished),
-        Figure("waited before kills of Valkey for writes held back, seconds", f"{kills.spared_seconds:.1f}"),
+        Figure("power cuts, and bytes that were written and not fsynced", f"{_cuts(script.power)}"),
         Figure(
             "from Valkey's return to the next call, seconds", _spread(kills.resumed_after), f"≤ {RESUME_SECONDS:.0f}"
         ),
@@ -129,6 +130,10 @@ def _of_script(script: Script) -> list[Figure]:
             f"≤ {TAKEN_BACK_SECONDS:.0f}",
         ),
     ]
+
+
+def _cuts(power: PowerCuts) -> str:
+    return f"{power.counts.total()}: {_listed(power.counts)}; {power.lost_bytes}" if power.counts else "-"
 
 
 def _of_judge(script: Script, judge: Judge) -> list[Figure]:

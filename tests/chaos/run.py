@@ -3,8 +3,10 @@
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from ledger.embedded import EmbeddedValkey
 from ledger.states import FINAL, State
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Judge
@@ -16,6 +18,7 @@ from tests.chaos.script import Script
 from tests.chaos.stage import Stage
 from tests.chaos.traffic import Traffic
 from tests.chaos.watch import Watch
+from tests.power.valkey import CuttableValkey
 
 __all__ = ["Run"]
 
@@ -30,15 +33,21 @@ _LOOK_AGAIN_SECONDS = 0.25
 
 
 class Run:
-    """`say` is told what happens meanwhile."""
+    """`say` is told what happens meanwhile; `appendfsync` is another than that of `deskbell up`, to see it fail.
+
+    Raises NoCompiler at its play if there are to be power cuts and no C compiler is there.
+    """
 
     def __init__(
-        self, folder: Path, seed: int, kills: int, notifications: int, gap_seconds: float, say: Callable[[str], None]
-    ) -> None:
+        self, folder: Path, seed: int, kills: int, notifications: int, gap_seconds: float,
+        say: Callable[[str], None], *, power_cuts: int = 0, appendfsync: str | None = None,
+    ) -> None:  # fmt: skip
         self._kills, self._gap_seconds, self._say, self._seed = kills, gap_seconds, say, seed
-        lasts_seconds = kills * _ACTS_A_KILL * (gap_seconds + _ACT_SECONDS)
+        self._power_cuts = power_cuts
+        lasts_seconds = (kills * _ACTS_A_KILL + power_cuts) * (gap_seconds + _ACT_SECONDS)
         traffic = Traffic.of(seed, notifications)
-        self._stage = Stage(folder, traffic, traffic.total / lasts_seconds)
+        valkey = partial(CuttableValkey, appendfsync=appendfsync) if power_cuts else EmbeddedValkey
+        self._stage = Stage(folder, traffic, traffic.total / lasts_seconds, valkey)
 
     def play(self) -> Report:
         began, pressure = time.monotonic(), Pressure()
@@ -65,12 +74,15 @@ class Run:
         gaps = random.Random(f"gaps {self._seed}")
         script.scene.wait(1)
         script.scene.wait_for_calls(1, seconds=10)
-        for act in script.overture():
+        for act in script.overture(self._power_cuts):
             script.do(act)
             script.scene.wait(gaps.expovariate(1 / self._gap_seconds))
-        while script.kills.counts.total() < self._kills or not self._is_all_accepted():
+        while not self._is_enough(script) or not self._is_all_accepted():
             script.scene.wait(gaps.expovariate(1 / self._gap_seconds))
             script.draw()
+
+    def _is_enough(self, script: Script) -> bool:
+        return script.kills.counts.total() >= self._kills and script.power.counts.total() >= self._power_cuts
 
     def _is_all_accepted(self) -> bool:
         return all(producer.is_done for producer in self._stage.producers)

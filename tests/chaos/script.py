@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tests.chaos.disturbances import Disturbances
 from tests.chaos.kills import Kills
+from tests.chaos.power import PowerCuts
 from tests.chaos.scene import Scene
 from tests.chaos.steering import Steering
 
@@ -17,13 +18,16 @@ class Script:
     def __init__(self, scene: Scene, say: Callable[[str], None]) -> None:
         self.scene, self._say = scene, say
         self.kills, self.disturbances, self.steering = Kills(scene), Disturbances(scene), Steering(scene)
+        self.power = PowerCuts(self.kills)
         self.done: Counter[str] = Counter()
         self._weights = self._weighted()
 
     def _weighted(self) -> dict[Callable[[], None], int]:
         """How often each act is drawn. Kills make up three quarters."""
-        kills, disturbances, steering = self.kills, self.disturbances, self.steering
+        kills, disturbances, steering, power = self.kills, self.disturbances, self.steering, self.power
+        cuts = {power.server: 7, power.everything: 2} if power.are_possible else {}
         return {
+            **cuts,
             kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.web: 6,
             kills.everything: 1, kills.orderly_restart: 1, disturbances.freeze: 4,
             disturbances.cut_valkey: 2, disturbances.refuse_valkey: 1,
@@ -34,13 +38,15 @@ class Script:
             steering.pause: 4, steering.resume: 4, steering.cancel: 1,
         }  # fmt: skip
 
-    def overture(self) -> list[Callable[[], None]]:
+    def overture(self, power_cuts: int) -> list[Callable[[], None]]:
         """What no run may do without, however short it is, in any order; and one worker is frozen from the start."""
+        cuts = [self.power.everything, *[self.power.server] * 4]
         kills, disturbances, steering = self.kills, self.disturbances, self.steering
         acts = [
             kills.worker, kills.worker, kills.pacer, kills.valkey, kills.producer, kills.producer, kills.web,
             disturbances.redeliver, disturbances.cut_valkey, disturbances.lose_sandbox, disturbances.throttle,
             steering.pause, steering.cancel,
+            *cuts[:power_cuts],
         ]  # fmt: skip
         return [disturbances.freeze, *self.scene.rng.sample(acts, len(acts))]
 
@@ -51,6 +57,7 @@ class Script:
 
     def do(self, act: Callable[[], None]) -> None:
         name = act.__qualname__.replace("Disturbances.", "").replace("Steering.", "").replace("Kills.", "kill ")
+        name = name.replace("PowerCuts.", "power cut of ")
         self.done[name] += 1
         self._say(name)
         act()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import requests
 
 from ledger.connection import text
+from ledger.embedded import EmbeddedValkey
+from ledger.settings import Settings
 from tests.acceptance.site import START_SECONDS, Site, WorkerProcess, eventually
 from tests.acceptance.web_process import WebProcess
 from tests.chaos.journal import Journal
@@ -73,18 +75,21 @@ class ProducerProcess:
 
 @dataclass
 class Stage:
-    """`per_second` is how many notifications are asked for, over all producers."""
+    """`per_second` is how many notifications are asked for, over all producers; `valkey` makes the server."""
 
     folder: Path
     traffic: Traffic
     per_second: float
+    valkey: Callable[[Settings], EmbeddedValkey] = EmbeddedValkey
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             options = ("--demo", "--rate", QUOTA, "--latency-ms", _LATENCY_MS, "--keep-calls", str(_KEEP_CALLS))
             seed = ("--seed", str(self.traffic.seed))
             limits = {"DESKBELL_RATE": QUOTA, "DESKBELL_TIMEOUT": "1,1"}
-            self.site = undo.enter_context(Site(self.folder, sandbox=(*options, *seed), workers=0, **limits))
+            self.site = undo.enter_context(
+                Site(self.folder, sandbox=(*options, *seed), workers=0, valkey=self.valkey, **limits)
+            )
             socket_path, sandbox_port = self.site.valkey.socket_path, urlsplit(self.site.sandbox.url).port
             self.to_valkey = undo.enter_context(Proxy(lambda: asyncio.open_unix_connection(socket_path)))
             self.to_sandbox = undo.enter_context(Proxy(lambda: asyncio.open_connection("127.0.0.1", sandbox_port)))

@@ -12,13 +12,11 @@ __all__ = ["CuttableValkey"]
 
 
 class CuttableValkey(EmbeddedValkey):
-    """`appendfsync`, if set, is another than that of `deskbell up`. Raises NoCompiler."""
+    """`appendfsync`, if given, is another than that of `deskbell up`. Raises NoCompiler."""
 
-    appendfsync: str | None = None
-
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, appendfsync: str | None = None) -> None:
         super().__init__(settings)
-        self.settings = settings
+        self.settings, self.appendfsync = settings, appendfsync
         self.disk = Disk(settings.data_dir.absolute().parent / "disk")
 
     def _command(self) -> list[str]:
