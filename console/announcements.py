@@ -13,15 +13,19 @@ from console.row_search import found_rows
 from console.scenes import drawn, part, scene_of, streamed
 from console.visit import Visit
 from ledger.announcement import Announcement, AnnouncementState
-from ledger.errors import BadInput
+from ledger.errors import BadInput, NotFound
+from ledger.fields import shortened
+from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.lookout import Snapshot
 from ledger.states import State
 
 __all__ = ["routes"]
 
-#: On one page of the list.
-PAGE = 50
+#: On one page of the list, and pages that may be asked for.
+PAGE, MOST_PAGES = 50, 1_000_000
+#: Where a look for rows may begin: no announcement has more.
+MOST_ROWS = 100_000_000
 #: Parts of the progress bar, in its order. What is not among them is still to come.
 BAR = ("delivered", "rerouted", "failed", "unknown", "expired", "cancelled")
 _RETRIED = (State.FAILED, State.UNKNOWN)
@@ -50,7 +54,7 @@ def routes() -> list[Route]:
 
 def _list(visit: Visit) -> Response:
     seen = visit.who.seen(visit.site.live.snapshot().announcements.values())
-    number = int(visit.query("page")) if visit.query("page").isdecimal() else 1
+    number = visit.number("page", MOST_PAGES, least=1) or 1
     shown = seen[(number - 1) * PAGE : number * PAGE]
     lines = [line_of(each) for each in shown]
     return visit.page("announcements.html", lines=lines, number=number, has_more=len(seen) > number * PAGE)
@@ -146,7 +150,7 @@ def _rows(visit: Visit) -> Response:
         announcement,
         state=State(state) if state else None,
         receiver=visit.query("receiver"),
-        start=int(visit.query("from")) if visit.query("from").isdecimal() else None,
+        start=visit.number("from", MOST_ROWS),
     )
     return visit.page("rows.html", it=announcement, found=found, state=state, all_states=list(State))
 
@@ -163,7 +167,10 @@ def _export(visit: Visit) -> Response:
 
 def _announcement(visit: Visit) -> Announcement:
     """The one of the path. Raises NotFound, also for one of a desk that is not the viewer's."""
-    announcement = visit.site.ledger.announcements.get(visit.part("id"))
+    id = visit.part("id")
+    if not is_announcement(id):
+        raise NotFound(shortened(id))
+    announcement = visit.site.ledger.announcements.get(id)
     visit.who.check_desk(announcement.spec.desk, announcement.id)
     return announcement
 

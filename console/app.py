@@ -1,11 +1,9 @@
 """The application that `deskbell web` mounts: the pages, who may see them, and the headers that keep them safe."""
 
-from collections.abc import Callable
 from importlib.resources import files
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
@@ -14,7 +12,7 @@ from console.doorway import http_error, refused
 from console.failures import Failures
 from console.headers import SafeHeaders
 from console.live import Live
-from console.ports import Exports, Proposals
+from console.ports import Callers, Exports, Proposals
 from console.sessions import Sessions
 from console.site import Site
 from console.templating import environment
@@ -34,9 +32,9 @@ def application(
     *,
     proposals: Proposals,
     exports: Exports,
-    is_local: Callable[[Request], bool],
+    callers: Callers,
 ) -> Starlette:
-    """Connects to nothing yet. Mount it at `/console`. `is_local` tells whether somebody at this machine asks.
+    """Connects to nothing yet. Mount it at `/console`.
 
     Raises BadInput for an operator's file of error codes that is wrong.
     """
@@ -47,8 +45,10 @@ def application(
     static = StaticFiles(directory=str(files("console").joinpath("static")))
     routes = [Mount("/static", static, name="static"), *(route for module in _PAGES for route in module.routes())]
     app = Starlette(routes=routes, exception_handlers={HTTPException: http_error, DeskbellError: refused})
+    # It would lead to whatever `Host` says, and with http behind a proxy that speaks TLS.
+    app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)
     app.state.site = Site(
-        ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, proposals, exports, is_local
+        ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, proposals, exports, callers
     )
     return app

@@ -1,6 +1,7 @@
 """The way to every page: who asks, whether they may, and what an error looks like."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import quote
@@ -13,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from console.cookies import FORM, SESSION, cookie_of, set_cookie
 from console.forms import read_form
 from console.languages import Language, chosen_language
-from console.sessions import SESSION_SECONDS, anonymous_cookie, csrf_token
+from console.sessions import anonymous_cookie
 from console.site import Site
 from console.viewer import LOCAL, Viewer
 from console.visit import ROOT, Visit
@@ -32,7 +34,6 @@ from ledger.errors import (
 )
 
 __all__ = [
-    "COOKIE",
     "Page",
     "act",
     "http_error",
@@ -40,15 +41,10 @@ __all__ = [
     "open_act",
     "open_look",
     "refused",
-    "secure_cookie",
     "site_of",
 ]
 
 log = logging.getLogger(__name__)
-
-COOKIE = "deskbell_session"
-#: What the tokens of the forms are made of. Not the session's: the form for signing in needs one, too.
-FORM_COOKIE = "deskbell_form"
 
 #: Files that are checked at once. One may keep a processor busy for a minute; other pages must not wait for it.
 _uploading = CapacityLimiter(2)
@@ -98,9 +94,8 @@ def _endpoint(
     page: Page, *, is_open: bool, acts: bool, uploads: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        if uploads and await to_thread.run_sync(_is_nobody, request):
-            # Before the file is read: it may be large.
-            return RedirectResponse(f"{ROOT}/sign-in", 303)
+        if uploads and (refusal := await to_thread.run_sync(_early_refusal, request)):
+            return refusal
         form = await read_form(request, uploads=uploads) if request.method == "POST" else None
         try:
             limiter = _uploading if uploads else None
@@ -115,7 +110,7 @@ def _endpoint(
 def _answer(request: Request, form: FormData | None, page: Page, is_open: bool, acts: bool) -> Response:
     """Runs in a thread, since Redis blocks."""
     site, say = site_of(request), _language(request)
-    cookie = request.cookies.get(FORM_COOKIE) or anonymous_cookie()
+    cookie = cookie_of(request, FORM) or anonymous_cookie()
     visit = Visit(request, site, None, say, cookie, form)
     if _comes_from_elsewhere(request):
         return visit.page("bounce.html", here=visit.here)
@@ -126,8 +121,8 @@ def _answer(request: Request, form: FormData | None, page: Page, is_open: bool, 
             response = _refusal(visit, is_open, acts) or page(visit)
     except (DeskbellError, redis.RedisError) as error:
         response = _error_page(visit, error)
-    if FORM_COOKIE not in request.cookies:
-        secure_cookie(response, request, FORM_COOKIE, cookie)
+    if cookie_of(request, FORM) is None:
+        set_cookie(response, request, FORM, cookie)
     return response
 
 
@@ -138,19 +133,23 @@ def _comes_from_elsewhere(request: Request) -> bool:
     return is_link and headers.get("sec-fetch-site") == "cross-site"
 
 
-def _is_nobody(request: Request) -> bool:
+def _early_refusal(request: Request) -> Response | None:
+    """Before a file is read, which may be large: of nobody, and of those who may not act."""
     site = site_of(request)
     try:
         with reachable(site.ledger.settings):
-            return _viewer(request, site) is None
+            viewer = _viewer(request, site)
     except (DeskbellError, redis.RedisError):
-        return False  # which the page itself will tell
+        return None  # which the page itself will tell
+    if viewer is None:
+        return RedirectResponse(f"{ROOT}/sign-in", 303)
+    return None if viewer.may_operate else _read_only(Visit(request, site, viewer, _language(request), ""))
 
 
 def _viewer(request: Request, site: Site) -> Viewer | None:
-    cookie = request.cookies.get(COOKIE)
+    cookie = cookie_of(request, SESSION)
     viewer = site.sessions.viewer(cookie) if cookie else None
-    if viewer is None and not site.sessions.are_needed() and site.is_local(request):
+    if viewer is None and not site.sessions.are_needed() and site.callers.is_local(request):
         return LOCAL
     return viewer
 
@@ -165,7 +164,21 @@ def _refusal(visit: Visit, is_open: bool, acts: bool) -> Response | None:
         query = f"?next={quote(visit.here)}" if visit.request.method == "GET" and visit.here != "/" else ""
         return RedirectResponse(f"{ROOT}/sign-in{query}", 303)
     if acts and not visit.viewer.may_operate:
-        return _told(visit, HTTPStatus.FORBIDDEN, visit.say("error.read_only", name=visit.viewer.name))
+        return _read_only(visit)
+    return _too_much(visit, visit.viewer)
+
+
+def _read_only(visit: Visit) -> Response:
+    return _told(visit, HTTPStatus.FORBIDDEN, visit.say("error.read_only", name=visit.who.name))
+
+
+def _too_much(visit: Visit, viewer: Viewer) -> Response | None:
+    """What the HTTP API would refuse a key."""
+    if viewer.rated and (seconds := visit.site.callers.wait_seconds(viewer.rated)):
+        problem = visit.say("error.too_often", name=viewer.name, rate=viewer.rated.rate, n=math.ceil(seconds))
+        return _told(visit, HTTPStatus.TOO_MANY_REQUESTS, problem)
+    if viewer.digest and not visit.site.callers.have_room(visit.request, viewer.name):
+        return _told(visit, HTTPStatus.SERVICE_UNAVAILABLE, visit.say("error.too_much_at_once", name=viewer.name))
     return None
 
 
@@ -173,7 +186,7 @@ def _is_ours(visit: Visit) -> bool:
     """Whether the form stood in a page of ours: it has the token, and the browser says nothing to the contrary."""
     is_same_site = visit.request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
     # Compared plainly: the token is a hash of what the caller must have sent along.
-    return is_same_site and FORM_COOKIE in visit.request.cookies and visit.field("csrf") == csrf_token(visit.cookie)
+    return is_same_site and cookie_of(visit.request, FORM) is not None and visit.field("csrf") == visit.csrf
 
 
 def _error_page(visit: Visit, error: Exception) -> Response:
@@ -187,7 +200,7 @@ async def http_error(request: Request, error: Exception) -> Response:
     """The page for what never came as far as a page: a wrong address, a form that is too large."""
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
     say = _language(request)
-    visit = Visit(request, site_of(request), None, say, request.cookies.get(FORM_COOKIE, ""))
+    visit = Visit(request, site_of(request), None, say, cookie_of(request, FORM) or "")
     key = _TOLD_HTTP.get(status)
     problem = say(key) if key else status.phrase
     return _told(visit, status, problem)
@@ -209,23 +222,7 @@ def _told(visit: Visit, status: HTTPStatus, problem: str) -> Response:
 
 
 def _language(request: Request) -> Language:
-    return chosen_language(request.cookies.get("deskbell_language"), request.headers.get("accept-language", ""))
-
-
-def secure_cookie(
-    response: Response, request: Request, name: str, value: str, *, max_age_seconds: int = SESSION_SECONDS
-) -> None:
-    """Out of reach for scripts and for other sites, and with https never sent without it."""
-    response.set_cookie(
-        name,
-        value,
-        max_age=max_age_seconds,
-        path=ROOT,
-        httponly=True,
-        samesite="strict",
-        # A proxy in front that speaks https says so here; who lies about it only harms themselves.
-        secure=request.headers.get("x-forwarded-proto", request.url.scheme) == "https",
-    )
+    return chosen_language(cookie_of(request, "deskbell_language"), request.headers.get("accept-language", ""))
 
 
 def site_of(request: Request) -> Site:

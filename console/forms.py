@@ -30,7 +30,9 @@ async def read_form(request: Request, *, uploads: bool) -> FormData:
         return await _bounded(request, _UPLOAD_BYTES if uploads else _FORM_BYTES).form(
             max_files=_MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES
         )
-    return _fields_of(await _bounded(request, _FORM_BYTES).body())
+    if content_type.lower().startswith("application/x-www-form-urlencoded"):
+        return _fields_of(await _bounded(request, _FORM_BYTES).body())
+    return FormData()
 
 
 def _fields_of(body: bytes) -> FormData:

@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 #: A page that is opened while nobody looks shows at most such old facts.
 FRESH_SECONDS = 2.0
-#: After so many glances each stream's key is looked up again: one that was revoked ends the streams of its pages.
-KEY_CHECK_EVERY = 5
+#: After so many glances each stream's session and key are looked up again: where one is over, so is the stream.
+LOGIN_CHECK_EVERY = 5
 #: Nothing new for so long: a comment keeps the connection alive, and tells when the other end is gone.
 QUIET_SECONDS = 15.0
-#: A stream ends after this, and the browser opens it anew: whoever signed out elsewhere sees no more then.
+#: A stream ends after this, and the browser opens it anew.
 STREAM_SECONDS = 300.0
 
 #: The event after which a page is for its viewer no longer: console.js asks for it anew, and is led to sign in.
@@ -67,9 +67,9 @@ class Live:
         self._snapshot: Snapshot | None = None
         self._seen_at = 0.0
         self._scenes: Counter[Scene] = Counter()
-        self._digests: Counter[str] = Counter()
+        self._logins: Counter[tuple[str, str]] = Counter()
         self._drawings: dict[Scene, Drawing] = {}
-        self._revoked: frozenset[str] = frozenset()
+        self._ended: frozenset[tuple[str, str]] = frozenset()
         self._glances = 0
         self._task: asyncio.Task[None] | None = None
         self._ticked = asyncio.Event()
@@ -90,19 +90,23 @@ class Live:
             self._lookout.forget(announcement)
             self._seen_at = 0.0
 
+    def look_who_goes_on(self) -> None:
+        """At the next glance: somebody has just signed out. Another process learns of it a few glances later."""
+        self._glances = 0
+
     def stop(self) -> None:
         """Ends all streams, and those to come: the process is about to end. For the event loop."""
         self._stopped = True
         self._tick()
 
     async def stream(self, scene: Scene, viewer: Viewer) -> AsyncIterator[bytes]:
-        """Events with the parts of the page that have changed, until the reader is gone or its key was revoked."""
+        """Events with the parts of the page that have changed, until the reader is gone or no longer signed in."""
         self._join(scene, viewer)
         sent: dict[str, str] = {}
         ends_at = time.monotonic() + STREAM_SECONDS
         try:
             yield b"retry: 2000\n\n"
-            while not self._stopped and time.monotonic() < ends_at and viewer.digest not in self._revoked:
+            while not self._stopped and time.monotonic() < ends_at and viewer.login not in self._ended:
                 drawing = self._drawings.get(scene, {})
                 changed = {event: html for event, html in drawing.items() if sent.get(event) != html}
                 if not sent:  # the page has just been drawn, so nothing has changed yet
@@ -113,7 +117,7 @@ class Live:
                     yield b"".join(_event(event, html) for event, html in changed.items())
                 if not await self._next_glance():
                     yield b": nothing new\n\n"
-            if viewer.digest in self._revoked:
+            if viewer.login in self._ended:
                 yield _event(ENDED, "")
         finally:
             self._leave(scene, viewer)
@@ -128,23 +132,23 @@ class Live:
 
     def _join(self, scene: Scene, viewer: Viewer) -> None:
         self._scenes[scene] += 1
-        if viewer.digest:
-            self._digests[viewer.digest] += 1
+        if viewer.login:
+            self._logins[viewer.login] += 1
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._poll())
 
     def _leave(self, scene: Scene, viewer: Viewer) -> None:
         self._scenes[scene] -= 1
-        if viewer.digest:
-            self._digests[viewer.digest] -= 1
-        self._scenes, self._digests = +self._scenes, +self._digests
+        if viewer.login:
+            self._logins[viewer.login] -= 1
+        self._scenes, self._logins = +self._scenes, +self._logins
 
     async def _poll(self) -> None:
         """Glances while somebody looks. A Redis that does not answer now is asked again a second later."""
         try:
             while self._scenes and not self._stopped:
                 begins = time.monotonic()
-                await asyncio.to_thread(self._glance, tuple(self._scenes), tuple(self._digests))
+                await asyncio.to_thread(self._glance, tuple(self._scenes), tuple(self._logins))
                 self._tick()
                 await asyncio.sleep(max(0.0, LOOK_SECONDS - (time.monotonic() - begins)))
         finally:
@@ -156,13 +160,13 @@ class Live:
         self._ticked.set()
         self._ticked = asyncio.Event()
 
-    def _glance(self, scenes: tuple[Scene, ...], digests: tuple[str, ...]) -> None:
+    def _glance(self, scenes: tuple[Scene, ...], logins: tuple[tuple[str, str], ...]) -> None:
         watched = list(dict.fromkeys(scene.announcement for scene in scenes if scene.announcement))
         try:
             with self._turn, reachable(self._ledger.settings):
                 self._remember(self._lookout.glance(watched))
-                if self._glances % KEY_CHECK_EVERY == 0:
-                    self._revoked = frozenset(each for each in digests if self._sessions.viewer_of_key(each) is None)
+                if self._glances % LOGIN_CHECK_EVERY == 0:
+                    self._ended = self._sessions.ended(logins)
                 self._glances += 1
             snapshot = self._snapshot
             if snapshot:

@@ -13,7 +13,7 @@ from console.doorway import act, look
 from console.failures import Failure, grouped
 from console.live import Drawing, Scene
 from console.scenes import drawn, scene_of, streamed
-from console.visit import Visit
+from console.visit import MOST_CODE, Visit
 from ledger.api_keys import ApiKey
 from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput, NotFound
@@ -100,9 +100,9 @@ def _resume_desk(visit: Visit) -> Response:
 
 def _retry_events(visit: Visit) -> Response:
     """All failed events with one code, of the desks that the person sees."""
-    if not visit.field("code").lstrip("-").isdecimal():
+    code = visit.number("code", MOST_CODE, least=-MOST_CODE)
+    if code is None:
         raise BadInput("code", visit.say("search.code_is_a_number"))
-    code = int(visit.field("code"))
     count = sum(
         len(DeadLetters(code=code, desk=desk).retry(visit.site.ledger, visit.who.by))
         for desk in visit.site.ledger.settings.all_desks

@@ -53,11 +53,13 @@ def _proposal(visit: Visit) -> Proposal:
     if not visit.who.sees(desk):
         raise BadInput("desk", visit.say("new.not_your_desk"))
     named = Uploaded(message.filename or "", message.file) if message else None
-    return visit.site.proposals.propose(Uploaded(recipients.filename or "", recipients.file), named, fields)
+    return visit.site.proposals.propose(
+        Uploaded(recipients.filename or "", recipients.file), named, fields, visit.who.by
+    )
 
 
 def _accept(visit: Visit) -> Response:
-    id = visit.site.proposals.accept(visit.field("token"), visit.who.by)
+    id = visit.site.proposals.accept(visit.field("token"), visit.who.by, visit.who.sees)
     visit.note("announce", id)
     visit.site.live.forget()
     return visit.to(f"/announcements/{id}", told="announced")

@@ -7,11 +7,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.doorway import act, look
-from console.visit import Visit
+from console.visit import MOST_CODE, Visit
 from ledger.codes import Rule
 from ledger.content import Message
 from ledger.errors import BadInput, NotFound
-from ledger.ids import announcement_of, is_announcement, is_row, row_number
+from ledger.fields import shortened
+from ledger.ids import announcement_of, is_announcement, is_notification, is_row, row_number
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Record
 from ledger.search import Cursor, Search
@@ -47,17 +48,15 @@ def _search(visit: Visit) -> Response:
 
 
 def _wanted(visit: Visit) -> Search:
-    state, code, desk = visit.query("state"), visit.query("code"), visit.query("desk")
+    state, desk = visit.query("state"), visit.query("desk")
     if state and state not in set(State):
         raise BadInput("state", f"must be one of {', '.join(State)}")
-    if code and not code.lstrip("-").isdecimal():
-        raise BadInput("code", visit.say("search.code_is_a_number"))
     return Search(
         state=State(state) if state else None,
         desks=frozenset({desk}) if desk and visit.who.sees(desk) else visit.who.desks,
         receiver_id=visit.query("receiver") or None,
         key=visit.query("key") or None,
-        code=int(code) if code else None,
+        code=visit.number("code", MOST_CODE, least=-MOST_CODE),
     )
 
 
@@ -114,8 +113,8 @@ def _message_of(ledger: Ledger, record: Record) -> Message:
 def _record(visit: Visit) -> Record:
     """The one of the path. Raises NotFound, also for one of a desk that is not the viewer's."""
     id = visit.part("id")
-    if not id.startswith("n_"):
-        raise NotFound(id)
+    if not is_notification(id):
+        raise NotFound(shortened(id))
     record = visit.site.ledger.get(id)
     visit.who.check_desk(record.notification.desk, id)
     return record

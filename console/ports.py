@@ -1,13 +1,16 @@
 """What the console needs of the side that asks, which it does not import: whoever mounts it hands these in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
+from starlette.requests import Request
+
 from ledger.announcement import Announcement
+from ledger.api_keys import ApiKey
 from ledger.content import Message
 
-__all__ = ["Exports", "Finding", "Proposal", "Proposals", "Sample", "Uploaded"]
+__all__ = ["Callers", "Exports", "Finding", "Proposal", "Proposals", "Sample", "Uploaded"]
 
 
 class Finding(NamedTuple):
@@ -60,18 +63,35 @@ class Proposal:
 class Proposals(Protocol):
     """New announcements."""
 
-    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> Proposal:
-        """Checks everything, and keeps what can be accepted for a day. `fields` are those of the form, by name.
+    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
+        """Checks everything, and keeps what can be accepted for a day, by the same person. `fields` are those of the
+        form, by name.
 
         Raises BadInput.
         """
         ...
 
-    def accept(self, token: str, by: str) -> str:
+    def accept(self, token: str, by: str, sees: Callable[[str], bool]) -> str:
         """Accepts what was proposed, durably, and gives its id. Again, it gives the same id.
 
-        Raises NotFound when nothing waits under this token.
+        Raises NotFound when nothing of this person waits under this token, or it is of a desk that they do not see.
         """
+        ...
+
+
+class Callers(Protocol):
+    """Who calls, and how much, as the HTTP API beside the console counts it."""
+
+    def is_local(self, request: Request) -> bool:
+        """Whether somebody at this very machine asks."""
+        ...
+
+    def wait_seconds(self, key: ApiKey) -> float:
+        """Counts one call of the key. 0 when its rate allows it, else how long to wait."""
+        ...
+
+    def have_room(self, request: Request, key: str) -> bool:
+        """Whether the key may have one more request under way. It is given back when the request ends."""
         ...
 
 

@@ -3,7 +3,8 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.doorway import open_act, secure_cookie
+from console.cookies import set_cookie
+from console.doorway import open_act
 from console.languages import LANGUAGES
 from console.sign_in import own_path
 from console.visit import THEMES, Visit
@@ -23,5 +24,5 @@ def _set(visit: Visit) -> Response:
     for name, allowed in (("theme", THEMES), ("language", LANGUAGES)):
         if visit.field(name):
             value = visit.choice(name, allowed)
-            secure_cookie(response, visit.request, f"deskbell_{name}", value, max_age_seconds=_KEPT_SECONDS)
+            set_cookie(response, visit.request, f"deskbell_{name}", value, max_age_seconds=_KEPT_SECONDS)
     return response

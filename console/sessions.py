@@ -2,19 +2,31 @@
 
 import hashlib
 import secrets
-from typing import cast
+import time
+from collections.abc import Sequence
+from typing import Any, cast
 
 from console.viewer import Viewer
 from ledger.api_keys import ApiKey, ApiKeys, Scope
 from ledger.connection import text
+from ledger.full import RedisWhenFull
 from ledger.ledger import Ledger
 
-__all__ = ["SESSION_SECONDS", "SIGN_INS_A_MINUTE", "Sessions", "anonymous_cookie", "csrf_token"]
+__all__ = [
+    "FAILED_SIGN_INS_A_MINUTE",
+    "SESSIONS_OF_A_KEY",
+    "SESSION_SECONDS",
+    "Sessions",
+    "anonymous_cookie",
+    "csrf_token",
+]
 
 #: After this whoever works in the console signs in again, seconds.
 SESSION_SECONDS = 12 * 3600
 #: From one address. A secret cannot be guessed; this keeps those who try from costing much.
-SIGN_INS_A_MINUTE = 10
+FAILED_SIGN_INS_A_MINUTE = 10
+#: Of one key at once: beyond that the oldest ends, and whoever has it signs in again.
+SESSIONS_OF_A_KEY = 200
 
 
 def anonymous_cookie() -> str:
@@ -22,9 +34,12 @@ def anonymous_cookie() -> str:
     return secrets.token_urlsafe(32)
 
 
-def csrf_token(cookie: str) -> str:
-    """Stands in each form. Only who can read the cookie, which no script and no other site can, knows it."""
-    return hashlib.sha256(b"csrf\0" + cookie.encode()).hexdigest()
+def csrf_token(cookie: str, session: str) -> str:
+    """Stands in each form. Only who can read both cookies, which no script and no other site can, knows it.
+
+    Of the session's, too: whoever plants the other one in a browser, from a neighbouring host, does not know that one.
+    """
+    return hashlib.sha256(f"csrf\0{cookie}\0{session}".encode()).hexdigest()
 
 
 class Sessions:
@@ -34,7 +49,8 @@ class Sessions:
     """
 
     def __init__(self, ledger: Ledger, keys: ApiKeys) -> None:
-        self._redis, self._names = ledger.redis, ledger.keys
+        # When Redis is full, people sign in to see why. What that writes is bounded for each key and address.
+        self._redis, self._names = RedisWhenFull(connection_pool=ledger.redis.connection_pool), ledger.keys
         self._api_keys = keys
 
     def sign_in(self, secret: str) -> tuple[str, Viewer] | None:
@@ -43,37 +59,61 @@ class Sessions:
         if key is None or not may_look(key):
             return None
         cookie, digest = secrets.token_urlsafe(32), self._api_keys.digest_of(secret)
-        self._redis.set(self._name(cookie), digest, ex=SESSION_SECONDS)
-        return cookie, Viewer.of_key(key, digest)
+        session = _session_of(cookie)
+        self._redis.set(self._names.session(session), digest, ex=SESSION_SECONDS)
+        self._end_oldest(digest, session)
+        return cookie, Viewer.of_key(key, digest, session)
 
     def viewer(self, cookie: str) -> Viewer | None:
         """Whose session it is; None when it is over."""
-        digest = cast(bytes | None, self._redis.get(self._name(cookie)))
-        return self.viewer_of_key(text(digest)) if digest else None
+        session = _session_of(cookie)
+        digest = cast(bytes | None, self._redis.get(self._names.session(session)))
+        if digest is None:
+            return None
+        [key] = self._api_keys.find_hashed([text(digest)])
+        return Viewer.of_key(key, text(digest), session) if key and may_look(key) else None
 
-    def viewer_of_key(self, digest: str) -> Viewer | None:
-        """By the hash of a key's secret; None when the key was revoked."""
-        [key] = self._api_keys.find_hashed([digest])
-        return Viewer.of_key(key, digest) if key and may_look(key) else None
+    def ended(self, viewers: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Of these, each a session and the hash of its key's secret, those that are over: signed out, or revoked."""
+        if not viewers:
+            return frozenset()
+        kept: Any = self._redis.mget([self._names.session(session) for session, _ in viewers])
+        keys = self._api_keys.find_hashed([digest for _, digest in viewers])
+        found = zip(viewers, kept, keys, strict=True)
+        return frozenset(viewer for viewer, digest, key in found if not (digest and key and may_look(key)))
 
     def sign_out(self, cookie: str) -> None:
-        self._redis.delete(self._name(cookie))
+        self._redis.delete(self._names.session(_session_of(cookie)))
 
     def are_needed(self) -> bool:
         """Whether a key is configured. Until then this machine alone is served, and nobody signs in."""
         return self._api_keys.are_configured()
 
-    def tries_too_often(self, address: str) -> bool:
-        """Counts one more try to sign in."""
+    def fails_too_often(self, address: str) -> bool:
+        """Counts one more secret that was none."""
         name = self._names.sign_ins(address)
         pipe = self._redis.pipeline()
         pipe.set(name, 0, ex=60, nx=True)
         pipe.incr(name)
-        _, tries = pipe.execute()
-        return int(tries) > SIGN_INS_A_MINUTE
+        _, fails = pipe.execute()
+        return int(fails) > FAILED_SIGN_INS_A_MINUTE
 
-    def _name(self, cookie: str) -> str:
-        return self._names.session(hashlib.sha256(cookie.encode()).hexdigest())
+    def _end_oldest(self, digest: str, session: str) -> None:
+        """Adds one to the sessions of a key. They are kept in the order of their beginning."""
+        name, now = self._names.sessions(digest), time.time()
+        pipe = self._redis.pipeline()
+        pipe.zadd(name, {session: now})
+        pipe.zremrangebyscore(name, "-inf", now - SESSION_SECONDS)
+        pipe.expire(name, SESSION_SECONDS)
+        pipe.execute()
+        oldest: Any = self._redis.zrange(name, 0, -SESSIONS_OF_A_KEY - 1)
+        if oldest:
+            self._redis.delete(*(self._names.session(text(each)) for each in oldest))
+            self._redis.zrem(name, *oldest)
+
+
+def _session_of(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()
 
 
 def may_look(key: ApiKey) -> bool:

@@ -5,7 +5,8 @@ from http import HTTPStatus
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.doorway import COOKIE, open_act, open_look, secure_cookie
+from console.cookies import SESSION, cookie_of, set_cookie
+from console.doorway import open_act, open_look
 from console.visit import Visit
 from ledger.acts import note_act
 
@@ -25,18 +26,23 @@ def _form(visit: Visit) -> Response:
 
 
 def _sign_in(visit: Visit) -> Response:
-    address = visit.request.client.host if visit.request.client else "unknown"
-    if visit.site.sessions.tries_too_often(address):
-        return _refused(visit, HTTPStatus.TOO_MANY_REQUESTS, "sign_in.too_often")
     found = visit.site.sessions.sign_in(visit.field("key"))
     if found is None:
-        return _refused(visit, HTTPStatus.UNAUTHORIZED, "sign_in.wrong")
+        return _failed(visit)
     cookie, viewer = found
     note_act(visit.site.ledger, viewer.by, "sign in")
     response = visit.to(own_path(visit.field("next")))
     # A new one: whoever knew the cookie from before gains nothing.
-    secure_cookie(response, visit.request, COOKIE, cookie)
+    set_cookie(response, visit.request, SESSION, cookie)
     return response
+
+
+def _failed(visit: Visit) -> Response:
+    """Whoever has a key that is right is let in however often others fail, behind the same proxy too."""
+    address = visit.request.client.host if visit.request.client else "unknown"
+    if visit.site.sessions.fails_too_often(address):
+        return _refused(visit, HTTPStatus.TOO_MANY_REQUESTS, "sign_in.too_often")
+    return _refused(visit, HTTPStatus.UNAUTHORIZED, "sign_in.wrong")
 
 
 def _refused(visit: Visit, status: HTTPStatus, problem: str) -> Response:
@@ -44,11 +50,13 @@ def _refused(visit: Visit, status: HTTPStatus, problem: str) -> Response:
 
 
 def _sign_out(visit: Visit) -> Response:
-    if visit.viewer and visit.viewer.digest:
-        visit.site.sessions.sign_out(visit.request.cookies[COOKIE])
+    cookie = cookie_of(visit.request, SESSION)
+    if visit.viewer and visit.viewer.digest and cookie:
+        visit.site.sessions.sign_out(cookie)
+        visit.site.live.look_who_goes_on()
         visit.note("sign out")
     response = visit.to("/sign-in")
-    secure_cookie(response, visit.request, COOKIE, "", max_age_seconds=0)
+    set_cookie(response, visit.request, SESSION, "", max_age_seconds=0)
     return response
 
 

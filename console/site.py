@@ -1,14 +1,12 @@
 """What the pages of one web process share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from jinja2 import Environment
-from starlette.requests import Request
 
 from console.failures import Failures
 from console.live import Live
-from console.ports import Exports, Proposals
+from console.ports import Callers, Exports, Proposals
 from console.sessions import Sessions
 from ledger.api_keys import ApiKeys
 from ledger.codes import CodeTable
@@ -30,4 +28,4 @@ class Site:
     templates: Environment
     proposals: Proposals
     exports: Exports
-    is_local: Callable[[Request], bool]  #: whether somebody at this very machine asks
+    callers: Callers

@@ -19,10 +19,18 @@ class Viewer:
     may_operate: bool
     desks: frozenset[str] | None  #: None: every desk
     digest: str | None = None  #: the hash of the key's secret; None without a key
+    session: str | None = None  #: the hash of the cookie; None without a key
+    rated: ApiKey | None = None  #: the key, where it may not call as often as it likes
 
     @classmethod
-    def of_key(cls, key: ApiKey, digest: str) -> "Viewer":
-        return cls(key.name, f"key {key.name}", Scope.OPERATE in key.scopes, key.desks, digest)
+    def of_key(cls, key: ApiKey, digest: str, session: str) -> "Viewer":
+        may_operate = Scope.OPERATE in key.scopes
+        return cls(key.name, f"key {key.name}", may_operate, key.desks, digest, session, key if key.rate else None)
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """The session, and whose: None without a key."""
+        return (self.session, self.digest) if self.session and self.digest else None
 
     def sees(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks

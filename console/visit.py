@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.attention import Attention, attention_of
+from console.cookies import SESSION, cookie_of
 from console.languages import Language
 from console.sessions import csrf_token
 from console.site import Site
@@ -19,9 +20,11 @@ from console.viewer import Viewer
 from ledger.acts import note_act
 from ledger.errors import BadInput, DeskbellError
 
-__all__ = ["THEMES", "Visit"]
+__all__ = ["MOST_CODE", "THEMES", "Visit"]
 
 THEMES = ("auto", "light", "dark")
+#: Codes of Feishu's have at most nine digits.
+MOST_CODE = 999_999_999_999
 #: Where the console is mounted.
 ROOT = "/console"
 
@@ -66,6 +69,17 @@ class Visit:
             raise BadInput(name, f"must be one of {', '.join(allowed)}")
         return value
 
+    def number(self, name: str, most: int, *, least: int = 0) -> int | None:
+        """Of the query, or of the form; None when it was not given. Raises BadInput."""
+        given = self.query(name) or self.field(name)
+        if not given:
+            return None
+        # By its length first: Python refuses to read more than some thousand digits.
+        is_number = given.isascii() and given.removeprefix("-").isdecimal() and len(given) <= len(str(most)) + 1
+        if not is_number or not least <= int(given) <= most:
+            raise BadInput(name, self.say("error.number", least=f"{least:,}", most=f"{most:,}"))
+        return int(given)
+
     def note(self, did: str, id: str = "") -> None:
         """Puts on record what this person has done."""
         note_act(self.site.ledger, self.who.by, did, id)
@@ -84,11 +98,11 @@ class Visit:
 
     @cached_property
     def csrf(self) -> str:
-        return csrf_token(self.cookie)
+        return csrf_token(self.cookie, cookie_of(self.request, SESSION) or "")
 
     @cached_property
     def theme(self) -> str:
-        theme = self.request.cookies.get("deskbell_theme", "auto")
+        theme = cookie_of(self.request, "deskbell_theme")
         return theme if theme in THEMES else "auto"
 
     @property

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ledger.full import RedisWhenFull
+
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
@@ -27,7 +29,8 @@ class Act:
 def note_act(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
     """Puts one on record. Raises redis-py's errors."""
     seconds, microseconds = ledger.redis.time()
-    pipe = ledger.redis.pipeline()
+    # What somebody has done is done, also when Redis is full, and the list is short.
+    pipe = RedisWhenFull(connection_pool=ledger.redis.connection_pool).pipeline()
     pipe.lpush(ledger.keys.acts, orjson.dumps([seconds * 1000 + microseconds // 1000, by, did, id]))
     pipe.ltrim(ledger.keys.acts, 0, KEPT - 1)
     pipe.execute()

@@ -32,6 +32,8 @@ KEY_MARK = "dbk_"
 _LEAST_SECRET_CHARACTERS = 32
 #: The last use of a key is written at most this often by each process.
 _USE_NOTED_EVERY_SECONDS = 60
+#: Keys that can be used, and revoked ones that are kept, at most: all of them are read to list them.
+MOST_KEYS, REVOKED_KEYS = 1000, 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 
 
@@ -108,8 +110,15 @@ class ApiKeys:
         secret = KEY_MARK + secrets.token_urlsafe(32)
         key = ApiKey(f"k_{secrets.token_hex(6)}", name, scopes, desks, rate, _now(), by)
         with self._turn():
-            if any(other.name == name and other.revoked_at is None for other in self.list()):
+            usable = [other for other in self.list() if other.revoked_at is None]
+            if any(other.name == name for other in usable):
                 raise BadInput("name", f"a key is named {name!r} already: revoke it first, or choose another name")
+            if len(usable) >= MOST_KEYS:
+                problem = (
+                    f"there are {MOST_KEYS:,} keys: revoke those that `deskbell key list` shows as not used lately"
+                )
+                raise BadInput("name", problem)
+            self._forget_revoked()
             self._write(_digest(secret), key)
         return key, secret
 
@@ -171,6 +180,18 @@ class ApiKeys:
         if any(id_or_name in (key.id, key.name) for key in self._fixed.values()):
             raise BadInput("key", f"{id_or_name} comes from DESKBELL_API_KEYS: take it out there, and restart the web")
         raise NotFound(id_or_name)
+
+    def _forget_revoked(self) -> None:
+        """But for the latest: a secret that was forgotten is as unknown as one that was revoked."""
+        stored: Any = self._redis.hgetall(self._keys.api_keys)
+        found = [(digest, ApiKey.of_json(raw)) for digest, raw in stored.items()]
+        revoked = [(key.revoked_at, digest, key.id) for digest, key in found if key.revoked_at]
+        forgotten = sorted(revoked, reverse=True)[REVOKED_KEYS:]
+        if forgotten:
+            pipe = self._redis.pipeline()
+            pipe.hdel(self._keys.api_keys, *(digest for _, digest, _ in forgotten))
+            pipe.hdel(self._keys.api_key_uses, *(id for _, _, id in forgotten))
+            pipe.execute()
 
     def _turn(self) -> Any:
         return self._redis.lock(f"{self._keys.api_keys}:turn", timeout=10, blocking_timeout=10)

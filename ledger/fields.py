@@ -15,7 +15,18 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ledger.errors import BadInput
 
-__all__ = ["Filled", "Link", "Shape", "check_json", "dotted", "kind_of", "link_problem", "shortened", "validated"]
+__all__ = [
+    "Filled",
+    "Link",
+    "Shape",
+    "check_json",
+    "dotted",
+    "kind_of",
+    "link_problem",
+    "shortened",
+    "steering_problem",
+    "validated",
+]
 
 #: Objects and lists within each other. Far above any message; below what Python and orjson (254) can recurse into.
 _DEEPEST_LEVEL = 100
@@ -25,6 +36,9 @@ _INTEGERS = range(-(2**63), 2**64)
 _KEY_CHARACTERS = 40
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
+#: What steers a terminal, or makes a line look like another one: control characters, line ends, and the marks that turn
+#: the direction of text.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PROBLEMS = {
     "missing": "is missing",
@@ -85,6 +99,14 @@ def _step(part: object) -> str:
 def shortened(text: str) -> str:
     """A quoted, printable, one-line form of a name, cut when it is too long to be one."""
     return repr(text) if len(text) <= _KEY_CHARACTERS else f"{text[:_KEY_CHARACTERS]!r}…"
+
+
+def steering_problem(text: str) -> str | None:
+    """What is wrong with a name or a key that people read in tables, logs and terminals, or None."""
+    found = _STEERING.search(text)
+    if found is None:
+        return None
+    return f"holds the character U+{ord(found[0]):04X}, which nobody sees and which steers terminals: leave it out"
 
 
 def kind_of(value: object) -> str:

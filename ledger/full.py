@@ -1,4 +1,5 @@
-"""Writing while Redis is full: a client for workers, whose small writes go through when `maxmemory` is reached.
+"""Writing while Redis is full: a client whose small writes go through when `maxmemory` is reached, those of workers and
+of people who sign in to see what is wrong.
 
 Redis then refuses every command that may need memory. Accepting has to fail, but sending has to go on: it is what frees
 memory in the end. A script may write all the same once its first write was one that needs none (`scriptVerifyOOM` in
@@ -20,7 +21,7 @@ UNREFUSED = "redis.call('DEL', KEYS[1] .. ':none')"
 #: accepted. A script is never sent again: those that accept shall be refused.
 _SMALL_WRITES = frozenset({"SET", "INCR", "HINCRBY", "HSET", "ZADD", "SADD", "LPUSH", "RPUSH"})
 #: What stands beside them in the same pipeline.
-_FREEING = frozenset({"DEL", "HDEL", "ZREM", "ZREMRANGEBYSCORE", "EXPIRE", "PEXPIRE"})
+_FREEING = frozenset({"DEL", "HDEL", "ZREM", "ZREMRANGEBYSCORE", "ZREMRANGEBYRANK", "LTRIM", "EXPIRE", "PEXPIRE"})
 
 # Arguments, for each command: how many words it has, and the words.
 _SCRIPT = f"""{UNREFUSED}

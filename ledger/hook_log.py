@@ -20,6 +20,8 @@ __all__ = ["HookEntry", "HookLog", "HookOutcome"]
 KEPT = 500
 #: Ids in one entry; the others are counted.
 IDS = 20
+#: Of a reason, which may name a path in what was posted.
+REASON_CHARACTERS = 500
 
 
 class HookOutcome(StrEnum):
@@ -47,7 +49,8 @@ class HookEntry:
 
     def to_json(self) -> bytes:
         values = {name: getattr(self, name) for name in self.__slots__}
-        return orjson.dumps({**values, "ids": list(self.ids[:IDS])})
+        reason = None if self.reason is None else self.reason[:REASON_CHARACTERS]
+        return orjson.dumps({**values, "ids": list(self.ids[:IDS]), "reason": reason})
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:

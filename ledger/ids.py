@@ -5,11 +5,13 @@ A row of an announcement has the characters of the announcement and its number: 
 
 import os
 import random
+import re
 import time
 
 __all__ = [
     "announcement_of",
     "is_announcement",
+    "is_notification",
     "is_row",
     "new_announcement_id",
     "new_notification_id",
@@ -28,6 +30,9 @@ _RANDOM_BITS = 35
 #: has an id that the ledger knows is a replay.
 _chance = random.Random()  # noqa: S311  ids are no secret
 os.register_at_fork(after_in_child=_chance.seed)
+#: A row's number has at most nine digits: a file has at most a million rows.
+_NOTIFICATION = re.compile(r"n_[0-9a-z]{1,32}(-[0-9]{1,9})?", re.ASCII)
+_ANNOUNCEMENT = re.compile(r"a_[0-9a-z]{1,32}", re.ASCII)
 
 
 def _stem() -> str:
@@ -51,8 +56,8 @@ def row_id(announcement: str, number: int) -> str:
 
 def is_row(id: str) -> bool:
     """Whether it is the id of an announcement's row, and no event's."""
-    stem, _, number = id.partition("-")
-    return stem.startswith("n_") and number.isdecimal()
+    found = _NOTIFICATION.fullmatch(id)
+    return found is not None and found[1] is not None
 
 
 def announcement_of(row: str) -> str:
@@ -64,4 +69,9 @@ def row_number(row: str) -> int:
 
 
 def is_announcement(id: str) -> bool:
-    return id.startswith("a_")
+    return _ANNOUNCEMENT.fullmatch(id) is not None
+
+
+def is_notification(id: str) -> bool:
+    """Whether it may be the id of an event or of a row."""
+    return _NOTIFICATION.fullmatch(id) is not None

@@ -76,6 +76,9 @@ class Keys:
     def session(self, digest: str) -> str:
         return self("session", digest)
 
+    def sessions(self, digest: str) -> str:
+        return self("sessions", digest)
+
     def sign_ins(self, address: str) -> str:
         return self("sign_ins", address)
 

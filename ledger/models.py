@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ledger.callback_url import CallbackUrl
 from ledger.content import Message, parse_message
 from ledger.errors import BadInput
+from ledger.fields import steering_problem
 from ledger.settings import DEFAULT_DESK, duration
 from ledger.states import FINAL, Outcome, State
 from ledger.tracing import TRACEPARENT, traceparent
@@ -214,6 +215,8 @@ def _check_key_of_caller(key: object) -> None:
             raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: let it begin otherwise")
     if "\0" in key:  # the keys of announcements are told from those of events by it
         raise BadInput("key", "must hold no NUL character")
+    if problem := steering_problem(key):
+        raise BadInput("key", problem)
 
 
 def _string(name: str, value: Any) -> str:

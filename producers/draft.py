@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ledger.announcement import Spec
 from ledger.content import Message
 from ledger.errors import BadInput
+from ledger.fields import steering_problem
 from ledger.images import LocalImage
 from ledger.message_file import MessageTemplate
 from ledger.models import moment
@@ -54,7 +55,7 @@ class Draft:
             {**given, "caller": caller}, message, at=_time(times, "at", now), expires_at=_time(times, "expires", now)
         )
         _check_times(spec, now)
-        _check_key(key)
+        _check_names(spec, key)
         return cls(
             spec=spec,
             options=Options(spec.receive_type, spec.user_id_type, allow_duplicates, now),
@@ -126,9 +127,12 @@ def _check_times(spec: Spec, now: datetime) -> None:
         raise BadInput("expires", "it expires before it is to be sent (at)")
 
 
-def _check_key(key: object) -> None:
+def _check_names(spec: Spec, key: object) -> None:
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= _KEY_CHARACTERS):
         raise BadInput("key", f"must be a text of 1 to {_KEY_CHARACTERS} characters")
+    for name, text in (("name", spec.name), ("key", key)):
+        if isinstance(text, str) and (problem := steering_problem(text)):
+            raise BadInput(name, problem)
 
 
 def _canonical(spec: Spec, times: Mapping[str, Any], *flags: bool) -> bytes:

@@ -15,6 +15,7 @@ from sandbox.calls import Call
 from sandbox.control import PREFIX
 from sandbox.faults import Rule
 from sandbox.gateway import Gateway
+from sandbox.web_page import sent_by_a_page
 
 __all__ = ["Connection"]
 
@@ -24,6 +25,10 @@ _MAX_BODY_BYTES = 16 * 1024 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 #: Calls that may wait behind one that is being answered, before reading stops for a while.
 _MAX_WAITING = 64
+#: To what a web page orders, or asks under a name of its own.
+_NOT_FOR_PAGES = json_answer(
+    {"error": "a web page has sent this: call the sandbox from a program, by its address or as localhost"}, status=403
+)
 #: On, and no time to linger: closing then resets the connection.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -36,6 +41,7 @@ class _Request:
     path: str
     query: str
     call: Call | None
+    is_foreign: bool  #: a web page orders something of the control API
     chunks: list[bytes] = field(default_factory=list)
     body_bytes: int = 0
     keep_alive: bool = True
@@ -117,7 +123,8 @@ class Connection(asyncio.Protocol):
         path, query = _target(self._url)
         is_control = path.startswith(PREFIX)
         call = None if is_control else self._gateway.arrive(method, path, query, tuple(self._headers))
-        self._incoming = _Request(method, path, query, call)
+        is_foreign = is_control and sent_by_a_page(self._headers)
+        self._incoming = _Request(method, path, query, call, is_foreign)
         self._head_bytes = 0
         if ("expect", "100-continue") in self._headers and self._current is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -153,7 +160,11 @@ class Connection(asyncio.Protocol):
         request.chunks.clear()
         self._current = request
         if request.call is None:
-            answer = self._gateway.control.answer(request.method, request.path, request.query, body)
+            answer = (
+                _NOT_FOR_PAGES
+                if request.is_foreign
+                else self._gateway.control.answer(request.method, request.path, request.query, body)
+            )
             self._write(request, answer, self._gateway.log_id())
             return
         too_large = request.body_bytes > _MAX_BODY_BYTES

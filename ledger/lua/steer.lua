@@ -19,6 +19,7 @@ local function note()
   local acts = redis.call('HGET', key('lane', id), 'acts')
   acts = acts and cjson.decode(acts) or {}
   table.insert(acts, {now, by, verb})
+  if #acts > 100 then table.remove(acts, 2) end -- the first says by whom it was announced
   redis.call('HSET', key('lane', id), 'state', to, 'acts', cjson.encode(acts))
   info.state = to
 end

@@ -1,6 +1,7 @@
 """`deskbell export`: what came of each row of an announcement, as a file."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ from producers.cli.tables import progress
 from producers.export import csv_of, jsonl_of, names_of, results_of
 
 __all__ = ["register"]
+
+#: In UTF-8: control characters but for tabs and line ends, and the marks that turn the direction of text.
+_STEERING = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xaa-\xae]|\xe2\x81[\xa6-\xa9]"
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -56,7 +62,8 @@ def export(
     with open_ledger() as ledger:
         names = names_of(ledger.announcements.get(id).spec.columns)
         with progress(f"exporting {id}"):
-            _write(write(names, results_of(ledger, id)), output)
+            pieces = write(names, results_of(ledger, id))
+            _write(map(_for_eyes, pieces) if output is None and sys.stdout.isatty() else pieces, output)
     if output:
         note(f"{id} is written to {output}")
     return ExitCode.DONE
@@ -68,6 +75,11 @@ def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
     if as_json or (asked is None and output and output.suffix.lower() in (".jsonl", ".ndjson", ".json")):
         return Format.JSONL
     return asked or Format.CSV
+
+
+def _for_eyes(piece: bytes) -> bytes:
+    """What others wrote must not steer the terminal. In a file, or a pipe, it stands as it is."""
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}".encode(), piece)
 
 
 def _write(pieces: Iterable[bytes], output: Path | None) -> None:

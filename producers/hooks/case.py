@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.content import Message
 from ledger.errors import BadInput
-from ledger.fields import kind_of
+from ledger.fields import kind_of, steering_problem
 from ledger.images import LocalImage
 from ledger.leaf import Expression, has_markup
 from ledger.message_file import MessageTemplate, read_message_template
@@ -88,7 +88,8 @@ class Case:
             return None
         full = f"hook/{self._hook}/{key}/{receiver_id}"
         hashed = hashlib.sha256(key.encode()).hexdigest()
-        return full if len(full) <= _KEY_CHARACTERS else f"hook/{self._hook}/{hashed}/{receiver_id}"
+        is_plain = len(full) <= _KEY_CHARACTERS and steering_problem(full) is None
+        return full if is_plain else f"hook/{self._hook}/{hashed}/{receiver_id}"
 
     def _check_options(self, settings: Settings) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""

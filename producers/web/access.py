@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import math
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,14 +14,15 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKey, Scope
-from producers.web.problems import Problem
+from producers.web.problems import RETRY_AFTER_SECONDS, Problem
+from producers.web.shares import MOST_UNDER_WAY
 from producers.web.site import Site, site_of
 
 __all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
 
 _CREATE_ONE = "create one with `deskbell key create --name NAME --scope SCOPE`"
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_FORWARDED = re.compile(r"forwarded|via|x-real-ip|x-(?:forwarded|original)-.*|cf-.*|.*-client-ip", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 
 
 async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
-    """The caller with this secret, wherever it stood. Raises Problem: 401, 403, or 429 when it calls too often."""
+    """The caller with this secret, wherever it stood. Raises Problem: 401, 403, 429 when it calls too often, 503 when
+    it has too much under way."""
     site = site_of(request)
     if secret is None:
         return await _without_key(request, site)
@@ -83,10 +86,12 @@ async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
     if key is None:
         raise _unauthorised("The key is not known", f"it is wrong, or was revoked: {_CREATE_ONE}")
     request.scope["caller"] = key.name  # for the access log
+    if not site.shares.take(request.scope, key.name):
+        raise _too_many(key)
+    if key.rate:  # also what is refused below: it has cost as much as a call that is not
+        await _count_call(site, key)
     caller = caller_of_key(key)
     caller.check_scope(scope)
-    if key.rate:
-        await _count_call(site, key)
     return caller
 
 
@@ -113,7 +118,7 @@ def is_local(request: Request) -> bool:
     """
     headers = request.headers
     host = headers.get("host", "")
-    if any(name in headers for name in _FORWARDED) or not request.client or not _is_loopback(request.client.host):
+    if any(map(_FORWARDED.fullmatch, headers)) or not request.client or not _is_loopback(request.client.host):
         return False
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return False
@@ -150,6 +155,16 @@ async def _count_call(site: Site, key: ApiKey) -> None:
             f"{key.name} may call {key.rate}",
             headers={"Retry-After": str(math.ceil(seconds))},
         )
+
+
+def _too_many(key: ApiKey) -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The key has too many requests under way",
+        f"{key.name} has {MOST_UNDER_WAY} requests under way in this process: end some, streams and exports first",
+        type="too-many-requests-under-way",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
 
 
 def _unauthorised(title: str, detail: str, **more: Any) -> Problem:

@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.site = site
     document(app)
     app.add_middleware(Measuring, sheet=site.sheet)
-    app.add_middleware(Doorway)
+    app.add_middleware(Doorway, shares=site.shares)
     handle_problems(app, settings)
     for router in _ROUTERS:
         app.include_router(router)

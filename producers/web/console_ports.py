@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any, cast
@@ -10,16 +10,19 @@ from typing import Any, cast
 import orjson
 from fastapi import APIRouter
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
 from console.ports import Finding, Proposal, Sample, Uploaded
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
+from ledger.api_keys import ApiKey
 from ledger.errors import BadInput, NotFound
 from ledger.images import LocalImage
 from ledger.ledger import Ledger
 from ledger.message_file import MessageTemplate, parse_message_template
+from ledger.settings import DEFAULT_DESK
 from producers.announcing import Loaded, check_rows, load, start
 from producers.draft import Draft
 from producers.export import csv_of, jsonl_of, names_of, results_of
@@ -57,7 +60,7 @@ def console_of(site: Site) -> Starlette:
         site.keys,
         proposals=LedgerProposals(site.ledger),
         exports=LedgerExports(site.ledger),
-        is_local=is_local,
+        callers=SiteCallers(site),
     )
 
 
@@ -68,7 +71,7 @@ class LedgerProposals:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> Proposal:
+    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
         draft = Draft.build(_arguments(recipients, message, fields))
         self._ledger.settings.desk(draft.spec.desk)
         recipients.file.seek(0)
@@ -80,24 +83,42 @@ class LedgerProposals:
             summary = summarize(self._ledger, draft, rows, checked)
             is_possible = checked.accepted and (draft.skip_invalid or not checked.invalid)
             loaded = load(self._ledger, draft, rows, checked) if is_possible else None
-        return _proposal(summary, self._keep(loaded) if loaded else None)
+        return _proposal(summary, self._keep(loaded, by) if loaded else None)
 
-    def accept(self, token: str, by: str) -> str:
-        kept = cast(bytes | None, self._ledger.redis.get(self._name(token)))
-        if kept is None:
-            raise NotFound("what was shown here (it is kept for a day)")
-        raw: dict[str, Any] = orjson.loads(kept)
+    def accept(self, token: str, by: str, sees: Callable[[str], bool]) -> str:
+        kept = cast(bytes | None, self._ledger.redis.get(self._name(token, by)))
+        raw: dict[str, Any] = orjson.loads(kept) if kept else {}
+        # The desk, too: the key may be for fewer of them than when the file was shown.
+        if not raw or not sees(raw["spec"].get("desk", DEFAULT_DESK)):
+            raise NotFound("what was shown here to the same key (it is kept for a day)")
         loaded = Loaded(**{**raw, "spec": Spec.of_json(orjson.dumps(raw["spec"]))})
         return start(self._ledger, loaded, by).id
 
-    def _keep(self, loaded: Loaded) -> str:
+    def _keep(self, loaded: Loaded, by: str) -> str:
         token = secrets.token_urlsafe(24)
         raw = {**asdict(loaded), "spec": orjson.loads(loaded.spec.to_json())}
-        self._ledger.redis.set(self._name(token), orjson.dumps(raw), px=LOADING_MS)
+        self._ledger.redis.set(self._name(token, by), orjson.dumps(raw), px=LOADING_MS)
         return token
 
-    def _name(self, token: str) -> str:
-        return self._ledger.keys.proposal(hashlib.sha256(token.encode()).hexdigest())
+    def _name(self, token: str, by: str) -> str:
+        """Whoever else has the token finds nothing."""
+        return self._ledger.keys.proposal(hashlib.sha256(f"{by}\0{token}".encode()).hexdigest())
+
+
+class SiteCallers:
+    """Counted with what the same keys call of the HTTP API."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def is_local(self, request: Request) -> bool:
+        return is_local(request)
+
+    def wait_seconds(self, key: ApiKey) -> float:
+        return self._site.doorkeeper.wait_seconds(key)
+
+    def have_room(self, request: Request, key: str) -> bool:
+        return self._site.shares.take(request.scope, key)
 
 
 class LedgerExports:
@@ -116,7 +137,8 @@ def _arguments(recipients: Uploaded, message: Uploaded | None, fields: Mapping[s
     """The arguments of `Draft.build`."""
     given: dict[str, Any] = {name: value for name, value in fields.items() if name not in _FLAGS}
     given |= {name: name in fields for name in _FLAGS}
-    given.setdefault("name", PurePath(recipients.name).stem[:200] or "recipients")
+    stem = "".join(each for each in PurePath(recipients.name).stem if each.isprintable())
+    given.setdefault("name", stem[:200] or "recipients")
     if "weight" in given and not given["weight"].isdecimal():
         raise BadInput("weight", "must be a whole number from 1 to 100")
     if message:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.web.head import check_head
 from producers.web.problems import Problem, as_response, problem_of, tell_unexpected
+from producers.web.shares import Shares
 
 __all__ = ["BODY_BYTES", "Doorway"]
 
@@ -34,8 +35,8 @@ _log = logging.getLogger("producers.web.access_log")
 class Doorway:
     """ASGI middleware around everything but the server's own error page."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, shares: Shares) -> None:
+        self._app, self._shares = app, shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,6 +53,7 @@ class Doorway:
         except Exception as error:
             await passage.fail(error)
         finally:
+            self._shares.give_back(scope)
             if _log.isEnabledFor(logging.INFO):
                 passage.tell()
 
@@ -71,6 +73,9 @@ class _Passage:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             added = [(b"x-request-id", self._id.encode()), (b"x-content-type-options", b"nosniff")]
+            if not self._scope["path"].startswith("/console"):  # which has files of its own that may be kept
+                # RFC 9111 forbids to keep what `Authorization` has asked for, but knows nothing of `X-Api-Key`.
+                added.append((b"cache-control", b"no-store"))
             message["headers"] = [*message.get("headers", ()), *added]
         await self._send(message)
 

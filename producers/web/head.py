@@ -12,11 +12,14 @@ __all__ = ["check_head"]
 
 #: Of these a proxy may look at the first, and we at the last.
 _ONCE = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-encoding", b"idempotency-key")
+#: Of a connection that began without TLS or an upgrade, as all of ours do, whatever its first line says.
+_VERSIONS = ("1.1", "1.0")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(?::[0-9]{0,5})?")
 
 
 def check_head(scope: Any, headers: dict[bytes, bytes]) -> None:
     """`headers` are the last ones of each name. Raises Problem (400)."""
+    _check_version(scope["http_version"])
     _check_host(scope, headers.get(b"host"))
     coding = headers.get(b"transfer-encoding")
     # RFC 9112, 6.1: a coding of which an older server knows nothing would make the body a second request to it.
@@ -24,6 +27,11 @@ def check_head(scope: Any, headers: dict[bytes, bytes]) -> None:
         raise _refused("a body may be chunked, but nothing else, and not in an older version of HTTP")
     if len(headers) < len(scope["headers"]):
         _check_once([name for name, _ in scope["headers"]])
+
+
+def _check_version(version: str) -> None:
+    if version not in _VERSIONS:
+        raise _refused("it is in a version of HTTP that is not spoken here: speak 1.1, or 1.0")
 
 
 def _check_host(scope: Any, host: bytes | None) -> None:

@@ -1,6 +1,5 @@
 """`/v1/notifications`: handing in, asking, deciding."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.fields import shortened
+from ledger.ids import is_notification
 from ledger.ledger import Ledger
 from ledger.models import Accepted, Notification
 from ledger.search import Cursor, Search
@@ -28,7 +28,6 @@ __all__ = ["router"]
 
 #: Largest page of a list.
 MOST_LISTED = 500
-_ID = re.compile(r"n_[0-9a-z]{1,32}(-[0-9]{1,9})?", re.ASCII)
 
 router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
 
@@ -167,7 +166,7 @@ class _Decision:
 
 
 def _shown(ledger: Ledger, caller: Caller, id: str) -> dict[str, Any]:
-    if not _ID.fullmatch(id):
+    if not is_notification(id):
         raise NotFound(shortened(id))
     record = ledger.get(id)
     caller.check_desk(record.notification.desk)

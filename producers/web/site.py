@@ -15,6 +15,7 @@ from producers.notifier import Notifier
 from producers.web.acceptance import Acceptance
 from producers.web.doorkeeper import Doorkeeper
 from producers.web.parsing_pool import ParsingPool
+from producers.web.shares import Shares
 
 __all__ = ["Site", "SiteDep", "site_of"]
 
@@ -30,6 +31,7 @@ class Site:
     acceptance: Acceptance
     doorkeeper: Doorkeeper
     parsing: ParsingPool
+    shares: Shares
     hooks: Hooks
     sheet: TallySheet
 
@@ -48,6 +50,7 @@ class Site:
             Acceptance(ledger),
             Doorkeeper(ledger, keys),
             ParsingPool(),
+            Shares(),
             hooks,
             sheet,
         )

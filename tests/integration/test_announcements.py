@@ -156,6 +156,16 @@ def test_nothing_is_released_of_a_paused_announcement_and_a_released_row_is_not_
     assert set(release(work, desk, 10)) == {f"n_{id[2:]}-{n}" for n in range(4)}
 
 
+def test_an_announcement_keeps_its_first_act_and_the_last_ones(ledger: Ledger) -> None:
+    id = announce(ledger, 1)
+    for _ in range(60):
+        ledger.announcements.pause(id, by="ada")
+        ledger.announcements.resume(id, by="bob")
+    acts = ledger.announcements.get(id).acts
+    assert len(acts) == 100
+    assert [act[1:] for act in acts[-2:]] == [("ada", "pause"), ("bob", "resume")]
+
+
 def test_cancelling_cancels_what_waits_wherever_it_waits(ledger: Ledger, work: Work, desk: Desk) -> None:
     id = announce(ledger, 10)
     claims = claim(work, desk, 5)

@@ -118,3 +118,25 @@ def test_the_command_line_makes_lists_and_revokes(
     assert all("secret" not in key for key in listed)
     assert run(["key", "revoke", "nobody"]) == 5
     assert run(["key", "create", "--name", "x", "--scope", "all"]) == 2
+
+
+def test_beyond_a_thousand_keys_the_unused_ones_must_be_revoked_first(
+    keys: ApiKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.api_keys.MOST_KEYS", 2)
+    keys.create("one", SEND, None, None, by="ada")
+    keys.create("two", SEND, None, None, by="ada")
+    with pytest.raises(BadInput, match="there are 2 keys: revoke those that `deskbell key list` shows as not used"):
+        keys.create("three", SEND, None, None, by="ada")
+    keys.revoke("one", by="ada")
+    keys.create("three", SEND, None, None, by="ada")
+
+
+def test_of_revoked_keys_the_latest_are_kept(keys: ApiKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.api_keys.REVOKED_KEYS", 1)
+    secrets = [keys.create(name, SEND, None, None, by="ada")[1] for name in ("one", "two", "three")]
+    for name in ("one", "two", "three"):
+        keys.revoke(name, by="ada")
+    keys.create("four", SEND, None, None, by="ada")
+    assert [key.name for key in keys.list()] == ["three", "four"]
+    assert keys.find_many(secrets) == [None] * 3

@@ -1,5 +1,6 @@
 """Who may see and do what in the console, and what keeps others out."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,12 +114,77 @@ def test_a_key_that_may_only_send_opens_nothing(ledger: Ledger, url: str) -> Non
     assert visitor.act("/sign-in", key=secret).status_code == 401
 
 
-def test_who_tries_too_often_has_to_wait_even_with_the_right_key(ledger: Ledger, url: str) -> None:
+def test_who_fails_too_often_has_to_wait_but_a_right_key_is_let_in(ledger: Ledger, url: str) -> None:
     secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
     visitor.look("/sign-in")
-    statuses = [visitor.act("/sign-in", key="dbk_wrong").status_code for _ in range(10)]
-    assert statuses == [401] * 10
-    assert visitor.act("/sign-in", key=secret).status_code == 429
+    statuses = [visitor.act("/sign-in", key="dbk_wrong").status_code for _ in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    assert visitor.act("/sign-in", key=secret).status_code == 200
+    assert Visitor(url).sign_in(secret).look("/")
+
+
+def test_people_sign_in_and_act_while_redis_is_full(ledger: Ledger, url: str) -> None:
+    secret = key(ledger, Scope.OPERATE)
+    ledger.redis.config_set("maxmemory", 1)
+    try:
+        visitor = Visitor(url).sign_in(secret)
+        visitor.look("/")
+        visitor.act("/desks/default/resume")
+    finally:
+        ledger.redis.config_set("maxmemory", 0)
+    assert [act.did for act in recent_acts(ledger, 5)] == ["resume desk", "sign in"]
+
+
+def test_beyond_two_hundred_sessions_of_a_key_the_oldest_ends(
+    ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.sessions.SESSIONS_OF_A_KEY", 2)
+    secret = key(ledger, Scope.READ)
+    visitors = [Visitor(url).sign_in(secret) for _ in range(3)]
+    assert [visitor.status("/") for visitor in visitors] == [303, 200, 200]
+
+
+@pytest.mark.parametrize("said", ["https", "HTTPS", "https, http", "Https ,http"])
+def test_behind_a_proxy_that_speaks_https_cookies_are_never_sent_without_it(
+    ledger: Ledger, url: str, said: str
+) -> None:
+    secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
+    headers = {"X-Forwarded-Proto": said, "Cookie": "__Secure-deskbell_form=x"}
+    page = requests.get(f"{visitor.url}/sign-in", headers=headers, timeout=20)
+    token = page.text.partition('name="csrf" value="')[2][:64]
+    form = {"csrf": token, "key": secret}
+    answer = requests.post(f"{visitor.url}/sign-in", form, headers=headers, allow_redirects=False, timeout=20)
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Secure-deskbell_session=")
+    assert "Secure" in cookie.split("; ")
+
+
+def test_the_token_of_a_form_is_of_this_session_alone(ledger: Ledger, operator: Visitor) -> None:
+    operator.look("/")
+    planted = operator.token()
+    operator.act("/sign-out")
+    operator.sign_in(key(ledger, Scope.OPERATE, name="noa"))
+    assert operator.act("/desks/default/resume", token=planted).status_code == 403
+
+
+def test_pages_count_in_the_rate_of_their_key(ledger: Ledger, url: str) -> None:
+    _, secret = ApiKeys(ledger).create("mia", frozenset({Scope.READ}), None, "3/minute", "test")
+    visitor = Visitor(url).sign_in(secret)
+    statuses = [visitor.status("/hooks") for _ in range(4)]
+    assert statuses[-1] == 429
+    page = visitor.session.get(f"{visitor.url}/hooks", timeout=20).text
+    assert "mia may call 3/minute, pages and the HTTP API together." in page
+
+
+def test_who_may_only_read_is_told_before_a_file_is_read(ledger: Ledger, url: str) -> None:
+    visitor = Visitor(url).sign_in(key(ledger, Scope.READ))
+    head = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "200000000"}
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.session.cookies.items())
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (head | {"Cookie": cookies}).items())
+    port = int(url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(f"POST /console/announcements/new HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 403 ")
 
 
 def test_a_revoked_key_ends_its_sessions_at_once(ledger: Ledger, operator: Visitor) -> None:

@@ -150,6 +150,57 @@ def test_no_page_may_stand_in_a_frame(url: str, path: str) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/announcements?page=" + "9" * 5000, 422), ("/announcements?page=0", 422), ("/announcements?page=-1", 422),
+        ("/announcements?page=1000000", 200), ("/announcements?page=\u0663", 422), ("/announcements?page=1e3", 422),
+        ("/notifications?code=--1", 422), ("/notifications?code=" + "9" * 5000, 422), ("/notifications?code=-1", 200),
+        ("/notifications?cursor=" + "9" * 5000, 422), ("/notifications?until=0001-01-01T00:00%2B14:00", 200),
+        ("/notifications?until=9999-12-31T23:59-14:00", 200), ("/notifications/n_0-" + "9" * 5000, 404),
+        ("/notifications/n_0-\u0663", 404), ("/notifications/n_" + "0" * 5000, 404), ("/notifications/x", 404),
+        ("/announcements/a_" + "0" * 5000, 404), ("/announcements/a_*", 404), ("/announcements/x", 404),
+        ("/notifications?id=n_0-" + "9" * 500, 303), ("/notifications?id=a_/../x", 303),
+    ],
+    ids=lambda value: str(value)[:40],
+)  # fmt: skip
+def test_no_number_and_no_id_of_an_address_breaks_a_page(url: str, path: str, status: int) -> None:
+    assert Visitor(url).status(path) == status
+
+
+@pytest.mark.parametrize("query", ["from=" + "9" * 5000, "from=-1", "state=failed&from=9223372036854775808", "from=x"])
+def test_no_place_in_the_rows_breaks_their_page(url: str, query: str) -> None:
+    rows = {"name": "x", "text": "x", "rows": [{"receiver_id": "ou_ada"}]}
+    id = requests.post(f"{url}/v1/announcements", json=rows, timeout=20).json()["id"]
+    visitor = Visitor(url)
+    assert visitor.status(f"/announcements/{id}/rows?{query}") == 422
+    assert visitor.status(f"/announcements/{id}/rows?from=99999999") == 200
+
+
+def test_no_address_is_made_of_the_host_that_somebody_names(url: str) -> None:
+    headers = {"Host": "evil.example", "Accept": "text/html"}
+    for path in ("/console/announcements/", "/console/sign-in/", "/console/live/"):
+        answer = requests.get(url + path, headers=headers, allow_redirects=False, timeout=20)
+        assert answer.status_code == 404
+        assert "evil.example" not in str(answer.headers) + answer.text
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "told"),
+    [
+        ("application/x-www-form-urlencoded", b"a&" * 40_000, 413, "A form may have 64 KB"),
+        ("application/x-www-form-urlencoded", b"a&" * 60, 400, "more than 50 fields"),
+        ("multipart/form-data; boundary=" + "b;" * 2000, b"--b", 400, "more than 50 fields"),
+    ],
+    ids=["too large", "too many fields", "a long type"],
+)
+def test_whoever_sends_a_form_beyond_its_bounds_reads_why(
+    url: str, content_type: str, body: bytes, status: int, told: str
+) -> None:
+    answer = requests.post(f"{url}/console/sign-in", body, headers={"Content-Type": content_type}, timeout=20)
+    assert (answer.status_code, told in answer.text) == (status, True)
+
+
 # -- texts that would like to be a page
 
 

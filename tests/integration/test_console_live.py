@@ -132,6 +132,20 @@ def test_a_revoked_key_ends_the_streams_of_its_pages(ledger: Ledger, url: str) -
         assert events.ends()
 
 
+def test_signing_out_ends_the_streams_of_this_session_alone(ledger: Ledger, url: str) -> None:
+    _, secret = ApiKeys(ledger).create("mia", frozenset({Scope.READ}), None, None, "test")
+    leaving, staying = Visitor(url).sign_in(secret), Visitor(url).sign_in(secret)
+    with stream(leaving, "now") as left, stream(staying, "now") as kept:
+        left.until("desks")
+        kept.until("desks")
+        leaving.look("/")
+        leaving.act("/sign-out")
+        left.until("ended")
+        assert left.ends()
+        ledger.accept([Notification.build({"receiver_id": "ou_1", "text": "Disk full"})])
+        kept.until("summary", "<dd>1</dd>")
+
+
 def test_a_server_that_stops_does_not_wait_for_open_pages(empty_valkey: Settings) -> None:
     with serving(empty_valkey) as url:
         opened = stream(Visitor(url), "now")

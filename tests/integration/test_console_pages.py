@@ -10,6 +10,7 @@ import pytest
 from console import row_search
 from ledger.acts import recent_acts
 from ledger.announcement import AnnouncementState
+from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
@@ -233,6 +234,23 @@ def token_of(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]+)"', page)
     assert found, page
     return found[1]
+
+
+def test_what_was_shown_to_one_key_is_confirmed_by_this_key_alone(url: str, operator: Visitor, ledger: Ledger) -> None:
+    page = propose(operator, people(3), text="We move", desk="hr")
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token
+    keys, before = ApiKeys(ledger), ledger.announcements.ids()
+    for name, desks in (("it", frozenset({"default"})), ("hr-too", frozenset({"hr"}))):
+        other = Visitor(url).sign_in(keys.create(name, frozenset({Scope.OPERATE}), desks, None, "test")[1])
+        other.look("/")
+        answer = other.session.post(
+            f"{other.url}/announcements/accept", {"csrf": other.token(), "token": token[1]}, timeout=20
+        )
+        assert answer.status_code == 404
+        assert "what was shown here to the same key" in answer.text
+    assert ledger.announcements.ids() == before
+    assert len(accepted(operator, page, ledger, before)) == 1
 
 
 def accepted(visitor: Visitor, page: str, ledger: Ledger, before: list[str]) -> list[str]:

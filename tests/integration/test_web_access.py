@@ -1,7 +1,10 @@
 """Who is let in: keys, scopes, desks, rates, and whoever is on this machine while there is no key."""
 
 import logging
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -58,6 +61,17 @@ def test_without_a_key_this_machine_may_do_everything(web: WebThread) -> None:
         {"Host": "127.0.0.1.attacker.example"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
+        {"X-Forwarded-Host": "127.0.0.1"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Forwarded-Server": "proxy"},
+        {"X-Original-Host": "127.0.0.1"},
+        {"CF-Connecting-IP": "127.0.0.1"},
+        {"CF-Ray": "1"},
+        {"True-Client-IP": "127.0.0.1"},
+        {"X-Client-IP": "127.0.0.1"},
+        {"X-Cluster-Client-IP": "127.0.0.1"},
+        {"Via": "1.1 proxy"},
+        {"X-Real-IP": "127.0.0.1"},
     ],
     ids=str,
 )
@@ -174,3 +188,44 @@ def test_no_log_line_has_a_secret_a_query_or_a_body(web: WebThread, caplog: pyte
     said = " ".join(str(vars(record)) for record in caplog.records if not record.name.startswith(of_client))
     assert key not in said
     assert "Disk full" not in said
+
+
+def test_calls_that_lack_the_scope_count_in_the_rate_of_a_key(web: WebThread) -> None:
+    key = secret(web, Scope.SEND, rate="2/minute")
+    assert [web.get(PATH, headers=bearer(key)).status_code for _ in range(4)] == [403, 403, 429, 429]
+
+
+def test_a_key_has_half_of_the_connections_at_most(web: WebThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.web.shares.MOST_UNDER_WAY", 2)
+    key, other = secret(web), secret(web)
+    with opened_body(web, key) as first, opened_body(web, key):
+        answer = eventually_refused(web, key)
+        assert told(answer) == (503, "too-many-requests-under-way")
+        assert answer.headers["retry-after"]
+        assert web.get(PATH, headers=bearer(other)).status_code == 200
+        first.close()
+        deadline = time.monotonic() + 10
+        while web.get(PATH, headers=bearer(key)).status_code != 200:
+            assert time.monotonic() < deadline
+
+
+@contextmanager
+def opened_body(web: WebThread, key: str) -> Iterator[socket.socket]:
+    """A request whose body does not come."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\nX-Api-Key: {key}"
+    with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        yield connection
+
+
+def eventually_refused(web: WebThread, key: str) -> requests.Response:
+    """Those before it may not be let in yet."""
+    deadline = time.monotonic() + 10
+    while (answer := web.get(PATH, headers=bearer(key))).status_code == 200:
+        assert time.monotonic() < deadline
+    return answer
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/n_1", "/v1/announcements", "/v1/nothing", "/healthz"])
+def test_no_cache_keeps_an_answer(web: WebThread, path: str) -> None:
+    assert web.get(path, headers={"X-Api-Key": secret(web)}).headers["cache-control"] == "no-store"

@@ -89,6 +89,8 @@ WIRE = {
     "two idempotency keys": posted(b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n" + LENGTH),
     "two types of body": posted(b"Content-Type: text/plain\r\n" + LENGTH),
     "another protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a version without header lines": b"GET /healthz\r\n\r\n",
+    "a version that needs more than a first line": b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n",
     "a version that there is not": posted(version=b"9.9"),
     "a blank in the path": posted().replace(b"/v1/", b"/v1 /"),
     "a tunnel": b"CONNECT attacker.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",

@@ -73,6 +73,33 @@ def is_alive(base_url: str) -> bool:
     return requests.get(f"{base_url}/sandbox/stats", timeout=10).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null", "Content-Type": "text/plain"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+def test_the_control_api_is_not_for_web_pages(base_url: str, headers: dict[str, str]) -> None:
+    before = requests.get(f"{base_url}/sandbox/faults", timeout=10).json()
+    rule = b'{"match": {"path": "token"}, "times": 1, "do": {"delay_ms": 50}}'
+    asked = [requests.get(f"{base_url}/sandbox/{path}", headers=headers, timeout=10) for path in ("messages", "stats")]
+    asked += [requests.post(f"{base_url}/sandbox/faults", rule, headers=headers, timeout=10)]
+    assert [answer.status_code for answer in asked] == [403] * 3
+    assert "a web page has sent this" in asked[0].json()["error"]
+    assert requests.get(f"{base_url}/sandbox/faults", timeout=10).json() == before
+
+
+@pytest.mark.parametrize("host", ["localhost:8470", "127.0.0.1", "[::1]:8470", "10.0.0.7:8470", "sandbox:8470"])
+def test_the_control_api_is_reached_under_the_names_of_a_machine(base_url: str, host: str) -> None:
+    assert requests.get(f"{base_url}/sandbox/stats", headers={"Host": host}, timeout=10).status_code == 200
+
+
 def test_one_connection_carries_many_calls(connection: socket.socket) -> None:
     for _ in range(3):
         connection.sendall(token_request())

@@ -367,7 +367,8 @@ VALUES = st.sampled_from(
     [
         *("", " ", "x", "text", "img", "table", "column_set", "blue", "2.0", "1.0", "template", "card", "bold"),
         *("img_v2_0a", "https://example.com/a", "http://x y", "lark://msgcard/unsupported_action"),
-        *("汉" * 12_000, '"' * 90_000),
+        # Escaped, these quotes are too large for a request; two of them together are not for a leaf.
+        *("汉" * 12_000, '"' * 76_750),
     ]
 ) | st.text(max_size=5)
 
