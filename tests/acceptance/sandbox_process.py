@@ -21,7 +21,7 @@ helpdesk_token = "{HELPDESK_TOKEN}"
 """
 MESSAGE_PATH = "/open-apis/helpdesk/v1/message"
 #: Of one call of the control API, seconds.
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 60
 
 
 class SandboxProcess:

@@ -51,7 +51,7 @@ def ended(site: Site, id: str) -> bool:
     return bool(now["state"] == "finished")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_every_row_is_accounted_for_and_agrees_with_the_sandbox(new_site: Callable[..., Site], tmp_path: Path) -> None:
     site = new_site(
         sandbox=("--rate", "unlimited", "--latency-ms", "5-15"), DESKBELL_RATE="100/second", DESKBELL_TIMEOUT="1,1"

@@ -21,7 +21,7 @@ for line in sys.stdin:
     app.send_task("deskbell.send", kwargs=message["fields"], queue="deskbell.intake", task_id=message.get("id"))
 assert not {name.partition(".")[0] for name in sys.modules} & {"ledger", "worker", "producers", "console", "sandbox"}
 """
-SECONDS = 30
+SECONDS = 120
 
 
 def send_task(site: Site, tmp_path: Path, *messages: dict[str, Any]) -> None:

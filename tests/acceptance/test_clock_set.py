@@ -33,7 +33,7 @@ class Clock:
             pytest.skip("no C compiler (cc)")
         library, file = folder / "clock_set.so", folder / "set_by_ms"
         command = [compiler or "cc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-o", str(library), str(_SOURCE)]
-        subprocess.run([*command, "-ldl"], check=True, timeout=60)
+        subprocess.run([*command, "-ldl"], check=True, timeout=120)
         file.write_bytes(bytes(8))
         with file.open("r+b") as opened:
             self._mapped = mmap.mmap(opened.fileno(), 8)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ledger.states import State
-from tests.acceptance.site import Site, eventually
+from tests.acceptance.site import Site, soon
 from tests.acceptance.web_process import WebProcess
 from tests.envelopes import KEY, TOKEN
 from tests.valkey_process import free_port
@@ -27,7 +27,7 @@ def test_what_waits_for_a_ticket_goes_out_when_feishu_tells_that_it_is_closed(ne
     with web:
         assert len(site.deskbell_json("feishu", "subscribe")["events"]) == 2
         site.sandbox.ticket("ou_ada")
-        eventually(lambda: _open(site) == {"ou_ada"}, AT_ONCE_SECONDS, "the open ticket in the index")
+        soon(lambda: _open(site) == {"ou_ada"}, AT_ONCE_SECONDS, "the open ticket in the index")
         waiting = site.send("ou_ada", on_open_ticket="wait").id
         rerouted = site.send("ou_ada").id
         site.wait_for_state(waiting, State.DEFERRED)
@@ -44,4 +44,5 @@ def _open(site: Site) -> set[str]:
 
 
 def _delivered(site: Site, id: str) -> dict[str, Any]:
-    return site.wait_for_state(id, State.DELIVERED, AT_ONCE_SECONDS)
+    soon(lambda: site.ledger.get(id).progress.state is State.DELIVERED, AT_ONCE_SECONDS, f"{id} delivered")
+    return site.shown(id)

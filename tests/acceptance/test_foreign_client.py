@@ -31,7 +31,7 @@ response = client.helpdesk.v1.bot_message.create(request.build(), option)
 message_id = response.data and response.data.message_id
 print(json.dumps({"code": response.code, "msg": response.msg, "message_id": message_id}))
 """
-SECONDS = 60
+SECONDS = 180
 
 
 def test_the_sdk_is_understood_and_our_client_sends_what_it_sends(site: Site, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from tests.acceptance.site import Site, eventually
 EVENTS = 40
 #: From accepting to the arrival of the call, seconds. On an idle machine it is some 0.01 s. What must not happen is
 #: that an event waits for one of the hung calls, which take 20 s.
-LONGEST_WAIT_SECONDS = 2.0
-#: How much longer half of them may take on a machine that does other things too, seconds.
-NOISE_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 10.0
+#: How many times as long half of them may take beside a desk that hangs, and how much longer in any case, seconds.
+NOISE, NOISE_SECONDS = 4, 0.1
 
 
 def test_the_other_desks_events_go_on_while_one_desk_hangs(new_site: Callable[..., Site], tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_the_other_desks_events_go_on_while_one_desk_hangs(new_site: Callable[..
 
         waited = [waited_seconds(site, f"ou_alert{number}") for number in range(EVENTS)]
 
-        assert median(waited) <= median(alone) + NOISE_SECONDS
+        assert median(waited) <= NOISE * median(alone) + NOISE_SECONDS
         assert max(waited) < LONGEST_WAIT_SECONDS
         assert hung.stats()["in_flight"] >= 8, "the desk hung all the while"
         kill_workers(site)

@@ -100,7 +100,7 @@ def _kept(site: Site) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90 + NOTIFICATIONS // 100)
+@pytest.mark.timeout(300 + NOTIFICATIONS // 100)
 def test_workers_do_not_grow_and_redis_keeps_nothing_unexplained(folders: Callable[[], Path]) -> None:
     with ForgetfulSite(folders(), DESKBELL_RESULTS_FOR=f"{RESULTS_FOR}s", DESKBELL_RETRY_FOR=f"{RETRY_FOR}s") as site:
         _send_all(site)

@@ -121,7 +121,7 @@ def test_a_server_that_is_killed_while_it_loads_an_announcement_accepts_it_once(
     eventually(lambda: len(list(site.ledger.redis.scan_iter("deskbell:rows:*"))) > len(before), 20, "rows that load")
     web.kill()
     web.start()
-    caller.join(60)
+    caller.join(120)
     [announced] = answers
     made = [each for each in site.ledger.announcements.newest() if each.id not in before]
     assert [(each.id, each.total) for each in made] == [(announced.id, ROWS)]

@@ -39,7 +39,7 @@ def attempts(record: dict[str, Any]) -> list[tuple[str | None, str]]:
 
 def delivered(site: Site, receiver: str, *options: str) -> dict[str, Any]:
     """Sends, waits, and shows."""
-    sent = send(site, receiver, "--wait", "20", *options)
+    sent = send(site, receiver, "--wait", "90", *options)
     assert sent["state"] == "delivered"
     return show(site, sent["id"])
 
@@ -270,7 +270,7 @@ def test_several_receivers_are_several_notifications(site: Site) -> None:
 
 
 def test_wait_tells_by_its_exit_code_whether_all_were_delivered(site: Site) -> None:
-    wait = ("--text", MARKER, "--wait", "20")
+    wait = ("--text", MARKER, "--wait", "90")
 
     assert site.deskbell("send", "--to", "ou_here", *wait).returncode == 0
     assert site.deskbell("send", "--to", "ou_here2,ou_unknown_2", *wait).returncode == 4
@@ -295,7 +295,7 @@ def test_one_call_at_a_time_for_each_receiver(site: Site) -> None:
 
 def _not_delivered(site: Site, receiver: str, *options: str) -> dict[str, Any]:
     """What `send --wait --json` says of something that comes to rest in another state."""
-    done = site.deskbell("send", "--to", receiver, "--text", MARKER, "--wait", "20", "--json", *options)
+    done = site.deskbell("send", "--to", receiver, "--text", MARKER, "--wait", "90", "--json", *options)
     assert done.returncode == 4
     sent: dict[str, Any] = json.loads(done.stdout)
     return sent

@@ -45,7 +45,7 @@ def test_ledger_and_celery_read_the_same_url(
     server: ValkeyProcess, site_at: Callable[[str], Site], url: str, database: int
 ) -> None:
     site = site_at(url.format(folder=server.folder.parent, port=server.port))
-    sent = site.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "30")
+    sent = site.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "90")
     assert (sent.returncode, sent.stderr) == (0, "")
     assert [name for name in server.client.info("keyspace") if name.startswith("db")] == [f"db{database}"]
     assert site.deskbell("doctor").returncode == 0
@@ -63,7 +63,7 @@ def commands() -> dict[str, tuple[str, ...]]:
 def test_a_wrong_url_ends_every_command_at_once(tmp_path: Path, command: str, url: str) -> None:
     done = subprocess.run(
         [Path(sys.executable).parent / "deskbell", *commands()[command]],
-        cwd=tmp_path, env={**os.environ, "DESKBELL_REDIS_URL": url}, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path, env={**os.environ, "DESKBELL_REDIS_URL": url}, capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

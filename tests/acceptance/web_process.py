@@ -10,7 +10,7 @@ from typing import IO, Self, cast
 
 __all__ = ["WebProcess"]
 
-STOP_SECONDS = 20
+STOP_SECONDS = 90
 
 
 class WebProcess:

@@ -82,7 +82,7 @@ def receivers(ledger: Ledger, id: str) -> list[str]:
 
 def deskbell(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("deskbell"), *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
 
 
 def on_a_terminal(*arguments: str, typed: bytes = b"", until: bytes = b"") -> tuple[int, str]:

@@ -23,12 +23,12 @@ class Visitor:
 
     def look(self, path: str, **options: Any) -> str:
         """The page, which must be there."""
-        self.page = self.session.get(self.url + path, timeout=20, **options)
+        self.page = self.session.get(self.url + path, timeout=120, **options)
         assert self.page.status_code == 200, f"{path}: {self.page.status_code} {self.page.text[:300]}"
         return unescape(self.page.text)
 
     def status(self, path: str, **options: Any) -> int:
-        return self.session.get(self.url + path, timeout=20, allow_redirects=False, **options).status_code
+        return self.session.get(self.url + path, timeout=120, allow_redirects=False, **options).status_code
 
     def act(self, path: str, *, token: str | None = None, **fields: Any) -> requests.Response:
         """Sends a form with the token of the page that was looked at last, and goes where it leads."""

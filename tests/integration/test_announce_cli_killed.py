@@ -50,7 +50,7 @@ sys.exit(run(sys.argv[2:]))
 
 def killed_at(count: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-c", KILLED, str(count), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_killed_at_any_moment_and_run_again_it_is_announced_once(

@@ -22,8 +22,8 @@ def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> N
     with up(tmp_path, "--sandbox") as running:
         told = running.announced()
         pids = told["pids"]
-        assert requests.get(f"{told['web']}/readyz", timeout=20).json() == {"status": "ok"}
-        sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "60", "--json")
+        assert requests.get(f"{told['web']}/readyz", timeout=120).json() == {"status": "ok"}
+        sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90", "--json")
         assert (sent.returncode, json.loads(sent.stdout)["state"]) == (0, "delivered"), sent.stderr
         assert "practising" in running.said()
 
@@ -36,7 +36,7 @@ def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> N
         os.kill(valkey, signal.SIGKILL)
         until(lambda: "the embedded Valkey has died" in running.said(), running)
         until(lambda: "worker1 was killed by SIGKILL" in running.said(), running)
-        again = deskbell(tmp_path, "send", "--to", "ou_bob", "--text", "hi", "--wait", "60", "--json")
+        again = deskbell(tmp_path, "send", "--to", "ou_bob", "--text", "hi", "--wait", "90", "--json")
         assert (again.returncode, json.loads(again.stdout)["state"]) == (0, "delivered"), running.said()
 
         running.process.send_signal(signal.SIGTERM)

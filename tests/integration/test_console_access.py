@@ -77,7 +77,7 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(ledger: Ledger, 
     visitor, secret = Visitor(url), key(ledger, Scope.OPERATE)
     visitor.look("/sign-in")
     body = {"csrf": visitor.token(), "key": secret}
-    answer = visitor.session.post(f"{visitor.url}/sign-in", data=body, allow_redirects=False, timeout=20)
+    answer = visitor.session.post(f"{visitor.url}/sign-in", data=body, allow_redirects=False, timeout=120)
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("deskbell_session=")
     assert {"HttpOnly", "SameSite=strict", "Path=/console"} <= set(cookie.split("; "))
@@ -270,7 +270,7 @@ def test_nobody_uploads_a_file_without_having_signed_in(ledger: Ledger, url: str
 
 def test_a_page_says_what_to_do_while_redis_is_away(tmp_path: Path) -> None:
     with serving(Settings(redis_url=f"unix://{tmp_path}/nobody.sock", _env_file=None)) as url:
-        answer = requests.get(f"{url}/console/", timeout=30)
+        answer = requests.get(f"{url}/console/", timeout=120)
     assert answer.status_code == 503
     assert "check DESKBELL_REDIS_URL and the server" in answer.text
 
@@ -280,7 +280,7 @@ def test_a_page_says_what_to_do_while_redis_is_away(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/nothing", "/static/console.css", "/notifications/n_nobody"])
 def test_every_answer_forbids_what_is_not_ours(url: str, path: str) -> None:
-    headers = requests.get(f"{url}/console{path}", timeout=20).headers
+    headers = requests.get(f"{url}/console{path}", timeout=120).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -294,16 +294,16 @@ def test_pages_are_kept_by_no_cache_and_files_for_long(url: str) -> None:
     page = visitor.look("/")
     assert visitor.page.headers["Cache-Control"] == "no-store"
     address = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
-    answer = requests.get(url + address, timeout=20)
+    answer = requests.get(url + address, timeout=120)
     assert "immutable" in answer.headers["Cache-Control"]
 
 
 def test_the_front_door_leads_to_the_console(url: str) -> None:
     for path in ("/", "/console"):
-        assert requests.get(url + path, timeout=20).url == f"{url}/console/"
+        assert requests.get(url + path, timeout=120).url == f"{url}/console/"
 
 
 def test_a_page_that_is_not_there_says_so(url: str) -> None:
-    answer = requests.get(f"{url}/console/nothing", timeout=20)
+    answer = requests.get(f"{url}/console/nothing", timeout=120)
     assert answer.status_code == 404
     assert "There is no such page." in answer.text

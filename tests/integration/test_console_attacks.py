@@ -57,13 +57,13 @@ def test_a_cookie_that_an_attacker_chose_is_worth_nothing_after_signing_in(ledge
 def test_a_session_that_is_made_up_is_none(ledger: Ledger, url: str, cookie: str) -> None:
     key(ledger, Scope.OPERATE)
     header = {"Cookie": f"deskbell_session={cookie}; deskbell_form={cookie}".encode("latin-1")}
-    answer = requests.get(f"{url}/console/", headers=header, allow_redirects=False, timeout=20)
+    answer = requests.get(f"{url}/console/", headers=header, allow_redirects=False, timeout=120)
     assert answer.status_code == 303
 
 
 def forged(url: str, **options: Any) -> int:
     return requests.post(
-        f"{url}/console/desks/default/resume", allow_redirects=False, timeout=20, **options
+        f"{url}/console/desks/default/resume", allow_redirects=False, timeout=120, **options
     ).status_code
 
 
@@ -125,7 +125,7 @@ def test_signing_in_leads_nowhere_else_however_the_address_is_written(ledger: Le
     secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
     visitor.look("/sign-in", params={"next": path})
     body = {"csrf": visitor.token(), "key": secret, "next": path}
-    answer = visitor.session.post(f"{visitor.url}/sign-in", data=body, allow_redirects=False, timeout=20)
+    answer = visitor.session.post(f"{visitor.url}/sign-in", data=body, allow_redirects=False, timeout=120)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/console/")
     assert "a" not in visitor.session.cookies
@@ -138,14 +138,14 @@ def test_signing_in_leads_nowhere_else_however_the_address_is_written(ledger: Le
 def test_only_our_files_are_served(url: str, path: str) -> None:
     request = requests.Request("GET", url).prepare()
     request.url = f"{url}/console/static/{path}"
-    answer = requests.Session().send(request, timeout=20)
+    answer = requests.Session().send(request, timeout=120)
     assert answer.status_code == 404
     assert "import" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/nothing", "/notifications/n_nobody"])
 def test_no_page_may_stand_in_a_frame(url: str, path: str) -> None:
-    headers = requests.get(f"{url}/console{path}", timeout=20).headers
+    headers = requests.get(f"{url}/console{path}", timeout=120).headers
     assert headers["X-Frame-Options"] == "DENY"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
@@ -218,12 +218,14 @@ def test_no_text_of_others_becomes_part_of_a_page(ledger: Ledger, url: str) -> N
     [accepted] = ledger.accept([Notification.build(event)])
     HookLog(ledger.redis, ledger.keys).add(HookEntry(1, SCRIPT, HookOutcome.REFUSED, by=SCRIPT, reason=SCRIPT))
     files = {"recipients": (f"{SCRIPT}.csv", f'receiver_id,"{SCRIPT.replace(chr(34), chr(34) * 2)}"\nou_ada,x\n')}
-    announced = requests.post(f"{url}/v1/announcements", files=files, data={"name": SCRIPT, "text": SCRIPT}, timeout=20)
+    announced = requests.post(
+        f"{url}/v1/announcements", files=files, data={"name": SCRIPT, "text": SCRIPT}, timeout=120
+    )
     assert announced.status_code == 202, announced.text
     id = announced.json()["id"]
     pages = ("/", "/needs", "/hooks", "/announcements", f"/announcements/{id}", f"/announcements/{id}/rows")
     for path in (*pages, "/notifications", f"/notifications/{accepted.id}"):
-        is_harmless(visitor.session.get(visitor.url + path, timeout=20))
+        is_harmless(visitor.session.get(visitor.url + path, timeout=120))
 
 
 @pytest.mark.parametrize(
@@ -261,8 +263,8 @@ def test_no_part_of_an_address_becomes_part_of_a_page(url: str, path: str) -> No
     visitor.session.cookies.update({"deskbell_theme": "x", "deskbell_language": "x"})
     headers = {"Accept-Language": SCRIPT, "Referer": f"{url}/{SCRIPT}"}
     is_harmless(
-        visitor.session.get(visitor.url + path, params=dict.fromkeys(names, SCRIPT), headers=headers, timeout=20)
+        visitor.session.get(visitor.url + path, params=dict.fromkeys(names, SCRIPT), headers=headers, timeout=120)
     )
     is_harmless(
-        visitor.session.get(visitor.url + path, params={"told": "retried", "n": SCRIPT, "id": SCRIPT}, timeout=20)
+        visitor.session.get(visitor.url + path, params={"told": "retried", "n": SCRIPT, "id": SCRIPT}, timeout=120)
     )

@@ -19,7 +19,7 @@ from tests.integration.serving import serving
 __all__: list[str] = []
 
 #: For an event to come: a glance a second, on a machine that may be busy.
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ def test_what_was_shown_to_one_key_is_confirmed_by_this_key_alone(url: str, oper
 
 def accepted(visitor: Visitor, page: str, ledger: Ledger, before: list[str]) -> list[str]:
     body = {"csrf": visitor.token(), "token": token_of(page, "token")}
-    answer = visitor.session.post(f"{visitor.url}/announcements/accept", data=body, timeout=20)
+    answer = visitor.session.post(f"{visitor.url}/announcements/accept", data=body, timeout=120)
     assert answer.status_code == 200, answer.text[:300]
     return [id for id in ledger.announcements.ids() if id not in before]
 
@@ -305,7 +305,7 @@ def test_a_card_is_shown_as_each_receiver_gets_it(operator: Visitor, tmp_path: P
 
 def test_an_export_is_the_file_of_the_command_line(operator: Visitor, scenery: Scenery) -> None:
     operator.look("/")
-    answer = operator.session.get(f"{operator.url}/announcements/{scenery.move}/export.csv", timeout=30)
+    answer = operator.session.get(f"{operator.url}/announcements/{scenery.move}/export.csv", timeout=120)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{scenery.move}.csv"'
     lines = answer.content.decode("utf-8-sig").splitlines()
     assert len(lines) == 1_201

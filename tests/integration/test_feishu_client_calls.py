@@ -97,7 +97,7 @@ def feishu() -> Iterator[Feishu]:
         thread.start()
         yield known
         server.shutdown()
-        thread.join(10)
+        thread.join(120)
 
 
 def desk_at(url: str, **more: Any) -> Desk:

@@ -45,7 +45,7 @@ def order(client: FeishuClient, path: str, document: Any) -> None:
         json.dumps(document).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
         answer.read()
 
 

@@ -45,7 +45,7 @@ class Server:
         self.behaviours = (lambda connection: None,)
         self.stopping = True
         socket.create_connection(self.listener.getsockname()).close()
-        self._thread.join(10)
+        self._thread.join(120)
         self.listener.close()
 
     stopping = False
@@ -426,7 +426,7 @@ def test_a_connection_that_the_server_closed_while_idle_costs_nothing(
     made = client(server.url)
     for _ in range(3):
         assert sent(made).kind is Kind.DELIVERED
-        assert server.closed.acquire(timeout=5)
+        assert server.closed.acquire(timeout=120)
     assert server.accepted == 3
 
 
@@ -521,7 +521,7 @@ def test_each_thread_has_its_own_connection(serve: Callable[..., Server], client
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     assert kinds == [Kind.DELIVERED] * 4
     assert server.accepted == 4
 
@@ -535,7 +535,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls")
     options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path / "key"), "-out", str(path / "cert")]
-    subprocess.run([openssl, *options.split(), *names], check=True, capture_output=True, timeout=30)
+    subprocess.run([openssl, *options.split(), *names], check=True, capture_output=True, timeout=120)
     (path / "both.pem").write_bytes((path / "key").read_bytes() + (path / "cert").read_bytes())
     return path / "both.pem"
 
@@ -620,7 +620,7 @@ def test_a_call_that_is_given_up_does_not_arrive_later(
     dead.healed.set()
 
     assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "timed out")
-    assert server.closed.acquire(timeout=5)
+    assert server.closed.acquire(timeout=120)
     assert len(dead.arrived) < MORE_THAN_ARRIVES
 
 
@@ -637,7 +637,7 @@ def test_a_connection_with_a_whole_answer_is_closed_in_peace(serve: Callable[...
     made = client(server.url)
     assert [sent(made).kind for _ in range(2)] == [Kind.DELIVERED] * 2
     made.close()
-    assert server.closed.acquire(timeout=5)
+    assert server.closed.acquire(timeout=120)
     assert ends == [b""]
 
 

@@ -44,5 +44,5 @@ def test_the_embedded_server_is_started_again_until_there_is_room(tmp_path: Path
 
         until(lambda: accept(running, "ou_bob", "--text", "hi") is not None, running, 60)
         assert json.loads(deskbell(tmp_path, "show", before, "--json").stdout)["state"] == "scheduled"
-        sent = deskbell(tmp_path, "send", "--to", "ou_cyd", "--text", "hi", "--wait", "30", "--json")
+        sent = deskbell(tmp_path, "send", "--to", "ou_cyd", "--text", "hi", "--wait", "90", "--json")
         assert json.loads(sent.stdout)["state"] == "delivered", running.said()

@@ -39,7 +39,7 @@ class Site:
     def control(self, path: str, document: Any = None) -> Any:
         data = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self.url}/sandbox/{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
             return json.loads(answer.read())
 
     def bodies(self) -> list[Any]:
@@ -165,7 +165,7 @@ def test_a_missing_permission_is_told_without_the_address(site: Site, lookup: Lo
 
 def test_a_bad_line_ends_the_process_after_the_good_ones(site: Site) -> None:
     lines = b'[{"email":"ann@example.com"}]\nnonsense\n'
-    done = subprocess.run([*COMMAND, "people"], input=lines, capture_output=True, timeout=30)
+    done = subprocess.run([*COMMAND, "people"], input=lines, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b'[{"open_id":"ou_ann"}]\n')
     assert done.stderr == b"worker.lookup: line 2: is no JSON\n"
 

@@ -36,7 +36,7 @@ def test_a_killed_up_leaves_no_worker_and_no_web_side_and_the_next_one_starts(tm
         with up(tmp_path, "--sandbox", DESKBELL_PORT=port) as following:
             told = following.announced()
             until(lambda: not started & following.descendants(), following, 30)
-            sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "30")
+            sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90")
             assert sent.returncode == 0, following.said()
             assert told["web"].endswith(f":{port}")
     assert following.descendants() == set()
@@ -79,7 +79,7 @@ def test_a_child_ends_with_its_parent(command: tuple[str, ...], tmp_path: Path) 
 
 
 def test_a_child_of_a_parent_that_is_gone_ends_at_once(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, child.__file__, "1", "http.server", "0"], timeout=20, check=False)
+    done = subprocess.run([sys.executable, child.__file__, "1", "http.server", "0"], timeout=120, check=False)
     assert done.returncode == -signal.SIGTERM
 
 

@@ -108,7 +108,7 @@ def test_workers_that_start_together_migrate_once(ledger: Ledger) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(10)
+        worker.join(120)
     assert taken == [1]
 
 

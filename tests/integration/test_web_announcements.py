@@ -29,7 +29,7 @@ ROWS = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "nam
 TEXT = "Dear {{ name }}"
 YAML = b"msg_type: text\ncontent: {text: 'Dear {{ name }}'}\n"
 MESSAGE = {"msg_type": "text", "content": {"text": TEXT}}
-SECONDS = 20
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")

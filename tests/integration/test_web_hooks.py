@@ -275,7 +275,7 @@ def test_a_name_that_is_no_hook_is_not_found(web: WebThread, ledger: Ledger, pat
     # requests would resolve the dots itself.
     request = requests.Request("POST", web.url, json={"text": "x"}).prepare()
     request.url = f"{web.url}/v1/hooks/{path}"
-    answer = requests.Session().send(request, timeout=20)
+    answer = requests.Session().send(request, timeout=120)
     assert answer.status_code in (404, 405)
     assert answer.headers["content-type"] == "application/problem+json"
     assert not log_of(ledger)

@@ -14,7 +14,7 @@ from producers.web.site import Site
 
 __all__ = ["WebThread"]
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class WebThread:
@@ -49,10 +49,10 @@ class WebThread:
         return len(self._server.server_state.connections)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=20, **options)
+        return requests.get(self.url + path, timeout=120, **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> requests.Response:
         """`body` is sent as JSON, unless it is bytes."""
         if isinstance(body, bytes):
-            return requests.post(self.url + path, data=body, timeout=20, **options)
-        return requests.post(self.url + path, json=body, timeout=20, **options)
+            return requests.post(self.url + path, data=body, timeout=120, **options)
+        return requests.post(self.url + path, json=body, timeout=120, **options)

@@ -15,7 +15,7 @@ __all__ = ["CUT", "SILENCE", "Scripted", "answer", "problem", "scripted"]
 #: Instead of an answer: the connection is closed, or nothing is said until the client gives up.
 CUT, SILENCE = b"", b"..."
 #: For a client to send what it wants to send.
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class Asked(NamedTuple):

@@ -130,7 +130,9 @@ def worker_arguments(folder: Path, **variables: str) -> list[str]:
     stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     stand_in.chmod(0o755)
     environment = {"PATH": f"{folder}:{os.defpath}", **variables}
-    run = subprocess.run(["sh", "-c", PROCFILE["worker"]], env=environment, capture_output=True, timeout=20, check=True)
+    run = subprocess.run(
+        ["sh", "-c", PROCFILE["worker"]], env=environment, capture_output=True, timeout=120, check=True
+    )
     return run.stdout.decode().splitlines()
 
 
@@ -371,5 +373,5 @@ def test_commented_values_of_env_example_are_the_defaults(monkeypatch: pytest.Mo
 def test_ci_script_is_executable_bash_that_ends_in_make_test() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    subprocess.run(["bash", "-n", str(script)], check=True, timeout=20)
+    subprocess.run(["bash", "-n", str(script)], check=True, timeout=120)
     assert script.read_text("utf-8").splitlines()[-1] == "make test"

@@ -32,5 +32,5 @@ def test_programs_that_seed_their_chance_alike_do_not_make_the_same_ids(monkeypa
 
 
 def test_a_process_that_was_forked_makes_other_ids_than_its_parent() -> None:
-    made = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
+    made = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120, check=True)
     assert len(set(made.stdout.split())) == 2

@@ -88,7 +88,7 @@ def promtool(*arguments: str) -> None:
         if os.environ.get("CI"):
             pytest.fail("promtool, of Debian's package prometheus, is not there: see .ci/run")
         pytest.skip("needs promtool, of Debian's package prometheus")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

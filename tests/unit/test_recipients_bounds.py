@@ -15,6 +15,7 @@ import pytest
 from ledger.errors import BadInput
 from producers.recipients import Recipients, bounds
 from producers.recipients.source import Source
+from tests.growth import MOST_GROWTH, growth
 from tests.unit.hostile_workbooks import MAIN, ROW, sheet, texts, workbook
 
 __all__: list[str] = []
@@ -248,24 +249,13 @@ GROWING: dict[str, tuple[str, Callable[[int], bytes]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "content"), GROWING.values(), ids=GROWING)
-def test_four_times_as_much_takes_less_than_six_times_as_long(name: str, content: Callable[[int], bytes]) -> None:
-    def seconds(made: bytes) -> float:
-        began = time.process_time()
+def test_four_times_as_much_takes_about_four_times_as_long(name: str, content: Callable[[int], bytes]) -> None:
+    def read_it(made: bytes) -> None:
         with suppress(BadInput):
             read(made, name)
-        return time.process_time() - began
 
-    few, many = content(15_000), content(60_000)
-    # A busy machine can only make it seem worse, and not each time: what is out of proportion stays so.
-    took = [(seconds(few), seconds(many))]
-    while not in_proportion(took):
-        assert len(took) < 9, took
-        took.append((seconds(few), seconds(many)))
-
-
-def in_proportion(took: list[tuple[float, float]]) -> bool:
-    for_few, for_many = (min(times) for times in zip(*took, strict=True))
-    return for_many < 6 * max(for_few, 0.01)
+    whole, quarter = content(60_000), content(15_000)
+    assert growth(lambda: read_it(whole), lambda: read_it(quarter)) < MOST_GROWTH
 
 
 def test_the_sheet_of_the_tests_is_read() -> None:

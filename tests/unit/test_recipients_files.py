@@ -158,7 +158,7 @@ def test_a_named_pipe_is_spooled(tmp_path: Path) -> None:
     writer = threading.Thread(target=pipe.write_bytes, args=(b"receiver_id\nou_1\n",))
     writer.start()
     assert lines_and_values(pipe) == [(2, ("ou_1",))]
-    writer.join(10)
+    writer.join(120)
 
 
 def test_two_passes_may_run_side_by_side(file: Callable[..., Path]) -> None:

@@ -33,7 +33,7 @@ class Caller:
     def token(self, app_id: str = "cli_sandbox", secret: str = "sandbox-secret") -> str:
         path = "/open-apis/auth/v3/tenant_access_token/internal"
         document = {"app_id": app_id, "app_secret": secret}
-        return str(requests.post(self.base_url + path, json=document, timeout=10).json()["tenant_access_token"])
+        return str(requests.post(self.base_url + path, json=document, timeout=120).json()["tenant_access_token"])
 
     def send(
         self, receiver: str = "ou_ann", receive_type: str = "chat", timeout_seconds: float = 10
@@ -48,10 +48,10 @@ class Caller:
         return requests.post(url, json=document, headers=self.headers, timeout=timeout_seconds)
 
     def order(self, *rules: dict[str, Any]) -> None:
-        requests.post(f"{self.base_url}/sandbox/faults", json=list(rules), timeout=10).raise_for_status()
+        requests.post(f"{self.base_url}/sandbox/faults", json=list(rules), timeout=120).raise_for_status()
 
     def ask(self, what: str) -> Any:
-        return requests.get(f"{self.base_url}/sandbox/{what}", timeout=10).json()
+        return requests.get(f"{self.base_url}/sandbox/{what}", timeout=120).json()
 
     def last(self) -> dict[str, Any]:
         return dict(self.ask("calls")["calls"][-1])
@@ -105,7 +105,7 @@ def test_the_first_rule_that_matches_decides(caller: Caller) -> None:
     assert [caller.send(*pair).status_code for pair in sent] == [502, 503, 200, 500]
     with pytest.raises(requests.exceptions.JSONDecodeError):
         caller.token()
-    requests.delete(f"{caller.base_url}/sandbox/faults", timeout=10)
+    requests.delete(f"{caller.base_url}/sandbox/faults", timeout=120)
     assert caller.send("ou_a").status_code == 200
 
 
@@ -223,14 +223,14 @@ def test_the_demo_receivers_misbehave_on_their_own() -> None:
             caller.send("ou_cut_1")
         assert caller.send("ou_cut_1").json()["code"] == 0
         url = f"{caller.base_url}/open-apis/helpdesk/v1/tickets"
-        tickets = requests.get(url, params={"guest_id": "ou_ticket_2"}, headers=caller.headers, timeout=10).json()
+        tickets = requests.get(url, params={"guest_id": "ou_ticket_2"}, headers=caller.headers, timeout=120).json()
     assert [ticket["status"] for ticket in tickets["data"]["tickets"]] == [2]
 
 
 def test_a_demo_guests_ticket_stays_closed_once_closed() -> None:
     with calling(*FAST, "--demo") as caller:
         document = {"guest_id": "ou_ticket_1", "status": 50}
-        requests.post(f"{caller.base_url}/sandbox/tickets", json=document, timeout=10)
+        requests.post(f"{caller.base_url}/sandbox/tickets", json=document, timeout=120)
         assert caller.send("ou_ticket_1").json()["code"] == 0
 
 
@@ -357,7 +357,7 @@ def test_only_the_latest_calls_are_kept_and_the_others_counted() -> None:
 
 def test_forgetting_calls_starts_the_counts_anew_and_goes_on_numbering(caller: Caller) -> None:
     caller.send()
-    requests.delete(f"{caller.base_url}/sandbox/calls", timeout=10)
+    requests.delete(f"{caller.base_url}/sandbox/calls", timeout=120)
     assert caller.ask("calls") == {"calls": [], "dropped": 0}
     caller.send("ou_unknown")
     stats = caller.ask("stats")
@@ -367,6 +367,6 @@ def test_forgetting_calls_starts_the_counts_anew_and_goes_on_numbering(caller: C
 
 def test_a_query_is_on_record_by_name(caller: Caller) -> None:
     url = f"{caller.base_url}/open-apis/helpdesk/v1/tickets?status_list=1&status_list=2&page=1"
-    with closing(requests.get(url, headers=caller.headers, timeout=10)):
+    with closing(requests.get(url, headers=caller.headers, timeout=120)):
         assert caller.last()["query"] == {"status_list": ["1", "2"], "page": ["1"]}
         assert caller.last()["body"] is None

@@ -31,14 +31,14 @@ class Caller:
         self.session.headers["X-Lark-Helpdesk-Authorization"] = HELPDESK
 
     def post(self, path: str, document: Any) -> requests.Response:
-        return self.session.post(self.base_url + path, json=document, timeout=10)
+        return self.session.post(self.base_url + path, json=document, timeout=120)
 
     def get(self, path: str, **query: Any) -> requests.Response:
-        return self.session.get(self.base_url + path, params=query, timeout=10)
+        return self.session.get(self.base_url + path, params=query, timeout=120)
 
     def upload(self, image: bytes, image_type: str = "message") -> requests.Response:
         files = {"image": ("a.png", image, "image/png")}
-        return self.session.post(self.base_url + IMAGES_PATH, data={"image_type": image_type}, files=files, timeout=10)
+        return self.session.post(self.base_url + IMAGES_PATH, data={"image_type": image_type}, files=files, timeout=120)
 
     def send(
         self, receiver: str = "ou_ann", msg_type: str = "text", content: Any = None, **more: Any
@@ -82,7 +82,7 @@ class SetClock:
     [("", "x", 10003), ("cli_nobody", "x", 10003), ("cli_sandbox", "", 10003), ("cli_sandbox", "wrong", 10015)],
 )
 def test_a_wrong_credential_is_told_by_code_with_http_200(base_url: str, app_id: str, secret: str, code: int) -> None:
-    answer = requests.post(base_url + TOKEN_PATH, json={"app_id": app_id, "app_secret": secret}, timeout=10)
+    answer = requests.post(base_url + TOKEN_PATH, json={"app_id": app_id, "app_secret": secret}, timeout=120)
     assert code_of(answer) == (200, code)
 
 
@@ -99,12 +99,12 @@ def test_the_same_token_comes_back_until_little_is_left_of_it(life_seconds: int,
 
         def token() -> tuple[str, int]:
             document = {"app_id": "cli_sandbox", "app_secret": "sandbox-secret"}
-            answer = requests.post(url + TOKEN_PATH, json=document, timeout=10).json()
+            answer = requests.post(url + TOKEN_PATH, json=document, timeout=120).json()
             return answer["tenant_access_token"], answer["expire"]
 
         def is_valid(text: str) -> bool:
             headers = {"Authorization": f"Bearer {text}"}
-            return requests.get(f"{url}{USERS_PATH}/ou_a", headers=headers, timeout=10).status_code == 200
+            return requests.get(f"{url}{USERS_PATH}/ou_a", headers=headers, timeout=120).status_code == 200
 
         started = clock.now
         first, expire = token()
@@ -204,7 +204,7 @@ def test_a_wrong_field_is_told_with_http_400(caller: Caller, change: dict[str, A
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
 def test_a_body_that_is_no_json_object_is_a_bad_request(caller: Caller, body: bytes) -> None:
-    answer = caller.session.post(caller.base_url + MESSAGE_PATH, data=body, timeout=10)
+    answer = caller.session.post(caller.base_url + MESSAGE_PATH, data=body, timeout=120)
     assert code_of(answer) == (400, 154000)
 
 

@@ -58,7 +58,7 @@ def answers(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
 
 
 def last_call(base_url: str) -> dict[str, Any]:
-    return dict(requests.get(f"{base_url}/sandbox/calls", timeout=10).json()["calls"][-1])
+    return dict(requests.get(f"{base_url}/sandbox/calls", timeout=120).json()["calls"][-1])
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -70,7 +70,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def is_alive(base_url: str) -> bool:
-    return requests.get(f"{base_url}/sandbox/stats", timeout=10).status_code == 200
+    return requests.get(f"{base_url}/sandbox/stats", timeout=120).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_pipelined_calls_are_answered_in_order(connection: socket.socket) -> Non
 
 def test_more_pipelined_calls_than_may_wait_are_all_answered(connection: socket.socket, base_url: str) -> None:
     rule = {"match": {"path": "token"}, "times": 1, "do": {"delay_ms": 50}}
-    requests.post(f"{base_url}/sandbox/faults", json=rule, timeout=10).raise_for_status()
+    requests.post(f"{base_url}/sandbox/faults", json=rule, timeout=120).raise_for_status()
     connection.sendall(token_request() + NOT_FOUND * 200 + token_request())
     assert [status for status, _ in answers(connection, 202)] == [200] + [404] * 200 + [200]
 
@@ -197,7 +197,7 @@ def test_a_caller_that_leaves_in_the_middle_of_a_call_is_on_record(base_url: str
 
 
 def test_a_body_beyond_all_limits_is_refused(base_url: str) -> None:
-    answer = requests.post(f"{base_url}/open-apis/im/v1/images", data=bytes(17 * 1024 * 1024), timeout=30)
+    answer = requests.post(f"{base_url}/open-apis/im/v1/images", data=bytes(17 * 1024 * 1024), timeout=120)
     assert answer.status_code == 413
     assert is_alive(base_url)
 
@@ -215,9 +215,9 @@ def test_the_process_says_where_it_listens_and_ends_with_zero_on_a_signal(number
             # an open connection must not hold it up
             with requests.Session() as session:
                 base_url = line.split()[-1]
-                assert session.get(f"{base_url}/sandbox/stats", timeout=10).status_code == 200
+                assert session.get(f"{base_url}/sandbox/stats", timeout=120).status_code == 200
                 process.send_signal(number)
-                rest, errors = process.communicate(timeout=10)
+                rest, errors = process.communicate(timeout=120)
             assert (process.returncode, rest, errors) == (0, "", "")
         finally:
             process.kill()

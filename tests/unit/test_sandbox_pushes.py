@@ -36,16 +36,16 @@ def opened(receiver: Receiver, number: int) -> Event:
 
 
 def order(url: str, **ticket: Any) -> None:
-    requests.post(f"{url}/sandbox/tickets", json=ticket, timeout=5).raise_for_status()
+    requests.post(f"{url}/sandbox/tickets", json=ticket, timeout=120).raise_for_status()
 
 
 def subscribe(url: str) -> None:
     credentials = {"app_id": "cli_sandbox", "app_secret": "sandbox-secret"}
     token_path = f"{url}/open-apis/auth/v3/tenant_access_token/internal"
-    token = requests.post(token_path, json=credentials, timeout=5).json()["tenant_access_token"]
+    token = requests.post(token_path, json=credentials, timeout=120).json()["tenant_access_token"]
     headers = {"Authorization": f"Bearer {token}", "X-Lark-Helpdesk-Authorization": HELPDESK}
     path = f"{url}/open-apis/helpdesk/v1/events/subscribe"
-    requests.post(path, json={"events": EVENTS}, headers=headers, timeout=5).raise_for_status()
+    requests.post(path, json={"events": EVENTS}, headers=headers, timeout=120).raise_for_status()
 
 
 def test_what_happens_to_a_ticket_is_pushed_once_it_is_subscribed_to(receiver: Receiver) -> None:

@@ -37,7 +37,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def control(url: str, path: str, document: Any = None) -> Any:
     data = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(f"{url}/sandbox/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
         return json.loads(answer.read())
 
 

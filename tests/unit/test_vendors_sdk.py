@@ -56,7 +56,7 @@ def test_the_sdks_client_is_understood() -> None:
     with sandbox.running() as url:
         client = lark_oapi.Client.builder().app_id("cli_sandbox").app_secret("sandbox-secret").domain(url).build()
         answer = client.helpdesk.v1.bot_message.create(request, option)
-        [delivered] = requests.get(f"{url}/sandbox/messages", timeout=10).json()["messages"]
+        [delivered] = requests.get(f"{url}/sandbox/messages", timeout=120).json()["messages"]
     assert answer.success(), answer.msg
     assert answer.data.message_id == delivered["message_id"]
     assert (delivered["receiver_id"], delivered["content"]) == ("ou_sdk", '{"text": "你好"}')
