@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import AbstractConnection
-from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from ledger.errors import LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
@@ -35,6 +35,8 @@ IDLE_SECONDS = 10
 RETRIES = 2
 #: How a server's answers begin that refuses all writes: it cannot write its files, or has fewer replicas than it wants.
 _REFUSALS = ("MISCONF", "NOREPLICAS")
+#: What it says to a number of a database that is too large.
+_NO_DATABASE = ("DB index is out of range", "invalid DB index")
 #: How redis-py begins to say that a connection was not made.
 _CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
 #: How those of our own scripts begin, see ledger/lua/prelude.lua.
@@ -72,7 +74,7 @@ def connection_class(url: RedisUrl) -> type[AbstractConnection]:
 
 @contextmanager
 def reachable(settings: Settings) -> Iterator[None]:
-    """Turns redis-py's connection errors into LedgerUnreachable, with the URL (masked) and what to do.
+    """Turns redis-py's connection errors into LedgerUnreachable, with where Redis is and what to do.
 
     Also the refusal of all writes into LedgerUnwritable or LedgerFull, and of a verb's that is of another version than
     the ledger into WrongVersion. Other refusals pass through.
@@ -84,6 +86,10 @@ def reachable(settings: Settings) -> Iterator[None]:
             raise WrongVersion(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
         if isinstance(error, NoPermissionError):
             raise _forbidden(str(settings.redis), error) from error
+        if str(error).startswith(_NO_DATABASE):
+            raise LedgerUnreachable(
+                f"Redis at {settings.redis} has no such database: set DESKBELL_REDIS_URL"
+            ) from error
         if not is_refusal(error):
             raise
         raise _unwritable(str(settings.redis), error) from error
@@ -98,6 +104,8 @@ def reachable(settings: Settings) -> Iterator[None]:
 
 def _problem(error: redis.RedisError) -> str:
     """redis-py's words without the address, which stands before them already, and in one line."""
+    if isinstance(error, AuthenticationError) and "HELLO" in str(error):
+        return "it wants a password"
     return _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
 
 

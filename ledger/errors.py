@@ -64,7 +64,7 @@ class NotAllowed(DeskbellError):
 
 
 class LedgerUnreachable(DeskbellError):
-    """Redis did not answer. The text names the URL with its password masked."""
+    """Redis did not answer. The text says where it is."""
 
 
 class LedgerUnwritable(DeskbellError):

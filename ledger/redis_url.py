@@ -86,7 +86,7 @@ class RedisUrl:
         if self.path:
             return f"unix://{quote(self.path)}" + (f"?db={self.db}" if self.db else "")
         hosts = ",".join(map(written_address, self.addresses))
-        return "/".join(part for part in (f"{self.scheme}://{hosts}", self.service, str(self.db)) if part)
+        return "/".join(part for part in (f"{self.scheme}://{hosts}", quote(self.service), str(self.db)) if part)
 
 
 def written_address(address: Address) -> str:
@@ -137,16 +137,18 @@ def _of_server(hosts: str, path: str) -> dict[str, Any]:
 
 def _of_sentinels(hosts: str, path: str) -> dict[str, Any]:
     service, _, database = path.removeprefix("/").partition("/")
-    if not service or not hosts:
+    service = unquote(service)
+    if not service.isprintable() or not service or not hosts:
         _refuse("write sentinel://host:26379,host:26379/service-name/0")
     addresses = tuple(_address(host, _SENTINEL_PORT) for host in hosts.split(","))
-    return {"addresses": addresses, "service": unquote(service), **_database(database, "sentinel://host:26379/name/0")}
+    return {"addresses": addresses, "service": service, **_database(database, "sentinel://host:26379/name/0")}
 
 
 def _of_unix(hosts: str, path: str) -> dict[str, Any]:
-    if hosts or path in ("", "/"):
+    socket = unquote(path)
+    if hosts or socket in ("", "/") or not socket.isprintable():
         _refuse("write unix:///absolute/path/to.sock, and ?db=2 for a database")
-    return {"path": unquote(path)}
+    return {"path": socket}
 
 
 _WHERE = {
@@ -168,7 +170,7 @@ def _database(path: str, example: str) -> dict[str, int]:
 def _address(text: str, default_port: int) -> Address:
     found = _ADDRESS.fullmatch(text)
     port = int(found["port"] or default_port) if found else 0
-    if found is None or not 0 < port < 65536 or not (found["name"] or _is_ipv6(found["ipv6"])):
+    if found is None or not 0 < port < 65536 or not (_is_name(found["name"]) or _is_ipv6(found["ipv6"])):
         _refuse(
             "has an address that is not one: write host, host:6379 or [::1]:6379, with a port from 1 to 65535, and"
             " USER:PASSWORD@ or :PASSWORD@ in front of it"
@@ -176,9 +178,16 @@ def _address(text: str, default_port: int) -> Address:
     return (found["name"] or found["ipv6"]).lower(), port
 
 
-def _is_ipv6(text: str) -> bool:
+def _is_name(text: str | None) -> bool:
+    """What the resolver takes: it raises an error of its own for an empty label, or one beyond 63 letters."""
     try:
-        IPv6Address(text)
+        return bool(text and text.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _is_ipv6(text: str | None) -> bool:
+    try:
+        return bool(text and IPv6Address(text))
     except ValueError:
         return False
-    return True

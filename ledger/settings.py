@@ -118,7 +118,8 @@ def _place(text: str) -> str:
     except ValueError:
         if _HOST_NAME.match(text) and not text[-1].isdecimal():  # a mistyped address is no name
             return text
-    raise ValueError(f"{text!r} is no host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
+    given = "a URL" if "@" in text or "?" in text else repr(text)  # either may have a secret in it
+    raise ValueError(f"{given} is no host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
 
 
 def _as_redis_url(text: Any) -> Any:

@@ -46,6 +46,7 @@ def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
 
 def _check_redis(ledger: Ledger) -> Iterator[Check]:
     where = ledger.settings.redis
+    ledger.redis.ping()
     try:
         info: Any = ledger.redis.info()
     except redis.ResponseError as error:

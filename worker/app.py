@@ -22,7 +22,6 @@ from worker.fitness import FitnessStep
 from worker.outward import Outward
 from worker.pacer import Pacer
 from worker.queues import Queues
-from worker.reconnection import UnhurriedStep
 from worker.runtime import runtime
 from worker.tallying import tally_swept
 
@@ -76,7 +75,6 @@ class PacerStep(bootsteps.StartStopStep):
 
 app.steps["worker"].add(FitnessStep)
 app.steps["worker"].add(PacerStep)
-app.steps["consumer"].add(UnhurriedStep)
 
 
 class CallbacksStep(bootsteps.StartStopStep):

@@ -52,20 +52,45 @@ def test_ledger_and_celery_read_the_same_url(
     assert "hunter2" not in site.workers[0].log.read_text()
 
 
-def commands() -> dict[str, tuple[str, ...]]:
-    return {"list": ("list",), "doctor": ("doctor",), "web": ("web", "--port", "0"), "up": ("up",)}
-
-
-@pytest.mark.parametrize("command", commands())
 @pytest.mark.parametrize(
-    "url", ["redis://:hunter2#x9@127.0.0.1:6399/0", "redis://127.0.0.1:6399/abc", "sentinel://:hunter2[@[::1/m/0"]
+    ("command", "credentials", "database", "problem"),
+    [
+        ("list", ":hunter2%2Fx@", 99, "has no such database"),
+        ("doctor", ":hunter2%2Fx@", 99, "has no such database"),
+        ("list", ":hunter3@", 0, "invalid username-password pair"),
+        ("list", "", 0, "it wants a password"),
+    ],
 )
-def test_a_wrong_url_ends_every_command_at_once(tmp_path: Path, command: str, url: str) -> None:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "deskbell", *commands()[command]],
-        cwd=tmp_path, env={**os.environ, "DESKBELL_REDIS_URL": url}, capture_output=True, text=True, timeout=120,
+def test_what_the_server_refuses_is_told_in_words(
+    server: ValkeyProcess, tmp_path: Path, command: str, credentials: str, database: int, problem: str
+) -> None:
+    url = f"redis://{credentials}127.0.0.1:{server.port}/{database}"
+    done = deskbell(tmp_path, url, command)
+    assert done.returncode == 3
+    assert problem in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter" not in done.stdout + done.stderr
+
+
+def deskbell(folder: Path, url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [Path(sys.executable).with_name("deskbell"), *arguments],
+        cwd=folder, env={**os.environ, "DESKBELL_REDIS_URL": url}, capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "url"),
+    [
+        (("list",), "redis://:hunter2#x9@127.0.0.1:6399/0"),
+        (("doctor",), "redis://127.0.0.1:6399/abc"),
+        (("web", "--port", "0"), "sentinel://:hunter2[@[::1/m/0"),
+        (("up",), "redis://hunter2@127.0.0.1"),
+    ],
+)
+def test_a_wrong_url_ends_every_command_at_once(tmp_path: Path, command: tuple[str, ...], url: str) -> None:
+    done = deskbell(tmp_path, url, *command)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("deskbell: DESKBELL_REDIS_URL: ")
     assert "hunter2" not in done.stderr
