@@ -25,10 +25,9 @@ check: setup  ## format, lint, types, unit tests and layers: no service needed
 	$(BIN)/pytest -n auto -m "not slow" tests/unit
 
 test: check  ## everything that CI runs
-	$(BIN)/pytest -m slow tests/unit
-	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/acceptance
-	$(BIN)/pytest tests/browser
-	$(BIN)/pytest tests/chaos
+	$(BIN)/pytest -n auto --dist loadfile -m slow tests/unit
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration
+	$(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/browser
 
 demo: setup  ## the main job on this machine, against the sandbox
 	$(BIN)/python examples/demo.py

@@ -5,8 +5,11 @@ import re
 import time
 from pathlib import Path
 
-__all__ = ["Stopwatch", "waited_seconds"]
+__all__ = ["OVERLOADED", "Stopwatch"]
 
+#: Share of the time in which something waits for a processor, above which nobody can promise anything within seconds.
+#: On two cores that have nothing else to do a chaos run itself causes about a half.
+OVERLOADED = 0.9
 _CPU = Path("/proc/pressure/cpu")
 
 
@@ -14,7 +17,7 @@ class Stopwatch:
     """Runs from when it is made."""
 
     def __init__(self) -> None:
-        self._began, self._waited = time.monotonic(), waited_seconds()
+        self._began, self._waited = time.monotonic(), _waited_seconds()
 
     @property
     def seconds(self) -> float:
@@ -24,10 +27,19 @@ class Stopwatch:
     @property
     def calm_seconds(self) -> float:
         """Those of them in which no process that could have run waited for a processor."""
-        return self.seconds - (waited_seconds() - self._waited)
+        return self.seconds - self._waited_since
+
+    @property
+    def pressure(self) -> float:
+        """Share of the time since, in which one did."""
+        return self._waited_since / self.seconds
+
+    @property
+    def _waited_since(self) -> float:
+        return _waited_seconds() - self._waited
 
 
-def waited_seconds() -> float:
+def _waited_seconds() -> float:
     """Since the machine started, those in which at least one process waited for a processor (PSI); 0 where the kernel
     does not tell."""
     try:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ledger.embedded import EmbeddedValkey
 from ledger.states import FINAL, State
+from tests.calm import OVERLOADED, Stopwatch
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Judge
-from tests.chaos.pressure import OVERLOADED, Pressure
 from tests.chaos.redelivery import redeliver
 from tests.chaos.report import Report, figures
 from tests.chaos.scene import Scene
@@ -50,7 +50,7 @@ class Run:
         self._stage = Stage(folder, traffic, traffic.total / lasts_seconds, valkey)
 
     def play(self) -> Report:
-        began, pressure = time.monotonic(), Pressure()
+        stopwatch = Stopwatch()
         with self._stage as stage, Watch(stage.site.ledger, "default") as watch:
             script = Script(Scene(stage, watch, random.Random(self._seed)), self._say)
             self._break_things(script)
@@ -58,9 +58,8 @@ class Run:
             self._come_to_rest(script.scene)
             self._say("quiet")
             judge = Judge(stage)
-            seconds = time.monotonic() - began
-            lines = figures(self._seed, seconds, pressure.share(), script, judge)
-            return Report(lines, self._findings(script, judge), pressure.share() > OVERLOADED)
+            lines = figures(self._seed, stopwatch.seconds, stopwatch.pressure, script, judge)
+            return Report(lines, self._findings(script, judge), stopwatch.pressure > OVERLOADED)
 
     def _findings(self, script: Script, judge: Judge) -> list[Finding]:
         overdue = script.scene.watch.overdue.items()
