@@ -18,10 +18,6 @@ class PowerCuts:
     counts: Counter[str] = field(default_factory=Counter)
     lost_bytes: int = 0  #: written by the server and not fsynced yet: nobody had been told anything of it
 
-    @property
-    def are_possible(self) -> bool:
-        return isinstance(self.kills.scene.stage.site.valkey, CuttableValkey)
-
     def server(self) -> None:
         """Workers, producers and the web process are elsewhere."""
         self._come_amid_a_question()

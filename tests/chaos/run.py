@@ -52,7 +52,9 @@ class Run:
     def play(self) -> Report:
         stopwatch = Stopwatch()
         with self._stage as stage, Watch(stage.site.ledger, "default") as watch:
-            script = Script(Scene(stage, watch, random.Random(self._seed)), self._say)
+            script = Script(
+                Scene(stage, watch, random.Random(self._seed)), self._say, self._power_cuts / max(self._kills, 1)
+            )
             self._break_things(script)
             self._say("no more acts")
             self._come_to_rest(script.scene)

@@ -13,21 +13,20 @@ __all__ = ["Script"]
 
 
 class Script:
-    """`say` is told the name of each act."""
+    """`say` is told the name of each act. `cuts_a_kill`: how many power cuts are wanted for each kill."""
 
-    def __init__(self, scene: Scene, say: Callable[[str], None]) -> None:
-        self.scene, self._say = scene, say
+    def __init__(self, scene: Scene, say: Callable[[str], None], cuts_a_kill: float) -> None:
+        self.scene, self._say, self._cuts_a_kill = scene, say, cuts_a_kill
         self.kills, self.disturbances, self.steering = Kills(scene), Disturbances(scene), Steering(scene)
         self.power = PowerCuts(self.kills)
         self.done: Counter[str] = Counter()
         self._weights = self._weighted()
 
-    def _weighted(self) -> dict[Callable[[], None], int]:
-        """How often each act is drawn. Kills make up three quarters."""
+    def _weighted(self) -> dict[Callable[[], None], float]:
+        """How often each act is drawn. Kills make up three quarters, power cuts aside."""
         kills, disturbances, steering, power = self.kills, self.disturbances, self.steering, self.power
-        cuts = {power.server: 7, power.everything: 2} if power.are_possible else {}
         return {
-            **cuts,
+            power.server: 68 * self._cuts_a_kill, power.everything: 17 * self._cuts_a_kill,
             kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.web: 6,
             kills.everything: 1, kills.orderly_restart: 1, disturbances.freeze: 4,
             disturbances.cut_valkey: 2, disturbances.refuse_valkey: 1,
