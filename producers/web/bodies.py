@@ -53,8 +53,7 @@ async def in_turn(
     **kwargs: Arguments.kwargs,
 ) -> ResultT:
     """Work in a thread, when the turn of whoever asks comes. Raises Problem (503) when too much of theirs waits."""
-    # Without a key configured all are one, and so are all whose bodies are to prove who they are.
-    caller = request.scope.get("caller", "")
+    caller = request.scope.get("caller", "somebody without a key")
     return await site_of(request).parsing.run(caller, size_bytes, work, *args, **kwargs)
 
 

@@ -71,6 +71,11 @@ def batch(size: int) -> str:
     return json.dumps({"notifications": [item] * min(1000, size // (len(json.dumps(item)) + 2))})
 
 
+def small_batch(size: int) -> str:
+    item = '{"receiver_id":"o","text":""}'
+    return f'{{"notifications":[{",".join([item] * min(1000, size // 1100))}]}}'
+
+
 def yaml_form(size: int) -> Post:
     parts = {"recipients": ("a.csv", b"receiver_id\nou_ada\n"), "message": ("m.yaml", b"- [a]\n" * (size // 6))}
     return lambda url, secret, session: session.post(
@@ -90,6 +95,7 @@ HOSTILE = {
     "ten thousands of lists": as_json("/v1/notifications", wide),
     "rows that are lists": as_json("/v1/announcements", lambda size: f'{{"rows": [{"[]," * (size // 3 - 5)}1]}}'),
     "a batch of cards": as_json("/v1/notifications", batch),
+    "a batch of a thousand empty texts": as_json("/v1/notifications", small_batch),
     "YAML in a form": yaml_form,
     "a form of empty fields, of anybody": sign_in,
 }
