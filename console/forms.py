@@ -22,7 +22,7 @@ _TYPE_CHARACTERS = 300
 
 
 async def read_form(request: Request, *, uploads: bool) -> FormData:
-    """Close it. Raises HTTPException: 413 for what is too large, 400 for what is no form of ours."""
+    """Close it. Raises HTTPException: 413 for what is too large, 400 for anything but a form of ours."""
     content_type = request.headers.get("content-type", "")
     if len(content_type) > _TYPE_CHARACTERS:
         raise HTTPException(HTTPStatus.BAD_REQUEST)

@@ -90,7 +90,7 @@ class Live:
             self._lookout.forget(announcement)
             self._seen_at = 0.0
 
-    def look_who_goes_on(self) -> None:
+    def check_logins(self) -> None:
         """At the next glance: somebody has just signed out. Another process learns of it a few glances later."""
         self._glances = 0
 

@@ -90,7 +90,7 @@ class Sessions:
         return self._api_keys.are_configured()
 
     def fails_too_often(self, address: str) -> bool:
-        """Counts one more secret that was none."""
+        """Counts one more wrong secret."""
         name = self._names.sign_ins(address)
         pipe = self._redis.pipeline()
         pipe.set(name, 0, ex=60, nx=True)

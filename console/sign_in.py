@@ -38,7 +38,7 @@ def _sign_in(visit: Visit) -> Response:
 
 
 def _failed(visit: Visit) -> Response:
-    """Whoever has a key that is right is let in however often others fail, behind the same proxy too."""
+    """Failures alone are counted: a right key is let in, however often others behind the same proxy fail."""
     address = visit.request.client.host if visit.request.client else "unknown"
     if visit.site.sessions.fails_too_often(address):
         return _refused(visit, HTTPStatus.TOO_MANY_REQUESTS, "sign_in.too_often")
@@ -53,7 +53,7 @@ def _sign_out(visit: Visit) -> Response:
     cookie = cookie_of(visit.request, SESSION)
     if visit.viewer and visit.viewer.digest and cookie:
         visit.site.sessions.sign_out(cookie)
-        visit.site.live.look_who_goes_on()
+        visit.site.live.check_logins()
         visit.note("sign out")
     response = visit.to("/sign-in")
     set_cookie(response, visit.request, SESSION, "", max_age_seconds=0)

@@ -114,9 +114,7 @@ class ApiKeys:
             if any(other.name == name for other in usable):
                 raise BadInput("name", f"a key is named {name!r} already: revoke it first, or choose another name")
             if len(usable) >= MOST_KEYS:
-                problem = (
-                    f"there are {MOST_KEYS:,} keys: revoke those that `deskbell key list` shows as not used lately"
-                )
+                problem = f"there are {MOST_KEYS:,} keys: revoke the ones that `deskbell key list` shows as unused"
                 raise BadInput("name", problem)
             self._forget_revoked()
             self._write(_digest(secret), key)

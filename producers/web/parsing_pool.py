@@ -1,7 +1,7 @@
 """Where what callers send is taken apart when it is large: two threads, in which every caller gets a turn.
 
 Nothing runs on the event loop that takes more than a few ms, since everybody waits for it, `/healthz` too. A caller has
-one turn at a time, and callers come one after another: whoever sends much waits for themselves, and takes half of the
+one turn at a time, and callers come one after another: one that sends much waits for its own, and takes half of the
 threads from the others at most.
 """
 

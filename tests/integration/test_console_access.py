@@ -114,7 +114,7 @@ def test_a_key_that_may_only_send_opens_nothing(ledger: Ledger, url: str) -> Non
     assert visitor.act("/sign-in", key=secret).status_code == 401
 
 
-def test_who_fails_too_often_has_to_wait_but_a_right_key_is_let_in(ledger: Ledger, url: str) -> None:
+def test_wrong_keys_have_to_wait_after_the_tenth_and_a_right_one_is_let_in(ledger: Ledger, url: str) -> None:
     secret, visitor = key(ledger, Scope.OPERATE), Visitor(url)
     visitor.look("/sign-in")
     statuses = [visitor.act("/sign-in", key="dbk_wrong").status_code for _ in range(12)]
@@ -176,7 +176,7 @@ def test_pages_count_in_the_rate_of_their_key(ledger: Ledger, url: str) -> None:
     assert "mia may call 3/minute, pages and the HTTP API together." in page
 
 
-def test_who_may_only_read_is_told_before_a_file_is_read(ledger: Ledger, url: str) -> None:
+def test_a_key_that_may_only_read_is_refused_before_a_file_is_read(ledger: Ledger, url: str) -> None:
     visitor = Visitor(url).sign_in(key(ledger, Scope.READ))
     head = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "200000000"}
     cookies = "; ".join(f"{name}={value}" for name, value in visitor.session.cookies.items())

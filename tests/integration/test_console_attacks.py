@@ -194,7 +194,7 @@ def test_no_address_is_made_of_the_host_that_somebody_names(url: str) -> None:
     ],
     ids=["too large", "too many fields", "a long type"],
 )
-def test_whoever_sends_a_form_beyond_its_bounds_reads_why(
+def test_a_form_beyond_its_bounds_gets_a_page_that_says_why(
     url: str, content_type: str, body: bytes, status: int, told: str
 ) -> None:
     answer = requests.post(f"{url}/console/sign-in", body, headers={"Content-Type": content_type}, timeout=20)

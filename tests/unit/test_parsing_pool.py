@@ -1,4 +1,4 @@
-"""Turns in the threads of the web process: nobody takes them all, and nobody waits for ever."""
+"""Turns in the threads of the web process: no caller takes them all, and none waits for ever."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ def within(test: Callable[[ParsingPool], Coroutine[Any, Any, None]]) -> None:
         pool.close()
 
 
-def test_whoever_asks_for_much_leaves_a_thread_to_the_others() -> None:
+def test_a_caller_that_asks_for_much_leaves_a_thread_to_the_others() -> None:
     release = threading.Event()
 
     async def test(pool: ParsingPool) -> None:
