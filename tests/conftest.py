@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings as property_settings
 
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
@@ -17,6 +18,11 @@ from tests.power.valkey import CuttableValkey
 def pytest_configure() -> None:
     """In each process of the run, before any module of tests is read."""
     surroundings.settle()
+
+
+#: A property says what is true, not how fast: by itself Hypothesis fails a case that takes 0.2 s on a busy machine.
+property_settings.register_profile("without a clock", deadline=None)
+property_settings.load_profile("without a clock")
 
 
 @pytest.fixture(autouse=True)

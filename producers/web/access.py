@@ -66,7 +66,10 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """The dependency that lets in who has the scope: see `Sender`."""
 
     async def caller(request: Request) -> Caller:
-        return await admit(request, scope, secret_of(request))
+        found = await admit(request, scope, secret_of(request))
+        if scope is not Scope.SEND and found.key_id is not None:  # the others are answered in threads
+            await site_of(request).shares.wait_for_turn(request.scope, found.name)
+        return found
 
     return caller
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.content import Message, MsgType, parse_message
@@ -373,7 +373,6 @@ VALUES = st.sampled_from(
 ) | st.text(max_size=5)
 
 
-@settings(deadline=None)  # of Hypothesis' own, which a busy machine overruns
 @given(st.sampled_from(SHAPES), st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
 def test_a_row_passes_exactly_when_parse_message_takes_it(shape: dict[str, Any], rows: list[tuple[str, str]]) -> None:
     template = Template.of(shape)
