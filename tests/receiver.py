@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.calm import Stopwatch
+
 __all__ = ["Received", "Receiver", "answering", "receiving"]
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -50,9 +52,10 @@ class Receiver:
         answer(handler)
 
     def wait(self, count: int = 1, seconds: float = 10) -> None:
-        """Until so many more have come."""
+        """Until so many more have come, each within so many calm seconds."""
         for _ in range(count):
-            if not self.came.acquire(timeout=seconds):
+            watch = Stopwatch()
+            if not self.came.acquire(timeout=10 * seconds) or watch.calm_seconds > seconds:
                 raise AssertionError(f"no callback within {seconds} s; there were {len(self.received)}")
 
 

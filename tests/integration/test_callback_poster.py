@@ -18,6 +18,7 @@ from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import signing_key
+from tests.calm import Stopwatch
 from tests.receiver import Answer, Receiver, answering, receiving
 from worker import callback_room
 from worker import callbacks as module
@@ -59,7 +60,7 @@ def posting(ledger: Ledger, outward: Outward = LOOPBACK, key: bytes | None = sig
         until(lambda: all(thread.name != "callback" for thread in threading.enumerate()))
 
 
-def until(look: Any, seconds: float = 10) -> None:
+def until(look: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline
@@ -236,10 +237,10 @@ def test_a_host_that_hangs_leaves_room_for_the_others(ledger: Ledger) -> None:
 
 def test_many_are_posted_without_a_pause_for_each(ledger: Ledger) -> None:
     with receiving() as receiver, posting(ledger):
-        begun = time.monotonic()
+        watch = Stopwatch()
         owe(ledger, receiver.url, 200)
         receiver.wait(200)
-        assert time.monotonic() - begun < 20
+        assert watch.calm_seconds < 20
         until(lambda: settled(ledger))
     assert len({received.headers["webhook-id"] for received in receiver.received}) == 200
     assert len(receiver.received) == 200

@@ -33,7 +33,7 @@ def test_it_says_where_it_serves_and_stops_when_it_is_told(tmp_path: Path, numbe
                 assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
                 web.send_signal(number)
                 answers.read()  # it closes the connection
-        assert web.wait(20) == 0
+        assert web.wait(120) == 0
         assert "until then /readyz answers 503" in web.stderr.read()
 
 

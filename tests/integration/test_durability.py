@@ -207,7 +207,7 @@ def test_a_worker_says_at_its_start_what_may_not_be_on_disk(
     work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
     pacer = Pacer(ledger.redis, ledger.keys, work, {}, lambda _: None, "deskbell.deliver", "vm:1:16")
     pacer.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not ledger.redis.zcard(ledger.keys.workers) and time.monotonic() < deadline:
         time.sleep(0.01)
     pacer.stop()

@@ -30,7 +30,7 @@ def client_of(*options: str) -> Iterator[FeishuClient]:
             feishu_url=url,
         )
         tokens = RedisTokens(fakeredis.FakeRedis(), "bell")
-        made = FeishuClient(desk, tokens, connect_seconds=2, answer_seconds=5, codes=CODES)
+        made = FeishuClient(desk, tokens, connect_seconds=20, answer_seconds=20, codes=CODES)
         with closing(made):
             yield made
 

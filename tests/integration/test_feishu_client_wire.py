@@ -17,6 +17,7 @@ import pytest
 
 from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
+from tests.calm import Stopwatch
 from worker.feishu import session, wire
 from worker.feishu.client import FeishuClient
 from worker.feishu.token import RedisTokens, Token
@@ -131,8 +132,9 @@ Client = Callable[..., FeishuClient]
 def client(clean: ExitStack) -> Client:
     """Makes clients that have a token already: what they call is the send alone."""
 
-    def make(url: str, connect_seconds: float = 2.0, answer_seconds: float = 2.0) -> FeishuClient:
-        desk = Desk(name="hr", app_id="cli_1", rate=(), feishu_url=url)
+    def make(url: str, connect_seconds: float = 20.0, answer_seconds: float = 20.0) -> FeishuClient:
+        desk = Desk(name="hr", app_id="cli_1", rate=(), feishu_url="http://feishu.invalid")
+        desk = desk.model_copy(update={"feishu_url": url})  # also one that settings refuse
         tokens = RedisTokens(fakeredis.FakeRedis(), "bell")
         tokens.put(desk, Token("t-1", 5400))
         made = FeishuClient(desk, tokens, connect_seconds=connect_seconds, answer_seconds=answer_seconds, codes=CODES)
@@ -354,11 +356,11 @@ def dripping_headers(connection: socket.socket) -> None:
 def test_no_answer_takes_longer_than_its_deadline(
     serve: Callable[..., Server], client: Client, behaviour: Behaviour
 ) -> None:
-    started = time.monotonic()
+    watch = Stopwatch()
     verdict = sent(client(serve(behaviour).url, answer_seconds=0.3))
     assert (verdict.kind, verdict.ended) == (Kind.UNKNOWN, "timed out")
-    assert 0.3 <= time.monotonic() - started < 1.5
-    assert 300 <= verdict.elapsed_ms < 1500
+    assert watch.calm_seconds < 1.5
+    assert 300 <= verdict.elapsed_ms <= 1000 * watch.seconds
 
 
 def test_a_tls_handshake_that_stalls_is_never_sent(serve: Callable[..., Server], client: Client) -> None:
@@ -476,9 +478,9 @@ def test_a_proxy_that_stalls_is_given_up_in_time(
             time.sleep(0.02)
 
     monkeypatch.setenv("https_proxy", serve(drip).url)
-    started = time.monotonic()
+    watch = Stopwatch()
     assert sent(client("https://feishu.invalid", connect_seconds=0.3)).kind is Kind.TRANSIENT
-    assert time.monotonic() - started < 1.5
+    assert watch.calm_seconds < 1.5
 
 
 def test_a_socks_proxy_is_refused_rather_than_passed_by(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -575,7 +577,7 @@ class DeadWay:
         self.arrived = b""
 
     def behave(self, connection: socket.socket) -> None:
-        self.healed.wait(10)
+        self.healed.wait(120)
         with suppress(OSError):  # the connection is reset
             while piece := connection.recv(1 << 20):
                 self.arrived += piece

@@ -63,8 +63,8 @@ def test_a_pacer_that_fails_at_each_tick_lets_another_lead(
     failing, healthy = Publisher(failure), Publisher()
     with pacing(empty_valkey, "failing", failing):
         ledger.accept([Notification.build({"receiver_id": f"ou_{n}", "text": "hi"}) for n in range(EVENTS)])
-        assert failing.tried.wait(10)
+        assert failing.tried.wait(120)
         with pacing(empty_valkey, "healthy", healthy):
-            assert healthy.done.wait(30), f"{len(healthy.published)} of {EVENTS}"
+            assert healthy.done.wait(120), f"{len(healthy.published)} of {EVENTS}"
             assert ledger.redis.get(ledger.keys.leader) == b"healthy:1:8"
     ledger.redis.close()

@@ -184,7 +184,7 @@ def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(s
                 process.stdout.close()
                 process.stdin.write(question)
                 process.stdin.flush()
-            assert process.wait(30) == code
+            assert process.wait(120) == code
             assert process.stderr.read() == b""
 
 

@@ -27,7 +27,7 @@ def pair(folder: Path, **options: str) -> Iterator[tuple[Ledger, ValkeyProcess]]
         ValkeyProcess(folder / "replica", replicaof=f"127.0.0.1 {primary.port}", **FIT) as replica,
     ):
         ledger_of_pair = Ledger(Settings(redis_url=primary.url, _env_file=None))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not _in_step(primary, replica) and time.monotonic() < deadline:
             time.sleep(0.02)
         yield ledger_of_pair, replica

@@ -119,7 +119,7 @@ def test_a_cluster_accepts_nothing(cluster: ValkeyProcess) -> None:
 def test_nobody_starts_on_a_cluster(cluster: ValkeyProcess, tmp_path: Path) -> None:
     environment = {**os.environ, "DESKBELL_REDIS_URL": cluster.url}
     worker = WorkerProcess("w1", environment, tmp_path / "w1.log")
-    assert worker.wait(60) == 1
+    assert worker.wait(120) == 1
     assert worker.log.read_text().count("this worker ends: Redis at ") == 1
     assert "CROSSSLOT" not in worker.log.read_text()
     up = subprocess.run(

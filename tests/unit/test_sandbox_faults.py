@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import sandbox
 from sandbox.quota import Limit, Quota, parse_rate
+from tests.calm import Stopwatch
 
 MESSAGE_PATH = "/open-apis/helpdesk/v1/message"
 FAST = ("--rate", "unlimited")
@@ -70,8 +71,8 @@ def caller() -> Iterator[Caller]:
 
 
 def until(condition: Any) -> None:
-    """Waits, at most two seconds, for what another thread is about to do."""
-    ends_at = time.monotonic() + 2
+    """Waits for what another thread is about to do."""
+    ends_at = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < ends_at
         time.sleep(0.005)
@@ -177,15 +178,15 @@ def test_expire_token_makes_every_token_invalid(caller: Caller) -> None:
 
 def test_a_dripping_answer_comes_whole_in_the_end(caller: Caller) -> None:
     caller.order({"do": {"drip_ms": 1}})
-    started = time.monotonic()
+    watch = Stopwatch()
     answer = caller.send()
     assert answer.json()["code"] == 0
-    assert time.monotonic() - started > (len(answer.content) - 1) * 0.001
+    assert watch.seconds > (len(answer.content) - 1) * 0.001
     until(lambda: caller.last()["answered"])
 
 
 def test_a_message_is_delivered_though_its_caller_gave_up_waiting(caller: Caller) -> None:
-    caller.order({"times": 1, "do": {"delay_ms": 300}})
+    caller.order({"times": 1, "do": {"delay_ms": 1000}})
     with pytest.raises(requests.ReadTimeout):
         caller.send(timeout_seconds=0.05)
     until(lambda: caller.last()["ended_ms"])
@@ -196,16 +197,16 @@ def test_a_message_is_delivered_though_its_caller_gave_up_waiting(caller: Caller
 
 
 def test_latency_holds_up_no_other_call() -> None:
-    with calling(*FAST, "--latency-ms", "150-200") as caller:
+    with calling(*FAST, "--latency-ms", "700-800") as caller:
         threads = [threading.Thread(target=caller.send, args=(f"ou_{n % 2}",)) for n in range(6)]
-        started = time.monotonic()
+        watch = Stopwatch()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        took = time.monotonic() - started
+        took = watch.seconds
         stats = caller.ask("stats")
-    assert 0.15 <= took < 0.8  # one after the other would take 6 * 0.15 = 0.9 s
+    assert 0.7 <= took < 4.2  # 6 * 0.7, which they would take one after the other
     assert stats["max_in_flight"] == 6
     assert stats["max_in_flight_per_receiver"] == 3
     assert stats["several_in_flight"] == {"ou_0": 3, "ou_1": 3}
@@ -267,13 +268,13 @@ def test_the_window_rolls_and_refused_calls_take_nothing_of_it() -> None:
 
 def test_the_window_is_kept_on_a_real_clock() -> None:
     with calling("--rate", "5/second") as caller:
-        ends_at = time.monotonic() + 1.2
-        while time.monotonic() < ends_at:
-            caller.send()
-            time.sleep(0.02)
+        granted = 0
+        while granted < 6:
+            granted += caller.send().status_code == 200
+            time.sleep(0.01)
         calls = [call for call in caller.ask("calls")["calls"] if call["path"] == MESSAGE_PATH]
     taken = [call["at"] for call in calls if call["http_status"] == 200]
-    assert 6 <= len(taken) <= 10
+    assert len(taken) == 6
     assert all(later - earlier >= 1 for earlier, later in zip(taken, taken[5:], strict=False))
     assert {call["http_status"] for call in calls} == {200, 429}
 

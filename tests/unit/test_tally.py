@@ -98,7 +98,7 @@ def test_the_sheet_writes_by_itself_and_once_more_when_it_is_closed(client: fake
 
     sheet = TallySheet(Watched(client, Keys("deskbell")), write_seconds=0.001)
     sheet.count("hr", "ended", "failed")
-    assert written.wait(10)
+    assert written.wait(120)
     sheet.close()
     sheet.count("hr", "ended", "failed")
     sheet.close()

@@ -21,7 +21,7 @@ class Work:
 
     def __call__(self, asked: Sequence[int]) -> list[int]:
         self.batches.append(list(asked))
-        self.may.wait(10)
+        self.may.wait(120)
         if 13 in asked:
             raise ValueError("no thirteen")
         return [2 * number for number in asked]
