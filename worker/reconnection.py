@@ -1,8 +1,9 @@
 """Coming back soon: how often the worker tries to reach Redis again after it has lost it."""
 
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
@@ -14,12 +15,14 @@ __all__ = ["PromptAmqp", "PromptConnection"]
 #: Between two tries, seconds. Left to itself Celery waits 2, 4, 6, … up to 30 s, and so is deaf for up to half a
 #: minute after Redis is back; no setting of Celery's changes that. One refused connection a second harms nobody.
 RETRY_SECONDS = 1
+#: So many connections may be made within so many seconds: a consumer that starts makes two or three at once.
+AT_ONCE, AT_ONCE_SECONDS = 6, 3
 
 
 class PromptConnection(Connection):
     """kombu's connection, whose tries are evenly spaced: those of one, and the first tries of one after another."""
 
-    _begun = float("-inf")  #: the last time that one was made, in this process
+    _made: ClassVar[deque[float]] = deque(maxlen=AT_ONCE)  #: when the last of this process were, by the monotonic clock
 
     def ensure_connection(
         self, errback: Callable[..., Any] | None = None, max_retries: int | None = None, *_: Any, **options: Any
@@ -31,8 +34,9 @@ class PromptConnection(Connection):
     @classmethod
     def _take_time(cls) -> None:
         """While Redis lets it in and refuses commands, Celery's consumer starts again some hundred times a second."""
-        runtime().stopping.wait(max(0.0, cls._begun + RETRY_SECONDS - time.monotonic()))
-        cls._begun = time.monotonic()
+        if len(cls._made) == AT_ONCE:
+            runtime().stopping.wait(max(0.0, cls._made[0] + AT_ONCE_SECONDS - time.monotonic()))
+        cls._made.append(time.monotonic())
 
 
 class PromptAmqp(AMQP):
