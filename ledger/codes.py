@@ -1,7 +1,6 @@
 """The table that says what an answer of the API means: (HTTP status, code, msg) → class. Its rows: `codes.toml`."""
 
 import re
-import tomllib
 from enum import StrEnum
 from functools import cached_property
 from importlib import resources
@@ -21,6 +20,7 @@ from pydantic import (
 
 from ledger.errors import BadInput
 from ledger.states import Outcome
+from ledger.toml_file import parse_toml, read_toml
 
 __all__ = ["CodeTable", "Kind", "Rule"]
 
@@ -117,14 +117,11 @@ class CodeTable:
     @classmethod
     def load(cls, operator_file: Path | None = None) -> Self:
         """The built-in rows, behind those of the operator's file. Raises BadInput naming the line or row at fault."""
-        builtin = _rules_of(resources.files(__package__).joinpath("codes.toml").read_text("utf-8"), "codes.toml")
+        text = resources.files(__package__).joinpath("codes.toml").read_text("utf-8")
+        builtin = _rules_of(parse_toml(text, "codes.toml", _VARIABLE), "codes.toml")
         if operator_file is None:
             return cls(builtin)
-        try:
-            text = operator_file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(_VARIABLE, f"{operator_file} cannot be read: {error}") from error
-        own = _rules_of(text, str(operator_file))
+        own = _rules_of(read_toml(operator_file, _VARIABLE), str(operator_file))
         for number, rule in enumerate(own, 1):
             if _fits_any(rule._code_shapes, "0"):
                 raise BadInput(
@@ -137,11 +134,7 @@ class CodeTable:
         return next(rule for rule in self.rules if rule.fits(code, http_status, msg))
 
 
-def _rules_of(text: str, name: str) -> tuple[Rule, ...]:
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(_VARIABLE, f"{name} is not TOML: {error}") from error
+def _rules_of(content: dict[str, Any], name: str) -> tuple[Rule, ...]:
     rows = content.pop("rule", [])
     if content or not isinstance(rows, list):
         raise BadInput(_VARIABLE, f"{name}: write rows that begin with [[rule]], nothing else")

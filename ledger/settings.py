@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -29,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
 from ledger.redis_url import RedisUrl
+from ledger.toml_file import read_toml
 
 __all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "parse_rate", "signing_key"]
 
@@ -340,10 +340,9 @@ class Settings(BaseSettings):
 def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, Desk]:
     if path is None:
         return {}
-    try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("desk", {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput("DESKBELL_DESKS", f"{path} cannot be read: {error}") from error
+    tables = read_toml(path, "DESKBELL_DESKS").get("desk", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise BadInput("DESKBELL_DESKS", f"{path} must hold tables [desk.NAME]")
     desks = {}
     for name, table in tables.items():
         try:

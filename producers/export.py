@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +21,12 @@ RESULT_COLUMNS = (
     *("error_code", "error_msg", "created_at", "finished_at"),
 )
 #: A spreadsheet takes what begins so for a formula, and runs it: Chinese and Japanese ones the full-width forms, too.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: Some pass over what cannot be seen before it, and an import may divide a line at its tab.
+_FORMULA = re.compile(
+    r"[\t\r\n]|[\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]*"
+    r"[-=+@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]"
+)
 #: Rows that are written as one piece.
 _PIECE_ROWS = 500
 
@@ -49,11 +55,16 @@ def results_of(ledger: Ledger, id: str, first: int = 0) -> Iterator[list[Any]]:
 
 
 def csv_of(names: Sequence[str], results: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    """CSV as Excel opens it: UTF-8 with a byte order mark, CRLF, and no cell that it would run as a formula."""
+    """CSV as Excel opens it: UTF-8 with a byte order mark, CRLF, and no cell that it would run as a formula.
+
+    All texts are in quotes: where the list separator is a semicolon, what stands behind one in a text is no other cell.
+    """
     yield "\ufeff".encode()
     for piece in _pieces(results, first=names):
         buffer = io.StringIO(newline="")
-        csv.writer(buffer, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in piece)
+        csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC).writerows(
+            [_cell(value) for value in row] for row in piece
+        )
         yield buffer.getvalue().encode()
 
 
@@ -94,6 +105,6 @@ def _pieces(results: Iterable[Sequence[Any]], first: Sequence[Any] | None = None
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return value

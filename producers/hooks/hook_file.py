@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from ledger.errors import BadInput
 from ledger.fields import check_json, shortened, validated
 from ledger.settings import Settings
+from ledger.toml_file import read_toml
 from producers.hooks.hook import Hook
 from producers.hooks.shapes import CaseFields, HookFields
 from producers.hooks.signature import Seal
@@ -29,8 +30,6 @@ __all__ = ["VARIABLE", "Hooks", "ready_made"]
 VARIABLE = "DESKBELL_HOOKS"
 #: Plain, so that it fits in a URL and a key, and is no path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-#: More than a thousand hooks.
-_FILE_BYTES = 1024 * 1024
 
 
 class Hooks(Mapping[str, Hook]):
@@ -73,18 +72,12 @@ def ready_made() -> dict[str, HookFields]:
 
 
 def _tables(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_FILE_BYTES).decode()
-        raw = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        problem = f"{path} cannot be read: {error}"
-    else:
-        tables = raw.get("hook", {})
-        others = [shortened(key) for key in raw if key != "hook"]
-        if not others and isinstance(tables, dict):
-            return tables
-        problem = f"{path} must hold tables [hook.NAME] alone" + (f", not {', '.join(others[:5])}" if others else "")
+    raw = read_toml(path, VARIABLE)
+    tables = raw.get("hook", {})
+    others = [shortened(key) for key in raw if key != "hook"]
+    if not others and isinstance(tables, dict):
+        return tables
+    problem = f"{path} must hold tables [hook.NAME] alone" + (f", not {', '.join(others[:5])}" if others else "")
     raise BadInput(VARIABLE, problem)
 
 

@@ -22,16 +22,32 @@ def test_a_column_with_a_name_of_ours_is_called_input() -> None:
     assert len(set(names_of(("state", "input_state", "input_input_state", "via")))) == 5 + len(RESULT_COLUMNS)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+8613800138000", "-5", "@SUM(A1)", "\t=1", "\r=1"])
+#: A spreadsheet passes over what cannot be seen, and so does whoever looks at the cell.
+UNSEEN = [f"{each}{sign}1" for each in "\x00\x0b \xa0\xad\u180e\u200b\u202e\u2066\u3000\ufeff\ufe0f" for sign in "=＝"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+8613800138000", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n", *UNSEEN])
 def test_no_cell_begins_as_a_formula(text: str) -> None:
     written = b"".join(csv_of(("name", text), [("Ada", text)])).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(written, newline="")))
     assert rows == [["name", f"'{text}"], ["Ada", f"'{text}"]]
 
 
-def test_csv_has_a_byte_order_mark_crlf_and_quotes_where_they_are_needed() -> None:
+@pytest.mark.parametrize("text", ["a=1", "张三-李四", "1 + 1", "(-5)", "", " ", "'=1"])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    written = b"".join(csv_of(("name",), [(text,)])).decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(written, newline=""))) == [["name"], [text]]
+
+
+def test_what_stands_behind_a_semicolon_or_a_tab_is_no_other_cell() -> None:
+    written = b"".join(csv_of(("name",), [("a;=1+1",), ("b\t=1+1",)])).decode("utf-8-sig")
+    assert written.splitlines() == ['"name"', '"a;=1+1"', '"b\t=1+1"']
+    assert [len(row) for row in csv.reader(io.StringIO(written), delimiter=";")] == [1, 1, 1]
+
+
+def test_csv_has_a_byte_order_mark_crlf_and_quotes_around_all_texts() -> None:
     written = b"".join(csv_of(("a", "b"), [('Ada, "the" first\nof two', None), ("张三", 7)]))
-    assert written == '\ufeffa,b\r\n"Ada, ""the"" first\nof two",\r\n张三,7\r\n'.encode()
+    assert written == '\ufeff"a","b"\r\n"Ada, ""the"" first\nof two",""\r\n"张三",7\r\n'.encode()
 
 
 def test_jsonl_has_the_values_as_they_are() -> None:
