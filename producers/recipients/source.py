@@ -114,6 +114,10 @@ class Source:
     def size_bytes(self) -> int:
         return self._identity.size_bytes
 
+    def fileno(self) -> int:
+        """Of the open file, for another process that reads it as this one does: at offsets, moving nothing."""
+        return self._file.fileno()
+
     def head(self, size_bytes: int = BLOCK_BYTES) -> bytes:
         return self.read_at(0, size_bytes)
 

@@ -1,14 +1,12 @@
 """What becomes of an announcement that was asked for over HTTP: checked like a file of the command line, and accepted.
 
 The check of a large file keeps a processor busy for a minute, so few are checked at once; the others wait their turn,
-their files on disk.
+their files on disk. The file is read in a process of its own.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -19,20 +17,21 @@ from producers.check import Checked
 from producers.draft import Draft
 from producers.lookup import Lookup
 from producers.recipients import Recipients
+from producers.recipients.foreign import ForeignRecipients
+from producers.recipients.source import Source
 from producers.summary import open_ticket_rows, summarize
 from producers.web.access import Caller
 from producers.web.asked import Asked
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem, problem_of
 from producers.web.site import Site
+from producers.web.turns import Turns
 
-__all__ = ["TOLD_ERRORS", "accepted", "foretold"]
+__all__ = ["TOLD_ERRORS", "accepted", "foreign", "foretold", "turns"]
 
 #: Invalid cells that a problem tells one by one; it has the number of all.
 TOLD_ERRORS = 100
-#: Announcements that are checked at once: one may wait for Feishu, when its rows have emails instead of ids, and the
-#: check of another leaves the event loop its turn.
-_AT_ONCE = 2
-_executor = ThreadPoolExecutor(_AT_ONCE, "announce")
+#: Of all that come in, over HTTP and from the console.
+turns = Turns()
 
 
 async def accepted(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
@@ -53,9 +52,16 @@ async def foretold(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
 async def _in_turn(
     work: Callable[[Site, Caller, Asked], dict[str, Any]], site: Site, caller: Caller, asked: Asked
 ) -> dict[str, Any]:
-    # With the context of the request, in which its trace stands.
-    within = copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(_executor, within, work, site, caller, asked)
+    try:
+        turn = turns.take(caller.by, lambda: work(site, caller, asked))
+    except BaseException:
+        asked.close()
+        raise
+    try:
+        return await asyncio.wrap_future(turn)
+    finally:
+        if turn.cancelled():  # before its turn came
+            asked.close()
 
 
 class _Checking(NamedTuple):
@@ -87,10 +93,25 @@ def _checking(site: Site, caller: Caller, asked: Asked) -> Iterator[_Checking]:
         draft = _draft(site, caller, asked)
         with (
             Lookup(draft.spec.desk) as lookup,
-            Recipients(asked.source) as recipients,
+            foreign(asked.source) as recipients,
             check_rows(draft, recipients, lookup) as checked,
         ):
             yield _Checking(draft, lookup, recipients, checked)
+
+
+def foreign(source: Source) -> Recipients:
+    """Raises BadInput, and Problem (503) when there is no process to read it in."""
+    try:
+        return ForeignRecipients(source)
+    except OSError as error:
+        source.close()
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The file cannot be read now",
+            f"the server cannot start the process that reads it ({error.strerror})",
+            type="no-reader",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        ) from error
 
 
 def _draft(site: Site, caller: Caller, asked: Asked) -> Draft:

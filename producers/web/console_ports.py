@@ -27,10 +27,11 @@ from producers.announcing import Loaded, check_rows, load, start
 from producers.draft import Draft
 from producers.export import csv_of, jsonl_of, names_of, results_of
 from producers.lookup import Lookup
-from producers.recipients import Recipients
 from producers.recipients.source import Source
 from producers.summary import Summary, summarize
 from producers.web.access import is_local
+from producers.web.announcing import foreign, turns
+from producers.web.problems import Problem
 from producers.web.site import Site
 
 __all__ = ["LedgerExports", "LedgerProposals", "console_of", "router"]
@@ -72,12 +73,19 @@ class LedgerProposals:
         self._ledger = ledger
 
     def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
+        try:
+            return turns.take(by, lambda: self._propose(recipients, message, fields, by)).result()
+        except Problem as problem:
+            refusal = BadInput("recipients", problem.detail)
+        raise refusal
+
+    def _propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
         draft = Draft.build(_arguments(recipients, message, fields))
         self._ledger.settings.desk(draft.spec.desk)
         recipients.file.seek(0)
         with (
             Lookup(draft.spec.desk) as lookup,
-            Recipients(Source.spooled(recipients.file, PurePath(recipients.name).name)) as rows,
+            foreign(Source.spooled(recipients.file, PurePath(recipients.name).name)) as rows,
             check_rows(draft, rows, lookup) as checked,
         ):
             summary = summarize(self._ledger, draft, rows, checked)

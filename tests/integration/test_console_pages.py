@@ -309,7 +309,7 @@ def test_an_export_is_the_file_of_the_command_line(operator: Visitor, scenery: S
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{scenery.move}.csv"'
     lines = answer.content.decode("utf-8-sig").splitlines()
     assert len(lines) == 1_201
-    assert lines[0].startswith("receiver_id,name,desk,line,state,")
+    assert lines[0].startswith('"receiver_id","name","desk","line","state",')
     assert operator.status(f"/announcements/{scenery.move}/export.xlsx") == 422
 
 

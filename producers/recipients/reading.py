@@ -1,0 +1,91 @@
+"""The process that reads a file of somebody else's: `python -P -m producers.recipients.reading`, see `foreign.py`.
+
+The first line of stdin says which open file it is; each further one asks for a pass over the rows. stdout has frames:
+four bytes of length, and JSON. It ends when stdin does. Whatever the file makes of it, it has its own memory and CPU.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import orjson
+
+from ledger.errors import BadInput
+from producers.recipients.recipients import Recipients
+from producers.recipients.row import Row
+from producers.recipients.source import Source
+
+__all__ = ["main"]
+
+#: Rows, and characters of them, in one frame. One row more may have ROW_CHARACTERS.
+_FRAME_ROWS, _FRAME_CHARACTERS = 500, 512 * 1024
+#: Others come first: a long file must not slow down whoever is served beside it.
+_NICENESS = 5
+
+
+def main() -> None:
+    asked = json.loads(sys.stdin.buffer.readline())
+    _bound(asked["memory_bytes"], asked["cpu_seconds"])
+    answers = sys.stdout.buffer
+    try:
+        with Recipients(Source(os.fdopen(asked["file"], "rb"), asked["name"], None)) as recipients:
+            _write(answers, "opened", _told(recipients))
+            for _ in sys.stdin.buffer:
+                for rows in _portions(recipients.rows()):
+                    _write(answers, "rows", rows)
+                _write(answers, "end", None)
+    except BadInput as error:
+        _write(answers, "refused", [error.field, error.problem])
+    except MemoryError:
+        _write(answers, "memory", None)
+    except BrokenPipeError:  # nobody is there any more
+        os._exit(0)
+
+
+def _bound(memory_bytes: int, cpu_seconds: int) -> None:
+    os.nice(_NICENESS)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # whoever started the server may have it ignored
+    _limit(resource.RLIMIT_CPU, cpu_seconds)
+    _limit(resource.RLIMIT_CORE, 0)
+    if sys.platform == "linux":  # macOS does not keep to it
+        _limit(resource.RLIMIT_AS, memory_bytes)
+
+
+def _limit(what: int, most: int) -> None:
+    """Lower where the machine says so. The hard limit stays, so that SIGXCPU comes before SIGKILL."""
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _told(recipients: Recipients) -> dict[str, Any]:
+    names = ("format", "columns", "encoding", "delimiter", "sha256")
+    return {name: getattr(recipients, name) for name in names}
+
+
+def _portions(rows: Iterator[Row]) -> Iterator[list[tuple[Any, ...]]]:
+    portion: list[tuple[Any, ...]] = []
+    characters = 0
+    for row in rows:
+        portion.append(tuple(row))  # orjson takes no tuple with names
+        characters += sum([len(value) for value in row.values if value])
+        if len(portion) == _FRAME_ROWS or characters > _FRAME_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    yield portion
+
+
+def _write(answers: BinaryIO, kind: str, told: Any) -> None:
+    try:
+        frame = orjson.dumps([kind, told])
+    except orjson.JSONEncodeError:
+        raise BadInput("recipients", "holds half of a surrogate pair, which is no character") from None
+    answers.write(len(frame).to_bytes(4) + frame)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()
