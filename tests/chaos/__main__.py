@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     run = Run(
         folder, given.seed, given.kills, given.notifications, given.gap_seconds, say,
-        power_cuts=given.power_cuts, appendfsync=given.appendfsync,
+        stops=given.stops, power_cuts=given.power_cuts, appendfsync=given.appendfsync,
     )  # fmt: skip
     report = run.play()
     if given.markdown:
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=200, help="SIGKILLs, at least (default %(default)s)")
     parser.add_argument("--power-cuts", type=int, default=20, help="at least; they need cc (default %(default)s)")
     parser.add_argument("--appendfsync", help="of the server, to see that the run can fail (default: as `deskbell up`)")
+    parser.add_argument("--stops", type=int, default=50, help="workers told to stop, at least (default %(default)s)")
     parser.add_argument("--notifications", type=int, default=20_000, help="about so many (default %(default)s)")
     parser.add_argument(
         "--gap-seconds", type=float, default=1.5, help="between two acts, on average (default %(default)s)"

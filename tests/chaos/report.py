@@ -12,6 +12,7 @@ from tests.chaos.kills import RESUME_SECONDS
 from tests.chaos.power import PowerCuts
 from tests.chaos.script import Script
 from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS
+from tests.chaos.stops import STOP_SECONDS, STOPPED_TOO_LATE
 from tests.chaos.watch import TAKEN_BACK_SECONDS
 
 __all__ = ["CHECKS", "TIMES", "Figure", "Report", "figures"]
@@ -53,10 +54,14 @@ CHECKS = {
     "calls more than a second after a pause or a cancellation": ("a call after a pause or a cancellation",),
     f"leases that stayed more than {TAKEN_BACK_SECONDS:.0f} s after their end": ("a lease that stayed after its end",),
     f"returns of Valkey with no call within {RESUME_SECONDS:.0f} s": ("Valkey was back, and no call came in time",),
+    f"workers that took more than {STOP_SECONDS:.0f} s to obey SIGTERM, or ended with an error": (
+        STOPPED_TOO_LATE,
+        "a worker stopped with an error",
+    ),
     "processes that ended by themselves": ("a process ended by itself",),
 }
 #: Findings that an overloaded machine brings about by itself.
-TIMES = {"a lease that stayed after its end", "Valkey was back, and no call came in time"}
+TIMES = {"a lease that stayed after its end", "Valkey was back, and no call came in time", STOPPED_TOO_LATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ def _of_script(script: Script) -> list[Figure]:
         Figure(
             "from Valkey's return to the next call, seconds", _spread(kills.resumed_after), f"≤ {RESUME_SECONDS:.0f}"
         ),
+        Figure("from SIGTERM, or Valkey's answers, to a worker's end, seconds", _spread(script.stops.took)),
         Figure(
             "longest that a lease stayed after its end, seconds",
             f"{script.scene.watch.worst_seconds:.2f}",

@@ -40,8 +40,9 @@ class Run:
 
     def __init__(
         self, folder: Path, seed: int, kills: int, notifications: int, gap_seconds: float,
-        say: Callable[[str], None], *, power_cuts: int = 0, appendfsync: str | None = None,
+        say: Callable[[str], None], *, stops: int = 0, power_cuts: int = 0, appendfsync: str | None = None,
     ) -> None:  # fmt: skip
+        self._stops = stops
         self._kills, self._gap_seconds, self._say, self._seed = kills, gap_seconds, say, seed
         self._power_cuts = power_cuts
         lasts_seconds = (kills * _ACTS_A_KILL + power_cuts) * (gap_seconds + _ACT_SECONDS)
@@ -83,7 +84,8 @@ class Run:
             script.draw()
 
     def _is_enough(self, script: Script) -> bool:
-        return script.kills.counts.total() >= self._kills and script.power.counts.total() >= self._power_cuts
+        enough_died = script.kills.counts.total() >= self._kills and len(script.stops.took) >= self._stops
+        return enough_died and script.power.counts.total() >= self._power_cuts
 
     def _is_all_accepted(self) -> bool:
         return all(producer.is_done for producer in self._stage.producers)

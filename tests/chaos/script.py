@@ -8,6 +8,7 @@ from tests.chaos.kills import Kills
 from tests.chaos.power import PowerCuts
 from tests.chaos.scene import Scene
 from tests.chaos.steering import Steering
+from tests.chaos.stops import Stops
 
 __all__ = ["Script"]
 
@@ -19,6 +20,7 @@ class Script:
         self.scene, self._say, self._cuts_a_kill = scene, say, cuts_a_kill
         self.kills, self.disturbances, self.steering = Kills(scene), Disturbances(scene), Steering(scene)
         self.power = PowerCuts(self.kills)
+        self.stops = Stops(scene)
         self.done: Counter[str] = Counter()
         self._weights = self._weighted()
 
@@ -34,7 +36,7 @@ class Script:
             disturbances.cut_sandbox: 2, disturbances.refuse_sandbox: 1,
             disturbances.delay_sandbox: 1, disturbances.lose_sandbox: 2,
             disturbances.throttle: 3, disturbances.redeliver: 6,
-            steering.pause: 4, steering.resume: 4, steering.cancel: 1,
+            steering.pause: 4, steering.resume: 4, steering.cancel: 1, self.stops.worker: 24,
         }  # fmt: skip
 
     def overture(self, power_cuts: int) -> list[Callable[[], None]]:
@@ -56,7 +58,7 @@ class Script:
 
     def do(self, act: Callable[[], None]) -> None:
         name = act.__qualname__.replace("Disturbances.", "").replace("Steering.", "").replace("Kills.", "kill ")
-        name = name.replace("PowerCuts.", "power cut of ")
+        name = name.replace("PowerCuts.", "power cut of ").replace("Stops.", "stop ")
         self.done[name] += 1
         self._say(name)
         act()
