@@ -24,6 +24,7 @@ from worker.pacer import Pacer
 from worker.queues import Queues
 from worker.runtime import runtime
 from worker.tallying import tally_swept
+from worker.watchdog import CONSUMER, PACER, TICK_SECONDS
 
 __all__ = ["app"]
 
@@ -54,6 +55,7 @@ class PacerStep(bootsteps.StartStopStep):
             me,
             partial(tally_swept, shared.sheet),
             shared.call_ms,
+            partial(shared.watchdog.beat, PACER),
         )
         self._desks = shared.settings.all_desks
 
@@ -74,7 +76,22 @@ class PacerStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(FitnessStep)
+
+
+class WatchdogStep(bootsteps.StartStopStep):
+    """Ends this process when its pacer or its consumer is stuck."""
+
+    requires = (PacerStep, "celery.worker.components:Timer")
+
+    def start(self, worker: WorkController) -> None:
+        watchdog = runtime().watchdog
+        # In the event loop of the consumer, hence silent when that is stuck.
+        worker.timer.call_repeatedly(TICK_SECONDS, watchdog.beat, (CONSUMER,))
+        watchdog.start()
+
+
 app.steps["worker"].add(PacerStep)
+app.steps["worker"].add(WatchdogStep)
 
 
 class CallbacksStep(bootsteps.StartStopStep):
@@ -102,6 +119,7 @@ app.steps["worker"].add(CallbacksStep)
 @signals.worker_shutting_down.connect
 def _begin_no_more_calls(**_: Any) -> None:
     """Calls in flight finish and are recorded; what was only claimed goes back to its lane."""
+    runtime().watchdog.stop()
     runtime().stopping.set()
 
 

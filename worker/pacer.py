@@ -51,7 +51,7 @@ class Pacer:
 
     `publish(batches)` sends ids on, one message for each pair of a desk and some of its ids; `me` is
     `host:pid:threads`, unique to the process; `count_swept` is told what was taken back from lost workers; `call_ms`
-    tells how long a desk's calls take lately, if that is known.
+    tells how long a desk's calls take lately, if that is known; `beat` is called at each turn, as a sign of life.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Pacer:
         me: str,
         count_swept: Callable[[Desk, Swept], None] = lambda *_: None,
         call_ms: Callable[[Desk], float | None] = lambda _: None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = client
         self._keys = keys
@@ -75,6 +76,7 @@ class Pacer:
         self._me = me
         self._count_swept = count_swept
         self._call_ms = call_ms
+        self._beat = beat
         self._file = AppendOnlyFile(client, keys)
         self._slow = SlowDesks(work.lease_ms / 1000)
         self._stopping = threading.Event()
@@ -117,11 +119,13 @@ class Pacer:
                 self._pause(AFTER_ERROR_SECONDS)
 
     def _pause(self, seconds: float) -> None:
+        self._beat()
         self._lead.stand_back()
         self._stopping.wait(seconds)
 
     def _pace(self, wakes: redis.client.PubSub) -> None:
         while not self._stopping.is_set():
+            self._beat()
             self._tell_that_we_live()
             wait_seconds = self._tick() if self._lead.keep() else LEAD_AGAIN_SECONDS
             # Pub/sub instead of a blocking pop: its timeout is exact, a blocking pop's may be 100 ms late.

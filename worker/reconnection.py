@@ -9,6 +9,7 @@ from celery.app.amqp import AMQP
 from kombu.connection import Connection
 
 from worker.runtime import runtime
+from worker.watchdog import CONSUMER
 
 __all__ = ["PromptAmqp", "PromptConnection"]
 
@@ -28,12 +29,18 @@ class PromptConnection(Connection):
         self, errback: Callable[..., Any] | None = None, max_retries: int | None = None, *_: Any, **options: Any
     ) -> Any:
         self._take_time()
+
+        def failed(*arguments: Any) -> Any:
+            runtime().watchdog.beat(CONSUMER)
+            return errback(*arguments) if errback else None
+
         spacing = {"interval_start": RETRY_SECONDS, "interval_step": 0, "interval_max": RETRY_SECONDS}
-        return super().ensure_connection(errback, max_retries, **{**options, **spacing})  # type: ignore[no-untyped-call]
+        return super().ensure_connection(failed, max_retries, **{**options, **spacing})  # type: ignore[no-untyped-call]
 
     @classmethod
     def _take_time(cls) -> None:
         """While Redis lets it in and refuses commands, Celery's consumer starts again some hundred times a second."""
+        runtime().watchdog.beat(CONSUMER)  # its event loop does not run meanwhile
         if len(cls._made) == AT_ONCE:
             runtime().stopping.wait(max(0.0, cls._made[0] + AT_ONCE_SECONDS - time.monotonic()))
         cls._made.append(time.monotonic())

@@ -28,6 +28,7 @@ from worker.policy import RetryPolicy
 from worker.tallying import DeskTally
 from worker.tickets import Tickets
 from worker.tracing import trace_call
+from worker.watchdog import CONSUMER, PACER, Watchdog
 
 __all__ = ["Runtime", "runtime"]
 
@@ -78,6 +79,11 @@ class Runtime:
     def _longest_call_ms(self) -> int:
         client = self._client(next(iter(self.settings.all_desks.values())))
         return round(client.longest_call_seconds * 1000)
+
+    @cached_property
+    def watchdog(self) -> Watchdog:
+        """Of this process. It is started with the worker."""
+        return Watchdog((PACER, CONSUMER))
 
     @cached_property
     def sheet(self) -> TallySheet:

@@ -1,0 +1,104 @@
+"""A worker that hangs ends itself; one that is stopped, or has lost Redis, does not."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.states import State
+from tests.acceptance.site import Site, WorkerProcess, eventually
+from worker.watchdog import EXIT_CODE
+
+#: Makes a worker hang in one of its parts, once a file of that name is there. Silence is counted in shorter ticks: the
+#: real three minutes are too long for a test.
+HANGS = """
+import os, re, signal, sys, threading, time
+from pathlib import Path
+
+def hang(*_):
+    time.sleep(1_000_000)
+
+def hang_the_pacer():
+    sys.modules["worker.pacer"].Pacer._tell_that_we_live = hang
+
+def hang_the_consumer():
+    os.kill(os.getpid(), signal.SIGWINCH)  # handled by the main thread, in its event loop
+
+def hog_the_interpreter():
+    re.match("(a+)+$", "a" * 64 + "b")
+
+def interfere():
+    while getattr(sys.modules.get("worker"), "app", None) is None:
+        time.sleep(0.05)
+    watchdog = sys.modules["worker.watchdog"]
+    watchdog.TICK_SECONDS, watchdog.FROZEN_TICKS, watchdog.HOG_CPU_SECONDS = 0.1, 50, 4.0
+    while True:
+        for name, act in {"pacer": hang_the_pacer, "consumer": hang_the_consumer, "hog": hog_the_interpreter}.items():
+            file = Path(os.environ["HANG"], name)
+            if file.exists():
+                file.unlink()
+                act()
+        time.sleep(0.1)
+
+signal.signal(signal.SIGWINCH, hang)
+threading.Thread(target=interfere, daemon=True, name="interfere").start()
+"""
+#: Longer than the silence that ends it, seconds.
+LONGER_SECONDS = 9
+
+
+def start_worker(site: Site, folder: Path) -> WorkerProcess:
+    """One that can be made to hang, by the name of its part as a file in this folder."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HANGS)
+    return site.start_worker(PYTHONPATH=f"{folder}:{Path(__file__).parents[2]}", HANG=str(folder))
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_hangs_says_where_and_ends_itself(new_site: Callable[..., Site], tmp_path: Path) -> None:
+    """Compose restarts what ends, and nothing that is only unhealthy; so does `deskbell up`."""
+    site = new_site(workers=0)
+    workers = {part: start_worker(site, tmp_path / part) for part in ("pacer", "consumer", "hog")}
+    site.wait_for_workers(3)
+    site.start_worker()
+    site.wait_for_workers(4)
+
+    for part in workers:
+        (tmp_path / part / part).touch()
+    codes = {part: worker.wait(60) for part, worker in workers.items()}
+
+    assert codes == {"pacer": EXIT_CODE, "consumer": EXIT_CODE, "hog": -signal.SIGPROF}
+    for part, worker in workers.items():
+        told = worker.log.read_text("utf-8")
+        assert ("this worker ends itself: its " + part in told) is (part != "hog")
+        assert 'sitecustomize.py", line' in told
+        assert "(most recent call first)" in told
+    ids = site.accept(*(f"ou_after{number}" for number in range(20)))
+    site.wait_until_delivered(ids, seconds=60)
+    assert site.counts() == {State.DELIVERED: 20}
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_without_redis_or_stopped_for_long_goes_on(new_site: Callable[..., Site], tmp_path: Path) -> None:
+    site = new_site(workers=0)
+    worker = start_worker(site, tmp_path / "worker")
+    site.wait_for_workers(1)
+    site.wait_until_delivered(site.accept("ou_before"), seconds=30)
+
+    site.kill_valkey()
+    time.sleep(LONGER_SECONDS)
+    site.valkey.start()
+    site.wait_until_delivered(site.accept("ou_after_redis"), seconds=30)
+
+    os.kill(worker.pid, signal.SIGSTOP)
+    time.sleep(LONGER_SECONDS)
+    os.kill(worker.pid, signal.SIGCONT)
+    site.wait_until_delivered(site.accept("ou_after_stop"), seconds=30)
+
+    assert worker.runs
+    (tmp_path / "worker" / "consumer").touch()
+    eventually(lambda: not worker.runs, 60, "and it is still watched")
+    assert worker.wait(1) == EXIT_CODE
