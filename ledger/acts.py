@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ledger.damage import whole
 from ledger.full import RedisWhenFull
 
 if TYPE_CHECKING:
@@ -39,4 +40,9 @@ def note_act(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
 def recent_acts(ledger: "Ledger", count: int) -> list[Act]:
     """Newest first."""
     found: Any = ledger.redis.lrange(ledger.keys.acts, 0, count - 1)
-    return [Act(*orjson.loads(act)) for act in found]
+    return [act for act in (whole("an act", _act, kept) for kept in found) if act]
+
+
+def _act(kept: bytes) -> Act:
+    at_ms, by, did, id = orjson.loads(kept)
+    return Act(at_ms, by, did, id)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ledger.callback_url import CallbackUrl
 from ledger.content import Message, MsgType
+from ledger.errors import BadInput
 from ledger.hours import SendingHours
 from ledger.ids import row_id
 from ledger.models import Notification, OnOpenTicket, OnUnknown, Progress, ReceiveType, UserIdType, iso
@@ -69,8 +70,10 @@ class Spec(BaseModel):
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
-        """Leaves alone what a newer version may have written besides."""
+        """Leaves alone what a newer version may have written besides. Raises one of `ledger.damage.UNREADABLE` for what
+        `to_json` did not write."""
         raw = orjson.loads(text)
+        MsgType(raw["message"]["msg_type"])
         return cls.model_validate({name: raw[name] for name in cls.model_fields if name in raw})
 
 
@@ -104,6 +107,8 @@ class Row:
 
     def message(self, spec: Spec) -> Message:
         """The rendered message. Raises BadInput if the row does not fit, which was checked before it was accepted."""
+        if len(self.values) != len(spec.columns):
+            raise BadInput("record", "it is damaged: it has other columns than its announcement")
         given = {name: value for name, value in zip(spec.columns, self.values, strict=True) if value is not None}
         msg_type, content = spec.template.render_unchecked(given)
         return Message.model_construct(msg_type=msg_type, content=orjson.loads(content))
@@ -117,6 +122,7 @@ class RowRecord:
     number: int
     row: Row
     progress: Progress
+    damage: str | None = None  #: what of it cannot be read, in words
 
     @property
     def id(self) -> str:
@@ -138,6 +144,7 @@ class Announcement:
     rerouted: int  #: of those delivered: through `user`, because a ticket was open
     rate_per_second: float  #: notifications that came to an end lately
     eta_seconds: float | None  #: until no row is left to send; None while nothing is known or it does not run
+    damage: str | None = None  #: what of it cannot be read, in words
 
     @property
     def left(self) -> int:
@@ -169,4 +176,5 @@ class Announcement:
             "created_at": iso(self.created_ms),
             "expires_at": iso(round(self.spec.expires_at.timestamp() * 1000)) if self.spec.expires_at else None,
             "finished_at": iso(self.finished_ms) if self.ended else None,
+            **({"damaged": self.damage} if self.damage else {}),
         }

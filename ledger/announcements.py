@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -12,6 +13,8 @@ from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Announcement, AnnouncementState, Row, RowRecord, Spec
 from ledger.connection import text
+from ledger.content import MsgType
+from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.hours import seconds_open
 from ledger.ids import announcement_of, new_announcement_id, row_number
@@ -153,7 +156,7 @@ class Announcements:
     def get(self, id: str) -> Announcement:
         """Raises NotFound."""
         fields = self._fields(id)
-        if not fields or fields[b"state"] == b"loading":
+        if not fields or fields.get(b"state") == b"loading":
             raise NotFound(id)
         return self._announcement(id, fields, _redis_ms(self._redis.time()))
 
@@ -177,13 +180,19 @@ class Announcements:
         return [
             self._announcement(id, fields, now_ms)
             for id, fields in zip(ids, found, strict=True)
-            if fields and fields[b"state"] != b"loading"
+            if fields and fields.get(b"state") != b"loading"
         ]
 
     def _fields(self, id: str) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))
 
     def _announcement(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
+        try:
+            return self._whole(id, fields, now_ms)
+        except UNREADABLE as error:
+            return _damaged(id, fields, error)
+
+    def _whole(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         spec = Spec.of_json(fields[b"spec"])
         state = AnnouncementState(fields[b"state"].decode())
         counts = {state: int(fields.get(state.encode(), 0)) for state in State}
@@ -216,25 +225,36 @@ class Announcements:
     def record(self, id: str) -> Record | None:
         """One row by the id of its notification, without its message; None when there is none."""
         fields = self._fields(announcement_of(id))
-        if not fields or row_number(id) >= int(fields[b"total"]):
+        if not fields:
             return None
-        spec, number = Spec.of_json(fields[b"spec"]), row_number(id)
-        [found] = self._rows(announcement_of(id), range(number, number + 1))
-        created_ms = int(fields[b"created_at"])
-        return Record(id, found.row.addressed(spec), found.progress, created_ms, announcement_of(id))
+        of = self._announcement(announcement_of(id), fields, now_ms=0)
+        number = row_number(id)
+        if number >= of.total:
+            return None
+        [found] = self._rows(of.id, range(number, number + 1))
+        return Record(id, found.row.addressed(of.spec), found.progress, of.created_ms, of.id, found.damage or of.damage)
 
     def _rows(self, id: str, numbers: Sequence[int]) -> Iterator[RowRecord]:
         pipe = self._redis.pipeline(transaction=False)
         # In this order: a row that is released in between is then told as waiting, and never as released and unread.
         pipe.hmget(self._keys.rows(id), [field for number in numbers for field in (number, f"{number}+")])
         pipe.hmget(self._keys.lane(id), "next", "rest", "started_at")
-        found, (next_number, rest, started_ms) = pipe.execute()
+        pipe.exists(self._keys.rows(id))
+        found, (next_number, rest, started_ms), exists = pipe.execute()
+        if not exists:
+            raise NotFound(id)
         for number, row, progress in zip(numbers, found[::2], found[1::2], strict=True):
-            if row is None:
-                raise NotFound(id)
-            state = State.QUEUED if number < int(next_number) else State(text(rest))
-            unwritten = Progress(state, int(started_ms))
-            yield RowRecord(id, number, Row.of_json(row), Progress.of_json(progress) if progress else unwritten)
+            reading = Reading()
+            read = reading.part("row", partial(_row, row), None) or self._unreadable_row(id, number)
+            if progress:
+                stands = reading.progress(progress, 0)
+            else:
+                stands = reading.part("state", partial(_unwritten, number, next_number, rest, started_ms), _LOST)
+            yield RowRecord(id, number, read, reading.told(stands), reading.damage)
+
+    def _unreadable_row(self, id: str, number: int) -> Row:
+        """As many values as there are columns, so that a table keeps its shape."""
+        return Row(number + 1, NOBODY, (None,) * len(self.get(id).spec.columns))
 
     def some_rows(self, id: str, numbers: Sequence[int]) -> list[RowRecord]:
         """These rows, in one round trip. Raises NotFound for one that there is not."""
@@ -294,6 +314,36 @@ class Announcements:
             if not done:
                 raise NotAllowed(id, verb, text(state))
         return AnnouncementState(text(state))
+
+
+_LOST = Progress(State.UNKNOWN, 0)
+
+
+def _row(kept: bytes | None) -> Row:
+    return Row.of_json(kept or b"")
+
+
+def _unwritten(number: int, next_number: bytes, rest: bytes, started_ms: bytes) -> Progress:
+    """Of a row whose turn has not come, or that was released and not claimed yet."""
+    return Progress(State.QUEUED if number < int(next_number) else State(text(rest)), int(started_ms))
+
+
+def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announcement:
+    """What can be told of one that cannot be read: whatever is left is told, and nothing of it goes out."""
+    reading = Reading()
+    desk = fields.get(b"desk", b"").decode(errors="replace")
+    spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
+    state = reading.part("state", lambda: AnnouncementState(text(fields[b"state"])), AnnouncementState.PAUSED)
+    counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in State}  # noqa: B023
+    total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
+    created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)
+    damage = reading.damage or f"its record is damaged ({type(error).__name__})"
+    return Announcement(id, spec, state, total, counts, created_ms, None, (), 0, 0.0, None, damage)
+
+
+def _nameless(desk: str) -> Spec:
+    message: Any = {"msg_type": MsgType.TEXT, "content": {}}
+    return Spec.model_construct(name=NOBODY, message=message, desk=desk)
 
 
 def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

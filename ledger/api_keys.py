@@ -19,6 +19,7 @@ import orjson
 import redis
 
 from ledger.connection import is_refusal, text
+from ledger.damage import whole
 from ledger.errors import BadInput, NotDurable, NotFound
 from ledger.ledger import FSYNC_TIMEOUT_MS, Ledger
 from ledger.models import iso
@@ -86,6 +87,10 @@ class ApiKey:
         return cls(**fields)
 
 
+def _read(raw: bytes) -> ApiKey | None:
+    return whole("an API key", ApiKey.of_json, raw)
+
+
 class ApiKeys:
     """The keys of this ledger: those that `deskbell key create` made, and those of DESKBELL_API_KEYS.
 
@@ -136,7 +141,7 @@ class ApiKeys:
         """As `find_many`, by the hashes of the secrets (`digest_of`), which is what a session of the console keeps."""
         stored: Any = self._redis.hmget(self._keys.api_keys, digests) if digests else []
         found = [
-            self._fixed.get(digest) or (ApiKey.of_json(raw) if raw else None)
+            self._fixed.get(digest) or (_read(raw) if raw else None)
             for digest, raw in zip(digests, stored, strict=True)
         ]
         usable = [key if key and key.revoked_at is None else None for key in found]
@@ -153,7 +158,7 @@ class ApiKeys:
         pipe.hvals(self._keys.api_keys)
         pipe.hgetall(self._keys.api_key_uses)
         stored, uses = pipe.execute()
-        made = sorted(map(ApiKey.of_json, stored), key=lambda key: (key.created_at, key.id))
+        made = sorted(filter(None, map(_read, stored)), key=lambda key: (key.created_at, key.id))
         times = {text(id): datetime.fromtimestamp(int(ms) / 1000, UTC) for id, ms in uses.items()}
         return [replace(key, last_used_at=times.get(key.id)) for key in (*self._fixed.values(), *made)]
 
@@ -162,7 +167,7 @@ class ApiKeys:
         the variable."""
         with self._turn():
             stored: Any = self._redis.hgetall(self._keys.api_keys)
-            found = {text(digest): ApiKey.of_json(raw) for digest, raw in stored.items()}
+            found = {text(digest): key for digest, raw in stored.items() if (key := _read(raw))}
             digest, key = self._named(id_or_name, found)
             if key.revoked_at is None:
                 key = replace(key, revoked_at=_now(), revoked_by=by)

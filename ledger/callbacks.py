@@ -3,6 +3,7 @@
 The verbs that bring something to its end write it down in the same step (`owe_callback` in `ledger/lua/prelude.lua`).
 """
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,10 +12,13 @@ import orjson
 
 from ledger.announcement import AnnouncementState
 from ledger.connection import text
+from ledger.damage import UNREADABLE
 from ledger.errors import NotFound
 from ledger.ids import is_announcement
 from ledger.models import Progress, iso
 from ledger.states import State
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
@@ -91,12 +95,8 @@ class Callbacks:
         `lease_ms`."""
         now_ms, *found = self._ledger.verbs.call("callbacks", "", most, lease_ms, *full)
         values = iter(found)
-        return [
-            Owed(
-                text(name), text(id), text(state), int(at), now_ms - int(at), text(url), snapshot, text(owner), new == 1
-            )
-            for name, id, state, at, url, snapshot, owner, new in zip(*[values] * 8, strict=True)
-        ]
+        taken = [_owed(now_ms, *each) for each in zip(*[values] * 8, strict=True)]
+        return [owed for owed in taken if owed]
 
     def strike_off(self, owed: Owed) -> None:
         """It was taken, or never will be."""
@@ -140,17 +140,39 @@ class Callbacks:
 
     def _notification(self, owed: Owed) -> tuple[str, dict[str, Any]]:
         record = self._ledger.get(owed.id)
-        return "notification", replace(record, progress=Progress.of_json(owed.snapshot)).as_json()
+        try:
+            record = replace(record, progress=Progress.of_json(owed.snapshot))
+        except UNREADABLE:  # as it stands now is better than nothing
+            log.error("how it stood then is damaged, so the callback tells how it stands now", extra={"id": owed.id})
+        return "notification", record.as_json()
 
     def _announcement(self, owed: Owed) -> tuple[str, dict[str, Any]]:
-        counts = orjson.loads(owed.snapshot)
-        then = replace(
-            self._ledger.announcements.get(owed.id),
-            state=AnnouncementState(owed.state),
-            counts={state: counts[state] for state in State},
-            rerouted=counts["rerouted"],
-            finished_ms=owed.at_ms,
-            rate_per_second=0.0,
-            eta_seconds=None,
-        )
+        now = self._ledger.announcements.get(owed.id)
+        try:
+            counts = orjson.loads(owed.snapshot)
+            then = replace(
+                now,
+                state=AnnouncementState(owed.state),
+                counts={state: counts[state] for state in State},
+                rerouted=counts["rerouted"],
+                finished_ms=owed.at_ms,
+                rate_per_second=0.0,
+                eta_seconds=None,
+            )
+        except UNREADABLE:
+            log.error("how it stood then is damaged, so the callback tells how it stands now", extra={"id": owed.id})
+            return "announcement", now.as_json()
         return "announcement", then.as_json()
+
+
+def _owed(
+    now_ms: int, name: bytes, id: bytes, state: bytes, at: bytes, url: bytes, snapshot: bytes, owner: bytes, new: int
+) -> Owed | None:
+    """None for one that is damaged: nobody could post it, and it goes when what is owed is forgotten."""
+    try:
+        at_ms, kept = int(at), snapshot or b""
+        told = name.decode(), id.decode(), state.decode(), at_ms, now_ms - at_ms, url.decode()
+        return Owed(*told, kept, text(owner), new == 1)
+    except UNREADABLE:
+        log.error("a callback that is owed is damaged: %s", name)
+        return None

@@ -9,6 +9,7 @@ from redis.client import Pipeline
 
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.connection import text
+from ledger.damage import whole
 from ledger.models import iso
 from ledger.settings import Desk
 from ledger.states import Outcome, State
@@ -16,7 +17,7 @@ from ledger.states import Outcome, State
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
-__all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses"]
+__all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses", "whole_hold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +139,23 @@ def _accepted_at(ledger: "Ledger", ids: Sequence[bytes | None]) -> list[int | No
             pipe.hget(ledger.keys.notification(text(id)), "created_at")
     found = iter(pipe.execute())
     times = (None if id is None else next(found) for id in ids)
-    return [int(time) if time else None for time in times]
+    return [whole("a time", int, time) if time else None for time in times]
+
+
+def whole_hold(kept: bytes | None) -> dict[str, Any] | None:
+    """A desk's hold, if there is one. A damaged one holds nothing, for the verbs neither."""
+    return whole("a hold", _hold, kept) if kept else None
+
+
+def _hold(kept: bytes) -> dict[str, Any]:
+    hold: dict[str, Any] = orjson.loads(kept)
+    kind, reason, since, until = hold["kind"], hold["reason"], hold["since"] + 0, hold["until"] + 0
+    return {**hold, "kind": kind, "reason": reason, "since": since, "until": until}
 
 
 def _status(desk: Desk, answer: _Answer, first_ms: int | None, announcements: Sequence[Announcement]) -> DeskStatus:
     now_ms, fields = answer.time[0] * 1000 + answer.time[1] // 1000, answer.fields
-    hold = orjson.loads(fields[b"hold"]) if b"hold" in fields else None
+    hold = whole_hold(fields.get(b"hold"))
     running = [each for each in announcements if each.left]
     lanes = (_event_lane(answer.events, first_ms, now_ms), *(_lane(each, now_ms) for each in running))
     lowered_to = float(answer.share) if answer.share else None

@@ -6,11 +6,13 @@ Refusals are kept apart: who knocks without a key must not push out the record o
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Self
 
 import orjson
 import redis
 
+from ledger.damage import whole
 from ledger.keys import Keys
 from ledger.models import iso
 
@@ -84,7 +86,8 @@ class HookLog:
         pipe = self._redis.pipeline(transaction=False)
         for refused in (False, True):
             pipe.lrange(self._key(refused=refused), 0, KEPT - 1)
-        lists = [[HookEntry.of_json(text) for text in texts] for texts in pipe.execute()]
+        read = partial(whole, "an entry of a hook", HookEntry.of_json)
+        lists = [[entry for entry in map(read, texts) if entry] for texts in pipe.execute()]
         wanted = [each for entries in lists for each in [one for one in entries if hook in (None, one.hook)][:count]]
         return sorted(wanted, key=lambda entry: entry.at_ms, reverse=True)[:count]
 

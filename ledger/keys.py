@@ -35,6 +35,10 @@ class Keys:
         return self("schema")
 
     @property
+    def damaged(self) -> str:
+        return self("damaged")
+
+    @property
     def aof(self) -> str:
         return self("aof")
 

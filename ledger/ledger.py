@@ -13,11 +13,12 @@ from redis.client import Pipeline
 from ledger.announcements import Announcements
 from ledger.cluster import refuse_cluster
 from ledger.connection import connect, text
+from ledger.damage import Reading
 from ledger.durability import Assurance
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.keys import Keys
-from ledger.models import Accepted, Notification, Progress, Record
+from ledger.models import Accepted, Notification, Record
 from ledger.settings import DEFAULT_DESK, Settings
 from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
@@ -186,11 +187,8 @@ class Ledger:
     def _read_events(self, ids: Sequence[str]) -> list[Record | None]:
         pipe = self.redis.pipeline(transaction=False)
         for id in ids:
-            pipe.hmget(self.keys.notification(id), "input", "progress", "created_at")
-        return [
-            Record(id, Notification.of_input(input), Progress.of_json(progress), int(created)) if input else None
-            for id, (input, progress, created) in zip(ids, pipe.execute(), strict=True)
-        ]
+            pipe.hmget(self.keys.notification(id), "input", "progress", "created_at", "desk")
+        return [_event(id, *kept) for id, kept in zip(ids, pipe.execute(), strict=True)]
 
     def events(self, state: State | None = None) -> Iterator[Record]:
         """The events on record, newest first. Failed and unknown ones come from an index, other states by looking."""
@@ -242,6 +240,18 @@ class Ledger:
         if desk is None:
             raise NotFound(id)
         return text(desk)
+
+
+def _event(
+    id: str, input: bytes | None, progress: bytes | None, created: bytes | None, desk: bytes | None
+) -> Record | None:
+    if not any((input, progress, created, desk)):
+        return None
+    reading = Reading()
+    created_ms = reading.part("created_at", lambda: int(created or b""), 0)
+    notification = reading.notification(input, (desk or b"").decode(errors="replace"))
+    stands = reading.told(reading.progress(progress, created_ms))
+    return Record(id, notification, stands, created_ms, damage=reading.damage)
 
 
 def _verdict(notification: Notification, status: bytes, id: bytes, state: bytes) -> Accepted | KeyReused:

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ledger.callback_url import CallbackUrl
-from ledger.content import Message, parse_message
+from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
 from ledger.fields import steering_problem
 from ledger.settings import DEFAULT_DESK, duration
@@ -199,9 +199,16 @@ class Notification(BaseModel):
 
     @classmethod
     def of_input(cls, text: bytes) -> Self:
-        """Reads back what `to_input` wrote. It was validated then, and is not again: this is on every worker's path."""
+        """Reads back what `to_input` wrote. It was validated then, and is not again: this is on every worker's path.
+
+        Raises one of `ledger.damage.UNREADABLE` for what it did not write.
+        """
         raw = orjson.loads(text)
-        message = Message.model_construct(**raw.pop("message"))
+        given = raw.pop("message")
+        message = Message.model_construct(
+            **{**given, "msg_type": MsgType(given["msg_type"]), "content": given["content"]}
+        )
+        raw["receiver_id"], raw["desk"] = str(raw["receiver_id"]), str(raw.get("desk", DEFAULT_DESK))
         times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
         return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
 
@@ -310,7 +317,7 @@ class Progress:
         raw = orjson.loads(text)
         return cls(
             state=State(raw["state"]),
-            at_ms=raw["at"],
+            at_ms=raw["at"] + 0,  # a number
             attempts=tuple(Attempt.of_list(values) for values in raw.get("attempts", ())),
             acts=tuple((act[0], act[1], act[2]) for act in raw.get("acts", ())),
             via=ReceiveType(raw["via"]) if raw.get("via") else None,
@@ -329,6 +336,7 @@ class Record:
     progress: Progress
     created_ms: int
     announcement: str | None = None
+    damage: str | None = None  #: what of it cannot be read, in words
 
     @property
     def last(self) -> Attempt | None:
@@ -356,6 +364,7 @@ class Record:
             "due_at": iso(progress.due_ms),
             "expires_at": iso(self.notification.expires_ms),
             "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
+            **({"damaged": self.damage} if self.damage else {}),
         }
 
     def _error(self) -> dict[str, Any] | None:

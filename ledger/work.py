@@ -12,6 +12,8 @@ import redis
 from ledger.announcement import Row, Spec
 from ledger.connection import text
 from ledger.content import Message
+from ledger.damage import Reading
+from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
 from ledger.keys import Keys
 from ledger.models import Attempt, Notification, Progress
@@ -91,6 +93,7 @@ class Claim:
     accepted_ms: int
     row: tuple[Row, Spec] | None = None
     some_have_tickets: bool = True  #: of the desk's receivers; if not, nobody needs to look
+    damage: str | None = None  #: what of its record cannot be read: it must not be sent
 
     @property
     def wanted_ms(self) -> int:
@@ -108,7 +111,10 @@ class Claim:
         return self.row[1].traceparent if self.row else self.notification.traceparent
 
     def message(self) -> Message:
-        """The message to send; a row's is rendered here. Raises BadInput if the row does not fit its template."""
+        """The message to send; a row's is rendered here. Raises BadInput if the row does not fit its template, or the
+        record is damaged."""
+        if self.damage:
+            raise BadInput("record", self.damage)
         if self.row is None:
             return self.notification.message
         row, spec = self.row
@@ -225,7 +231,7 @@ class Work:
             self._claim(
                 text(id),
                 input,
-                Progress.of_json(progress),
+                progress,
                 Slot(now_ms - age, -age),
                 accepted,
                 bool(probing),
@@ -235,12 +241,16 @@ class Work:
         ]
 
     def _claim(
-        self, id: str, input: bytes, progress: Progress, slot: Slot, accepted_ms: int, probing: bool, tickets: bool
+        self, id: str, input: bytes, kept: bytes, slot: Slot, accepted_ms: int, probing: bool, tickets: bool
     ) -> Claim:
-        if not is_row(id):
-            return Claim(id, Notification.of_input(input), progress, slot, probing, accepted_ms, None, tickets)
-        row, spec = Row.of_json(input), self._spec(announcement_of(id))
-        return Claim(id, row.addressed(spec), progress, slot, probing, accepted_ms, (row, spec), tickets)
+        reading = Reading()
+        progress, row = reading.progress(kept, accepted_ms), None
+        if is_row(id):
+            row = reading.part("row", lambda: (Row.of_json(input), self._spec(announcement_of(id))), None)
+            addressed = row[0].addressed(row[1]) if row else reading.notification(None, "")
+        else:
+            addressed = reading.notification(input, "")
+        return Claim(id, addressed, progress, slot, probing, accepted_ms, row, tickets, reading.damage)
 
     def _spec(self, announcement: str) -> Spec:
         """Never changes once the announcement is there, so that each worker reads it once."""
@@ -321,7 +331,11 @@ class Work:
         """Takes out of the indexes what has left the record. Returns how many ids."""
         events = (self._keys.events, *map(self._keys.index, sorted(INDEXED)))
         pruned = sum(self._prune(index, self._keys.notification) for index in events)
+        pruned += self._prune(self._keys.damaged, self._key_of)
         return pruned + self._prune(self._keys.announcements, self._keys.lane)
+
+    def _key_of(self, id: str) -> str:
+        return self._keys.rows(announcement_of(id)) if is_row(id) else self._keys.notification(id)
 
     def _prune(self, index: str, key_of: Callable[[str], str]) -> int:
         now_s, _ = self.redis.time()

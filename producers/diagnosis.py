@@ -16,6 +16,7 @@ from ledger.ledger import Ledger
 from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
+from producers.damaged_records import check_records
 from producers.doctor_check import Check, Status
 from producers.redis_time import check_clock, check_distance
 from producers.status import hold_of
@@ -38,7 +39,12 @@ def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
     """Looks at Redis and at the workers that report there. Returns also whether Redis was reached."""
     try:
         with reachable(ledger.settings):
-            return [*_check_redis(ledger), *_check_version(ledger), _check_workers(ledger)], True
+            return [
+                *_check_redis(ledger),
+                *_check_version(ledger),
+                *check_records(ledger),
+                _check_workers(ledger),
+            ], True
     except LedgerUnreachable as error:
         problem, _, do = str(error).rpartition(": ")
         return [Check("redis", Status.FAIL, problem, do)], False

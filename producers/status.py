@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-import orjson
-
-from ledger.connection import text
+from ledger.desks import whole_hold
 from ledger.ledger import Ledger
 from ledger.settings import Desk
 
@@ -32,10 +30,9 @@ class Hold:
 
 def hold_of(ledger: Ledger, desk: str) -> Hold | None:
     """The desk's hold, if there is one. One whose time is over still stands until a probe has gone through."""
-    found = ledger.redis.hget(ledger.keys.desk(desk), "hold")
-    if found is None:
+    hold = whole_hold(cast("bytes | None", ledger.redis.hget(ledger.keys.desk(desk), "hold")))
+    if hold is None:
         return None
-    hold = orjson.loads(text(found))
     return Hold(str(hold["kind"]), str(hold["reason"]), _time(hold["since"]), _time(hold["until"]))
 
 

@@ -17,7 +17,7 @@ end
 local results = {}
 for index = 4, #ARGV do
   local record = open_record(ARGV[index])
-  local allowed = record and record.progress.state ~= 'sending' and may(record, 'cancelled')
+  local allowed = record and not record.damaged and record.progress.state ~= 'sending' and may(record, 'cancelled')
   if allowed then
     redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
     move(record, 'cancelled')

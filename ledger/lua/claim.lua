@@ -77,7 +77,7 @@ for index, id in ipairs(ids) do
   local record = ends[index] and open_record(id, true)
   if record and record.progress.state == 'queued' then
     claim(record, ends[index] - released_lease_ms)
-  elseif record and record.progress.token == token and not record.progress.renewal then
+  elseif record and record.progress.token == token and record.progress.slot and not record.progress.renewal then
     -- A replay. Who has renewed has had its answer, and holds another slot now, or none.
     hand(record, now - record.progress.slot)
   end

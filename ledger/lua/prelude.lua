@@ -33,6 +33,7 @@ local TALLY = key('desk', DESK, 'tally')      -- hash   what is counted for the 
 local SHARE = key('desk', DESK, 'share')      -- string share of its quota that the desk dares to use, if not all
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
 local TICKETS = key('desk', DESK, 'tickets')  -- zset   receiver with an open ticket -> ms when it was seen
+local DAMAGED = key('damaged')                -- zset   record that was found damaged -> ms when
 local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the last step of it
 local EVENT_LANE = 'e_' .. DESK
 
@@ -62,6 +63,15 @@ end
 -- What of an announcement the verbs need, read once; nil when there is none. Of its rows, those from `next` on were never
 -- released: they are all in the state `rest`, and nothing is written of them until their turn comes.
 local known = {}
+
+-- One whose record is damaged is left alone, as if there were none: it must not stop the others of its desk. Until it is
+-- started it has only a state.
+local function is_whole(info)
+  if info.state == 'loading' then return true end
+  return info.next and info.total and ALLOWED[info.rest] and info.expires_at and (info.weight or 0) > 0 and info.opens_at
+    and info.results_for and info.cancelled_ahead and info.started_at
+end
+
 local function announcement(id)
   if known[id] == nil then
     local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
@@ -70,6 +80,7 @@ local function announcement(id)
       expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
       hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
       cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14], caller = got[15]} or false
+    if known[id] and not is_whole(known[id]) then known[id] = false end
   end
   return known[id] or nil
 end
@@ -83,17 +94,36 @@ local function is_stopped(record)
   return info and info.state ~= 'running'
 end
 
+-- JSON of ours, or nil if it is damaged.
+local function decoded(text)
+  local ok, value = pcall(cjson.decode, text or '')
+  return ok and type(value) == 'table' and value or nil
+end
+
+-- A progress that the verbs can work with, or nil.
+local function decoded_progress(text)
+  local progress = decoded(text)
+  if not progress or not ALLOWED[progress.state] or type(progress.at) ~= 'number' then return nil end
+  if progress.state == 'sending' and not (type(progress.claimed_at) == 'number' and progress.token) then return nil end
+  for _, list in ipairs({progress.attempts or {}, progress.acts or {}}) do
+    if type(list) ~= 'table' or #list > 0 and type(list[#list]) ~= 'table' then return nil end
+  end
+  return progress
+end
+
+local set_aside_damaged
+
 local function open_event(record, with_input)
   local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', 'created_at', 'callback',
     'caller', with_input and 'input' or 'on_unknown')
-  if not got[1] then return nil end
-  record.progress = cjson.decode(got[1])
-  record.expires_at = tonumber(got[2])
-  record.on_unknown = got[3]
-  record.accepted_at = tonumber(got[4])
+  if not got[1] and redis.call('EXISTS', record.key) == 0 then return nil end
+  record.progress = decoded_progress(got[1])
+  record.expires_at = tonumber(got[2] or 0) or 0
+  record.on_unknown = got[3] or 'hold'
+  record.accepted_at = tonumber(got[4] or now) or now
   record.callback, record.caller = got[5], got[6]
   record.content = with_input and got[7]
-  return record
+  return record.progress and record or set_aside_damaged(record)
 end
 
 local function open_row(record, with_input)
@@ -101,15 +131,16 @@ local function open_row(record, with_input)
   if not lane or tonumber(record.input) >= lane.total then return nil end
   local got = redis.call('HMGET', record.key, record.progress_field, with_input and record.input or record.progress_field)
   local unwritten = tonumber(record.input) < lane.next and 'queued' or lane.rest
-  record.progress = got[1] and cjson.decode(got[1]) or {state = unwritten, at = now}
+  record.progress = not got[1] and {state = unwritten, at = now} or decoded_progress(got[1])
   record.expires_at = lane.expires_at
   record.accepted_at = lane.started_at
   record.on_unknown = lane.on_unknown
   record.content = with_input and got[2]
-  return record
+  return record.progress and record or set_aside_damaged(record)
 end
 
--- The record with its progress, its expiry (ms, 0 = never) and its policy for maybe-sent; nil when there is none.
+-- The record with its progress, its expiry (ms, 0 = never) and its policy for maybe-sent; nil when there is none. One that
+-- was damaged has `damaged`, and is unknown now, or at rest.
 local function open_record(id, with_input)
   local record = place(id)
   return (record.event and open_event or open_row)(record, with_input)
@@ -311,6 +342,34 @@ local function save(record, results_for_ms)
   end
 end
 
+-- The state that a record with a damaged progress was counted in, as far as can be told by what else is kept of it.
+local function state_by_indexes(record)
+  for state in pairs(INDEXED) do
+    if redis.call('ZSCORE', index_of(record, state), record.id) then return state end
+  end
+  local function some(state) return tonumber(redis.call('HGET', key('lane', record.lane), state) or 0) > 0 end
+  if redis.call('ZSCORE', LEASES, record.id) then return some('sending') and 'sending' or 'queued' end
+  if redis.call('ZSCORE', key('lane', record.lane, 'due'), record.id) then return some('deferred') and 'deferred' or 'scheduled' end
+  if record.event and redis.call('PTTL', record.key) > 0 then return 'delivered' end
+  return 'queued'
+end
+
+-- Whether it was sent cannot be told any more: so it rests as unknown, and a person settles it. That keeps it from
+-- stopping the others. One at rest already stays as it is.
+function set_aside_damaged(record)
+  local state = state_by_indexes(record)
+  record.damaged, record.progress = true, {state = state, at = now}
+  redis.call('ZADD', DAMAGED, now, record.id)
+  if FINAL[state] or state == 'unknown' then return record end
+  redis.call('ZREM', LEASES, record.id)
+  redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
+  move(record, 'unknown')
+  record.progress.attempts = {{now, cjson.null, 'unknown', cjson.null, cjson.null, cjson.null, cjson.null, cjson.null,
+    'its record was damaged: whether it was sent is not known'}}
+  save(record)
+  return record
+end
+
 local function append(record, list, item)
   record.progress[list] = record.progress[list] or {}
   table.insert(record.progress[list], item)
@@ -319,7 +378,7 @@ end
 -- A verb that is replayed after a lost answer brings the same attempt again: its time tells.
 local function append_attempt(record, attempt)
   local attempts = record.progress.attempts
-  if attempts and attempts[#attempts][1] == attempt[1] then return end
+  if attempts and #attempts > 0 and attempts[#attempts][1] == attempt[1] then return end
   append(record, 'attempts', attempt)
   -- Without a `via` it is on record, but was no call of the API that has the quota.
   if attempt[2] and attempt[2] ~= cjson.null then called[attempt[3]] = (called[attempt[3]] or 0) + 1 end
@@ -384,7 +443,8 @@ end
 
 local function current_hold()
   local text = redis.call('HGET', HOLDS, 'hold')
-  return text and cjson.decode(text) or nil
+  local hold = text and decoded(text)
+  return hold and hold.kind and type(hold['until']) == 'number' and hold or nil
 end
 
 -- Limits are read from ARGV[first]: their number, then calls and window_ms of each. The window already

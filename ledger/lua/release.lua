@@ -38,7 +38,7 @@ end
 
 local function row_comes_due(id)
   local record = open_record(id)
-  if not record or not may(record, 'queued') then return end
+  if not record or record.damaged or not may(record, 'queued') then return end
   move(record, is_expired(record) and 'expired' or 'queued')
   save(record, results_for_ms)
   if record.progress.state == 'queued' then enqueue(record) end
@@ -128,12 +128,12 @@ local function within_hours(info)
     if not hours then break end
     local opens, closes = string.match(hours, '^(%d+) (%d+)$')
     opens, closes = tonumber(opens), tonumber(closes)
-    if now < opens then
+    if opens and now < opens then
       redis.call('HSET', key('lane', info.id), 'opens_at', opens)
       redis.call('ZADD', DUE, 'LT', opens, info.id)
       return false
     end
-    if now < closes then return true end
+    if closes and now < closes then return true end
     redis.call('LPOP', key('lane', info.id, 'hours'))
   end
   return true
@@ -149,7 +149,7 @@ end
 -- A row with a time of its own that is not there yet waits for it outside the lane.
 local function waits_for_its_time(info, id)
   local record = info.timed and open_record(id, true)
-  local fields = record and cjson.decode(record.content)
+  local fields = record and decoded(record.content)
   local send_at = fields and type(fields[#fields]) == 'table' and fields[#fields].send_at_ms
   if not send_at or send_at <= now then return false end
   move(record, 'scheduled')

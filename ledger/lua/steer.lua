@@ -17,7 +17,7 @@ if not to and not again then return {0, info.state, 0} end
 
 local function note()
   local acts = redis.call('HGET', key('lane', id), 'acts')
-  acts = acts and cjson.decode(acts) or {}
+  acts = acts and decoded(acts) or {}
   table.insert(acts, {now, by, verb})
   if #acts > 100 then table.remove(acts, 2) end -- the first says by whom it was announced
   redis.call('HSET', key('lane', id), 'state', to, 'acts', cjson.encode(acts))
@@ -40,7 +40,7 @@ local function cancel_returned()
   for _, list in ipairs({ids, due}) do
     for _, row in ipairs(list) do
       local record = open_record(row)
-      if may(record, 'cancelled') then
+      if record and not record.damaged and may(record, 'cancelled') then
         move(record, 'cancelled')
         save(record)
       end

@@ -47,5 +47,6 @@ end
 if by < 0 then
   for _, lane in ipairs(redis.call('ZRANGE', DUE, 0, -1)) do shorten_waits(lane) end
 end
+flush()
 if redis.call('ZSCORE', DESKS, DESK) then redis.call('ZADD', DESKS, now, DESK) end
 return 1

@@ -21,7 +21,7 @@ for index = 1, #leases, 2 do
   local record = open_record(id)
   local state = record and record.progress.state
   -- Never claimed, also when it was cancelled since: no call was made in its slot.
-  if state ~= 'sending' then give_back_slot(leases[index + 1] - released_lease_ms) end
+  if state ~= 'sending' and not (record and record.damaged) then give_back_slot(leases[index + 1] - released_lease_ms) end
   if state == 'queued' then
     table.insert(back, record)
     returned = returned + 1

@@ -48,5 +48,6 @@ for index = 8, #ARGV do
   end
 end
 if is_open then redis.call('PEXPIRE', TICKETS, believed_ms) end
+flush()
 if woken > 0 then look_at(now) end
 return woken

@@ -80,4 +80,4 @@ def test_lua_builds_the_same_keys_as_python() -> None:
     }
     parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.tally, keys.share, keys.tickets)
     of_desk = {part("d") for part in parts}
-    assert lua == {keys.desks, keys.wake, keys.events, keys.announcements, keys.clock} | of_desk
+    assert lua == {keys.desks, keys.wake, keys.events, keys.announcements, keys.clock, keys.damaged} | of_desk

@@ -1,0 +1,72 @@
+"""Records that cannot be read: a bit that flipped on disk must not hide, or stop, all the others.
+
+The server reads its files without a checksum for each record, so that a letter may be another one afterwards.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from ledger.content import Message, MsgType
+from ledger.models import Attempt, Notification, Progress
+from ledger.states import Outcome, State
+
+__all__ = ["NOBODY", "UNREADABLE", "Reading", "whole"]
+
+#: What reading raises for JSON that is none, or of another shape.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+#: Stands for a receiver that cannot be read.
+NOBODY = "?"
+
+T = TypeVar("T")
+Kept = TypeVar("Kept")
+
+log = logging.getLogger(__name__)
+
+
+def whole(what: str, read: Callable[[Kept], T], kept: Kept) -> T | None:
+    """Reads one of several. None when it is damaged, which only the log tells: the others are more than it."""
+    try:
+        return read(kept)
+    except UNREADABLE:
+        log.error("%s in Redis is damaged, and left out", what)
+        return None
+
+
+class Reading:
+    """Reads the parts of one record, and notes which cannot be read."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    @property
+    def damage(self) -> str | None:
+        """In words; None when all could be read."""
+        return f"its record is damaged: {' and '.join(self._parts)} cannot be read" if self._parts else None
+
+    def part(self, name: str, read: Callable[[], T], instead: T) -> T:
+        try:
+            return read()
+        except UNREADABLE:
+            self._parts.append(name)
+            return instead
+
+    def notification(self, kept: bytes | None, desk: str) -> Notification:
+        """Of an event. Without a message if it cannot be read."""
+        return self.part("input", lambda: Notification.of_input(kept or b""), _nobody(desk))
+
+    def progress(self, kept: bytes | None, at_ms: int) -> Progress:
+        return self.part("progress", lambda: Progress.of_json(kept or b""), Progress(State.UNKNOWN, at_ms))
+
+    def told(self, progress: Progress) -> Progress:
+        """With what is damaged as the last thing that is on record of it, for whoever shows it."""
+        if self.damage is None:
+            return progress
+        attempt = Attempt(progress.at_ms, None, Outcome.UNKNOWN, msg=self.damage)
+        return replace(progress, attempts=(*progress.attempts, attempt))
+
+
+def _nobody(desk: str) -> Notification:
+    message = Message.model_construct(msg_type=MsgType.TEXT, content={})
+    return Notification.model_construct(receiver_id=NOBODY, message=message, desk=desk)

@@ -1,0 +1,26 @@
+"""What `deskbell doctor` says of records that cannot be read."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from ledger.connection import text
+from ledger.ledger import Ledger
+from producers.doctor_check import Check, Status
+
+__all__ = ["check_records"]
+
+#: Events that are looked at, the newest first.
+LOOKED_AT = 1000
+#: Damaged ones that are named.
+NAMED = 5
+
+
+def check_records(ledger: Ledger) -> Iterator[Check]:
+    """Those that the verbs came across, and those among the newest."""
+    damaged = {text(id) for id in ledger.redis.zrange(ledger.keys.damaged, 0, -1)}
+    damaged |= {record.id for record in islice(ledger.events(), LOOKED_AT) if record.damage}
+    damaged |= {each.id for each in ledger.announcements.newest() if each.damage}
+    if damaged:
+        found = f"{len(damaged)} damaged: {', '.join(sorted(damaged)[:NAMED])}"
+        do = "look with `deskbell show ID`, settle with `deskbell resolve`, and have the disk and the memory checked"
+        yield Check("records", Status.WARN, found, do)
