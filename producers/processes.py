@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ledger.errors import DeskbellError
+from ledger.private import OTHERS
 
 __all__ = ["Deaths", "DiesTooOften", "Program", "StopSignals", "Supervisor"]
 
@@ -184,6 +185,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             process_group=0,
+            umask=OTHERS,
         )
         self._reader = threading.Thread(target=self._pass_on, args=(self._process,), daemon=True)
         self._reader.start()

@@ -11,6 +11,7 @@ from producers.cli.exits import ExitCode
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import in_colour, progress, show_table
 from producers.diagnosis import Check, Status, check_desks, check_feishu, check_ledger
+from producers.private_files import check_files
 
 __all__ = ["register"]
 
@@ -30,7 +31,7 @@ def doctor(
     ledger = Ledger(settings)
     try:
         checks, reached = check_ledger(ledger)
-        checks += check_desks(settings, ledger if reached else None)
+        checks += [*check_desks(settings, ledger if reached else None), *check_files(settings)]
     finally:
         ledger.redis.close()
     with progress("asking Feishu"):

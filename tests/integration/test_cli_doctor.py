@@ -84,6 +84,18 @@ def test_without_a_worker_it_warns_and_says_how_to_start_one(ledger: Ledger, cap
     assert "deskbell up" in check["do"]
 
 
+def test_an_env_that_other_users_may_read_is_a_warning(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch()
+    (tmp_path / ".env").chmod(0o640)
+    check = doctor(capsys)["files"]
+    assert (check["status"], check["do"]) == ("warn", "chmod 600 .env")
+    (tmp_path / ".env").chmod(0o600)
+    assert "files" not in doctor(capsys)
+
+
 def test_a_hold_is_told_with_its_reason(ledger: Ledger, capsys: Output) -> None:
     Work(ledger.redis, ledger.settings, longest_call_ms=1000).hold(
         ledger.settings.desk("default"), "quota", 60_000, "code 99991403"
