@@ -10,6 +10,7 @@ import pytest
 
 from ledger.states import State
 from tests.acceptance.site import Site, WorkerProcess, eventually
+from tests.integration.up_process import deskbell, until, up
 from worker.watchdog import EXIT_CODE
 
 #: Makes a worker hang in one of its parts, once a file of that name is there. Silence is counted in shorter ticks: the
@@ -50,11 +51,15 @@ threading.Thread(target=interfere, daemon=True, name="interfere").start()
 LONGER_SECONDS = 9
 
 
-def start_worker(site: Site, folder: Path) -> WorkerProcess:
-    """One that can be made to hang, by the name of its part as a file in this folder."""
+def hanging_by(folder: Path) -> dict[str, str]:
+    """The environment of a worker that can be made to hang, by the name of its part as a file in this folder."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(HANGS)
-    return site.start_worker(PYTHONPATH=f"{folder}:{Path(__file__).parents[2]}", HANG=str(folder))
+    return {"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}", "HANG": str(folder)}
+
+
+def start_worker(site: Site, folder: Path) -> WorkerProcess:
+    return site.start_worker(**hanging_by(folder))
 
 
 @pytest.mark.timeout(240)
@@ -79,6 +84,17 @@ def test_a_worker_that_hangs_says_where_and_ends_itself(new_site: Callable[..., 
     ids = site.accept(*(f"ou_after{number}" for number in range(20)))
     site.wait_until_delivered(ids, seconds=60)
     assert site.counts() == {State.DELIVERED: 20}
+
+
+@pytest.mark.timeout(240)
+def test_up_starts_a_worker_again_that_has_hung(tmp_path: Path) -> None:
+    hook = tmp_path / "hook"
+    with up(tmp_path, "--sandbox", DESKBELL_WORKERS="1", **hanging_by(hook)) as running:
+        running.announced()
+        (hook / "pacer").touch()
+        until(lambda: "worker1 ended by itself with exit code 70; it is started again" in running.said(), running)
+        sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90", "--json")
+        assert sent.returncode == 0, running.said()
 
 
 @pytest.mark.timeout(240)
