@@ -190,7 +190,9 @@ class _Reader:
 def _boundary_of(request: Request) -> bytes:
     content_type = request.headers.get("content-type", "")
     if len(content_type) > _TYPE_CHARACTERS:
-        raise _refused(f"its Content-Type has more than {_TYPE_CHARACTERS} characters")
+        raise _refused(
+            f"it is not built as multipart/form-data is: its Content-Type has over {_TYPE_CHARACTERS} characters"
+        )
     _, options = parse_options_header(content_type)
     if not options.get(b"boundary"):
         raise _refused("its Content-Type names no boundary")
