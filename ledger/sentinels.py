@@ -1,5 +1,6 @@
 """Asking sentinels for the primary: at most a second for one that is silent, and a short word on each in an error."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ __all__ = ["Sentinels"]
 
 #: For a sentinel to take a connection, and again for it to answer, seconds. The next one knows as much.
 SILENT_SECONDS = 1.0
+#: A search that found nothing holds for so long, seconds. A client searches three times in a row, within less.
+HOLDS_SECONDS = 1.0
 
 
 class Sentinels(Sentinel):
@@ -28,9 +31,12 @@ class Sentinels(Sentinel):
             url.addresses, sentinel_kwargs={**_of_connections(url), "password": password or None}
         )
         self._asked_first = 0
+        self._found_nothing, self._problem = float("-inf"), ""
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         """Raises MasterNotFoundError, whose text says of each sentinel why it did not help."""
+        if time.monotonic() < self._found_nothing + HOLDS_SECONDS:
+            raise MasterNotFoundError(self._problem)
         problems = []
         for place, sentinel in self._in_turn():
             try:
@@ -42,7 +48,9 @@ class Sentinels(Sentinel):
                 self._asked_first = place
                 return found["ip"], found["port"]
             problems.append(f"{_address_of(sentinel)} {'holds it for down' if found else 'does not know it'}")
-        raise MasterNotFoundError(f"no sentinel names a primary of {service_name!r}: {'; '.join(problems)}")
+        self._problem = f"no sentinel names a primary of {service_name!r}: {'; '.join(problems)}"
+        self._found_nothing = time.monotonic()
+        raise MasterNotFoundError(self._problem)
 
     def _in_turn(self) -> Iterator[tuple[int, Any]]:
         first = self._asked_first

@@ -16,8 +16,9 @@ __all__ = ["PromptAmqp", "PromptConnection"]
 #: Between two tries, seconds. Left to itself Celery waits 2, 4, 6, … up to 30 s, and so is deaf for up to half a
 #: minute after Redis is back; no setting of Celery's changes that. One refused connection a second harms nobody.
 RETRY_SECONDS = 1
-#: So many connections may be made within so many seconds: a consumer that starts makes two or three at once.
-AT_ONCE, AT_ONCE_SECONDS = 6, 3
+#: So many connections may be made within so many seconds: a consumer that starts makes one or two. At five starts
+#: within a second Celery prints a traceback.
+AT_ONCE, AT_ONCE_SECONDS = 4, 2
 
 
 class PromptConnection(Connection):

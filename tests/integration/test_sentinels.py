@@ -132,7 +132,9 @@ def test_an_error_says_a_few_words_on_each_sentinel(
     with taking_and_saying_nothing() as port:
         addresses = f"127.0.0.1:{port},127.0.0.1:1,127.0.0.1:{watched.sentinel.port}"
         monkeypatch.setenv("DESKBELL_REDIS_URL", f"sentinel://:{SECRET}@{addresses}/other/0")
+        watch = Stopwatch()
         assert run(["list"]) == 3
+        assert watch.calm_seconds < FOUND_SECONDS
     problem = (
         f"127.0.0.1:{port} is silent; 127.0.0.1:1 is not reached; 127.0.0.1:{watched.sentinel.port} does not know it"
     )
