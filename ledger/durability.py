@@ -39,6 +39,7 @@ class Durability(StrEnum):
     CONFIRMED = "confirmed"  #: all: WAITAOF waits for the fsync, about a second
     HIDDEN = "hidden"  #: nobody can tell: the server hides its settings, and its WAITAOF answers at once
     REWRITES = "not_while_rewriting"  #: not what comes while the server rewrites its append-only files
+    EARLY = "early"  #: not the last second or two, though WAITAOF says so
     EVERY_SECOND = "every_second"  #: not the last second or two
     NEVER = "never"  #: not the last half a minute: the kernel decides
     NONE = "none"  #: nothing: append-only files are off
@@ -71,8 +72,12 @@ _SAID = {
         "a power cut takes what was accepted while the server rewrites its files (no-appendfsync-on-rewrite yes)",
         "set `no-appendfsync-on-rewrite no` on the server",
     ),
+    Durability.EARLY: (
+        "a power cut takes the last seconds of what was accepted: appendfsync is everysec, and WAITAOF answers early",
+        _SET_ALWAYS,
+    ),
     Durability.EVERY_SECOND: (
-        "a power cut takes the last seconds of what was accepted: appendfsync is everysec, and WAITAOF does not wait",
+        "a power cut takes the last seconds of what was accepted: appendfsync is everysec, and WAITAOF tells nothing",
         _SET_ALWAYS,
     ),
     Durability.NEVER: (
@@ -123,7 +128,7 @@ class Assurance:
 
     @property
     def waits(self) -> Waits:
-        """What an acceptance waits for. Where it cannot be sure it does not wait at all: the answers say nothing."""
+        """What an acceptance waits for. An early WAITAOF is waited for, too: it does tell a write that failed."""
         return self._now()[1]
 
     def _now(self) -> tuple[Durability, Waits]:
@@ -142,7 +147,8 @@ class Assurance:
         # Some managed servers refuse CONFIG, some answer nothing.
         hidden = isinstance(settings, redis.ResponseError) or "appendonly" not in settings
         durability = self._by_measuring() if hidden else self._by_settings(settings)
-        return durability, Waits(durability is Durability.CONFIRMED, _wanted_replicas(replication))
+        fsync = durability in (Durability.CONFIRMED, Durability.EARLY)
+        return durability, Waits(fsync, _wanted_replicas(replication))
 
     def _by_settings(self, settings: dict[str, str]) -> Durability:
         if settings.get("appendonly") != "yes":
@@ -153,7 +159,7 @@ class Assurance:
             return Durability.REWRITES
         if settings.get("appendfsync") == "always":
             return Durability.ALWAYS
-        return Durability.CONFIRMED if self._waits_truly() else Durability.EVERY_SECOND
+        return {True: Durability.CONFIRMED, False: Durability.EARLY, None: Durability.EVERY_SECOND}[self._waits_truly()]
 
     def _by_measuring(self) -> Durability:
         """An answer at once is true with `always`, untrue with `everysec`."""
@@ -163,8 +169,8 @@ class Assurance:
             return Durability.NONE if "appendonly" in str(error) else Durability.HIDDEN
         return Durability.CONFIRMED if self._waits_truly() else Durability.HIDDEN
 
-    def _waits_truly(self) -> bool:
-        """Whether WAITAOF waits for the fsync. Measured once for each run of the server."""
+    def _waits_truly(self) -> bool | None:
+        """Whether WAITAOF waits for the fsync, measured once for each run of the server. None where nobody can tell."""
         run = self._run_of_server()
         kept = self._client.get(self._keys.waitaof)
         if kept in (f"{run} true".encode(), f"{run} early".encode()):
@@ -174,7 +180,7 @@ class Assurance:
             verdict = f"{run} {'true' if truly else 'early'}"
             self._client.set(self._keys.waitaof, verdict, ex=None if run else _KEPT_SECONDS)
         except redis.ResponseError:  # no WAITAOF, or no writes now: a replica, or one that is full
-            return False
+            return None
         return truly
 
     def _run_of_server(self) -> str:
