@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+import redis
 from jinja2 import Environment
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +20,7 @@ from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
 from ledger.lookout import Snapshot
+from ledger.memory import NEARLY_FULL, Fullness
 from ledger.models import Record
 from ledger.search import Search
 from ledger.states import State
@@ -52,7 +54,17 @@ def _page(visit: Visit) -> Response:
         failed_codes=_failed_codes(visit),
         looked_at=LOOKED_AT,
         unused_keys=_unused_keys(visit),
+        full=_nearly_full(visit),
     )
+
+
+def _nearly_full(visit: Visit) -> Fullness | None:
+    try:
+        info: Any = visit.site.ledger.redis.info("memory")
+    except redis.ResponseError:  # INFO is forbidden to this user: `doctor` says so
+        return None
+    full = Fullness.of(info)
+    return full if full and full.share >= NEARLY_FULL else None
 
 
 def _stream(visit: Visit) -> Response:

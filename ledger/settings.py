@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
+from ledger.memory import checked_limit
 from ledger.redis_url import RedisUrl
 from ledger.toml_file import read_toml
 
@@ -266,6 +267,9 @@ class Settings(BaseSettings):
     """Threads of a worker process: calls that it makes at once."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Worker processes that `deskbell up` starts."""
+    maxmemory: Annotated[str, AfterValidator(checked_limit)] = "50%"
+    """Memory that the embedded Valkey may fill with what it keeps, as `2gb`, or a share of the machine's; `unlimited`
+    leaves it out. It is never less than one and a half of what the server holds when it starts."""
     error_codes: Path | None = None
     """A TOML file with codes of your own, looked at before the built-in table: see troubleshooting.md."""
 

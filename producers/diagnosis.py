@@ -13,6 +13,7 @@ from ledger.connection import reachable
 from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
+from ledger.memory import NEARLY_FULL, Fullness
 from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
@@ -25,10 +26,6 @@ __all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
 
 #: Longest that the checkup of all desks may take. One that does not answer at all takes about a minute by default.
 CHECKUP_SECONDS = 90.0
-
-
-#: From this share of `maxmemory` on it is worth a word.
-NEARLY_FULL = 0.9
 
 
 #: All others fail.
@@ -66,7 +63,7 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     yield from check_clock(ledger)
     yield from _role(info)
     yield _eviction(info)
-    yield from _room(info)
+    yield from _room(info, ledger)
     yield from _disk(info, ledger)
 
 
@@ -102,17 +99,20 @@ def _eviction(info: Mapping[str, Any]) -> Check:
     return Check("eviction", status, f"{policy}: notifications may be dropped", "set maxmemory-policy noeviction")
 
 
-def _room(info: Mapping[str, Any]) -> Iterator[Check]:
-    """Whether it is full, or soon will be. Buffers for replicas and files do not count towards the limit."""
-    limit = info.get("maxmemory") or 0
-    used = info.get("used_memory", 0) - info.get("mem_not_counted_for_evict", 0)
-    if not limit or used < limit * NEARLY_FULL:
+def _room(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
+    """Whether it is full, or soon will be."""
+    full = Fullness.of(info)
+    if full is None or full.share < NEARLY_FULL:
         return
     status, means = (
-        (Status.FAIL, "nothing new is accepted") if used >= limit else (Status.WARN, "at the limit nothing is accepted")
+        (Status.FAIL, "nothing new is accepted")
+        if full.share >= 1
+        else (Status.WARN, "at the limit nothing is accepted")
     )
-    found = f"{used / 2**20:.0f} of {limit / 2**20:.0f} MiB are used: {means}"
-    yield Check("memory", status, found, "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR")
+    found = f"{full.used / 2**20:.0f} of {full.limit / 2**20:.0f} MiB are used ({full.share:.0%}): {means}"
+    more = "raise DESKBELL_MAXMEMORY" if ledger.settings.embedded else "raise maxmemory"
+    do = f"{more}, or wait until results are older than DESKBELL_RESULTS_FOR"
+    yield Check("memory", status, found, do)
 
 
 def _disk(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
