@@ -87,8 +87,12 @@ class WorkerProcess:
         self._process.terminate()
 
     def wait(self, seconds: float) -> int:
-        """The exit code, within PATIENCE times as long."""
-        return self._process.wait(PATIENCE * seconds)
+        """The exit code, within so many calm seconds."""
+        watch = Stopwatch()
+        code = self._process.wait(PATIENCE * seconds)
+        if watch.calm_seconds > seconds:
+            raise AssertionError(f"{self.name} ended after {watch.calm_seconds:.1f} s, not within {seconds} s")
+        return code
 
     def kill(self) -> None:
         """SIGKILL: it gets no chance to do anything more."""

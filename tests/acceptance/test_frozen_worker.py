@@ -62,7 +62,7 @@ def start_worker(site: Site, folder: Path) -> WorkerProcess:
     return site.start_worker(**hanging_by(folder))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_worker_that_hangs_says_where_and_ends_itself(new_site: Callable[..., Site], tmp_path: Path) -> None:
     """Compose restarts what ends, and nothing that is only unhealthy; so does `deskbell up`."""
     site = new_site(workers=0)
@@ -86,7 +86,7 @@ def test_a_worker_that_hangs_says_where_and_ends_itself(new_site: Callable[..., 
     assert site.counts() == {State.DELIVERED: 20}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_up_starts_a_worker_again_that_has_hung(tmp_path: Path) -> None:
     hook = tmp_path / "hook"
     with up(tmp_path, "--sandbox", DESKBELL_WORKERS="1", **hanging_by(hook)) as running:
@@ -97,7 +97,7 @@ def test_up_starts_a_worker_again_that_has_hung(tmp_path: Path) -> None:
         assert sent.returncode == 0, running.said()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_worker_without_redis_or_stopped_for_long_goes_on(new_site: Callable[..., Site], tmp_path: Path) -> None:
     site = new_site(workers=0)
     worker = start_worker(site, tmp_path / "worker")

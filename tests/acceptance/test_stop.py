@@ -32,7 +32,7 @@ def test_a_worker_that_loses_redis_and_stops_prints_no_warning_of_python(new_sit
     assert "Warning" not in worker.log.read_text("utf-8")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_sigterm_is_obeyed_while_valkey_answers_nobody_for_a_while(new_site: Callable[..., Site]) -> None:
     """A thread that looked for a slot went on for ever when its claim had been held up: the worker never ended."""
     by_chance = random.Random(11)

@@ -29,7 +29,7 @@ from tests.integration.announcing_desk import (
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.timeout(60)  # one that follows an announcement would follow it for ever
+pytestmark = pytest.mark.timeout(120)  # one that follows an announcement would follow it for ever
 
 
 @pytest.fixture

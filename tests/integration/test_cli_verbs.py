@@ -24,7 +24,7 @@ from producers.cli.command_line import run
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.timeout(30)  # one that follows a notification would follow it for ever
+pytestmark = pytest.mark.timeout(120)  # one that follows a notification would follow it for ever
 
 Output = pytest.CaptureFixture[str]
 

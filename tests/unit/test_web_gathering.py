@@ -101,7 +101,7 @@ def test_who_gives_up_waiting_holds_nobody_up() -> None:
     assert run(scene) == [[1], [2, 3]]
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_work_that_answers_too_few_leaves_nobody_waiting() -> None:
     async def ask_two(pool: ThreadPoolExecutor) -> list[int | BaseException]:
         gathering: Gathering[int, int] = Gathering(lambda _: [], pool, at_once=100)
