@@ -29,6 +29,7 @@ __all__ = [
     "Malformed",
     "NotSetUp",
     "Pushed",
+    "TooLarge",
     "Unproven",
     "decrypt",
     "open_envelope",
@@ -44,12 +45,21 @@ AHEAD_SECONDS = 3600
 #: times inside the events differ so.
 _SECOND_DIGITS = 10
 
+#: Of a body. An event of those that are used has some KB.
+MOST_BYTES = 256 * 1024
+#: A challenge, which comes unsigned, has less. What is larger is decrypted only if its signature is right.
+_CHALLENGE_BYTES = 8 * 1024
+
 _US_DIGITS = 16
 _BLOCK_BYTES = 16
 
 
 class EnvelopeRefused(DeskbellError):
     """It is not taken in. The text repeats nothing of it."""
+
+
+class TooLarge(EnvelopeRefused):
+    """Nothing of it was looked at."""
 
 
 class Malformed(EnvelopeRefused):
@@ -100,9 +110,11 @@ class Event:
 def open_envelope(pushed: Pushed, desks: Iterable[Desk], now_seconds: float) -> Challenge | Event:
     """Opens it with the keys and tokens of these desks. Raises EnvelopeRefused, and nothing else whatever it holds."""
     desks = tuple(desks)
+    if len(pushed.body) > MOST_BYTES:
+        raise TooLarge(f"it has {len(pushed.body):,} bytes: at most {MOST_BYTES:,} are taken")
     document = _object(pushed.body)
     if "encrypt" in document:
-        payload, owners = _decrypted(document["encrypt"], desks)
+        payload, owners = _decrypted(document["encrypt"], _openers(pushed, desks, now_seconds))
         proven = _is_challenge(payload) or _is_signed(pushed, owners[0], now_seconds)
     else:
         payload, owners = document, _without_key(desks)
@@ -141,15 +153,22 @@ def _object(text: bytes) -> dict[str, Any]:
     return found
 
 
-def _decrypted(encrypted: Any, desks: Sequence[Desk]) -> tuple[dict[str, Any], list[Desk]]:
-    """What is in it, and the desks with the key that opens it."""
-    keys = {_revealed(desk.encrypt_key) for desk in desks} - {""}
-    if not keys:
+def _openers(pushed: Pushed, desks: Sequence[Desk], now_seconds: float) -> list[Desk]:
+    """The desks whose keys are tried. Raises NotSetUp when none has one."""
+    with_key = [desk for desk in desks if _revealed(desk.encrypt_key)]
+    if not with_key:
         raise NotSetUp(
             "it is encrypted: set DESKBELL_ENCRYPT_KEY (encrypt_key of a desk in the file of DESKBELL_DESKS) to the "
             "Encrypt Key of the developer console"
         )
-    for key in sorted(keys):
+    if len(pushed.body) <= _CHALLENGE_BYTES:
+        return with_key
+    return [desk for desk in with_key if _is_signed(pushed, desk, now_seconds)]
+
+
+def _decrypted(encrypted: Any, desks: Sequence[Desk]) -> tuple[dict[str, Any], list[Desk]]:
+    """What is in it, and the desks with the key that opens it."""
+    for key in sorted({_revealed(desk.encrypt_key) for desk in desks}):
         try:
             payload = _object(decrypt(encrypted, key))
         except (ValueError, TypeError, binascii.Error, Malformed):

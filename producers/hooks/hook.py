@@ -28,6 +28,8 @@ _WORK = 2_000_000
 NOTHING_HOLDS = "no condition holds, or nobody is to get it"
 #: Notifications of one request: what the ledger takes at once.
 _MOST_NOTIFICATIONS = 1000
+#: Of the messages of one request, all receivers counted. Ten times what is posted at most.
+_MOST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +74,46 @@ class Hook:
         """
         payload = cloud_event(incoming) if self._reads_cloud_events else incoming.json()
         posted = Posted(self.name, incoming.digest, payload, incoming.shown_headers)
-        items = self._items(posted)
-        taken = items[:MOST_ITEMS]
-        found: list[Notification] = []
-        skipped = len(items) - len(taken)
         began = BUDGET.spent
+        items, taken = self._items(posted)
+        found: list[Notification] = []
+        skipped, message_bytes = items - len(taken), 0
         for at, each in enumerate(taken):
-            if BUDGET.spent - began > _WORK:
-                raise BadInput(
-                    f"hook.{self.name}", "asks for more work than a request can need: fewer filters and turns"
-                )
             notifications = self._of_item(each, self._fallback_key(incoming, at))
             found += notifications
             skipped += not notifications
-        if len(found) > _MOST_NOTIFICATIONS:
-            problem = f"comes to {len(found):,} notifications: at most {_MOST_NOTIFICATIONS:,} are allowed"
-            raise BadInput(f"hook.{self.name}", problem)
-        return Rendered(tuple(found), skipped, _reason(len(items), skipped))
+            message_bytes += _size(notifications)
+            self._check_bounds(BUDGET.spent - began, len(found), message_bytes)
+        return Rendered(tuple(found), skipped, _reason(items, skipped))
 
     @property
     def images(self) -> list[LocalImage]:
         """Whose bytes must be in the ledger before a notification of this hook is."""
         return [case.image for case in self._cases if case.image]
 
-    def _items(self, posted: Posted) -> list[Posted]:
+    def _check_bounds(self, work: int, notifications: int, message_bytes: int) -> None:
+        """After each item: nothing is made that is not taken."""
+        problem = None
+        if work > _WORK:
+            problem = "asks for more work than a request can need: fewer filters and turns"
+        elif notifications > _MOST_NOTIFICATIONS:
+            problem = f"comes to more than {_MOST_NOTIFICATIONS:,} notifications: have fewer items posted at once"
+        elif message_bytes > _MOST_MESSAGE_BYTES:
+            problem = f"comes to more than {_MOST_MESSAGE_BYTES:,} bytes of messages: shorter texts, or fewer receivers"
+        if problem:
+            raise BadInput(f"hook.{self.name}", problem)
+
+    def _items(self, posted: Posted) -> tuple[int, list[Posted]]:
+        """How many there are, and those that are looked at."""
         if self._for_each is None:
-            return [posted]
+            return 1, [posted]
         found = self._for_each.value(posted.values())
         if not isinstance(found, list):
             raise BadInput(self._for_each.where, f"must come to a list, not {_kind(found)}")
-        for item in found:
+        for item in found[:MOST_ITEMS]:
             if not isinstance(item, JsonObject | str):
                 raise BadInput(self._for_each.where, f"must come to a list of objects or texts, not of {_kind(item)}")
-        return [posted.about(item) for item in found]
+        return len(found), [posted.about(item) for item in found[:MOST_ITEMS]]
 
     def _of_item(self, posted: Posted, fallback_key: str | None) -> list[Notification]:
         """What the first case that holds makes of it."""
@@ -126,6 +135,11 @@ def _reason(items: int, skipped: int) -> str | None:
     if items > MOST_ITEMS:
         return f"for_each comes to {items:,} items: the first {MOST_ITEMS} were looked at"
     return NOTHING_HOLDS if skipped else None
+
+
+def _size(notifications: Sequence[Notification]) -> int:
+    """Of the messages of one item: all receivers get the same."""
+    return len(notifications) * len(notifications[0].message.wire_content().encode()) if notifications else 0
 
 
 def _kind(value: object) -> str:

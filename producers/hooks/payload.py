@@ -19,12 +19,13 @@ _DEEPEST_LEVEL = 64
 class JsonObject(Told):
     """A JSON object without methods, so that `alert.values` is the member of this name, never a method of `dict`."""
 
-    __slots__ = ("_longest", "_members", "_seen")
+    __slots__ = ("_longest", "_members", "_seen", "_text")
 
     def __init__(self, members: Mapping[str, Any], longest: int) -> None:
         self._members = members
         self._longest = longest
         self._seen: dict[str, Any] = {}  #: a long list is gone through once, not at each turn of a loop that names it
+        self._text: str | None = None
 
     def __getitem__(self, name: str) -> Any:
         """Raises KeyError, which Jinja takes for undefined."""
@@ -45,8 +46,11 @@ class JsonObject(Told):
         return sum(1 for _ in self)
 
     def __str__(self) -> str:
-        # Not orjson: a number of the payload may have more than 64 bits.
-        return cut(json.dumps(self._members, ensure_ascii=False, separators=(",", ":")), self._longest)
+        if self._text is None:
+            # Not orjson: a number of the payload may have more than 64 bits.
+            whole = json.dumps(self._members, ensure_ascii=False, separators=(",", ":"))
+            self._text = cut(whole, self._longest)
+        return self._text
 
     def __repr__(self) -> str:
         return f"JsonObject(<{len(self._members)} members>)"

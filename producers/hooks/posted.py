@@ -24,14 +24,18 @@ class Posted:
     payload: dict[str, Any] = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     item: JsonObject | str | None = field(default=None, repr=False)
+    #: The payload by the length of its texts, shared with all items: a long list in it is gone through once for each.
+    _payloads: dict[int, JsonObject] = field(default_factory=dict, repr=False)
 
     def about(self, item: JsonObject | str) -> Self:
         return replace(self, item=item)
 
     def values(self, length: int = LENGTH) -> dict[str, Any]:
         """The names and their values; texts have at most `length` characters."""
+        if length not in self._payloads:
+            self._payloads[length] = JsonObject(self.payload, length)
         values: dict[str, Any] = {
-            "payload": JsonObject(self.payload, length),
+            "payload": self._payloads[length],
             "headers": seen(self.headers, length),
             "hook": self.hook,
             "digest": self.digest,

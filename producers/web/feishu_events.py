@@ -15,6 +15,7 @@ from producers.feishu_envelope import (
     Malformed,
     NotSetUp,
     Pushed,
+    TooLarge,
     Unproven,
     open_envelope,
 )
@@ -34,6 +35,7 @@ _threads = ThreadPoolExecutor(4, "feishu-events")
 #: What says no to a stranger, and to Feishu that it shall push again.
 _STATUSES: dict[type[EnvelopeRefused], tuple[HTTPStatus, str]] = {
     Malformed: (HTTPStatus.BAD_REQUEST, "This is no event of Feishu's"),
+    TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     Unproven: (HTTPStatus.UNAUTHORIZED, "Nothing proves that this comes from Feishu"),
     NotSetUp: (HTTPStatus.FORBIDDEN, "No events of Feishu's are expected here"),
 }
@@ -45,6 +47,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"description": "It is no event."},
     401: {"description": "Its encryption, signature or token is wrong, or the signature is older than 8 hours."},
     403: {"description": "Neither DESKBELL_ENCRYPT_KEY nor DESKBELL_VERIFICATION_TOKEN is set."},
+    413: {"description": "It is larger than any event."},
     503: {"description": "Redis did not answer in time. Feishu pushes the event again."},
 }
 _BODY = {

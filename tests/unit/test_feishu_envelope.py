@@ -19,6 +19,7 @@ from producers.feishu_envelope import (
     Malformed,
     NotSetUp,
     Pushed,
+    TooLarge,
     Unproven,
     decrypt,
     open_envelope,
@@ -116,6 +117,24 @@ def test_what_proves_nothing_is_refused_in_the_same_words(pushed: Pushed, fields
     with pytest.raises(Unproven) as refused:
         open_envelope(pushed, [desk(**fields)], NOW)
     assert str(refused.value) == str(Unproven())
+
+
+def test_what_is_larger_than_any_event_is_not_looked_at() -> None:
+    with pytest.raises(TooLarge, match="at most 262,144 are taken"):
+        open_envelope(signed(encrypted(event(padding="x" * 300_000))), [desk()], NOW)
+
+
+def test_what_is_large_is_decrypted_only_if_it_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = encrypted(event(padding="x" * 50_000))
+    assert isinstance(open_envelope(signed(large), [desk()], NOW), Event)
+    monkeypatch.setattr("producers.feishu_envelope.decrypt", refuse_to_decrypt)
+    for pushed in (Pushed({}, large), signed(large, key="another"), signed(large, timestamp=1)):
+        with pytest.raises(Unproven):
+            open_envelope(pushed, [desk()], NOW)
+
+
+def refuse_to_decrypt(encrypted: str, encrypt_key: str) -> bytes:
+    raise AssertionError("it is not to be decrypted")
 
 
 @pytest.mark.parametrize("timestamp", [NOW - OLDEST_SECONDS, NOW + AHEAD_SECONDS, NOW * 1000 + 123, NOW * 1_000_000])
