@@ -157,7 +157,7 @@ def _row_name(number: int, code: Any) -> str:
 
 
 def _pattern(shapes: tuple[StrictInt | StrictStr, ...]) -> re.Pattern[str]:
-    spelled = {"any": r"-?\d*[1-9]\d*", "none": "none"}
+    spelled = {"any": r"-?0*[1-9]\d*", "none": "none"}
     return re.compile("|".join(spelled.get(str(shape)) or str(shape).replace("x", r"\d") for shape in shapes))
 
 

@@ -38,7 +38,7 @@ _UNREADABLE = "Bad file format reading the append only file"
 #: Between the end of its socket and its own, seconds.
 LAST_MOMENT_SECONDS = 1
 #: What the server says when it loads a file whose last write is not whole (`loadSingleAppendOnlyFile` in aof.c).
-_CUT_OFF = re.compile(r"Truncating the AOF (?:.*? )?at offset (\d+)")
+_CUT_OFF = re.compile(r"Truncating the AOF (?:.{0,200}? )?at offset (\d+)")
 #: What the server puts in front of each line: process, role, time, and the level, of which `#` is a warning.
 _LINE_HEAD = re.compile(r"^\d+:\w \d+ \w+ \d+ [\d:.]+ (\S) ")
 #: With less than this free the disk is full, bytes: then the server's log may not have had room to say so.

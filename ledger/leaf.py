@@ -20,7 +20,7 @@ T = TypeVar("T")
 Chunks = Callable[[Context], Iterator[str]]
 
 _UNDEFINED = re.compile(r"'(.+)' is undefined")
-_LACKS_PART = re.compile(r".* has no attribute '(.+)'")
+_LACKS_PART = re.compile(r".* has no attribute '([^']+)'")
 _MARKUP = re.compile(r"\{[{%#]")
 #: What an expression is assigned to. Whatever else it reads by this name has no value.
 _RESULT = "_result"

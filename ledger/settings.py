@@ -37,7 +37,7 @@ __all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "parse_rate"
 DEFAULT_DESK = "default"
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_RATE = re.compile(r"^\s*(\d+)\s*/\s*(\d*)\s*(second|minute|hour|day)s?\s*$")
+_RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")

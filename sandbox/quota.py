@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["Limit", "Quota", "RollingCount", "parse_rate"]
 
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_RATE = re.compile(r"^\s*(\d+)\s*/\s*(\d*)\s*(second|minute|hour|day)s?\s*$")
+_RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
 #: With no limit there is no window to watch; peaks are then told per minute, as Feishu counts this API.
 _WATCHED_SECONDS = 60
 

@@ -1,0 +1,104 @@
+"""Every regular expression of the tree, and the worst that it can be given. One that is not here fails the test."""
+
+import importlib
+import re
+from typing import Any, NamedTuple
+
+from ledger import codes
+from tests.unit.source_tree import calls
+
+__all__ = ["WORST", "Worst", "expressions"]
+
+
+class Worst(NamedTuple):
+    """A text: the beginning once, `pump` any number of times, the end once; and how the expression looks at it."""
+
+    how: str
+    pump: str
+    beginning: str = ""
+    end: str = "\0"
+
+
+#: By where it is made. Where one place makes several, it holds for each of them.
+WORST = {
+    "console/marked.py:_TEXT": Worst("search", "<at id=a"),
+    "console/marked.py:_MARKDOWN": Worst("search", "<font"),
+    "ledger/api_keys.py:_NAME": Worst("fullmatch", "a"),
+    "ledger/codes.py:_SHAPE": Worst("match", "0"),
+    "ledger/codes.py:_pattern": Worst("fullmatch", "1"),
+    "ledger/connection.py:_CONNECTING": Worst("sub", ". ", "Error 1 connecting to "),
+    "ledger/content.py:_SHA256": Worst("fullmatch", "a"),
+    "ledger/embedded.py:_CUT_OFF": Worst("search", "Truncating the AOF "),
+    "ledger/embedded.py:_LINE_HEAD": Worst("match", "0", "1:M 1 Jan "),
+    "ledger/expressions.py:_FORMAT": Worst("fullmatch", "%%"),
+    "ledger/expressions.py:_MENTION": Worst("sub", "< "),
+    "ledger/fields.py:_BLANK_OR_CONTROL": Worst("search", "a", end=""),
+    "ledger/fields.py:_PLAIN_KEY": Worst("fullmatch", "a"),
+    "ledger/fields.py:_SURROGATE": Worst("search", "a"),
+    "ledger/hours.py:_BETWEEN": Worst("match", " ", "09:00"),
+    "ledger/leaf.py:_LACKS_PART": Worst("fullmatch", " has no attribute 'a"),
+    "ledger/leaf.py:_MARKUP": Worst("search", "{"),
+    "ledger/leaf.py:_UNDEFINED": Worst("fullmatch", "' is undefined", "'"),
+    "ledger/json_in_yaml.py:_PLAIN": Worst("fullmatch", "0", "0."),
+    "ledger/models.py:receiver_id": Worst("search", "a"),
+    "ledger/models.py:traceparent": Worst("search", "0", "00-"),
+    "ledger/post.py:_IMAGE_KEY": Worst("fullmatch", "a"),
+    "ledger/post.py:_LOCALE": Worst("fullmatch", "a"),
+    "ledger/redis_url.py:_ADDRESS": Worst("fullmatch", "a"),
+    "ledger/redis_url.py:_DATABASE": Worst("fullmatch", "0"),
+    "ledger/redis_url.py:_WRITTEN": Worst("fullmatch", "a"),
+    "ledger/settings.py:_API_ADDRESS": Worst("fullmatch", "a", "http://"),
+    "ledger/settings.py:_DESK_NAME": Worst("match", "a"),
+    "ledger/settings.py:_DURATION": Worst("match", " ", "1"),
+    "ledger/settings.py:_HOST_NAME": Worst("match", "a"),
+    "ledger/settings.py:_RATE": Worst("match", " ", "1/"),
+    "ledger/settings.py:prefix": Worst("search", "a"),
+    "ledger/tracing.py:carrying": Worst("fullmatch", "0", "00-"),
+    "producers/addressing.py:_EMAIL": Worst("fullmatch", "a", "a@"),
+    "producers/addressing.py:_MOBILE": Worst("fullmatch", "1"),
+    "producers/addressing.py:_RECEIVER_ID": Worst("fullmatch", "a"),
+    "producers/addressing.py:contact": Worst("sub", " -"),
+    "producers/hooks/hook_file.py:_NAME": Worst("fullmatch", "a"),
+    "producers/lookup.py:_error": Worst("sub", "a", "worker."),
+    "producers/recipients/jsonl_rows.py:_SURROGATE": Worst("search", "a"),
+    "producers/recipients/xlsx_rows.py:_PLAIN_FORMAT": Worst("fullmatch", "0"),
+    "producers/remote_server.py:_VISIBLE": Worst("fullmatch", "a"),
+    "producers/web/doorway.py:_PLAIN_ID": Worst("fullmatch", "a"),
+    "producers/web/head.py:_HOST": Worst("fullmatch", "a"),
+    "producers/web/notifications.py:_ID": Worst("fullmatch", "0", "n_"),
+    "sandbox/images.py:_BOUNDARY": Worst("search", "boundary=;"),
+    "sandbox/images.py:_NAME": Worst("search", ';name="'),
+    "sandbox/options.py:_LATENCY": Worst("match", "1"),
+    "sandbox/quota.py:_RATE": Worst("match", " ", "1/"),
+    "worker/feishu/http1.py:_STATUS": Worst("fullmatch", "a", "HTTP/1.1 200 ", "\n"),
+    "worker/feishu/people.py:_MAINLAND": Worst("sub", "1", "86"),
+    "worker/feishu/people.py:_NO_DIGITS": Worst("sub", "a"),
+    "worker/feishu/verdict.py:_CONTROL": Worst("sub", "\1"),
+    "worker/feishu/verdict.py:_SECONDS": Worst("fullmatch", "1"),
+    "worker/feishu/verdict.py:_whole_number": Worst("fullmatch", "1"),
+    "worker/people.py:_SHAPES": Worst("fullmatch", " "),
+}
+
+
+#: What is put together when it is needed, as it may be.
+_OF_PARTS = {"ledger/codes.py:_pattern": codes._pattern(("any", "none", "154xxx", 99991400))}
+
+
+def expressions() -> dict[str, list[re.Pattern[Any]]]:
+    """All that the source has, by where they are made."""
+    found: dict[str, list[re.Pattern[Any]]] = {}
+    for where, _, pattern in calls():
+        if pattern is not None:
+            found.setdefault(where, []).append(_made(where, pattern))
+    return found
+
+
+def _made(where: str, written: str) -> re.Pattern[Any]:
+    if where in _OF_PARTS:
+        return _OF_PARTS[where]
+    path, _, name = where.partition(":")
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    known = getattr(module, name, None)
+    if isinstance(known, re.Pattern):
+        return known
+    return re.compile(eval(written, vars(module)))
