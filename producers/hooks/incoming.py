@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ledger.errors import BadInput
-from producers.hooks.payload import check_depth
+from producers.hooks.payload import check_shape
 from producers.strict_json import NotJson, strict_json
 
 __all__ = ["MOST_BYTES", "Incoming", "parsed"]
@@ -65,6 +65,6 @@ def parsed(body: bytes) -> Any:
     except NotJson as error:
         problem = f"is not JSON in UTF-8 ({error})"
     else:
-        check_depth(found, "body")
+        check_shape(found, "body")
         return found
     raise BadInput("body", problem)

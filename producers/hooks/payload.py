@@ -4,16 +4,18 @@ A text that is cut still arrives. What is null counts as absent, so `default` st
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ledger.errors import BadInput
 from ledger.expressions import Told
 
-__all__ = ["JsonObject", "check_depth", "cut", "seen", "seen_again"]
+__all__ = ["JsonObject", "check_shape", "cut", "seen", "seen_again"]
 
 #: Objects and lists within each other. No tool nests deeper than a dozen.
 _DEEPEST_LEVEL = 64
+#: Objects and lists in all. A tool's have some hundred bytes each: of a MiB of them, some thousands.
+_MOST_INNER = 50_000
 
 
 class JsonObject(Told):
@@ -80,14 +82,26 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def check_depth(value: object, where: str) -> None:
-    """Raises BadInput for what is nested too deeply to be walked by functions that call themselves."""
-    level: Sequence[object] = [value]
-    for _ in range(_DEEPEST_LEVEL + 1):
-        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _children(outer)]
+def check_shape(value: object, where: str) -> None:
+    """Raises BadInput for what is nested too deeply to be walked by functions that call themselves, and for more
+    objects and lists than a template can need: each of them takes many times its bytes in memory."""
+    level = _inner([value])
+    count = len(level)
+    for _ in range(_DEEPEST_LEVEL):
         if not level:
             return
-    raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+        level = _inner(child for outer in level for child in _children(outer))
+        count += len(level)
+        if count > _MOST_INNER:
+            raise BadInput(
+                where, f"holds more than {_MOST_INNER:,} objects and lists: have fewer of them posted at once"
+            )
+    if level:
+        raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+
+
+def _inner(values: Iterable[object]) -> list[dict[str, Any] | list[Any]]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _children(outer: dict[str, Any] | list[Any]) -> Sequence[Any]:

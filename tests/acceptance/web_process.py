@@ -35,6 +35,12 @@ class WebProcess:
         self.url = json.loads(line)["url"]
 
     @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("it does not run")
+        return self._process.pid
+
+    @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

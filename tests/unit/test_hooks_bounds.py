@@ -50,3 +50,11 @@ def test_all_items_see_one_and_the_same_payload() -> None:
     assert first is second
     assert isinstance(first, JsonObject)
     assert posted.values(10)["payload"] is not first
+
+
+def test_more_objects_than_a_template_can_need_are_refused_before_it_sees_them(tmp_path: Path) -> None:
+    hook = a_hook(tmp_path, 'text = "{{ payload.items|length }}"')
+    assert len(hook.render(incoming({"items": [{}] * 49_000})).notifications) == 1
+    for items in ([{}] * 50_001, [[[]]] * 25_000):
+        with pytest.raises(BadInput, match="body: holds more than 50,000 objects and lists"):
+            hook.render(incoming({"items": items}))

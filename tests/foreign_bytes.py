@@ -1,0 +1,412 @@
+"""Every place that takes bytes of others: how much of them, the worst that they can be, and how they get there.
+
+This is the one table. A route that takes a body, or a call of a parser, that stands neither in it nor in `OURS` fails
+`tests/unit/test_foreign_bytes.py`. `tests/acceptance/test_foreign_bytes.py` sends to what is served, at a quarter and
+at the whole of the limit.
+"""
+
+import base64
+import io
+import json
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from ledger.codes import CodeTable
+from ledger.redis_options import read_options
+from ledger.search import Cursor
+from ledger.settings import Settings
+from producers.hooks.hook_file import Hooks
+from producers.remote_server import _json
+from tests.integration.console_visitor import Visitor
+from worker.feishu.verdict import _why_unreadable, envelope
+from worker.feishu.wire import Answer
+from worker.gate import _body
+
+__all__ = ["OURS", "READ", "SERVED", "Caller", "Read", "Served"]
+
+MIB = 1024 * 1024
+#: Of an upload, which may have 256 MiB: what a test has the time for.
+UPLOAD = MIB // 4
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever sends: with a key for everything."""
+
+    url: str
+    secret: str
+    visitor: Visitor
+
+    def post(self, path: str, **body: Any) -> requests.Response:
+        headers = {"X-Api-Key": self.secret, "Connection": "close", **body.pop("headers", {})}
+        return requests.post(self.url + path, headers=headers, timeout=120, **body)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A place of the web process."""
+
+    most_bytes: int  #: the limit, or `UPLOAD`
+    hostile: Callable[[int], bytes]  #: of about so many bytes
+    send: Callable[[Caller, bytes], requests.Response]
+    routes: tuple[str, ...] = ()  #: that read their bodies in this way
+    sites: tuple[str, ...] = ()  #: where it is parsed
+    memory_mib: int = 150  #: what it may take beside what the process has
+
+
+@dataclass(frozen=True)
+class Read:
+    """A place that is read without a server: files, and what comes from Feishu, Celery, a receiver of callbacks."""
+
+    most_bytes: int
+    hostile: Callable[[int], bytes]
+    read: Callable[[bytes], object]
+    sites: tuple[str, ...] = ()
+
+
+# -- the worst of each kind
+
+
+def twice(size: int) -> bytes:
+    """A name that stands twice, in the largest object."""
+    members = ",".join(f'"{number:06x}":1' for number in range(size // 11))
+    return f'{{{members},"000000":2}}'.encode()
+
+
+def lists(beginning: str, end: str) -> Callable[[int], bytes]:
+    """As many values as can be, within what stands around them."""
+    return lambda size: f"{beginning}{'[],' * ((size - len(beginning) - len(end)) // 3 - 1)}[]{end}".encode()
+
+
+def batch(size: int) -> bytes:
+    """A thousand cards, each as large as there is room for."""
+    count = max(1, min(1000, size // 1000))
+    marks = [{"tag": "markdown", "content": "**<b>"}] * ((size // count - 200) // 40)
+    message = {"msg_type": "interactive", "content": {"elements": marks}}
+    item = {"receiver_id": "ou_ada", "message": message, "at": "30d"}
+    return json.dumps({"notifications": [item] * count}, separators=(",", ":")).encode()
+
+
+def alerts(size: int) -> bytes:
+    """As many as a hook takes."""
+    one = b'{"fingerprint":"x"},'
+    return (
+        b'{"status":"firing","groupKey":"k","groupLabels":{},"commonLabels":{},"alerts":['
+        + one * (size // 22)
+        + b"{}]}"
+    )
+
+
+def encrypted(size: int) -> bytes:
+    return json.dumps({"encrypt": base64.b64encode(bytes(size * 3 // 4 - 30)).decode()}).encode()
+
+
+def leaves(size: int) -> bytes:
+    """A template that works as much as it may, in each of many strings."""
+    work = "{{ name|upper|lower|title }}"
+    texts = [[{"tag": "text", "text": work}] for _ in range(min(150, size // 70))]
+    message = {"msg_type": "post", "content": {"zh_cn": {"title": "t", "content": texts}}}
+    rows = [{"receiver_id": "ou_ada", "name": "é" * max(1, size // 20)}]
+    return json.dumps({"name": "n", "at": "2099-01-01T00:00:00Z", "message": message, "rows": rows}).encode()
+
+
+def quoted_rows(size: int) -> bytes:
+    return b"receiver_id,name\n" + b'ou_ada,"""\n' * (size // 12)
+
+
+def many_columns(size: int) -> bytes:
+    return b"receiver_id" + b",a" * (size // 4) + b"\nou_ada" + b",b" * (size // 4) + b"\n"
+
+
+def jsonl_rows(size: int) -> bytes:
+    return b'{"receiver_id":"ou_ada","name":' + b"[" * (size // 2) + b"]" * (size // 2 - 40) + b"}\n"
+
+
+def workbook(size: int) -> bytes:
+    """Packed as small as it can be; unpacked, of as many empty formats as its size would be in plain text."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in _PARTS.items():
+            archive.writestr(name, content)
+        count = size * 60 // len("<xf/>")
+        archive.writestr(
+            "xl/styles.xml", f'<styleSheet xmlns="{_MAIN}"><cellXfs>{"<xf/>" * count}</cellXfs></styleSheet>'
+        )
+    return packed.getvalue()
+
+
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_PARTS = {
+    "[Content_Types].xml": (
+        f'<Types xmlns="{_PACKAGE}/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
+        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/></Types>'
+    ),
+    "_rels/.rels": (
+        f'<Relationships xmlns="{_PACKAGE}/relationships">'
+        f'<Relationship Id="r1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
+    ),
+    "xl/workbook.xml": (
+        f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>'
+        '<sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>'
+    ),
+    "xl/_rels/workbook.xml.rels": (
+        f'<Relationships xmlns="{_PACKAGE}/relationships">'
+        f'<Relationship Id="r1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
+        f'<Relationship Id="r2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>'
+    ),
+    "xl/worksheets/sheet1.xml": (
+        f'<worksheet xmlns="{_MAIN}"><sheetData>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>receiver_id</t></is></c></row>'
+        '<row r="2"><c r="XFD2" t="inlineStr"><is><t>ou_ada</t></is></c></row></sheetData></worksheet>'
+    ),
+}
+
+
+def picture(size: int) -> bytes:
+    """Black, and so as large as its limit in pixels of what few bytes can say."""
+    side = int((size * 40) ** 0.5)
+    header = side.to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    rows = zlib.compress((b"\0" * (3 * side + 1)) * side, 9)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
+        for name, content in chunks
+    )
+
+
+# -- how it is sent
+
+
+def to(path: str) -> Callable[[Caller, bytes], requests.Response]:
+    return lambda caller, body: caller.post(path, data=body, headers=JSON)
+
+
+def as_part(name: str, file_name: str, **others: Any) -> Callable[[Caller, bytes], requests.Response]:
+    """One part of the form of an announcement; the other ones are as they should be."""
+
+    def send(caller: Caller, body: bytes) -> requests.Response:
+        right = {
+            "recipients": ("r.csv", b"receiver_id\nou_ada\n"),
+            "text": (None, "Hi"),
+            "at": (None, "2099-01-01T00:00Z"),
+        }
+        parts = {**right, **others, name: (file_name, body)}
+        return caller.post("/v1/announcements", files={key: part for key, part in parts.items() if part})
+
+    return send
+
+
+def by_form(path: str) -> Callable[[Caller, bytes], requests.Response]:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return lambda caller, body: caller.visitor.session.post(caller.visitor.url + path, body, headers=form, timeout=120)
+
+
+def proposed(caller: Caller, body: bytes) -> requests.Response:
+    caller.visitor.look("/announcements/new")
+    return caller.visitor.act("/announcements/new", text="Hi", files={"recipients": ("r.csv", body)})
+
+
+CARD = '{"receiver_id":"ou_ada","message":{"msg_type":"interactive","content":{"a":['
+SERVED = {
+    "JSON with a name twice": Served(
+        MIB,
+        twice,
+        to("/v1/notifications"),
+        ("POST /v1/notifications",),
+        ("producers/strict_json.py:_READER",),
+    ),
+    "a card of lists": Served(MIB, lists(CARD, "]}}}"), to("/v1/notifications"), sites=("ledger/content.py:_parsed",)),
+    "a batch": Served(MIB, batch, to("/v1/notifications")),
+    "a decision": Served(
+        MIB,
+        twice,
+        to("/v1/notifications/n_0000000000000000/retry"),
+        (
+            *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve")),
+            *(f"POST /v1/announcements/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "pause", "resume")),
+        ),
+    ),
+    "rows in JSON": Served(
+        MIB, lists('{"name":"n","text":"x","rows":[', "]}"), to("/v1/announcements"), ("POST /v1/announcements",)
+    ),
+    "a template": Served(
+        MIB, leaves, to("/v1/announcements"), sites=("ledger/leaf.py:_parsed", "ledger/leaf.py:_root_of")
+    ),
+    "a hook's payload, a name twice": Served(MIB, twice, to("/v1/hooks/script"), ("POST /v1/hooks/{name}",)),
+    "a hook's payload, alerts": Served(MIB, alerts, to("/v1/hooks/oncall")),
+    "an event of Feishu's": Served(
+        256 * 1024,
+        lists('{"schema":"2.0","event":[', "]}"),
+        to("/v1/feishu/events"),
+        ("POST /v1/feishu/events",),
+        ("producers/feishu_envelope.py:_object",),
+    ),
+    "an event of Feishu's, encrypted": Served(
+        256 * 1024, encrypted, to("/v1/feishu/events"), sites=("producers/feishu_envelope.py:decrypt",)
+    ),
+    "a message in YAML": Served(
+        64 * 1024,
+        lambda size: b"msg_type: text\ncontent:\n" + b"- [a]\n" * (size // 6),
+        as_part("message", "m.yaml", text=None),
+        sites=("ledger/json_in_yaml.py:json_in_yaml",),
+    ),
+    "a message in JSON": Served(
+        256 * 1024, twice, as_part("message", "m.json", text=None), sites=("ledger/message_file.py:_from_json",)
+    ),
+    "CSV": Served(
+        UPLOAD,
+        quoted_rows,
+        as_part("recipients", "r.csv"),
+        sites=(
+            "producers/recipients/csv_rows.py:_records",
+            "producers/recipients/csv_rows.py:_names",
+            "producers/web/uploads.py:__init__",
+        ),
+    ),
+    "CSV of many columns": Served(UPLOAD, many_columns, as_part("recipients", "r.csv")),
+    "JSONL": Served(
+        UPLOAD, jsonl_rows, as_part("recipients", "r.jsonl"), sites=("producers/recipients/jsonl_rows.py:_DECODER",)
+    ),
+    "XLSX": Served(
+        UPLOAD,
+        workbook,
+        as_part("recipients", "r.xlsx"),
+        sites=("producers/recipients/xlsx_parts.py:__init__", "producers/recipients/xlsx_xml.py:repeated"),
+    ),
+    "an image": Served(
+        UPLOAD,
+        picture,
+        as_part("image", "p.png", text=None),
+        sites=("ledger/images.py:_opened", "ledger/images.py:_decode"),
+    ),
+    "a form of anybody": Served(
+        64 * 1024,
+        lambda size: b"a&" * (size // 2),
+        by_form("/sign-in"),
+        tuple(
+            f"POST /console/{path}"
+            for path in (
+                *("sign-in", "sign-out", "preferences", "announcements/accept", "desks/{desk}/resume", "events/retry"),
+                *(f"announcements/{{id}}/{verb}" for verb in ("cancel", "pause", "resolve", "resume", "retry")),
+                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "resolve", "retry")),
+            )
+        ),
+        ("console/forms.py:_fields_of",),
+    ),
+    "an upload in the console": Served(
+        UPLOAD, quoted_rows, proposed, ("POST /console/announcements/new",), ("console/forms.py:read_form",)
+    ),
+}
+
+
+# -- what is read without a server
+
+
+def as_file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
+    def written(content: bytes) -> object:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "file.toml"
+            file.write_bytes(content)
+            return read(file)
+
+    return written
+
+
+def keys(size: int) -> bytes:
+    return b"".join(b"k%07d=1\n" % number for number in range(size // 11))
+
+
+def of_celery(content: bytes) -> object:
+    message = {
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "body": base64.b64encode(content).decode(),
+    }
+    return _body(message, {}, {"body_encoding": "base64"})
+
+
+def of_server(content: bytes) -> object:
+    response = requests.Response()
+    response._content = content
+    return _json(response)
+
+
+READ = {
+    "the desks file": Read(
+        MIB,
+        keys,
+        as_file(lambda file: Settings(desks=file, _env_file=None).all_desks),
+        ("ledger/settings.py:_desks_of_file",),
+    ),
+    "the hooks file": Read(
+        MIB,
+        keys,
+        as_file(lambda file: Hooks.load(Settings(hooks=file, _env_file=None), {})),
+        ("producers/hooks/hook_file.py:_tables",),
+    ),
+    "the file of error codes": Read(MIB, keys, as_file(CodeTable.load), ("ledger/codes.py:_rules_of",)),
+    "an answer of Feishu's": Read(
+        MIB,
+        lists('{"code":0,"data":[', "]}"),
+        lambda content: (envelope(Answer(200, {}, content)), _why_unreadable(content)),
+        ("worker/feishu/verdict.py:envelope", "worker/feishu/verdict.py:_why_unreadable"),
+    ),
+    "a message of another Celery application": Read(
+        MIB, lists('[[],{"text":[', "]},{}]"), of_celery, ("worker/gate.py:_body",)
+    ),
+    "an answer of `deskbell web`, for the Python client": Read(
+        MIB, lists('{"results":[', "]}"), of_server, ("producers/remote_server.py:_json",)
+    ),
+    "a cursor": Read(
+        64 * 1024, lambda size: b"A" * size, lambda content: Cursor.of(content.decode()), ("ledger/search.py:of",)
+    ),
+    "the options of a Redis URL": Read(
+        64 * 1024,
+        lambda size: b"a=1&" * (size // 4),
+        lambda content: read_options(content.decode(), tls=False, unix=False),
+        ("ledger/redis_options.py:read_options",),
+    ),
+}
+
+#: Parsed, but not foreign: where, and whose it is.
+OURS = {
+    "console/languages.py:language": "comes with the program",
+    "ledger/acts.py:recent_acts": "the ledger's",
+    "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
+    "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
+    "ledger/announcements.py:_announcement": "the ledger's",
+    "ledger/api_keys.py:of_json": "the ledger's",
+    "ledger/callbacks.py:_announcement": "the ledger's",
+    "ledger/desks.py:_status": "the ledger's",
+    "ledger/hook_log.py:of_json": "the ledger's",
+    "ledger/models.py:of_input": "the ledger's, and checked when it was accepted",
+    "ledger/models.py:of_json": "the ledger's",
+    "ledger/settings.py:signing_key": "a secret of the operator's",
+    "ledger/template.py:_object_of": "of a message that was read as JSON or YAML before",
+    "ledger/template.py:check": "what a template has made, which is bounded",
+    "ledger/template.py:render": "what a template has made, which is bounded",
+    "producers/diagnosis.py:check_feishu": "said by a process of ours",
+    "producers/hooks/hook_file.py:ready_made": "comes with the program",
+    "producers/lookup.py:_json": "said by a process of ours",
+    "producers/status.py:hold_of": "the ledger's",
+    "producers/summary.py:_rows": "written by the check of the rows",
+    "producers/web/console_ports.py:_keep": "the ledger's",
+    "producers/web/console_ports.py:accept": "the ledger's",
+    "worker/feishu/client.py:_spellings": "the message that is sent, checked when it was accepted",
+    "worker/lookup.py:read_contacts": "said by a process of ours",
+    "worker/people.py:_remembered": "the ledger's",
+}
