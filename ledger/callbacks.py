@@ -72,14 +72,20 @@ class Callbacks:
 
     def count(self) -> int:
         """How many are owed."""
-        pipe = self._ledger.redis.pipeline(transaction=False)
-        for queue in [self._ledger.keys.callbacks, *self._queues()]:
-            pipe.zcard(queue)
-        return sum(pipe.execute())
+        return self.counts()[0]
 
     def dropped(self) -> int:
         """How many were ever dropped because too many were owed to the same key and desk."""
-        return int(self._ledger.redis.get(self._ledger.keys.callbacks_dropped) or 0)
+        return self.counts()[1]
+
+    def counts(self) -> tuple[int, int]:
+        """How many are owed, and how many were ever dropped. Two round trips, whatever is owed to how many."""
+        pipe = self._ledger.redis.pipeline(transaction=False)
+        pipe.get(self._ledger.keys.callbacks_dropped)
+        for queue in [self._ledger.keys.callbacks, *self._queues()]:
+            pipe.zcard(queue)
+        dropped, *owed = pipe.execute()
+        return sum(owed), int(dropped or 0)
 
     def forget(self) -> None:
         """Drops what has been owed for so long that nothing else of it is kept, since nobody posts."""

@@ -73,7 +73,6 @@ class LedgerMetrics(Collector):
         names = [*self._desks, EVERYWHERE]
         totals = Tally(ledger.redis, keys).totals(names)
         yield from tallied(dict(zip(names, totals, strict=True)))
-        callbacks = Callbacks(ledger)
         dropped = int(ledger.redis.get(keys.dropped) or 0)
-        yield from of_site(live_workers(ledger), dropped, callbacks.count(), callbacks.dropped())
+        yield from of_site(live_workers(ledger), dropped, *Callbacks(ledger).counts())
         yield from of_redis(round_trip_ms(ledger), last_clock_step(ledger))
