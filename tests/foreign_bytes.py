@@ -77,7 +77,7 @@ class Read:
 
 def twice(size: int) -> bytes:
     """A name that stands twice, in the largest object."""
-    members = ",".join(f'"{number:06x}":1' for number in range(size // 11))
+    members = ",".join(f'"{number:06x}":1' for number in range(size // 11 - 2))
     return f'{{{members},"000000":2}}'.encode()
 
 
@@ -119,15 +119,24 @@ def leaves(size: int) -> bytes:
 
 
 def quoted_rows(size: int) -> bytes:
-    return b"receiver_id,name\n" + b'ou_ada,"""\n' * (size // 12)
+    return b"receiver_id,name\n" + b'ou_ada,"""\n' * (size // 12 - 2)
 
 
 def many_columns(size: int) -> bytes:
-    return b"receiver_id" + b",a" * (size // 4) + b"\nou_ada" + b",b" * (size // 4) + b"\n"
+    return b"receiver_id" + b",a" * (size // 4 - 8) + b"\nou_ada" + b",b" * (size // 4 - 8) + b"\n"
+
+
+def many_rows(size: int) -> bytes:
+    return b"receiver_id\n" + b"".join(b"ou_%07d\n" % number for number in range(size // 11 - 2))
+
+
+def nested_rows(size: int) -> bytes:
+    return b'{"receiver_id":"ou_ada","name":' + b"[" * (size // 2 - 40) + b"]" * (size // 2 - 40) + b"}\n"
 
 
 def jsonl_rows(size: int) -> bytes:
-    return b'{"receiver_id":"ou_ada","name":' + b"[" * (size // 2) + b"]" * (size // 2 - 40) + b"}\n"
+    row = b'{"receiver_id":"ou_%07d","a":"","b":""}\n'
+    return b"".join(row % number for number in range(size // 44))
 
 
 def workbook(size: int) -> bytes:
@@ -136,7 +145,7 @@ def workbook(size: int) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in _PARTS.items():
             archive.writestr(name, content)
-        count = size * 60 // len("<xf/>")
+        count = size * 8 // len("<xf/>")
         archive.writestr(
             "xl/styles.xml", f'<styleSheet xmlns="{_MAIN}"><cellXfs>{"<xf/>" * count}</cellXfs></styleSheet>'
         )
@@ -260,7 +269,7 @@ SERVED = {
     ),
     "a message in YAML": Served(
         64 * 1024,
-        lambda size: b"msg_type: text\ncontent:\n" + b"- [a]\n" * (size // 6),
+        lambda size: b"msg_type: text\ncontent:\n" + b"- [a]\n" * (size // 6 - 5),
         as_part("message", "m.yaml", text=None),
         sites=("ledger/json_in_yaml.py:json_in_yaml",),
     ),
@@ -277,10 +286,12 @@ SERVED = {
             "producers/web/uploads.py:__init__",
         ),
     ),
+    "CSV of many rows": Served(UPLOAD, many_rows, as_part("recipients", "r.csv")),
     "CSV of many columns": Served(UPLOAD, many_columns, as_part("recipients", "r.csv")),
     "JSONL": Served(
         UPLOAD, jsonl_rows, as_part("recipients", "r.jsonl"), sites=("producers/recipients/jsonl_rows.py:_DECODER",)
     ),
+    "JSONL of one value, nested": Served(UPLOAD, nested_rows, as_part("recipients", "r.jsonl")),
     "XLSX": Served(
         UPLOAD,
         workbook,

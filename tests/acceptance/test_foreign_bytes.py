@@ -9,6 +9,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,14 @@ def test_the_worst_of_it_is_bounded_work(web: tuple[WebProcess, Caller], place: 
 def _seconds(pid: int, caller: Caller, place: Served, size: int) -> float:
     """CPU for one of this size, while somebody else looks whether the server is there."""
     body, spent = place.hostile(size), []
+    assert len(body) <= size
 
     def send() -> None:
         for _ in range(SENT):
             began = _cpu_seconds(pid)
-            assert place.send(caller, body).status_code < 500
+            status = place.send(caller, body).status_code
+            assert status < 500
+            assert status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "it is to be taken apart, not turned away"
             spent.append(_cpu_seconds(pid) - began)
 
     sending = threading.Thread(target=send)

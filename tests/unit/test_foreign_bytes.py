@@ -69,6 +69,7 @@ def _is_linear(place: Read) -> bool:
 
 def _seconds(place: Read, size: int) -> float:
     content = place.hostile(size)
+    assert len(content) <= size
     gc.disable()  # it would look at all that the other tests have left, at each of so many lists
     began = time.thread_time()
     try:
