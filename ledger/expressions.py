@@ -20,7 +20,16 @@ from markupsafe import Markup
 from ledger.errors import BadInput
 from ledger.fields import shortened
 
-__all__ = ["BUDGET", "ENVIRONMENT", "LEAF_CHARACTERS", "TOO_MUCH_WORK", "Told", "Unbounded", "restricted"]
+__all__ = [
+    "BUDGET",
+    "ENVIRONMENT",
+    "LEAF_CHARACTERS",
+    "SHORT_CHARACTERS",
+    "TOO_MUCH_WORK",
+    "Told",
+    "Unbounded",
+    "restricted",
+]
 
 #: In the source of a leaf, in a value, and in what is rendered: a request of 150 KB is the most that Feishu takes.
 LEAF_CHARACTERS = 150 * 1024
@@ -35,6 +44,8 @@ _CALL_WORK, _NODE_WORK = 10, 2
 #: Characters that each of these goes through for one unit: filters that look at every one, other filters and methods,
 #: and what has no filter in it, such as `a in b`.
 _SLOWLY, _QUICKLY, _AT_ONCE = 1, 10, 500
+#: What a text up to this takes to be shown is not counted: 3,000 of them are a tenth of a second.
+SHORT_CHARACTERS = 200
 #: What one of our own values counts for: few ask for its text.
 _TOLD_CHARACTERS = 200
 #: For `round` and for the decimals and the width in `format`.
@@ -167,6 +178,8 @@ def _shown(value: object) -> str:
     stands. The full-width `＜` looks right in every kind of message, and is no markup in any.
     """
     text = value if isinstance(value, str) else _text_of(value)
+    if len(text) > SHORT_CHARACTERS and "<" in text:
+        BUDGET.spend(len(text) // _QUICKLY)
     return _MENTION.sub("＜", text) if "<" in text and not isinstance(value, Markup) else text
 
 

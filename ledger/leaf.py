@@ -22,6 +22,8 @@ Chunks = Callable[[Context], Iterator[str]]
 _UNDEFINED = re.compile(r"'(.+)' is undefined")
 _LACKS_PART = re.compile(r".* has no attribute '([^']+)'")
 _MARKUP = re.compile(r"\{[{%#]")
+#: A leaf of these only writes its variables: it works out nothing.
+_PLAIN = (nodes.Output, nodes.TemplateData, nodes.Name)
 #: What an expression is assigned to. Whatever else it reads by this name has no value.
 _RESULT = "_result"
 #: Of what an expression yields one by one. More than a whole message may list.
@@ -49,7 +51,7 @@ def context_of(values: Mapping[str, str]) -> Context:
 class Leaf:
     """A compiled leaf. `variables` are the names that it may look up; `where` is its field in an error."""
 
-    __slots__ = ("_chunks", "_parts", "node_count", "variables", "where")
+    __slots__ = ("_chunks", "_parts", "is_plain", "node_count", "variables", "where")
 
     def __init__(self, source: str, where: str) -> None:
         """Raises BadInput when it is no Jinja, or more of it than is allowed here."""
@@ -57,6 +59,7 @@ class Leaf:
         self.where = where
         self.variables = frozenset(find_undeclared_variables(tree))
         self.node_count = sum(1 for _ in tree.find_all(nodes.Node))
+        self.is_plain = all(isinstance(node, _PLAIN) for node in tree.find_all(nodes.Node))
         self._parts = _parts_of(tree)
         self._chunks = _compiled(tree, where)
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ledger.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
 from ledger.errors import BadInput
-from ledger.expressions import BUDGET, LEAF_CHARACTERS, TOO_MUCH_WORK
+from ledger.expressions import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
 from ledger.fields import check_json, dotted, link_problem
 from ledger.leaf import LacksVariable, Leaf, context_of, has_markup
 from ledger.post import wrapped_post
@@ -62,7 +62,7 @@ class Template:
     differs from one that passed only where any text, or any link, is allowed is fine without it.
     """
 
-    __slots__ = ("_constants", "_node_count", "_passed", "_slots", "_where", "msg_type", "variables")
+    __slots__ = ("_constants", "_is_plain", "_node_count", "_passed", "_slots", "_where", "msg_type", "variables")
 
     def __init__(self, msg_type: MsgType, content: dict[str, JsonValue], where: str) -> None:
         self.msg_type = msg_type
@@ -71,6 +71,7 @@ class Template:
         self._constants, self._slots = _split(_pieces(msg_type, content, (), where), where)
         self.variables = frozenset[str]().union(*(slot.leaf.variables for slot in self._slots))
         self._node_count = sum(slot.leaf.node_count for slot in self._slots)
+        self._is_plain = all(slot.leaf.is_plain for slot in self._slots)
         self._passed = False
         if not self._slots:
             self.check({})
@@ -119,10 +120,12 @@ class Template:
             if length > LEAF_CHARACTERS:
                 problem = f"cannot take {length:,} characters: at most {LEAF_CHARACTERS:,} are allowed"
                 raise BadInput(self._where, f"the variable {name!r} {problem}")
-            longest = max(longest, length)
-        BUDGET.renew(self._node_count, longest)
-        if BUDGET.left < 0:
-            raise BadInput(self._where, TOO_MUCH_WORK)
+            if length > longest:
+                longest = length
+        if longest > SHORT_CHARACTERS or not self._is_plain:  # most messages of most announcements are plain
+            BUDGET.renew(self._node_count, longest)
+            if BUDGET.left < 0:
+                raise BadInput(self._where, TOO_MUCH_WORK)
         context: Context = context_of(values)
         return [slot.leaf.render(context) for slot in self._slots]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ledger.content import Message
 from ledger.errors import BadInput
+from ledger.expressions import BUDGET
 from ledger.fields import kind_of, steering_problem
 from ledger.images import LocalImage
 from ledger.leaf import Expression, has_markup
@@ -108,6 +109,7 @@ class _Message:
 
     def render(self, posted: Posted) -> Message:
         """Cuts the texts of the payload until the message is no longer too large. Raises BadInput."""
+        BUDGET.renew()  # a template renews it for what costs anything when all values are texts: here they are not
         for length in _LENGTHS[:-1]:
             try:
                 return self._template.render(posted.values(length))

@@ -4,19 +4,22 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from typing import TextIO
 
 from ledger.errors import BadInput
-from producers.recipients.bounds import CELL_CHARACTERS, ROW_CHARACTERS, cell_problem
+from producers.recipients.bounds import CELL_CHARACTERS, cell_problem
 from producers.recipients.encoding import CODECS, UTF_16, Encoding, encoding_of
 from producers.recipients.row import RECEIVER_COLUMNS, Row, check_receiver, checked_columns, is_blank, place
-from producers.recipients.source import Source, TextGuard
+from producers.recipients.source import EndlessRowError, RowGuard, Source, TextGuard
 
 __all__ = ["CsvRows"]
 
 _DELIMITERS = (",", ";", "\t")
 #: What Python's csv says where a cell was opened and never closed; its other complaints are about one row.
 _NEVER_CLOSED = ("field larger than field limit", "unexpected end of data")
+
+
+#: Blocks of the file that one row may take in behind that in which it begins: an open quote takes in line after line.
+_ROW_BLOCKS = 1
 
 
 class CsvRows:
@@ -50,12 +53,12 @@ class CsvRows:
 
     def _records(self) -> Iterator[Row]:
         """All rows that are not blank, the header too."""
-        with self._source.text(CODECS[self.encoding]) as text:
-            lines = _Lines(text)
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        guard = RowGuard(_ROW_BLOCKS)
+        with self._source.text(CODECS[self.encoding], guard) as text:
+            reader = csv.reader(text, delimiter=self.delimiter, strict=True)
             while True:
                 line = reader.line_num + 1
-                lines.characters = 0
+                guard.blocks_left = _ROW_BLOCKS
                 try:
                     cells = next(reader)
                 except StopIteration:
@@ -63,6 +66,8 @@ class CsvRows:
                 except UnicodeDecodeError:
                     # It was valid when the encoding was found.
                     raise self._source.changed() from None
+                except EndlessRowError:
+                    raise _never_closed(line) from None
                 except csv.Error as error:
                     yield _unreadable(line, str(error))
                     continue
@@ -79,25 +84,14 @@ class CsvRows:
         return Row(line, cells)
 
 
-class _Lines:
-    """The lines, with a bound for those of one row: a quote that is opened takes in line after line."""
-
-    def __init__(self, text: TextIO) -> None:
-        self.characters = 0  #: since the row began
-        self._text = text
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._text:
-            self.characters += len(line)
-            if self.characters > ROW_CHARACTERS:
-                raise csv.Error(_NEVER_CLOSED[0])
-            yield line
-
-
 def _unreadable(line: int, problem: str) -> Row:
     if problem.startswith(_NEVER_CLOSED):
-        raise BadInput(place(line), f"a quote is never closed, or a cell has more than {CELL_CHARACTERS:,} characters")
+        raise _never_closed(line)
     return Row(line, (), 'has a quote within a cell: put the cell in quotes, and write each quote in it twice ("")')
+
+
+def _never_closed(line: int) -> BadInput:
+    return BadInput(place(line), f"a quote is never closed, or a cell has more than {CELL_CHARACTERS:,} characters")
 
 
 def _delimiter_of(source: Source) -> str:

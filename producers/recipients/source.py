@@ -14,7 +14,7 @@ from typing import BinaryIO, Self
 from ledger.errors import BadInput
 from producers.recipients.row import place
 
-__all__ = ["BLOCK_BYTES", "Source", "TextGuard"]
+__all__ = ["BLOCK_BYTES", "EndlessRowError", "RowGuard", "Source", "TextGuard"]
 
 #: Read at once, and the longest line: a row of a notification is far shorter, and a file without line ends is no table.
 BLOCK_BYTES = 1024 * 1024
@@ -41,6 +41,22 @@ class TextGuard:
         self._since_line_end_bytes = self._since_line_end_bytes + len(block) if last < 0 else len(block) - last - 1
         self._lines += block.count(b"\n") or block.count(b"\r")
         self._seen_bytes += len(block)
+
+
+class EndlessRowError(Exception):
+    """A row takes in more of the file than a row may."""
+
+
+@dataclass(slots=True)
+class RowGuard:
+    """Set `blocks_left` at each row: counting every line of it would take a tenth of all reading."""
+
+    blocks_left: int
+
+    def see_block(self) -> None:
+        self.blocks_left -= 1
+        if self.blocks_left < 0:
+            raise EndlessRowError
 
 
 def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> None:
@@ -136,9 +152,9 @@ class Source:
         self.verify_unchanged()
         self._verify_hash(digest.hexdigest())
 
-    def text(self, encoding: str) -> io.TextIOWrapper:
-        """The content as text, line ends as they are. Reading it raises what `blocks` raises."""
-        raw = io.BufferedReader(_Pass(self), BLOCK_BYTES)
+    def text(self, encoding: str, guard: RowGuard | None = None) -> io.TextIOWrapper:
+        """The content as text, line ends as they are. Reading it raises what `blocks` raises, and EndlessRowError."""
+        raw = io.BufferedReader(_Pass(self, guard), BLOCK_BYTES)
         return io.TextIOWrapper(raw, encoding=encoding, newline="")
 
     def random_access(self) -> io.BufferedReader:
@@ -169,9 +185,10 @@ class Source:
 class _Pass(io.RawIOBase):
     """The blocks of a source as a raw file, for a TextIOWrapper."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, rows: RowGuard | None) -> None:
         self._blocks = source.blocks()
         self._guard = TextGuard(source.name)
+        self._rows = rows
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -181,6 +198,8 @@ class _Pass(io.RawIOBase):
         if not self._rest:
             block = next(self._blocks, b"")
             self._guard.see(block)
+            if self._rows and block:
+                self._rows.see_block()
             self._rest = memoryview(block)
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]

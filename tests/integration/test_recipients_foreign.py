@@ -70,6 +70,13 @@ def test_a_row_as_long_as_one_may_be_fits_a_frame() -> None:
         assert [len(row.values) for row in recipients.rows()] == [31]
 
 
+def test_a_row_of_many_lines_just_below_the_bound_fits_a_frame_too() -> None:
+    cell = '"' + "\x01" * 30_000 + '\n"'
+    content = ("receiver_id" + "".join(f",{n}" for n in range(33)) + "\nou_1" + f",{cell}" * 33 + "\n").encode()
+    with ForeignRecipients(source(content)) as recipients:
+        assert [(len(row.values), row.problem) for row in recipients.rows()] == [(34, None)]
+
+
 def test_a_pass_that_is_given_up_ends_the_process() -> None:
     with ForeignRecipients(source(b"receiver_id\n" + b"ou_1\n" * 100_000)) as recipients:
         rows = recipients.rows()
