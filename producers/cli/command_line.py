@@ -1,5 +1,6 @@
 """`deskbell`: finds the verb, runs it, and turns every error into one line and an exit code."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
@@ -48,6 +49,8 @@ VERBS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of `deskbell`. Exits with an ExitCode."""
+    # Where the parent ignores it, as some services do, nobody is told how a process ended: every exit code would be 0.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets an escape for it, not a traceback.
         if reconfigure := getattr(stream, "reconfigure", None):

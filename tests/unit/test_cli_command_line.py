@@ -1,5 +1,6 @@
 """The command line without a Redis: usage, exit codes, and what is told on which stream."""
 
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -175,6 +176,17 @@ def test_the_installed_command_passes_arguments_and_help_on_to_the_sandbox() -> 
 def test_the_installed_command_exits_with_the_code_and_without_a_traceback() -> None:
     done = deskbell(*SEND)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+
+
+@pytest.mark.slow
+def test_a_parent_that_ignores_the_ends_of_its_processes_hides_no_exit_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("deskbell"), "feishu", "subscribe"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "not set: app_id" in done.stderr
 
 
 @pytest.mark.slow
