@@ -131,7 +131,12 @@ def _context(announcement: Announcement) -> dict[str, Any]:
 def _message_of(ledger: Ledger, announcement: Announcement) -> Any:
     """The message as the first row has it."""
     [first] = ledger.announcements.some_rows(announcement.id, [0])
-    return first.row.message(announcement.spec)
+    try:
+        return first.row.message(announcement.spec)
+    except BadInput:
+        if announcement.damage is None and first.damage is None:
+            raise
+        return None
 
 
 def _failures(visit: Visit) -> Response:

@@ -102,12 +102,18 @@ def _rule(visit: Visit, attempt: Attempt) -> Rule | None:
     return visit.site.codes.rule(attempt.code, attempt.http_status, attempt.msg or "")
 
 
-def _message_of(ledger: Ledger, record: Record) -> Message:
+def _message_of(ledger: Ledger, record: Record) -> Message | None:
+    """None where the record is damaged, and the message with it."""
     if not is_row(record.id):
         return record.notification.message
     id = announcement_of(record.id)
     [row] = ledger.announcements.some_rows(id, [row_number(record.id)])
-    return row.row.message(ledger.announcements.get(id).spec)
+    try:
+        return row.row.message(ledger.announcements.get(id).spec)
+    except BadInput:
+        if record.damage is None:
+            raise
+        return None
 
 
 def _record(visit: Visit) -> Record:

@@ -342,7 +342,7 @@ def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announ
 
 
 def _nameless(desk: str) -> Spec:
-    message: Any = {"msg_type": MsgType.TEXT, "content": {}}
+    message: Any = {"msg_type": MsgType.TEXT, "content": {"text": NOBODY}}
     return Spec.model_construct(name=NOBODY, message=message, desk=desk)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from console import row_search
 from ledger.acts import recent_acts
@@ -71,6 +72,37 @@ def test_every_page_is_there_in_every_language_and_has_nothing_inline(
         assert f'<html lang="{language}"' in page
         assert not INLINE.search(visitor.page.text), path
         assert len(visitor.page.content) < 60_000, path
+
+
+def test_a_damaged_record_is_shown_as_damaged_and_every_page_is_there(
+    operator: Visitor, ledger: Ledger, scenery: Scenery, url: str
+) -> None:
+    [first, second, *_] = ledger.events()
+    move = scenery.move
+    for key, field in (
+        (ledger.keys.notification(first.id), "progress"),
+        (ledger.keys.notification(second.id), "input"),
+        (ledger.keys.rows(move), "1"),
+    ):
+        ledger.redis.hset(key, field, "{")
+    # As bytes: rows whose turn never came have no progress of their own.
+    ledger.redis.hset(ledger.keys.rows(move), "0+", "{")
+    damaged = (first.id, second.id, f"n_{move[2:]}-0", f"n_{move[2:]}-1")
+    pages = ("/", "/announcements", f"/announcements/{move}", f"/announcements/{move}/rows", "/notifications", "/needs")
+    for path in pages:
+        operator.look(path)
+    for id in damaged:
+        assert "its record is damaged" in operator.look(f"/notifications/{id}")
+
+    asked = {"headers": {"Authorization": f"Bearer {scenery.operator}"}, "timeout": 60}
+    listed = requests.get(f"{url}/v1/notifications", **asked).json()["notifications"]
+    assert {each["id"] for each in listed if "damaged" in each} >= set(damaged[:2])
+    assert requests.get(f"{url}/v1/announcements/{move}/results?format=csv", **asked).status_code == 200
+
+    ledger.redis.hset(ledger.keys.lane(move), "spec", "{")
+    for path in pages:
+        operator.look(path)
+    assert requests.get(f"{url}/v1/announcements", **asked).status_code == 200
 
 
 def test_now_tells_holds_lanes_and_workers(operator: Visitor) -> None:
