@@ -10,24 +10,28 @@ from typing import Any
 from kombu.entity import Exchange, Queue
 
 from ledger.connection import CONNECT_SECONDS
-from ledger.errors import BadInput
+from ledger.errors import BadInput, LedgerUnreachable
+from ledger.private import check_socket
 from ledger.settings import Settings
 from worker.broker import broker_url_of, tls_of, transport_options_of
 from worker.gate import stand_guard
 from worker.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
-#: The exit code for a wrong setting, as the commands have it.
-BAD_INPUT = 2
+#: The exit codes for a wrong setting, and for a socket of somebody else, as the commands have them.
+BAD_INPUT, UNREACHABLE = 2, 3
 
 
 def _settings_or_the_end() -> Settings:
     """Celery would print a traceback of its own, at the bottom of which the wrong variable is named."""
     try:
-        return runtime().settings
-    except BadInput as error:
+        settings = runtime().settings
+        if settings.embedded:  # kombu connects by itself, and looks at no owner
+            check_socket(settings.data_dir.absolute(), settings.socket_path)
+    except (BadInput, LedgerUnreachable) as error:
         sys.stderr.write(f"deskbell: {error}\n")
-        sys.exit(BAD_INPUT)
+        sys.exit(BAD_INPUT if isinstance(error, BadInput) else UNREACHABLE)
+    return settings
 
 
 stand_guard()

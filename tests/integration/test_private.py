@@ -3,6 +3,8 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,6 +138,10 @@ def test_a_socket_of_anybody_else_in_the_data_directory_is_not_spoken_to(setting
     with squatter(settings.socket_path) as theirs:
         with pytest.raises(LedgerUnreachable, match=f"belongs to user {NOBODY}"):
             accept(settings)
+        worker = (sys.executable, "-m", "celery", "-A", "worker", "worker", "--pool", "threads")
+        environment = {**os.environ, "DESKBELL_DATA_DIR": str(settings.data_dir)}
+        done = subprocess.run(worker, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, f"belongs to user {NOBODY}" in done.stderr) == (3, True), done.stderr
         with pytest.raises(BlockingIOError):
             theirs.accept()
 
