@@ -15,11 +15,12 @@ LOOKED_AT = 1000
 NAMED = 5
 
 
-def check_records(ledger: Ledger) -> Iterator[Check]:
-    """Those that the verbs came across, and those among the newest."""
+def check_records(ledger: Ledger, *, newest: bool) -> Iterator[Check]:
+    """Those that the verbs came across, and on request those among the newest."""
     damaged = {text(id) for id in ledger.redis.zrange(ledger.keys.damaged, 0, -1)}
-    damaged |= {record.id for record in islice(ledger.events(), LOOKED_AT) if record.damage}
-    damaged |= {each.id for each in ledger.announcements.newest() if each.damage}
+    if newest:
+        damaged |= {record.id for record in islice(ledger.events(), LOOKED_AT) if record.damage}
+        damaged |= {each.id for each in ledger.announcements.newest() if each.damage}
     if damaged:
         found = f"{len(damaged)} damaged: {', '.join(sorted(damaged)[:NAMED])}"
         do = "look with `deskbell show ID`, settle with `deskbell resolve`, and have the disk and the memory checked"

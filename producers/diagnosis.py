@@ -19,7 +19,7 @@ from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
 from producers.damaged_records import check_records
 from producers.doctor_check import Check, Status
-from producers.redis_time import check_clock, check_distance
+from producers.redis_time import RedisTime, check_clock, check_distance
 from producers.status import hold_of
 
 __all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
@@ -32,14 +32,17 @@ CHECKUP_SECONDS = 90.0
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
 
 
-def check_ledger(ledger: Ledger) -> tuple[list[Check], bool]:
-    """Looks at Redis and at the workers that report there. Returns also whether Redis was reached."""
+def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], bool]:
+    """Looks at Redis and at the workers that report there. Returns also whether Redis was reached.
+
+    In as many round trips whatever the ledger holds; with `newest`, records are read too.
+    """
     try:
         with reachable(ledger.settings):
             return [
                 *_check_redis(ledger),
                 *_check_version(ledger),
-                *check_records(ledger),
+                *check_records(ledger, newest=newest),
                 _check_workers(ledger),
             ], True
     except LedgerUnreachable as error:
@@ -59,8 +62,9 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
         return
     yield Check("redis", Status.OK, f"{_version(info)} at {where}")
     yield _durability(ledger)
-    yield check_distance(ledger)
-    yield from check_clock(ledger)
+    time = RedisTime.ask(ledger)
+    yield check_distance(time)
+    yield from check_clock(time)
     yield from _role(info)
     yield _eviction(info)
     yield from _room(info, ledger)

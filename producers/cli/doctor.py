@@ -30,7 +30,7 @@ def doctor(
     settings = Settings.from_env()
     ledger = Ledger(settings)
     try:
-        checks, reached = check_ledger(ledger)
+        checks, reached = check_ledger(ledger, newest=True)
         checks += [*check_desks(settings, ledger if reached else None), *check_files(settings)]
     finally:
         ledger.redis.close()

@@ -9,7 +9,7 @@ from ledger.desks import DeskStatus, Lane
 from ledger.states import Outcome
 from ledger.workers import Worker
 from producers.doctor_check import Check, Status
-from producers.redis_time import ClockStep
+from producers.redis_time import RedisTime
 
 __all__ = ["checked", "of_desks", "of_redis", "of_site"]
 
@@ -56,12 +56,12 @@ def of_site(workers: Sequence[Worker], dropped: int, callbacks: int, callbacks_d
     )
 
 
-def of_redis(round_trip_ms: float, step: ClockStep | None) -> Iterator[Metric]:
+def of_redis(time: RedisTime) -> Iterator[Metric]:
     """How far away it is, and its clock."""
-    yield _gauge("redis_round_trip_seconds", "How far away Redis is from this web process.", value=round_trip_ms / 1000)
-    yield CounterMetricFamily(
-        "deskbell_redis_clock_steps", "How often Redis' clock was set.", value=step.steps if step else 0
-    )
+    seconds = time.round_trip_ms / 1000
+    yield _gauge("redis_round_trip_seconds", "How far away Redis is from this web process.", value=seconds)
+    steps = time.step.steps if time.step else 0
+    yield CounterMetricFamily("deskbell_redis_clock_steps", "How often Redis' clock was set.", value=steps)
 
 
 def checked(checks: Sequence[Check], *, reached: bool) -> Iterator[Metric]:

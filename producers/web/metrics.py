@@ -19,7 +19,7 @@ from ledger.ledger import Ledger
 from ledger.tally import EVERYWHERE, Tally
 from ledger.workers import live_workers
 from producers.diagnosis import check_ledger
-from producers.redis_time import last_clock_step, round_trip_ms
+from producers.redis_time import RedisTime
 from producers.web.access import Reader
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_desks, of_redis, of_site
@@ -75,4 +75,4 @@ class LedgerMetrics(Collector):
         yield from tallied(dict(zip(names, totals, strict=True)))
         dropped = int(ledger.redis.get(keys.dropped) or 0)
         yield from of_site(live_workers(ledger), dropped, *Callbacks(ledger).counts())
-        yield from of_redis(round_trip_ms(ledger), last_clock_step(ledger))
+        yield from of_redis(RedisTime.ask(ledger))

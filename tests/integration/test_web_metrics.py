@@ -240,7 +240,7 @@ def test_round_trips_do_not_grow_with_desks_and_announcements(at_work: DeskAtWor
     at_work.send("ou_alice")
     many = Settings(data_dir=at_work.ledger.settings.data_dir, desks=path, _env_file=None)
     assert len(many.all_desks) == 21
-    assert trips(many) == few <= 32
+    assert trips(many) == few <= 26
 
 
 def test_without_redis_it_says_so_and_does_not_fail(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ledger.states import Outcome
 from ledger.tally import EVERYWHERE
 from ledger.workers import Worker
 from producers.diagnosis import Check, Status
+from producers.redis_time import RedisTime
 from producers.web.counters import tallied
 from producers.web.gauges import HOLDS, checked, of_desks, of_redis, of_site
 
@@ -58,7 +59,7 @@ def metrics() -> dict[str, set[str]]:
     families = [
         *of_desks([desk]),
         *of_site([Worker("host", 1, 16, 0)], 1, 1, 1),
-        *of_redis(0.3, None),
+        *of_redis(RedisTime(0.3, 0, None)),
         *checked([Check("durability", Status.OK, "")], reached=True),
         *tallied({"hr": counted, EVERYWHERE: site_wide}),
     ]
