@@ -32,6 +32,8 @@ _EDGE_PIXELS = 12_000
 _DECODED_PIXELS = 25_000_000
 #: ftyp brands of HEIF files whose pictures are HEVC, that is HEIC. AVIF shares the container, and is not taken.
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+#: Of the box that names them: a thousand brands. A larger one was made to be gone through.
+_FTYP_BYTES = 4096
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: catch_warnings swaps the filters of the whole process, so two threads must not be in it at once.
 _quiet = threading.Lock()
@@ -105,7 +107,7 @@ def _format_of(data: bytes) -> str:
 def _is_heic(data: bytes) -> bool:
     """Looks at the first box: length, `ftyp`, major brand, version, then compatible brands, four bytes each."""
     length = int.from_bytes(data[:4], "big")
-    if data[4:8] != b"ftyp" or not 16 <= length < len(data):
+    if data[4:8] != b"ftyp" or not 16 <= length < min(len(data), _FTYP_BYTES):
         return False
     brands = {data[8:12], *(data[start : start + 4] for start in range(16, length, 4))}
     return bool(brands & _HEIC_BRANDS)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import struct
 import threading
+import time
 import warnings
 import zlib
 from io import BytesIO
@@ -229,3 +230,11 @@ def test_damaged_bytes_are_taken_or_refused_and_nothing_else(format_name: str, d
         LocalImage.check(bytes(damaged))
     except BadInput as refusal:
         assert refusal.field == "message.content.file"  # noqa: PT017
+
+
+def test_a_list_of_brands_without_end_is_not_gone_through() -> None:
+    endless = (9_000_000).to_bytes(4) + b"ftypheic" + bytes(9_500_000)
+    began = time.thread_time()
+    with pytest.raises(BadInput, match="is not an image of a format that Feishu takes"):
+        LocalImage.check(endless)
+    assert time.thread_time() - began < 0.2
