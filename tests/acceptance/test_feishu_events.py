@@ -7,7 +7,7 @@ from ledger.states import State
 from tests.acceptance.site import Site, soon
 from tests.acceptance.web_process import WebProcess
 from tests.envelopes import KEY, TOKEN
-from tests.valkey_process import free_port
+from tests.ports import free_port
 
 #: Without an event an open ticket is looked at again after a minute, and the whole list is taken every two.
 AT_ONCE_SECONDS = 15

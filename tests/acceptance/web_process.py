@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
+from tests.ports import free_port
+
 __all__ = ["WebProcess"]
 
 STOP_SECONDS = 90
@@ -23,7 +25,7 @@ class WebProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        port = self.url.rpartition(":")[2] or "0"
+        port = self.url.rpartition(":")[2] or str(free_port())
         command = [str(Path(sys.executable).with_name("deskbell")), "web", "--port", port, "--json", *self._arguments]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

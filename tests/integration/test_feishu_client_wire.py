@@ -18,6 +18,7 @@ import pytest
 from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
 from tests.calm import Stopwatch
+from tests.ports import free_port
 from worker.feishu import session, wire
 from worker.feishu.client import FeishuClient
 from worker.feishu.token import RedisTokens, Token
@@ -146,12 +147,6 @@ def client(clean: ExitStack) -> Client:
 
 def sent(client: FeishuClient, text: str = "hello") -> Verdict:
     return client.send("ou_1", "chat", "open_id", "text", f'{{"text":"{text}"}}')
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def test_a_refused_port_is_never_sent(client: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from producers import child
 from tests.integration.up_process import deskbell, until, up
-from tests.valkey_process import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 __all__ = ["Up", "deskbell", "until", "up"]
 
 DESKBELL = Path(sys.executable).with_name("deskbell")
@@ -28,7 +30,7 @@ class Up:
             **os.environ,
             "DESKBELL_WORKERS": "1",
             "DESKBELL_CONCURRENCY": "2",
-            "DESKBELL_PORT": "0",
+            "DESKBELL_PORT": str(free_port()),
         } | variables
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
