@@ -12,6 +12,7 @@ from ledger.announcement import Spec
 from ledger.codes import Kind
 from ledger.ledger import Ledger
 from ledger.models import Notification
+from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
 from ledger.work import Work
@@ -62,7 +63,7 @@ class Desktop:
 
     def __post_init__(self) -> None:
         feishu = FeishuByHand(self._answer)
-        self._delivery = delivery_by_hand(self.desk, self.work, feishu, self.clock, self.clock)  # type: ignore[arg-type]
+        self._delivery = delivery_by_hand(self.desk, self.work, feishu, self.clock)  # type: ignore[arg-type]
 
     def _answer(self, receiver: str) -> Verdict:
         self.calls.append((self.clock.ms, receiver))
@@ -105,7 +106,7 @@ def desktop(request: pytest.FixtureRequest) -> Iterator[Desktop]:
         settings = Settings(_env_file=None)
         desk = settings.desk("default").model_copy(update={"rate": parse_rate(f"{QUOTA}/minute")})
         ledger = Ledger(settings, fakeredis.FakeRedis(server=fakeredis.FakeServer()))
-        work = Work(ledger.redis, settings, longest_call_ms=25_000)
+        work = Work(ledger.redis, settings, longest_call_ms=25_000, clock=RedisClock(clock))
         yield Desktop(clock, ledger, work, desk, AWAY[request.param], clock.ms + OUTAGE_MS)
 
 
