@@ -1,8 +1,8 @@
 """What an acceptance is worth when the server's machine loses its power the moment after, and what it must wait for.
 
 With `appendfsync always` the server fsyncs before it answers, so that the answer itself is the confirmation. With
-`everysec` only WAITAOF could confirm; but Redis 7.4.0 to 7.4.2 and Valkey from 8.0 on (9.1.2 too) answer it before the
-fsync. So with `everysec` it is measured whether the answers can be true.
+`everysec` only WAITAOF could confirm; but Redis 7.4.0 (up to 7.4.2 at least) and Valkey 8.0 (up to 9.1.2 at least)
+answer it before the fsync. So with `everysec` it is measured whether the answers can be true.
 """
 
 import logging
