@@ -216,7 +216,7 @@ def test_no_refusal_shows_the_file_not_even_in_its_traceback(tmp_path: Path, nam
     assert refusal.__context__ is None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     name=st.sampled_from(["m.yaml", "m.json"]),
     text=st.text(max_size=60) | st.text("{}[]:,-&*!|>'\"#\n \tabc019.~<=?%@", max_size=60) | st.binary(max_size=30),

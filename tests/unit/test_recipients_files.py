@@ -353,7 +353,7 @@ def test_any_bytes_are_rows_or_bad_input(data: bytes, header: bool) -> None:
             assert all(row.problem or len(row.values) == len(recipients.columns) for row in recipients.rows())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=12) | st.sampled_from([b'{"receiver_id": "a"}', b"{}", b'{"b": -0.0e1}'])))
 def test_any_bytes_named_jsonl_are_rows_or_bad_input(tmp_path: Path, lines: list[bytes]) -> None:
     path = tmp_path / "any.jsonl"
