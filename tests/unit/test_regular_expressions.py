@@ -47,6 +47,7 @@ def test_nothing_that_is_made_of_its_own_parts_takes_longer(where: str, pattern:
         ("search", r"<a>.*?</a>"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_quadratic_is_found(how: str, quadratic: str) -> None:
     pattern = re.compile(quadratic)
     assert any(grows(pattern, worst, TRIED_TIMES) for worst in attacks(pattern, how))
