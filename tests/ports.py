@@ -6,8 +6,8 @@ import socket
 __all__ = ["free_port"]
 
 #: Below those that the kernel gives to whoever connects or asks for any port (from 32768 on Linux): one of them could
-#: be taken before the server is there, or while it starts again.
-_PORTS = range(10_000, 32_000)
+#: be taken before the server is there, or while it starts again. A cluster takes a second one, 10,000 above.
+_PORTS = range(10_000, 22_000)
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """Callbacks in the ledger: owed with the step that makes them true, once for each end, and what they tell."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -294,6 +295,7 @@ def test_keys_and_desks_take_turns_however_much_each_is_owed(ledger: Ledger, cal
 def test_who_had_no_turn_is_before_who_had_one(ledger: Ledger, callbacks: Callbacks) -> None:
     for number in range(6):
         owed_by(ledger, f"k{number}", 2)
+    time.sleep(0.002)  # turns are told apart by their ms
     first, second = callbacks.due(3, LEASE_MS), callbacks.due(3, LEASE_MS)
     assert len({owed.owner for owed in (*first, *second)}) == 6
 

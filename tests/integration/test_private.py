@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +40,12 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def far_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Its path is too long for a socket."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    tmp_path.chmod(0o1777)
-    return Settings(data_dir=tmp_path / ("d" * 60) / ("e" * 60), _env_file=None)
+def far_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Its path is too long for a socket; that of temporary files is not, as those of tests may be."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o1777)
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Settings(data_dir=tmp_path / ("d" * 60) / ("e" * 60), _env_file=None)
 
 
 def kept(folder: Path) -> list[Path]:
@@ -114,7 +116,7 @@ def test_a_long_path_has_its_socket_in_a_directory_of_its_own(far_away: Settings
     with EmbeddedValkey(far_away):
         accept(far_away)
         assert mode(far_away.socket_path.parent) == 0o700
-        assert far_away.socket_path.parent.parent == Path(far_away.data_dir.parents[1])
+        assert far_away.socket_path.parent.parent == Path(tempfile.gettempdir())
 
 
 @as_root
