@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -29,8 +29,10 @@ MARKER = "BODY-7f3a-nobody-may-log-this"
 PATIENCE = 5
 #: For a worker to report that it lives, seconds.
 START_SECONDS = 30
-#: For a worker to end after SIGTERM, seconds. Then it is killed.
-STOP_SECONDS = 60
+#: For a worker to end after SIGTERM, seconds. Then it is killed, and its log tells what its threads were doing.
+STOP_SECONDS = 30
+#: For a worker to tell what its threads are doing, seconds.
+TELL_SECONDS = 10
 #: Of one command, seconds.
 COMMAND_SECONDS = 180
 #: Between two looks, seconds.
@@ -71,8 +73,9 @@ class WorkerProcess:
         ]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command, cwd=log.parent, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+                command, cwd=log.parent, env={"PYTHONFAULTHANDLER": "1", **environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
 
     @property
     def pid(self) -> int:
@@ -105,6 +108,9 @@ class WorkerProcess:
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            with suppress(subprocess.TimeoutExpired):  # it may be stopped
+                self._process.wait(TELL_SECONDS)
             self.kill()
 
 
