@@ -38,7 +38,7 @@ local function fresh_slot(record)
   local slot = vouched and slot_from(soonest, limits)
   if not slot or slot > soonest then return nil end
   if not record.event and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then return nil end
-  take_slot(limits, slot)
+  move_into_slot(limits, slot)
   return slot
 end
 

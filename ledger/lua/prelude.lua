@@ -502,12 +502,17 @@ end
 -- Slots are forgotten by age and not by number: a reserved one may be given back before its time, and the oldest
 -- one that it would have pushed out still counts then. The list as such does not expire: that would be by a clock that may
 -- be set forward.
-local function take_slot(limits, at)
+local function move_into_slot(limits, at)
   if #limits == 0 then return end
-  pace(limits, at)
   insert_slot(at)
   while redis.call('LINDEX', SLOTS, -1) + longest_window(limits) <= now do redis.call('RPOP', SLOTS) end
   redis.call('PERSIST', SLOTS)
+end
+
+-- For one call more. Whoever has given its slot back for another one moves: it was counted in the pace already.
+local function take_slot(limits, at)
+  if #limits > 0 then pace(limits, at) end
+  move_into_slot(limits, at)
 end
 
 --: No slot is reserved farther ahead than this, ms.

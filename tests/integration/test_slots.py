@@ -216,6 +216,18 @@ def test_a_late_claim_frees_no_more_than_its_own_slot(clock: Clock) -> None:
     assert pace.kept() == [0, 33]
 
 
+def test_a_slot_that_is_taken_for_a_late_one_costs_the_announcement_no_turn(clock: Clock) -> None:
+    """It was paced twice: a row that came 40 ms late made the next one wait for another slot of 216 ms."""
+    pace = Pace("5/second", clock)
+    pace.announce(rows=12)
+    claimed: list[str] = []
+    while len(claimed) < 12:
+        ids, again_ms = pace.release()
+        pace.go_to(pace.now_ms + (40 if ids else again_ms or 0))
+        claimed += pace.claim(ids)
+    assert pace.now_ms <= 11 * 216 + 3 * 40  # of each window, what it came late by
+
+
 def test_a_late_row_takes_no_slot_from_an_event_that_waits(clock: Clock) -> None:
     pace = Pace("1/second", clock)
     pace.announce(rows=1)
