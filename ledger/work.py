@@ -49,8 +49,8 @@ AFTER_CALL_MS = 10_000
 LATE_SHARE = 0.4
 #: Round trips to Redis from a release until its notification can be called for (the release's answer, its message to
 #: the queue and on to a worker, the claim and its answer: two and a half), and until the pacer can look again (the
-#: lead, the look, the release, the message to the queue). Slots are granted so far ahead.
-AHEAD_TRIPS, SPAN_TRIPS = 3.0, 4.0
+#: lead, the look, the release, the message to the queue, now and then a sign of life). Slots are granted so far ahead.
+AHEAD_TRIPS, SPAN_TRIPS = 3.0, 5.0
 #: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
 NEAR_MS = 2.0
 #: Leases that one sweep looks at, and ids that pruning looks at in one round trip.

@@ -126,8 +126,9 @@ class Pacer:
     def _pace(self, wakes: redis.client.PubSub) -> None:
         while not self._stopping.is_set():
             self._beat()
+            leads = self._lead.keep()
             self._tell_that_we_live()
-            wait_seconds = self._tick() if self._lead.keep() else LEAD_AGAIN_SECONDS
+            wait_seconds = self._tick() if leads else LEAD_AGAIN_SECONDS
             # Pub/sub instead of a blocking pop: its timeout is exact, a blocking pop's may be 100 ms late.
             if wait_seconds > 0:
                 wakes.get_message(timeout=wait_seconds)
@@ -160,7 +161,7 @@ class Pacer:
         if now < self._heartbeat_again:
             return
         self._heartbeat_again = now + HEARTBEAT_SECONDS
-        now_ms = _redis_ms(self._redis.time())
+        now_ms = self._work.clock.now_ms()
         pipe = self._redis.pipeline(transaction=False)
         pipe.zadd(self._keys.workers, {self._me: now_ms})
         pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - max(SILENT_MS, self._work.lease_ms))

@@ -35,11 +35,10 @@ local vouched = is_clock_vouched()
 
 -- Instead of one that came too late. A row does not take it from an event that waits.
 local function fresh_slot(record)
-  local slot = vouched and slot_from(soonest, limits)
-  if not slot or slot > soonest then return nil end
+  if not vouched or not is_free(limits, soonest) then return nil end
   if not record.event and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then return nil end
-  move_into_slot(limits, slot)
-  return slot
+  move_into_slot(limits, soonest)
+  return soonest
 end
 
 -- The slot to call in, given the one that release took.

@@ -471,6 +471,21 @@ local function slot_from(from, limits)
   return at
 end
 
+-- Whether one more call at `at` keeps every limit, also with the slots that are reserved for later. (slot_from looks at
+-- the latest slots alone: it would put the call behind all of those.)
+local function is_free(limits, at)
+  local later = 0
+  while (tonumber(redis.call('LINDEX', SLOTS, later) or 0)) > at do later = later + 1 end
+  for _, limit in ipairs(limits) do
+    for index = 0, later do
+      local ends = index == later and at or tonumber(redis.call('LINDEX', SLOTS, index))
+      local oldest = redis.call('LINDEX', SLOTS, index + limit.calls - 1)
+      if ends - at < limit.window and oldest and oldest + limit.window > ends then return false end
+    end
+  end
+  return true
+end
+
 -- In order of time, not of granting: after give-backs a slot may be free before one that is reserved already.
 local function insert_slot(at)
   local index = 0

@@ -228,6 +228,23 @@ def test_a_slot_that_is_taken_for_a_late_one_costs_the_announcement_no_turn(cloc
     assert pace.now_ms <= 11 * 216 + 3 * 40  # of each window, what it came late by
 
 
+def test_a_late_claim_takes_a_slot_before_those_that_are_reserved_and_keeps_the_quota(clock: Clock) -> None:
+    """It was refused: the slot was looked for behind the latest one."""
+    pace = Pace("3/second", clock, notifications=6)
+    first, *_ = pace.release(room=1)[0]
+    pace.claim([first])
+    pace.held[first] = None
+    pace.go_to(400)
+    [late] = pace.release(room=1)[0]
+    assert pace.renew(first, max_wait_ms=1500) == 400
+    pace.held[first] = None
+    assert pace.renew(first, max_wait_ms=1500) == 1080
+    pace.go_to(600)
+    assert pace.claim([late]) == [late]
+    assert pace.kept() == [0, 400, 600, 1080]
+    assert most_in_any_window(pace.kept(), 1080) <= 3
+
+
 def test_a_late_row_takes_no_slot_from_an_event_that_waits(clock: Clock) -> None:
     pace = Pace("1/second", clock)
     pace.announce(rows=1)

@@ -24,6 +24,7 @@ class WorkOfAnAbsentRedis:
     def __init__(self) -> None:
         self.questions = 0
         self.clock = RedisClock()
+        self.clock.note(self.clock.monotonic(), 0)
         self.answered = threading.Event()
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:
