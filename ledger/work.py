@@ -49,8 +49,11 @@ AFTER_CALL_MS = 10_000
 LATE_SHARE = 0.4
 #: Round trips to Redis from a release until its notification can be called for (the release's answer, its message to
 #: the queue and on to a worker, the claim and its answer: two and a half), and until the pacer can look again (the
-#: lead, the look, the release, the message to the queue, now and then a sign of life). Slots are granted so far ahead.
-AHEAD_TRIPS, SPAN_TRIPS = 3.0, 5.0
+#: lead, the look, the release, the message to the queue). Slots are granted so far ahead. Of the first, one and a
+#: half are for a consumer that asks for another message first, or whether its connection lives, as kombu does.
+AHEAD_TRIPS, SPAN_TRIPS = 4.0, 4.5
+#: And from a claim or a renewal until its holder has the answer: half a trip, and half as much again.
+ANSWER_TRIPS = 0.75
 #: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
 NEAR_MS = 2.0
 #: Leases that one sweep looks at, and ids that pruning looks at in one round trip.
@@ -221,7 +224,7 @@ class Work:
             late_after_ms(desk) or 0,
             self._results_for_ms,
             self._trips_ms(desk, 0.5),
-            self._trips_ms(desk, 1),
+            self._trips_ms(desk, ANSWER_TRIPS),
             *_limits(desk),
             *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )
@@ -308,7 +311,7 @@ class Work:
             unused,
             laid_over,
             secrets.token_hex(4),
-            self._trips_ms(desk, 1),
+            self._trips_ms(desk, ANSWER_TRIPS),
             *_limits(desk),
         )
         self.clock.note(asked, now_ms)

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 import redis
+from redis.client import Pipeline
 
 from ledger.append_only import AppendOnlyFile
 from ledger.connection import text
@@ -126,9 +127,7 @@ class Pacer:
     def _pace(self, wakes: redis.client.PubSub) -> None:
         while not self._stopping.is_set():
             self._beat()
-            leads = self._lead.keep()
-            self._tell_that_we_live()
-            wait_seconds = self._tick() if leads else LEAD_AGAIN_SECONDS
+            wait_seconds = self._tick() if self._lead.keep() else self._follow()
             # Pub/sub instead of a blocking pop: its timeout is exact, a blocking pop's may be 100 ms late.
             if wait_seconds > 0:
                 wakes.get_message(timeout=wait_seconds)
@@ -156,16 +155,22 @@ class Pacer:
         living = self._redis.zrangebyscore(self._keys.workers, since_ms, "+inf")
         return any(text(name) != self._me for name in living)
 
-    def _tell_that_we_live(self) -> None:
+    def _tell_that_we_live(self, pipe: Pipeline) -> None:
+        """When it is time to. Behind what the pipeline holds already, so that it costs no round trip of its own."""
         now = time.monotonic()
         if now < self._heartbeat_again:
             return
         self._heartbeat_again = now + HEARTBEAT_SECONDS
         now_ms = self._work.clock.now_ms()
-        pipe = self._redis.pipeline(transaction=False)
         pipe.zadd(self._keys.workers, {self._me: now_ms})
         pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - max(SILENT_MS, self._work.lease_ms))
+
+    def _follow(self) -> float:
+        """What a pacer does that does not lead. Returns how long nothing is to be done, seconds."""
+        pipe = self._redis.pipeline(transaction=False)
+        self._tell_that_we_live(pipe)
         pipe.execute()
+        return LEAD_AGAIN_SECONDS
 
     # -- one tick
 
@@ -179,7 +184,8 @@ class Pacer:
         pipe.zrange(self._keys.desks, 0, DESKS, withscores=True)
         pipe.zrange(self._keys.workers, 0, -1, withscores=True)
         pipe.llen(self._queue)
-        now, planned, workers, queued = pipe.execute()
+        self._tell_that_we_live(pipe)
+        now, planned, workers, queued, *_ = pipe.execute()
         now_ms = _redis_ms(now)
         self._work.clock.note(asked, now_ms)
         due = self._known(text(name) for name, at_ms in planned if at_ms <= now_ms)
