@@ -149,6 +149,16 @@ def test_the_copy_at_hand_saves_the_round_trip_for_a_minute(redis: fakeredis.Fak
     assert feishu.fetches == 1
 
 
+def test_behind_the_wait_for_a_slot_a_copy_that_was_at_hand_before_it_will_do(store: RedisTokens) -> None:
+    """Once a minute Redis was asked between the slot and its call, which came too late where Redis was far away."""
+    clock, feishu = Clock(), Feishu("a")
+    tokens = Tokens(DESK, store, feishu, clock)
+    before = tokens.get()
+    clock.now += 63
+    assert tokens.get(grace_seconds=5) is before
+    assert tokens.get() is not before
+
+
 def test_the_copy_at_hand_lives_no_longer_than_the_token(redis: fakeredis.FakeRedis, store: RedisTokens) -> None:
     clock = Clock()
     tokens = Tokens(DESK, store, Feishu("t-1", "t-2", seconds=1.5), clock)

@@ -29,6 +29,9 @@ _SEND_BYTES = 1 << 20
 _ASK_BYTES = 8 << 20
 #: A server that is harder to reach is left to the send, which has a deadline of its own.
 _AHEAD_SECONDS = 1.0
+#: After a token was found at hand, the wait for a slot may last so long, seconds. Redis is not asked behind it: where
+#: that is far away, the call would come too late for its slot.
+_READY_SECONDS = 5.0
 
 
 class FeishuApi:
@@ -91,7 +94,7 @@ class FeishuApi:
 
         Raises NoToken: nothing was called.
         """
-        used = self._tokens.get()
+        used = self._tokens.get(_READY_SECONDS)
         call = self._begun(name, used, private)
         try:
             verdict = verdict_of_answer(call, self._posted(target, headers, body, used), self._codes)

@@ -134,10 +134,13 @@ class Tokens:
         self._on_trial_from: int | None = None
         self._failure: tuple[float, NoToken] | None = None
 
-    def get(self) -> AtHand:
-        """The token to use now, from the nearest place. Raises NoToken, whose verdict says why there is none."""
+    def get(self, grace_seconds: float = 0.0) -> AtHand:
+        """The token to use now, from the nearest place. Raises NoToken, whose verdict says why there is none.
+
+        With a grace, one that was at hand so long ago will do: it is renewed long before it ends.
+        """
         asked_at = self._clock()
-        if found := self._fresh():
+        if found := self._fresh(grace_seconds):
             return found
         # Threads queue here, so that one of them at a time looks further. A failure answers all who waited for it:
         # else each would wait out the next one's fetch before its own.
@@ -173,9 +176,9 @@ class Tokens:
         if self._on_trial_from is not None and used.generation >= self._on_trial_from:
             self._on_trial_from = None
 
-    def _fresh(self) -> AtHand | None:
+    def _fresh(self, grace_seconds: float = 0.0) -> AtHand | None:
         found = self._at_hand
-        return found if found is not None and self._clock() < found.until else None
+        return found if found is not None and self._clock() < found.until + grace_seconds else None
 
     def _look(self) -> AtHand:
         token = self._store.get(self._desk) or self._fetched()
