@@ -70,7 +70,7 @@ def cut_tail(file: Path) -> int:
 def repair(directory: Path) -> list[Zeros]:
     """Cuts the zeros out of all files of the manifest; each file as it was stays beside it, as `….before-repair`.
 
-    The server must not run. Raises Damaged, before anything is changed, and DeskbellError where there is no manifest.
+    Stop the server first. Raises Damaged before changing anything, and DeskbellError if there is no manifest.
     """
     found = [zeros for file in _files(directory) for zeros in _zeros_of(file)]
     for file in dict.fromkeys(zeros.file for zeros in found):

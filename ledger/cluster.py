@@ -23,5 +23,6 @@ def refuse_cluster(client: redis.Redis, url: RedisUrl) -> None:
     """Raises LedgerUnwritable. Else what is accepted would wait for ever: popping from its queues is refused."""
     if is_in_cluster(client):
         raise LedgerUnwritable(
-            f"Redis at {url} is part of a cluster, nothing was accepted: use a server that is none (cluster-enabled no)"
+            f"Redis at {url} is part of a cluster, nothing was accepted:"
+            " use a server without cluster mode (cluster-enabled no)"
         )

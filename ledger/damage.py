@@ -14,7 +14,7 @@ from ledger.states import Outcome, State
 
 __all__ = ["NOBODY", "UNREADABLE", "Reading", "whole"]
 
-#: What reading raises for JSON that is none, or of another shape.
+#: What reading raises for malformed JSON, or JSON of another shape.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 #: Stands for a receiver that cannot be read.
 NOBODY = "?"

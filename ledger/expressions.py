@@ -220,7 +220,7 @@ def _size(value: object) -> int:
             return _TOLD_CHARACTERS
         case Undefined():
             return len(str(value))  # raises, unless it is an `if` without `else`
-    raise Unbounded("writes something that is no text, number or list")
+    raise Unbounded("writes something other than text, a number or a list")
 
 
 def _piece(value: Any) -> Any:

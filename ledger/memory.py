@@ -50,7 +50,7 @@ def checked_limit(text: str) -> str:
 
 
 def limit_bytes(limit: str, holds: int) -> int:
-    """What `maxmemory` is to be for a server that holds so many bytes now; 0 is no limit."""
+    """The `maxmemory` to set for a server that holds this many bytes now; 0 means no limit."""
     if limit == UNLIMITED:
         return 0
     number, unit = limit.rstrip("%kmgb "), limit.lstrip("0123456789 ")

@@ -130,8 +130,8 @@ class Notification(BaseModel):
         caller: str | None = None,
     ) -> Self:
         """Reads the fields of the HTTP API and the Celery intake: those of this class, with `text` as a short form of
-        `message`, and `at` and `expires` as times or durations. A key of the kind that callers may not have comes as
-        `key_of_ours`, and counts where there is no other. Raises BadInput naming the field."""
+        `message`, and `at` and `expires` as times or durations. `key_of_ours` is a key that callers may not choose; it
+        applies when the fields have none. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
         if "caller" in raw:
             raise BadInput("caller", "is not a known field")
@@ -214,7 +214,7 @@ class Notification(BaseModel):
 
 
 def _check_key_of_caller(key: object) -> None:
-    """What is no text is told by the field itself."""
+    """A value that is not text is reported by the field's own check."""
     if not isinstance(key, str):
         return
     for beginning, of in _BEGINNINGS_OF_OURS.items():

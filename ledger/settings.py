@@ -120,7 +120,9 @@ def _place(text: str) -> str:
         if _HOST_NAME.match(text) and not text[-1].isdecimal():  # a mistyped address is no name
             return text
     given = "a URL" if "@" in text or "?" in text else repr(text)  # either may have a secret in it
-    raise ValueError(f"{given} is no host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
+    raise ValueError(
+        f"{given} is not a valid host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8"
+    )
 
 
 def _as_redis_url(text: Any) -> Any:

@@ -86,7 +86,7 @@ def _role(info: Mapping[str, Any]) -> Iterator[Check]:
     if info.get("role") != "master":
         yield Check("role", Status.FAIL, "this server is a replica", "point DESKBELL_REDIS_URL at the primary")
     if info.get("cluster_enabled"):
-        do = "use a server that is none (cluster-enabled no): here nothing is accepted and nothing sent"
+        do = "use a server without cluster mode (cluster-enabled no): here nothing is accepted and nothing sent"
         yield Check("mode", Status.FAIL, "this server is part of a cluster", do)
     # The field is there only where min-replicas-to-write is set.
     if info.get("min_slaves_good_slaves") == 0:

@@ -287,7 +287,7 @@ def test_a_rich_message_of_long_values_has_budget_to_spare() -> None:
     ],
 )
 def test_no_text_has_the_type_or_address_of_a_python_object(source: str) -> None:
-    assert "writes something that is no text, number or list" in refusal(source, a="x")
+    assert "writes something other than text, a number or a list" in refusal(source, a="x")
 
 
 def test_a_list_and_a_truth_are_written_as_before() -> None:
