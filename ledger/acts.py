@@ -7,6 +7,7 @@ import orjson
 
 from ledger.damage import whole
 from ledger.full import RedisWhenFull
+from ledger.redis_clock import time_ms
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
@@ -29,10 +30,10 @@ class Act:
 
 def note_act(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
     """Puts one on record. Raises redis-py's errors."""
-    seconds, microseconds = ledger.redis.time()
+    at_ms = time_ms(ledger.redis.time())
     # What somebody has done is done, also when Redis is full, and the list is short.
     pipe = RedisWhenFull(connection_pool=ledger.redis.connection_pool).pipeline()
-    pipe.lpush(ledger.keys.acts, orjson.dumps([seconds * 1000 + microseconds // 1000, by, did, id]))
+    pipe.lpush(ledger.keys.acts, orjson.dumps([at_ms, by, did, id]))
     pipe.ltrim(ledger.keys.acts, 0, KEPT - 1)
     pipe.execute()
 

@@ -19,6 +19,7 @@ from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.hours import seconds_open
 from ledger.ids import announcement_of, new_announcement_id, row_number
 from ledger.models import Progress, Record
+from ledger.redis_clock import time_ms
 from ledger.states import State
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Announcements:
         fields = self._fields(id)
         if not fields or fields.get(b"state") == b"loading":
             raise NotFound(id)
-        return self._announcement(id, fields, _redis_ms(self._redis.time()))
+        return self._announcement(id, fields, time_ms(self._redis.time()))
 
     def newest(self) -> Iterator[Announcement]:
         """All on record, newest first."""
@@ -172,7 +173,7 @@ class Announcements:
 
     def several(self, ids: Sequence[str], now_ms: int | None = None) -> list[Announcement]:
         """Those of `ids` that are on record, in their order. One round trip, and one more for the time if not given."""
-        now_ms = now_ms or _redis_ms(self._redis.time())
+        now_ms = now_ms or time_ms(self._redis.time())
         pipe = self._redis.pipeline(transaction=False)
         for id in ids:
             pipe.hgetall(self._keys.lane(id))
@@ -354,10 +355,6 @@ def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
 
 def _ms(time: datetime | None) -> int:
     return round(time.timestamp() * 1000) if time else 0
-
-
-def _redis_ms(time: tuple[int, int]) -> int:
-    return time[0] * 1000 + time[1] // 1000
 
 
 def _is_stale(fields: Mapping[bytes, bytes], rate: float, now_ms: int) -> bool:

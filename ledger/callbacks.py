@@ -16,6 +16,7 @@ from ledger.damage import UNREADABLE
 from ledger.errors import NotFound
 from ledger.ids import is_announcement
 from ledger.models import Progress, iso
+from ledger.redis_clock import time_ms
 from ledger.states import State
 
 log = logging.getLogger(__name__)
@@ -130,8 +131,7 @@ class Callbacks:
         return [self._ledger.keys.callbacks_of(text(owner)) for owner in owners]
 
     def _now_ms(self) -> int:
-        seconds, microseconds = self._ledger.redis.time()
-        return int(seconds * 1000 + microseconds // 1000)
+        return time_ms(self._ledger.redis.time())
 
     def document(self, owed: Owed) -> dict[str, Any] | None:
         """What is posted: type, time, and what `show --json` tells, as it stood then.

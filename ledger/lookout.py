@@ -8,6 +8,7 @@ from ledger.announcement import Announcement, AnnouncementState
 from ledger.desks import DeskStatus, desk_status
 from ledger.ledger import Ledger
 from ledger.models import iso
+from ledger.redis_clock import time_ms
 from ledger.states import State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
 from ledger.workers import FRESH_MS, Worker, workers_of
@@ -128,7 +129,7 @@ class Lookout:
         pipe.zcard(keys.index(State.FAILED))
         pipe.zcard(keys.index(State.UNKNOWN))
         time, reports, failed, unknown = pipe.execute()
-        now_ms = time[0] * 1000 + time[1] // 1000
+        now_ms = time_ms(time)
         fresh = [(member, at_ms) for member, at_ms in reports if at_ms >= now_ms - FRESH_MS]
         return now_ms, tuple(workers_of(fresh, now_ms)), {State.FAILED: failed, State.UNKNOWN: unknown}
 

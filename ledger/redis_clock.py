@@ -5,13 +5,19 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["RedisClock"]
+__all__ = ["RedisClock", "time_ms"]
 
 #: The quickest answer of this long, and of as long before, tells the time, seconds: long enough to find a quick one,
 #: short enough for two clocks not to drift apart (10 ms in 20 s would be a very bad clock).
 PERIOD_SECONDS = 10.0
 #: Two answers that contradict each other by more than this, ms, prove that a clock was set. Less is drift and rounding.
 STEP_MS = 50
+
+
+def time_ms(answer: tuple[int, int]) -> int:
+    """What Redis answers to TIME, seconds and microseconds, as ms."""
+    seconds, microseconds = answer
+    return seconds * 1000 + microseconds // 1000
 
 
 class _Sample(NamedTuple):

@@ -153,11 +153,13 @@ class Held(NamedTuple):
 
 
 class LeadAnswer(NamedTuple):
-    """Whether the caller leads, the Redis time, ms, and when a leader last vouched for that (None: never)."""
+    """Whether the caller leads, the Redis time, ms, when a leader last vouched for that (None: never), and whether its
+    word still holds."""
 
     leads: bool
     now_ms: int
     vouched_ms: int | None
+    is_vouched: bool
 
 
 class Swept(NamedTuple):
@@ -358,9 +360,10 @@ class Work:
     def lead(self, pacer: str, lease_ms: int, step_ms: int | None = None) -> LeadAnswer:
         """Takes, keeps, or (with 0) gives up the lead among the pacers. `step_ms`: `step` was called for all desks."""
         asked = self.clock.monotonic()
-        leads, now_ms, vouched_ms = self.verbs.call("lead", "", pacer, lease_ms, "" if step_ms is None else step_ms)
+        step = "" if step_ms is None else step_ms
+        leads, now_ms, vouched_ms, is_vouched = self.verbs.call("lead", "", pacer, lease_ms, step)
         self.clock.note(asked, now_ms)
-        return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms)
+        return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms, bool(is_vouched))
 
     def step(self, name: str, desks: Iterable[Desk], by_ms: int, *, slots_alone: bool = False) -> None:
         """Redis' clock was set by so much: moves slots, leases, holds and waits of these desks along, or slots alone.

@@ -7,6 +7,7 @@ import redis
 
 from ledger.connection import text
 from ledger.keys import Keys
+from ledger.redis_clock import time_ms
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
@@ -37,8 +38,7 @@ def live_workers(ledger: "Ledger") -> list[Worker]:
 
 def fresh_workers(client: redis.Redis, keys: Keys) -> list[Worker]:
     """The same, for who has no whole ledger."""
-    seconds, microseconds = client.time()
-    now_ms = seconds * 1000 + microseconds // 1000
+    now_ms = time_ms(client.time())
     reports: Any = client.zrangebyscore(keys.workers, now_ms - FRESH_MS, "+inf", withscores=True)
     return workers_of(reports, now_ms)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from ledger.ledger import Ledger
-from ledger.redis_clock import RedisClock
+from ledger.redis_clock import RedisClock, time_ms
 from producers.doctor_check import Check, Status
 
 __all__ = ["RedisTime", "check_clock", "check_distance"]
@@ -46,9 +46,9 @@ class RedisTime:
             pipe = ledger.redis.pipeline(transaction=False)
             pipe.time()
             pipe.hmget(ledger.keys.clock, "stepped_at", "stepped_by", "steps")
-            (seconds, _microseconds), step = pipe.execute()
-            clock.note(asked, seconds * 1000)
-        return cls(clock.round_trip_ms, seconds * 1000, ClockStep(*map(int, step)) if all(step) else None)
+            answer, step = pipe.execute()
+            clock.note(asked, time_ms(answer))
+        return cls(clock.round_trip_ms, time_ms(answer), ClockStep(*map(int, step)) if all(step) else None)
 
 
 def check_distance(time: RedisTime) -> Check:

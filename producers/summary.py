@@ -11,6 +11,7 @@ from ledger.announcement import Announcement
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.models import ReceiveType, UserIdType, iso
+from ledger.redis_clock import time_ms
 from producers.announcing import same_content
 from producers.check import Checked, accepted_rows
 from producers.draft import Draft
@@ -101,8 +102,7 @@ def summarize(
     ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked, open_tickets: OpenTicketRows | None = None
 ) -> Summary:
     """Asks the ledger what runs already, and whether the same was sent lately."""
-    seconds, microseconds = ledger.redis.time()
-    now_ms = seconds * 1000 + microseconds // 1000
+    now_ms = time_ms(ledger.redis.time())
     others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)
     rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
     ours = Share.of(draft.spec, checked.accepted, now_ms)

@@ -10,10 +10,6 @@ __all__ = ["ClockSteps"]
 
 log = logging.getLogger(__name__)
 
-#: A leader vouches each time it renews its lead. After this, ms, nobody has, and no slot is taken meanwhile (as
-#: VOUCHED_FOR in ledger/lua/prelude.lua).
-VOUCHED_MS = 2_000
-
 
 class ClockSteps:
     """Of one pacer, which has heard Redis' time all along (`work.clock`) and knows by how much it was set."""
@@ -25,24 +21,23 @@ class ClockSteps:
 
     def heed(self, answer: LeadAnswer) -> int | None:
         """Returns what the leader has to vouch for: by how much the clock was set, ms. None: there is no need to."""
-        is_vouched = answer.vouched_ms is None or abs(answer.now_ms - answer.vouched_ms) <= VOUCHED_MS
         step_ms = None
         if answer.leads:
-            step_ms = self._follow(answer, is_vouched)
-        elif is_vouched:
+            step_ms = self._follow(answer)
+        elif answer.is_vouched:
             self._work.clock.take_step_ms()  # the leader has seen to it
-        self._has_seen_vouched |= is_vouched
+        self._has_seen_vouched |= answer.is_vouched
         return step_ms
 
-    def _follow(self, answer: LeadAnswer, is_vouched: bool) -> int | None:
+    def _follow(self, answer: LeadAnswer) -> int | None:
         step_ms = self._work.clock.take_step_ms()
-        if not is_vouched and not self._has_seen_vouched:
+        if not answer.is_vouched and not self._has_seen_vouched:
             step_ms = self._make_good(answer)
         elif step_ms:
             self._move_along(answer, step_ms)
         if step_ms:
             log.error("Redis' clock was set %s by %.1f s", "back" if step_ms < 0 else "forward", abs(step_ms) / 1000)
-        return step_ms if step_ms or not is_vouched else None
+        return step_ms if step_ms or not answer.is_vouched else None
 
     def _make_good(self, answer: LeadAnswer) -> int:
         """This pacer is new. A clock that lies behind the last leader's word was set back by so much at least; a time

@@ -15,6 +15,7 @@ from ledger.connection import text
 from ledger.durability import Assurance
 from ledger.errors import WrongVersion
 from ledger.keys import Keys
+from ledger.redis_clock import time_ms
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from ledger.work import Swept, Work
@@ -151,7 +152,7 @@ class Pacer:
     # -- one leads
 
     def _others_live(self) -> bool:
-        since_ms = _redis_ms(self._redis.time()) - SILENT_MS
+        since_ms = time_ms(self._redis.time()) - SILENT_MS
         living = self._redis.zrangebyscore(self._keys.workers, since_ms, "+inf")
         return any(text(name) != self._me for name in living)
 
@@ -186,7 +187,7 @@ class Pacer:
         pipe.llen(self._queue)
         self._tell_that_we_live(pipe)
         now, planned, workers, queued, *_ = pipe.execute()
-        now_ms = _redis_ms(now)
+        now_ms = time_ms(now)
         self._work.clock.note(asked, now_ms)
         due = self._known(text(name) for name, at_ms in planned if at_ms <= now_ms)
         if not due:
@@ -280,8 +281,3 @@ def _batches(ids: Sequence[str], largest: int, wanted: int) -> list[Sequence[str
     count = max(-(-len(ids) // largest), min(wanted, -(-len(ids) // max(1, largest // 4))))
     size = -(-len(ids) // count)
     return [ids[start : start + size] for start in range(0, len(ids), size)]
-
-
-def _redis_ms(time: tuple[int, int]) -> int:
-    seconds, microseconds = time
-    return seconds * 1000 + microseconds // 1000

@@ -15,6 +15,7 @@ import redis
 from ledger.connection import text
 from ledger.keys import Keys
 from ledger.models import Notification, ReceiveType, UserIdType
+from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.tickets import BELIEVED_MS
 from worker.feishu.client import TicketPage
@@ -134,8 +135,7 @@ class Tickets:
         self._redis.hset(self._keys.desk(self._desk.name), "tickets_at", begun_ms)
 
     def _now_ms(self) -> int:
-        seconds, microseconds = self._redis.time()
-        return seconds * 1000 + microseconds // 1000
+        return time_ms(self._redis.time())
 
     def _open_id(self, notification: Notification) -> str:
         if notification.user_id_type == UserIdType.OPEN_ID:

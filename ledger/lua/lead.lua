@@ -5,7 +5,8 @@
 -- ARGV[3]  lease_ms  how long the lead is given; 0 gives it up
 -- ARGV[4]  step_ms   by how much the clock was set (0: not at all), when the caller, who leads, has moved what goes by it;
 --                    '' when it has not looked
--- Returns  [1 when the caller leads now, now_ms, ms when a leader last vouched for the clock: -1 if none ever has]
+-- Returns  [1 when the caller leads now, now_ms, ms when a leader last vouched for the clock: -1 if none ever has, 1 when that
+--          holds still]
 local LEADER = key('leader') -- string: the leading pacer, expires with its lease
 local step_ms = ARGV[4]
 
@@ -17,12 +18,13 @@ local function vouch()
 end
 
 local seen = tonumber(redis.call('HGET', CLOCK, 'seen') or -1)
+local vouched = is_clock_vouched() and 1 or 0
 local leader = redis.call('GET', LEADER)
-if leader and leader ~= ARGV[2] then return {0, now, seen} end
+if leader and leader ~= ARGV[2] then return {0, now, seen, vouched} end
 if ARGV[3] == '0' then
   redis.call('DEL', LEADER)
-  return {0, now, seen}
+  return {0, now, seen, vouched}
 end
 redis.call('SET', LEADER, ARGV[2], 'PX', ARGV[3])
-if step_ms ~= '' or seen < 0 or is_clock_vouched() then vouch() end
-return {1, now, seen}
+if step_ms ~= '' or vouched == 1 then vouch() end
+return {1, now, seen, vouched}

@@ -1,5 +1,9 @@
 """What `deskbell doctor` says of the time that Redis tells."""
 
+from unittest.mock import patch
+
+import fakeredis
+
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.doctor_check import Status
@@ -21,6 +25,13 @@ def test_doctor_says_how_far_away_redis_is_and_what_that_costs(
 
 def test_a_redis_that_is_near_is_well(ledger: Ledger) -> None:
     assert check_distance(RedisTime.ask(ledger)).status is Status.OK
+
+
+def test_the_time_is_told_to_the_millisecond() -> None:
+    """It was told to the second: of two answers with a second's turn between them the quicker one did not count."""
+    with patch("time.time", lambda: 1_800_000_000.75):
+        ledger = Ledger(Settings(_env_file=None), fakeredis.FakeRedis())
+        assert RedisTime.ask(ledger).now_ms == 1_800_000_000_750
 
 
 def test_doctor_says_that_the_clock_was_set_for_a_day(ledger: Ledger) -> None:

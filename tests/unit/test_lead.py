@@ -18,7 +18,7 @@ class Key:
         self.asked += 1
         if self.leader in (None, pacer):
             self.leader = pacer if lease_ms else None
-        return LeadAnswer(self.leader == pacer, now_ms=0, vouched_ms=None)
+        return LeadAnswer(self.leader == pacer, now_ms=0, vouched_ms=None, is_vouched=True)
 
 
 class NoSteps:

@@ -35,7 +35,7 @@ class WorkOfAnAbsentRedis:
         return False
 
     def lead(self, pacer: str, lease_ms: int) -> LeadAnswer:
-        return LeadAnswer(leads=False, now_ms=0, vouched_ms=None)
+        return LeadAnswer(leads=False, now_ms=0, vouched_ms=None, is_vouched=True)
 
 
 def _publish(batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
