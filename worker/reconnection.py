@@ -1,17 +1,21 @@
 """Coming back soon: how often the worker tries to reach Redis again after it has lost it."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from celery.app.amqp import AMQP
+from celery.worker.state import maybe_shutdown
 from kombu.connection import Connection
 
 from worker.runtime import runtime
 from worker.watchdog import CONSUMER
 
 __all__ = ["PromptAmqp", "PromptConnection"]
+
+log = logging.getLogger(__name__)
 
 #: Between two tries, seconds. Left to itself Celery waits 2, 4, 6, … up to 30 s, and so is deaf for up to half a
 #: minute after Redis is back; no setting of Celery's changes that. One refused connection a second harms nobody.
@@ -22,21 +26,26 @@ AT_ONCE, AT_ONCE_SECONDS = 4, 2
 
 
 class PromptConnection(Connection):
-    """kombu's connection, whose tries are evenly spaced: those of one, and the first tries of one after another."""
+    """kombu's connection, whose tries are evenly spaced: those of one, and the first tries of one after another.
+
+    All of kombu's ways back to Redis pass `_ensure_connection`; its public form is one of them. The worker's first
+    event comes by another, which neither says that it waits nor looks whether the worker shall stop. This does both.
+    """
 
     _made: ClassVar[deque[float]] = deque(maxlen=AT_ONCE)  #: when the last of this process were, by the monotonic clock
 
-    def ensure_connection(
+    def _ensure_connection(
         self, errback: Callable[..., Any] | None = None, max_retries: int | None = None, *_: Any, **options: Any
     ) -> Any:
         self._take_time()
 
         def failed(*arguments: Any) -> Any:
             runtime().watchdog.beat(CONSUMER)
-            return errback(*arguments) if errback else None
+            return (errback or _log)(*arguments)
 
         spacing = {"interval_start": RETRY_SECONDS, "interval_step": 0, "interval_max": RETRY_SECONDS}
-        return super().ensure_connection(failed, max_retries, **{**options, **spacing})  # type: ignore[no-untyped-call]
+        options = {"callback": maybe_shutdown, **options, **spacing}
+        return super()._ensure_connection(failed, max_retries, **options)  # type: ignore[no-untyped-call]
 
     @classmethod
     def _take_time(cls) -> None:
@@ -45,6 +54,10 @@ class PromptConnection(Connection):
         if len(cls._made) == AT_ONCE:
             runtime().stopping.wait(max(0.0, cls._made[0] + AT_ONCE_SECONDS - time.monotonic()))
         cls._made.append(time.monotonic())
+
+
+def _log(error: BaseException, seconds: float) -> None:
+    log.error("Cannot connect to Redis: %s. Trying again in %.0f s", error, seconds)
 
 
 class PromptAmqp(AMQP):

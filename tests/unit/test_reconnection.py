@@ -1,0 +1,67 @@
+"""The way back to Redis that kombu takes inside `publish`: it used to be silent, and deaf to SIGTERM."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from threading import Event
+from types import SimpleNamespace
+from typing import NoReturn
+
+import pytest
+from celery.exceptions import WorkerShutdown
+from celery.worker import state
+
+from worker import reconnection
+from worker.reconnection import PromptConnection
+from worker.watchdog import CONSUMER
+
+
+@pytest.fixture
+def beats(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The signs of life that are given."""
+    given: list[str] = []
+    watchdog = SimpleNamespace(beat=given.append)
+    monkeypatch.setattr(reconnection, "runtime", lambda: SimpleNamespace(watchdog=watchdog, stopping=Event()))
+    monkeypatch.setattr(PromptConnection, "_made", reconnection.deque(maxlen=reconnection.AT_ONCE))
+    return given
+
+
+@pytest.fixture
+def publish() -> Iterator[Callable[[], None]]:
+    """Publishes to a Redis that has gone away, as the worker's first event is published: with endless tries."""
+    with socket.socket() as bound:  # nobody listens, and nobody else may take the port
+        bound.bind(("127.0.0.1", 0))
+        with PromptConnection(f"redis://127.0.0.1:{bound.getsockname()[1]}/0") as connection:
+
+            def lose_connection() -> NoReturn:
+                raise ConnectionError("Connection closed by server.")
+
+            yield connection.ensure(SimpleNamespace(), lose_connection)  # type: ignore[no-untyped-call]
+
+
+def test_a_worker_that_publishes_and_shall_stop_does_not_wait_for_redis(
+    beats: list[str], publish: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "should_stop", 0)
+    with pytest.raises(WorkerShutdown):
+        publish()
+
+
+def test_a_worker_that_publishes_says_that_it_waits_for_redis(
+    beats: list[str],
+    publish: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def stop_after_the_first(record: logging.LogRecord) -> bool:
+        monkeypatch.setattr(state, "should_stop", 0)
+        return True
+
+    reconnection.log.addFilter(stop_after_the_first)
+    try:
+        with pytest.raises(WorkerShutdown):
+            publish()
+    finally:
+        reconnection.log.removeFilter(stop_after_the_first)
+    assert "Cannot connect to Redis" in caplog.text
+    assert set(beats) == {CONSUMER}
