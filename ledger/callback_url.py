@@ -1,6 +1,6 @@
 """The URL that the end of a notification or announcement is posted to: what may stand in it.
 
-Where it leads is another question, which only the worker that posts can answer, at that moment (`worker.outward`).
+Where it leads is another question, which only the worker that posts can answer, at that moment (`http_client.egress`).
 """
 
 from typing import Annotated

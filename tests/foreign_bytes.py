@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 
+from http_client.transport import Answer
 from ledger.codes import CodeTable
 from ledger.redis_options import read_options
 from ledger.search import Cursor
@@ -26,7 +27,6 @@ from producers.hooks.hook_file import Hooks
 from producers.remote_server import _json
 from tests.integration.console_visitor import Visitor
 from worker.feishu.verdict import _why_unreadable, envelope
-from worker.feishu.wire import Answer
 from worker.gate import _body
 
 __all__ = ["OURS", "READ", "SERVED", "Caller", "Read", "Served"]

@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
+from http_client.egress import Outward
 from ledger.callbacks import Callbacks
 from ledger.collector import spare_the_collector
 from ledger.settings import Desk, signing_key
@@ -19,7 +20,6 @@ from worker import quiet as _quiet  # noqa: F401  connects to Celery's signals
 from worker import tasks as _tasks  # noqa: F401  registers them
 from worker.callbacks import Poster
 from worker.fitness import FitnessStep
-from worker.outward import Outward
 from worker.pacer import Pacer
 from worker.queues import Queues
 from worker.runtime import runtime

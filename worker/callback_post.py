@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from worker.feishu.wire import FOREVER_SECONDS, Deadline, WatchedAdapter, on_the_wire
-from worker.outward import Target
+from http_client.egress import Target
+from http_client.transport import FOREVER_SECONDS, Deadline, WatchedAdapter, on_the_wire
 
 __all__ = ["post", "signed_headers"]
 

@@ -2,7 +2,7 @@
 
 Whoever asks for callbacks writes the URLs, and so decides how long a post takes. So posts have a share for each key at
 each desk (`worker.callback_room`), what was never posted goes before what is posted again (`ledger.callbacks`), and a
-look-up of a name has a limit of its own (`worker.resolver`).
+look-up of a name has a limit of its own (`http_client.resolver`).
 """
 
 import logging
@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 import orjson
 import redis
 
+from http_client.egress import NoWay, Outward, Target
+from http_client.errors import NoAnswer
 from ledger.callbacks import Callbacks, Delay, Owed
 from worker.callback_post import post, signed_headers
 from worker.callback_room import Room
-from worker.feishu.errors import NoAnswer
-from worker.outward import NoWay, Outward, Target
 
 __all__ = ["Poster"]
 

@@ -208,7 +208,7 @@ class Holding:
 
 def _what_is_known(verdict: Verdict) -> str | None:
     """For the record, in words: what Feishu said, else how it ended. A maybe-sent call has left with every byte, or it
-    would count as not sent (`worker.feishu.wire`)."""
+    would count as not sent (`http_client.transport`)."""
     if verdict.kind is Kind.DELIVERED:
         return None
     told = verdict.msg or verdict.ended

@@ -13,6 +13,7 @@ import pytest
 import redis
 import standardwebhooks
 
+from http_client.egress import Outward
 from ledger.announcement import Spec
 from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
@@ -23,7 +24,6 @@ from tests.receiver import Answer, Receiver, answering, receiving
 from worker import callback_room
 from worker import callbacks as module
 from worker.callbacks import Poster
-from worker.outward import Outward
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 LOOPBACK = Outward({"127.0.0.0/8"})
@@ -309,7 +309,11 @@ def test_no_log_line_has_a_secret(ledger: Ledger, caplog: pytest.LogCaptureFixtu
         owe(ledger, "http://hooks.invalid./s3cret")
         until(lambda: "Errno" in caplog.text or "did not answer" in caplog.text)
         receiver.wait()
-    ours = [record.getMessage() for record in caplog.records if record.name.startswith(("worker", "ledger"))]
+    ours = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith(("worker", "ledger", "http_client", "feishu"))
+    ]
     assert ours
     assert "s3cret" not in " ".join(ours)
     assert SECRET not in caplog.text

@@ -7,6 +7,8 @@ from itertools import cycle, islice
 
 import pytest
 
+from http_client.egress import Outward
+from http_client.resolver import Resolver
 from ledger.callbacks import Callbacks
 from ledger.ledger import Ledger
 from ledger.models import Notification
@@ -14,8 +16,6 @@ from tests.integration.test_callback_poster import posting, until
 from tests.receiver import receiving
 from tests.tarpits import silent_name_server, tarpits
 from worker import callback_room
-from worker.outward import Outward
-from worker.resolver import Resolver
 
 #: Within so many seconds another's callback has to come. A post into a tarpit takes 10.
 SOON_SECONDS = 5

@@ -15,11 +15,12 @@ from pathlib import Path
 import fakeredis
 import pytest
 
+from http_client import session
+from http_client import transport as wire
 from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
 from tests.calm import Stopwatch
 from tests.ports import free_port
-from worker.feishu import session, wire
 from worker.feishu.client import FeishuClient
 from worker.feishu.token import RedisTokens, Token
 from worker.feishu.verdict import Verdict

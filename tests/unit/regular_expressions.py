@@ -80,7 +80,7 @@ WORST = {
     "sandbox/images.py:_NAME": Worst("search", ';name="'),
     "sandbox/options.py:_LATENCY": Worst("match", "1"),
     "sandbox/quota.py:_RATE": Worst("match", " ", "1/"),
-    "worker/feishu/http1.py:_STATUS": Worst("fullmatch", "a", "HTTP/1.1 200 ", "\n"),
+    "http_client/http1.py:_STATUS": Worst("fullmatch", "a", "HTTP/1.1 200 ", "\n"),
     "worker/feishu/people.py:_MAINLAND": Worst("sub", "1", "86"),
     "worker/feishu/people.py:_NO_DIGITS": Worst("sub", "a"),
     "worker/feishu/verdict.py:_CONTROL": Worst("sub", "\1"),

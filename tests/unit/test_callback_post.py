@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from http_client.egress import Outward, Target
+from http_client.errors import NoAnswer
 from ledger.settings import signing_key
 from tests.calm import Stopwatch
 from tests.receiver import Receiver, answering, receiving
 from worker import callback_post
 from worker.callback_post import post, signed_headers
-from worker.feishu.errors import NoAnswer
-from worker.outward import Outward, Target
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NAME = "hooks.example.com"

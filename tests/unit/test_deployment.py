@@ -36,7 +36,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 PROCFILE: dict[str, str] = dict(parse_procfile((ROOT / "Procfile").read_text("utf-8")).processes)
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
-PACKAGES = sorted({name.split(".")[0] for name in PROJECT["tool"]["setuptools"]["packages"]})
+PACKAGES = [pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
 
 
 # --- readers ---------------------------------------------------------------------------------------------------------

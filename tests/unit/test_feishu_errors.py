@@ -8,7 +8,7 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions as below
 
-from worker.feishu.errors import BY_THE_WIRE, UNSENDABLE, MaybeSent, NeverSent, Unsendable, translated
+from http_client.errors import BY_THE_WIRE, UNSENDABLE, MaybeSent, NeverSent, Unsendable, translated
 
 
 def exceptions_of_requests() -> set[type]:

@@ -9,8 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Each package, and those of ours that it may import.
 MAY_IMPORT = {
+    "http_client": set(),
     "ledger": set(),
-    "worker": {"ledger"},
+    "worker": {"ledger", "http_client"},
     "producers": {"ledger", "console"},  # the web application mounts the console beside the HTTP API
     "console": {"ledger"},
     "sandbox": set(),

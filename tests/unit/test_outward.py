@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from worker.outward import NoWay, Outward, Target
+from http_client.egress import NoWay, Outward, Target
 
 PUBLIC = "93.184.215.14"
 PUBLIC_6 = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"

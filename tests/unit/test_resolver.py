@@ -2,10 +2,10 @@
 
 import pytest
 
+from http_client.egress import NoWay, Outward
+from http_client.resolver import Resolver
 from tests.calm import Stopwatch
 from tests.tarpits import silent_name_server
-from worker.outward import NoWay, Outward
-from worker.resolver import Resolver
 
 
 def test_addresses_and_the_names_of_this_machine_need_no_name_server() -> None:

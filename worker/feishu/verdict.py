@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
+from http_client.errors import MaybeSent, NoAnswer, Unsendable
+from http_client.transport import Answer
 from ledger.codes import CodeTable, Kind
 from ledger.states import Outcome
-from worker.feishu.errors import MaybeSent, NoAnswer, Unsendable
-from worker.feishu.wire import Answer
 
 __all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
 

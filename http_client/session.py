@@ -18,8 +18,8 @@ from requests.utils import select_proxy
 from urllib3 import HTTPHeaderDict
 from urllib3 import HTTPResponse as RawResponse
 
-from worker.feishu.http1 import Odd, PlainAnswer, read_plain, request_bytes
-from worker.feishu.wire import FOREVER_SECONDS, Answer, Deadline, Watched, WatchedAdapter, answered, on_the_wire
+from http_client.http1 import Odd, PlainAnswer, read_plain, request_bytes
+from http_client.transport import FOREVER_SECONDS, Answer, Deadline, Watched, WatchedAdapter, answered, on_the_wire
 
 __all__ = ["Session", "close_session", "exchange_prepared", "session_to"]
 

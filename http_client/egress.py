@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
-from ledger.errors import DeskbellError
-from worker.resolver import Resolver
+from http_client.resolver import Resolver
 
 __all__ = ["NoWay", "Outward", "Target"]
 
@@ -25,7 +24,7 @@ _GIVEN_OUT = IPv6Network("2000::/3")
 _SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 
 
-class NoWay(DeskbellError):
+class NoWay(Exception):
     """The host has no address, or none that callbacks may go to. Of the URL the text tells the host alone."""
 
     def __init__(self, problem: str, *, came_late: bool = False) -> None:

@@ -5,8 +5,8 @@ import socket
 from http.client import BadStatusLine, HTTPResponse, parse_headers
 from typing import Any
 
-from worker.feishu.deadline import current
-from worker.feishu.http1 import MOST_INTERIM, SWITCHED
+from http_client.deadline import current
+from http_client.http1 import MOST_INTERIM, SWITCHED
 
 __all__ = ["TimedResponse"]
 

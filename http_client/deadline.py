@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.feishu.wire import Watched
+    from http_client.transport import Watched
 
 __all__ = ["Deadline", "current", "under"]
 

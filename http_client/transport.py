@@ -29,9 +29,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 from urllib3.util.ssltransport import SSLTransport
 
-from worker.feishu.deadline import Deadline, current, under
-from worker.feishu.errors import FOREIGN, MaybeSent, translated
-from worker.feishu.timed_response import TimedResponse
+from http_client.deadline import Deadline, current, under
+from http_client.errors import FOREIGN, MaybeSent, translated
+from http_client.timed_response import TimedResponse
 
 __all__ = [
     "FOREVER_SECONDS",
