@@ -14,6 +14,7 @@ RUN python -m venv --without-pip /opt/deskbell \
     && pip install --require-hashes --requirement build.lock
 
 COPY pyproject.toml LICENSE README.md* ./
+COPY feishu feishu
 COPY http_client http_client
 COPY ledger ledger
 COPY worker worker

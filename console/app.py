@@ -16,8 +16,8 @@ from console.ports import Callers, Exports, Proposals
 from console.sessions import Sessions
 from console.site import Site
 from console.templating import environment
+from feishu.codes import CodeTable
 from ledger.api_keys import ApiKeys
-from ledger.codes import CodeTable
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 

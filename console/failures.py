@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ledger.codes import CodeTable
+from feishu.codes import CodeTable
 from ledger.connection import text
 from ledger.ids import row_number
 from ledger.ledger import Ledger

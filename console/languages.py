@@ -65,7 +65,7 @@ def language(name: str) -> Language:
     """Reads a catalogue. `name` is one of LANGUAGES."""
     folder = files("console").joinpath("catalogue")
     texts = dict(_flat(tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8"))))
-    codes = folder.joinpath(f"codes.{name}.toml")
+    codes = files("feishu").joinpath(f"codes.{name}.toml")
     return Language(name, texts, tomllib.loads(codes.read_text("utf-8")) if codes.is_file() else {})
 
 

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from console.doorway import act, look
 from console.visit import MOST_CODE, Visit
-from ledger.codes import Rule
+from feishu.codes import Rule
 from ledger.content import Message
 from ledger.errors import BadInput, NotFound
 from ledger.fields import shortened

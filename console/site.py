@@ -8,8 +8,8 @@ from console.failures import Failures
 from console.live import Live
 from console.ports import Callers, Exports, Proposals
 from console.sessions import Sessions
+from feishu.codes import CodeTable
 from ledger.api_keys import ApiKeys
-from ledger.codes import CodeTable
 from ledger.ledger import Ledger
 
 __all__ = ["Site"]

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ledger.codes import CodeTable, Kind, Rule
+from feishu.codes import CodeTable, Kind, Rule
 from ledger.settings import Desk, Limit, Settings
 
 __all__ = ["PAGES", "configuration", "troubleshooting", "write"]

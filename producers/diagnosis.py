@@ -181,7 +181,7 @@ def check_feishu(settings: Settings) -> list[Check]:
     """Has the worker's side ask Feishu, in a process of its own: producers do not import it. Takes seconds."""
     if all(desk.missing for desk in settings.all_desks.values()):
         return []
-    command = [sys.executable, "-P", "-m", "worker.checkup"]
+    command = [sys.executable, "-P", "-m", "feishu.checkup"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=CHECKUP_SECONDS, check=False)  # noqa: S603
         desks = json.loads(done.stdout)["desks"]
@@ -189,7 +189,7 @@ def check_feishu(settings: Settings) -> list[Check]:
         return [Check("feishu", Status.FAIL, f"no answer within {CHECKUP_SECONDS:g} s", "check DESKBELL_FEISHU_URL")]
     except ValueError:
         said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
-        return [Check("feishu", Status.FAIL, f"the checkup failed: {said}", "run `python -m worker.checkup`")]
+        return [Check("feishu", Status.FAIL, f"the checkup failed: {said}", "run `python -m feishu.checkup`")]
     return [_feishu_check(desk) for desk in desks if not desk["missing"]]
 
 

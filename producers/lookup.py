@@ -17,7 +17,7 @@ from producers.addressing import Contact, Unresolved
 __all__ = ["Lookup", "OpenTickets", "ask_once"]
 
 #: `python -P`: what lies in the current directory must not stand in for a package of ours.
-COMMAND = (sys.executable, "-P", "-m", "worker.lookup")
+COMMAND = (sys.executable, "-P", "-m", "feishu.lookup")
 #: The most that one line of the process may ask; Feishu takes no more in one call.
 CONTACTS_PER_LINE = 50
 #: Longest for all pages of the ticket list: 50 at most, each in less than a second as a rule.
@@ -158,9 +158,9 @@ def ask_once(command: Sequence[str], timeout_seconds: float, what: str) -> Any:
 
 
 def _error(code: int, said: bytes) -> DeskbellError:
-    """The last line that the process wrote, as the error that it stands for (see `worker/lookup.py`)."""
+    """The last line that the process wrote, as the error that it stands for (see `feishu/lookup.py`)."""
     lines = said.decode("utf-8", "replace").strip().splitlines() or [f"the lookup ended with {code} and said nothing"]
-    line = re.sub(r"^worker\.\w+: ", "", lines[-1])
+    line = re.sub(r"^feishu\.\w+: ", "", lines[-1])
     if code == 2:
         field, _, problem = line.partition(": ")
         return BadInput(field, problem)
@@ -184,4 +184,4 @@ def _json(line: bytes) -> Any:
 
 
 def _unreadable() -> DeskbellError:
-    return DeskbellError("the lookup gave an answer that cannot be read: run `python -m worker.lookup` of one version")
+    return DeskbellError("the lookup gave an answer that cannot be read: run `python -m feishu.lookup` of one version")

@@ -18,15 +18,15 @@ from typing import Any
 
 import requests
 
+from feishu.codes import CodeTable
+from feishu.verdict import _why_unreadable, envelope
 from http_client.transport import Answer
-from ledger.codes import CodeTable
 from ledger.redis_options import read_options
 from ledger.search import Cursor
 from ledger.settings import Settings
 from producers.hooks.hook_file import Hooks
 from producers.remote_server import _json
 from tests.integration.console_visitor import Visitor
-from worker.feishu.verdict import _why_unreadable, envelope
 from worker.gate import _body
 
 __all__ = ["OURS", "READ", "SERVED", "Caller", "Read", "Served"]
@@ -373,7 +373,7 @@ READ = {
         MIB,
         lists('{"code":0,"data":[', "]}"),
         lambda content: (envelope(Answer(200, {}, content)), _why_unreadable(content)),
-        ("worker/feishu/verdict.py:envelope", "worker/feishu/verdict.py:_why_unreadable"),
+        ("feishu/verdict.py:envelope", "feishu/verdict.py:_why_unreadable"),
     ),
     "a message of another Celery application": Read(
         MIB, lists('[[],{"text":[', "]},{}]"), of_celery, ("worker/gate.py:_body",)
@@ -417,7 +417,7 @@ OURS = {
     "producers/summary.py:_rows": "written by the check of the rows",
     "producers/web/console_ports.py:_keep": "the ledger's",
     "producers/web/console_ports.py:accept": "the ledger's",
-    "worker/feishu/client.py:_spellings": "the message that is sent, checked when it was accepted",
-    "worker/lookup.py:read_contacts": "said by a process of ours",
-    "worker/people.py:_remembered": "the ledger's",
+    "feishu/client.py:_spellings": "the message that is sent, checked when it was accepted",
+    "feishu/lookup.py:read_contacts": "said by a process of ours",
+    "feishu/people.py:_remembered": "the ledger's",
 }

@@ -22,14 +22,14 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from ledger.codes import Kind
+from feishu.codes import Kind
+from feishu.errors import AskFailed
+from feishu.verdict import Verdict
 from ledger.errors import BadInput
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.settings import Desk
 from ledger.states import State
 from ledger.work import Claim, LeaseLost, Result, Work
-from worker.feishu.errors import AskFailed
-from worker.feishu.verdict import Verdict
 from worker.holding import Holding, NotNow
 from worker.images import ImageGone, Images
 from worker.patience import may_pass, patiently

@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import redis
 
-from ledger.codes import Kind
+from feishu.codes import Kind
+from feishu.verdict import Verdict
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.work import Claim, Result, Slot, Work, late_after_ms
-from worker.feishu.verdict import Verdict
 from worker.patience import may_pass
 
 __all__ = ["Holding", "NotNow"]

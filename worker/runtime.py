@@ -8,7 +8,10 @@ from functools import cache, cached_property, partial
 
 import redis
 
-from ledger.codes import CodeTable
+from feishu.client import FeishuClient
+from feishu.codes import CodeTable
+from feishu.token import RedisTokens
+from feishu.verdict import Verdict
 from ledger.connection import connect
 from ledger.full import RedisWhenFull
 from ledger.keys import Keys
@@ -20,9 +23,6 @@ from ledger.tally import Tally
 from ledger.tally_sheet import TallySheet
 from ledger.work import Work
 from worker.delivery import Delivery
-from worker.feishu.client import FeishuClient
-from worker.feishu.token import RedisTokens
-from worker.feishu.verdict import Verdict
 from worker.images import Images
 from worker.policy import RetryPolicy
 from worker.tallying import DeskTally

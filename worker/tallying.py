@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from ledger.codes import CodeTable
+from feishu.codes import CodeTable
+from feishu.verdict import Verdict
 from ledger.latency import Latency
 from ledger.models import Attempt
 from ledger.settings import Desk
@@ -11,7 +12,6 @@ from ledger.states import Outcome, State
 from ledger.tally import ENDED
 from ledger.tally_sheet import TallySheet
 from ledger.work import Claim, Result, Swept
-from worker.feishu.verdict import Verdict
 
 __all__ = ["DeskTally", "tally_swept"]
 

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import redis
 
+from feishu.client import TicketPage
 from ledger.connection import text
 from ledger.keys import Keys
 from ledger.models import Notification, ReceiveType, UserIdType
 from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.tickets import BELIEVED_MS
-from worker.feishu.client import TicketPage
 
 __all__ = ["Tickets"]
 

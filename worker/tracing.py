@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from feishu.verdict import Verdict
 from ledger import tracing
 from ledger.states import Outcome, State
 from ledger.work import Claim, Result
-from worker.feishu.verdict import Verdict
 
 __all__ = ["delivering", "trace_call"]
 

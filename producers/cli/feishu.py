@@ -40,7 +40,7 @@ def feishu(
     console. Doing it again does no harm.
     """
     known = Settings.from_env().desk(desk or DEFAULT_DESK)
-    command = (sys.executable, "-P", "-m", "worker.subscribe", "--desk", known.name)
+    command = (sys.executable, "-P", "-m", "feishu.subscribe", "--desk", known.name)
     subscribed = ask_once(command, SUBSCRIBE_SECONDS, "answer")
     if as_json:
         answer_json(subscribed)

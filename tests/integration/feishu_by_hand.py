@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import create_autospec
 
-from ledger.codes import Kind
+from feishu.codes import Kind
+from feishu.verdict import Verdict
 from ledger.settings import Desk
 from ledger.work import Work
 from worker.delivery import Delivery
-from worker.feishu.verdict import Verdict
 from worker.images import Images
 from worker.policy import RetryPolicy
 from worker.tallying import DeskTally

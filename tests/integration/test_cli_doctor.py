@@ -11,12 +11,12 @@ import pytest
 import redis
 
 import sandbox
+from feishu import checkup
 from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.work import Work
 from producers.cli.command_line import run
-from worker import checkup
 
 __all__: list[str] = []
 

@@ -2,7 +2,7 @@
 
 import time
 
-from ledger.codes import Kind
+from feishu.codes import Kind
 from ledger.ledger import Ledger
 from ledger.models import Notification, ReceiveType
 from ledger.settings import Desk, parse_rate

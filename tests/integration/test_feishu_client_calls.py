@@ -14,9 +14,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from feishu import AskFailed, CodeTable, FeishuClient, Kind, RedisTokens, Verdict
 from ledger.settings import Desk
 from ledger.states import Outcome
-from worker.feishu import AskFailed, CodeTable, FeishuClient, Kind, RedisTokens, Verdict
 
 CODES = CodeTable.load()
 TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"

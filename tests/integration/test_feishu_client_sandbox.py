@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 import sandbox
+from feishu import CodeTable, FeishuClient, Kind, RedisTokens, Verdict
 from ledger.settings import Desk
-from worker.feishu import CodeTable, FeishuClient, Kind, RedisTokens, Verdict
 
 CODES = CodeTable.load()
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import fakeredis
 import pytest
 
+from feishu.client import FeishuClient
+from feishu.codes import CodeTable, Kind
+from feishu.token import RedisTokens, Token
+from feishu.verdict import Verdict
 from http_client import session
 from http_client import transport as wire
-from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
 from tests.calm import Stopwatch
 from tests.ports import free_port
-from worker.feishu.client import FeishuClient
-from worker.feishu.token import RedisTokens, Token
-from worker.feishu.verdict import Verdict
 
 CODES = CodeTable.load()
 DELIVERED = b'{"code":0,"msg":"success","data":{"message_id":"om_1"}}'

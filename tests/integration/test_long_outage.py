@@ -8,8 +8,9 @@ import fakeredis
 import orjson
 import pytest
 
+from feishu.codes import Kind
+from feishu.verdict import Verdict
 from ledger.announcement import Spec
-from ledger.codes import Kind
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.redis_clock import RedisClock
@@ -17,7 +18,6 @@ from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
 from ledger.work import Work
 from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
-from worker.feishu.verdict import Verdict
 
 OUTAGE_MS = 2 * 3_600_000
 MOST_CALLS = 200

@@ -23,7 +23,7 @@ from producers.lookup import Lookup, OpenTickets
 from producers.recipients import Recipients
 
 SECRETS = {"APP_SECRET": "sandbox-secret", "HELPDESK_TOKEN": "ht-sandbox"}
-COMMAND = [sys.executable, "-P", "-m", "worker.lookup"]
+COMMAND = [sys.executable, "-P", "-m", "feishu.lookup"]
 
 
 def mail(name: str) -> Contact:
@@ -167,7 +167,7 @@ def test_a_bad_line_ends_the_process_after_the_good_ones(site: Site) -> None:
     lines = b'[{"email":"ann@example.com"}]\nnonsense\n'
     done = subprocess.run([*COMMAND, "people"], input=lines, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b'[{"open_id":"ou_ann"}]\n')
-    assert done.stderr == b"worker.lookup: line 2: is no JSON\n"
+    assert done.stderr == b"feishu.lookup: line 2: is no JSON\n"
 
 
 def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(site: Site) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from feishu.codes import Kind
 from ledger.announcement import Spec
-from ledger.codes import Kind
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings

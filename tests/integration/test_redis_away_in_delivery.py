@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import redis
 
-from ledger.codes import Kind
+from feishu.codes import Kind
+from feishu.verdict import Verdict
 from ledger.ledger import Ledger
 from ledger.models import Notification, OnUnknown
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.work import Work
 from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
-from worker.feishu.verdict import Verdict
 
 
 def away(times: int, then: Callable[..., Any], error: redis.RedisError) -> Callable[..., Any]:

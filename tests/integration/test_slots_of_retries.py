@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.codes import Kind
+from feishu.codes import Kind
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Desk, parse_rate

@@ -4,7 +4,7 @@ import importlib
 import re
 from typing import Any, NamedTuple
 
-from ledger import codes
+from feishu import codes
 from tests.unit.source_tree import calls
 
 __all__ = ["WORST", "Worst", "expressions"]
@@ -28,8 +28,8 @@ WORST = {
     "ledger/aof_repair.py:_BEGUN": Worst("fullmatch", "a", "#"),
     "ledger/aof_repair.py:_ZEROS": Worst("search", "\0", end="a"),
     "ledger/api_keys.py:_NAME": Worst("fullmatch", "a"),
-    "ledger/codes.py:_SHAPE": Worst("match", "0"),
-    "ledger/codes.py:_pattern": Worst("fullmatch", "1"),
+    "feishu/codes.py:_SHAPE": Worst("match", "0"),
+    "feishu/codes.py:_pattern": Worst("fullmatch", "1"),
     "ledger/connection.py:_CONNECTING": Worst("sub", ". ", "Error 1 connecting to "),
     "ledger/content.py:_SHA256": Worst("fullmatch", "a"),
     "ledger/embedded.py:_CUT_OFF": Worst("search", "Truncating the AOF "),
@@ -69,7 +69,7 @@ WORST = {
     "producers/cli/export.py:_STEERING": Worst("sub", "\xe2\x80"),
     "producers/export.py:_FORMULA": Worst("match", " "),
     "producers/hooks/hook_file.py:_NAME": Worst("fullmatch", "a"),
-    "producers/lookup.py:_error": Worst("sub", "a", "worker."),
+    "producers/lookup.py:_error": Worst("sub", "a", "feishu."),
     "producers/recipients/jsonl_rows.py:_SURROGATE": Worst("search", "a"),
     "producers/recipients/xlsx_rows.py:_PLAIN_FORMAT": Worst("fullmatch", "0"),
     "producers/remote_server.py:_VISIBLE": Worst("fullmatch", "a"),
@@ -81,17 +81,17 @@ WORST = {
     "sandbox/options.py:_LATENCY": Worst("match", "1"),
     "sandbox/quota.py:_RATE": Worst("match", " ", "1/"),
     "http_client/http1.py:_STATUS": Worst("fullmatch", "a", "HTTP/1.1 200 ", "\n"),
-    "worker/feishu/people.py:_MAINLAND": Worst("sub", "1", "86"),
-    "worker/feishu/people.py:_NO_DIGITS": Worst("sub", "a"),
-    "worker/feishu/verdict.py:_CONTROL": Worst("sub", "\1"),
-    "worker/feishu/verdict.py:_SECONDS": Worst("fullmatch", "1"),
-    "worker/feishu/verdict.py:_whole_number": Worst("fullmatch", "1"),
-    "worker/people.py:_SHAPES": Worst("fullmatch", " "),
+    "feishu/people_answer.py:_MAINLAND": Worst("sub", "1", "86"),
+    "feishu/people_answer.py:_NO_DIGITS": Worst("sub", "a"),
+    "feishu/verdict.py:_CONTROL": Worst("sub", "\1"),
+    "feishu/verdict.py:_SECONDS": Worst("fullmatch", "1"),
+    "feishu/verdict.py:_whole_number": Worst("fullmatch", "1"),
+    "feishu/people.py:_SHAPES": Worst("fullmatch", " "),
 }
 
 
 #: What is put together when it is needed, as it may be.
-_OF_PARTS = {"ledger/codes.py:_pattern": codes._pattern(("any", "none", "154xxx", 99991400))}
+_OF_PARTS = {"feishu/codes.py:_pattern": codes._pattern(("any", "none", "154xxx", 99991400))}
 
 
 def expressions() -> dict[str, list[re.Pattern[Any]]]:

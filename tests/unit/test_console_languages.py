@@ -8,7 +8,7 @@ import pytest
 
 import console
 from console.languages import LANGUAGES, chosen_language, language
-from ledger.codes import CodeTable
+from feishu.codes import CodeTable
 from ledger.states import Outcome, State
 
 __all__: list[str] = []

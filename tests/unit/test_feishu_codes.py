@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.codes import CodeTable, Kind
+from feishu.codes import CodeTable, Kind
 from ledger.errors import BadInput
 from ledger.states import Outcome
 

@@ -9,11 +9,11 @@ import fakeredis
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from ledger.codes import Kind
+from feishu.codes import Kind
+from feishu.errors import NoToken
+from feishu.token import RedisTokens, Token, Tokens, usable_seconds
+from feishu.verdict import Verdict
 from ledger.settings import Desk
-from worker.feishu.errors import NoToken
-from worker.feishu.token import RedisTokens, Token, Tokens, usable_seconds
-from worker.feishu.verdict import Verdict
 
 DESK = Desk(name="hr", app_id="cli_1", rate=(), feishu_url="http://127.0.0.1:9")
 KEY = f"bell:desk:hr:token:{DESK.fingerprint}"
@@ -126,7 +126,7 @@ def test_many_threads_of_many_processes_fetch_once(store: RedisTokens) -> None:
 def test_whoever_waits_too_long_for_its_turn_fetches_for_itself(
     redis: fakeredis.FakeRedis, store: RedisTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.feishu.token.TURN_SECONDS", 0.1)
+    monkeypatch.setattr("feishu.token.TURN_SECONDS", 0.1)
     redis.set(f"{KEY}:turn", "somebody who died", px=60_000)
     assert Tokens(DESK, store, Feishu("t-1")).get().value == "t-1"
     assert redis.get(f"{KEY}:turn") == b"somebody who died", "a lock of another is left alone"

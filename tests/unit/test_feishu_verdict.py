@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
+from feishu.codes import CodeTable, Kind
+from feishu.verdict import Call, Verdict, verdict_of_answer, verdict_of_failure
 from http_client.errors import MaybeSent, NeverSent, NoAnswer, Unsendable
 from http_client.transport import Answer
-from ledger.codes import CodeTable, Kind
 from ledger.states import Outcome
-from worker.feishu.verdict import Call, Verdict, verdict_of_answer, verdict_of_failure
 
 CODES = CodeTable.load()
 

@@ -4,10 +4,10 @@ import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
-from ledger.codes import Kind
+from feishu.codes import Kind
+from feishu.verdict import Verdict
 from ledger.models import ReceiveType
 from ledger.redis_clock import RedisClock
-from worker.feishu.verdict import Verdict
 from worker.holding import Holding
 
 REFUSED = Verdict(call="send", kind=Kind.REFUSED, started_at_ms=0, elapsed_ms=0)

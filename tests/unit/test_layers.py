@@ -11,9 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
     "http_client": set(),
     "ledger": set(),
-    "worker": {"ledger", "http_client"},
-    "producers": {"ledger", "console"},  # the web application mounts the console beside the HTTP API
-    "console": {"ledger"},
+    "feishu": {"ledger", "http_client"},
+    "worker": {"ledger", "feishu", "http_client"},
+    "producers": {"ledger", "feishu", "console"},  # the web application mounts the console beside the HTTP API
+    "console": {"ledger", "feishu"},
     "sandbox": set(),
 }
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from worker.feishu import AskFailed, Kind, Verdict
-from worker.feishu.people import Person, people_of_answer
+from feishu import AskFailed, Kind, Verdict
+from feishu.people_answer import Person, people_of_answer
 
 VERDICT = Verdict(call="people", kind=Kind.DELIVERED, code=0, http_status=200, started_at_ms=0, elapsed_ms=1)
 STATUS = {"is_frozen": False, "is_resigned": False, "is_activated": True, "is_exited": False, "is_unjoin": False}

@@ -81,11 +81,11 @@ def test_a_closed_lookup_starts_afresh(lookup: Lookup) -> None:
 @pytest.mark.parametrize(
     ("code", "said", "kind", "text"),
     [
-        (1, "worker.lookup: The app secret is wrong.", DeskbellError, "The app secret is wrong."),
-        (1, "a warning\nworker.lookup: no.", DeskbellError, "no."),
+        (1, "feishu.lookup: The app secret is wrong.", DeskbellError, "The app secret is wrong."),
+        (1, "a warning\nfeishu.lookup: no.", DeskbellError, "no."),
         (1, "", DeskbellError, "the lookup ended with 1 and said nothing"),
-        (2, "worker.lookup: desk hr: not set: app_id", BadInput, "desk hr: not set: app_id"),
-        (3, "worker.lookup: Redis is not reached", LedgerUnreachable, "Redis is not reached"),
+        (2, "feishu.lookup: desk hr: not set: app_id", BadInput, "desk hr: not set: app_id"),
+        (3, "feishu.lookup: Redis is not reached", LedgerUnreachable, "Redis is not reached"),
     ],
 )
 @pytest.mark.parametrize("first", ["", "sys.stdin.readline();"])

@@ -1,14 +1,14 @@
-"""`python -m worker.lookup`: what it reads, which line it ends with, and the pages of the ticket list."""
+"""`python -m feishu.lookup`: what it reads, which line it ends with, and the pages of the ticket list."""
 
 import orjson
 import pytest
 import redis
 
+from feishu import AskFailed, Kind, Ticket, TicketPage, Verdict
+from feishu.lookup import main, open_tickets, read_contacts, told
+from feishu.people import Contact
+from feishu.query_retry import TRIES, Asking
 from ledger.errors import BadInput
-from worker.asking import TRIES, Asking
-from worker.feishu import AskFailed, Kind, Ticket, TicketPage, Verdict
-from worker.lookup import main, open_tickets, read_contacts, told
-from worker.people import Contact
 
 
 class Pages:
@@ -105,7 +105,7 @@ def test_wrong_settings_end_with_2_and_name_what_is_missing(capsys: pytest.Captu
     out, err = capsys.readouterr()
     assert (out, err) == (
         "",
-        "worker.lookup: desk default: not set: app_id, app_secret, helpdesk_id, helpdesk_token\n",
+        "feishu.lookup: desk default: not set: app_id, app_secret, helpdesk_id, helpdesk_token\n",
     )
     assert main(["people", "--desk", "hr"]) == 2
     assert "no desk is named 'hr'" in capsys.readouterr().err

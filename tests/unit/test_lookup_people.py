@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import fakeredis
 import pytest
 
+from feishu import AskFailed, Kind, Verdict
+from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, Contact, People
+from feishu.people_answer import Person
+from feishu.query_retry import TRIES
 from ledger.keys import Keys
 from ledger.settings import Desk, Settings
-from worker.asking import TRIES
-from worker.feishu import AskFailed, Kind, Verdict
-from worker.feishu.people import Person
-from worker.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, Contact, People
 
 ANN, BOB, EVE = (Contact("email", f"{name}@x.cn") for name in ("ann", "bob", "eve"))
 PHONE = Contact("mobile", "+8613812345678")

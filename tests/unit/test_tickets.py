@@ -3,10 +3,10 @@
 import fakeredis
 import pytest
 
+from feishu.client import Ticket, TicketPage
 from ledger.keys import Keys
 from ledger.models import Notification
 from ledger.settings import Desk
-from worker.feishu.client import Ticket, TicketPage
 from worker.tickets import BELIEVED_MS, LOOK_SECONDS, Tickets
 
 DESK = Desk(name="it", rate="100/minute", feishu_url="http://127.0.0.1:1")  # type: ignore[arg-type]

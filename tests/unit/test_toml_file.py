@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.codes import CodeTable
+from feishu.codes import CodeTable
 from ledger.errors import BadInput
 from ledger.settings import Settings
 from producers.hooks.hook_file import Hooks

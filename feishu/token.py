@@ -13,8 +13,8 @@ from redis.client import Pipeline
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
+from feishu.errors import NoToken
 from ledger.settings import Desk
-from worker.feishu.errors import NoToken
 
 __all__ = ["TURN_SECONDS", "AtHand", "RedisTokens", "Token", "TokenStore", "Tokens", "usable_seconds"]
 

@@ -6,8 +6,8 @@ from typing import ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from ledger.codes import Kind
-from worker.feishu.errors import AskFailed
+from feishu.codes import Kind
+from feishu.errors import AskFailed
 
 __all__ = ["Asking"]
 

@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol
 import orjson
 import redis
 
+from feishu.people_answer import CONTACTS_PER_CALL, Person
+from feishu.query_retry import Asking
 from ledger.keys import Keys
 from ledger.settings import Desk
-from worker.asking import Asking
-from worker.feishu.people import CONTACTS_PER_CALL, Person
 
 __all__ = ["Contact", "People"]
 

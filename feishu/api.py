@@ -11,14 +11,14 @@ import orjson
 from requests import Request
 from requests.models import PreparedRequest
 
+from feishu.codes import CodeTable, Kind
+from feishu.errors import AskFailed, NoToken
+from feishu.token import TURN_SECONDS, AtHand, Token, Tokens, TokenStore, usable_seconds
+from feishu.verdict import Call, Verdict, envelope, verdict_of_answer, verdict_of_failure
 from http_client.errors import NoAnswer
 from http_client.session import close_session, exchange_prepared, session_to
 from http_client.transport import Answer, Deadline, exchange
-from ledger.codes import CodeTable, Kind
 from ledger.settings import Desk
-from worker.feishu.errors import AskFailed, NoToken
-from worker.feishu.token import TURN_SECONDS, AtHand, Token, Tokens, TokenStore, usable_seconds
-from worker.feishu.verdict import Call, Verdict, envelope, verdict_of_answer, verdict_of_failure
 
 __all__ = ["FeishuApi", "misshapen"]
 

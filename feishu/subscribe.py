@@ -1,4 +1,4 @@
-"""`python -m worker.subscribe [--desk D]`: has Feishu push the ticket events of a desk's helpdesk.
+"""`python -m feishu.subscribe [--desk D]`: has Feishu push the ticket events of a desk's helpdesk.
 
 Prints one JSON object, `{"desk": …, "events": [{type, subtype}]}`. The exit code is 0, or 1 with one line on stderr
 when Feishu refuses or does not answer, and 2 for wrong settings. Redis is not needed. No secret is printed.
@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
-from ledger.codes import CodeTable
+from feishu.checkup import NoStore
+from feishu.client import FeishuClient
+from feishu.codes import CodeTable
+from feishu.errors import AskFailed
+from feishu.lookup import told
+from feishu.query_retry import Asking
 from ledger.errors import BadInput
 from ledger.settings import DEFAULT_DESK, Settings
-from worker.asking import Asking
-from worker.checkup import NoStore
-from worker.feishu.client import FeishuClient
-from worker.feishu.errors import AskFailed
-from worker.lookup import told
 
 __all__ = ["EVENTS", "main"]
 
@@ -29,12 +29,12 @@ EVENTS = (("helpdesk.ticket", "ticket.created_v1"), ("helpdesk.ticket", "ticket.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Subscribes, and gives the exit code."""
-    parser = argparse.ArgumentParser(prog="worker.subscribe", description="Have Feishu push ticket events.")
+    parser = argparse.ArgumentParser(prog="feishu.subscribe", description="Have Feishu push ticket events.")
     parser.add_argument("--desk", metavar="D", default=DEFAULT_DESK)
     try:
         answer = _subscribe(parser.parse_args(arguments).desk)
     except (AskFailed, BadInput) as error:
-        sys.stderr.write(f"worker.subscribe: {told(error)}\n")
+        sys.stderr.write(f"feishu.subscribe: {told(error)}\n")
         return 2 if isinstance(error, BadInput) else 1
     sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
     return 0

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.feishu.api import misshapen
-from worker.feishu.errors import AskFailed
-from worker.feishu.verdict import Verdict
+from feishu.api import misshapen
+from feishu.errors import AskFailed
+from feishu.verdict import Verdict
 
 __all__ = ["CONTACTS_PER_CALL", "Person", "people_of_answer"]
 

@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import orjson
 
-from ledger.codes import CodeTable, Kind
+from feishu.api import FeishuApi, misshapen
+from feishu.codes import CodeTable, Kind
+from feishu.errors import AskFailed, NoToken
+from feishu.people_answer import Person, people_of_answer
+from feishu.token import TokenStore
+from feishu.verdict import Verdict
 from ledger.settings import Desk
 from ledger.tickets import OPEN_STATUSES
-from worker.feishu.api import FeishuApi, misshapen
-from worker.feishu.errors import AskFailed, NoToken
-from worker.feishu.people import Person, people_of_answer
-from worker.feishu.token import TokenStore
-from worker.feishu.verdict import Verdict
 
 __all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "FeishuClient", "Ticket", "TicketPage"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.errors import DeskbellError
 
 if TYPE_CHECKING:
-    from worker.feishu.verdict import Verdict
+    from feishu.verdict import Verdict
 
 __all__ = ["AskFailed", "NoToken"]
 

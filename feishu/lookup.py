@@ -1,4 +1,4 @@
-"""`python -m worker.lookup people|tickets [--desk D]`: asks Feishu on behalf of a producer.
+"""`python -m feishu.lookup people|tickets [--desk D]`: asks Feishu on behalf of a producer.
 
 people    reads lines from stdin, each a JSON list of at most 50 contacts, `{"email": "a@b.cn"}` or
           `{"mobile": "+8613…"}`, and answers each line, as it comes, with a JSON list in the same order of
@@ -20,18 +20,18 @@ from typing import Any
 import orjson
 import redis
 
-from ledger.codes import CodeTable
+from feishu.client import FeishuClient, TicketPage
+from feishu.codes import CodeTable
+from feishu.errors import AskFailed
+from feishu.people import Contact, People
+from feishu.people_answer import CONTACTS_PER_CALL
+from feishu.query_retry import Asking
+from feishu.token import RedisTokens
+from feishu.verdict import Verdict
 from ledger.connection import connect, reachable
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.keys import Keys
 from ledger.settings import DEFAULT_DESK, Desk, Settings
-from worker.asking import Asking
-from worker.feishu.client import FeishuClient, TicketPage
-from worker.feishu.errors import AskFailed
-from worker.feishu.people import CONTACTS_PER_CALL
-from worker.feishu.token import RedisTokens
-from worker.feishu.verdict import Verdict
-from worker.people import Contact, People
 
 __all__ = ["main", "open_tickets", "read_contacts", "told"]
 
@@ -40,7 +40,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answers on stdout and gives the exit code."""
-    parser = argparse.ArgumentParser(prog="worker.lookup", description="Ask Feishu for people or for open tickets.")
+    parser = argparse.ArgumentParser(prog="feishu.lookup", description="Ask Feishu for people or for open tickets.")
     parser.add_argument("question", choices=("people", "tickets"))
     parser.add_argument("--desk", metavar="D", default=DEFAULT_DESK)
     given = parser.parse_args(arguments)
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _leave_stdout()
         return 1
     except (DeskbellError, redis.RedisError) as error:
-        sys.stderr.write(f"worker.lookup: {told(error)}\n")
+        sys.stderr.write(f"feishu.lookup: {told(error)}\n")
         return _exit_code(error)
     return 0
 

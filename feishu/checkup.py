@@ -1,4 +1,4 @@
-"""`python -m worker.checkup [--desk D]`: asks Feishu, desk by desk, which of the four credentials it accepts.
+"""`python -m feishu.checkup [--desk D]`: asks Feishu, desk by desk, which of the four credentials it accepts.
 
 Prints one JSON object, `{"desks": [{desk, feishu_url, missing, credentials, answers}]}`. `credentials` says of each:
 
@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.codes import CodeTable
+from feishu.client import FeishuClient
+from feishu.codes import CodeTable
+from feishu.errors import AskFailed
+from feishu.token import Token
+from feishu.verdict import Verdict
 from ledger.errors import BadInput
 from ledger.settings import Desk, Settings
-from worker.feishu.client import FeishuClient
-from worker.feishu.errors import AskFailed
-from worker.feishu.token import Token
-from worker.feishu.verdict import Verdict
 
 __all__ = ["Checkup", "check_desk", "main"]
 
@@ -109,7 +109,7 @@ def check_desk(desk: Desk, client: FeishuClient) -> Checkup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the checkups and gives the exit code."""
-    parser = argparse.ArgumentParser(prog="worker.checkup", description="Ask Feishu which credentials it accepts.")
+    parser = argparse.ArgumentParser(prog="feishu.checkup", description="Ask Feishu which credentials it accepts.")
     parser.add_argument("--desk", metavar="D", help="only this desk (default: all)")
     given = parser.parse_args(arguments)
     try:
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         desks = [settings.desk(given.desk)] if given.desk else list(settings.all_desks.values())
         codes = CodeTable.load(settings.error_codes)
     except BadInput as error:
-        sys.stderr.write(f"worker.checkup: {error}\n")
+        sys.stderr.write(f"feishu.checkup: {error}\n")
         return 2
     checkups = [check_desk(desk, _client(desk, settings, codes)) for desk in desks]
     sys.stdout.write(json.dumps({"desks": [checkup.as_json() for checkup in checkups]}) + "\n")

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
+from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
 from http_client.transport import Answer
-from ledger.codes import CodeTable, Kind
 from ledger.states import Outcome
 
 __all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
