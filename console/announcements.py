@@ -14,10 +14,10 @@ from console.scenes import drawn, part, scene_of, streamed
 from console.visit import Visit
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.errors import BadInput, NotFound
-from ledger.fields import shortened
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.lookout import Snapshot
+from ledger.messages.json_fields import shortened
 from ledger.states import State
 
 __all__ = ["routes"]

@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from console.marked import MARKED_CHARACTERS, markdown_html, text_html
-from ledger.content import Message, MsgType
+from ledger.messages.content import Message, MsgType
 
 __all__ = ["is_plain", "look_of"]
 

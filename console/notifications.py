@@ -9,11 +9,11 @@ from starlette.routing import Route
 from console.doorway import act, look
 from console.visit import MOST_CODE, Visit
 from feishu.codes import Rule
-from ledger.content import Message
 from ledger.errors import BadInput, NotFound
-from ledger.fields import shortened
 from ledger.ids import announcement_of, is_announcement, is_notification, is_row, row_number
 from ledger.ledger import Ledger
+from ledger.messages.content import Message
+from ledger.messages.json_fields import shortened
 from ledger.models import Attempt, Record
 from ledger.search import Cursor, Search
 from ledger.states import FINAL, Outcome, State

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey
-from ledger.content import Message
+from ledger.messages.content import Message
 
 __all__ = ["Callers", "Exports", "Finding", "Proposal", "Proposals", "Sample", "Uploaded"]
 

@@ -13,11 +13,11 @@ from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Announcement, AnnouncementState, Row, RowRecord, Spec
 from ledger.connection import text
-from ledger.content import MsgType
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.hours import seconds_open
 from ledger.ids import announcement_of, new_announcement_id, row_number
+from ledger.messages.content import MsgType
 from ledger.models import Progress, Record
 from ledger.redis_clock import time_ms
 from ledger.states import State

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from ledger.fields import link_problem
+from ledger.messages.json_fields import link_problem
 
 __all__ = ["CallbackUrl"]
 

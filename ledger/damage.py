@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from ledger.content import Message, MsgType
+from ledger.messages.content import Message, MsgType
 from ledger.models import Attempt, Notification, Progress
 from ledger.states import Outcome, State
 

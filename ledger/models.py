@@ -11,9 +11,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ledger.callback_url import CallbackUrl
-from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
-from ledger.fields import steering_problem
+from ledger.messages.content import Message, MsgType, parse_message
+from ledger.messages.json_fields import steering_problem
 from ledger.settings import DEFAULT_DESK, duration
 from ledger.states import FINAL, Outcome, State
 from ledger.tracing import TRACEPARENT, traceparent

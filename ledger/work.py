@@ -11,11 +11,11 @@ import redis
 
 from ledger.announcement import Row, Spec
 from ledger.connection import text
-from ledger.content import Message
 from ledger.damage import Reading
 from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
 from ledger.keys import Keys
+from ledger.messages.content import Message
 from ledger.models import Attempt, Notification, Progress
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Limit, Settings

@@ -1,6 +1,5 @@
 """What type checkers see: at run time a name is loaded when it is first asked for, see `public.py`."""
 
-from ledger.content import Message
 from ledger.errors import (
     BadInput,
     DeskbellError,
@@ -13,6 +12,7 @@ from ledger.errors import (
     NotFound,
     WrongVersion,
 )
+from ledger.messages.content import Message
 from ledger.models import Accepted, Record
 from ledger.states import State
 from producers.announcing import Announced

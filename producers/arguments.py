@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Required, TypedDict
 
-from ledger.content import Message
-from ledger.message_file import MessageFile, MessageTemplate
+from ledger.messages.content import Message
+from ledger.messages.message_file import MessageFile, MessageTemplate
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 
 __all__ = ["AnnouncementArguments", "EventArguments"]

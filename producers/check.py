@@ -10,10 +10,10 @@ from typing import NamedTuple, Self
 
 import orjson
 
-from ledger.content import Message
 from ledger.errors import BadInput
-from ledger.expressions import BUDGET
-from ledger.template import LacksVariable, Template
+from ledger.messages.content import Message
+from ledger.messages.jinja_sandbox import BUDGET
+from ledger.messages.template import LacksVariable, Template
 from producers.addressing import NO_VARIABLES, Addressing, Contact, Options, Problem, Unresolved
 from producers.findings import Duplicate, Findings
 from producers.recipients import Recipients, Row

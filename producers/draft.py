@@ -10,13 +10,13 @@ import orjson
 from pydantic import ValidationError
 
 from ledger.announcement import Spec
-from ledger.content import Message
 from ledger.errors import BadInput
-from ledger.fields import steering_problem
-from ledger.images import LocalImage
-from ledger.message_file import MessageTemplate
+from ledger.messages.content import Message
+from ledger.messages.images import LocalImage
+from ledger.messages.json_fields import steering_problem
+from ledger.messages.message_file import MessageTemplate
+from ledger.messages.template import Template
 from ledger.models import moment
-from ledger.template import Template
 from producers.addressing import Options
 
 __all__ = ["Draft"]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from ledger.errors import BadInput
-from ledger.images import LocalImage
-from ledger.message_file import MessageFile
+from ledger.messages.images import LocalImage
+from ledger.messages.message_file import MessageFile
 from ledger.models import Notification
 
 __all__ = ["EventDraft", "numbered"]

@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["__getattr__"]
 
 _MODULES = {
-    "ledger.content": ("Message",),
+    "ledger.messages.content": ("Message",),
     "ledger.errors": (
         *("BadInput", "DeskbellError", "KeyReused", "LedgerFull", "LedgerUnreachable"),
         *("LedgerUnwritable", "NotAllowed", "NotDurable", "NotFound", "WrongVersion"),

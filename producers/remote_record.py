@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ledger.content import Message, MsgType
 from ledger.errors import DeskbellError
+from ledger.messages.content import Message, MsgType
 from ledger.models import Attempt, Notification, Progress, ReceiveType, Record, UserIdType
 from ledger.states import Outcome, State
 

@@ -10,8 +10,8 @@ import math
 from typing import Any, NoReturn
 
 from ledger.errors import DeskbellError
-from ledger.fields import shortened
-from ledger.json_object import NameTwiceError, object_of
+from ledger.messages.json_fields import shortened
+from ledger.messages.json_object import NameTwiceError, object_of
 
 __all__ = ["NotJson", "strict_json"]
 

@@ -238,7 +238,9 @@ SERVED = {
         ("POST /v1/notifications",),
         ("producers/strict_json.py:_READER",),
     ),
-    "a card of lists": Served(MIB, lists(CARD, "]}}}"), to("/v1/notifications"), sites=("ledger/content.py:_parsed",)),
+    "a card of lists": Served(
+        MIB, lists(CARD, "]}}}"), to("/v1/notifications"), sites=("ledger/messages/content.py:_parsed",)
+    ),
     "a batch": Served(MIB, batch, to("/v1/notifications")),
     "a decision": Served(
         MIB,
@@ -253,7 +255,10 @@ SERVED = {
         MIB, lists('{"name":"n","text":"x","rows":[', "]}"), to("/v1/announcements"), ("POST /v1/announcements",)
     ),
     "a template": Served(
-        MIB, leaves, to("/v1/announcements"), sites=("ledger/leaf.py:_parsed", "ledger/leaf.py:_root_of")
+        MIB,
+        leaves,
+        to("/v1/announcements"),
+        sites=("ledger/messages/jinja_text.py:_parsed", "ledger/messages/jinja_text.py:_root_of"),
     ),
     "a hook's payload, a name twice": Served(MIB, twice, to("/v1/hooks/script"), ("POST /v1/hooks/{name}",)),
     "a hook's payload, alerts": Served(MIB, alerts, to("/v1/hooks/oncall")),
@@ -271,10 +276,13 @@ SERVED = {
         64 * 1024,
         lambda size: b"msg_type: text\ncontent:\n" + b"- [a]\n" * (size // 6 - 5),
         as_part("message", "m.yaml", text=None),
-        sites=("ledger/json_in_yaml.py:json_in_yaml",),
+        sites=("ledger/messages/json_in_yaml.py:json_in_yaml",),
     ),
     "a message in JSON": Served(
-        256 * 1024, twice, as_part("message", "m.json", text=None), sites=("ledger/message_file.py:_from_json",)
+        256 * 1024,
+        twice,
+        as_part("message", "m.json", text=None),
+        sites=("ledger/messages/message_file.py:_from_json",),
     ),
     "CSV": Served(
         UPLOAD,
@@ -302,7 +310,7 @@ SERVED = {
         UPLOAD,
         picture,
         as_part("image", "p.png", text=None),
-        sites=("ledger/images.py:_opened", "ledger/images.py:_decode"),
+        sites=("ledger/messages/images.py:_opened", "ledger/messages/images.py:_decode"),
     ),
     "a form of anybody": Served(
         64 * 1024,
@@ -406,9 +414,9 @@ OURS = {
     "ledger/models.py:of_input": "the ledger's, and checked when it was accepted",
     "ledger/models.py:of_json": "the ledger's",
     "ledger/settings.py:signing_key": "a secret of the operator's",
-    "ledger/template.py:_object_of": "of a message that was read as JSON or YAML before",
-    "ledger/template.py:check": "what a template has made, which is bounded",
-    "ledger/template.py:render": "what a template has made, which is bounded",
+    "ledger/messages/template.py:_object_of": "of a message that was read as JSON or YAML before",
+    "ledger/messages/template.py:check": "what a template has made, which is bounded",
+    "ledger/messages/template.py:render": "what a template has made, which is bounded",
     "producers/diagnosis.py:check_feishu": "said by a process of ours",
     "producers/hooks/hook_file.py:ready_made": "comes with the program",
     "producers/lookup.py:_json": "said by a process of ours",

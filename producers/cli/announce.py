@@ -8,7 +8,7 @@ import typer
 
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
-from ledger.message_file import read_message_template
+from ledger.messages.message_file import read_message_template
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.settings import Settings
 from producers.announcing import Announced, check_rows

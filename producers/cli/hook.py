@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from ledger.content import Message, MsgType
 from ledger.errors import BadInput
+from ledger.messages.content import Message, MsgType
 from ledger.models import Notification, iso
 from ledger.settings import Settings
 from producers.cli.printing import a_person_looks, answer, answer_json

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from ledger.errors import BadInput
-from ledger.message_file import read_message_file
+from ledger.messages.message_file import read_message_file
 from ledger.models import Accepted, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
 from ledger.states import State
 from producers.arguments import EventArguments

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.content import Message
 from ledger.errors import BadInput
-from ledger.expressions import BUDGET
-from ledger.fields import kind_of, steering_problem
-from ledger.images import LocalImage
-from ledger.leaf import Expression, has_markup
-from ledger.message_file import MessageTemplate, read_message_template
+from ledger.messages.content import Message
+from ledger.messages.images import LocalImage
+from ledger.messages.jinja_sandbox import BUDGET
+from ledger.messages.jinja_text import Expression, has_markup
+from ledger.messages.json_fields import kind_of, steering_problem
+from ledger.messages.message_file import MessageTemplate, read_message_template
+from ledger.messages.template import Template
 from ledger.models import Notification
 from ledger.settings import DEFAULT_DESK, Settings
-from ledger.template import Template
 from producers.hooks.posted import LENGTH, Posted, check_names, expression, leaf
 from producers.hooks.shapes import CaseFields
 

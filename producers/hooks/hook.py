@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import BadInput
-from ledger.expressions import BUDGET
-from ledger.fields import kind_of
-from ledger.images import LocalImage
+from ledger.messages.images import LocalImage
+from ledger.messages.jinja_sandbox import BUDGET
+from ledger.messages.json_fields import kind_of
 from ledger.models import Notification
 from ledger.settings import Settings
 from producers.hooks.case import Case

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ledger.errors import BadInput
-from ledger.fields import check_json, shortened, validated
+from ledger.messages.json_fields import check_json, shortened, validated
 from ledger.settings import Settings
 from ledger.toml_file import read_toml
 from producers.hooks.hook import Hook

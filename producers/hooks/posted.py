@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from ledger.errors import BadInput
-from ledger.leaf import Expression, Leaf
+from ledger.messages.jinja_text import Expression, Leaf
 from producers.hooks.payload import JsonObject, seen, seen_again
 
 __all__ = ["LENGTH", "NAMES", "Posted", "check_names", "expression", "leaf"]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ledger.fields import Filled, Shape
+from ledger.messages.json_fields import Filled, Shape
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from producers.hooks.signature import Signature
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.errors import BadInput
-from ledger.fields import kind_of
-from ledger.json_object import NameTwiceError, object_of
+from ledger.messages.json_fields import kind_of
+from ledger.messages.json_object import NameTwiceError, object_of
 from producers.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
 from producers.recipients.encoding import CODECS, Encoding, encoding_of
 from producers.recipients.row import Row, checked_columns, place

@@ -11,9 +11,9 @@ from typing import Any, Self
 from fastapi import Request
 
 from ledger.errors import BadInput
-from ledger.fields import kind_of, shortened
-from ledger.images import LocalImage
-from ledger.message_file import MessageTemplate, foreign_template, parse_message_template
+from ledger.messages.images import LocalImage
+from ledger.messages.json_fields import kind_of, shortened
+from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
 from producers.announcing import spooled
 from producers.arguments import AnnouncementArguments
 from producers.recipients.source import Source

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 from fastapi import Depends, Request
 
 from ledger.errors import BadInput
-from ledger.fields import kind_of, shortened
+from ledger.messages.json_fields import kind_of, shortened
 from producers.strict_json import NotJson, strict_json
 from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem

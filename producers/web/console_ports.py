@@ -19,9 +19,9 @@ from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey
 from ledger.errors import BadInput, NotFound
-from ledger.images import LocalImage
 from ledger.ledger import Ledger
-from ledger.message_file import MessageTemplate, parse_message_template
+from ledger.messages.images import LocalImage
+from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.settings import DEFAULT_DESK
 from producers.announcing import Loaded, check_rows, load, start
 from producers.draft import Draft

@@ -11,9 +11,9 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFound
-from ledger.fields import shortened
 from ledger.ids import is_notification
 from ledger.ledger import Ledger
+from ledger.messages.json_fields import shortened
 from ledger.models import Accepted, Notification
 from ledger.search import Cursor, Search
 from ledger.states import State

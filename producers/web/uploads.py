@@ -17,8 +17,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
-from ledger.fields import shortened
-from ledger.images import IMAGE_MB
+from ledger.messages.images import IMAGE_MB
+from ledger.messages.json_fields import shortened
 from producers.recipients.source import BLOCK_BYTES, Source
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem
 

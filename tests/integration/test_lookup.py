@@ -15,8 +15,8 @@ import redis
 
 import sandbox
 from ledger.errors import BadInput, DeskbellError
+from ledger.messages.template import Template
 from ledger.settings import Settings
-from ledger.template import Template
 from producers.addressing import Contact, Unresolved
 from producers.check import accepted_rows, check
 from producers.lookup import Lookup, OpenTickets

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ledger.content import Message
 from ledger.errors import BadInput
-from ledger.message_file import MessageTemplate
+from ledger.messages.content import Message
+from ledger.messages.message_file import MessageTemplate
 from producers.draft import Draft
 
 __all__: list[str] = []

@@ -11,7 +11,7 @@ from PIL import Image
 from ledger.announcement import AnnouncementState
 from ledger.errors import BadInput, KeyReused, NotFound
 from ledger.ledger import Ledger
-from ledger.message_file import read_message_template
+from ledger.messages.message_file import read_message_template
 from ledger.settings import Settings
 from producers import Announced, Notifier
 from producers.announcing import announce, check_rows, same_content

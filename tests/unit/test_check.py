@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.content import Message
 from ledger.errors import BadInput
+from ledger.messages.content import Message
+from ledger.messages.template import Template
 from ledger.models import Notification, ReceiveType, UserIdType
-from ledger.template import Template
 from producers.addressing import Address, Addressing, Contact, Options, Unresolved
 from producers.check import Resolver, accepted_rows, check, write_invalid
 from producers.recipients import Recipients, Row

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console.marked import markdown_html, text_html
 from console.message_look import is_plain, look_of
-from ledger.content import Message, MsgType
+from ledger.messages.content import Message, MsgType
 from tests.growth import MOST_GROWTH, growth
 
 __all__: list[str] = []

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
+from ledger.messages.content import Message, MsgType, parse_message
 
 SECRET = "the body that nobody may see"
 

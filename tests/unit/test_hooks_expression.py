@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.errors import BadInput
-from ledger.leaf import Expression, LacksVariable
+from ledger.messages.jinja_text import Expression, LacksVariable
 
 __all__: list[str] = []
 

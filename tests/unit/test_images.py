@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ledger.errors import BadInput
-from ledger.images import FORMATS, LocalImage
+from ledger.messages.images import FORMATS, LocalImage
 
 TEN_MB = 10 * 1024 * 1024
 

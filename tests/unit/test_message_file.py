@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ledger.content import Message, parse_message
 from ledger.errors import BadInput
-from ledger.message_file import read_message_file, read_message_template
+from ledger.messages.content import Message, parse_message
+from ledger.messages.message_file import read_message_file, read_message_template
 
 SECRET = "the body that nobody may see"
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from python_multipart import parse_form
 
-from ledger.content import Message, MsgType
 from ledger.errors import BadInput, DeskbellError, KeyReused
-from ledger.message_file import read_message_template
+from ledger.messages.content import Message, MsgType
+from ledger.messages.message_file import read_message_template
 from ledger.models import Attempt, Notification, Progress, ReceiveType, Record
 from ledger.states import Outcome, State
 from producers import Announced, Notifier

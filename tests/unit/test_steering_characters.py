@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput
-from ledger.fields import steering_problem
+from ledger.messages.json_fields import steering_problem
 from ledger.models import Notification
 from producers.cli.export import _for_eyes
 from producers.draft import Draft

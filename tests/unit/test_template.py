@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
-from ledger.template import LacksVariable, Template
+from ledger.messages.content import Message, MsgType, parse_message
+from ledger.messages.template import LacksVariable, Template
 
 __all__: list[str] = []
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from ledger.errors import BadInput
-from ledger.fields import Filled, Shape, dotted, link_problem, validated
+from ledger.messages.json_fields import Filled, Shape, dotted, link_problem, validated
 
 __all__ = ["check_card"]
 

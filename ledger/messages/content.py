@@ -13,10 +13,10 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from ledger.card import check_card
 from ledger.errors import BadInput
-from ledger.fields import Shape, check_json, dotted, kind_of, validated
-from ledger.post import ImageKey, check_post, wrapped_post
+from ledger.messages.card import check_card
+from ledger.messages.json_fields import Shape, check_json, dotted, kind_of, validated
+from ledger.messages.post import ImageKey, check_post, wrapped_post
 
 __all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "parse_message"]
 

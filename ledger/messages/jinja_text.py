@@ -11,8 +11,8 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 
 from ledger.errors import BadInput
-from ledger.expressions import BUDGET, ENVIRONMENT, LEAF_CHARACTERS, Unbounded, restricted
-from ledger.fields import shortened
+from ledger.messages.jinja_sandbox import BUDGET, ENVIRONMENT, LEAF_CHARACTERS, Unbounded, restricted
+from ledger.messages.json_fields import shortened
 
 __all__ = ["Expression", "LacksVariable", "Leaf", "context_of", "has_markup"]
 

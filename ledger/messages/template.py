@@ -12,12 +12,12 @@ import orjson
 from jinja2.runtime import Context
 from pydantic import JsonValue
 
-from ledger.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
 from ledger.errors import BadInput
-from ledger.expressions import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
-from ledger.fields import check_json, dotted, link_problem
-from ledger.leaf import LacksVariable, Leaf, context_of, has_markup
-from ledger.post import wrapped_post
+from ledger.messages.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
+from ledger.messages.jinja_sandbox import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
+from ledger.messages.jinja_text import LacksVariable, Leaf, context_of, has_markup
+from ledger.messages.json_fields import check_json, dotted, link_problem
+from ledger.messages.post import wrapped_post
 
 __all__ = ["LacksVariable", "Template"]
 

@@ -18,7 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment, safe_range
 from markupsafe import Markup
 
 from ledger.errors import BadInput
-from ledger.fields import shortened
+from ledger.messages.json_fields import shortened
 
 __all__ = [
     "BUDGET",

@@ -13,12 +13,12 @@ from pathlib import Path, PurePath
 
 import yaml
 
-from ledger.content import Message, MsgType, parse_message
 from ledger.errors import BadInput
-from ledger.fields import check_json, dotted, kind_of, shortened
-from ledger.images import LocalImage
-from ledger.json_in_yaml import json_in_yaml
-from ledger.json_object import NameTwiceError, object_of
+from ledger.messages.content import Message, MsgType, parse_message
+from ledger.messages.images import LocalImage
+from ledger.messages.json_fields import check_json, dotted, kind_of, shortened
+from ledger.messages.json_in_yaml import json_in_yaml
+from ledger.messages.json_object import NameTwiceError, object_of
 
 __all__ = [
     "MessageFile",

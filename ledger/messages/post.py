@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from ledger.fields import Filled, Link, Shape, validated
+from ledger.messages.json_fields import Filled, Link, Shape, validated
 
 __all__ = ["ImageKey", "check_post", "wrapped_post"]
 
