@@ -27,7 +27,7 @@ from ledger.settings import Settings
 from producers.hooks.hook_file import Hooks
 from producers.remote_server import _json
 from tests.integration.console_visitor import Visitor
-from worker.gate import _body
+from worker.celery.message_filter import _body
 
 __all__ = ["OURS", "READ", "SERVED", "Caller", "Read", "Served"]
 
@@ -384,7 +384,7 @@ READ = {
         ("feishu/verdict.py:envelope", "feishu/verdict.py:_why_unreadable"),
     ),
     "a message of another Celery application": Read(
-        MIB, lists('[[],{"text":[', "]},{}]"), of_celery, ("worker/gate.py:_body",)
+        MIB, lists('[[],{"text":[', "]},{}]"), of_celery, ("worker/celery/message_filter.py:_body",)
     ),
     "an answer of `deskbell web`, for the Python client": Read(
         MIB, lists('{"results":[', "]}"), of_server, ("producers/remote_server.py:_json",)

@@ -1,5 +1,5 @@
 """What acts: the Celery application and its tasks, the pacer, delivery, the Feishu client. Imports `ledger`."""
 
-from worker.app import app
+from worker.celery.app import app
 
 __all__ = ["app"]

@@ -11,7 +11,7 @@ from tests.acceptance.site import Site, eventually, soon
 from tests.calm import Stopwatch
 from tests.chaos.proxy import Proxy
 
-#: Until a consumer has noticed (`worker.celeryconfig`), maybe after it lost a wake-up, whose lease ends after 5 s; and
+#: Until a consumer has noticed (`worker.celery.config`), maybe after it lost a wake-up, whose lease ends after 5 s; and
 #: then a claim over a half-open connection, 3 s. With a margin, seconds. It was 17 to 21 s.
 HEARD_AGAIN_SECONDS = 15
 #: Until a pacer leads again: 3 s for an answer (`worker.runtime`), the lead of the last one, and a margin. It was 8 s

@@ -19,8 +19,8 @@ from tests.acceptance.site import eventually
 from tests.calm import Stopwatch
 from tests.certificates import Authority, TlsProxy
 from tests.valkey_process import ValkeyProcess
-from worker.broker import broker_url_of
-from worker.gate import stand_guard
+from worker.celery.broker import broker_url_of
+from worker.celery.message_filter import stand_guard
 from worker.runtime import runtime
 
 #: With one silent sentinel in front: a second for it, and time enough for the rest.

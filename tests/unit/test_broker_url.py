@@ -6,7 +6,7 @@ import pytest
 from kombu import Connection
 
 from ledger.redis_url import RedisUrl
-from worker.broker import broker_url_of, tls_of, transport_options_of
+from worker.celery.broker import broker_url_of, tls_of, transport_options_of
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from celery.exceptions import WorkerShutdown
 from celery.worker import state
 
-from worker import reconnection
-from worker.reconnection import PromptConnection
+from worker.celery import reconnection
+from worker.celery.reconnection import FastReconnectConnection
 from worker.watchdog import CONSUMER
 
 
@@ -22,7 +22,7 @@ def beats(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     given: list[str] = []
     watchdog = SimpleNamespace(beat=given.append)
     monkeypatch.setattr(reconnection, "runtime", lambda: SimpleNamespace(watchdog=watchdog, stopping=Event()))
-    monkeypatch.setattr(PromptConnection, "_made", reconnection.deque(maxlen=reconnection.AT_ONCE))
+    monkeypatch.setattr(FastReconnectConnection, "_made", reconnection.deque(maxlen=reconnection.AT_ONCE))
     return given
 
 
@@ -31,7 +31,7 @@ def publish() -> Iterator[Callable[[], None]]:
     """Publishes to a Redis that has gone away, as the worker's first event is published: with endless tries."""
     with socket.socket() as bound:  # nobody listens, and nobody else may take the port
         bound.bind(("127.0.0.1", 0))
-        with PromptConnection(f"redis://127.0.0.1:{bound.getsockname()[1]}/0") as connection:
+        with FastReconnectConnection(f"redis://127.0.0.1:{bound.getsockname()[1]}/0") as connection:
 
             def lose_connection() -> NoReturn:
                 raise ConnectionError("Connection closed by server.")

@@ -13,7 +13,7 @@ from kombu.connection import Connection
 from worker.runtime import runtime
 from worker.watchdog import CONSUMER
 
-__all__ = ["PromptAmqp", "PromptConnection"]
+__all__ = ["FastReconnectAMQP", "FastReconnectConnection"]
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ RETRY_SECONDS = 1
 AT_ONCE, AT_ONCE_SECONDS = 4, 2
 
 
-class PromptConnection(Connection):
+class FastReconnectConnection(Connection):
     """kombu's connection, whose tries are evenly spaced: those of one, and the first tries of one after another.
 
     All of kombu's ways back to Redis pass `_ensure_connection`; its public form is one of them. The worker's first
@@ -60,7 +60,7 @@ def _log(error: BaseException, seconds: float) -> None:
     log.error("Cannot connect to Redis: %s. Trying again in %.0f s", error, seconds)
 
 
-class PromptAmqp(AMQP):
+class FastReconnectAMQP(AMQP):
     """Has Celery use it: `Celery(amqp=…)`."""
 
-    Connection = PromptConnection
+    Connection = FastReconnectConnection

@@ -13,9 +13,9 @@ from ledger.connection import CONNECT_SECONDS
 from ledger.errors import BadInput, LedgerUnreachable
 from ledger.private import check_socket
 from ledger.settings import Settings
-from worker.broker import broker_url_of, tls_of, transport_options_of
-from worker.gate import stand_guard
-from worker.queues import DELIVER, SEND, Queues
+from worker.celery.broker import broker_url_of, tls_of, transport_options_of
+from worker.celery.message_filter import stand_guard
+from worker.celery.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
 #: The exit codes for a wrong setting, and for a socket of somebody else, as the commands have them.

@@ -15,8 +15,8 @@ from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
 from ledger.full import RedisWhenFull
-from worker.dropped import count_dropped
-from worker.queues import DELIVER, SEND, Queues
+from worker.celery.dropped_messages import count_dropped
+from worker.celery.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
 __all__ = ["Foreign", "GatedSentinelTransport", "GatedTransport", "admitted", "stand_guard"]

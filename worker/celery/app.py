@@ -15,13 +15,13 @@ from ledger.callbacks import Callbacks
 from ledger.collector import spare_the_collector
 from ledger.settings import Desk, signing_key
 from ledger.tracing import export_traces
-from worker import logs as _logs  # noqa: F401  connects to Celery's signals
-from worker import quiet as _quiet  # noqa: F401  connects to Celery's signals
-from worker import tasks as _tasks  # noqa: F401  registers them
 from worker.callbacks import Poster
-from worker.fitness import FitnessStep
+from worker.celery import logs as _logs  # noqa: F401  connects to Celery's signals
+from worker.celery import quiet as _quiet  # noqa: F401  connects to Celery's signals
+from worker.celery import tasks as _tasks  # noqa: F401  registers them
+from worker.celery.fitness import FitnessStep
+from worker.celery.queues import Queues
 from worker.pacer import Pacer
-from worker.queues import Queues
 from worker.runtime import runtime
 from worker.tallying import tally_swept
 from worker.watchdog import CONSUMER, PACER, TICK_SECONDS
@@ -30,9 +30,9 @@ __all__ = ["app"]
 
 log = logging.getLogger(__name__)
 
-app = Celery("deskbell", amqp="worker.reconnection:PromptAmqp")
+app = Celery("deskbell", amqp="worker.celery.reconnection:FastReconnectAMQP")
 # By name: the settings are read when Celery first needs them, not when this module is imported.
-app.config_from_object("worker.celeryconfig")
+app.config_from_object("worker.celery.config")
 app.set_default()
 
 

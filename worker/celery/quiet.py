@@ -20,5 +20,5 @@ def _leave_out_the_one_about_root(**_: Any) -> None:
 def _leave_out_the_one_about_lost_connections(**_: Any) -> None:
     """Tasks that run when the connection is lost go on: the ledger's leases decide, and a call may be out. Celery warns
     that its next major version cancels them where `worker_cancel_long_running_tasks_on_connection_loss` is not set; it
-    is set (worker/celeryconfig.py), which the warning does not look at."""
+    is set (worker/celery/config.py), which the warning does not look at."""
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5\.1 we introduced", category=CPendingDeprecationWarning)

@@ -11,8 +11,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_expo
 from ledger.connection import is_of_wrong_version, is_refusal
 from ledger.errors import DeskbellError, NotDurable
 from ledger.models import Accepted, Notification
-from worker.dropped import count_dropped
-from worker.queues import DELIVER, SEND
+from worker.celery.dropped_messages import count_dropped
+from worker.celery.queues import DELIVER, SEND
 from worker.runtime import runtime
 
 __all__ = ["deliver", "send"]
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 REFUSED_SECONDS = 0.5
 
 
-# Acknowledged late, in memory (worker/gate.py), so that a worker takes a message only when it has a free thread for it:
-# behind a desk that hangs, those of the others would wait in the worker's memory.
+# Acknowledged late, in memory (worker/celery/message_filter.py), so that a worker takes a message only when it has a free
+# thread for it: behind a desk that hangs, those of the others would wait in the worker's memory.
 @shared_task(name=DELIVER, ignore_result=True, acks_late=True)
 def deliver(desk: str, ids: list[str], **_newer: Any) -> None:
     """Wakes a worker: these may be released. The ledger says whether they are.
