@@ -16,7 +16,7 @@ from ledger.messages.content import Message
 from ledger.models import Accepted, Record
 from ledger.states import State
 from producers.announcing import Announced
-from producers.notifier import Notifier
+from producers.client.notifier import Notifier
 
 __all__ = [
     "Accepted",

@@ -17,7 +17,7 @@ _MODULES = {
     "ledger.models": ("Accepted", "Record"),
     "ledger.states": ("State",),
     "producers.announcing": ("Announced",),
-    "producers.notifier": ("Notifier",),
+    "producers.client.notifier": ("Notifier",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

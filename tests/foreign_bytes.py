@@ -24,8 +24,8 @@ from http_client.transport import Answer
 from ledger.redis_options import read_options
 from ledger.search import Cursor
 from ledger.settings import Settings
+from producers.client.http_server import _json
 from producers.hooks.hook_file import Hooks
-from producers.remote_server import _json
 from tests.integration.console_visitor import Visitor
 from worker.celery.message_filter import _body
 
@@ -387,7 +387,7 @@ READ = {
         MIB, lists('[[],{"text":[', "]},{}]"), of_celery, ("worker/celery/message_filter.py:_body",)
     ),
     "an answer of `deskbell web`, for the Python client": Read(
-        MIB, lists('{"results":[', "]}"), of_server, ("producers/remote_server.py:_json",)
+        MIB, lists('{"results":[', "]}"), of_server, ("producers/client/http_server.py:_json",)
     ),
     "a cursor": Read(
         64 * 1024, lambda size: b"A" * size, lambda content: Cursor.of(content.decode()), ("ledger/search.py:of",)

@@ -13,7 +13,6 @@ from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.settings import Settings
 from producers.announcing import Announced, check_rows
 from producers.announcing import announce as accept
-from producers.arguments import AnnouncementArguments
 from producers.check import Checked, write_invalid
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
@@ -23,6 +22,7 @@ from producers.cli.steer import who
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress
 from producers.cli.watch_announcement import follow
+from producers.client.arguments import AnnouncementArguments
 from producers.draft import Draft
 from producers.lookup import Lookup
 from producers.recipients import Recipients

@@ -11,13 +11,13 @@ from ledger.errors import BadInput
 from ledger.messages.message_file import read_message_file
 from ledger.models import Accepted, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
 from ledger.states import State
-from producers.arguments import EventArguments
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
 from producers.cli.printing import answer, answer_json, note
 from producers.cli.tables import progress
-from producers.notifier import Notifier
+from producers.client.arguments import EventArguments
+from producers.client.notifier import Notifier
 
 __all__ = ["register"]
 

@@ -10,8 +10,8 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.tally import Tally
 from ledger.tally_sheet import TallySheet
+from producers.client.notifier import Notifier
 from producers.hooks.hook_file import Hooks
-from producers.notifier import Notifier
 from producers.web.acceptance import Acceptance
 from producers.web.doorkeeper import Doorkeeper
 from producers.web.parsing_pool import ParsingPool

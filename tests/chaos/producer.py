@@ -18,7 +18,7 @@ import redis
 
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
-from tests.chaos.door import CommandDoor, Door, HttpDoor, LedgerDoor, NotNow
+from tests.chaos.backend import Backend, CommandBackend, HttpBackend, LedgerBackend, NotNow
 from tests.chaos.journal import Journal
 from tests.chaos.traffic import Announced, Traffic
 
@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.number is None:
         _announce_all(traffic, ledger, journal, given.per_second)
     else:
-        door = HttpDoor(given.url) if given.url else LedgerDoor(ledger)
-        alone = CommandDoor() if given.number == 0 else door
-        _send_all(traffic, given.number, door, alone, journal, given.per_second)
+        backend = HttpBackend(given.url) if given.url else LedgerBackend(ledger)
+        alone = CommandBackend() if given.number == 0 else backend
+        _send_all(traffic, given.number, backend, alone, journal, given.per_second)
     return 0
 
 
@@ -58,13 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _send_all(traffic: Traffic, number: int, door: Door, alone: Door, journal: Journal, per_second: float) -> None:
+def _send_all(
+    traffic: Traffic, number: int, backend: Backend, alone: Backend, journal: Journal, per_second: float
+) -> None:
     """Those that come `alone`, one at a time, may have a way of their own."""
     known, rng = journal.answers(), random.Random()
     left = iter([asked for i in range(traffic.events) if (asked := traffic.event(number, i)).marker not in known])
     while batch := list(itertools.islice(left, BURST if rng.random() < BURSTS else rng.randint(1, MOST_AT_ONCE))):
         journal.asking(*(asked.marker for asked in batch))
-        way = alone if len(batch) == 1 else door
+        way = alone if len(batch) == 1 else backend
         journal.accepted(_until_told(lambda batch=batch, way=way: way.accept(batch)))  # type: ignore[misc]
         time.sleep(len(batch) / per_second)
 

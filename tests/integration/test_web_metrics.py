@@ -18,7 +18,7 @@ from ledger import tracing
 from ledger.api_keys import Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from producers.remote_server import Server
+from producers.client.http_server import Server
 from producers.web.metrics import LedgerMetrics
 from tests.integration.delivering import TEXT, DeskAtWork, desk_at_work
 from tests.integration.web_thread import WebThread

@@ -72,7 +72,7 @@ WORST = {
     "producers/lookup.py:_error": Worst("sub", "a", "feishu."),
     "producers/recipients/jsonl_rows.py:_SURROGATE": Worst("search", "a"),
     "producers/recipients/xlsx_rows.py:_PLAIN_FORMAT": Worst("fullmatch", "0"),
-    "producers/remote_server.py:_VISIBLE": Worst("fullmatch", "a"),
+    "producers/client/http_server.py:_VISIBLE": Worst("fullmatch", "a"),
     "producers/web/access.py:_FORWARDED": Worst("fullmatch", "-client-ip"),
     "producers/web/doorway.py:_PLAIN_ID": Worst("fullmatch", "a"),
     "producers/web/head.py:_HOST": Worst("fullmatch", "a"),

@@ -4,9 +4,9 @@ import inspect
 
 from ledger.announcement import Spec
 from ledger.models import Notification
-from producers.arguments import AnnouncementArguments, EventArguments
 from producers.cli.announce import announce
 from producers.cli.send import send
+from producers.client.arguments import AnnouncementArguments, EventArguments
 
 __all__: list[str] = []
 

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.errors import BadInput
 from ledger.models import Notification
-from producers.event_draft import EventDraft
+from producers.client.event_draft import EventDraft
 from tests.unit.hook_cases import a_hook, incoming
 
 ASKED = {"receiver_id": "ou_ada", "text": "x"}

@@ -17,9 +17,9 @@ from ledger.messages.message_file import read_message_template
 from ledger.models import Attempt, Notification, Progress, ReceiveType, Record
 from ledger.states import Outcome, State
 from producers import Announced, Notifier
-from producers.remote import RemoteDoor
-from producers.remote_record import record_of
-from producers.remote_server import Server
+from producers.client.http_backend import HttpBackend
+from producers.client.http_record import record_of
+from producers.client.http_server import Server
 from tests.unit.scripted_server import CUT, Asked, Scripted, answer, problem, scripted
 
 __all__: list[str] = []
@@ -30,7 +30,7 @@ PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "n
 
 
 def notifier_of(server: Scripted) -> Notifier:
-    return Notifier(RemoteDoor(server.url, server=Server(server.url, None, sleep=lambda _: None)))
+    return Notifier(HttpBackend(server.url, server=Server(server.url, None, sleep=lambda _: None)))
 
 
 def sent(**arguments: Any) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def test_a_server_that_reads_late_gets_a_large_file_all_the_same(tmp_path: Path)
     path.write_text("receiver_id\n" + "ou_ada\n" * 2_000_000)  # more than the sockets hold by themselves
     with scripted(ANNOUNCED, reads_after_seconds=0.5) as server:
         call = Server(server.url, None, connect_seconds=0.1, patience_seconds=0.0)
-        with Notifier(RemoteDoor(server.url, server=call)) as notifier:
+        with Notifier(HttpBackend(server.url, server=call)) as notifier:
             notifier.announce(path, text="hi", name="Move")
     assert parts_of(server.asked[0])["recipients"][1] == path.read_bytes()
 
@@ -215,7 +215,7 @@ def test_a_file_that_changes_while_it_is_sent_is_not_sent_again(tmp_path: Path) 
         path.write_text("receiver_id\nou_eve\n")
 
     with scripted(CUT, ANNOUNCED) as server:
-        notifier = Notifier(RemoteDoor(server.url, server=Server(server.url, None, sleep=change)))
+        notifier = Notifier(HttpBackend(server.url, server=Server(server.url, None, sleep=change)))
         with notifier, pytest.raises(BadInput, match="changed while it was read"):
             notifier.announce(path, text="hi", name="Move")
 

@@ -22,8 +22,8 @@ from ledger.errors import (
     NotFound,
 )
 from producers import Notifier
-from producers.remote import RemoteDoor
-from producers.remote_server import Server
+from producers.client.http_backend import HttpBackend
+from producers.client.http_server import Server
 from tests.unit.scripted_server import CUT, SILENCE, Scripted, answer, problem, scripted
 
 __all__: list[str] = []
@@ -35,7 +35,7 @@ FAR_AWAY = "Retry-After: 3600"
 
 
 def notifier_of(server: Scripted, sleep: Callable[[float], None] = lambda _: None, **options: Any) -> Notifier:
-    return Notifier(RemoteDoor(server.url, server=Server(server.url, KEY, sleep=sleep, **options)))
+    return Notifier(HttpBackend(server.url, server=Server(server.url, KEY, sleep=sleep, **options)))
 
 
 def keys_of(server: Scripted) -> list[str]:
@@ -96,7 +96,7 @@ def test_nobody_there_is_not_reached() -> None:
     with scripted() as server:
         url = server.url
     with (
-        Notifier(RemoteDoor(url, server=Server(url, None, patience_seconds=0.1))) as notifier,
+        Notifier(HttpBackend(url, server=Server(url, None, patience_seconds=0.1))) as notifier,
         pytest.raises(LedgerUnreachable, match="the connection failed"),
     ):
         notifier.get("n_1")

@@ -12,7 +12,7 @@ _TIMES = ("socket_timeout", "socket_connect_timeout", "health_check_interval")
 
 
 def broker_url_of(url: RedisUrl) -> str:
-    """What kombu chooses its transport by, and prints. The user and the password reach it past the URL: see `message_filter`."""
+    """What kombu chooses its transport by, and prints. User and password are given past it: `message_filter`."""
     if url.path:
         return f"redis+socket://{quote(url.path)}?virtual_host={url.db}"
     scheme = "sentinel" if url.service else url.scheme

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 REFUSED_SECONDS = 0.5
 
 
-# Acknowledged late, in memory (worker/celery/message_filter.py), so that a worker takes a message only when it has a free
-# thread for it: behind a desk that hangs, those of the others would wait in the worker's memory.
+# Acknowledged late, in memory (worker/celery/message_filter.py), so that a worker takes a message only when it has a
+# free thread for it: behind a desk that hangs, those of the others would wait in the worker's memory.
 @shared_task(name=DELIVER, ignore_result=True, acks_late=True)
 def deliver(desk: str, ids: list[str], **_newer: Any) -> None:
     """Wakes a worker: these may be released. The ledger says whether they are.

@@ -8,15 +8,15 @@ from ledger.ledger import Ledger
 from ledger.models import Accepted, Record
 from ledger.settings import Settings
 from producers.announcing import Announced
-from producers.arguments import AnnouncementArguments, EventArguments
-from producers.event_draft import EventDraft
-from producers.ledger_door import LedgerDoor
+from producers.client.arguments import AnnouncementArguments, EventArguments
+from producers.client.event_draft import EventDraft
+from producers.client.ledger_backend import LedgerBackend
 
-__all__ = ["Door", "Notifier"]
+__all__ = ["Backend", "Notifier"]
 
 
-class Door(Protocol):
-    """A way into the ledger. Whatever the door, the same call has the same effect and raises the same errors."""
+class Backend(Protocol):
+    """A way into the ledger. Whichever it is, the same call has the same effect and raises the same errors."""
 
     def send(self, drafts: Sequence[EventDraft]) -> list[Accepted]: ...
 
@@ -41,8 +41,8 @@ class Notifier:
     nobody knows whether the notification was accepted: repeat the call with the same `key`, and it is accepted once.
     """
 
-    def __init__(self, door: Ledger | Door) -> None:
-        self._door: Door = LedgerDoor(door) if isinstance(door, Ledger) else door
+    def __init__(self, backend: Ledger | Backend) -> None:
+        self._backend: Backend = LedgerBackend(backend) if isinstance(backend, Ledger) else backend
 
     @classmethod
     def from_env(cls) -> Self:
@@ -63,9 +63,9 @@ class Notifier:
         what is no URL or no key.
         """
         # Imported here: who reaches Redis need not load an HTTP client.
-        from producers.remote import RemoteDoor
+        from producers.client.http_backend import HttpBackend
 
-        return cls(RemoteDoor(url, key))
+        return cls(HttpBackend(url, key))
 
     def send(self, **arguments: Unpack[EventArguments]) -> Accepted:
         """Accepts one notification durably. Give one of `text`, `message` and `image`, the path of a local image.
@@ -90,7 +90,7 @@ class Notifier:
 
         Raises as `send`; a BadInput says which of them is meant, counting from 1.
         """
-        return self._door.send(EventDraft.build_all(notifications)) if notifications else []
+        return self._backend.send(EventDraft.build_all(notifications)) if notifications else []
 
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
@@ -109,15 +109,15 @@ class Notifier:
             KeyReused: `key` stands for another content.
             NotDurable: Redis did not confirm the fsync in time.
         """
-        return self._door.announce(rows, **arguments)
+        return self._backend.announce(rows, **arguments)
 
     def get(self, id: str) -> Record:
         """All that is known of a notification. Raises NotFound, also when its record has expired."""
-        return self._door.get(id)
+        return self._backend.get(id)
 
     def close(self) -> None:
         """Ends its connections. Called again, it makes new ones."""
-        self._door.close()
+        self._backend.close()
 
     def __enter__(self) -> Self:
         return self

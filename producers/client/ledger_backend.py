@@ -1,4 +1,4 @@
-"""The door of who reaches Redis: straight into the ledger."""
+"""The backend of programs that reach Redis: straight into the ledger."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,16 +8,16 @@ from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.models import Accepted, Record
 from producers.announcing import Announced, announce, check_rows, recipients_of
-from producers.arguments import AnnouncementArguments
+from producers.client.arguments import AnnouncementArguments
+from producers.client.event_draft import EventDraft
 from producers.draft import Draft
-from producers.event_draft import EventDraft
 from producers.lookup import Lookup
 from producers.recipients import Recipients
 
-__all__ = ["LedgerDoor"]
+__all__ = ["LedgerBackend"]
 
 
-class LedgerDoor:
+class LedgerBackend:
     """`Notifier` says what each method promises and raises."""
 
     def __init__(self, ledger: Ledger) -> None:

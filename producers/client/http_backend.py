@@ -1,4 +1,4 @@
-"""The door of who must not reach Redis: through the HTTP API of `deskbell web`."""
+"""The backend of programs that must not reach Redis: through the HTTP API of `deskbell web`."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,16 +15,16 @@ from ledger.models import Accepted, Record
 from ledger.settings import duration
 from ledger.states import State
 from producers.announcing import Announced, spooled
-from producers.arguments import AnnouncementArguments
+from producers.client.arguments import AnnouncementArguments
+from producers.client.event_draft import EventDraft, numbered
+from producers.client.http_problems import error_of
+from producers.client.http_record import record_of
+from producers.client.http_server import Server
+from producers.client.http_upload import FilePart, Upload
 from producers.draft import Draft
-from producers.event_draft import EventDraft, numbered
 from producers.recipients.source import Source
-from producers.remote_problems import error_of
-from producers.remote_record import record_of
-from producers.remote_server import Server
-from producers.remote_upload import FilePart, Upload
 
-__all__ = ["RemoteDoor"]
+__all__ = ["HttpBackend"]
 
 #: The check of a million rows takes a minute, and of emails that Feishu is asked about longer. Whoever waits in vain
 #: repeats, and nothing is accepted twice.
@@ -32,7 +32,7 @@ ANNOUNCE_SECONDS = 600.0
 _EVENTS, _ANNOUNCEMENTS = "/v1/notifications", "/v1/announcements"
 
 
-class RemoteDoor:
+class HttpBackend:
     """`Notifier` says what each method promises and raises."""
 
     def __init__(self, url: str, key: str | None = None, *, server: Server | None = None) -> None:

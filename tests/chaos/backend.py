@@ -15,7 +15,7 @@ from ledger.ledger import Ledger
 from producers.cli.exits import ExitCode
 from tests.chaos.traffic import Asked
 
-__all__ = ["CommandDoor", "Door", "HttpDoor", "LedgerDoor", "NotNow"]
+__all__ = ["Backend", "CommandBackend", "HttpBackend", "LedgerBackend", "NotNow"]
 
 DESKBELL = Path(sys.executable).with_name("deskbell")
 #: For one command, seconds: it waits for Redis itself, and two cores may be busy.
@@ -28,12 +28,12 @@ class NotNow(Exception):
     """Nobody can say whether anything was accepted: ask again, with the same keys."""
 
 
-class Door(Protocol):
+class Backend(Protocol):
     def accept(self, batch: Sequence[Asked]) -> dict[str, str]:
         """The ids by key. Raises NotNow."""
 
 
-class LedgerDoor:
+class LedgerBackend:
     """As the Python client and the command line use it."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -47,7 +47,7 @@ class LedgerDoor:
         return {asked.marker: told.id for asked, told in zip(batch, accepted, strict=True)}
 
 
-class CommandDoor:
+class CommandBackend:
     """`deskbell send`, of one notification alone."""
 
     def accept(self, batch: Sequence[Asked]) -> dict[str, str]:
@@ -75,7 +75,7 @@ class CommandDoor:
         return {asked.marker: json.loads(done.stdout)["id"]}
 
 
-class HttpDoor:
+class HttpBackend:
     """`POST /v1/notifications`: one alone has its key in a header, several have theirs in the items."""
 
     def __init__(self, url: str) -> None:

@@ -20,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_bef
 
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.tracing import traceparent
-from producers.remote_problems import error_of
+from producers.client.http_problems import error_of
 
 __all__ = ["ANSWER_SECONDS", "CONNECT_SECONDS", "PATIENCE_SECONDS", "Body", "Server"]
 
@@ -184,7 +184,7 @@ def _checked_url(url: str) -> str:
     if not is_one or parts.query or parts.fragment:
         raise BadInput("url", "is no address of a server: write https://deskbell.example.com")
     if parts.username or parts.password:
-        raise BadInput("url", "must be without user and password: what opens the door is the key")
+        raise BadInput("url", "must be without user and password: the key alone lets you in")
     return url.rstrip("/")
 
 
