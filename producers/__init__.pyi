@@ -15,7 +15,7 @@ from ledger.errors import (
 from ledger.messages.content import Message
 from ledger.models import Accepted, Record
 from ledger.states import State
-from producers.announcing import Announced
+from producers.announcements.announcing import Announced
 from producers.client.notifier import Notifier
 
 __all__ = [

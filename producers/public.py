@@ -16,7 +16,7 @@ _MODULES = {
     ),
     "ledger.models": ("Accepted", "Record"),
     "ledger.states": ("State",),
-    "producers.announcing": ("Announced",),
+    "producers.announcements.announcing": ("Announced",),
     "producers.client.notifier": ("Notifier",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

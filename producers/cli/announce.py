@@ -11,9 +11,13 @@ from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.settings import Settings
-from producers.announcing import Announced, check_rows
-from producers.announcing import announce as accept
-from producers.check import Checked, write_invalid
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import Announced, check_rows
+from producers.announcements.announcing import announce as accept
+from producers.announcements.check import Checked, write_invalid
+from producers.announcements.lookup import Lookup
+from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
+from producers.announcements.recipients import Recipients
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import answer, answer_json, note
@@ -23,10 +27,6 @@ from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_
 from producers.cli.tables import progress
 from producers.cli.watch_announcement import follow
 from producers.client.arguments import AnnouncementArguments
-from producers.draft import Draft
-from producers.lookup import Lookup
-from producers.recipients import Recipients
-from producers.summary import OpenTicketRows, Summary, open_ticket_rows, summarize
 
 __all__ = ["register"]
 
@@ -105,7 +105,7 @@ def announce(
     if (text is None) == (message is None):
         raise BadInput("message", "give either --text or --message")
     template = read_message_template(message) if message else None
-    draft = Draft.build({**given, "message": template, "name": _name(recipients) if name is None else name})
+    draft = AnnouncementDraft.build({**given, "message": template, "name": _name(recipients) if name is None else name})
     how = _How(dry_run=dry_run, asks=_asks(yes or dry_run), watch=watch, as_json=as_json)
     return _announce(draft, recipients, how)
 
@@ -126,7 +126,7 @@ def _asks(told_not_to: bool) -> bool:
     return True
 
 
-def _announce(draft: Draft, path: str, how: _How) -> ExitCode:
+def _announce(draft: AnnouncementDraft, path: str, how: _How) -> ExitCode:
     settings = Settings.from_env()
     desk = settings.desk(draft.spec.desk)
     with Lookup(desk.name) as lookup, ToldRecipients.open(path) as recipients:
@@ -146,7 +146,7 @@ def _announce(draft: Draft, path: str, how: _How) -> ExitCode:
                 return _accept(ledger, summary, recipients, path, how)
 
 
-def _accept(ledger: Ledger, summary: Summary, recipients: ToldRecipients, path: str, how: _How) -> ExitCode:
+def _accept(ledger: Ledger, summary: Preview, recipients: ToldRecipients, path: str, how: _How) -> ExitCode:
     _tell(summary)
     checked = summary.checked
     if how.asks and not typer.confirm(f"Send it to {checked.accepted:,} receivers?", err=True):
@@ -172,12 +172,14 @@ def _refuse(checked: Checked) -> ExitCode:
     return ExitCode.BAD_INPUT
 
 
-def _open_tickets(lookup: Lookup, recipients: Recipients, checked: Checked, draft: Draft) -> OpenTicketRows | None:
+def _open_tickets(
+    lookup: Lookup, recipients: Recipients, checked: Checked, draft: AnnouncementDraft
+) -> OpenTicketRows | None:
     with progress("asking Feishu for open tickets"):
         return open_ticket_rows(lookup, recipients, checked, draft)
 
 
-def _answer_summary(summary: Summary, as_json: bool) -> None:
+def _answer_summary(summary: Preview, as_json: bool) -> None:
     if as_json:
         answer_json(summary.as_json())
         return
@@ -186,7 +188,7 @@ def _answer_summary(summary: Summary, as_json: bool) -> None:
     show_samples(summary.checked)
 
 
-def _tell(summary: Summary) -> None:
+def _tell(summary: Preview) -> None:
     """All of it with samples to a person; to a log only what is worth a remark, and no message."""
     if not sys.stderr.isatty():
         for line in remarks_of(summary):

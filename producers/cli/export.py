@@ -13,11 +13,11 @@ import typer
 
 from ledger.errors import BadInput
 from ledger.ids import is_announcement
+from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import note
 from producers.cli.tables import progress
-from producers.export import csv_of, jsonl_of, names_of, results_of
 
 __all__ = ["register"]
 

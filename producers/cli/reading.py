@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from producers.announcements.recipients import Recipients, Row
 from producers.cli.tables import progress
-from producers.recipients import Recipients, Row
 
 __all__ = ["ToldRecipients"]
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from ledger.models import OnOpenTicket
-from producers.check import Checked
+from producers.announcements.check import Checked
+from producers.announcements.preview import Preview
 from producers.cli.printing import note, printable
 from producers.cli.tables import screen, spoken
-from producers.summary import Summary
 
 __all__ = ["lines_of", "remarks_of", "show_samples", "tell_problems"]
 
@@ -30,7 +30,7 @@ def tell_problems(checked: Checked) -> None:
         note(f"and {checked.problem_count - _SHOWN:,} more")
 
 
-def lines_of(summary: Summary) -> Iterator[str]:
+def lines_of(summary: Preview) -> Iterator[str]:
     """All of it but the problems and the samples."""
     checked = summary.checked
     yield f"{summary.draft.spec.name}: {checked.rows:,} rows ({summary.source})"
@@ -39,7 +39,7 @@ def lines_of(summary: Summary) -> Iterator[str]:
     yield from remarks_of(summary)
 
 
-def remarks_of(summary: Summary) -> Iterator[str]:
+def remarks_of(summary: Preview) -> Iterator[str]:
     """What somebody may not expect, as far as there is any of it."""
     checked = summary.checked
     if "GB18030" in summary.source:
@@ -55,7 +55,7 @@ def remarks_of(summary: Summary) -> Iterator[str]:
         yield f"the same content went to the same people: {same.id} of {when:%Y-%m-%d %H:%M}, which is {same.state}"
 
 
-def _calls(summary: Summary) -> str:
+def _calls(summary: Preview) -> str:
     calls = f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} at least"
     if summary.seconds is None or summary.finishes_at is None:
         return calls
@@ -72,7 +72,7 @@ def _duplicates(checked: Checked) -> str:
     return f"{rows} that came before: {what} (line {first.line} has that of line {first.first_line})"
 
 
-def _open_tickets(summary: Summary) -> str:
+def _open_tickets(summary: Preview) -> str:
     tickets = summary.open_tickets
     if tickets is None or tickets.rows is None:
         return f"whether receivers have an open ticket is not known: {tickets.note if tickets else ''}"

@@ -14,15 +14,15 @@ from ledger.errors import BadInput, DeskbellError
 from ledger.models import Accepted, Record
 from ledger.settings import duration
 from ledger.states import State
-from producers.announcing import Announced, spooled
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import Announced, spooled
+from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft, numbered
 from producers.client.http_problems import error_of
 from producers.client.http_record import record_of
 from producers.client.http_server import Server
 from producers.client.http_upload import FilePart, Upload
-from producers.draft import Draft
-from producers.recipients.source import Source
 
 __all__ = ["HttpBackend"]
 
@@ -53,7 +53,7 @@ class HttpBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
-        draft = Draft.build(arguments)  # what can be told here need not be asked
+        draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
         with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else spooled(rows)) as source:
             upload = Upload(_fields(arguments), _files(draft, source))
             answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, answer_seconds=ANNOUNCE_SECONDS)
@@ -113,7 +113,7 @@ def _as_field(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _files(draft: Draft, source: Source) -> dict[str, FilePart]:
+def _files(draft: AnnouncementDraft, source: Source) -> dict[str, FilePart]:
     """The message, or the image that it is; and the recipients last, so that the rest is known when they come."""
     if draft.image:
         body = {"image": FilePart("image", "application/octet-stream", draft.image.data)}

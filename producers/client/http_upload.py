@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ledger.errors import BadInput
-from producers.recipients.source import Source
+from producers.announcements.recipients.source import Source
 
 __all__ = ["FilePart", "Upload"]
 

@@ -7,12 +7,12 @@ from typing import Unpack
 from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.models import Accepted, Record
-from producers.announcing import Announced, announce, check_rows, recipients_of
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import Announced, announce, check_rows, recipients_of
+from producers.announcements.lookup import Lookup
+from producers.announcements.recipients import Recipients
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
-from producers.draft import Draft
-from producers.lookup import Lookup
-from producers.recipients import Recipients
 
 __all__ = ["LedgerBackend"]
 
@@ -37,7 +37,7 @@ class LedgerBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
-        draft = Draft.build(arguments)
+        draft = AnnouncementDraft.build(arguments)
         self._ledger.settings.desk(draft.spec.desk)
         with (
             Lookup(draft.spec.desk) as lookup,

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, Unpack
 from ledger.ledger import Ledger
 from ledger.models import Accepted, Record
 from ledger.settings import Settings
-from producers.announcing import Announced
+from producers.announcements.announcing import Announced
 from producers.client.arguments import AnnouncementArguments, EventArguments
 from producers.client.event_draft import EventDraft
 from producers.client.ledger_backend import LedgerBackend

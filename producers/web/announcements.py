@@ -15,7 +15,7 @@ from ledger.errors import BadInput, NotAllowed, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.states import State
-from producers.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.announcements_description import (
     ANNOUNCING,

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 from ledger.announcements import RowsMissing
 from ledger.errors import BadInput
-from producers.announcing import announce, check_rows
-from producers.check import Checked
-from producers.draft import Draft
-from producers.lookup import Lookup
-from producers.recipients import Recipients
-from producers.recipients.foreign import ForeignRecipients
-from producers.recipients.source import Source
-from producers.summary import open_ticket_rows, summarize
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import announce, check_rows
+from producers.announcements.check import Checked
+from producers.announcements.lookup import Lookup
+from producers.announcements.preview import open_ticket_rows, summarize
+from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.foreign import ForeignRecipients
+from producers.announcements.recipients.source import Source
 from producers.web.access import Caller
 from producers.web.asked import Asked
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem, problem_of
@@ -65,7 +65,7 @@ async def _in_turn(
 
 
 class _Checking(NamedTuple):
-    draft: Draft
+    draft: AnnouncementDraft
     lookup: Lookup
     recipients: Recipients
     checked: Checked
@@ -114,8 +114,8 @@ def foreign(source: Source) -> Recipients:
         ) from error
 
 
-def _draft(site: Site, caller: Caller, asked: Asked) -> Draft:
-    draft = Draft.build(asked.arguments, caller=caller.key_id)
+def _draft(site: Site, caller: Caller, asked: Asked) -> AnnouncementDraft:
+    draft = AnnouncementDraft.build(asked.arguments, caller=caller.key_id)
     site.settings.desk(draft.spec.desk)
     caller.check_desk(draft.spec.desk)
     return draft

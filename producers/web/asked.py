@@ -14,9 +14,9 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
-from producers.announcing import spooled
+from producers.announcements.announcing import spooled
+from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
-from producers.recipients.source import Source
 from producers.web.bodies import in_turn, json_object, without_delay
 from producers.web.uploads import Form, Part, read_form
 

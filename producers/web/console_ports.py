@@ -23,12 +23,12 @@ from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.settings import DEFAULT_DESK
-from producers.announcing import Loaded, check_rows, load, start
-from producers.draft import Draft
-from producers.export import csv_of, jsonl_of, names_of, results_of
-from producers.lookup import Lookup
-from producers.recipients.source import Source
-from producers.summary import Summary, summarize
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import Loaded, check_rows, load, start
+from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.lookup import Lookup
+from producers.announcements.preview import Preview, summarize
+from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
 from producers.web.announcing import foreign, turns
 from producers.web.problems import Problem
@@ -80,7 +80,7 @@ class LedgerProposals:
         raise refusal
 
     def _propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
-        draft = Draft.build(_arguments(recipients, message, fields))
+        draft = AnnouncementDraft.build(_arguments(recipients, message, fields))
         self._ledger.settings.desk(draft.spec.desk)
         recipients.file.seek(0)
         with (
@@ -142,7 +142,7 @@ class LedgerExports:
 
 
 def _arguments(recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of `Draft.build`."""
+    """The arguments of `AnnouncementDraft.build`."""
     given: dict[str, Any] = {name: value for name, value in fields.items() if name not in _FLAGS}
     given |= {name: name in fields for name in _FLAGS}
     stem = "".join(each for each in PurePath(recipients.name).stem if each.isprintable())
@@ -163,7 +163,7 @@ def _message(uploaded: Uploaded) -> MessageTemplate:
     return MessageTemplate({"msg_type": "image", "content": {"image_sha256": image.sha256}}, image)
 
 
-def _proposal(summary: Summary, token: str | None) -> Proposal:
+def _proposal(summary: Preview, token: str | None) -> Proposal:
     checked = summary.checked
     return Proposal(
         token=token,

@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ledger.messages.images import IMAGE_MB
 from ledger.messages.json_fields import shortened
-from producers.recipients.source import BLOCK_BYTES, Source
+from producers.announcements.recipients.source import BLOCK_BYTES, Source
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem
 
 if TYPE_CHECKING:

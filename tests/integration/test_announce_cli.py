@@ -13,8 +13,8 @@ from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
+from producers.announcements.lookup import Lookup, OpenTickets
 from producers.cli.command_line import run
-from producers.lookup import Lookup, OpenTickets
 from tests.integration.announcing_desk import (
     TEXT,
     Output,

@@ -19,7 +19,7 @@ from ledger.search import Search
 from ledger.settings import Desk
 from ledger.states import State
 from ledger.work import Claim, Result, Work
-from producers.export import results_of
+from producers.announcements.export import results_of
 from tests.valkey_process import ValkeyProcess
 
 

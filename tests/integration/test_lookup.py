@@ -17,10 +17,10 @@ import sandbox
 from ledger.errors import BadInput, DeskbellError
 from ledger.messages.template import Template
 from ledger.settings import Settings
-from producers.addressing import Contact, Unresolved
-from producers.check import accepted_rows, check
-from producers.lookup import Lookup, OpenTickets
-from producers.recipients import Recipients
+from producers.announcements.addressing import Contact, Unresolved
+from producers.announcements.check import accepted_rows, check
+from producers.announcements.lookup import Lookup, OpenTickets
+from producers.announcements.recipients import Recipients
 
 SECRETS = {"APP_SECRET": "sandbox-secret", "HELPDESK_TOKEN": "ht-sandbox"}
 COMMAND = [sys.executable, "-P", "-m", "feishu.lookup"]

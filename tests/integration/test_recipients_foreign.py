@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput
-from producers.recipients import Recipients, Row, foreign
-from producers.recipients.foreign import ForeignRecipients
-from producers.recipients.source import Source
+from producers.announcements.recipients import Recipients, Row, foreign
+from producers.announcements.recipients.foreign import ForeignRecipients
+from producers.announcements.recipients.source import Source
 from tests.calm import Stopwatch
 from tests.unit.hostile_workbooks import texts, workbook
 

@@ -8,15 +8,15 @@ import pytest
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.message_file import MessageTemplate
-from producers.draft import Draft
+from producers.announcements.announcement_draft import AnnouncementDraft
 
 __all__: list[str] = []
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
-def a_draft(**fields: Any) -> Draft:
-    return Draft.build({"name": "Office move", "text": "Dear {{ name }}", **fields}, now=NOW)
+def a_draft(**fields: Any) -> AnnouncementDraft:
+    return AnnouncementDraft.build({"name": "Office move", "text": "Dear {{ name }}", **fields}, now=NOW)
 
 
 def test_nothing_but_a_name_and_a_message_is_needed() -> None:
@@ -106,5 +106,7 @@ def test_any_other_option_makes_another_announcement(other: dict[str, Any]) -> N
 
 
 def test_the_same_command_later_on_asks_for_the_same_announcement() -> None:
-    later = Draft.build({"name": "n", "text": "hi", "at": "1h"}, now=NOW + timedelta(minutes=5))
-    assert later.digest("f00") == Draft.build({"name": "n", "text": "hi", "at": "1h"}, now=NOW).digest("f00")
+    later = AnnouncementDraft.build({"name": "n", "text": "hi", "at": "1h"}, now=NOW + timedelta(minutes=5))
+    assert later.digest("f00") == AnnouncementDraft.build({"name": "n", "text": "hi", "at": "1h"}, now=NOW).digest(
+        "f00"
+    )

@@ -6,7 +6,7 @@ import io
 import orjson
 import pytest
 
-from producers.export import RESULT_COLUMNS, csv_of, jsonl_of, names_of
+from producers.announcements.export import RESULT_COLUMNS, csv_of, jsonl_of, names_of
 
 __all__: list[str] = []
 

@@ -14,11 +14,11 @@ from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.settings import Settings
 from producers import Announced, Notifier
-from producers.announcing import announce, check_rows, same_content
-from producers.draft import Draft
-from producers.lookup import Lookup
-from producers.recipients import Recipients
-from producers.summary import OpenTicketRows, Summary, count_open_tickets, summarize
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import announce, check_rows, same_content
+from producers.announcements.lookup import Lookup
+from producers.announcements.preview import OpenTicketRows, Preview, count_open_tickets, summarize
+from producers.announcements.recipients import Recipients
 
 __all__: list[str] = []
 
@@ -40,10 +40,10 @@ def move(notifier: Notifier, rows: Any = PEOPLE, **options: Any) -> Announced:
     return notifier.announce(rows, **{"text": TEXT, "name": "Office move", **options})
 
 
-def summary_of(ledger: Ledger, rows: str, tickets: OpenTicketRows | None = None, **options: Any) -> Summary:
+def summary_of(ledger: Ledger, rows: str, tickets: OpenTicketRows | None = None, **options: Any) -> Preview:
     path = Path("people.csv")
     path.write_text(rows)
-    draft = Draft.build({"name": "people", "text": TEXT, **options})
+    draft = AnnouncementDraft.build({"name": "people", "text": TEXT, **options})
     with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
         return summarize(ledger, draft, recipients, checked, tickets)
 
@@ -150,7 +150,7 @@ def test_the_bytes_of_an_image_are_in_the_ledger_before_the_rows(
 def test_a_file_that_changes_after_the_check_is_not_announced(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("receiver_id,name\nou_ada,Ada\nou_bob,Bob\n")
-    draft = Draft.build({"name": "n", "text": TEXT})
+    draft = AnnouncementDraft.build({"name": "n", "text": TEXT})
     with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
         path.write_text("receiver_id,name\nou_ada,Eve\nou_bob,Bob\n")
         with pytest.raises(BadInput, match="changed while it was read"):
@@ -211,7 +211,7 @@ def test_the_summary_as_json_has_every_fact(ledger: Ledger) -> None:
 def test_open_tickets_count_where_a_message_would_go_to_the_group() -> None:
     path = Path("people.csv")
     path.write_text("receiver_id,name,receive_type\nou_ada,A,\nou_bob,B,user\nou_cid,C,chat\nou_dan,D,\n")
-    draft = Draft.build({"name": "n", "text": TEXT})
+    draft = AnnouncementDraft.build({"name": "n", "text": TEXT})
     with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
         assert count_open_tickets(recipients, checked, draft, {"ou_ada", "ou_bob", "ou_cid", "ou_eve"}) == 2
         assert count_open_tickets(recipients, checked, draft, set()) == 0
@@ -220,7 +220,7 @@ def test_open_tickets_count_where_a_message_would_go_to_the_group() -> None:
 def test_nothing_is_found_under_a_hash_that_nobody_sent(ledger: Ledger) -> None:
     path = Path("people.csv")
     path.write_text("receiver_id,name\nou_ada,A\n")
-    draft = Draft.build({"name": "n", "text": TEXT})
+    draft = AnnouncementDraft.build({"name": "n", "text": TEXT})
     with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
         assert same_content(ledger, draft, checked) is None
     with pytest.raises(NotFound):

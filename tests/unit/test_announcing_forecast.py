@@ -7,7 +7,7 @@ import pytest
 from ledger.announcement import Spec
 from ledger.hours import Window
 from ledger.settings import Limit, Settings
-from producers.forecast import Share, calls_per_second, finish_ms
+from producers.announcements.forecast import Share, calls_per_second, finish_ms
 
 __all__: list[str] = []
 

@@ -5,7 +5,7 @@ import pytest
 from ledger.announcement import Spec
 from ledger.errors import BadInput
 from ledger.models import Notification
-from producers.draft import Draft
+from producers.announcements.announcement_draft import AnnouncementDraft
 
 GOOD = "https://hooks.example.com:8443/desk/bell?token=s3cret"
 
@@ -14,8 +14,8 @@ def notification(url: str | None) -> Notification:
     return Notification.build({"receiver_id": "ou_ada", "text": "Hello", "callback_url": url})
 
 
-def draft(url: str | None) -> Draft:
-    return Draft.build({"name": "N", "text": "Hello", "callback_url": url})
+def draft(url: str | None) -> AnnouncementDraft:
+    return AnnouncementDraft.build({"name": "N", "text": "Hello", "callback_url": url})
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.template import Template
 from ledger.models import Notification, ReceiveType, UserIdType
-from producers.addressing import Address, Addressing, Contact, Options, Unresolved
-from producers.check import Resolver, accepted_rows, check, write_invalid
-from producers.recipients import Recipients, Row
+from producers.announcements.addressing import Address, Addressing, Contact, Options, Unresolved
+from producers.announcements.check import Resolver, accepted_rows, check, write_invalid
+from producers.announcements.recipients import Recipients, Row
 
 __all__: list[str] = []
 
@@ -339,14 +339,14 @@ def test_whatever_values_a_row_has_the_ledger_gets_them_and_the_message_is_whole
 
 
 def test_the_work_for_all_rows_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.check._WORK", 0)
+    monkeypatch.setattr("producers.announcements.check._WORK", 0)
     message = {"msg_type": "text", "content": {"text": "{{ name|title|urlencode|title|urlencode }}"}}
     with pytest.raises(BadInput, match=r"message: asks for too much work for so many rows: .* \(after \d rows\)"):
         Run(csv_of(*[f"ou_{row},{'Ann' * 300}" for row in range(50)]), message)
 
 
 def test_honest_messages_stay_far_below_the_work_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.check._WORK", 0)
+    monkeypatch.setattr("producers.announcements.check._WORK", 0)
     text = "Dear {{ name|title }}, {% for p in name.split(' ') %}{{ loop.index }} {{ p|trim|upper }}{% endfor %}"
     run = Run(csv_of(*[f"ou_{row},Ann Lee" for row in range(50)]), {"msg_type": "text", "content": {"text": text}})
     assert run.checked.accepted == 50

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
-from producers import lookup as module
-from producers.addressing import Contact, Unresolved
-from producers.check import Resolver
-from producers.lookup import Lookup, OpenTickets
+from producers.announcements import lookup as module
+from producers.announcements.addressing import Contact, Unresolved
+from producers.announcements.check import Resolver
+from producers.announcements.lookup import Lookup, OpenTickets
 
 ANN, BOB, PHONE = Contact("email", "ann@x.cn"), Contact("email", "bob@x.cn"), Contact("mobile", "+8613812345678")
 

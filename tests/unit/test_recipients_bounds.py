@@ -13,8 +13,8 @@ import openpyxl
 import pytest
 
 from ledger.errors import BadInput
-from producers.recipients import Recipients, bounds
-from producers.recipients.source import Source
+from producers.announcements.recipients import Recipients, bounds
+from producers.announcements.recipients.source import Source
 from tests.growth import MOST_GROWTH, growth
 from tests.unit.hostile_workbooks import MAIN, ROW, sheet, texts, workbook
 
@@ -213,13 +213,13 @@ def test_a_quote_that_takes_in_line_after_line_ends_at_a_megabyte() -> None:
 
 
 def test_more_rows_than_a_sheet_has_are_refused_in_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.recipients.recipients.MOST_ROWS", 3)
+    monkeypatch.setattr("producers.announcements.recipients.recipients.MOST_ROWS", 3)
     lines = "receiver_id\nou_1\nou_2\nou_3\nou_4\n"
     assert "has more than 3 rows; at most 3 are read: divide it" in refusal(lines.encode(), "people.csv")
 
 
 def test_a_thousand_empty_columns_in_each_row_do_not_fill_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.recipients.recipients.MOST_CELLS", 6)
+    monkeypatch.setattr("producers.announcements.recipients.recipients.MOST_CELLS", 6)
     content = '{"receiver_id": "ou_1", "a": 1, "b": 2}\n' + '{"receiver_id": "ou_2"}\n' * 2
     problem = "at most 2 are read with 3 columns: leave out those that the message does not use"
     assert problem in refusal(content.encode(), "people.jsonl")

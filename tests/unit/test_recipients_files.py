@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import BadInput
-from producers.recipients import Recipients, Row
+from producers.announcements.recipients import Recipients, Row
 
 __all__: list[str] = []
 

@@ -7,8 +7,8 @@ import pytest
 from ledger.errors import BadInput
 from ledger.messages.json_fields import steering_problem
 from ledger.models import Notification
+from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.cli.export import _for_eyes
-from producers.draft import Draft
 from tests.unit.hook_cases import a_hook, incoming
 
 __all__: list[str] = []
@@ -27,7 +27,7 @@ def test_a_key_with_one_is_refused_and_the_character_is_named(character: str) ->
 @pytest.mark.parametrize("character", STEERING, ids=ascii)
 def test_an_announcement_has_neither_a_name_nor_a_key_with_one(character: str, field: str) -> None:
     with pytest.raises(BadInput, match=rf"^{field}: holds the character"):
-        Draft.build({"name": "Move", "text": "x", "desk": "default", field: f"a{character}b"})
+        AnnouncementDraft.build({"name": "Move", "text": "x", "desk": "default", field: f"a{character}b"})
 
 
 @pytest.mark.parametrize("name", ["搬家通知", "Umzug – März", "👨\u200d👩\u200d👧 picnic", "شركة", "a/b:c 100 %"])

@@ -8,9 +8,9 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from producers.addressing import Problem
+from producers.announcements.addressing import Problem
 
-__all__ = ["Duplicate", "Findings"]
+__all__ = ["CheckStore", "Duplicate"]
 
 #: Written at once: the rows wait in memory until then.
 _BATCH_ROWS = 1000
@@ -42,7 +42,7 @@ class Duplicate(NamedTuple):
     first_line: int
 
 
-class Findings:
+class CheckStore:
     """Rows must be given in the order of their lines."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from ledger.errors import BadInput
 from ledger.models import ReceiveType, UserIdType, moment
-from producers.recipients import Row, place
+from producers.announcements.recipients import Row, place
 
 __all__ = ["NO_VARIABLES", "Address", "Addressing", "Contact", "Options", "Problem", "Unresolved"]
 

@@ -17,16 +17,16 @@ from ledger.messages.json_fields import steering_problem
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.models import moment
-from producers.addressing import Options
+from producers.announcements.addressing import Options
 
-__all__ = ["Draft"]
+__all__ = ["AnnouncementDraft"]
 
 #: As long as a notification's key may be.
 _KEY_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class AnnouncementDraft:
     """Checked but for its rows. Nothing in its repr tells the message."""
 
     spec: Spec  #: without the columns

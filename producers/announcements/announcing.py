@@ -13,12 +13,12 @@ from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.models import UserIdType
 from ledger.tracing import traceparent
-from producers.addressing import Contact
-from producers.check import Checked, accepted_rows, check
-from producers.draft import Draft
-from producers.lookup import Lookup
-from producers.recipients import Recipients
-from producers.recipients.source import Source
+from producers.announcements.addressing import Contact
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.check import Checked, accepted_rows, check
+from producers.announcements.lookup import Lookup
+from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.source import Source
 
 __all__ = ["Announced", "Loaded", "announce", "check_rows", "load", "recipients_of", "same_content", "spooled", "start"]
 
@@ -71,7 +71,7 @@ def spooled(rows: Iterable[Mapping[str, str]]) -> Source:
         return Source.spooled(file, "rows")
 
 
-def check_rows(draft: Draft, recipients: Recipients, lookup: Lookup) -> Checked:
+def check_rows(draft: AnnouncementDraft, recipients: Recipients, lookup: Lookup) -> Checked:
     """The check of all rows; `lookup` is asked about those that have an email or a mobile alone. Raises as `check`."""
     resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
     return check(recipients, draft.spec.template, draft.options, resolver=resolver)
@@ -82,7 +82,9 @@ def _refuse_contacts(contacts: Sequence[Contact]) -> Any:
     raise BadInput("user_id_type", problem)
 
 
-def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked, by: str = "") -> Announced:
+def announce(
+    ledger: Ledger, draft: AnnouncementDraft, recipients: Recipients, checked: Checked, by: str = ""
+) -> Announced:
     """Loads the rows that the check accepted and starts the announcement, durably.
 
     Killed at any moment and called again with the same recipients, message and options (or the same key), it goes on
@@ -96,7 +98,7 @@ def announce(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Chec
     return start(ledger, load(ledger, draft, recipients, checked), by)
 
 
-def load(ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked) -> Loaded:
+def load(ledger: Ledger, draft: AnnouncementDraft, recipients: Recipients, checked: Checked) -> Loaded:
     """The first half of `announce`: all is in the ledger for a day, and nothing is accepted. Raises as it does."""
     _refuse(draft, checked)
     digest = draft.digest(checked.sha256)
@@ -124,7 +126,7 @@ def start(ledger: Ledger, loaded: Loaded, by: str = "") -> Announced:
     return Announced(id, announcements.get(id).total, duplicate=not is_new)
 
 
-def same_content(ledger: Ledger, draft: Draft, checked: Checked) -> Announcement | None:
+def same_content(ledger: Ledger, draft: AnnouncementDraft, checked: Checked) -> Announcement | None:
     """The announcement that lately took the same content to the same people, whatever their files were called."""
     id = ledger.redis.get(ledger.keys.content(draft.spec.desk, checked.content_hash))
     try:
@@ -133,7 +135,7 @@ def same_content(ledger: Ledger, draft: Draft, checked: Checked) -> Announcement
         return None
 
 
-def _refuse(draft: Draft, checked: Checked) -> None:
+def _refuse(draft: AnnouncementDraft, checked: Checked) -> None:
     if not draft.skip_invalid:
         checked.refuse_invalid()
     if not checked.accepted:

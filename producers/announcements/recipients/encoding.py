@@ -4,7 +4,7 @@ import codecs
 from typing import Literal
 
 from ledger.errors import BadInput
-from producers.recipients.source import Source, TextGuard
+from producers.announcements.recipients.source import Source, TextGuard
 
 __all__ = ["CODECS", "UTF_16", "Encoding", "encoding_of"]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from ledger.errors import BadInput
-from producers.recipients.bounds import MOST_COLUMNS
+from producers.announcements.recipients.bounds import MOST_COLUMNS
 
 __all__ = ["RECEIVER_COLUMNS", "Row", "check_receiver", "checked_columns", "is_blank", "place"]
 

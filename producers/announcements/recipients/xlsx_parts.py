@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import IO, BinaryIO, cast
 
-from producers.recipients.bounds import TooMuch
+from producers.announcements.recipients.bounds import TooMuch
 
 __all__ = ["MIB", "Parts"]
 

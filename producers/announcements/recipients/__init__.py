@@ -1,6 +1,6 @@
 """Recipients files: CSV, JSONL or XLSX, read as a stream, twice if need be, and never held whole."""
 
-from producers.recipients.recipients import Recipients
-from producers.recipients.row import Row, place
+from producers.announcements.recipients.recipients import Recipients
+from producers.announcements.recipients.row import Row, place
 
 __all__ = ["Recipients", "Row", "place"]

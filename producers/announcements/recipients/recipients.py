@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, Self
 
 from ledger.errors import BadInput
-from producers.recipients.bounds import MOST_CELLS, MOST_ROWS
-from producers.recipients.csv_rows import CsvRows
-from producers.recipients.encoding import Encoding
-from producers.recipients.row import Row
-from producers.recipients.source import Source
+from producers.announcements.recipients.bounds import MOST_CELLS, MOST_ROWS
+from producers.announcements.recipients.csv_rows import CsvRows
+from producers.announcements.recipients.encoding import Encoding
+from producers.announcements.recipients.row import Row
+from producers.announcements.recipients.source import Source
 
 __all__ = ["Recipients"]
 
@@ -133,11 +133,11 @@ def _rows_of(source: Source, written_in: Format) -> _Rows:
             return CsvRows(source)
         case "jsonl":
             # Imported here, as openpyxl below: the process that reads an upload starts twice as fast without.
-            from producers.recipients.jsonl_rows import JsonlRows
+            from producers.announcements.recipients.jsonl_rows import JsonlRows
 
             return JsonlRows(source)
         case "xlsx":
             # Imported here: openpyxl takes a third of a second and 30 MB, and most files are CSV.
-            from producers.recipients.xlsx_rows import XlsxRows
+            from producers.announcements.recipients.xlsx_rows import XlsxRows
 
             return XlsxRows(source)

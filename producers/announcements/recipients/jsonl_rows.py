@@ -8,10 +8,10 @@ from typing import Any
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of
 from ledger.messages.json_object import NameTwiceError, object_of
-from producers.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
-from producers.recipients.encoding import CODECS, Encoding, encoding_of
-from producers.recipients.row import Row, checked_columns, place
-from producers.recipients.source import Source
+from producers.announcements.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
+from producers.announcements.recipients.encoding import CODECS, Encoding, encoding_of
+from producers.announcements.recipients.row import Row, checked_columns, place
+from producers.announcements.recipients.source import Source
 
 __all__ = ["JsonlRows"]
 

@@ -12,14 +12,14 @@ from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.models import ReceiveType, UserIdType, iso
 from ledger.redis_clock import time_ms
-from producers.announcing import same_content
-from producers.check import Checked, accepted_rows
-from producers.draft import Draft
-from producers.forecast import Share, calls_per_second, finish_ms, shares_of
-from producers.lookup import Lookup
-from producers.recipients import Recipients
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.announcing import same_content
+from producers.announcements.check import Checked, accepted_rows
+from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of
+from producers.announcements.lookup import Lookup
+from producers.announcements.recipients import Recipients
 
-__all__ = ["OpenTicketRows", "Summary", "count_open_tickets", "open_ticket_rows", "summarize"]
+__all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class OpenTicketRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class Preview:
     """Nothing in its repr tells the message."""
 
-    draft: Draft
+    draft: AnnouncementDraft
     checked: Checked
     source: str  #: how the file was read
     open_tickets: OpenTicketRows | None  #: None when nobody asked
@@ -99,14 +99,18 @@ def _brief(announcement: Announcement) -> dict[str, Any]:
 
 
 def summarize(
-    ledger: Ledger, draft: Draft, recipients: Recipients, checked: Checked, open_tickets: OpenTicketRows | None = None
-) -> Summary:
+    ledger: Ledger,
+    draft: AnnouncementDraft,
+    recipients: Recipients,
+    checked: Checked,
+    open_tickets: OpenTicketRows | None = None,
+) -> Preview:
     """Asks the ledger what runs already, and whether the same was sent lately."""
     now_ms = time_ms(ledger.redis.time())
     others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)
     rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
     ours = Share.of(draft.spec, checked.accepted, now_ms)
-    return Summary(
+    return Preview(
         draft=draft,
         checked=checked,
         source=_source(recipients),
@@ -118,7 +122,9 @@ def summarize(
     )
 
 
-def open_ticket_rows(lookup: Lookup, recipients: Recipients, checked: Checked, draft: Draft) -> OpenTicketRows | None:
+def open_ticket_rows(
+    lookup: Lookup, recipients: Recipients, checked: Checked, draft: AnnouncementDraft
+) -> OpenTicketRows | None:
     """Asks Feishu who has an open ticket, and counts their rows. None where a ticket does not matter."""
     if draft.spec.receive_type is ReceiveType.USER and "receive_type" not in recipients.columns:
         return None  # such a message goes past the ticket
@@ -132,7 +138,9 @@ def open_ticket_rows(lookup: Lookup, recipients: Recipients, checked: Checked, d
     return OpenTicketRows(count_open_tickets(recipients, checked, draft, tickets.open_ids), note)
 
 
-def count_open_tickets(recipients: Recipients, checked: Checked, draft: Draft, open_ids: Collection[str]) -> int:
+def count_open_tickets(
+    recipients: Recipients, checked: Checked, draft: AnnouncementDraft, open_ids: Collection[str]
+) -> int:
     """Rows that would go to the helpdesk's group with somebody of `open_ids`, which is closed to us by their ticket.
 
     Reads the rows once more.
@@ -146,7 +154,7 @@ def _rows(recipients: Recipients, checked: Checked) -> Iterator[list[Any]]:
     return (orjson.loads(row) for row in accepted_rows(recipients, checked))
 
 
-def _is_barred(row: list[Any], draft: Draft, open_ids: Collection[str]) -> bool:
+def _is_barred(row: list[Any], draft: AnnouncementDraft, open_ids: Collection[str]) -> bool:
     overrides = row[3] if len(row) > 3 else {}
     by_chat = overrides.get("receive_type", draft.spec.receive_type) == ReceiveType.CHAT
     by_open_id = overrides.get("user_id_type", draft.spec.user_id_type) == UserIdType.OPEN_ID

@@ -12,7 +12,7 @@ from typing import IO, Any, Self, cast
 
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.settings import DEFAULT_DESK
-from producers.addressing import Contact, Unresolved
+from producers.announcements.addressing import Contact, Unresolved
 
 __all__ = ["Lookup", "OpenTickets", "ask_once"]
 

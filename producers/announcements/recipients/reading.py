@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from ledger.errors import BadInput
-from producers.recipients.recipients import Recipients
-from producers.recipients.row import Row
-from producers.recipients.source import Source
+from producers.announcements.recipients.recipients import Recipients
+from producers.announcements.recipients.row import Row
+from producers.announcements.recipients.source import Source
 
 __all__ = ["main"]
 

@@ -20,14 +20,14 @@ from typing import IO, Any, NoReturn, cast
 import orjson
 
 from ledger.errors import BadInput
-from producers.recipients.recipients import Recipients
-from producers.recipients.row import Row
-from producers.recipients.source import Source
+from producers.announcements.recipients.recipients import Recipients
+from producers.announcements.recipients.row import Row
+from producers.announcements.recipients.source import Source
 
 __all__ = ["ForeignRecipients"]
 
 #: `python -P`: what lies in the current directory must not stand in for a package of ours.
-_COMMAND = (sys.executable, "-P", "-m", "producers.recipients.reading")
+_COMMAND = (sys.executable, "-P", "-m", "producers.announcements.recipients.reading")
 #: Of the other process, Python and openpyxl among it: four times what a million rows of different texts take.
 _MEMORY_BYTES = 1024 * 1024 * 1024
 #: CPU for any file, and more for each MiB of it: ten times what honest ones take.

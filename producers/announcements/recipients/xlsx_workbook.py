@@ -14,9 +14,9 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelt
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from openpyxl.xml.constants import SHARED_STRINGS, STYLES_TYPE, XLSM, XLSX, XLTM, XLTX
 
-from producers.recipients.bounds import MOST_ROWS, TooMuch
-from producers.recipients.xlsx_parts import MIB, Parts
-from producers.recipients.xlsx_xml import NAMESPACE, repeated
+from producers.announcements.recipients.bounds import MOST_ROWS, TooMuch
+from producers.announcements.recipients.xlsx_parts import MIB, Parts
+from producers.announcements.recipients.xlsx_xml import NAMESPACE, repeated
 
 __all__ = ["Workbook"]
 

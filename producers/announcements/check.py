@@ -14,9 +14,9 @@ from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.jinja_sandbox import BUDGET
 from ledger.messages.template import LacksVariable, Template
-from producers.addressing import NO_VARIABLES, Addressing, Contact, Options, Problem, Unresolved
-from producers.findings import Duplicate, Findings
-from producers.recipients import Recipients, Row
+from producers.announcements.addressing import NO_VARIABLES, Addressing, Contact, Options, Problem, Unresolved
+from producers.announcements.check_store import CheckStore, Duplicate
+from producers.announcements.recipients import Recipients, Row
 
 __all__ = ["Checked", "Resolver", "Sample", "accepted_rows", "check", "write_invalid"]
 
@@ -54,7 +54,7 @@ class Checked:
     content_hash: str  #: the same when the same content goes to the same people, in whatever order and file
     sha256: str  #: of the file
     options: Options
-    _findings: Findings = field(repr=False)
+    _findings: CheckStore = field(repr=False)
 
     def refuse_invalid(self) -> None:
         """Raises BadInput when a row is invalid, about the first problem."""
@@ -85,7 +85,7 @@ def check(
     addressing = Addressing(recipients.columns, options or Options())
     if resolver is None and "receiver_id" not in recipients.columns:
         raise _needs_credentials(recipients.name)
-    findings = Findings()
+    findings = CheckStore()
     try:
         return _Check(recipients, template, addressing, findings).run(resolver)
     except BaseException:
@@ -161,7 +161,9 @@ class _Rendered(NamedTuple):
 class _Check:
     """One pass over the rows: what is counted on the way."""
 
-    def __init__(self, recipients: Recipients, template: Template, addressing: Addressing, findings: Findings) -> None:
+    def __init__(
+        self, recipients: Recipients, template: Template, addressing: Addressing, findings: CheckStore
+    ) -> None:
         self._recipients = recipients
         self._template = template
         self._addressing = addressing

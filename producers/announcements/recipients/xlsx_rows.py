@@ -16,12 +16,12 @@ from xml.etree.ElementTree import Element, ParseError
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from ledger.errors import BadInput
-from producers.recipients.bounds import MOST_COLUMNS, MOST_ROWS, TooMuch, cell_problem
-from producers.recipients.row import Row, checked_columns
-from producers.recipients.source import Source
-from producers.recipients.xlsx_parts import MIB, Parts
-from producers.recipients.xlsx_workbook import Workbook
-from producers.recipients.xlsx_xml import NAMESPACE, repeated
+from producers.announcements.recipients.bounds import MOST_COLUMNS, MOST_ROWS, TooMuch, cell_problem
+from producers.announcements.recipients.row import Row, checked_columns
+from producers.announcements.recipients.source import Source
+from producers.announcements.recipients.xlsx_parts import MIB, Parts
+from producers.announcements.recipients.xlsx_workbook import Workbook
+from producers.announcements.recipients.xlsx_xml import NAMESPACE, repeated
 
 __all__ = ["XlsxRows"]
 

@@ -6,10 +6,17 @@ import io
 from collections.abc import Iterator
 
 from ledger.errors import BadInput
-from producers.recipients.bounds import CELL_CHARACTERS, cell_problem
-from producers.recipients.encoding import CODECS, UTF_16, Encoding, encoding_of
-from producers.recipients.row import RECEIVER_COLUMNS, Row, check_receiver, checked_columns, is_blank, place
-from producers.recipients.source import EndlessRowError, RowGuard, Source, TextGuard
+from producers.announcements.recipients.bounds import CELL_CHARACTERS, cell_problem
+from producers.announcements.recipients.encoding import CODECS, UTF_16, Encoding, encoding_of
+from producers.announcements.recipients.row import (
+    RECEIVER_COLUMNS,
+    Row,
+    check_receiver,
+    checked_columns,
+    is_blank,
+    place,
+)
+from producers.announcements.recipients.source import EndlessRowError, RowGuard, Source, TextGuard
 
 __all__ = ["CsvRows"]
 

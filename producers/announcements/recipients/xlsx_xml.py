@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import IO
 from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
 
-from producers.recipients.bounds import ROW_CHARACTERS, TooMuch
+from producers.announcements.recipients.bounds import ROW_CHARACTERS, TooMuch
 
 __all__ = ["NAMESPACE", "repeated"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from ledger.errors import BadInput
-from producers.recipients.row import place
+from producers.announcements.recipients.row import place
 
 __all__ = ["BLOCK_BYTES", "EndlessRowError", "RowGuard", "Source", "TextGuard"]
 
