@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from producers.feishu_envelope import Pushed
+from producers.feishu_events.envelope import Pushed
 
 __all__ = ["APP", "KEY", "NOW", "TOKEN", "challenge", "encrypted", "event", "plain", "signed"]
 

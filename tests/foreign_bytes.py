@@ -267,10 +267,10 @@ SERVED = {
         lists('{"schema":"2.0","event":[', "]}"),
         to("/v1/feishu/events"),
         ("POST /v1/feishu/events",),
-        ("producers/feishu_envelope.py:_object",),
+        ("producers/feishu_events/envelope.py:_object",),
     ),
     "an event of Feishu's, encrypted": Served(
-        256 * 1024, encrypted, to("/v1/feishu/events"), sites=("producers/feishu_envelope.py:decrypt",)
+        256 * 1024, encrypted, to("/v1/feishu/events"), sites=("producers/feishu_events/envelope.py:decrypt",)
     ),
     "a message in YAML": Served(
         64 * 1024,
@@ -423,7 +423,7 @@ OURS = {
     "ledger/messages/template.py:_object_of": "of a message that was read as JSON or YAML before",
     "ledger/messages/template.py:check": "what a template has made, which is bounded",
     "ledger/messages/template.py:render": "what a template has made, which is bounded",
-    "producers/diagnosis.py:check_feishu": "said by a process of ours",
+    "producers/doctor/diagnosis.py:check_feishu": "said by a process of ours",
     "producers/hooks/hook_file.py:ready_made": "comes with the program",
     "producers/announcements/lookup.py:_json": "said by a process of ours",
     "producers/announcements/recipients/foreign.py:_answer": "said by a process of ours, in bounded frames",

@@ -11,7 +11,7 @@ from ledger.settings import Desk
 from producers.cli.access import open_ledger
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import show_table, spoken
-from producers.status import rate_text
+from producers.doctor.status import rate_text
 
 __all__ = ["desk_facts", "register", "spoken_facts"]
 

@@ -10,8 +10,8 @@ from ledger.settings import Settings
 from producers.cli.exits import ExitCode
 from producers.cli.printing import a_person_looks, answer, answer_json
 from producers.cli.tables import in_colour, progress, show_table
-from producers.diagnosis import Check, Status, check_desks, check_feishu, check_ledger
-from producers.private_files import check_files
+from producers.doctor.diagnosis import Check, Status, check_desks, check_feishu, check_ledger
+from producers.doctor.private_files import check_files
 
 __all__ = ["register"]
 

@@ -22,10 +22,10 @@ from ledger.workers import live_workers
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.printing import answer_json, note, printable
+from producers.cli.revival import Revival
+from producers.cli.supervisor import LOOK_SECONDS, Program, StopSignals, Supervisor
+from producers.doctor.status import rate_text
 from producers.hooks.hook_file import Hooks
-from producers.processes import LOOK_SECONDS, Program, StopSignals, Supervisor
-from producers.revival import Revival
-from producers.status import rate_text
 from producers.web.listening import listen, reachable_at, url_of
 
 __all__ = ["register"]
@@ -36,7 +36,7 @@ TAKEN_SECONDS = 3.0
 MARGIN_SECONDS = 5.0
 _WORKER = "worker"
 #: Runs a program so that it ends when this process does, however that ends.
-_CHILD = Path(__file__).parents[1] / "child.py"
+_CHILD = Path(__file__).with_name("child.py")
 _WORKER_OPTIONS = ("--pool", "threads", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
 _one_line_at_a_time = threading.Lock()
 _EXAMPLES = """\b

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from producers.feishu_envelope import (
+from producers.feishu_events.envelope import (
     Challenge,
     EnvelopeRefused,
     Event,
@@ -19,7 +19,7 @@ from producers.feishu_envelope import (
     Unproven,
     open_envelope,
 )
-from producers.feishu_events import take_event
+from producers.feishu_events.events import take_event
 from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
 from producers.web.site import Site, SiteDep

@@ -8,8 +8,8 @@ from prometheus_client.metrics_core import Metric
 from ledger.desks import DeskStatus, Lane
 from ledger.states import Outcome
 from ledger.workers import Worker
-from producers.doctor_check import Check, Status
-from producers.redis_time import RedisTime
+from producers.doctor.doctor_check import Check, Status
+from producers.doctor.redis_time import RedisTime
 
 __all__ = ["checked", "of_desks", "of_redis", "of_site"]
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from ledger.ledger import Ledger
-from producers.diagnosis import Status, check_ledger
+from producers.doctor.diagnosis import Status, check_ledger
 from producers.web.problems import RETRY_AFTER_SECONDS
 from producers.web.site import SiteDep
 

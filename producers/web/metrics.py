@@ -18,8 +18,8 @@ from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.tally import EVERYWHERE, Tally
 from ledger.workers import live_workers
-from producers.diagnosis import check_ledger
-from producers.redis_time import RedisTime
+from producers.doctor.diagnosis import check_ledger
+from producers.doctor.redis_time import RedisTime
 from producers.web.access import Reader
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_desks, of_redis, of_site

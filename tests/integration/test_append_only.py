@@ -13,7 +13,7 @@ from ledger.append_only import AppendOnlyFile
 from ledger.keys import Keys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from producers.diagnosis import check_ledger
+from producers.doctor.diagnosis import check_ledger
 from tests.valkey_process import ValkeyProcess
 
 #: For a rewrite of next to nothing, seconds, on a busy machine.

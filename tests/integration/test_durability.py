@@ -21,7 +21,7 @@ from ledger.models import Notification
 from ledger.settings import Settings
 from ledger.work import Work
 from producers import Notifier
-from producers.diagnosis import Status, check_ledger
+from producers.doctor.diagnosis import Status, check_ledger
 from tests.power.valkey import CuttableValkey
 from tests.valkey_process import ValkeyProcess
 from worker.pacer import Pacer

@@ -13,8 +13,8 @@ from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
 from ledger.work import Result, Work
-from producers.feishu_envelope import Event
-from producers.feishu_events import take_event
+from producers.feishu_events.envelope import Event
+from producers.feishu_events.events import take_event
 from tests.calm import Stopwatch
 
 HELPDESK = "hd1"

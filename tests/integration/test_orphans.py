@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from producers import child
+from producers.cli import child
 from tests.integration.up_process import deskbell, until, up
 from tests.ports import free_port
 

@@ -6,8 +6,8 @@ import fakeredis
 
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from producers.doctor_check import Status
-from producers.redis_time import RedisTime, check_clock, check_distance
+from producers.doctor.doctor_check import Status
+from producers.doctor.redis_time import RedisTime, check_clock, check_distance
 from tests.far_redis import FarRedis
 
 

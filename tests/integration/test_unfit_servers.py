@@ -14,7 +14,7 @@ from ledger.errors import LedgerFull, LedgerUnwritable
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
-from producers.diagnosis import Status, check_ledger
+from producers.doctor.diagnosis import Status, check_ledger
 from tests.acceptance.site import WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 

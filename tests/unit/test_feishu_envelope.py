@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger.settings import Desk
-from producers.feishu_envelope import (
+from producers.feishu_events.envelope import (
     AHEAD_SECONDS,
     OLDEST_SECONDS,
     Challenge,
@@ -127,7 +127,7 @@ def test_what_is_larger_than_any_event_is_not_looked_at() -> None:
 def test_what_is_large_is_decrypted_only_if_it_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     large = encrypted(event(padding="x" * 50_000))
     assert isinstance(open_envelope(signed(large), [desk()], NOW), Event)
-    monkeypatch.setattr("producers.feishu_envelope.decrypt", refuse_to_decrypt)
+    monkeypatch.setattr("producers.feishu_events.envelope.decrypt", refuse_to_decrypt)
     for pushed in (Pushed({}, large), signed(large, key="another"), signed(large, timestamp=1)):
         with pytest.raises(Unproven):
             open_envelope(pushed, [desk()], NOW)

@@ -16,8 +16,8 @@ from ledger.latency import Latency
 from ledger.states import Outcome
 from ledger.tally import EVERYWHERE
 from ledger.workers import Worker
-from producers.diagnosis import Check, Status
-from producers.redis_time import RedisTime
+from producers.doctor.diagnosis import Check, Status
+from producers.doctor.redis_time import RedisTime
 from producers.web.counters import tallied
 from producers.web.gauges import HOLDS, checked, of_desks, of_redis, of_site
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from producers.processes import Deaths, DiesTooOften, Program, StopSignals, Supervisor
+from producers.cli.supervisor import Deaths, DiesTooOften, Program, StopSignals, Supervisor
 
 __all__: list[str] = []
 

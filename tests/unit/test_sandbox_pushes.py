@@ -11,7 +11,7 @@ import requests
 
 import sandbox
 from ledger.settings import Desk
-from producers.feishu_envelope import Event, Pushed, open_envelope
+from producers.feishu_events.envelope import Event, Pushed, open_envelope
 from sandbox.pushes import Pushes
 from tests.envelopes import KEY, TOKEN
 from tests.receiver import Receiver, answering, receiving

@@ -13,7 +13,7 @@ import requests
 
 import sandbox
 from ledger.settings import Desk
-from producers.feishu_envelope import Event, Pushed, Unproven, decrypt, open_envelope
+from producers.feishu_events.envelope import Event, Pushed, Unproven, decrypt, open_envelope
 from tests.envelopes import APP, KEY, NOW, TOKEN, challenge, encrypted, event, signed
 
 __all__: list[str] = []

@@ -6,7 +6,7 @@ from typing import Self
 
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock, time_ms
-from producers.doctor_check import Check, Status
+from producers.doctor.doctor_check import Check, Status
 
 __all__ = ["RedisTime", "check_clock", "check_distance"]
 

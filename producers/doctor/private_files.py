@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ledger.private import OTHERS
 from ledger.settings import Settings
-from producers.doctor_check import Check, Status
+from producers.doctor.doctor_check import Check, Status
 
 __all__ = ["check_files"]
 

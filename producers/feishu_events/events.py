@@ -6,7 +6,7 @@ from typing import Any
 
 from ledger.ledger import Ledger
 from ledger.tickets import CLOSED_STATUSES, OPEN_STATUSES, TicketChange, take_ticket_change
-from producers.feishu_envelope import Event
+from producers.feishu_events.envelope import Event
 
 __all__ = ["TICKET_EVENTS", "take_event"]
 

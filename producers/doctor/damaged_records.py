@@ -5,7 +5,7 @@ from itertools import islice
 
 from ledger.connection import text
 from ledger.ledger import Ledger
-from producers.doctor_check import Check, Status
+from producers.doctor.doctor_check import Check, Status
 
 __all__ = ["check_records"]
 

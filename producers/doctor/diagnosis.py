@@ -17,10 +17,10 @@ from ledger.memory import NEARLY_FULL, Fullness
 from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
-from producers.damaged_records import check_records
-from producers.doctor_check import Check, Status
-from producers.redis_time import RedisTime, check_clock, check_distance
-from producers.status import hold_of
+from producers.doctor.damaged_records import check_records
+from producers.doctor.doctor_check import Check, Status
+from producers.doctor.redis_time import RedisTime, check_clock, check_distance
+from producers.doctor.status import hold_of
 
 __all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
 
