@@ -18,11 +18,11 @@ from benchmarks.figure import Figure
 from benchmarks.site import running
 from ledger.announcement import Spec
 from ledger.embedded import EmbeddedValkey
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, ReceiveType
 from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 
 __all__ = ["SPEC", "announced", "measure", "row_to", "wait_for_rewrite"]
 
@@ -138,15 +138,15 @@ def used_memory(ledger: Ledger) -> int:
 
 
 def deliver_all(ledger: Ledger, rows: int) -> None:
-    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
     desk = ledger.settings.desk("default").model_copy(update={"rate": ()})
     done = 0
     while done < rows:
-        [released] = work.release([(desk, 512, rows)])
-        now_ms, claims = work.claim(desk, "token", released.ids)
+        [released] = leases.release([(desk, 512, rows)])
+        now_ms, claims = leases.claim(desk, "token", released.ids)
         log_id, message_id = f"20261122{uuid.uuid4().hex[:26]}", f"om_{uuid.uuid4().hex}"
         attempt = Attempt(now_ms, ReceiveType.CHAT, Outcome.DELIVERED, 0, 200, log_id, 153, message_id)
-        work.record(desk, "token", [Result(claim.id, State.DELIVERED, [attempt]) for claim in claims], "up")
+        leases.record(desk, "token", [Result(claim.id, State.DELIVERED, [attempt]) for claim in claims], "up")
         done += len(claims)
 
 
@@ -182,9 +182,9 @@ def wait_for_rewrite(ledger: Ledger) -> None:
 
 def one_release(ledger: Ledger) -> float:
     desk = ledger.settings.desk("default").model_copy(update={"rate": (Limit(calls=100_000, seconds=1),)})
-    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
     begun = time.perf_counter()
-    work.release([(desk, 1, 1_000_000)])
+    leases.release([(desk, 1, 1_000_000)])
     return time.perf_counter() - begun
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from benchmarks.announcements import announced
 from benchmarks.figure import Figure
 from benchmarks.site import Site, running
+from ledger.leases import slack_ms
 from ledger.models import Notification
 from ledger.settings import parse_rate
 from ledger.states import State
-from ledger.work import slack_ms
 from tests.far_redis import FarRedis
 from tests.valkey_process import ValkeyProcess
 

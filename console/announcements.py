@@ -16,8 +16,8 @@ from ledger.announcement import Announcement, AnnouncementState
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.lookout import Snapshot
 from ledger.messages.json_fields import shortened
+from ledger.overview import Snapshot
 from ledger.states import State
 
 __all__ = ["routes"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.announcement import Announcement
-from ledger.lookout import DeskSight, Snapshot
+from ledger.overview import DeskOverview, Snapshot
 from ledger.states import State
 
 __all__ = ["Attention", "attention_of"]
@@ -14,7 +14,7 @@ __all__ = ["Attention", "attention_of"]
 class Attention:
     """As far as the viewer may see it."""
 
-    held: tuple[DeskSight, ...]
+    held: tuple[DeskOverview, ...]
     unknown_events: int
     unknown: tuple[Announcement, ...]  #: with rows that are unknown
     failed_events: int

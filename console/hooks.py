@@ -5,7 +5,7 @@ from starlette.routing import Route
 
 from console.doorway import look
 from console.visit import Visit
-from ledger.acts import recent_acts
+from ledger.audit_log import recent_actions
 from ledger.hook_log import HookLog
 
 __all__ = ["routes"]
@@ -24,5 +24,5 @@ def _page(visit: Visit) -> Response:
         return visit.page("hooks.html", is_limited=True)
     entries = HookLog(ledger.redis, ledger.keys).latest(SHOWN)
     return visit.page(
-        "hooks.html", is_limited=False, entries=entries, keys=visit.site.keys.list(), acts=recent_acts(ledger, SHOWN)
+        "hooks.html", is_limited=False, entries=entries, keys=visit.site.keys.list(), acts=recent_actions(ledger, SHOWN)
     )

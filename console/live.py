@@ -18,7 +18,7 @@ from console.sessions import Sessions
 from console.viewer import Viewer
 from ledger.connection import reachable
 from ledger.ledger import Ledger
-from ledger.lookout import Lookout, Snapshot
+from ledger.overview import Overview, Snapshot
 
 __all__ = ["Drawing", "Live", "Scene"]
 
@@ -62,7 +62,7 @@ class Live:
 
     def __init__(self, ledger: Ledger, templates: Environment, sessions: Sessions) -> None:
         self._ledger, self._templates, self._sessions = ledger, templates, sessions
-        self._lookout = Lookout(ledger)
+        self._lookout = Overview(ledger)
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._seen_at = 0.0

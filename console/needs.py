@@ -19,9 +19,9 @@ from ledger.api_keys import ApiKey
 from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
-from ledger.lookout import Snapshot
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.models import Record
+from ledger.overview import Snapshot
 from ledger.search import Search
 from ledger.states import State
 

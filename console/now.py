@@ -14,8 +14,8 @@ from console.live import Drawing, Scene
 from console.scenes import badge, drawn, scene_of, streamed
 from console.visit import Visit
 from ledger.announcement import Announcement
-from ledger.desks import DeskStatus, Lane
-from ledger.lookout import DeskSight, Snapshot
+from ledger.desk_status import DeskStatus, Lane
+from ledger.overview import DeskOverview, Snapshot
 
 __all__ = ["draw", "routes"]
 
@@ -36,7 +36,7 @@ class DeskPanel:
     lanes: tuple[tuple[Lane, Announcement | None], ...]  #: with the announcement whose lane it is
 
     @classmethod
-    def of(cls, sight: DeskSight, announcements: Mapping[str, Announcement]) -> "DeskPanel":
+    def of(cls, sight: DeskOverview, announcements: Mapping[str, Announcement]) -> "DeskPanel":
         # The events' lane is told even when it is empty; a paused announcement waits too.
         lanes = [(lane, announcements.get(lane.name)) for lane in sight.status.lanes]
         return cls(sight.status, chart_of(sight.hour), sight.last_minute, tuple(lanes))

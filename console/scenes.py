@@ -10,7 +10,7 @@ from console.attention import attention_of
 from console.languages import language
 from console.live import Drawing, Scene
 from console.visit import Visit
-from ledger.lookout import Snapshot
+from ledger.overview import Snapshot
 
 __all__ = ["badge", "drawn", "part", "scene_of", "streamed"]
 

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from console.cookies import SESSION, cookie_of, set_cookie
 from console.doorway import open_act, open_look
 from console.visit import Visit
-from ledger.acts import note_act
+from ledger.audit_log import record_action
 
 __all__ = ["own_path", "routes"]
 
@@ -30,7 +30,7 @@ def _sign_in(visit: Visit) -> Response:
     if found is None:
         return _failed(visit)
     cookie, viewer = found
-    note_act(visit.site.ledger, viewer.by, "sign in")
+    record_action(visit.site.ledger, viewer.by, "sign in")
     response = visit.to(own_path(visit.field("next")))
     # A new one: whoever knew the cookie from before gains nothing.
     set_cookie(response, visit.request, SESSION, cookie)

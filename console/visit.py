@@ -17,7 +17,7 @@ from console.languages import Language
 from console.sessions import csrf_token
 from console.site import Site
 from console.viewer import Viewer
-from ledger.acts import note_act
+from ledger.audit_log import record_action
 from ledger.errors import BadInput, DeskbellError
 
 __all__ = ["MOST_CODE", "THEMES", "Visit"]
@@ -82,7 +82,7 @@ class Visit:
 
     def note(self, did: str, id: str = "") -> None:
         """Puts on record what this person has done."""
-        note_act(self.site.ledger, self.who.by, did, id)
+        record_action(self.site.ledger, self.who.by, did, id)
 
     def page(self, template: str, status: int = 200, /, **context: Any) -> Response:
         return HTMLResponse(self.render(template, **context), status)

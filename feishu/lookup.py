@@ -30,7 +30,7 @@ from feishu.token import RedisTokens
 from feishu.verdict import Verdict
 from ledger.connection import connect, reachable
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 
 __all__ = ["main", "open_tickets", "read_contacts", "told"]
@@ -70,7 +70,7 @@ def _answers(question: str, desk_name: str) -> Iterator[Any]:
         if question == "tickets":
             yield open_tickets(feishu, Asking())
             return
-        people = People(client, Keys(settings.prefix), desk, feishu)
+        people = People(client, RedisKeys(settings.prefix), desk, feishu)
         for number, line in enumerate(sys.stdin.buffer, 1):
             yield people.look_up(read_contacts(line, number))
 

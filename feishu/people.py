@@ -11,7 +11,7 @@ import redis
 
 from feishu.people_answer import CONTACTS_PER_CALL, Person
 from feishu.query_retry import Asking
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
 __all__ = ["Contact", "People"]
@@ -53,7 +53,7 @@ class People:
     def __init__(
         self,
         client: redis.Redis,
-        keys: Keys,
+        keys: RedisKeys,
         desk: Desk,
         feishu: _Feishu,
         *,

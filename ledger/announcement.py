@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ledger.callback_url import CallbackUrl
 from ledger.errors import BadInput
-from ledger.hours import SendingHours
 from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
 from ledger.messages.template import Template
 from ledger.models import Notification, OnOpenTicket, OnUnknown, Progress, ReceiveType, UserIdType, iso
+from ledger.sending_hours import SendingHours
 from ledger.settings import DEFAULT_DESK
 from ledger.states import State
 

@@ -15,11 +15,11 @@ from ledger.announcement import Announcement, AnnouncementState, Row, RowRecord,
 from ledger.connection import text
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
-from ledger.hours import seconds_open
 from ledger.ids import announcement_of, new_announcement_id, row_number
 from ledger.messages.content import MsgType
 from ledger.models import Progress, Record
 from ledger.redis_clock import time_ms
+from ledger.sending_hours import seconds_open
 from ledger.states import State
 
 if TYPE_CHECKING:

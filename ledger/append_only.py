@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import redis
 
 from ledger.connection import text
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 
 __all__ = ["AppendOnlyFile", "may_have_hole"]
 
@@ -71,7 +71,7 @@ class AppendOnlyFile:
     it stands in the ledger, for the next leader.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: redis.Redis, keys: RedisKeys, clock: Callable[[], float] = time.monotonic) -> None:
         self._redis, self._key, self._clock = client, keys.aof, clock
         self._look_at = self._order_at = 0.0
         self._wait_seconds = FIRST_WAIT_SECONDS

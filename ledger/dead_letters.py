@@ -9,8 +9,8 @@ from ledger.announcement import AnnouncementState, RowRecord
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import row_number
-from ledger.keys import Keys
 from ledger.models import Record
+from ledger.redis_keys import RedisKeys
 from ledger.states import State
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class DeadLetters:
             raise NotAllowed(found.id, "retry", found.state)
         return found.spec.desk
 
-    def _index(self, keys: Keys) -> str:
+    def _index(self, keys: RedisKeys) -> str:
         return keys.row_index(self.announcement, self.state) if self.announcement else keys.index(self.state)
 
     def _read(self, ledger: "Ledger", ids: Sequence[str]) -> Sequence[Record | RowRecord]:

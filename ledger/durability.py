@@ -15,7 +15,7 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 
 __all__ = ["Assurance", "Durability", "Waits"]
 
@@ -117,7 +117,7 @@ class Waits:
 class Assurance:
     """What the server gives now."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: RedisKeys) -> None:
         self._client, self._keys = client, keys
         self._known: tuple[Durability, Waits] | None = None
         self._ask_again = 0.0

@@ -13,8 +13,8 @@ import orjson
 import redis
 
 from ledger.damage import whole
-from ledger.keys import Keys
 from ledger.models import iso
+from ledger.redis_keys import RedisKeys
 
 __all__ = ["HookEntry", "HookLog", "HookOutcome"]
 
@@ -69,7 +69,7 @@ class HookEntry:
 class HookLog:
     """Two capped lists in Redis, latest first."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: RedisKeys) -> None:
         self._redis = client
         self._keys = keys
 

@@ -17,8 +17,8 @@ from ledger.damage import Reading
 from ledger.durability import Assurance
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
-from ledger.keys import Keys
 from ledger.models import Accepted, Notification, Record
+from ledger.redis_keys import RedisKeys
 from ledger.settings import DEFAULT_DESK, Settings
 from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
@@ -39,7 +39,7 @@ class Ledger:
     def __init__(self, settings: Settings, client: redis.Redis | None = None) -> None:
         self.settings = settings
         self.redis = client or connect(settings)
-        self.keys = Keys(settings.prefix)
+        self.keys = RedisKeys(settings.prefix)
         self.verbs = Verbs(self.redis, settings.prefix)
         self.assurance = Assurance(self.redis, self.keys)
         self.results_for_ms = settings.results_for // timedelta(milliseconds=1)

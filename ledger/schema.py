@@ -10,7 +10,7 @@ import redis
 
 from ledger.connection import text
 from ledger.errors import WrongVersion
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 from ledger.version import SCHEMA
 
 __all__ = ["MIGRATIONS", "Migration", "bring_up_to_date", "check_version"]
@@ -23,7 +23,7 @@ MIGRATIONS: Mapping[int, Migration] = {}
 TURN_SECONDS = 600
 
 
-def check_version(client: redis.Redis, keys: Keys) -> None:
+def check_version(client: redis.Redis, keys: RedisKeys) -> None:
     """Raises WrongVersion unless the ledger is empty, or of our version."""
     found = client.get(keys.schema)
     if found is not None and text(found) != str(SCHEMA):
@@ -31,7 +31,7 @@ def check_version(client: redis.Redis, keys: Keys) -> None:
 
 
 def bring_up_to_date(
-    client: redis.Redis, keys: Keys, migrations: Mapping[int, Migration] = MIGRATIONS, ours: int = SCHEMA
+    client: redis.Redis, keys: RedisKeys, migrations: Mapping[int, Migration] = MIGRATIONS, ours: int = SCHEMA
 ) -> bool:
     """Migrates an older ledger, one worker at a time; True when this one did. Raises WrongVersion for a newer one.
 
@@ -51,7 +51,7 @@ def bring_up_to_date(
         return bool(steps)
 
 
-def _version(client: redis.Redis, keys: Keys, ours: int) -> int:
+def _version(client: redis.Redis, keys: RedisKeys, ours: int) -> int:
     """What is to be migrated from. `2 from 1` stands there while it goes on, or after whoever did it has died."""
     found = client.get(keys.schema)
     if found is None:

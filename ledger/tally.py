@@ -1,7 +1,7 @@
 """The tally: how often what happened, for metrics and charts. Counted in each process, added up in Redis every 2 s.
 
 It is no record: a process that is killed takes its last two seconds along. What is true of a notification stands in the
-ledger, and the calls and counts that the ledger keeps itself (`ledger.desks`) are exact.
+ledger, and the calls and counts that the ledger keeps itself (`ledger.desk_status`) are exact.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from ledger.connection import text
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 
 __all__ = ["ENDED", "EVERYWHERE", "KEPT_SECONDS", "MINUTES", "MINUTE_MS", "Minute", "Tally"]
 
@@ -44,7 +44,7 @@ class Minute:
 class Tally:
     """Adds up and tells. What is counted has a name of one or more words, such as `attempts chat refused 154000`."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: RedisKeys) -> None:
         self._redis = client
         self._keys = keys
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import redis
 
 from ledger.durability import Waits
-from ledger.full import UNREFUSED
+from ledger.redis_when_full import UNREFUSED
 from ledger.states import FINAL, INDEXED, TRANSITIONS
 from ledger.version import SCHEMA
 

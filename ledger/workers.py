@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from ledger.connection import text
-from ledger.keys import Keys
 from ledger.redis_clock import time_ms
+from ledger.redis_keys import RedisKeys
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
@@ -36,7 +36,7 @@ def live_workers(ledger: "Ledger") -> list[Worker]:
     return fresh_workers(ledger.redis, ledger.keys)
 
 
-def fresh_workers(client: redis.Redis, keys: Keys) -> list[Worker]:
+def fresh_workers(client: redis.Redis, keys: RedisKeys) -> list[Worker]:
     """The same, for who has no whole ledger."""
     now_ms = time_ms(client.time())
     reports: Any = client.zrangebyscore(keys.workers, now_ms - FRESH_MS, "+inf", withscores=True)

@@ -409,13 +409,13 @@ READ = {
 #: Parsed, but not foreign: where, and whose it is.
 OURS = {
     "console/languages.py:language": "comes with the program",
-    "ledger/acts.py:_act": "the ledger's",
+    "ledger/audit_log.py:_act": "the ledger's",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
     "ledger/announcements.py:_whole": "the ledger's",
     "ledger/api_keys.py:of_json": "the ledger's",
     "ledger/callbacks.py:_announcement": "the ledger's",
-    "ledger/desks.py:_hold": "the ledger's",
+    "ledger/desk_status.py:_hold": "the ledger's",
     "ledger/hook_log.py:of_json": "the ledger's",
     "ledger/models.py:of_input": "the ledger's, and checked when it was accepted",
     "ledger/models.py:of_json": "the ledger's",

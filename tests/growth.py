@@ -16,11 +16,11 @@ _TURNS, _MOST_TURNS = 3, 12
 _LEAST_SECONDS = 0.005
 
 
-def growth(work: Callable[[], object], quarter_of_it: Callable[[], object]) -> float:
-    """How many times as long `work` takes as a quarter of it. In turns, so that a noisy second meets both."""
+def growth(leases: Callable[[], object], quarter_of_it: Callable[[], object]) -> float:
+    """How many times as long `leases` takes as a quarter of it. In turns, so that a noisy second meets both."""
     pairs: list[tuple[float, float]] = []
     while len(pairs) < _TURNS or (_ratio(pairs) > MOST_GROWTH and len(pairs) < _MOST_TURNS):
-        pairs.append((_seconds(work), _seconds(quarter_of_it)))
+        pairs.append((_seconds(leases), _seconds(quarter_of_it)))
     return _ratio(pairs)
 
 
@@ -28,7 +28,7 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     return min(whole for whole, _ in pairs) / max(min(quarter for _, quarter in pairs), _LEAST_SECONDS)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(leases: Callable[[], object]) -> float:
     began = time.thread_time()
-    work()
+    leases()
     return time.thread_time() - began

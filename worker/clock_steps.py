@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Collection
 
+from ledger.leases import LeadAnswer, Leases
 from ledger.settings import Desk
-from ledger.work import LeadAnswer, Work
 
 __all__ = ["ClockSteps"]
 
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class ClockSteps:
-    """Of one pacer, which has heard Redis' time all along (`work.clock`) and knows by how much it was set."""
+    """Of one pacer, which has heard Redis' time all along (`leases.clock`) and knows by how much it was set."""
 
-    def __init__(self, work: Work, desks: Collection[Desk]) -> None:
-        self._work = work
+    def __init__(self, leases: Leases, desks: Collection[Desk]) -> None:
+        self._leases = leases
         self._desks = desks
         self._has_seen_vouched = False
 
@@ -25,12 +25,12 @@ class ClockSteps:
         if answer.leads:
             step_ms = self._follow(answer)
         elif answer.is_vouched:
-            self._work.clock.take_step_ms()  # the leader has seen to it
+            self._leases.clock.take_step_ms()  # the leader has seen to it
         self._has_seen_vouched |= answer.is_vouched
         return step_ms
 
     def _follow(self, answer: LeadAnswer) -> int | None:
-        step_ms = self._work.clock.take_step_ms()
+        step_ms = self._leases.clock.take_step_ms()
         if not answer.is_vouched and not self._has_seen_vouched:
             step_ms = self._make_good(answer)
         elif step_ms:
@@ -48,4 +48,4 @@ class ClockSteps:
 
     def _move_along(self, answer: LeadAnswer, by_ms: int, *, slots_alone: bool = False) -> None:
         # Named by the last leader's word: two pacers that saw the same step move things once.
-        self._work.step(str(answer.vouched_ms), self._desks, by_ms, slots_alone=slots_alone)
+        self._leases.step(str(answer.vouched_ms), self._desks, by_ms, slots_alone=slots_alone)

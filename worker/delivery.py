@@ -26,10 +26,10 @@ from feishu.codes import Kind
 from feishu.errors import AskFailed
 from feishu.verdict import Verdict
 from ledger.errors import BadInput
+from ledger.leases import Claim, LeaseLost, Leases, Result
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.settings import Desk
 from ledger.states import State
-from ledger.work import Claim, LeaseLost, Result, Work
 from worker.holding import Holding, NotNow
 from worker.images import ImageGone, Images
 from worker.patience import may_pass, patiently
@@ -70,7 +70,7 @@ class Delivery:
     def __init__(
         self,
         desk: Desk,
-        work: Work,
+        leases: Leases,
         feishu: _Feishu,
         tickets: Tickets,
         images: Images,
@@ -79,14 +79,14 @@ class Delivery:
         stopping: threading.Event,
     ) -> None:
         self.desk = desk
-        self._work = work
+        self._leases = leases
         self._feishu = feishu
         self._tickets = tickets
         self._images = images
         self._policy = policy
         self._tally = tally
         self._stopping = stopping
-        self._monotonic = work.clock.monotonic
+        self._monotonic = leases.clock.monotonic
         self.durations = CallDurations()
         first, longest = INLINE_WAIT_SECONDS
         self._retrying = Retrying(
@@ -101,10 +101,10 @@ class Delivery:
         """Delivers those of `ids` that can be claimed, and records what came of each."""
         token = uuid.uuid4().hex
         leased_at = self._monotonic()
-        now_ms, claims = patiently()(self._work.claim, self.desk, token, ids)
+        now_ms, claims = patiently()(self._leases.claim, self.desk, token, ids)
         begun = self._monotonic()
         with_tickets = self._with_tickets(claims, now_ms)
-        holdings = [Holding(claim, self.desk, self._work, token, self._stopping, leased_at) for claim in claims]
+        holdings = [Holding(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims]
         results: list[Result] = []
         for holding in holdings:
             too_late = self._monotonic() - begun > BEGIN_WITHIN_SECONDS
@@ -287,7 +287,7 @@ class Delivery:
     def _hold(self, holding: Holding, kind: str, hold_ms: int, verdict: Verdict) -> None:
         holding.desk_held = True
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
-        held = patiently()(self._work.hold, self.desk, kind, hold_ms, reason, verdict.rate_limit)
+        held = patiently()(self._leases.hold, self.desk, kind, hold_ms, reason, verdict.rate_limit)
         if held.lowered_to:
             log.error(
                 "throttled again: the desk uses %s of its configured rate for a day, or until `deskbell resume --desk`",
@@ -306,7 +306,7 @@ class Delivery:
         if not results:
             return []
         told = "up" if "up" in health else "down" if "down" in health else ""
-        recorded = patiently()(self._work.record, self.desk, token, results, told)
+        recorded = patiently()(self._leases.record, self.desk, token, results, told)
         for result, done in zip(results, recorded, strict=True):
             if not done:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})

@@ -8,10 +8,10 @@ import redis
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
+from ledger.leases import Claim, Leases, Result, Slot, late_after_ms
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from ledger.work import Claim, Result, Slot, Work, late_after_ms
 from worker.patience import may_pass
 
 __all__ = ["Holding", "NotNow"]
@@ -43,15 +43,15 @@ class NotNow(Exception):
 class Holding:
     """Keeps the slot, the lease and the attempts that are not on record yet.
 
-    Slots are by Redis time (`work.clock`); the lease counts from `leased_at`, a moment of the monotonic clock before it
-    was asked for, so that no clock that is set makes it longer.
+    Slots are by Redis time (`leases.clock`); the lease counts from `leased_at`, a moment of the monotonic clock before
+    it was asked for, so that no clock that is set makes it longer.
     """
 
     def __init__(
         self,
         claim: Claim,
         desk: Desk,
-        work: Work,
+        leases: Leases,
         token: str,
         stopping: threading.Event,
         leased_at: float,
@@ -62,10 +62,10 @@ class Holding:
         self.desk_held = False
         self.via = claim.progress.via
         self._desk = desk
-        self._work = work
+        self._leases = leases
         self._token = token
         self._stopping = stopping
-        self._clock = work.clock
+        self._clock = leases.clock
         self._slot: Slot | None = claim.slot
         self._leased_at = leased_at
         self._earlier: list[Attempt] = []
@@ -120,14 +120,14 @@ class Holding:
         """Neither is the slot too old, nor the lease: this process may have been frozen since it had them."""
         late_ms = late_after_ms(self._desk)
         is_late = late_ms is not None and self.redis_now_ms() - slot.at_ms > late_ms
-        return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._work.begin_within_ms
+        return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._leases.begin_within_ms
 
     def _reserve(self) -> Slot:
         pending = self._attempts[-1] if self._attempts else None
         unused_ms = self._slot.at_ms if self._slot else None
         leased_at = self._clock.monotonic()
         try:
-            slot = self._work.renew(
+            slot = self._leases.renew(
                 self._desk, self._token, self.id, LONGEST_SLOT_WAIT_MS, pending, unused_ms, self._extra()
             )
         except redis.RedisError as error:

@@ -5,7 +5,7 @@ from typing import Protocol, cast
 import redis
 
 from ledger.connection import text
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
 __all__ = ["ImageGone", "Images"]
@@ -25,7 +25,7 @@ class _Feishu(Protocol):
 class Images:
     """Turns the hash of a local image into the `image_key` that the API wants."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, desk: Desk, feishu: _Feishu) -> None:
+    def __init__(self, client: redis.Redis, keys: RedisKeys, desk: Desk, feishu: _Feishu) -> None:
         self._redis = client
         self._keys = keys
         self._desk = desk

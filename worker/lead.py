@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from ledger.work import Work
+from ledger.leases import Leases
 from worker.clock_steps import ClockSteps
 
 __all__ = ["LEAD_AGAIN_SECONDS", "Lead"]
@@ -28,13 +28,13 @@ class Lead:
 
     def __init__(
         self,
-        work: Work,
+        leases: Leases,
         me: str,
         others_live: Callable[[], bool],
         steps: ClockSteps,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._work = work
+        self._leases = leases
         self._me = me
         self._others_live = others_live
         self._steps = steps
@@ -69,15 +69,15 @@ class Lead:
     def give_up(self) -> None:
         """Another may take it at once, instead of when its lease is over."""
         if self._may_be_mine:
-            self._work.lead(self._me, 0)
+            self._leases.lead(self._me, 0)
             self._is_mine = self._may_be_mine = False
 
     def _take(self) -> bool:
         self._may_be_mine = True  # also if the answer is lost
-        answer = self._work.lead(self._me, LEAD_MS)
+        answer = self._leases.lead(self._me, LEAD_MS)
         step_ms = self._steps.heed(answer)
         if step_ms is not None:
-            self._work.lead(self._me, LEAD_MS, step_ms)
+            self._leases.lead(self._me, LEAD_MS, step_ms)
         return answer.leads
 
     def _others_go_first(self, now: float) -> bool:

@@ -14,11 +14,11 @@ from ledger.append_only import AppendOnlyFile
 from ledger.connection import text
 from ledger.durability import Assurance
 from ledger.errors import WrongVersion
-from ledger.keys import Keys
+from ledger.leases import Leases, Swept
 from ledger.redis_clock import time_ms
+from ledger.redis_keys import RedisKeys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
-from ledger.work import Swept, Work
 from worker.clock_steps import ClockSteps
 from worker.lead import LEAD_AGAIN_SECONDS, Lead
 from worker.policy import batch_size
@@ -59,8 +59,8 @@ class Pacer:
     def __init__(
         self,
         client: redis.Redis,
-        keys: Keys,
-        work: Work,
+        keys: RedisKeys,
+        leases: Leases,
         desks: Mapping[str, Desk],
         publish: Callable[[Sequence[tuple[Desk, Sequence[str]]]], None],
         deliver_queue: str,
@@ -71,7 +71,7 @@ class Pacer:
     ) -> None:
         self._redis = client
         self._keys = keys
-        self._work = work
+        self._leases = leases
         self._desks = desks
         self._publish = publish
         self._queue = deliver_queue
@@ -80,10 +80,10 @@ class Pacer:
         self._call_ms = call_ms
         self._beat = beat
         self._file = AppendOnlyFile(client, keys)
-        self._slow = SlowDesks(work.lease_ms / 1000)
+        self._slow = SlowDesks(leases.lease_ms / 1000)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
-        self._lead = Lead(work, me, self._others_live, ClockSteps(work, desks.values()))
+        self._lead = Lead(leases, me, self._others_live, ClockSteps(leases, desks.values()))
         self._complaints = Seldom()
         self._heartbeat_again = 0.0
         self._prune_again = 0.0
@@ -145,7 +145,7 @@ class Pacer:
         if self._credentials_seen:
             return
         for desk in self._desks.values():
-            if self._work.resume(desk, if_changed=True):
+            if self._leases.resume(desk, if_changed=True):
                 log.info("the credentials have changed, the hold is over", extra={"desk": desk.name})
         self._credentials_seen = True
 
@@ -162,9 +162,9 @@ class Pacer:
         if now < self._heartbeat_again:
             return
         self._heartbeat_again = now + HEARTBEAT_SECONDS
-        now_ms = self._work.clock.now_ms()
+        now_ms = self._leases.clock.now_ms()
         pipe.zadd(self._keys.workers, {self._me: now_ms})
-        pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - max(SILENT_MS, self._work.lease_ms))
+        pipe.zremrangebyscore(self._keys.workers, "-inf", now_ms - max(SILENT_MS, self._leases.lease_ms))
 
     def _follow(self) -> float:
         """What a pacer does that does not lead. Returns how long nothing is to be done, seconds."""
@@ -179,7 +179,7 @@ class Pacer:
         """Looks at the desks that are due. Returns how long nothing is to be done, seconds."""
         self._file.look()
         self._prune()
-        asked = self._work.clock.monotonic()
+        asked = self._leases.clock.monotonic()
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(self._keys.desks, 0, DESKS, withscores=True)
@@ -188,7 +188,7 @@ class Pacer:
         self._tell_that_we_live(pipe)
         now, planned, workers, queued, *_ = pipe.execute()
         now_ms = time_ms(now)
-        self._work.clock.note(asked, now_ms)
+        self._leases.clock.note(asked, now_ms)
         due = self._known(text(name) for name, at_ms in planned if at_ms <= now_ms)
         if not due:
             return self._until_next(planned, now_ms)
@@ -206,7 +206,7 @@ class Pacer:
         now = time.monotonic()
         if now >= self._prune_again:
             self._prune_again = now + PRUNE_SECONDS
-            self._work.prune()
+            self._leases.prune()
 
     def _known(self, names: Iterable[str]) -> list[Desk]:
         known = []
@@ -224,7 +224,7 @@ class Pacer:
         return min(soonest_ms / 1000, LEAD_AGAIN_SECONDS)
 
     def _sweep(self, overdue: Sequence[Desk]) -> None:
-        for desk, swept in zip(overdue, self._work.sweep(overdue), strict=True):
+        for desk, swept in zip(overdue, self._leases.sweep(overdue), strict=True):
             if any(swept):
                 self._count_swept(desk, swept)
                 log.warning(
@@ -239,7 +239,7 @@ class Pacer:
         # `lately`: a lost worker's claims are in flight until their leases end, and must not use up the others' share.
         portions = [self._portion(desk, lately) for desk in due]
         shares = [(each.desk, each.size * share, each.size * each.messages) for each in portions]
-        answers = self._work.release(shares)
+        answers = self._leases.release(shares)
         if overdue := [desk for desk, released in zip(due, answers, strict=True) if released.overdue]:
             self._sweep(overdue)
         wanted = room // max(1, sum(bool(released.ids) for released in answers))

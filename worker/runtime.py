@@ -13,15 +13,15 @@ from feishu.codes import CodeTable
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
 from ledger.connection import connect
-from ledger.full import RedisWhenFull
-from ledger.keys import Keys
+from ledger.counter_buffer import CounterBuffer
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock
+from ledger.redis_keys import RedisKeys
+from ledger.redis_when_full import RedisWhenFull
 from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
 from ledger.tally import Tally
-from ledger.tally_sheet import TallySheet
-from ledger.work import Work
 from worker.delivery import Delivery
 from worker.images import Images
 from worker.policy import RetryPolicy
@@ -35,7 +35,7 @@ __all__ = ["Runtime", "runtime"]
 log = logging.getLogger(__name__)
 
 #: For an answer to the pacer or to a delivery, seconds. Over a half-open connection they wait for so long; and a claim
-#: must be repeated while the notification is still released (`ledger.work.RELEASED_LEASE_MS`).
+#: must be repeated while the notification is still released (`ledger.leases.RELEASED_LEASE_MS`).
 ANSWER_SECONDS = 3.0
 
 
@@ -45,7 +45,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = threading.Event()
-        self.keys = Keys(settings.prefix)
+        self.keys = RedisKeys(settings.prefix)
         self.clock = RedisClock()
         self._deliveries: dict[str, Delivery] = {}
         self._building = threading.Lock()
@@ -60,15 +60,15 @@ class Runtime:
         return Ledger(self.settings, connect(self.settings, kind=RedisWhenFull))
 
     @cached_property
-    def work(self) -> Work:
-        return Work(self.redis, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
+    def leases(self) -> Leases:
+        return Leases(self.redis, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
 
     @cached_property
-    def pacing(self) -> Work:
+    def pacing(self) -> Leases:
         """The pacer's, with connections of its own: each half-open one that a thread puts back into a pool would hold
         it up once more."""
         client = connect(self.settings, answer_seconds=ANSWER_SECONDS, kind=RedisWhenFull)
-        return Work(client, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
+        return Leases(client, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
 
     @cached_property
     def sentinels(self) -> Sentinels:
@@ -86,9 +86,9 @@ class Runtime:
         return Watchdog((PACER, CONSUMER))
 
     @cached_property
-    def sheet(self) -> TallySheet:
+    def counters(self) -> CounterBuffer:
         """What this process counts for the metrics."""
-        return TallySheet(Tally(self.redis, self.keys))
+        return CounterBuffer(Tally(self.redis, self.keys))
 
     @cached_property
     def codes(self) -> CodeTable:
@@ -116,11 +116,11 @@ class Runtime:
         return None
 
     def _delivery(self, desk: Desk) -> Delivery:
-        tally = DeskTally(self.sheet, desk, self.codes)
+        tally = DeskTally(self.counters, desk, self.codes)
         feishu = self._client(desk, heard=partial(_note_call, tally))
         return Delivery(
             desk,
-            self.work,
+            self.leases,
             feishu,
             Tickets(self.redis, self.keys, desk, feishu),
             Images(self.redis, self.keys, desk, feishu),

@@ -5,13 +5,13 @@ from typing import Protocol
 
 from feishu.codes import CodeTable
 from feishu.verdict import Verdict
-from ledger.latency import Latency
+from ledger.counter_buffer import CounterBuffer
+from ledger.histogram import Histogram
+from ledger.leases import Claim, Result, Swept
 from ledger.models import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.tally import ENDED
-from ledger.tally_sheet import TallySheet
-from ledger.work import Claim, Result, Swept
 
 __all__ = ["DeskTally", "tally_swept"]
 
@@ -43,15 +43,15 @@ class _Holding(Protocol):
 class DeskTally:
     """Counts for one desk. Threads share it."""
 
-    def __init__(self, sheet: TallySheet, desk: Desk, codes: CodeTable) -> None:
-        self._sheet = sheet
+    def __init__(self, counters: CounterBuffer, desk: Desk, codes: CodeTable) -> None:
+        self._sheet = counters
         self._desk = desk.name
         self._listed = frozenset(code for rule in codes.rules for code in rule.code if isinstance(code, int))
 
     def call(self, verdict: Verdict) -> None:
         """A call of whatever API of Feishu."""
         self._sheet.count(self._desk, "calls", verdict.call, verdict.outcome)
-        self._sheet.time(self._desk, Latency.CALL, verdict.elapsed_ms / 1000, verdict.call)
+        self._sheet.time(self._desk, Histogram.CALL, verdict.elapsed_ms / 1000, verdict.call)
 
     def deliveries(self, holdings: Iterable[_Holding], recorded: Iterable[Result]) -> None:
         """The sends of these notifications, and the results of them that are on record."""
@@ -87,13 +87,13 @@ class DeskTally:
         if to is not State.DEFERRED:
             lane = "announcement" if holding.claim.row else "event"
             waited_ms = holding.redis_now_ms() - holding.claim.wanted_ms
-            self._sheet.time(self._desk, Latency.DELIVERY, waited_ms / 1000, lane, called)
+            self._sheet.time(self._desk, Histogram.DELIVERY, waited_ms / 1000, lane, called)
 
 
-def tally_swept(sheet: TallySheet, desk: Desk, swept: Swept) -> None:
+def tally_swept(counters: CounterBuffer, desk: Desk, swept: Swept) -> None:
     """What was taken back from lost workers."""
     for name, number in swept._asdict().items():
         if number:
-            sheet.count(desk.name, "swept", name, by=number)
+            counters.count(desk.name, "swept", name, by=number)
     if swept.unknown:
-        sheet.count(desk.name, ENDED, "unknown", by=swept.unknown)
+        counters.count(desk.name, ENDED, "unknown", by=swept.unknown)

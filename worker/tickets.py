@@ -14,9 +14,9 @@ import redis
 
 from feishu.client import TicketPage
 from ledger.connection import text
-from ledger.keys import Keys
 from ledger.models import Notification, ReceiveType, UserIdType
 from ledger.redis_clock import time_ms
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 from ledger.tickets import BELIEVED_MS
 
@@ -47,7 +47,7 @@ class Tickets:
     def __init__(
         self,
         client: redis.Redis,
-        keys: Keys,
+        keys: RedisKeys,
         desk: Desk,
         feishu: _Feishu,
         clock: Callable[[], float] = time.monotonic,

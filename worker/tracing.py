@@ -7,8 +7,8 @@ from typing import Any
 
 from feishu.verdict import Verdict
 from ledger import tracing
+from ledger.leases import Claim, Result
 from ledger.states import Outcome, State
-from ledger.work import Claim, Result
 
 __all__ = ["delivering", "trace_call"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.desks import desk_status
+from ledger.desk_status import desk_status
 from ledger.ledger import Ledger
 from ledger.settings import Desk
 from producers.cli.access import open_ledger

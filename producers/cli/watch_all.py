@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger.ledger import Ledger
-from ledger.lookout import DeskSight, Lookout, Snapshot
+from ledger.overview import DeskOverview, Overview, Snapshot
 from ledger.states import State
 from ledger.tally import Minute
 from producers.cli.printing import a_person_looks, answer, answer_json, printable
@@ -27,14 +27,14 @@ _GAUGE_CHARACTERS = 24
 
 def watch_all(ledger: Ledger, as_json: bool, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Shows it until ctrl-C on a terminal, once elsewhere and as JSON."""
-    lookout = Lookout(ledger)
+    overview = Overview(ledger)
     if as_json:
-        answer_json(lookout.survey().as_json())
+        answer_json(overview.survey().as_json())
     elif not a_person_looks():
-        for line in lines_of(lookout.survey()):
+        for line in lines_of(overview.survey()):
             answer(line)
     else:
-        _show(lookout, sleep)
+        _show(overview, sleep)
 
 
 def lines_of(snapshot: Snapshot) -> list[str]:
@@ -50,10 +50,10 @@ def lines_of(snapshot: Snapshot) -> list[str]:
     return lines
 
 
-def _show(lookout: Lookout, sleep: Callable[[float], None]) -> None:
+def _show(overview: Overview, sleep: Callable[[float], None]) -> None:
     with Live(console=screen(), auto_refresh=False, screen=True) as live:
         while True:
-            live.update(drawn(lookout.glance()), refresh=True)
+            live.update(drawn(overview.glance()), refresh=True)
             sleep(LOOK_SECONDS)
 
 
@@ -72,7 +72,7 @@ def _head(snapshot: Snapshot) -> str:
     return f"{datetime.now().astimezone():%H:%M:%S}  {workers if snapshot.workers else 'no worker lives'}{needs}"
 
 
-def _standing(sight: DeskSight) -> str:
+def _standing(sight: DeskOverview) -> str:
     status = sight.status
     if status.hold:
         return f"{status.hold['kind']}: {status.hold['reason']}"
@@ -82,12 +82,12 @@ def _standing(sight: DeskSight) -> str:
     return f"{waiting:,} waiting{used}, {sight.last_minute:,} delivered in the last minute{left}"
 
 
-def _desk_line(name: str, sight: DeskSight) -> Text:
+def _desk_line(name: str, sight: DeskOverview) -> Text:
     line = Text(printable(f"{name}  "), style="bold")
     return line.append(printable(_standing(sight)), style="red" if sight.status.hold else "not bold")
 
 
-def _gauges(sight: DeskSight) -> list[Text]:
+def _gauges(sight: DeskOverview) -> list[Text]:
     lines = []
     for window in sight.status.windows:
         filled = min(_GAUGE_CHARACTERS, round(_GAUGE_CHARACTERS * window.used / window.limit))
@@ -106,7 +106,7 @@ def _chart(hour: Sequence[Minute]) -> Text:
     return line.append("  last hour", style="dim")
 
 
-def _lanes(snapshot: Snapshot, sight: DeskSight) -> Table:
+def _lanes(snapshot: Snapshot, sight: DeskOverview) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("lane", "waiting", "oldest", "done", "left"):
         table.add_column(column, justify="left" if column == "lane" else "right")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ledger.desks import whole_hold
+from ledger.desk_status import whole_hold
 from ledger.ledger import Ledger
 from ledger.settings import Desk
 

@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.site = site
     document(app)
-    app.add_middleware(Measuring, sheet=site.sheet)
+    app.add_middleware(Measuring, counters=site.counters)
     app.add_middleware(Doorway, shares=site.shares)
     handle_problems(app, settings)
     for router in _ROUTERS:

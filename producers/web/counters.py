@@ -7,10 +7,10 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from ledger.latency import BUCKETS, Latency
+from ledger.counter_buffer import MICROSECONDS
+from ledger.histogram import BUCKETS, Histogram
+from ledger.leases import Swept
 from ledger.tally import ENDED, EVERYWHERE
-from ledger.tally_sheet import MICROSECONDS
-from ledger.work import Swept
 
 __all__ = ["tallied"]
 
@@ -46,13 +46,13 @@ _COUNTERS = {
 }
 _ACCEPT = _Family("accept_seconds", "Time to answer a request that was accepted, its fsync included.", ("route",))
 _HISTOGRAMS = {
-    Latency.CALL: _Family("feishu_call_seconds", "How long a call of Feishu took, answered or not.", ("call",)),
-    Latency.DELIVERY: _Family(
+    Histogram.CALL: _Family("feishu_call_seconds", "How long a call of Feishu took, answered or not.", ("call",)),
+    Histogram.DELIVERY: _Family(
         "delivery_seconds",
         "Time from acceptance (or from when it was due, if that is later) to what came of a notification.",
         ("lane", "outcome"),
     ),
-    Latency.ACCEPT: _ACCEPT,
+    Histogram.ACCEPT: _ACCEPT,
 }
 #: Of no desk: no label names one.
 _SITE_WIDE = (_REQUESTS, _ACCEPT)
@@ -83,7 +83,7 @@ def _counter(family: _Family, counts: Mapping[tuple[str, ...], int]) -> Metric:
     return metric
 
 
-def _histogram(latency: Latency, family: _Family, counts: Mapping[tuple[str, ...], int]) -> Metric:
+def _histogram(latency: Histogram, family: _Family, counts: Mapping[tuple[str, ...], int]) -> Metric:
     metric = HistogramMetricFamily(f"deskbell_{family.name}", family.help, labels=_label_names(family))
     series: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
     for (*words, bucket), count in counts.items():
@@ -95,7 +95,7 @@ def _histogram(latency: Latency, family: _Family, counts: Mapping[tuple[str, ...
     return metric
 
 
-def _cumulative(latency: Latency, buckets: Mapping[str, int]) -> list[tuple[str, float]]:
+def _cumulative(latency: Histogram, buckets: Mapping[str, int]) -> list[tuple[str, float]]:
     """Each bucket of Prometheus also counts those below it. One that our bounds no longer know counts at the end."""
     below, cumulative = 0, []
     for bound in (f"{bound:g}" for bound in BUCKETS[latency]):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from ledger.desks import DeskStatus, Lane
+from ledger.desk_status import DeskStatus, Lane
 from ledger.states import Outcome
 from ledger.workers import Worker
 from producers.doctor.doctor_check import Check, Status

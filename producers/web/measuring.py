@@ -8,9 +8,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger import tracing
-from ledger.latency import Latency
+from ledger.counter_buffer import CounterBuffer
+from ledger.histogram import Histogram
 from ledger.tally import EVERYWHERE
-from ledger.tally_sheet import TallySheet
 
 __all__ = ["Measuring"]
 
@@ -23,9 +23,9 @@ _ACCEPTED = 202
 class Measuring:
     """ASGI middleware. The trace that the caller names in `traceparent` goes on in what the request accepts."""
 
-    def __init__(self, app: ASGIApp, *, sheet: TallySheet) -> None:
+    def __init__(self, app: ASGIApp, *, counters: CounterBuffer) -> None:
         self._app = app
-        self._sheet = sheet
+        self._sheet = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,7 +53,7 @@ class Measuring:
         route = _route(scope)
         self._sheet.count(EVERYWHERE, "requests", _method(scope), route, str(status))
         if status == _ACCEPTED:
-            self._sheet.time(EVERYWHERE, Latency.ACCEPT, seconds, route)
+            self._sheet.time(EVERYWHERE, Histogram.ACCEPT, seconds, route)
 
 
 def _route(scope: Scope) -> str:

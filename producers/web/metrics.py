@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ledger.callbacks import Callbacks
 from ledger.connection import reachable
-from ledger.desks import desk_statuses
+from ledger.desk_status import desk_statuses
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.tally import EVERYWHERE, Tally

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ledger.collector import spare_the_collector
+from ledger.gc_tuning import tune_gc
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.problems import RETRY_AFTER_SECONDS
@@ -149,7 +149,7 @@ class _Announcing(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        spare_the_collector()
+        tune_gc()
         self._ready()
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Self
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKeys
+from ledger.counter_buffer import CounterBuffer
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.tally import Tally
-from ledger.tally_sheet import TallySheet
 from producers.client.notifier import Notifier
 from producers.hooks.hook_file import Hooks
 from producers.web.acceptance import Acceptance
@@ -33,7 +33,7 @@ class Site:
     parsing: ParsingPool
     shares: Shares
     hooks: Hooks
-    sheet: TallySheet
+    counters: CounterBuffer
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -41,7 +41,7 @@ class Site:
         ledger = Ledger(settings)
         keys = ApiKeys(ledger)
         hooks = Hooks.load(settings)
-        sheet = TallySheet(Tally(ledger.redis, ledger.keys))
+        counters = CounterBuffer(Tally(ledger.redis, ledger.keys))
         return cls(
             settings,
             ledger,
@@ -52,14 +52,14 @@ class Site:
             ParsingPool(),
             Shares(),
             hooks,
-            sheet,
+            counters,
         )
 
     def close(self) -> None:
         self.acceptance.close()
         self.doorkeeper.close()
         self.parsing.close()
-        self.sheet.close()
+        self.counters.close()
         self.ledger.redis.close()
 
 

@@ -8,7 +8,7 @@ import redis
 
 from ledger.connection import reachable
 from ledger.errors import LedgerFull
-from ledger.full import RedisWhenFull
+from ledger.redis_when_full import RedisWhenFull
 from ledger.states import State
 from tests.acceptance.site import Site, eventually
 from tests.acceptance.test_foreign_messages import envelope

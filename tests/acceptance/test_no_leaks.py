@@ -13,10 +13,10 @@ import pytest
 
 from ledger.announcement import Spec
 from ledger.connection import text
+from ledger.leases import Leases
 from ledger.models import Notification
 from ledger.settings import Settings
 from ledger.states import State
-from ledger.work import Work
 from tests.acceptance.site import MARKER, Site, eventually
 
 #: Read here: a test sees none of these variables.
@@ -105,7 +105,7 @@ def test_workers_do_not_grow_and_redis_keeps_nothing_unexplained(folders: Callab
     with ForgetfulSite(folders(), DESKBELL_RESULTS_FOR=f"{RESULTS_FOR}s", DESKBELL_RETRY_FOR=f"{RETRY_FOR}s") as site:
         _send_all(site)
         eventually(lambda: not _kept(site), RESULTS_FOR + RETRY_FOR + 10, "the records have gone")
-        Work(site.ledger.redis, site.ledger.settings, longest_call_ms=1000).prune()
+        Leases(site.ledger.redis, site.ledger.settings, longest_call_ms=1000).prune()
         assert _unexplained(site) == []
 
 

@@ -20,7 +20,7 @@ RESUME_SECONDS = 5
 TAKE_OVER_SECONDS = 2
 #: From the lead to the start of a call, and a margin, seconds.
 CALL_STARTS_SECONDS = 0.5
-#: A lease with DESKBELL_TIMEOUT=1,1 lasts 21 s: `ledger.work` adds 15 s to the longest call, which may take 6 s.
+#: A lease with DESKBELL_TIMEOUT=1,1 lasts 21 s: `ledger.leases` adds 15 s to the longest call, which may take 6 s.
 SHORT_LEASE_SECONDS = 21
 
 

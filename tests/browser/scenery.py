@@ -9,12 +9,12 @@ import orjson
 from ledger.announcement import Spec
 from ledger.api_keys import ApiKeys, Scope
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.tally import MINUTE_MS
-from ledger.work import Result, Work
 
 __all__ = ["CARD", "DESKS", "Scenery"]
 
@@ -65,7 +65,7 @@ class Scenery:
     def __init__(self, ledger: Ledger, scale: int = 1) -> None:
         """`scale` divides most of the numbers: tests need not wait for so many."""
         self.ledger, self.scale = ledger, scale
-        self.work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+        self.leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
         self.now_ms = round(time.time() * 1000)
 
     def build(self) -> None:
@@ -112,14 +112,14 @@ class Scenery:
         msg: str | None = None,
     ) -> None:
         while count > 0:
-            [released] = self.work.release([(self._desk(desk), min(count, 500), 60_000)])
+            [released] = self.leases.release([(self._desk(desk), min(count, 500), 60_000)])
             ids: Sequence[str] = released.ids
             if not ids:
                 raise RuntimeError(f"{id}: nothing was released")
-            _, claims = self.work.claim(self._desk(desk), "token", ids)
+            _, claims = self.leases.claim(self._desk(desk), "token", ids)
             attempts = self._attempts(to, outcome, code, msg)
             via = {"via": "user"} if outcome is Outcome.TICKET_OPEN else {}
-            self.work.record(
+            self.leases.record(
                 self._desk(desk), "token", [_result(claim.id, to, attempts, via) for claim in claims], "up"
             )
             count -= len(claims)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ledger.work import RELEASED_LEASE_MS
+from ledger.leases import RELEASED_LEASE_MS
 from tests.acceptance.site import WorkerProcess
 from tests.chaos.finding import Finding
 from tests.chaos.scene import VALKEY_BACK_SECONDS, Scene

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 #: take to get a message to a worker.
 QUOTA_CALLS, QUOTA_SECONDS = 400, 10
 QUOTA = f"{QUOTA_CALLS}/{QUOTA_SECONDS}second"
-#: Of a claim, with DESKBELL_TIMEOUT=1,1: `ledger.work` adds 15 s to the longest call, which may take 6 s.
+#: Of a claim, with DESKBELL_TIMEOUT=1,1: `ledger.leases` adds 15 s to the longest call, which may take 6 s.
 LEASE_SECONDS = 21
 #: Of a call, for the same reason.
 LONGEST_CALL_SECONDS = 6.0

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, ReceiveType
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 from producers.cli.command_line import run
 
 __all__ = ["TEXT", "Output", "Worker", "announced", "asked", "deskbell", "on_a_terminal", "people", "receivers", "soon"]
@@ -29,15 +29,15 @@ class Worker:
     """Gives waiting rows an end."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+        self._leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
         self._desk = ledger.settings.desk("default")
 
     def end(self, count: int, to: State, outcome: Outcome, code: int | None = None, msg: str | None = None) -> None:
-        [released] = self._work.release([(self._desk, count, 1000)])
-        _, claims = self._work.claim(self._desk, "token", released.ids)
+        [released] = self._leases.release([(self._desk, count, 1000)])
+        _, claims = self._leases.claim(self._desk, "token", released.ids)
         message_id = "om_1" if to is State.DELIVERED else None
         attempt = Attempt(1_763_800_000_000, ReceiveType.CHAT, outcome, code, message_id=message_id, msg=msg)
-        self._work.record(self._desk, "token", [Result(claim.id, to, [attempt]) for claim in claims], "up")
+        self._leases.record(self._desk, "token", [Result(claim.id, to, [attempt]) for claim in claims], "up")
 
     def deliver(self, count: int = 1000) -> None:
         self.end(count, State.DELIVERED, Outcome.DELIVERED)

@@ -6,9 +6,9 @@ import fakeredis
 import pytest
 import redis
 
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.settings import Desk, Settings
-from ledger.work import Work
 
 LONGEST_CALL_MS = 1000
 
@@ -29,8 +29,8 @@ def ledger(client: redis.Redis) -> Ledger:
 
 
 @pytest.fixture
-def work(client: redis.Redis, ledger: Ledger) -> Work:
-    return Work(client, ledger.settings, longest_call_ms=LONGEST_CALL_MS)
+def leases(client: redis.Redis, ledger: Ledger) -> Leases:
+    return Leases(client, ledger.settings, longest_call_ms=LONGEST_CALL_MS)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class DeskAtWork:
 
     def deliver(self) -> list[str]:
         """Releases all that waits, and delivers it. Returns the ids."""
-        [released] = self.runtime.work.release([(self.desk, 100, 100)])
+        [released] = self.runtime.leases.release([(self.desk, 100, 100)])
         self.runtime.delivery("default").deliver(released.ids)
         return released.ids
 
@@ -67,5 +67,5 @@ def desk_at_work(valkey: Settings, *options: str) -> Iterator[DeskAtWork]:
         yield at_work
         # Its connections are those of this thread, which no worker ends as long as it runs.
         at_work.runtime.delivery("default")._feishu.close()  # type: ignore[attr-defined]
-        at_work.runtime.sheet.close()
+        at_work.runtime.counters.close()
         at_work.ledger.redis.close()

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ledger.leases import RELEASED_LEASE_MS, Swept
 from ledger.models import Attempt, Notification, OnUnknown
 from ledger.states import TRANSITIONS, State
-from ledger.work import RELEASED_LEASE_MS, Swept
 
 __all__ = ["START_MS", "Expected", "Hold", "Model"]
 

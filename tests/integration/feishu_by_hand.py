@@ -9,8 +9,8 @@ from unittest.mock import create_autospec
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
+from ledger.leases import Leases
 from ledger.settings import Desk
-from ledger.work import Work
 from worker.delivery import Delivery
 from worker.images import Images
 from worker.policy import RetryPolicy
@@ -54,8 +54,8 @@ class NoTickets:
 
 
 def delivery_by_hand(
-    desk: Desk, work: Work, feishu: FeishuByHand, stopping: threading.Event | None = None, tickets: Any = None
+    desk: Desk, leases: Leases, feishu: FeishuByHand, stopping: threading.Event | None = None, tickets: Any = None
 ) -> Delivery:
     policy = RetryPolicy(RETRY_FOR, random.Random(1))
     images, tally = create_autospec(Images, instance=True), create_autospec(DeskTally, instance=True)
-    return Delivery(desk, work, feishu, tickets or NoTickets(), images, policy, tally, stopping or threading.Event())
+    return Delivery(desk, leases, feishu, tickets or NoTickets(), images, policy, tally, stopping or threading.Event())

@@ -17,11 +17,11 @@ from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
+from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Limit, Settings
 from ledger.states import FINAL, TRANSITIONS, State
-from ledger.work import LeaseLost, Result, Work
 from tests.integration.announced import OPTIONS, START_MS, Announced
 from tests.integration.exploration import CLOCK_KEY, clock_in_a_key, explore
 
@@ -47,7 +47,7 @@ class Announcing(RuleBasedStateMachine):
         settings = Settings(_env_file=None)
         self.ledger = Ledger(settings, self.client)
         self.desk = settings.desk("default").model_copy(update={"rate": ()})
-        self.work = Work(self.client, settings, longest_call_ms=1000)
+        self.work = Leases(self.client, settings, longest_call_ms=1000)
         self.all: dict[str, Announced] = {}
         self.events: list[str] = []
         self.holders: dict[str, str] = {}

@@ -15,12 +15,12 @@ import redis
 
 from ledger.announcement import Announcement, AnnouncementState, Spec
 from ledger.ids import announcement_of, is_row, row_number
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.redis_clock import RedisClock
 from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 from tests.integration.exploration import next_morning_ms
 
 MESSAGE = {"msg_type": "text", "content": {"text": "We move on Friday"}}
@@ -35,7 +35,7 @@ class Site:
     def __init__(self, client: redis.Redis, rate: tuple[Limit, ...] = (PER_MINUTE,)) -> None:
         settings = Settings(_env_file=None)
         self.ledger = Ledger(settings, client)
-        self.work = Work(client, settings, longest_call_ms=1000, clock=RedisClock(lambda: 0.0))
+        self.leases = Leases(client, settings, longest_call_ms=1000, clock=RedisClock(lambda: 0.0))
         self.desk = settings.desk("default").model_copy(update={"rate": rate})
         self.random = random.Random(7)
         self.now_ms = float(next_morning_ms())
@@ -58,8 +58,8 @@ class Site:
 
     def look(self, room: int = 50) -> float:
         """Releases and claims. Returns when the desk wants another look, ms."""
-        [released] = self.work.release([(self.desk, room, 10_000)])
-        for held in self.work.claim(self.desk, "t", released.ids)[1]:
+        [released] = self.leases.release([(self.desk, room, 10_000)])
+        for held in self.leases.claim(self.desk, "t", released.ids)[1]:
             heappush(self.calling, (self.now_ms + self.random.uniform(*self.call_ms), held.id))
         self.released += released.ids
         self.released_ms |= dict.fromkeys(released.ids, self.now_ms)
@@ -71,7 +71,7 @@ class Site:
             is_deferred = is_row(id) and row_number(id) in self.defers
             self.defers -= {row_number(id)} if is_deferred else set()
             to = State.DEFERRED if is_deferred else State.DELIVERED
-            self.work.record(self.desk, "t", [Result(id, to, wait_ms=self.defer_ms)], "up")
+            self.leases.record(self.desk, "t", [Result(id, to, wait_ms=self.defer_ms)], "up")
 
     def run(self, until_ms: float) -> None:
         """Jumps from look to look, each time to another microsecond, by which release throws its coin."""
@@ -180,14 +180,14 @@ def commands(client: redis.Redis) -> int:
 
 def released_claimed_and_recorded(site: Site, batches: int) -> int:
     """Commands that it took. They are those of the scripts too."""
-    before = commands(site.work.redis)
+    before = commands(site.leases.redis)
     for _ in range(batches):
-        [released] = site.work.release([(site.desk, BATCH, 1000)])
-        claims = site.work.claim(site.desk, "t", released.ids)[1]
+        [released] = site.leases.release([(site.desk, BATCH, 1000)])
+        claims = site.leases.claim(site.desk, "t", released.ids)[1]
         assert len(claims) == BATCH
         attempt = Attempt(at_ms=1, via=ReceiveType.CHAT, outcome=Outcome.DELIVERED, message_id="om_1")
-        site.work.record(site.desk, "t", [Result(held.id, State.DELIVERED, [attempt]) for held in claims], "up")
-    return commands(site.work.redis) - before
+        site.leases.record(site.desk, "t", [Result(held.id, State.DELIVERED, [attempt]) for held in claims], "up")
+    return commands(site.leases.redis) - before
 
 
 def test_a_row_takes_few_commands_and_a_thousand_times_as_many_rows_take_no_more(unsynced_valkey: Settings) -> None:
@@ -267,7 +267,7 @@ def test_pauses_do_not_lower_the_rate(site: Site) -> None:
 def test_a_rate_that_is_stale_is_told_as_none(site: Site) -> None:
     id = site.announce(2000)
     site.run_for(60)
-    site.work.hold(site.desk, "quota", 3_600_000, "the month is spent")
+    site.leases.hold(site.desk, "quota", 3_600_000, "the month is spent")
     site.run_for(300)
     shown = site.ledger.announcements.get(id)
     assert (shown.rate_per_second, shown.eta_seconds) == (0, None)

@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from ledger.append_only import AppendOnlyFile
-from ledger.keys import Keys
 from ledger.ledger import Ledger
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
 from producers.doctor.diagnosis import check_ledger
 from tests.valkey_process import ValkeyProcess
@@ -80,7 +80,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def looks(server: Server) -> AppendOnlyFile:
-    return AppendOnlyFile(server.client, Keys("deskbell"), Clock())
+    return AppendOnlyFile(server.client, RedisKeys("deskbell"), Clock())
 
 
 def findings(server: Server) -> list[str]:

@@ -12,11 +12,11 @@ import redis
 from ledger.announcement import Spec
 from ledger.callbacks import Callbacks, Delay, Owed
 from ledger.errors import BadInput
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 
 URL = "https://hooks.example.com/bell?token=s3cret"
 LEASE_MS = 30_000
@@ -33,12 +33,12 @@ def accepted(ledger: Ledger, url: str | None = URL, **fields: Any) -> str:
     return ledger.accept([Notification.build(given)])[0].id
 
 
-def come_to(work: Work, desk: Desk, state: State, outcome: Outcome = Outcome.DELIVERED) -> list[str]:
+def come_to(leases: Leases, desk: Desk, state: State, outcome: Outcome = Outcome.DELIVERED) -> list[str]:
     """Releases and claims all that is due, and records this state."""
-    ids = work.release([(desk, 100, 100)])[0].ids
-    now_ms, claims = work.claim(desk, "token", ids)
+    ids = leases.release([(desk, 100, 100)])[0].ids
+    now_ms, claims = leases.claim(desk, "token", ids)
     attempt = Attempt(now_ms, claims[0].notification.receive_type, outcome)
-    work.record(desk, "token", [Result(claim.id, state, (attempt,)) for claim in claims], "up")
+    leases.record(desk, "token", [Result(claim.id, state, (attempt,)) for claim in claims], "up")
     return ids
 
 
@@ -62,11 +62,11 @@ def documents(callbacks: Callbacks) -> list[dict[str, Any]]:
     ],
 )
 def test_its_end_is_owed_once(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, state: State, outcome: Outcome
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, state: State, outcome: Outcome
 ) -> None:
     id = accepted(ledger)
     assert taken(callbacks) == []
-    come_to(work, desk, state, outcome)
+    come_to(leases, desk, state, outcome)
     [owed] = taken(callbacks)
     assert (owed.id, owed.state, owed.url) == (id, state, URL)
     document = callbacks.document(owed)
@@ -79,48 +79,48 @@ def test_its_end_is_owed_once(
 
 
 def test_cancelling_and_expiring_are_ends_too(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, client: redis.Redis
 ) -> None:
     cancelled, expired = accepted(ledger), accepted(ledger, expires="1h")
     ledger.cancel([cancelled], "me")
     client.hset(ledger.keys.notification(expired), "expires_at", 1)
-    work.release([(desk, 100, 100)])
+    leases.release([(desk, 100, 100)])
     told = {document["data"]["id"]: document["type"] for document in documents(callbacks)}
     assert told == {cancelled: "notification.cancelled", expired: "notification.expired"}
 
 
 def test_a_lost_worker_s_notification_that_rests_as_unknown_is_told(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, client: redis.Redis
 ) -> None:
     id = accepted(ledger, on_unknown="hold")
-    work.claim(desk, "token", work.release([(desk, 100, 100)])[0].ids)
+    leases.claim(desk, "token", leases.release([(desk, 100, 100)])[0].ids)
     client.zadd(ledger.keys.leases("default"), {id: 1})
-    work.sweep([desk])
+    leases.sweep([desk])
     assert [document["type"] for document in documents(callbacks)] == ["notification.unknown"]
 
 
-def test_no_other_step_owes_anything(ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks) -> None:
+def test_no_other_step_owes_anything(ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks) -> None:
     accepted(ledger, at="1h")
     accepted(ledger)
-    come_to(work, desk, State.QUEUED)
-    come_to(work, desk, State.DEFERRED, Outcome.TRANSIENT)
+    come_to(leases, desk, State.QUEUED)
+    come_to(leases, desk, State.DEFERRED, Outcome.TRANSIENT)
     assert callbacks.count() == 0
 
 
 def test_without_a_callback_url_nothing_is_owed_and_nothing_is_written(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, client: redis.Redis
 ) -> None:
     accepted(ledger, None)
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     assert client.keys("*callback*") == []
 
 
-def test_each_end_is_told_as_it_stood_then(ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks) -> None:
+def test_each_end_is_told_as_it_stood_then(ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks) -> None:
     """It was retried before anybody could post that it had failed."""
     id = accepted(ledger)
-    come_to(work, desk, State.FAILED, Outcome.REFUSED)
+    come_to(leases, desk, State.FAILED, Outcome.REFUSED)
     ledger.retry([id], "me")
-    come_to(work, desk, State.UNKNOWN, Outcome.UNKNOWN)
+    come_to(leases, desk, State.UNKNOWN, Outcome.UNKNOWN)
     ledger.resolve([id], "me", "delivered")
     told = {document["type"]: document["data"] for document in documents(callbacks)}
     assert {kind: (data["state"], len(data["attempts"])) for kind, data in told.items()} == {
@@ -132,18 +132,18 @@ def test_each_end_is_told_as_it_stood_then(ledger: Ledger, work: Work, desk: Des
 
 
 def test_a_verb_that_is_replayed_owes_nothing_twice(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks
 ) -> None:
     id = accepted(ledger)
-    work.claim(desk, "token", work.release([(desk, 100, 100)])[0].ids)
+    leases.claim(desk, "token", leases.release([(desk, 100, 100)])[0].ids)
     for _ in range(2):
-        work.record(desk, "token", [Result(id, State.DELIVERED)], "up")
+        leases.record(desk, "token", [Result(id, State.DELIVERED)], "up")
     assert callbacks.count() == 1
 
 
 def test_its_record_stays_for_as_long_as_callbacks_are_tried(ledger: Ledger, desk: Desk, client: redis.Redis) -> None:
     settings = ledger.settings.model_copy(update={"results_for": timedelta(seconds=1)})
-    short = Work(client, settings, longest_call_ms=1000)
+    short = Leases(client, settings, longest_call_ms=1000)
     with_url, without = accepted(ledger), accepted(ledger, None)
     come_to(short, desk, State.DELIVERED)
     assert client.pttl(ledger.keys.notification(with_url)) > DAY_MS
@@ -167,15 +167,15 @@ def states(callbacks: Callbacks) -> Sequence[tuple[str, dict[str, int]]]:
 
 
 def test_its_end_is_told_once_with_its_counts_and_its_rows_are_not(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks
 ) -> None:
     id = announced(ledger, "ou_a", "ou_b", "ou_c")
-    ids = work.release([(desk, 100, 100)])[0].ids
-    work.claim(desk, "token", ids)
+    ids = leases.release([(desk, 100, 100)])[0].ids
+    leases.claim(desk, "token", ids)
     results = [Result(ids[0], State.DELIVERED), Result(ids[1], State.FAILED), Result(ids[2], State.UNKNOWN)]
-    work.record(desk, "token", results[:2], "up")
+    leases.record(desk, "token", results[:2], "up")
     assert callbacks.count() == 0
-    work.record(desk, "token", results[2:], "up")
+    leases.record(desk, "token", results[2:], "up")
     [document] = documents(callbacks)
     assert document["type"] == "announcement.finished"
     assert document["data"]["counts"] == {"delivered": 1, "failed": 1, "unknown": 1}
@@ -184,11 +184,11 @@ def test_its_end_is_told_once_with_its_counts_and_its_rows_are_not(
     assert "s3cret" not in str(document)
 
 
-def test_after_a_retry_it_ends_once_more(ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks) -> None:
+def test_after_a_retry_it_ends_once_more(ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks) -> None:
     id = announced(ledger, "ou_a", "ou_b")
-    come_to(work, desk, State.FAILED, Outcome.REFUSED)
+    come_to(leases, desk, State.FAILED, Outcome.REFUSED)
     ledger.announcements.retry(id, "me")
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     assert sorted(states(callbacks), key=str) == [
         ("announcement.finished", {"delivered": 2}),
         ("announcement.finished", {"failed": 2}),
@@ -196,14 +196,14 @@ def test_after_a_retry_it_ends_once_more(ledger: Ledger, work: Work, desk: Desk,
 
 
 def test_a_cancelled_one_ends_when_its_last_call_is_back(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks
 ) -> None:
     id = announced(ledger, "ou_a", "ou_b", "ou_c")
-    ids = work.release([(desk, 1, 100)])[0].ids
-    work.claim(desk, "token", ids)
+    ids = leases.release([(desk, 1, 100)])[0].ids
+    leases.claim(desk, "token", ids)
     ledger.announcements.cancel(id, "me")
     assert callbacks.count() == 0, "a call is still out"
-    work.record(desk, "token", [Result(ids[0], State.UNKNOWN)], "up")
+    leases.record(desk, "token", [Result(ids[0], State.UNKNOWN)], "up")
     assert states(callbacks) == [("announcement.cancelled", {"unknown": 1, "cancelled": 2})]
     ledger.announcements.resolve(id, "me", "delivered")
     assert taken(callbacks) == [], "its end is told once"
@@ -215,10 +215,10 @@ def test_one_that_is_cancelled_at_rest_ends_at_once(ledger: Ledger, callbacks: C
 
 
 def test_an_announcement_without_a_callback_url_owes_nothing(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks
 ) -> None:
     announced(ledger, "ou_a", url=None)
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     assert callbacks.count() == 0
 
 
@@ -226,11 +226,11 @@ def test_an_announcement_without_a_callback_url_owes_nothing(
 
 
 def test_what_was_put_off_is_due_later_and_what_was_struck_off_never(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, client: redis.Redis
 ) -> None:
     for _ in range(3):
         accepted(ledger)
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     soon, later, never = taken(callbacks)
     callbacks.strike_off(never)
     callbacks.put_off([Delay(soon, 0), Delay(later, 60_000), Delay(never, 0)])
@@ -239,18 +239,18 @@ def test_what_was_put_off_is_due_later_and_what_was_struck_off_never(
     assert client.exists(ledger.keys.callback(never.name)) == 0
 
 
-def test_at_most_so_many_are_taken(ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks) -> None:
+def test_at_most_so_many_are_taken(ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks) -> None:
     for _ in range(5):
         accepted(ledger)
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     assert [len(callbacks.due(3, LEASE_MS)) for _ in range(3)] == [3, 2, 0]
 
 
 def test_what_nobody_could_post_in_a_day_is_forgotten(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, client: redis.Redis
 ) -> None:
     accepted(ledger)
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     [name] = client.zrange(ledger.keys.callbacks_of("@default"), 0, -1)
     owed = ledger.keys.callback(name.decode())
     assert DAY_MS < client.pttl(owed) <= DAY_MS + 3_600_000
@@ -260,10 +260,10 @@ def test_what_nobody_could_post_in_a_day_is_forgotten(
 
 
 def test_a_record_that_is_gone_has_no_document(
-    ledger: Ledger, work: Work, desk: Desk, callbacks: Callbacks, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, callbacks: Callbacks, client: redis.Redis
 ) -> None:
     id = accepted(ledger)
-    come_to(work, desk, State.DELIVERED)
+    come_to(leases, desk, State.DELIVERED)
     client.delete(ledger.keys.notification(id))
     [owed] = taken(callbacks)
     assert callbacks.document(owed) is None

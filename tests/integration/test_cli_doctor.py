@@ -13,9 +13,9 @@ import redis
 import sandbox
 from feishu import checkup
 from ledger.embedded import EmbeddedValkey
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from ledger.work import Work
 from producers.cli.command_line import run
 
 __all__: list[str] = []
@@ -97,7 +97,7 @@ def test_an_env_that_other_users_may_read_is_a_warning(
 
 
 def test_a_hold_is_told_with_its_reason(ledger: Ledger, capsys: Output) -> None:
-    Work(ledger.redis, ledger.settings, longest_call_ms=1000).hold(
+    Leases(ledger.redis, ledger.settings, longest_call_ms=1000).hold(
         ledger.settings.desk("default"), "quota", 60_000, "code 99991403"
     )
     assert run(["doctor"]) == 0

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification
 from ledger.settings import Settings
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 from producers.cli.command_line import run
 from producers.cli.retry_many import time_past
 from tests.integration.announcing_desk import Worker, announced
@@ -35,12 +35,12 @@ def failed(ledger: Ledger) -> list[str]:
     """Three events that failed just now: of 154004, 155000 and 154004."""
     events = [Notification.build({"receiver_id": f"ou_{number}", "text": "hello"}) for number in range(3)]
     ids = [accepted.id for accepted in ledger.accept(events)]
-    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
     desk = ledger.settings.desk("default").model_copy(update={"rate": ()})
-    work.release([(desk, 10, 10)])
-    work.claim(desk, "t", ids)
+    leases.release([(desk, 10, 10)])
+    leases.claim(desk, "t", ids)
     attempts = [[Attempt(1, None, Outcome.REFUSED, code=code)] for code in (154004, 155000, 154004)]
-    work.record(desk, "t", [Result(id, State.FAILED, made) for id, made in zip(ids, attempts, strict=True)], "")
+    leases.record(desk, "t", [Result(id, State.FAILED, made) for id, made in zip(ids, attempts, strict=True)], "")
     return ids
 
 

@@ -15,11 +15,11 @@ import pytest
 import redis
 from PIL import Image
 
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, ReceiveType
 from ledger.settings import Settings
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 from producers.cli.command_line import run
 
 __all__: list[str] = []
@@ -46,15 +46,15 @@ class Worker:
     """Gives every waiting notification the same end."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+        self._leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
         self._desk = ledger.settings.desk("default")
 
     def end_all(self, to: State, outcome: Outcome, code: int | None = None, msg: str | None = None) -> None:
-        [released] = self._work.release([(self._desk, 100, 100)])
-        _, claims = self._work.claim(self._desk, "token", released.ids)
+        [released] = self._leases.release([(self._desk, 100, 100)])
+        _, claims = self._leases.claim(self._desk, "token", released.ids)
         attempt = Attempt(1_763_800_000_000, ReceiveType.CHAT, outcome, code, 400 if code else 200, msg=msg)
         results = [Result(claim.id, to, [attempt]) for claim in claims]
-        self._work.record(self._desk, "token", results, "up")
+        self._leases.record(self._desk, "token", results, "up")
 
     def deliver_all(self) -> None:
         self.end_all(State.DELIVERED, Outcome.DELIVERED)
@@ -254,8 +254,8 @@ def test_resolve_settles_what_was_maybe_sent(
 
 
 def test_desks_tell_their_hold_and_resume_ends_it(settings: Settings, ledger: Ledger, capsys: Output) -> None:
-    work = Work(ledger.redis, settings, longest_call_ms=1000)
-    work.hold(settings.desk("default"), "credentials", 60_000, "code 154001")
+    leases = Leases(ledger.redis, settings, longest_call_ms=1000)
+    leases.hold(settings.desk("default"), "credentials", 60_000, "code 154001")
     assert run(["desks", "--json"]) == 0
     [desk] = json.loads(capsys.readouterr().out)
     assert (desk["name"], desk["rate"]) == ("default", "unlimited")

@@ -8,12 +8,12 @@ from unittest.mock import patch
 import fakeredis
 import pytest
 
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
-from ledger.work import Result, Work
 from worker.clock_steps import ClockSteps
 from worker.lead import LEAD_MS
 
@@ -49,8 +49,10 @@ class Pacing:
         settings = Settings(_env_file=None)
         self.ledger = Ledger(settings, fakeredis.FakeRedis(server=self.server))
         self.desk: Desk = settings.desk("default").model_copy(update={"rate": parse_rate("5/second")})
-        self.work = Work(self.ledger.redis, settings, longest_call_ms=1000, clock=RedisClock(lambda: self.time.passed))
-        self.steps = ClockSteps(self.work, [self.desk])
+        self.leases = Leases(
+            self.ledger.redis, settings, longest_call_ms=1000, clock=RedisClock(lambda: self.time.passed)
+        )
+        self.steps = ClockSteps(self.leases, [self.desk])
         self.calls: list[float] = []
 
     def accept(self, count: int) -> list[str]:
@@ -58,10 +60,10 @@ class Pacing:
         return [accepted.id for accepted in self.ledger.accept(asked)]
 
     def lead(self) -> None:
-        answer = self.work.lead(self.me, LEAD_MS)
+        answer = self.leases.lead(self.me, LEAD_MS)
         step_ms = self.steps.heed(answer)
         if step_ms is not None:
-            self.work.lead(self.me, LEAD_MS, step_ms)
+            self.leases.lead(self.me, LEAD_MS, step_ms)
 
     def send(self, seconds: float, *, every: float = 0.1) -> None:
         """For so long, a look and all calls that it allows."""
@@ -71,10 +73,10 @@ class Pacing:
             self.time.passed += every
 
     def look(self) -> None:
-        [released] = self.work.release([(self.desk, 10, 100)])
-        _, claims = self.work.claim(self.desk, "t", released.ids)
+        [released] = self.leases.release([(self.desk, 10, 100)])
+        _, claims = self.leases.claim(self.desk, "t", released.ids)
         self.calls += [self.time.passed] * len(claims)
-        self.work.record(self.desk, "t", [Result(claim.id, State.DELIVERED) for claim in claims], "up")
+        self.leases.record(self.desk, "t", [Result(claim.id, State.DELIVERED) for claim in claims], "up")
 
     def most_in_a_window(self) -> int:
         return max(sum(first <= call < first + WINDOW_MS / 1000 for call in self.calls) for first in self.calls)
@@ -128,25 +130,25 @@ def test_leases_holds_and_waits_last_as_long_as_they_would_have(time: Time, step
     pacing = Pacing(time)
     claimed, deferred, *_ = pacing.accept(3)
     pacing.lead()
-    [released] = pacing.work.release([(pacing.desk, 2, 100)])
+    [released] = pacing.leases.release([(pacing.desk, 2, 100)])
     assert released.ids == [claimed, deferred]
-    pacing.work.claim(pacing.desk, "t", released.ids)
-    pacing.work.record(pacing.desk, "t", [Result(deferred, State.DEFERRED, wait_ms=30_000)], "")
-    pacing.work.hold(pacing.desk, "throttled", 20_000, "429")
+    pacing.leases.claim(pacing.desk, "t", released.ids)
+    pacing.leases.record(pacing.desk, "t", [Result(deferred, State.DEFERRED, wait_ms=30_000)], "")
+    pacing.leases.hold(pacing.desk, "throttled", 20_000, "429")
     time.passed += 0.1
     time.set_by_ms += step_ms
     pacing.lead()
-    time.passed += pacing.work.lease_ms / 1000 - 0.3
+    time.passed += pacing.leases.lease_ms / 1000 - 0.3
     pacing.lead()
-    assert pacing.work.sweep([pacing.desk]) == [(0, 0, 0)]
+    assert pacing.leases.sweep([pacing.desk]) == [(0, 0, 0)]
     time.passed += 0.4
     pacing.lead()
-    assert pacing.work.sweep([pacing.desk]) == [(0, 1, 0)]
-    assert not pacing.work.release([(pacing.desk, 1, 100)])[0].ids
+    assert pacing.leases.sweep([pacing.desk]) == [(0, 1, 0)]
+    assert not pacing.leases.release([(pacing.desk, 1, 100)])[0].ids
     for _ in range(15):
         time.passed += 1
         pacing.lead()
-    [released] = pacing.work.release([(pacing.desk, 5, 100)])
+    [released] = pacing.leases.release([(pacing.desk, 5, 100)])
     assert deferred in released.ids
 
 
@@ -172,9 +174,9 @@ def test_two_pacers_that_see_one_step_move_things_once(time: Time) -> None:
     slots = first.ledger.redis.lrange(first.ledger.keys.slots("default"), 0, -1)
     time.set_by_ms += HOUR_MS  # by Redis' clock the lead is over
     first.ledger.redis.delete(first.ledger.keys.leader)
-    answers = [(pacing, pacing.work.lead(pacing.me, LEAD_MS)) for pacing in (second,)]
+    answers = [(pacing, pacing.leases.lead(pacing.me, LEAD_MS)) for pacing in (second,)]
     first.ledger.redis.delete(first.ledger.keys.leader)
-    answers.append((first, first.work.lead(first.me, LEAD_MS)))
+    answers.append((first, first.leases.lead(first.me, LEAD_MS)))
     for pacing, answer in answers:
         pacing.steps.heed(answer)
     moved = first.ledger.redis.lrange(first.ledger.keys.slots("default"), 0, -1)
@@ -191,7 +193,7 @@ def test_pacers_that_start_after_the_step_keep_the_quota_too(time: Time, step_ms
     time.passed += 0.2
     after = Pacing(time, before.server, "host:2:8")
     after.calls = before.calls
-    after.work.lead("host:1:8", 0)
+    after.leases.lead("host:1:8", 0)
     after.send(3)
     assert after.most_in_a_window() <= CALLS
     assert len(after.calls) >= 2 + 3 * CALLS

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from ledger.acts import recent_acts
 from ledger.api_keys import ApiKeys, Scope
+from ledger.audit_log import recent_actions
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.models import Notification
@@ -83,7 +83,7 @@ def test_a_form_without_its_token_does_nothing(ledger: Ledger, url: str) -> None
     assert (
         forged(url, cookies=cookies, data={"csrf": operator.token()}, headers={"Origin": "https://evil.example"}) != 200
     )
-    assert recent_acts(ledger, 10) == []
+    assert recent_actions(ledger, 10) == []
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from console import row_search
-from ledger.acts import recent_acts
 from ledger.announcement import AnnouncementState
 from ledger.api_keys import ApiKeys, Scope
+from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
@@ -198,7 +198,7 @@ def test_what_a_person_does_is_done_and_on_record_with_the_name_of_the_key(
     assert [(by, did) for _, by, did in move.acts] == [
         ("key mia", did) for did in ("announce", "pause", "resume", "cancel")
     ]
-    did = [(act.by, act.did, act.id) for act in recent_acts(ledger, 5)]
+    did = [(act.by, act.did, act.id) for act in recent_actions(ledger, 5)]
     verbs = ("cancel", "resolve as delivered", "retry failed", "resume", "pause")
     assert did == [("key mia", verb, scenery.move) for verb in verbs]
 
@@ -212,7 +212,7 @@ def test_an_act_that_the_state_does_not_allow_is_refused_and_not_recorded(
     assert "it is running" in answer.text
     assert operator.act(f"/announcements/{scenery.move}/retry", state="delivered").status_code == 422
     assert operator.act("/announcements/a_nobody/pause").status_code == 404
-    assert [act.did for act in recent_acts(ledger, 5)] == ["sign in"]
+    assert [act.did for act in recent_actions(ledger, 5)] == ["sign in"]
 
 
 def test_one_notification_is_retried_cancelled_and_resolved(operator: Visitor, ledger: Ledger) -> None:
@@ -234,7 +234,7 @@ def test_a_held_desk_is_resumed_and_failed_events_of_one_code_are_sent_again(ope
     assert "Desk hr goes on." in operator.act("/desks/hr/resume").text
     assert "Desk hr does not send" not in operator.look("/needs")
     assert "6 wait again." in operator.act("/events/retry", code="154004").text
-    assert [act.did for act in recent_acts(ledger, 2)] == ["retry code 154004", "resume desk"]
+    assert [act.did for act in recent_actions(ledger, 2)] == ["retry code 154004", "resume desk"]
     assert operator.act("/desks/nobody/resume").status_code == 404
     assert operator.act("/events/retry", code="all").status_code == 422
 

@@ -9,16 +9,16 @@ import redis
 
 from ledger.announcement import Spec
 from ledger.callbacks import Callbacks
-from ledger.desks import desk_status
+from ledger.desk_status import desk_status
 from ledger.errors import BadInput
 from ledger.ids import row_id
+from ledger.leases import Claim, Leases, Result
 from ledger.ledger import Ledger
-from ledger.lookout import Lookout
 from ledger.models import Notification
+from ledger.overview import Overview
 from ledger.search import Search
 from ledger.settings import Desk
 from ledger.states import State
-from ledger.work import Claim, Result, Work
 from producers.announcements.export import results_of
 from tests.valkey_process import ValkeyProcess
 
@@ -101,13 +101,13 @@ def outcome_of(claim: Claim) -> State:
     return State.DELIVERED
 
 
-def work_off(work: Work, desk: Desk) -> None:
+def work_off(leases: Leases, desk: Desk) -> None:
     """What workers do until nothing is left."""
     for _ in range(4):
-        [released] = work.release([(desk, 10, 10)])
-        _, claims = work.claim(desk, "mine", released.ids)
-        work.record(desk, "mine", [Result(claim.id, outcome_of(claim)) for claim in claims], "up")
-        work.sweep([desk])
+        [released] = leases.release([(desk, 10, 10)])
+        _, claims = leases.claim(desk, "mine", released.ids)
+        leases.record(desk, "mine", [Result(claim.id, outcome_of(claim)) for claim in claims], "up")
+        leases.sweep([desk])
 
 
 def read_everything(ledger: Ledger, desk: Desk) -> None:
@@ -117,7 +117,7 @@ def read_everything(ledger: Ledger, desk: Desk) -> None:
     for announcement in ledger.announcements.newest():
         announcement.as_json()
         assert list(results_of(ledger, announcement.id))
-    Lookout(ledger).survey().as_json()
+    Overview(ledger).survey().as_json()
     desk_status(ledger, desk).as_json()
     for owed in Callbacks(ledger).due(10, 1000):
         Callbacks(ledger).document(owed)
@@ -125,13 +125,13 @@ def read_everything(ledger: Ledger, desk: Desk) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("field", ["input", "progress", "desk", "created_at", "expires_at", "on_unknown", "callback"])
-def test_an_event(ledger: Ledger, work: Work, desk: Desk, client: redis.Redis, damage: Damage, field: str) -> None:
+def test_an_event(ledger: Ledger, leases: Leases, desk: Desk, client: redis.Redis, damage: Damage, field: str) -> None:
     first, victim, last = accept(ledger, "ou_a", "ou_b", "ou_c", callback_url="https://hooks.example.com/x")
     damage(client, ledger.keys.notification(victim), field)
 
     read_everything(ledger, desk)
     assert {record.id for record in ledger.events()} == {first, victim, last}
-    work_off(work, desk)
+    work_off(leases, desk)
     read_everything(ledger, desk)
 
     states = {record.id: record.progress.state for record in ledger.events()}
@@ -144,14 +144,14 @@ def test_an_event(ledger: Ledger, work: Work, desk: Desk, client: redis.Redis, d
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("field", ["1", "1+"])
-def test_a_row(ledger: Ledger, work: Work, desk: Desk, client: redis.Redis, damage: Damage, field: str) -> None:
+def test_a_row(ledger: Ledger, leases: Leases, desk: Desk, client: redis.Redis, damage: Damage, field: str) -> None:
     id = announce(ledger, 3)
     if field == "1+":  # there is none until its turn comes
         client.hset(ledger.keys.rows(id), field, orjson.dumps({"state": "queued", "at": 1}))
     damage(client, ledger.keys.rows(id), field)
 
     read_everything(ledger, desk)
-    work_off(work, desk)
+    work_off(leases, desk)
     read_everything(ledger, desk)
 
     rows = {row.number: row for row in ledger.announcements.rows(id)}
@@ -170,32 +170,34 @@ def test_a_row(ledger: Ledger, work: Work, desk: Desk, client: redis.Redis, dama
     ],
 )
 def test_an_announcement(
-    ledger: Ledger, work: Work, desk: Desk, client: redis.Redis, damage: Damage, field: str
+    ledger: Ledger, leases: Leases, desk: Desk, client: redis.Redis, damage: Damage, field: str
 ) -> None:
     first, last = announce(ledger, 3), announce(ledger, 2)
     [event] = accept(ledger, "ou_a")
     damage(client, ledger.keys.lane(first), field)
 
     assert {each.id for each in ledger.announcements.newest()} >= {last}
-    work_off(work, desk)
+    work_off(leases, desk)
 
     for announcement in ledger.announcements.newest():
         announcement.as_json()
-    Lookout(ledger).survey().as_json()
+    Overview(ledger).survey().as_json()
     assert ledger.announcements.get(last).counts[State.DELIVERED] == 2
     assert ledger.get(event).progress.state is State.DELIVERED
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_record_while_it_is_sent(ledger: Ledger, work: Work, desk: Desk, client: redis.Redis, damage: Damage) -> None:
+def test_a_record_while_it_is_sent(
+    ledger: Ledger, leases: Leases, desk: Desk, client: redis.Redis, damage: Damage
+) -> None:
     victim, other = accept(ledger, "ou_a", "ou_b")
-    [released] = work.release([(desk, 10, 10)])
-    work.lease_ms = 0
-    work.claim(desk, "lost", released.ids)
+    [released] = leases.release([(desk, 10, 10)])
+    leases.lease_ms = 0
+    leases.claim(desk, "lost", released.ids)
     damage(client, ledger.keys.notification(victim), "progress")
-    work.sweep([desk])
-    work.lease_ms = timedelta(minutes=1) // timedelta(milliseconds=1)
-    work_off(work, desk)
+    leases.sweep([desk])
+    leases.lease_ms = timedelta(minutes=1) // timedelta(milliseconds=1)
+    work_off(leases, desk)
     assert ledger.get(other).progress.state is State.DELIVERED
     counts = ledger.counts()
     assert (sum(counts.values()), counts[State.SENDING], counts[State.QUEUED]) == (2, 0, 0)
@@ -210,24 +212,24 @@ def test_a_damaged_one_says_so(ledger: Ledger, client: redis.Redis) -> None:
 
 
 def test_what_is_unknown_for_its_damage_can_be_settled(
-    ledger: Ledger, work: Work, desk: Desk, client: redis.Redis
+    ledger: Ledger, leases: Leases, desk: Desk, client: redis.Redis
 ) -> None:
     victim, resent = accept(ledger, "ou_a", "ou_b")
     for id in (victim, resent):
         renamed(client, ledger.keys.notification(id), "progress")
-    work_off(work, desk)
+    work_off(leases, desk)
     assert ledger.counts()[State.UNKNOWN] == 2
 
     ledger.resolve([victim], "me", "failed")
     ledger.resolve([resent], "me", "resend")
-    work_off(work, desk)
+    work_off(leases, desk)
     counts = ledger.counts()
     assert (counts[State.FAILED], counts[State.DELIVERED], sum(counts.values())) == (1, 1, 2)
 
 
-def test_a_damaged_hold_holds_nothing(ledger: Ledger, work: Work, desk: Desk, client: redis.Redis) -> None:
+def test_a_damaged_hold_holds_nothing(ledger: Ledger, leases: Leases, desk: Desk, client: redis.Redis) -> None:
     [id] = accept(ledger, "ou_a")
     client.hset(ledger.keys.desk("default"), "hold", b'{"kind":"outage","until":"x"')
     read_everything(ledger, desk)
-    work_off(work, desk)
+    work_off(leases, desk)
     assert ledger.get(id).progress.state is State.DELIVERED

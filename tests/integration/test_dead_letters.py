@@ -8,11 +8,11 @@ import pytest
 from ledger.announcement import Spec
 from ledger.dead_letters import DeadLetters
 from ledger.errors import NotAllowed, NotFound
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 
 #: When each failed is set by hand: 12:00, 13:00, 14:00 and 15:00.
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -20,16 +20,16 @@ FAILED_OF = {"a": 154004, "b": 155000, "c": 154004, "d": None}
 
 
 @pytest.fixture
-def failed(ledger: Ledger, work: Work, desk: Desk) -> dict[str, str]:
+def failed(ledger: Ledger, leases: Leases, desk: Desk) -> dict[str, str]:
     """Four failed events by name; `d` failed before any call. A fifth one was delivered."""
     ids = [accepted.id for accepted in ledger.accept([_event(name) for name in (*FAILED_OF, "delivered")])]
-    work.release([(desk, 10, 10)])
-    work.claim(desk, "t", ids)
+    leases.release([(desk, 10, 10)])
+    leases.claim(desk, "t", ids)
     results = [
         Result(id, State.FAILED, [Attempt(1, None, Outcome.REFUSED, code=code)] if code else [])
         for id, code in zip(ids, FAILED_OF.values(), strict=False)
     ]
-    work.record(desk, "t", [*results, Result(ids[-1], State.DELIVERED)], "")
+    leases.record(desk, "t", [*results, Result(ids[-1], State.DELIVERED)], "")
     by_name = dict(zip(FAILED_OF, ids, strict=False))
     for hours, id in enumerate(by_name.values()):
         at = NOON + timedelta(hours=hours)
@@ -72,12 +72,12 @@ def test_those_that_are_meant_wait_again_and_the_others_stay(ledger: Ledger, fai
     assert DeadLetters(code=154004).retry(ledger, "ann@vm") == []
 
 
-def test_more_than_one_portion_is_taken_back(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_more_than_one_portion_is_taken_back(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     ids = [accepted.id for accepted in ledger.accept([_event(str(number)) for number in range(450)])]
-    work.release([(desk, 500, 500)])
-    work.claim(desk, "t", ids)
+    leases.release([(desk, 500, 500)])
+    leases.claim(desk, "t", ids)
     attempts = [Attempt(1, None, Outcome.REFUSED, code=154004)]
-    work.record(desk, "t", [Result(id, State.FAILED, attempts) for id in ids], "")
+    leases.record(desk, "t", [Result(id, State.FAILED, attempts) for id in ids], "")
 
     assert sorted(DeadLetters(code=154004).retry(ledger, "ann@vm")) == sorted(ids)
     assert ledger.counts()[State.QUEUED] == 450
@@ -92,15 +92,15 @@ def test_one_whose_record_has_gone_is_passed_over(ledger: Ledger, failed: dict[s
 
 
 @pytest.fixture
-def failed_rows(ledger: Ledger, work: Work, desk: Desk, failed: dict[str, str]) -> dict[str, str]:
+def failed_rows(ledger: Ledger, leases: Leases, desk: Desk, failed: dict[str, str]) -> dict[str, str]:
     """Three rows by name that failed of what the events of these names did, at their hours; and these events."""
     announcement = _announce(ledger, "abc")
-    [released] = work.release([(desk, 10, 10)])
-    work.claim(desk, "t", released.ids)
+    [released] = leases.release([(desk, 10, 10)])
+    leases.claim(desk, "t", released.ids)
     by_name = dict(zip("abc", released.ids, strict=True))
     for hours, (name, id) in enumerate(by_name.items()):
         attempts = [Attempt(1, None, Outcome.REFUSED, code=FAILED_OF[name])]
-        work.record(desk, "t", [Result(id, State.FAILED, attempts)], "")
+        leases.record(desk, "t", [Result(id, State.FAILED, attempts)], "")
         at = NOON + timedelta(hours=hours)
         ledger.redis.zadd(ledger.keys.row_index(announcement, State.FAILED), {id: round(at.timestamp() * 1000)})
     return {**by_name, "all": announcement}

@@ -1,12 +1,12 @@
 """What is told of a desk: `deskbell desks` and the console read it here."""
 
 from ledger.announcement import Spec
-from ledger.desks import desk_status
+from ledger.desk_status import desk_status
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk, Limit
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 
 
 def accept(ledger: Ledger, count: int) -> None:
@@ -19,17 +19,17 @@ def test_an_untouched_desk_has_nothing_to_tell(ledger: Ledger, desk: Desk) -> No
     assert [(lane.name, lane.waiting) for lane in status.lanes] == [("events", 0)]
 
 
-def test_calls_are_counted_by_outcome_and_slots_by_window(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_calls_are_counted_by_outcome_and_slots_by_window(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     paced = desk.model_copy(update={"rate": (Limit(calls=4, seconds=60),)})
     accept(ledger, 5)
-    [released] = work.release([(paced, 10, 10)])
-    _, claims = work.claim(paced, "t", released.ids)
+    [released] = leases.release([(paced, 10, 10)])
+    _, claims = leases.claim(paced, "t", released.ids)
     outcomes = (Outcome.DELIVERED, Outcome.DELIVERED, Outcome.REFUSED)
     results = [
         Result(claim.id, State.DELIVERED, [Attempt(1_763_800_000_000, ReceiveType.CHAT, outcome)])
         for claim, outcome in zip(claims, outcomes, strict=False)
     ]
-    work.record(paced, "t", results, "up")
+    leases.record(paced, "t", results, "up")
     status = desk_status(ledger, paced)
     assert [(window.used, window.limit) for window in status.windows] == [(4, 4)]
     assert status.calls == {Outcome.DELIVERED: 2, Outcome.REFUSED: 1}
@@ -39,12 +39,12 @@ def test_calls_are_counted_by_outcome_and_slots_by_window(ledger: Ledger, work: 
     assert status.eta_seconds == 15, "one waits, and four a minute may go"
 
 
-def test_a_question_on_the_way_to_a_send_is_no_call_of_the_quota(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_question_on_the_way_to_a_send_is_no_call_of_the_quota(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     accept(ledger, 1)
-    [released] = work.release([(desk, 1, 1)])
-    _, [claim] = work.claim(desk, "t", released.ids)
+    [released] = leases.release([(desk, 1, 1)])
+    _, [claim] = leases.claim(desk, "t", released.ids)
     no_token = Attempt(1_763_800_000_000, None, Outcome.TRANSIENT, 10015)
-    work.record(desk, "t", [Result(claim.id, State.DEFERRED, [no_token], wait_ms=1000)], "")
+    leases.record(desk, "t", [Result(claim.id, State.DEFERRED, [no_token], wait_ms=1000)], "")
     assert desk_status(ledger, desk).calls == {}
 
 
@@ -61,8 +61,8 @@ def test_an_announcement_is_a_lane_of_its_own_and_a_paused_one_has_no_eta(ledger
     assert desk_status(ledger, paced).eta_seconds == 0
 
 
-def test_a_hold_is_told_with_its_reason(ledger: Ledger, work: Work, desk: Desk) -> None:
-    work.hold(desk, "credentials", 60_000, "10015 wrong secret")
+def test_a_hold_is_told_with_its_reason(ledger: Ledger, leases: Leases, desk: Desk) -> None:
+    leases.hold(desk, "credentials", 60_000, "10015 wrong secret")
     shown = desk_status(ledger, desk).as_json()
     assert (shown["hold"]["kind"], shown["hold"]["reason"]) == ("credentials", "10015 wrong secret")
     assert shown["eta_seconds"] is None

@@ -15,11 +15,11 @@ import redis
 from ledger.api_keys import ApiKeys, Scope
 from ledger.durability import Assurance, Durability, Waits
 from ledger.errors import NotDurable
-from ledger.keys import Keys
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.models import Notification
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
-from ledger.work import Work
 from producers import Notifier
 from producers.doctor.diagnosis import Status, check_ledger
 from tests.power.valkey import CuttableValkey
@@ -193,7 +193,7 @@ class OneFsyncASecond(redis.Redis):
 def test_a_server_that_fsyncs_once_a_second_and_waits_for_it_is_trusted(server: Callable[..., ValkeyProcess]) -> None:
     valkey = server(appendfsync="everysec")
     client = OneFsyncASecond.from_url(valkey.url)
-    assurance = Assurance(client, Keys("deskbell"))
+    assurance = Assurance(client, RedisKeys("deskbell"))
     assert (assurance.durability, assurance.waits) == (Durability.CONFIRMED, Waits(fsync=True, replicas=0))
     ledger = Ledger(Settings(redis_url=valkey.url, _env_file=None))  # finds what was measured
     [check] = [check for check in check_ledger(ledger)[0] if check.name == "durability"]
@@ -224,8 +224,8 @@ def test_a_worker_says_at_its_start_what_may_not_be_on_disk(
     server: Callable[..., ValkeyProcess], caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = ledger_on(server(appendfsync="everysec"))
-    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
-    pacer = Pacer(ledger.redis, ledger.keys, work, {}, lambda _: None, "deskbell.deliver", "vm:1:16")
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
+    pacer = Pacer(ledger.redis, ledger.keys, leases, {}, lambda _: None, "deskbell.deliver", "vm:1:16")
     pacer.start()
     deadline = time.monotonic() + 90
     while not ledger.redis.zcard(ledger.keys.workers) and time.monotonic() < deadline:

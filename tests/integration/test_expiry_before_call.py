@@ -3,11 +3,11 @@
 import time
 
 from feishu.codes import Kind
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.models import Notification, ReceiveType
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
-from ledger.work import Work
 from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 
 #: When it expires, and how long the worker is kept from its call: longer, seconds.
@@ -23,22 +23,22 @@ def accept(ledger: Ledger) -> str:
     return ledger.accept([asked])[0].id
 
 
-def test_it_goes_back_without_a_call_and_its_slot_is_free_again(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_it_goes_back_without_a_call_and_its_slot_is_free_again(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     limited = desk.model_copy(update={"rate": parse_rate("10/minute")})
     id = accept(ledger)
     feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), kept)
-    [released] = work.release([(limited, 1, 10)])
-    delivery_by_hand(desk, work, feishu).deliver(released.ids)
+    [released] = leases.release([(limited, 1, 10)])
+    delivery_by_hand(desk, leases, feishu).deliver(released.ids)
     assert (feishu.receivers, ledger.get(id).progress.state) == ([], State.QUEUED)
     assert ledger.redis.llen(ledger.keys.slots("default")) == 0
 
 
-def test_no_second_try_is_made_after_it_expired(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_no_second_try_is_made_after_it_expired(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     """A retry within seconds was made whenever its slot came."""
     id = accept(ledger)
     feishu = FeishuByHand(lambda _: kept() or a_verdict(Kind.TRANSIENT, code=155000))  # type: ignore[func-returns-value]
-    [released] = work.release([(desk, 1, 10)])
-    delivery_by_hand(desk, work, feishu).deliver(released.ids)
+    [released] = leases.release([(desk, 1, 10)])
+    delivery_by_hand(desk, leases, feishu).deliver(released.ids)
     assert len(feishu.receivers) == 1
     progress = ledger.get(id).progress
     assert [(each.via, each.outcome) for each in progress.attempts] == [(ReceiveType.CHAT, Outcome.TRANSIENT)]

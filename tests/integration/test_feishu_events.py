@@ -7,12 +7,12 @@ import pytest
 import redis
 
 from ledger.announcement import Spec
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
-from ledger.work import Result, Work
 from producers.feishu_events.envelope import Event
 from producers.feishu_events.events import take_event
 from tests.calm import Stopwatch
@@ -65,12 +65,12 @@ def accepted(ledger: Ledger, receiver: str = "ou_ada", **fields: Any) -> str:
     return ledger.accept([Notification.build(given)])[0].id
 
 
-def wait_for_ticket(work: Work, desk: Desk, receiver: str = "ou_ada") -> list[str]:
+def wait_for_ticket(leases: Leases, desk: Desk, receiver: str = "ou_ada") -> list[str]:
     """Claims all that is due, and records that it waits until this receiver's ticket is closed."""
-    ids = work.release([(desk, 100, 100)])[0].ids
-    work.claim(desk, "token", ids)
+    ids = leases.release([(desk, 100, 100)])[0].ids
+    leases.claim(desk, "token", ids)
     results = [Result(id, State.DEFERRED, wait_ms=MINUTE_MS, extra={"awaits": receiver}) for id in ids]
-    work.record(desk, "token", results, "up")
+    leases.record(desk, "token", results, "up")
     return ids
 
 
@@ -169,68 +169,70 @@ def test_times_that_are_none_do_not_count(feishu: Feishu) -> None:
 # -- whom they wake
 
 
-def test_a_closed_ticket_makes_due_what_waits_for_it(feishu: Feishu, ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_closed_ticket_makes_due_what_waits_for_it(
+    feishu: Feishu, ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
     id = accepted(ledger)
-    assert wait_for_ticket(work, desk) == [id]
-    assert work.release([(desk, 100, 100)])[0].ids == []
+    assert wait_for_ticket(leases, desk) == [id]
+    assert leases.release([(desk, 100, 100)])[0].ids == []
     assert feishu.updated(51) == 1
-    assert work.release([(desk, 100, 100)])[0].ids == [id]
+    assert leases.release([(desk, 100, 100)])[0].ids == [id]
     record = ledger.get(id)
     assert (record.progress.state, record.progress.deferrals) == (State.QUEUED, 0)
 
 
 @pytest.mark.parametrize("receiver", ["on_ada", "u_ada"])
 def test_the_guest_is_recognised_by_every_id(
-    feishu: Feishu, ledger: Ledger, work: Work, desk: Desk, receiver: str
+    feishu: Feishu, ledger: Ledger, leases: Leases, desk: Desk, receiver: str
 ) -> None:
     accepted(ledger, receiver, user_id_type="union_id" if receiver == "on_ada" else "user_id")
-    wait_for_ticket(work, desk, receiver)
+    wait_for_ticket(leases, desk, receiver)
     assert feishu.updated(50) == 1
 
 
-def test_rows_of_an_announcement_are_woken_too(feishu: Feishu, ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_rows_of_an_announcement_are_woken_too(feishu: Feishu, ledger: Ledger, leases: Leases, desk: Desk) -> None:
     message: dict[str, Any] = {"msg_type": "text", "content": {"text": "hi"}}
     spec = Spec(name="N", message=message, on_open_ticket="wait")  # type: ignore[arg-type]
     id, _ = ledger.announcements.open(spec, key="k", digest="d")
     ledger.announcements.load(id, [b'[1,"ou_ada",[]]', b'[2,"ou_bob",[]]'])
     ledger.announcements.start(id, spec, 2)
-    assert len(wait_for_ticket(work, desk)) == 2
+    assert len(wait_for_ticket(leases, desk)) == 2
     assert feishu.updated(50) == 2
     assert ledger.announcements.get(id).counts[State.DEFERRED] == 2
-    assert len(work.release([(desk, 100, 100)])[0].ids) == 2
+    assert len(leases.release([(desk, 100, 100)])[0].ids) == 2
 
 
-def test_nobody_else_is_woken(feishu: Feishu, ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_nobody_else_is_woken(feishu: Feishu, ledger: Ledger, leases: Leases, desk: Desk) -> None:
     accepted(ledger, "ou_bob")
-    wait_for_ticket(work, desk, "ou_bob")
+    wait_for_ticket(leases, desk, "ou_bob")
     assert feishu.updated(50) == 0
     assert feishu.created(name="bob", ticket_id="t2") == 0, "a ticket that opens wakes nobody"
 
 
 def test_what_was_cancelled_or_sent_meanwhile_is_left_alone(
-    feishu: Feishu, ledger: Ledger, work: Work, desk: Desk
+    feishu: Feishu, ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     id = accepted(ledger)
-    wait_for_ticket(work, desk)
+    wait_for_ticket(leases, desk)
     ledger.cancel([id], "me")
     assert feishu.updated(50) == 0
     assert ledger.get(id).progress.state is State.CANCELLED
 
 
-def test_what_waits_for_a_failing_desk_is_not_woken(feishu: Feishu, ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_what_waits_for_a_failing_desk_is_not_woken(feishu: Feishu, ledger: Ledger, leases: Leases, desk: Desk) -> None:
     """It was deferred for a ticket first, and then for an outage: the second wait is not the ticket's."""
     id = accepted(ledger)
-    wait_for_ticket(work, desk)
+    wait_for_ticket(leases, desk)
     feishu.updated(50)
-    work.claim(desk, "t2", work.release([(desk, 100, 100)])[0].ids)
-    work.record(desk, "t2", [Result(id, State.DEFERRED, wait_ms=MINUTE_MS)], "")
+    leases.claim(desk, "t2", leases.release([(desk, 100, 100)])[0].ids)
+    leases.record(desk, "t2", [Result(id, State.DEFERRED, wait_ms=MINUTE_MS)], "")
     feishu.ledger.redis.sadd(ledger.keys.awaiting("default", "ou_ada"), id)
     assert feishu.updated(52) == 0
 
 
-def test_who_waits_is_forgotten_by_itself(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_who_waits_is_forgotten_by_itself(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     accepted(ledger)
-    wait_for_ticket(work, desk)
+    wait_for_ticket(leases, desk)
     assert 0 < ledger.redis.pttl(ledger.keys.awaiting("default", "ou_ada")) <= 2 * MINUTE_MS
 
 

@@ -8,11 +8,11 @@ import fakeredis
 import orjson
 import pytest
 
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
-from ledger.work import Result, Work
 
 NEED_A_PROBE = ["credentials", "quota", "outage"]
 OUTAGE_AFTER = 5
@@ -33,30 +33,30 @@ class Clock:
 class Held:
     """A desk whose API is well or not, as the test says."""
 
-    def __init__(self, ledger: Ledger, work: Work, desk: Desk) -> None:
-        self.ledger, self.work, self.desk = ledger, work, desk
+    def __init__(self, ledger: Ledger, leases: Leases, desk: Desk) -> None:
+        self.ledger, self.leases, self.desk = ledger, leases, desk
 
     def accept(self, number: int = 1) -> list[str]:
         asked = [Notification.build({"receiver_id": f"ou_{n}", "text": "hi"}) for n in range(number)]
         return [accepted.id for accepted in self.ledger.accept(asked)]
 
     def release(self, room: int = 10) -> list[str]:
-        [released] = self.work.release([(self.desk, room, 100)])
+        [released] = self.leases.release([(self.desk, room, 100)])
         return released.ids
 
     def claim(self, ids: list[str]) -> list[str]:
-        return [claim.id for claim in self.work.claim(self.desk, "t", ids)[1]]
+        return [claim.id for claim in self.leases.claim(self.desk, "t", ids)[1]]
 
     def answer(self, id: str, health: str) -> None:
         """The call of a claimed notification ended; it comes back in an hour."""
-        assert self.work.record(self.desk, "t", [Result(id, State.DEFERRED, wait_ms=HOUR_MS)], health) == [True]
+        assert self.leases.record(self.desk, "t", [Result(id, State.DEFERRED, wait_ms=HOUR_MS)], health) == [True]
 
     def send_one(self, health: str) -> None:
         [id] = self.claim(self.release(room=1))
         self.answer(id, health)
 
     def hold(self, kind: str, hold_ms: int) -> bool:
-        return self.work.hold(self.desk, kind, hold_ms, f"for {kind}").is_new
+        return self.leases.hold(self.desk, kind, hold_ms, f"for {kind}").is_new
 
     @property
     def now(self) -> dict[str, Any] | None:
@@ -70,8 +70,8 @@ class Held:
 
 
 @pytest.fixture
-def held(ledger: Ledger, work: Work, desk: Desk) -> Held:
-    return Held(ledger, work, desk)
+def held(ledger: Ledger, leases: Leases, desk: Desk) -> Held:
+    return Held(ledger, leases, desk)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def timed(clock: Clock) -> Held:
     settings = Settings(_env_file=None)
     desk = settings.desk("default").model_copy(update={"rate": ()})
     ledger = Ledger(settings, fakeredis.FakeRedis(server=fakeredis.FakeServer()))
-    return Held(ledger, Work(ledger.redis, settings, longest_call_ms=1000), desk)
+    return Held(ledger, Leases(ledger.redis, settings, longest_call_ms=1000), desk)
 
 
 # -- while it lasts
@@ -97,7 +97,7 @@ def timed(clock: Clock) -> Held:
 def test_nothing_is_released_while_a_desk_is_held_and_the_next_look_is_at_its_end(held: Held, kind: str) -> None:
     held.accept(2)
     assert held.hold(kind, 60_000)
-    [released] = held.work.release([(held.desk, 10, 100)])
+    [released] = held.leases.release([(held.desk, 10, 100)])
     assert released.ids == []
     assert 59_000 < (released.again_ms or 0) <= 60_000
 
@@ -127,7 +127,7 @@ def test_what_was_released_before_the_hold_goes_back_in_its_order_and_with_its_s
     assert released == ids[:4]
     held.hold("throttled", 60_000)
     assert held.claim(released) == []
-    held.work.resume(held.desk, if_changed=False)
+    held.leases.resume(held.desk, if_changed=False)
     assert held.release() == ids[:4]
 
 
@@ -135,14 +135,14 @@ def test_no_further_slot_is_reserved_while_a_desk_is_held(held: Held) -> None:
     held.accept()
     [id] = held.claim(held.release())
     held.hold("outage", 60_000)
-    assert held.work.renew(held.desk, "t", id, 10_000) is None
+    assert held.leases.renew(held.desk, "t", id, 10_000) is None
 
 
 def test_what_is_handed_back_together_stands_in_its_old_order(held: Held) -> None:
     """Each was put in front of the one before it."""
     ids = held.accept(4)
     claimed = held.claim(held.release(room=3))
-    held.work.record(held.desk, "t", [Result(id, State.QUEUED) for id in claimed], "")
+    held.leases.record(held.desk, "t", [Result(id, State.QUEUED) for id in claimed], "")
     assert held.release() == ids
 
 
@@ -161,7 +161,7 @@ def test_a_claim_after_a_throttle_has_ended_is_no_probe(held: Held) -> None:
     held.accept()
     released = held.release()
     held.hold("throttled", 0)
-    [claim] = held.work.claim(held.desk, "t", released)[1]
+    [claim] = held.leases.claim(held.desk, "t", released)[1]
     assert not claim.probing
 
 
@@ -171,7 +171,7 @@ def test_one_probe_is_out_at_a_time(held: Held, kind: str) -> None:
     held.hold(kind, 0)
     assert held.release() == [first]
     assert held.release() == []
-    [claim] = held.work.claim(held.desk, "t", [first])[1]
+    [claim] = held.leases.claim(held.desk, "t", [first])[1]
     assert claim.probing
     assert held.release() == []
     held.answer(first, "")  # it never came to a call
@@ -258,8 +258,8 @@ def test_a_lost_probe_makes_way_for_the_next_one_when_its_lease_ends(timed: Held
     timed.hold("outage", 1_000)
     clock.ms += 1_000
     assert timed.claim(timed.release()) == [first]
-    clock.ms += timed.work.lease_ms
-    assert timed.work.sweep([timed.desk])[0].resent == 1
+    clock.ms += timed.leases.lease_ms
+    assert timed.leases.sweep([timed.desk])[0].resent == 1
     assert timed.release() == [first]
 
 
@@ -270,33 +270,33 @@ def test_a_lost_probe_makes_way_for_the_next_one_when_its_lease_ends(timed: Held
 def test_an_operator_ends_any_hold_at_once(held: Held, kind: str) -> None:
     ids = held.accept(2)
     held.hold(kind, 60_000)
-    assert held.work.resume(held.desk, if_changed=False)
+    assert held.leases.resume(held.desk, if_changed=False)
     assert held.release() == ids
-    assert not held.work.resume(held.desk, if_changed=False)
+    assert not held.leases.resume(held.desk, if_changed=False)
 
 
 def test_a_row_of_failures_that_opened_no_outage_is_no_hold_to_be_ended(held: Held) -> None:
     """To forget the row was told as having ended a hold."""
     held.accept()
     held.send_one("down")
-    assert not held.work.resume(held.desk, if_changed=False)
+    assert not held.leases.resume(held.desk, if_changed=False)
 
 
 def test_only_changed_credentials_end_a_hold_by_themselves(held: Held) -> None:
     held.accept()
-    assert not held.work.resume(held.desk, if_changed=True)  # seen for the first time
+    assert not held.leases.resume(held.desk, if_changed=True)  # seen for the first time
     held.hold("credentials", 60_000)
-    assert not held.work.resume(held.desk, if_changed=True)
+    assert not held.leases.resume(held.desk, if_changed=True)
     assert held.kind == "credentials"
     changed = held.desk.model_copy(update={"app_id": "cli_new"})
-    assert held.work.resume(changed, if_changed=True)
+    assert held.leases.resume(changed, if_changed=True)
     assert held.kind is None
     held.hold("credentials", 60_000)
-    assert not held.work.resume(changed, if_changed=True)
+    assert not held.leases.resume(changed, if_changed=True)
 
 
 def test_a_desk_with_another_name_is_not_held(held: Held) -> None:
     held.hold("credentials", 60_000)
     held.ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi", "desk": "hr"})])
-    [released] = held.work.release([(held.desk.model_copy(update={"name": "hr"}), 10, 100)])
+    [released] = held.leases.release([(held.desk.model_copy(update={"name": "hr"}), 10, 100)])
     assert len(released.ids) == 1

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 from ledger.connection import connect
-from ledger.keys import Keys
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.models import Notification
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
-from ledger.work import Work
 from worker.pacer import Pacer
 
 #: What a pacer can meet in each of its ticks, while its connection stands.
@@ -42,9 +42,9 @@ class Publisher:
 @contextmanager
 def pacing(settings: Settings, name: str, publisher: Publisher) -> Iterator[None]:
     client = connect(settings)
-    work = Work(client, settings, longest_call_ms=1000)
+    leases = Leases(client, settings, longest_call_ms=1000)
     desks = {"default": settings.desk("default").model_copy(update={"rate": ()})}
-    pacer = Pacer(client, Keys(settings.prefix), work, desks, publisher, "deskbell.deliver", f"{name}:1:8")
+    pacer = Pacer(client, RedisKeys(settings.prefix), leases, desks, publisher, "deskbell.deliver", f"{name}:1:8")
     pacer.start()
     try:
         yield
@@ -58,7 +58,7 @@ def test_a_pacer_that_fails_at_each_tick_lets_another_lead(
     empty_valkey: Settings, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asked again before its lease was over, and so led for ever: nothing went out beside a healthy worker."""
-    monkeypatch.setattr("ledger.work.RELEASED_LEASE_MS", 500)
+    monkeypatch.setattr("ledger.leases.RELEASED_LEASE_MS", 500)
     ledger = Ledger(empty_valkey)
     failing, healthy = Publisher(failure), Publisher()
     with pacing(empty_valkey, "failing", failing):

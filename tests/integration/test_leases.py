@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ledger.errors import KeyReused, NotAllowed
+from ledger.leases import LeaseLost, Leases, Result, Swept
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, OnUnknown, ReceiveType
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
-from ledger.work import LeaseLost, Result, Swept, Work
 
 MOST_LOST = 5
 #: Notifications that one look of the pacer may hand out: more than Lua can unpack.
@@ -24,7 +24,7 @@ VERY_MANY = 4500
 @pytest.fixture
 def unclaimed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is released goes back with the next sweep."""
-    monkeypatch.setattr("ledger.work.RELEASED_LEASE_MS", 0)
+    monkeypatch.setattr("ledger.leases.RELEASED_LEASE_MS", 0)
 
 
 @pytest.fixture
@@ -37,24 +37,24 @@ def accept(ledger: Ledger, number: int = 1, **fields: object) -> list[str]:
     return [accepted.id for accepted in ledger.accept(asked)]
 
 
-def release(work: Work, desk: Desk, room: int = 10) -> list[str]:
-    [released] = work.release([(desk, room, 10_000)])
+def release(leases: Leases, desk: Desk, room: int = 10) -> list[str]:
+    [released] = leases.release([(desk, room, 10_000)])
     return released.ids
 
 
-def claim(work: Work, desk: Desk, ids: list[str], token: str = "mine") -> list[str]:
-    return [claim.id for claim in work.claim(desk, token, ids)[1]]
+def claim(leases: Leases, desk: Desk, ids: list[str], token: str = "mine") -> list[str]:
+    return [claim.id for claim in leases.claim(desk, token, ids)[1]]
 
 
-def lose_the_worker(work: Work, desk: Desk, ids: list[str]) -> None:
+def lose_the_worker(leases: Leases, desk: Desk, ids: list[str]) -> None:
     """Claims with a lease that has ended already."""
-    kept, work.lease_ms = work.lease_ms, 0
-    assert claim(work, desk, ids, token="lost") == ids
-    work.lease_ms = kept
+    kept, leases.lease_ms = leases.lease_ms, 0
+    assert claim(leases, desk, ids, token="lost") == ids
+    leases.lease_ms = kept
 
 
-def sweep(work: Work, desk: Desk) -> Swept:
-    [swept] = work.sweep([desk])
+def sweep(leases: Leases, desk: Desk) -> Swept:
+    [swept] = leases.sweep([desk])
     return swept
 
 
@@ -67,19 +67,19 @@ def slots(ledger: Ledger) -> int:
 
 
 @pytest.fixture
-def answers_are_lost(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def answers_are_lost(leases: Leases, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder's verb runs, its answer is lost, and the connection brings the very same call again.
 
     A release whose answer is lost is another matter: its ids go back to their lane when their leases end.
     """
-    call: Callable[..., Any] = work.verbs.call
+    call: Callable[..., Any] = leases.verbs.call
 
     def call_twice(verb: str, *arguments: Any) -> Any:
         if verb in ("claim", "renew", "record"):
             call(verb, *arguments)
         return call(verb, *arguments)
 
-    monkeypatch.setattr(work.verbs, "call", call_twice)
+    monkeypatch.setattr(leases.verbs, "call", call_twice)
 
 
 # -- nobody claimed it
@@ -87,45 +87,45 @@ def answers_are_lost(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unclaimed_for_ever")
 def test_what_nobody_claims_is_in_front_of_its_lane_again_and_in_its_old_order(
-    ledger: Ledger, work: Work, desk: Desk
+    ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     ids = accept(ledger, 5)
-    assert release(work, desk, room=3) == ids[:3]
-    assert sweep(work, desk) == Swept(returned=3, resent=0, unknown=0)
-    assert sorted(release(work, desk)) == sorted(ids)
+    assert release(leases, desk, room=3) == ids[:3]
+    assert sweep(leases, desk) == Swept(returned=3, resent=0, unknown=0)
+    assert sorted(release(leases, desk)) == sorted(ids)
     assert ledger.get(ids[0]).progress.attempts == ()
 
 
-def test_what_is_released_stays_so_while_its_lease_lasts(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_what_is_released_stays_so_while_its_lease_lasts(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     accept(ledger)
-    release(work, desk)
-    assert not any(sweep(work, desk))
-    assert release(work, desk) == []
+    release(leases, desk)
+    assert not any(sweep(leases, desk))
+    assert release(leases, desk) == []
 
 
 @pytest.mark.usefixtures("unclaimed_for_ever")
-def test_what_goes_back_makes_its_desk_due_at_once(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_what_goes_back_makes_its_desk_due_at_once(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     accept(ledger)
-    release(work, desk)
+    release(leases, desk)
     ledger.redis.zadd(ledger.keys.desks, {"default": 9e15})
-    sweep(work, desk)
+    sweep(leases, desk)
     assert (ledger.redis.zscore(ledger.keys.desks, "default") or 0) < 9e15
 
 
-def test_very_many_are_released_at_once_and_none_is_lost(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_very_many_are_released_at_once_and_none_is_lost(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     """The ids went through unpack() once: past some thousands it broke off, and they were in no list any more."""
     ids = [id for _ in range(VERY_MANY // 900) for id in accept(ledger, 900)]
-    assert len(release(work, desk, room=VERY_MANY)) == len(ids)
+    assert len(release(leases, desk, room=VERY_MANY)) == len(ids)
     assert ledger.redis.zcard(ledger.keys.leases("default")) == len(ids)
 
 
 def test_a_desk_with_all_it_may_have_in_flight_is_not_looked_at_again_at_once(
-    ledger: Ledger, work: Work, desk: Desk
+    ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     """It was planned for now, and the pacer went round without a pause until an answer came."""
     accept(ledger, 3)
-    assert len(work.release([(desk, 10, 2)])[0].ids) == 2
-    full = work.release([(desk, 10, 2)])[0]
+    assert len(leases.release([(desk, 10, 2)])[0].ids) == 2
+    full = leases.release([(desk, 10, 2)])[0]
     assert full.ids == []
     assert (full.again_ms or 0) > 0
 
@@ -134,80 +134,80 @@ def test_a_desk_with_all_it_may_have_in_flight_is_not_looked_at_again_at_once(
 
 
 def test_a_lost_claim_is_on_record_as_an_unknown_attempt_and_sent_again_where_the_policy_says_so(
-    ledger: Ledger, work: Work, desk: Desk
+    ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     lost, behind = accept(ledger, 2)
-    lose_the_worker(work, desk, release(work, desk, room=1))
-    assert sweep(work, desk) == Swept(returned=0, resent=1, unknown=0)
+    lose_the_worker(leases, desk, release(leases, desk, room=1))
+    assert sweep(leases, desk) == Swept(returned=0, resent=1, unknown=0)
     progress = ledger.get(lost).progress
     assert (progress.state, [attempt.outcome for attempt in progress.attempts]) == (State.QUEUED, [Outcome.UNKNOWN])
-    assert release(work, desk) == [lost, behind]
+    assert release(leases, desk) == [lost, behind]
 
 
-def test_a_lost_claim_rests_as_unknown_where_the_policy_says_hold(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_lost_claim_rests_as_unknown_where_the_policy_says_hold(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     [id] = accept(ledger, on_unknown=OnUnknown.HOLD)
-    lose_the_worker(work, desk, release(work, desk))
-    assert sweep(work, desk) == Swept(returned=0, resent=0, unknown=1)
+    lose_the_worker(leases, desk, release(leases, desk))
+    assert sweep(leases, desk) == Swept(returned=0, resent=0, unknown=1)
     assert [record.id for record in ledger.events(State.UNKNOWN)] == [id]
     assert [attempt.outcome for attempt in ledger.get(id).progress.attempts] == [Outcome.UNKNOWN]
-    assert release(work, desk) == []
+    assert release(leases, desk) == []
 
 
 def test_who_is_lost_with_its_worker_again_and_again_rests_as_unknown_whatever_its_policy(
-    ledger: Ledger, work: Work, desk: Desk
+    ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     [id] = accept(ledger, on_unknown=OnUnknown.RESEND)
     swept = []
     for _ in range(MOST_LOST):
-        lose_the_worker(work, desk, release(work, desk))
-        swept.append(sweep(work, desk))
+        lose_the_worker(leases, desk, release(leases, desk))
+        swept.append(sweep(leases, desk))
     assert swept == [Swept(0, 1, 0)] * (MOST_LOST - 1) + [Swept(0, 0, 1)]
     assert ledger.get(id).progress.state is State.UNKNOWN
     assert len(ledger.get(id).progress.attempts) == MOST_LOST
 
 
-def test_a_retry_forgets_how_often_the_worker_was_lost(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_retry_forgets_how_often_the_worker_was_lost(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     [id] = accept(ledger)
     for _ in range(MOST_LOST):
-        lose_the_worker(work, desk, release(work, desk))
-        sweep(work, desk)
+        lose_the_worker(leases, desk, release(leases, desk))
+        sweep(leases, desk)
     ledger.retry([id], by="ada", states=[State.UNKNOWN])
-    lose_the_worker(work, desk, release(work, desk))
-    assert sweep(work, desk).resent == 1
+    lose_the_worker(leases, desk, release(leases, desk))
+    assert sweep(leases, desk).resent == 1
 
 
-def test_who_lost_the_lease_can_neither_record_nor_renew(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_who_lost_the_lease_can_neither_record_nor_renew(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     [id] = accept(ledger)
-    lose_the_worker(work, desk, release(work, desk))
-    sweep(work, desk)
-    assert work.record(desk, "lost", [Result(id, State.DELIVERED, [an_attempt()])], "up") == [False]
+    lose_the_worker(leases, desk, release(leases, desk))
+    sweep(leases, desk)
+    assert leases.record(desk, "lost", [Result(id, State.DELIVERED, [an_attempt()])], "up") == [False]
     with pytest.raises(LeaseLost):
-        work.renew(desk, "lost", id, 1000, an_attempt())
-    assert claim(work, desk, release(work, desk), token="next") == [id]
-    assert work.record(desk, "lost", [Result(id, State.DELIVERED)], "up") == [False]
+        leases.renew(desk, "lost", id, 1000, an_attempt())
+    assert claim(leases, desk, release(leases, desk), token="next") == [id]
+    assert leases.record(desk, "lost", [Result(id, State.DELIVERED)], "up") == [False]
     with pytest.raises(LeaseLost):
-        work.renew(desk, "lost", id, 1000)
-    assert work.record(desk, "next", [Result(id, State.DELIVERED)], "up") == [True]
+        leases.renew(desk, "lost", id, 1000)
+    assert leases.record(desk, "next", [Result(id, State.DELIVERED)], "up") == [True]
     assert len(ledger.get(id).progress.attempts) == 1
 
 
-def test_a_renewed_lease_is_not_swept(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_renewed_lease_is_not_swept(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     [id] = accept(ledger)
-    lose_the_worker(work, desk, release(work, desk))
-    assert work.renew(desk, "lost", id, 1000)
-    assert not any(sweep(work, desk))
-    assert work.record(desk, "lost", [Result(id, State.DELIVERED)], "up") == [True]
+    lose_the_worker(leases, desk, release(leases, desk))
+    assert leases.renew(desk, "lost", id, 1000)
+    assert not any(sweep(leases, desk))
+    assert leases.record(desk, "lost", [Result(id, State.DELIVERED)], "up") == [True]
 
 
 def test_what_a_worker_holds_cannot_be_retried_whatever_states_are_asked_for(
-    ledger: Ledger, work: Work, desk: Desk
+    ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     """It could: its token was gone, and it stood in the lane while the first call was still on its way."""
     [id] = accept(ledger)
-    claim(work, desk, release(work, desk))
+    claim(leases, desk, release(leases, desk))
     with pytest.raises(NotAllowed):
         ledger.retry([id], by="ada", states=[State.SENDING])
-    assert work.record(desk, "mine", [Result(id, State.DELIVERED)], "up") == [True]
+    assert leases.record(desk, "mine", [Result(id, State.DELIVERED)], "up") == [True]
 
 
 # -- the answer was lost, and the call came again
@@ -215,11 +215,11 @@ def test_what_a_worker_holds_cannot_be_retried_whatever_states_are_asked_for(
 
 @pytest.mark.usefixtures("answers_are_lost")
 def test_a_replayed_claim_hands_out_the_same_notification_in_the_same_slot(
-    ledger: Ledger, work: Work, limited: Desk
+    ledger: Ledger, leases: Leases, limited: Desk
 ) -> None:
     [id] = accept(ledger)
-    released = release(work, limited)
-    now_ms, [claimed] = work.claim(limited, "mine", released)
+    released = release(leases, limited)
+    now_ms, [claimed] = leases.claim(limited, "mine", released)
     kept = int(ledger.redis.lindex(ledger.keys.slots("default"), 0) or 0)
     assert (claimed.id, claimed.slot.at_ms) == (id, kept)
     assert now_ms + claimed.slot.wait_ms == kept
@@ -227,79 +227,81 @@ def test_a_replayed_claim_hands_out_the_same_notification_in_the_same_slot(
 
 
 def test_a_claim_that_comes_again_after_the_holder_renewed_hands_out_nothing(
-    ledger: Ledger, work: Work, limited: Desk
+    ledger: Ledger, leases: Leases, limited: Desk
 ) -> None:
     """The holder has another slot by then, or none: with the first one it could make a call too many."""
     [id] = accept(ledger)
-    released = release(work, limited)
-    claim(work, limited, released)
-    work.hold(limited, "throttled", 60_000, "429")
-    assert work.renew(limited, "mine", id, 1000) is None
-    assert claim(work, limited, released) == []
+    released = release(leases, limited)
+    claim(leases, limited, released)
+    leases.hold(limited, "throttled", 60_000, "429")
+    assert leases.renew(limited, "mine", id, 1000) is None
+    assert claim(leases, limited, released) == []
 
 
 @pytest.mark.usefixtures("answers_are_lost")
-def test_a_replayed_renewal_notes_one_attempt_and_reserves_one_slot(ledger: Ledger, work: Work, limited: Desk) -> None:
+def test_a_replayed_renewal_notes_one_attempt_and_reserves_one_slot(
+    ledger: Ledger, leases: Leases, limited: Desk
+) -> None:
     """It reserved two, of which the first was nobody's."""
     [id] = accept(ledger)
-    claim(work, limited, release(work, limited))
-    assert work.renew(limited, "mine", id, 1000, an_attempt())
+    claim(leases, limited, release(leases, limited))
+    assert leases.renew(limited, "mine", id, 1000, an_attempt())
     assert slots(ledger) == 2
     assert len(ledger.get(id).progress.attempts) == 1
 
 
 @pytest.mark.usefixtures("answers_are_lost")
 def test_a_replayed_renewal_gives_back_its_own_slot_and_not_one_of_the_same_moment(
-    ledger: Ledger, work: Work, limited: Desk
+    ledger: Ledger, leases: Leases, limited: Desk
 ) -> None:
     """Slots granted in one look have one time: given back twice, that of another notification went too."""
     accept(ledger, 3)
-    first = release(work, limited)[0]
-    _, [claimed] = work.claim(limited, "mine", [first])
-    slot = work.renew(limited, "mine", first, 1000, unused_slot_ms=claimed.slot.at_ms)
+    first = release(leases, limited)[0]
+    _, [claimed] = leases.claim(limited, "mine", [first])
+    slot = leases.renew(limited, "mine", first, 1000, unused_slot_ms=claimed.slot.at_ms)
     assert slots(ledger) == 3
-    work.record(limited, "mine", [Result(first, State.QUEUED, unused_slot_ms=slot and slot.at_ms)], "")
+    leases.record(limited, "mine", [Result(first, State.QUEUED, unused_slot_ms=slot and slot.at_ms)], "")
     assert slots(ledger) == 2
 
 
 def test_a_slot_given_back_by_a_renewal_whose_answer_never_came_is_not_given_back_again_with_the_result(
-    ledger: Ledger, work: Work, limited: Desk
+    ledger: Ledger, leases: Leases, limited: Desk
 ) -> None:
     accept(ledger, 3)
-    first = release(work, limited)[0]
-    _, [claimed] = work.claim(limited, "mine", [first])
+    first = release(leases, limited)[0]
+    _, [claimed] = leases.claim(limited, "mine", [first])
     time.sleep(0.002)  # slots are told apart by their ms
-    work.renew(limited, "mine", first, 1000, unused_slot_ms=claimed.slot.at_ms)  # the worker never learns of it
-    work.record(limited, "mine", [Result(first, State.QUEUED, unused_slot_ms=claimed.slot.at_ms)], "")
+    leases.renew(limited, "mine", first, 1000, unused_slot_ms=claimed.slot.at_ms)  # the worker never learns of it
+    leases.record(limited, "mine", [Result(first, State.QUEUED, unused_slot_ms=claimed.slot.at_ms)], "")
     assert slots(ledger) == 3  # two that are in use, and the reserved one: too many rather than too few
 
 
 @pytest.mark.usefixtures("answers_are_lost")
-def test_a_replayed_record_counts_once_and_gives_back_one_slot(ledger: Ledger, work: Work, limited: Desk) -> None:
+def test_a_replayed_record_counts_once_and_gives_back_one_slot(ledger: Ledger, leases: Leases, limited: Desk) -> None:
     accept(ledger, 3)
-    first = release(work, limited)[0]
-    _, [claimed] = work.claim(limited, "mine", [first])
+    first = release(leases, limited)[0]
+    _, [claimed] = leases.claim(limited, "mine", [first])
     result = Result(first, State.DEFERRED, [an_attempt()], wait_ms=60_000, unused_slot_ms=claimed.slot.at_ms)
-    work.record(limited, "mine", [result], "")
+    leases.record(limited, "mine", [result], "")
     assert slots(ledger) == 2
     assert len(ledger.get(first).progress.attempts) == 1
     assert ledger.counts()[State.DEFERRED] == 1
 
 
 @pytest.mark.usefixtures("answers_are_lost")
-def test_a_replayed_failure_brings_an_outage_no_nearer(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_replayed_failure_brings_an_outage_no_nearer(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     """It was counted once for each time it came."""
     accept(ledger, 4)
-    for id in claim(work, desk, release(work, desk)):
-        work.record(desk, "mine", [Result(id, State.DEFERRED, wait_ms=60_000)], "down")
+    for id in claim(leases, desk, release(leases, desk)):
+        leases.record(desk, "mine", [Result(id, State.DEFERRED, wait_ms=60_000)], "down")
     assert ledger.redis.hget(ledger.keys.desk("default"), "streak") == b"4"
     assert not ledger.redis.hexists(ledger.keys.desk("default"), "hold")
 
 
-def test_a_replayed_sweep_takes_back_nothing_twice(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_replayed_sweep_takes_back_nothing_twice(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     [id] = accept(ledger)
-    lose_the_worker(work, desk, release(work, desk))
-    assert [sweep(work, desk).resent for _ in range(2)] == [1, 0]
+    lose_the_worker(leases, desk, release(leases, desk))
+    assert [sweep(leases, desk).resent for _ in range(2)] == [1, 0]
     assert len(ledger.get(id).progress.attempts) == 1
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
+from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, OnUnknown, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from ledger.work import LeaseLost, Result, Work
 
 
 def a_notification(receiver: str = "ou_ada", **fields: object) -> Notification:
@@ -23,9 +23,9 @@ def accept_one(ledger: Ledger, **fields: object) -> str:
     return accepted.id
 
 
-def release_and_claim(work: Work, desk: Desk, token: str = "t1", room: int = 10) -> list[str]:
-    [released] = work.release([(desk, room, 100)])
-    _, claims = work.claim(desk, token, released.ids)
+def release_and_claim(leases: Leases, desk: Desk, token: str = "t1", room: int = 10) -> list[str]:
+    [released] = leases.release([(desk, room, 100)])
+    _, claims = leases.claim(desk, token, released.ids)
     return [claim.id for claim in claims]
 
 
@@ -58,48 +58,52 @@ def test_a_key_stands_for_one_desk_only(ledger: Ledger) -> None:
     assert other.id != first.id
 
 
-def test_notifications_are_released_in_the_order_of_their_acceptance(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_notifications_are_released_in_the_order_of_their_acceptance(
+    ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
     ids = [accepted.id for accepted in ledger.accept([a_notification(f"ou_{n}") for n in range(5)])]
-    [released] = work.release([(desk, 3, 100)])
+    [released] = leases.release([(desk, 3, 100)])
     assert released.ids == ids[:3]
-    [rest] = work.release([(desk, 10, 100)])
+    [rest] = leases.release([(desk, 10, 100)])
     assert rest.ids == ids[3:]
 
 
-def test_only_one_of_two_workers_gets_a_notification(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_only_one_of_two_workers_gets_a_notification(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    [released] = work.release([(desk, 10, 100)])
-    _, mine = work.claim(desk, "mine", released.ids)
-    _, theirs = work.claim(desk, "theirs", released.ids)
+    [released] = leases.release([(desk, 10, 100)])
+    _, mine = leases.claim(desk, "mine", released.ids)
+    _, theirs = leases.claim(desk, "theirs", released.ids)
     assert [claim.id for claim in mine] == [id]
     assert theirs == []
 
 
-def test_an_id_that_stands_twice_in_a_message_is_claimed_once(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_an_id_that_stands_twice_in_a_message_is_claimed_once(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    work.release([(desk, 10, 100)])
-    assert [claim.id for claim in work.claim(desk, "mine", [id, id])[1]] == [id]
+    leases.release([(desk, 10, 100)])
+    assert [claim.id for claim in leases.claim(desk, "mine", [id, id])[1]] == [id]
 
 
-def test_a_claim_may_be_repeated_by_its_holder_when_the_answer_was_lost(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_claim_may_be_repeated_by_its_holder_when_the_answer_was_lost(
+    ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
     accept_one(ledger)
-    [released] = work.release([(desk, 10, 100)])
-    first, again = (work.claim(desk, "mine", released.ids)[1] for _ in range(2))
+    [released] = leases.release([(desk, 10, 100)])
+    first, again = (leases.claim(desk, "mine", released.ids)[1] for _ in range(2))
     assert [claim.id for claim in first] == [claim.id for claim in again]
 
 
-def test_a_message_for_what_was_never_released_claims_nothing(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_message_for_what_was_never_released_claims_nothing(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    assert work.claim(desk, "t", [id, "n_doesnotexist"])[1] == []
+    assert leases.claim(desk, "t", [id, "n_doesnotexist"])[1] == []
 
 
 def test_a_delivered_notification_has_its_attempt_on_record_and_expires_in_time(
-    ledger: Ledger, work: Work, desk: Desk
+    ledger: Ledger, leases: Leases, desk: Desk
 ) -> None:
     [id] = (accept_one(ledger),)
-    release_and_claim(work, desk)
+    release_and_claim(leases, desk)
     attempt = an_attempt(code=0, http_status=200, log_id="L1", ms=12, message_id="om_1")
-    assert work.record(desk, "t1", [Result(id, State.DELIVERED, [attempt])], "up") == [True]
+    assert leases.record(desk, "t1", [Result(id, State.DELIVERED, [attempt])], "up") == [True]
     shown = ledger.get(id).as_json()
     assert (shown["state"], shown["message_id"], shown["via"]) == ("delivered", "om_1", "chat")
     assert shown["attempts"][0]["at"] == "2025-11-22T08:26:40.000Z"
@@ -110,94 +114,96 @@ def test_a_delivered_notification_has_its_attempt_on_record_and_expires_in_time(
     assert ledger.counts()[State.DELIVERED] == 1
 
 
-def test_who_has_another_token_cannot_record(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_who_has_another_token_cannot_record(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk, "mine")
-    assert work.record(desk, "theirs", [Result(id, State.FAILED)], "") == [False]
+    release_and_claim(leases, desk, "mine")
+    assert leases.record(desk, "theirs", [Result(id, State.FAILED)], "") == [False]
     assert ledger.get(id).progress.state is State.SENDING
 
 
-def test_a_result_recorded_twice_counts_once(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_result_recorded_twice_counts_once(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
+    release_and_claim(leases, desk)
     result = Result(id, State.DELIVERED, [an_attempt()])
-    assert work.record(desk, "t1", [result], "up") + work.record(desk, "t1", [result], "up") == [True, False]
+    assert leases.record(desk, "t1", [result], "up") + leases.record(desk, "t1", [result], "up") == [True, False]
     assert ledger.counts()[State.DELIVERED] == 1
 
 
-def test_a_deferred_notification_comes_back_when_it_is_due(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_deferred_notification_comes_back_when_it_is_due(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
+    release_and_claim(leases, desk)
     failed = an_attempt(Outcome.TRANSIENT, code=155000, http_status=500, msg="Internal error")
-    work.record(desk, "t1", [Result(id, State.DEFERRED, [failed], wait_ms=0, extra={"deferrals": 1})], "")
+    leases.record(desk, "t1", [Result(id, State.DEFERRED, [failed], wait_ms=0, extra={"deferrals": 1})], "")
     assert ledger.get(id).as_json()["error"] == {"code": 155000, "msg": "Internal error"}
-    assert release_and_claim(work, desk, "t2") == [id]
+    assert release_and_claim(leases, desk, "t2") == [id]
     assert ledger.get(id).progress.deferrals == 1
 
 
-def test_what_is_deferred_for_later_is_not_released_now(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_what_is_deferred_for_later_is_not_released_now(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
-    work.record(desk, "t1", [Result(id, State.DEFERRED, wait_ms=60_000)], "")
-    [released] = work.release([(desk, 10, 100)])
+    release_and_claim(leases, desk)
+    leases.record(desk, "t1", [Result(id, State.DEFERRED, wait_ms=60_000)], "")
+    [released] = leases.release([(desk, 10, 100)])
     assert released.ids == []
     assert 59_000 < (released.again_ms or 0) <= 60_000
 
 
-def test_a_scheduled_notification_waits_for_its_time(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_scheduled_notification_waits_for_its_time(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger, at="1h")
     assert ledger.get(id).progress.state is State.SCHEDULED
-    [released] = work.release([(desk, 10, 100)])
+    [released] = leases.release([(desk, 10, 100)])
     assert released.ids == []
     assert 3_590_000 < (released.again_ms or 0) <= 3_600_000
 
 
-def test_handing_back_puts_a_notification_in_front_of_its_lane(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_handing_back_puts_a_notification_in_front_of_its_lane(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     first, second = accept_one(ledger), accept_one(ledger)
-    [claimed] = release_and_claim(work, desk, room=1)
-    work.record(desk, "t1", [Result(claimed, State.QUEUED)], "")
-    [released] = work.release([(desk, 10, 100)])
+    [claimed] = release_and_claim(leases, desk, room=1)
+    leases.record(desk, "t1", [Result(claimed, State.QUEUED)], "")
+    [released] = leases.release([(desk, 10, 100)])
     assert released.ids == [first, second]
 
 
-def test_renewing_notes_the_attempt_and_keeps_the_lease(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_renewing_notes_the_attempt_and_keeps_the_lease(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
-    slot = work.renew(desk, "t1", id, 1000, an_attempt(Outcome.TRANSIENT))
+    release_and_claim(leases, desk)
+    slot = leases.renew(desk, "t1", id, 1000, an_attempt(Outcome.TRANSIENT))
     assert slot is not None
     assert slot.wait_ms == 0
     assert ledger.get(id).progress.attempts[0].outcome is Outcome.TRANSIENT
     with pytest.raises(LeaseLost):
-        work.renew(desk, "stranger", id, 1000, None)
+        leases.renew(desk, "stranger", id, 1000, None)
 
 
-def test_a_cancelled_notification_is_not_released_and_stays_cancelled(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_cancelled_notification_is_not_released_and_stays_cancelled(
+    ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
     gone, kept = accept_one(ledger), accept_one(ledger)
     assert ledger.cancel([gone], by="ada") == [State.CANCELLED]
-    [released] = work.release([(desk, 10, 100)])
+    [released] = leases.release([(desk, 10, 100)])
     assert released.ids == [kept]
     assert ledger.get(gone).as_json()["acts"][0]["by"] == "ada"
     with pytest.raises(NotAllowed):
         ledger.cancel([gone], by="ada")
 
 
-def test_what_a_worker_holds_cannot_be_cancelled(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_what_a_worker_holds_cannot_be_cancelled(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
+    release_and_claim(leases, desk)
     with pytest.raises(NotAllowed, match="it is sending"):
         ledger.cancel([id], by="ada")
 
 
-def test_a_failed_notification_can_be_retried_with_a_fresh_budget(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_failed_notification_can_be_retried_with_a_fresh_budget(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
-    work.record(desk, "t1", [Result(id, State.FAILED, [an_attempt(Outcome.REFUSED)], extra={"deferrals": 7})], "up")
+    release_and_claim(leases, desk)
+    leases.record(desk, "t1", [Result(id, State.FAILED, [an_attempt(Outcome.REFUSED)], extra={"deferrals": 7})], "up")
     assert [record.id for record in ledger.events(State.FAILED)] == [id]
     assert ledger.retry([id], by="ada") == [State.QUEUED]
     assert list(ledger.events(State.FAILED)) == []
     assert ledger.redis.pttl(ledger.keys.notification(id)) == -1
     assert ledger.get(id).progress.deferrals == 0
-    assert release_and_claim(work, desk, "t2") == [id]
+    assert release_and_claim(leases, desk, "t2") == [id]
 
 
 @pytest.mark.parametrize(
@@ -205,11 +211,11 @@ def test_a_failed_notification_can_be_retried_with_a_fresh_budget(ledger: Ledger
     [("delivered", State.DELIVERED), ("failed", State.FAILED), ("resend", State.QUEUED)],
 )
 def test_an_operator_resolves_what_was_maybe_sent(
-    ledger: Ledger, work: Work, desk: Desk, outcome: str, state: State
+    ledger: Ledger, leases: Leases, desk: Desk, outcome: str, state: State
 ) -> None:
     id = accept_one(ledger)
-    release_and_claim(work, desk)
-    work.record(desk, "t1", [Result(id, State.UNKNOWN, [an_attempt(Outcome.UNKNOWN)])], "")
+    release_and_claim(leases, desk)
+    leases.record(desk, "t1", [Result(id, State.UNKNOWN, [an_attempt(Outcome.UNKNOWN)])], "")
     assert [record.id for record in ledger.events(State.UNKNOWN)] == [id]
     assert ledger.resolve([id], "ada", outcome) == [state]
     assert ledger.get(id).as_json()["acts"][0]["did"] == f"resolve as {outcome}"
@@ -255,12 +261,12 @@ def test_hold_policy_is_kept_with_the_record(ledger: Ledger) -> None:
     assert ledger.redis.hget(ledger.keys.notification(id), "on_unknown") == b"hold"
 
 
-def test_indexes_forget_what_has_left_the_record_and_nothing_else(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_indexes_forget_what_has_left_the_record_and_nothing_else(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     gone, kept = accept_one(ledger), accept_one(ledger)
     for index in (ledger.keys.events, ledger.keys.index(State.FAILED)):
         ledger.redis.zadd(index, {gone: 1, kept: 1})  # accepted long ago
     ledger.redis.delete(ledger.keys.notification(gone))
-    assert work.prune() == 2
+    assert leases.prune() == 2
     assert ledger.redis.zrange(ledger.keys.events, 0, -1) == [kept.encode()]
 
 

@@ -21,11 +21,11 @@ from hypothesis.stateful import (
 
 from ledger.connection import text
 from ledger.errors import KeyReused, NotAllowed
+from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, OnUnknown
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
-from ledger.work import LeaseLost, Result, Work
 from tests.integration.desk_model import START_MS, Hold, Model
 from tests.integration.exploration import CLOCK_KEY, clock_in_a_key, explore
 
@@ -47,7 +47,7 @@ class Verbs(RuleBasedStateMachine):
         settings = Settings(_env_file=None)
         self.desk = settings.desk("default").model_copy(update={"rate": ()})
         self.ledger = Ledger(settings, self.client)
-        self.work = Work(self.client, settings, longest_call_ms=1000)
+        self.work = Leases(self.client, settings, longest_call_ms=1000)
         self.model = Model(self.work.lease_ms)
         self.seen: dict[str, tuple[State, list[int]]] = {}
         self.calls = 0

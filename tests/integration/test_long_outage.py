@@ -11,12 +11,12 @@ import pytest
 from feishu.codes import Kind
 from feishu.verdict import Verdict
 from ledger.announcement import Spec
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
-from ledger.work import Work
 from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 
 OUTAGE_MS = 2 * 3_600_000
@@ -54,7 +54,7 @@ class Desktop:
 
     clock: Clock
     ledger: Ledger
-    work: Work
+    leases: Leases
     desk: Desk
     away: Verdict
     back_ms: float
@@ -63,7 +63,7 @@ class Desktop:
 
     def __post_init__(self) -> None:
         feishu = FeishuByHand(self._answer)
-        self._delivery = delivery_by_hand(self.desk, self.work, feishu, self.clock)  # type: ignore[arg-type]
+        self._delivery = delivery_by_hand(self.desk, self.leases, feishu, self.clock)  # type: ignore[arg-type]
 
     def _answer(self, receiver: str) -> Verdict:
         self.calls.append((self.clock.ms, receiver))
@@ -85,8 +85,8 @@ class Desktop:
     def run_until(self, is_over: Callable[[], bool]) -> None:
         """As the pacer and the workers do it, one after another."""
         while not is_over():
-            self.work.sweep([self.desk])
-            [released] = self.work.release([(self.desk, 24, 18)])
+            self.leases.sweep([self.desk])
+            [released] = self.leases.release([(self.desk, 24, 18)])
             for id in released.ids:
                 self._delivery.deliver([id])
             if not released.ids:
@@ -106,8 +106,8 @@ def desktop(request: pytest.FixtureRequest) -> Iterator[Desktop]:
         settings = Settings(_env_file=None)
         desk = settings.desk("default").model_copy(update={"rate": parse_rate(f"{QUOTA}/minute")})
         ledger = Ledger(settings, fakeredis.FakeRedis(server=fakeredis.FakeServer()))
-        work = Work(ledger.redis, settings, longest_call_ms=25_000, clock=RedisClock(clock))
-        yield Desktop(clock, ledger, work, desk, AWAY[request.param], clock.ms + OUTAGE_MS)
+        leases = Leases(ledger.redis, settings, longest_call_ms=25_000, clock=RedisClock(clock))
+        yield Desktop(clock, ledger, leases, desk, AWAY[request.param], clock.ms + OUTAGE_MS)
 
 
 def test_two_hours_cost_few_calls_and_no_retry_budget_and_drain_at_the_quota_with_events_first(

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.announcement import AnnouncementState
 from ledger.ledger import Ledger
-from ledger.lookout import TURNS, Lookout
+from ledger.overview import TURNS, Overview
 from ledger.settings import Settings
 from ledger.states import State
 from ledger.tally import MINUTE_MS, MINUTES
@@ -20,44 +20,44 @@ def ledger(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 
 def test_a_survey_sees_all_and_glances_come_to_see_the_same(ledger: Ledger, capsys: Output) -> None:
-    lookout = Lookout(ledger)
-    assert lookout.glance().announcements == {}
+    overview = Overview(ledger)
+    assert overview.glance().announcements == {}
     ids = [announced(capsys, "--name", f"A{n}", "--key", str(n)) for n in range(2 * TURNS)]
     Worker(ledger).deliver(4)
-    seen = [lookout.glance() for _ in range(3)][-1]
+    seen = [overview.glance() for _ in range(3)][-1]
     assert list(seen.announcements) == ids[::-1]
-    assert seen.announcements == Lookout(ledger).survey().announcements
+    assert seen.announcements == Overview(ledger).survey().announcements
 
 
 def test_what_somebody_watches_is_read_each_time(ledger: Ledger, capsys: Output) -> None:
     ids = [announced(capsys, "--name", f"A{n}", "--key", str(n)) for n in range(4 * TURNS)]
-    lookout = Lookout(ledger)
-    lookout.survey()
+    overview = Overview(ledger)
+    overview.survey()
     for _ in range(3):
         ledger.announcements.pause(ids[0], "test")
-        assert lookout.glance([ids[0]]).announcements[ids[0]].state is AnnouncementState.PAUSED
+        assert overview.glance([ids[0]]).announcements[ids[0]].state is AnnouncementState.PAUSED
         ledger.announcements.resume(ids[0], "test")
-        assert lookout.glance([ids[0]]).announcements[ids[0]].state is AnnouncementState.RUNNING
+        assert overview.glance([ids[0]]).announcements[ids[0]].state is AnnouncementState.RUNNING
 
 
 def test_what_was_over_and_is_taken_up_again_is_seen(ledger: Ledger, capsys: Output) -> None:
     id = announced(capsys)
     Worker(ledger).fail()
-    lookout = Lookout(ledger)
-    assert lookout.survey().announcements[id].ended == "partial"
+    overview = Overview(ledger)
+    assert overview.survey().announcements[id].ended == "partial"
     ledger.announcements.retry(id, "test")
-    assert lookout.glance().announcements[id].state is AnnouncementState.RUNNING
+    assert overview.glance().announcements[id].state is AnnouncementState.RUNNING
 
 
 def test_a_glance_costs_the_same_however_many_announcements_there_are(ledger: Ledger, capsys: Output) -> None:
-    lookout, costs = Lookout(ledger), []
+    overview, costs = Overview(ledger), []
     for count in (1, 20):
         for number in range(count):
             announced(capsys, "--key", f"{count}/{number}", count=1)
-        lookout.survey()
-        lookout.glance()
+        overview.survey()
+        overview.glance()
         before = processed(ledger)
-        lookout.glance()
+        overview.glance()
         costs.append(processed(ledger) - before - 1)
     assert max(costs) <= 20, costs
 
@@ -67,24 +67,24 @@ def processed(ledger: Ledger) -> int:
 
 
 def test_the_hour_has_sixty_minutes_and_late_counts_get_in(ledger: Ledger) -> None:
-    lookout = Lookout(ledger)
-    hour = lookout.survey().desks["default"].hour
+    overview = Overview(ledger)
+    hour = overview.survey().desks["default"].hour
     assert [minute.at_ms for minute in hour] == [hour[0].at_ms + n * MINUTE_MS for n in range(MINUTES)]
-    last = lookout.glance().desks["default"].hour[-1].at_ms // MINUTE_MS
+    last = overview.glance().desks["default"].hour[-1].at_ms // MINUTE_MS
     ledger.redis.hset(ledger.keys.tally_minute("default", str(last - 1)), "delivered", 7)
-    assert lookout.glance().desks["default"].hour[-2].counts == {"delivered": 7}
+    assert overview.glance().desks["default"].hour[-2].counts == {"delivered": 7}
 
 
 def test_events_at_rest_are_counted(ledger: Ledger) -> None:
-    assert Lookout(ledger).survey().events_at_rest == {State.FAILED: 0, State.UNKNOWN: 0}
+    assert Overview(ledger).survey().events_at_rest == {State.FAILED: 0, State.UNKNOWN: 0}
 
 
 def test_a_clock_that_is_set_back_ends_no_lookout(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    lookout = Lookout(ledger)
-    now_ms = lookout.survey().at_ms
+    overview = Overview(ledger)
+    now_ms = overview.survey().at_ms
     # As after a failover to a replica whose clock is behind.
-    monkeypatch.setattr(lookout, "_surroundings", lambda: (now_ms - 3 * MINUTE_MS, (), {}))
-    hour = lookout.glance().desks["default"].hour
+    monkeypatch.setattr(overview, "_surroundings", lambda: (now_ms - 3 * MINUTE_MS, (), {}))
+    hour = overview.glance().desks["default"].hour
     assert [minute.at_ms // MINUTE_MS for minute in hour] == [now_ms // MINUTE_MS - 3 - ago for ago in range(MINUTES)][
         ::-1
     ]

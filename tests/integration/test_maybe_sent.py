@@ -9,11 +9,11 @@ import pytest
 
 from feishu.codes import Kind
 from ledger.announcement import Spec
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
 from ledger.states import State
-from ledger.work import Work
 from producers.cli.command_line import run
 from tests.integration.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 
@@ -41,11 +41,11 @@ def asked(capsys: Output) -> Asked:
 
 def call_in_vain(ledger: Ledger) -> None:
     """All that waits is sent, and no answer comes."""
-    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
     desk = ledger.settings.desk("default").model_copy(update={"rate": ()})
     silent = FeishuByHand(lambda _: a_verdict(Kind.UNKNOWN, ended="timed out", elapsed_ms=20_003))
-    [released] = work.release([(desk, 100, 100)])
-    delivery_by_hand(desk, work, silent).deliver(released.ids)
+    [released] = leases.release([(desk, 100, 100)])
+    delivery_by_hand(desk, leases, silent).deliver(released.ids)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import redis
 
 from ledger.connection import reachable
 from ledger.errors import WrongVersion
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.schema import bring_up_to_date, check_version
 from ledger.settings import Desk
 from ledger.version import SCHEMA
-from ledger.work import Work
 
 
 def accept(ledger: Ledger) -> str:
@@ -36,7 +36,7 @@ def test_the_first_verb_writes_the_version(ledger: Ledger) -> None:
     ],
 )
 def test_no_verb_touches_a_ledger_of_another_version(
-    ledger: Ledger, work: Work, desk: Desk, found: str, says: str
+    ledger: Ledger, leases: Leases, desk: Desk, found: str, says: str
 ) -> None:
     id = accept(ledger)
     ledger.redis.set(ledger.keys.schema, found)
@@ -45,9 +45,9 @@ def test_no_verb_touches_a_ledger_of_another_version(
     with pytest.raises(WrongVersion, match=says):
         accept(ledger)
     with pytest.raises(redis.ResponseError, match=f"SCHEMA {found}"):
-        work.claim(desk, "token", [id])
+        leases.claim(desk, "token", [id])
     with pytest.raises(redis.ResponseError, match=f"SCHEMA {found}"):
-        work.release([(desk, 1, 1)])
+        leases.release([(desk, 1, 1)])
     with pytest.raises(WrongVersion):
         check_version(ledger.redis, ledger.keys)
     assert everything(ledger.redis) == before

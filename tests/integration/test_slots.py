@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.announcement import Spec
+from ledger.leases import RELEASED_LEASE_MS, Leases, Result, late_after_ms, slack_ms
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
-from ledger.work import RELEASED_LEASE_MS, Result, Work, late_after_ms, slack_ms
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
 TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
@@ -43,7 +43,7 @@ class Pace:
         self.clock = clock
         self.desk: Desk = settings.desk("default").model_copy(update={"rate": parse_rate(rate)})
         self.ledger = Ledger(settings, fakeredis.FakeRedis(server=fakeredis.FakeServer()))
-        self.work = Work(self.ledger.redis, settings, longest_call_ms=1000, clock=RedisClock(lambda: 0.0))
+        self.leases = Leases(self.ledger.redis, settings, longest_call_ms=1000, clock=RedisClock(lambda: 0.0))
         self.slots: list[int] = []
         self.held: dict[str, int | None] = {}  # claimed id -> its slot, None when a call was made in it
         self.accept(notifications)
@@ -71,19 +71,19 @@ class Pace:
         self.clock.ms = START_MS + ms
 
     def release(self, room: int = 1000) -> tuple[list[str], int | None]:
-        [released] = self.work.release([(self.desk, room, 10_000)])
+        [released] = self.leases.release([(self.desk, room, 10_000)])
         self.slots += [self.now_ms] * len(released.ids)
         return released.ids, released.again_ms
 
     def claim(self, ids: list[str]) -> list[str]:
-        _, claims = self.work.claim(self.desk, "t", ids)
+        _, claims = self.leases.claim(self.desk, "t", ids)
         self.held |= {claim.id: claim.slot.at_ms - START_MS for claim in claims}
         return [claim.id for claim in claims]
 
     def renew(self, id: str, max_wait_ms: int) -> int | None:
         """Returns the ms of the reserved slot."""
         unused = self.held[id]
-        slot = self.work.renew(self.desk, "t", id, max_wait_ms, None, self._on_clock(unused))
+        slot = self.leases.renew(self.desk, "t", id, max_wait_ms, None, self._on_clock(unused))
         if unused is not None:
             self.slots.remove(unused)
         self.held[id] = slot and slot.at_ms - START_MS
@@ -93,7 +93,7 @@ class Pace:
 
     def record(self, id: str, to: State) -> None:
         unused = self.held.pop(id)
-        assert self.work.record(self.desk, "t", [Result(id, to, unused_slot_ms=self._on_clock(unused))], "") == [True]
+        assert self.leases.record(self.desk, "t", [Result(id, to, unused_slot_ms=self._on_clock(unused))], "") == [True]
         if unused is not None:
             self.slots.remove(unused)
 
@@ -305,7 +305,7 @@ def test_a_released_notification_that_nobody_claimed_leaves_its_slot_to_others(c
     pace = Pace("1/10second", clock, notifications=1)
     [id] = pace.release()[0]
     pace.go_to(RELEASED_LEASE_MS)
-    assert pace.work.sweep([pace.desk])[0].returned == 1
+    assert pace.leases.sweep([pace.desk])[0].returned == 1
     assert pace.release()[0] == [id]  # no call was made: the window of ten seconds is still free
 
 
@@ -315,14 +315,14 @@ def test_what_is_cancelled_after_its_release_leaves_its_slot_to_others(clock: Cl
     pace.ledger.cancel(gone, by="ada")
     assert pace.claim(gone) == []
     pace.go_to(RELEASED_LEASE_MS)
-    assert not any(pace.work.sweep([pace.desk])[0])
+    assert not any(pace.leases.sweep([pace.desk])[0])
     assert len(pace.release()[0]) == 1
 
 
 def test_a_throttle_stops_the_slots_and_does_not_bunch_them_afterwards(clock: Clock) -> None:
     pace = Pace("5/second", clock, notifications=50)
     pace.release()
-    pace.work.hold(pace.desk, "throttled", 10_000, "429")
+    pace.leases.hold(pace.desk, "throttled", 10_000, "429")
     for at_ms in (1080, 5000, 9999):
         pace.go_to(at_ms)
         assert pace.release()[0] == []
@@ -381,7 +381,7 @@ class Driven(Pace):
         elif name in ("claim", "send"):
             self._claim_some(number, called=name == "send")
         elif name == "throttle":
-            self.work.hold(self.desk, "throttled", number, "429")
+            self.leases.hold(self.desk, "throttled", number, "429")
             self.held_until_ms = max(self.now_ms + number, self.held_until_ms)
         elif id := self._one_held(number):
             self._go_on_with(id, name, number)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from feishu.codes import Kind
+from ledger.leases import Claim, Leases, Slot
 from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
-from ledger.work import Claim, Slot, Work
 from tests.integration.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand
 from worker.holding import SLOT_TRIES
 from worker.policy import INLINE_TRIES
@@ -23,14 +23,14 @@ HELD_UP_SECONDS = 0.4
 
 @pytest.mark.parametrize(("calls_left", "made"), [(10, INLINE_TRIES), (2, 2), (1, 1)])
 def test_a_try_without_a_slot_is_not_made(
-    ledger: Ledger, work: Work, desk: Desk, monkeypatch: pytest.MonkeyPatch, calls_left: int, made: int
+    ledger: Ledger, leases: Leases, desk: Desk, monkeypatch: pytest.MonkeyPatch, calls_left: int, made: int
 ) -> None:
     monkeypatch.setattr("worker.delivery.INLINE_WAIT_SECONDS", (0.001, 0.001))
     limited = desk.model_copy(update={"rate": parse_rate(f"{calls_left}/minute")})
     ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi"})])
-    [released] = work.release([(limited, 1, 10)])
+    [released] = leases.release([(limited, 1, 10)])
     feishu = FeishuByHand(lambda _: a_verdict(Kind.TRANSIENT, code=155000))
-    delivery_by_hand(limited, work, feishu).deliver(released.ids)
+    delivery_by_hand(limited, leases, feishu).deliver(released.ids)
     assert len(feishu.receivers) == made
     assert ledger.redis.llen(ledger.keys.slots("default")) == made
 
@@ -45,23 +45,23 @@ class OpenTickets(NoTickets):
     [("reroute", State.QUEUED), ("wait", State.DEFERRED), ("fail", State.FAILED)],
 )
 def test_a_ticket_that_is_found_when_no_slot_is_near_changes_no_attempt_on_record(
-    ledger: Ledger, work: Work, desk: Desk, monkeypatch: pytest.MonkeyPatch, on_open_ticket: str, state: State
+    ledger: Ledger, leases: Leases, desk: Desk, monkeypatch: pytest.MonkeyPatch, on_open_ticket: str, state: State
 ) -> None:
     """The attempt was on record already: an IndexError, and in the end `unknown`, though nothing is unknown."""
     monkeypatch.setattr("worker.delivery.INLINE_WAIT_SECONDS", (0.001, 0.001))
     limited = desk.model_copy(update={"rate": parse_rate("1/minute")})
     asked = {"receiver_id": "ou_a", "text": "hi", "receive_type": "chat", "on_open_ticket": on_open_ticket}
     [accepted] = ledger.accept([Notification.build({**asked, "on_unknown": "hold"})])
-    [released] = work.release([(limited, 1, 10)])
+    [released] = leases.release([(limited, 1, 10)])
     feishu = FeishuByHand(lambda _: a_verdict(Kind.TRANSIENT, code=155000, may_mean_ticket=True))
-    delivery_by_hand(limited, work, feishu, tickets=OpenTickets()).deliver(released.ids)
+    delivery_by_hand(limited, leases, feishu, tickets=OpenTickets()).deliver(released.ids)
     progress = ledger.get(accepted.id).progress
     assert progress.state is state
     assert [(attempt.via, attempt.outcome) for attempt in progress.attempts] == [("chat", Outcome.TRANSIENT)]
     assert progress.via == ("user" if on_open_ticket == "reroute" else None)
 
 
-class HeldUp(Work):
+class HeldUp(Leases):
     """A claim whose request is on its way for longer than a slot is good, for an id that is released meanwhile."""
 
     renewals = 0
@@ -78,16 +78,16 @@ class HeldUp(Work):
 
 def test_a_claim_that_was_held_up_ends_in_a_call(ledger: Ledger, desk: Desk) -> None:
     """Redis' time was told from before its request, so that every slot seemed too old: 3,000 renewals a second."""
-    work = HeldUp(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = HeldUp(ledger.redis, ledger.settings, longest_call_ms=1000)
     limited = desk.model_copy(update={"rate": parse_rate("100/minute")})
     [accepted] = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi", "on_unknown": "hold"})])
     feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED))
-    delivery_by_hand(limited, work, feishu).deliver([accepted.id])
+    delivery_by_hand(limited, leases, feishu).deliver([accepted.id])
     assert feishu.receivers == ["ou_a"]
-    assert work.renewals < SLOT_TRIES
+    assert leases.renewals < SLOT_TRIES
 
 
-class NeverInTime(Work):
+class NeverInTime(Leases):
     """Whatever slot it has is over when its holder looks at it, as on a machine that stalls again and again."""
 
     renewals = 0
@@ -99,22 +99,22 @@ class NeverInTime(Work):
 
 
 def test_slots_that_are_missed_again_and_again_are_not_tried_for_ever(ledger: Ledger, desk: Desk) -> None:
-    work = NeverInTime(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = NeverInTime(ledger.redis, ledger.settings, longest_call_ms=1000)
     limited = desk.model_copy(update={"rate": parse_rate("100/minute")})
     [accepted] = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi"})])
-    [released] = work.release([(limited, 1, 10)])
+    [released] = leases.release([(limited, 1, 10)])
     feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), lambda: time.sleep(0.2))
-    delivery_by_hand(limited, work, feishu).deliver(released.ids)
-    assert (feishu.receivers, work.renewals) == ([], SLOT_TRIES)
+    delivery_by_hand(limited, leases, feishu).deliver(released.ids)
+    assert (feishu.receivers, leases.renewals) == ([], SLOT_TRIES)
     assert ledger.get(accepted.id).progress.state is State.QUEUED
 
 
-def test_a_worker_that_stops_takes_no_slot(ledger: Ledger, work: Work, desk: Desk) -> None:
+def test_a_worker_that_stops_takes_no_slot(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     limited = desk.model_copy(update={"rate": parse_rate("100/minute")})
     [accepted] = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi"})])
-    [released] = work.release([(limited, 1, 10)])
+    [released] = leases.release([(limited, 1, 10)])
     stopping = threading.Event()
     feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), stopping.set)
-    delivery_by_hand(limited, work, feishu, stopping).deliver(released.ids)
+    delivery_by_hand(limited, leases, feishu, stopping).deliver(released.ids)
     assert (feishu.receivers, ledger.get(accepted.id).progress.state) == ([], State.QUEUED)
     assert ledger.redis.llen(ledger.keys.slots("default")) == 0

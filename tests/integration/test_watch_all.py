@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from ledger.ledger import Ledger
-from ledger.lookout import Lookout
 from ledger.models import Notification
+from ledger.overview import Overview
 from ledger.settings import Settings
 from producers.cli import watch_all as watch_all_module
 from producers.cli.command_line import run
@@ -64,7 +64,7 @@ def test_on_a_terminal_it_stays_until_ctrl_c(ledger: Ledger, capsys: Output, mon
 def test_what_it_draws_names_desks_lanes_and_the_last_hour(ledger: Ledger, capsys: Output) -> None:
     announced(capsys, "--name", "Office move")
     console = Console(width=100, file=io.StringIO())
-    console.print(watch_all_module.drawn(Lookout(ledger).survey()))
+    console.print(watch_all_module.drawn(Overview(ledger).survey()))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "Office move running" in text
     assert "0 of 100" in text

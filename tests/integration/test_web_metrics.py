@@ -62,7 +62,7 @@ class Scraped:
 
 
 def scraped(web: WebThread, **options: Any) -> Scraped:
-    web.site.sheet.write()
+    web.site.counters.write()
     return Scraped(web.get("/metrics", **options))
 
 
@@ -71,7 +71,7 @@ def test_what_a_worker_has_done_is_told(web: WebThread, at_work: DeskAtWork) -> 
         at_work.send(receiver)
     at_work.announce("ou_bob", "ou_carol")
     at_work.deliver()
-    at_work.runtime.sheet.write()
+    at_work.runtime.counters.write()
     told = scraped(web)
     assert told("deskbell_slots_used_total", desk="default") == 6
     assert told("deskbell_slots_wasted_total", cause="ticket_open") == 1
@@ -108,7 +108,7 @@ def test_what_waits_is_told_by_kind_of_lane_with_the_age_of_the_oldest(web: WebT
 
 def test_a_hold_is_told_by_its_reason(web: WebThread, at_work: DeskAtWork) -> None:
     assert scraped(web)("deskbell_desk_held") == 0
-    at_work.runtime.work.hold(at_work.desk, "credentials", 60_000, "send: desk (HTTP 401, code 154001)")
+    at_work.runtime.leases.hold(at_work.desk, "credentials", 60_000, "send: desk (HTTP 401, code 154001)")
     told = scraped(web)
     assert told("deskbell_desk_held", reason="credentials") == told("deskbell_desk_held") == 1
     assert "154001" not in told.text
@@ -154,7 +154,7 @@ def test_requests_are_told_by_the_route_that_answered_and_accepted_ones_are_time
 def test_every_metric_has_the_prefix_a_help_and_a_type(web: WebThread, at_work: DeskAtWork) -> None:
     at_work.send("ou_alice")
     at_work.deliver()
-    at_work.runtime.sheet.write()
+    at_work.runtime.counters.write()
     for name, family in scraped(web).families.items():
         assert name.startswith("deskbell_")
         assert family.documentation
@@ -164,7 +164,7 @@ def test_every_metric_has_the_prefix_a_help_and_a_type(web: WebThread, at_work: 
 def test_buckets_rise_to_the_count(web: WebThread, at_work: DeskAtWork) -> None:
     at_work.send("ou_alice")
     at_work.deliver()
-    at_work.runtime.sheet.write()
+    at_work.runtime.counters.write()
     told = scraped(web)
     buckets = told.samples("deskbell_feishu_call_seconds_bucket", call="send")
     values = [value for _, value in buckets]
@@ -177,7 +177,7 @@ def test_no_message_no_receiver_and_no_secret_is_told(web: WebThread, at_work: D
     for receiver in ("ou_alice", "ou_ticket_1", "ou_unknown_1", "ou_flaky_1"):
         at_work.send(receiver)
     at_work.deliver()
-    at_work.runtime.sheet.write()
+    at_work.runtime.counters.write()
     text = scraped(web).text
     for private in (TEXT, "ou_", "n_1", "sandbox-secret", "ht-sandbox"):
         assert private not in text

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk, Settings
 from ledger.states import Outcome, State
-from ledger.work import Result, Work
 from tests.integration.web_thread import WebThread
 
 __all__: list[str] = []
@@ -44,12 +44,12 @@ def accepted(web: WebThread, **fields: Any) -> str:
 def ended(ledger: Ledger, state: State, outcome: Outcome) -> str:
     """A notification that has come to this state by one attempt."""
     [found] = ledger.accept([Notification.build(ADA)])
-    work = Work(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
     desk: Desk = ledger.settings.desk("default").model_copy(update={"rate": ()})
-    [released] = work.release([(desk, 10, 10)])
-    now_ms, [claim] = work.claim(desk, "token", released.ids)
+    [released] = leases.release([(desk, 10, 10)])
+    now_ms, [claim] = leases.claim(desk, "token", released.ids)
     attempt = Attempt(now_ms, ReceiveType.CHAT, outcome, 154004, 400)
-    work.record(desk, "token", [Result(claim.id, state, [attempt])], "")
+    leases.record(desk, "token", [Result(claim.id, state, [attempt])], "")
     assert claim.id == found.id
     return found.id
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import redis
 
+from ledger.leases import Swept
 from ledger.models import Attempt, ReceiveType
 from ledger.settings import Settings
 from ledger.states import Outcome, State
 from ledger.tally import Tally
-from ledger.work import Swept
 from tests.integration.delivering import TEXT, DeskAtWork, desk_at_work
 from worker.tallying import DeskTally, tally_swept
 
@@ -27,7 +27,7 @@ def at_work(empty_valkey: Settings) -> Iterator[DeskAtWork]:
 
 
 def counted(at_work: DeskAtWork) -> dict[str, int]:
-    at_work.runtime.sheet.write()
+    at_work.runtime.counters.write()
     [found] = Tally(at_work.ledger.redis, at_work.ledger.keys).totals(["default"])
     return found
 
@@ -108,7 +108,7 @@ def test_an_undocumented_code_is_a_label_only_if_it_is_the_helpdesks(at_work: De
     cases = [(154_999, 401), (77_777_777, 400), (None, 502), (None, None), (154_000, 400)]
     attempts = [Attempt(1, ReceiveType.CHAT, Outcome.REFUSED, code, http_status) for code, http_status in cases]
     holding: Any = SimpleNamespace(claim=SimpleNamespace(id="n_1"), attempts=attempts)
-    DeskTally(at_work.runtime.sheet, at_work.desk, at_work.runtime.codes).deliveries([holding], [])
+    DeskTally(at_work.runtime.counters, at_work.desk, at_work.runtime.codes).deliveries([holding], [])
     assert of(counted(at_work), "attempts chat refused") == {
         "154999": 1, "other": 1, "http_502": 1, "none": 1, "154000": 1
     }  # fmt: skip
@@ -129,7 +129,7 @@ def test_what_expires_is_counted_though_no_worker_has_it_in_hand(at_work: DeskAt
 
 
 def test_what_is_taken_back_from_lost_workers_is_counted(at_work: DeskAtWork) -> None:
-    tally_swept(at_work.runtime.sheet, at_work.desk, Swept(returned=3, resent=0, unknown=2))
+    tally_swept(at_work.runtime.counters, at_work.desk, Swept(returned=3, resent=0, unknown=2))
     found = counted(at_work)
     assert of(found, "swept") == {"returned": 3, "unknown": 2}
     assert of(found, "ended") == {"unknown": 2}
@@ -150,7 +150,7 @@ def test_a_worker_counts_on_while_redis_is_full(at_work: DeskAtWork) -> None:
     client.config_set("maxmemory", 1)
     try:
         at_work.deliver()
-        assert at_work.runtime.sheet.write()
+        assert at_work.runtime.counters.write()
     finally:
         client.config_set("maxmemory", 0)
     assert of(counted(at_work), "ended") == {"delivered": 1}
@@ -162,7 +162,7 @@ def test_a_hundred_deliveries_are_written_in_two_round_trips(at_work: DeskAtWork
     at_work.deliver()
     client = at_work.ledger.redis
     before = client.info("commandstats")
-    at_work.runtime.sheet.write()
+    at_work.runtime.counters.write()
     after = client.info("commandstats")
     calls = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
     assert calls["cmdstat_time"] == calls["cmdstat_exec"] == 1

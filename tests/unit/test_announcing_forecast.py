@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger.announcement import Spec
-from ledger.hours import Window
+from ledger.sending_hours import Window
 from ledger.settings import Limit, Settings
 from producers.announcements.forecast import Share, calls_per_second, finish_ms
 

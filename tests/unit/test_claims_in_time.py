@@ -1,6 +1,6 @@
 """How long a claim may wait for its answer."""
 
-from ledger.work import RELEASED_LEASE_MS
+from ledger.leases import RELEASED_LEASE_MS
 from worker.runtime import ANSWER_SECONDS
 
 

@@ -16,9 +16,9 @@ REFUSED = Verdict(call="send", kind=Kind.REFUSED, started_at_ms=0, elapsed_ms=0)
 def holding(*earlier_ms: int) -> Holding:
     earlier = tuple(SimpleNamespace(at_ms=at_ms) for at_ms in earlier_ms)
     claim = SimpleNamespace(id="n_1", slot=None, progress=SimpleNamespace(via=None, attempts=earlier))
-    anything, work = cast(Any, None), SimpleNamespace(clock=RedisClock(lambda: 0.0))
-    work.clock.note(0.0, 5000)
-    return Holding(cast(Any, claim), anything, cast(Any, work), "token", threading.Event(), 0.0)
+    anything, leases = cast(Any, None), SimpleNamespace(clock=RedisClock(lambda: 0.0))
+    leases.clock.note(0.0, 5000)
+    return Holding(cast(Any, claim), anything, cast(Any, leases), "token", threading.Event(), 0.0)
 
 
 def test_two_calls_within_a_millisecond_are_two_attempts() -> None:

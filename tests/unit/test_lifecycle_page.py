@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.keys import Keys
+from ledger.leases import LATE_SHARE, slack_ms
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Limit
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.verbs import NAMES
-from ledger.work import LATE_SHARE, slack_ms
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/lifecycle.md").read_text("utf-8")
@@ -52,10 +52,10 @@ def key_shapes(name: str) -> str:
     return re.sub(r"\{\w+\}", "{}", name)
 
 
-def built_by(keys: Keys) -> set[str]:
+def built_by(keys: RedisKeys) -> set[str]:
     """The shapes of all keys that Python can build; where a state is asked for, of those that have an index."""
     shapes = set()
-    for name, member in inspect.getmembers(Keys):
+    for name, member in inspect.getmembers(RedisKeys):
         if isinstance(member, property):
             shapes.add(getattr(keys, name))
         elif inspect.isfunction(member) and not name.startswith("_"):
@@ -69,11 +69,11 @@ def built_by(keys: Keys) -> set[str]:
 def test_the_key_table_has_every_key_that_python_builds() -> None:
     rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|set|zset|list|channel) \|", PAGE, re.MULTILINE)
     described = {key_shapes(name) for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    assert described - {"desk:{}:token:{}"} == built_by(Keys(""))
+    assert described - {"desk:{}:token:{}"} == built_by(RedisKeys(""))
 
 
 def test_lua_builds_the_same_keys_as_python() -> None:
-    keys = Keys("p")
+    keys = RedisKeys("p")
     lua = {
         ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
         for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", PRELUDE, re.MULTILINE)

@@ -10,7 +10,7 @@ from feishu import AskFailed, Kind, Verdict
 from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, Contact, People
 from feishu.people_answer import Person
 from feishu.query_retry import TRIES
-from ledger.keys import Keys
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
 
 ANN, BOB, EVE = (Contact("email", f"{name}@x.cn") for name in ("ann", "bob", "eve"))
@@ -54,11 +54,11 @@ class Desktop:
     waits: list[float] = field(default_factory=list)
 
     def people(self, desk: Desk | None = None) -> People:
-        return People(self.redis, Keys("bell"), desk or a_desk(), self.feishu, sleep=self.sleep)
+        return People(self.redis, RedisKeys("bell"), desk or a_desk(), self.feishu, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.redis.delete(Keys("bell").asking("default"))  # its time is over
+        self.redis.delete(RedisKeys("bell").asking("default"))  # its time is over
 
 
 def a_desk(app_id: str = "cli_1") -> Desk:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ledger.desks import DeskStatus, Lane, Window
-from ledger.latency import Latency
+from ledger.desk_status import DeskStatus, Lane, Window
+from ledger.histogram import Histogram
 from ledger.states import Outcome
 from ledger.tally import EVERYWHERE
 from ledger.workers import Worker
@@ -52,10 +52,10 @@ def metrics() -> dict[str, set[str]]:
         "attempts chat delivered 0": 1,
         "calls send delivered": 1,
         "swept unknown": 1,
-        f"{Latency.CALL} send 1": 1,
-        f"{Latency.DELIVERY} event delivered 1": 1,
+        f"{Histogram.CALL} send 1": 1,
+        f"{Histogram.DELIVERY} event delivered 1": 1,
     }
-    site_wide = {"requests POST /v1/notifications 202": 1, f"{Latency.ACCEPT} /v1/notifications 1": 1}
+    site_wide = {"requests POST /v1/notifications 202": 1, f"{Histogram.ACCEPT} /v1/notifications 1": 1}
     families = [
         *of_desks([desk]),
         *of_site([Worker("host", 1, 16, 0)], 1, 1, 1),

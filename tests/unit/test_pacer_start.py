@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import fakeredis
 import redis
 
-from ledger.keys import Keys
+from ledger.leases import LeadAnswer
 from ledger.redis_clock import RedisClock
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
-from ledger.work import LeadAnswer
 from worker.pacer import Pacer
 
 DESK = Desk(name="it", rate="100/minute", feishu_url="http://127.0.0.1:1")  # type: ignore[arg-type]
@@ -44,11 +44,11 @@ def _publish(batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
 
 def test_a_worker_that_starts_while_redis_is_away_waits_for_it() -> None:
     """It ended: whoever started workers and Redis together had none when Redis was slower."""
-    work = WorkOfAnAbsentRedis()
+    leases = WorkOfAnAbsentRedis()
     pacer = Pacer(
-        fakeredis.FakeRedis(), Keys("deskbell"), work, DESKS, _publish, "deskbell.deliver", "host:1:8"  # type: ignore[arg-type]
+        fakeredis.FakeRedis(), RedisKeys("deskbell"), leases, DESKS, _publish, "deskbell.deliver", "host:1:8"  # type: ignore[arg-type]
     )  # fmt: skip
     pacer.start()
-    assert work.answered.wait(5)
+    assert leases.answered.wait(5)
     pacer.stop()
-    assert work.questions == 2
+    assert leases.questions == 2

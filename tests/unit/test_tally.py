@@ -8,10 +8,10 @@ import pytest
 import redis
 from redis.exceptions import OutOfMemoryError
 
-from ledger.keys import Keys
-from ledger.latency import BUCKETS, Latency, bucket_of
+from ledger.counter_buffer import CounterBuffer
+from ledger.histogram import BUCKETS, Histogram, bucket_of
+from ledger.redis_keys import RedisKeys
 from ledger.tally import EVERYWHERE, KEPT_SECONDS, Minute, Tally
-from ledger.tally_sheet import TallySheet
 
 __all__: list[str] = []
 
@@ -26,15 +26,15 @@ def client() -> Iterator[fakeredis.FakeRedis]:
 
 @pytest.fixture
 def tally(client: fakeredis.FakeRedis) -> Tally:
-    return Tally(client, Keys("deskbell"))
+    return Tally(client, RedisKeys("deskbell"))
 
 
 @pytest.fixture
-def sheet(tally: Tally) -> Iterator[TallySheet]:
+def counters(tally: Tally) -> Iterator[CounterBuffer]:
     """It writes when the test says so, and not by itself."""
-    sheet = TallySheet(tally, write_seconds=NEVER_SECONDS)
-    yield sheet
-    sheet.close()
+    counters = CounterBuffer(tally, write_seconds=NEVER_SECONDS)
+    yield counters
+    counters.close()
 
 
 def now_ms(client: redis.Redis) -> int:
@@ -79,12 +79,12 @@ def test_what_is_of_no_desk_is_kept_beside_the_desks(tally: Tally) -> None:
     assert tally.totals([EVERYWHERE, "default"]) == [{"requests /healthz 200": 1}, {}]
 
 
-def test_counting_writes_nothing_until_the_sheet_is_written(sheet: TallySheet, tally: Tally) -> None:
-    sheet.count("hr", "ended", "delivered")
-    sheet.count("hr", "ended", "delivered", by=2)
+def test_counting_writes_nothing_until_the_sheet_is_written(counters: CounterBuffer, tally: Tally) -> None:
+    counters.count("hr", "ended", "delivered")
+    counters.count("hr", "ended", "delivered", by=2)
     assert tally.totals(["hr"]) == [{}]
-    assert sheet.write()
-    assert sheet.write()
+    assert counters.write()
+    assert counters.write()
     assert tally.totals(["hr"]) == [{"ended delivered": 3}]
 
 
@@ -96,13 +96,13 @@ def test_the_sheet_writes_by_itself_and_once_more_when_it_is_closed(client: fake
             super().add(counted)  # type: ignore[arg-type]
             written.set()
 
-    sheet = TallySheet(Watched(client, Keys("deskbell")), write_seconds=0.001)
-    sheet.count("hr", "ended", "failed")
+    counters = CounterBuffer(Watched(client, RedisKeys("deskbell")), write_seconds=0.001)
+    counters.count("hr", "ended", "failed")
     assert written.wait(120)
-    sheet.close()
-    sheet.count("hr", "ended", "failed")
-    sheet.close()
-    assert Tally(client, Keys("deskbell")).totals(["hr"]) == [{"ended failed": 2}]
+    counters.close()
+    counters.count("hr", "ended", "failed")
+    counters.close()
+    assert Tally(client, RedisKeys("deskbell")).totals(["hr"]) == [{"ended failed": 2}]
 
 
 def test_what_redis_refuses_waits_and_is_added_to_what_comes_after(client: fakeredis.FakeRedis) -> None:
@@ -114,44 +114,44 @@ def test_what_redis_refuses_waits_and_is_added_to_what_comes_after(client: faker
                 raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
             super().add(counted)  # type: ignore[arg-type]
 
-    tally = Refusing(client, Keys("deskbell"))
-    sheet = TallySheet(tally, write_seconds=NEVER_SECONDS)
-    sheet.count("hr", "ended", "failed")
-    assert not sheet.write()
-    sheet.count("hr", "ended", "failed")
+    tally = Refusing(client, RedisKeys("deskbell"))
+    counters = CounterBuffer(tally, write_seconds=NEVER_SECONDS)
+    counters.count("hr", "ended", "failed")
+    assert not counters.write()
+    counters.count("hr", "ended", "failed")
     tally.refuses = False
-    assert sheet.write()
+    assert counters.write()
     assert tally.totals(["hr"]) == [{"ended failed": 2}]
-    sheet.close()
+    counters.close()
 
 
-def test_threads_that_count_together_lose_nothing(sheet: TallySheet, tally: Tally) -> None:
+def test_threads_that_count_together_lose_nothing(counters: CounterBuffer, tally: Tally) -> None:
     def count_and_write() -> None:
         for _ in range(200):
-            sheet.count("hr", "ended", "delivered")
-        sheet.write()
+            counters.count("hr", "ended", "delivered")
+        counters.write()
 
     threads = [threading.Thread(target=count_and_write) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    sheet.write()
+    counters.write()
     assert tally.totals(["hr"]) == [{"ended delivered": 800}]
 
 
-def test_a_latency_is_counted_in_one_bucket_and_in_its_sum(sheet: TallySheet, tally: Tally) -> None:
+def test_a_latency_is_counted_in_one_bucket_and_in_its_sum(counters: CounterBuffer, tally: Tally) -> None:
     for seconds in (0.025, 0.026, 60, -0.001):
-        sheet.time("hr", Latency.CALL, seconds, "send")
-    sheet.write()
+        counters.time("hr", Histogram.CALL, seconds, "send")
+    counters.write()
     assert tally.totals(["hr"]) == [
         # -1 ms counts as 0, and so with the 25 ms in the first bucket; 26 ms in the second; 60 s above all
         {"call send 0.025": 2, "call send 0.05": 1, "call send inf": 1, "call send us": 60_051_000}
     ]
 
 
-@pytest.mark.parametrize("latency", Latency)
-def test_bounds_rise_and_a_bound_belongs_to_its_own_bucket(latency: Latency) -> None:
+@pytest.mark.parametrize("latency", Histogram)
+def test_bounds_rise_and_a_bound_belongs_to_its_own_bucket(latency: Histogram) -> None:
     bounds = BUCKETS[latency]
     assert list(bounds) == sorted(set(bounds))
     assert [float(bucket_of(latency, bound)) for bound in bounds] == list(bounds)

@@ -4,8 +4,8 @@ import fakeredis
 import pytest
 
 from feishu.client import Ticket, TicketPage
-from ledger.keys import Keys
 from ledger.models import Notification
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 from worker.tickets import BELIEVED_MS, LOOK_SECONDS, Tickets
 
@@ -47,7 +47,7 @@ class Desktop:
         self.tickets = self.of_another_worker()
 
     def of_another_worker(self) -> Tickets:
-        return Tickets(self.redis, Keys("deskbell"), DESK, self.helpdesk, clock=lambda: self.seconds)
+        return Tickets(self.redis, RedisKeys("deskbell"), DESK, self.helpdesk, clock=lambda: self.seconds)
 
     def now_ms(self) -> int:
         seconds, microseconds = self.redis.time()
@@ -74,7 +74,7 @@ def test_one_worker_takes_the_list_for_all() -> None:
 def test_a_process_looks_only_now_and_then_whether_it_is_time() -> None:
     desktop = Desktop(Helpdesk(["ou_ada"]))
     desktop.tickets.refresh_if_due()
-    desktop.redis.delete(Keys("deskbell").tickets_turn("it"))
+    desktop.redis.delete(RedisKeys("deskbell").tickets_turn("it"))
     desktop.tickets.refresh_if_due()
     assert desktop.helpdesk.asked == [1]
     desktop.seconds += LOOK_SECONDS
@@ -84,14 +84,14 @@ def test_a_process_looks_only_now_and_then_whether_it_is_time() -> None:
 
 def test_who_is_not_on_a_whole_list_has_no_open_ticket_any_more() -> None:
     desktop = Desktop(Helpdesk(["ou_ada"]))
-    desktop.redis.zadd(Keys("deskbell").tickets("it"), {"ou_old": desktop.now_ms() - 1000})
+    desktop.redis.zadd(RedisKeys("deskbell").tickets("it"), {"ou_old": desktop.now_ms() - 1000})
     desktop.tickets.refresh_if_due()
     assert desktop.known("ou_ada", "ou_old") == {"ou_ada"}
 
 
 def test_a_list_that_was_cut_takes_nobody_out() -> None:
     desktop = Desktop(Helpdesk(["ou_ada"], cut=True))
-    desktop.redis.zadd(Keys("deskbell").tickets("it"), {"ou_old": desktop.now_ms() - 1000})
+    desktop.redis.zadd(RedisKeys("deskbell").tickets("it"), {"ou_old": desktop.now_ms() - 1000})
     desktop.tickets.refresh_if_due()
     assert desktop.known("ou_ada", "ou_old") == {"ou_ada", "ou_old"}
 
@@ -135,7 +135,7 @@ def test_who_is_reached_by_user_is_not_looked_up(receivers: list[str]) -> None:
 def test_redis_away_between_claim_and_record_breaks_off_no_delivery() -> None:
     """Such a delivery stayed unrecorded, and its notification became `unknown` although its fate was known."""
     server = fakeredis.FakeServer()
-    tickets = Tickets(fakeredis.FakeRedis(server=server), Keys("deskbell"), DESK, Helpdesk(["ou_a"]))
+    tickets = Tickets(fakeredis.FakeRedis(server=server), RedisKeys("deskbell"), DESK, Helpdesk(["ou_a"]))
     server.connected = False
     assert tickets.known_open([to("ou_a")], now_ms=0) == frozenset()
     assert tickets.is_open(to("ou_a"))

@@ -12,7 +12,7 @@ from producers.web.gathering import Gathering
 __all__: list[str] = []
 
 
-class Work:
+class Leases:
     """Doubles numbers, when it is let; remembers what was asked together."""
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class Work:
         return [2 * number for number in asked]
 
 
-def run(scene: Callable[[Gathering[int, int], Work], Awaitable[None]], **options: int) -> list[list[int]]:
-    work = Work()
+def run(scene: Callable[[Gathering[int, int], Leases], Awaitable[None]], **options: int) -> list[list[int]]:
+    work = Leases()
 
     async def play() -> None:
         with ThreadPoolExecutor(1) as pool:
@@ -42,13 +42,13 @@ def run(scene: Callable[[Gathering[int, int], Work], Awaitable[None]], **options
     return work.batches
 
 
-async def begun(work: Work) -> None:
+async def begun(work: Leases) -> None:
     while not work.batches:
         await asyncio.sleep(0.001)
 
 
 def test_the_first_goes_at_once_and_who_comes_meanwhile_goes_together() -> None:
-    async def scene(gathering: Gathering[int, int], work: Work) -> None:
+    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         others = [asyncio.create_task(gathering.ask(number)) for number in (2, 3, 4)]
@@ -60,7 +60,7 @@ def test_the_first_goes_at_once_and_who_comes_meanwhile_goes_together() -> None:
 
 
 def test_a_batch_is_no_heavier_than_allowed_and_what_is_heavier_goes_alone() -> None:
-    async def scene(gathering: Gathering[int, int], work: Work) -> None:
+    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         others = [asyncio.create_task(gathering.ask(number)) for number in (6, 4, 1, 50, 2)]
@@ -72,7 +72,7 @@ def test_a_batch_is_no_heavier_than_allowed_and_what_is_heavier_goes_alone() -> 
 
 
 def test_an_error_is_for_all_of_the_batch_and_for_nobody_else() -> None:
-    async def scene(gathering: Gathering[int, int], work: Work) -> None:
+    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         others = [asyncio.create_task(gathering.ask(number)) for number in (2, 13)]
@@ -88,7 +88,7 @@ def test_an_error_is_for_all_of_the_batch_and_for_nobody_else() -> None:
 
 
 def test_who_gives_up_waiting_holds_nobody_up() -> None:
-    async def scene(gathering: Gathering[int, int], work: Work) -> None:
+    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         second, third = (asyncio.create_task(gathering.ask(number)) for number in (2, 3))

@@ -12,7 +12,7 @@ from celery.worker import WorkController
 
 from http_client.egress import Outward
 from ledger.callbacks import Callbacks
-from ledger.collector import spare_the_collector
+from ledger.gc_tuning import tune_gc
 from ledger.settings import Desk, signing_key
 from ledger.tracing import export_traces
 from worker.callbacks import Poster
@@ -53,7 +53,7 @@ class PacerStep(bootsteps.StartStopStep):
             self._publish,
             self._queues.deliver,
             me,
-            partial(tally_swept, shared.sheet),
+            partial(tally_swept, shared.counters),
             shared.call_ms,
             partial(shared.watchdog.beat, PACER),
         )
@@ -64,7 +64,7 @@ class PacerStep(bootsteps.StartStopStep):
         for desk in self._desks.values():
             if desk.missing:
                 log.error("no credentials: %s", ", ".join(desk.missing), extra={"desk": desk.name})
-        spare_the_collector()
+        tune_gc()
         self._pacer.start()
 
     def stop(self, _: WorkController) -> None:
@@ -126,4 +126,4 @@ def _begin_no_more_calls(**_: Any) -> None:
 @signals.worker_shutdown.connect
 def _write_the_rest_of_the_tally(**_: Any) -> None:
     """After the pool has stopped, since calls in flight are counted until then."""
-    runtime().sheet.close()
+    runtime().counters.close()

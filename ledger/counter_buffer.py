@@ -6,10 +6,10 @@ from collections import Counter
 
 import redis
 
-from ledger.latency import Latency, bucket_of
+from ledger.histogram import Histogram, bucket_of
 from ledger.tally import Tally
 
-__all__ = ["MICROSECONDS", "TallySheet"]
+__all__ = ["MICROSECONDS", "CounterBuffer"]
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ WRITE_SECONDS = 2.0
 MICROSECONDS = "us"
 
 
-class TallySheet:
+class CounterBuffer:
     """Counting takes no round trip: a thread of its own writes all of it together. Threads share the sheet.
 
     While Redis is away, or takes no writes, the counts wait here. After a write whose answer was lost they are written
@@ -41,7 +41,7 @@ class TallySheet:
             self._counted[desk, " ".join(words)] += by
             self._start()
 
-    def time(self, desk: str, latency: Latency, seconds: float, *words: str) -> None:
+    def time(self, desk: str, latency: Histogram, seconds: float, *words: str) -> None:
         """Adds one case that took so long; negative by skew between clocks counts as none at all."""
         seconds = max(0.0, seconds)
         self.count(desk, latency, *words, bucket_of(latency, seconds))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.announcement import Announcement, AnnouncementState
-from ledger.desks import DeskStatus, desk_status
+from ledger.desk_status import DeskStatus, desk_status
 from ledger.ledger import Ledger
 from ledger.models import iso
 from ledger.redis_clock import time_ms
@@ -13,7 +13,7 @@ from ledger.states import State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
 from ledger.workers import FRESH_MS, Worker, workers_of
 
-__all__ = ["DeskSight", "Lookout", "Snapshot"]
+__all__ = ["DeskOverview", "Overview", "Snapshot"]
 
 #: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
 #: about 20 commands, however many announcements there are: the others have their turn in the next ones.
@@ -27,7 +27,7 @@ AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class DeskSight:
+class DeskOverview:
     """A desk now, and what its notifications came to in each of the last sixty minutes, oldest first."""
 
     status: DeskStatus
@@ -49,7 +49,7 @@ class Snapshot:
     """What a look has seen."""
 
     at_ms: int
-    desks: Mapping[str, DeskSight]
+    desks: Mapping[str, DeskOverview]
     announcements: Mapping[str, Announcement]  #: newest first
     workers: tuple[Worker, ...]
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
@@ -70,13 +70,13 @@ class Snapshot:
         }
 
 
-class Lookout:
+class Overview:
     """Remembers what it saw, so that the next glance need not read all again. Not for several threads at once."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._tally = Tally(ledger.redis, ledger.keys)
-        self._desks: dict[str, DeskSight] = {}
+        self._desks: dict[str, DeskOverview] = {}
         self._announcements: dict[str, Announcement] = {}
         self._read_at: dict[str, int] = {}  #: of each announcement, the number of the look that read it
 
@@ -142,10 +142,10 @@ class Lookout:
         known = {**self._announcements, **found}
         self._announcements = {id: known[id] for id in ids if id in known}
 
-    def _sight(self, name: str, now_ms: int) -> DeskSight:
+    def _sight(self, name: str, now_ms: int) -> DeskOverview:
         desk = self._ledger.settings.desk(name)
         status = desk_status(self._ledger, desk, self._announcements.values())
-        return DeskSight(status, self._hour(name, now_ms))
+        return DeskOverview(status, self._hour(name, now_ms))
 
     def _hour(self, name: str, now_ms: int) -> tuple[Minute, ...]:
         """What is over does not change, so the last two minutes do: workers count a second late."""

@@ -14,10 +14,10 @@ from ledger.connection import text
 from ledger.damage import Reading
 from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
-from ledger.keys import Keys
 from ledger.messages.content import Message
 from ledger.models import Attempt, Notification, Progress
 from ledger.redis_clock import RedisClock
+from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Limit, Settings
 from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
@@ -27,11 +27,11 @@ __all__ = [
     "Held",
     "LeadAnswer",
     "LeaseLost",
+    "Leases",
     "Released",
     "Result",
     "Slot",
     "Swept",
-    "Work",
     "late_after_ms",
     "slack_ms",
 ]
@@ -170,7 +170,7 @@ class Swept(NamedTuple):
     unknown: int
 
 
-class Work:
+class Leases:
     """The verbs of workers, for one process. `longest_call_ms` bounds one API call, from which the lease follows."""
 
     def __init__(
@@ -179,7 +179,7 @@ class Work:
         self.redis = client
         self.clock = clock or RedisClock()
         self.verbs = Verbs(client, settings.prefix)
-        self._keys = Keys(settings.prefix)
+        self._keys = RedisKeys(settings.prefix)
         self._specs: dict[str, Spec] = {}
         self.begin_within_ms = BEGIN_WITHIN_MS
         self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ledger.damage import whole
-from ledger.full import RedisWhenFull
 from ledger.redis_clock import time_ms
+from ledger.redis_when_full import RedisWhenFull
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger
 
-__all__ = ["Act", "note_act", "recent_acts"]
+__all__ = ["AuditEntry", "recent_actions", "record_action"]
 
 #: Acts that are kept.
 KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEntry:
     """One thing that a person did."""
 
     at_ms: int
@@ -28,7 +28,7 @@ class Act:
     id: str  #: of the announcement, notification or desk; empty for signing in and out
 
 
-def note_act(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
+def record_action(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
     """Puts one on record. Raises redis-py's errors."""
     at_ms = time_ms(ledger.redis.time())
     # What somebody has done is done, also when Redis is full, and the list is short.
@@ -38,12 +38,12 @@ def note_act(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
     pipe.execute()
 
 
-def recent_acts(ledger: "Ledger", count: int) -> list[Act]:
+def recent_actions(ledger: "Ledger", count: int) -> list[AuditEntry]:
     """Newest first."""
     found: Any = ledger.redis.lrange(ledger.keys.acts, 0, count - 1)
     return [act for act in (whole("an act", _act, kept) for kept in found) if act]
 
 
-def _act(kept: bytes) -> Act:
+def _act(kept: bytes) -> AuditEntry:
     at_ms, by, did, id = orjson.loads(kept)
-    return Act(at_ms, by, did, id)
+    return AuditEntry(at_ms, by, did, id)
