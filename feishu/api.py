@@ -13,11 +13,11 @@ from requests.models import PreparedRequest
 
 from feishu.codes import CodeTable, Kind
 from feishu.errors import AskFailed, NoToken
-from feishu.token import TURN_SECONDS, AtHand, Token, Tokens, TokenStore, usable_seconds
+from feishu.token import TURN_SECONDS, CachedToken, Token, Tokens, TokenStore, usable_seconds
 from feishu.verdict import Call, Verdict, envelope, verdict_of_answer, verdict_of_failure
 from http_client.errors import NoAnswer
 from http_client.session import close_session, exchange_prepared, session_to
-from http_client.transport import Answer, Deadline, exchange
+from http_client.transport import Deadline, Response, exchange
 from ledger.settings import Desk
 
 __all__ = ["FeishuApi", "misshapen"]
@@ -64,7 +64,7 @@ class FeishuApi:
         """No call takes longer, its wait for a token included. A hanging DNS server may; then nothing is sent."""
         return 2 * (self._connect_seconds + self._answer_seconds) + TURN_SECONDS
 
-    def token(self) -> AtHand:
+    def token(self) -> CachedToken:
         """Raises NoToken."""
         return self._tokens.get()
 
@@ -129,7 +129,7 @@ class FeishuApi:
         name: str,
         method: str,
         path: str,
-        used: AtHand | None,
+        used: CachedToken | None,
         *,
         max_bytes: int,
         headers: Mapping[str, str] | None = None,
@@ -156,14 +156,14 @@ class FeishuApi:
         self._heard(verdict)
         return verdict, content or {}
 
-    def _begun(self, name: str, used: AtHand | None, private: tuple[str, ...]) -> Call:
+    def _begun(self, name: str, used: CachedToken | None, private: tuple[str, ...]) -> Call:
         token = (used.value,) if used else ()
         return Call(name, (*self._private, *token, *private))
 
     def _deadline(self) -> Deadline:
         return Deadline(self._connect_seconds, self._answer_seconds)
 
-    def _posted(self, target: str, headers: Mapping[str, str], body: bytes, used: AtHand) -> Answer:
+    def _posted(self, target: str, headers: Mapping[str, str], body: bytes, used: CachedToken) -> Response:
         return exchange_prepared(
             session_to(self._desk.feishu_url),
             self._deadline(),
@@ -179,7 +179,7 @@ class FeishuApi:
             self._templates[target] = session_to(self._desk.feishu_url).prepare_request(request)
         return self._templates[target]
 
-    def _after_token(self, verdict: Verdict, used: AtHand) -> Verdict:
+    def _after_token(self, verdict: Verdict, used: CachedToken) -> Verdict:
         """Tells the tokens how this one did. One that was refused is replaced once, then the row's `then` counts."""
         if verdict.code is None:
             return verdict
@@ -215,7 +215,7 @@ class FeishuApi:
 class _Authorization:
     """Handed to requests as `auth`: with a plain header, a line in somebody's .netrc would replace it."""
 
-    def __init__(self, used: AtHand | None) -> None:
+    def __init__(self, used: CachedToken | None) -> None:
         self._used = used
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -224,7 +224,7 @@ class _Authorization:
         return request
 
 
-def _filled(template: PreparedRequest, body: bytes, used: AtHand) -> PreparedRequest:
+def _filled(template: PreparedRequest, body: bytes, used: CachedToken) -> PreparedRequest:
     request = PreparedRequest()
     request.method, request.url, request.body = template.method, template.url, body
     request.headers = template.headers.copy()

@@ -25,7 +25,7 @@ from feishu.codes import CodeTable
 from feishu.errors import AskFailed
 from feishu.people import Contact, People
 from feishu.people_answer import CONTACTS_PER_CALL
-from feishu.query_retry import Asking
+from feishu.query_retry import QueryRetry
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
 from ledger.connection import connect, reachable
@@ -68,7 +68,7 @@ def _answers(question: str, desk_name: str) -> Iterator[Any]:
     feishu = _feishu(desk, settings, client)
     with reachable(settings):
         if question == "tickets":
-            yield open_tickets(feishu, Asking())
+            yield open_tickets(feishu, QueryRetry())
             return
         people = People(client, RedisKeys(settings.prefix), desk, feishu)
         for number, line in enumerate(sys.stdin.buffer, 1):
@@ -86,20 +86,20 @@ def _feishu(desk: Desk, settings: Settings, client: redis.Redis) -> FeishuClient
     )
 
 
-def open_tickets(feishu: FeishuClient, asking: Asking) -> dict[str, Any]:
+def open_tickets(feishu: FeishuClient, retry: QueryRetry) -> dict[str, Any]:
     """All pages of the list. Tickets that open or close meanwhile may be missed: the list has no fixed view.
 
     Raises AskFailed.
     """
-    pages = list(_pages(feishu, asking))
+    pages = list(_pages(feishu, retry))
     guests = [ticket.guest_open_id for page in pages for ticket in page.tickets]
     open_ids = {guest for guest in guests if guest is not None}
     return {"open_ids": sorted(open_ids), "complete": None not in guests and not pages[-1].cut}
 
 
-def _pages(feishu: FeishuClient, asking: Asking) -> Iterator[TicketPage]:
+def _pages(feishu: FeishuClient, retry: QueryRetry) -> Iterator[TicketPage]:
     for number in count(1):
-        page = asking(feishu.open_tickets, page=number)
+        page = retry(feishu.open_tickets, page=number)
         yield page
         if page.last:
             return

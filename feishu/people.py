@@ -10,7 +10,7 @@ import orjson
 import redis
 
 from feishu.people_answer import CONTACTS_PER_CALL, Person
-from feishu.query_retry import Asking
+from feishu.query_retry import QueryRetry
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
@@ -64,7 +64,7 @@ class People:
         self._desk = desk
         self._feishu = feishu
         self._sleep = sleep
-        self._asking = Asking(sleep)
+        self._retry = QueryRetry(sleep)
 
     def look_up(self, contacts: Sequence[Contact]) -> list[Answer]:
         """The answers in the order of the contacts, at most 50 of them. Raises AskFailed, ValueError."""
@@ -97,7 +97,7 @@ class People:
             return {}
         emails = [contact for contact in contacts if contact.kind == "email"]
         mobiles = [contact for contact in contacts if contact.kind == "mobile"]
-        people = self._asking(self._paced, _values(emails), _values(mobiles), with_resigned)
+        people = self._retry(self._paced, _values(emails), _values(mobiles), with_resigned)
         return dict(zip(emails + mobiles, people, strict=True))
 
     def _paced(self, emails: Sequence[str], mobiles: Sequence[str], with_resigned: bool) -> list[Person]:

@@ -9,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from feishu.codes import Kind
 from feishu.errors import AskFailed
 
-__all__ = ["Asking"]
+__all__ = ["QueryRetry"]
 
 #: Somebody sits and waits for the answer: minutes of trying are for messages.
 TRIES = 5
@@ -22,12 +22,12 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Asking:
+class QueryRetry:
     """Repeats a question that met a transient fault or a throttle."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._retrying = Retrying(
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(_is_transient_answer),
             stop=stop_after_attempt(TRIES),
             wait=_wait_seconds,
             sleep=sleep,
@@ -39,7 +39,7 @@ class Asking:
         return self._retrying(question, *args, **kwargs)
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_transient_answer(error: BaseException) -> bool:
     return isinstance(error, AskFailed) and error.verdict.kind in (Kind.TRANSIENT, Kind.THROTTLED)
 
 

@@ -16,7 +16,7 @@ from feishu.client import FeishuClient
 from feishu.codes import CodeTable
 from feishu.errors import AskFailed
 from feishu.lookup import told
-from feishu.query_retry import Asking
+from feishu.query_retry import QueryRetry
 from ledger.errors import BadInput
 from ledger.settings import DEFAULT_DESK, Settings
 
@@ -48,7 +48,7 @@ def _subscribe(desk_name: str) -> dict[str, Any]:
     connect_seconds, answer_seconds = settings.timeout
     codes = CodeTable.load(settings.error_codes)
     client = FeishuClient(desk, NoStore(), connect_seconds=connect_seconds, answer_seconds=answer_seconds, codes=codes)
-    Asking()(client.subscribe, EVENTS)
+    QueryRetry()(client.subscribe, EVENTS)
     return {"desk": desk.name, "events": [{"type": kind, "subtype": subtype} for kind, subtype in EVENTS]}
 
 

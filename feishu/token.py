@@ -16,7 +16,7 @@ from redis.lock import Lock
 from feishu.errors import NoToken
 from ledger.settings import Desk
 
-__all__ = ["TURN_SECONDS", "AtHand", "RedisTokens", "Token", "TokenStore", "Tokens", "usable_seconds"]
+__all__ = ["TURN_SECONDS", "CachedToken", "RedisTokens", "Token", "TokenStore", "Tokens", "usable_seconds"]
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class RedisTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class AtHand:
+class CachedToken:
     """A token as it is used. `generation` counts how often this process looked for one."""
 
     value: str = field(repr=False)
@@ -129,12 +129,12 @@ class Tokens:
         self._desk, self._store, self._fetch, self._clock = desk, store, fetch, clock
         self._looking = threading.Lock()
         self._judging = threading.Lock()  # apart from the other: a verdict must not wait for somebody's fetch
-        self._at_hand: AtHand | None = None
+        self._at_hand: CachedToken | None = None
         self._generation = 0
         self._on_trial_from: int | None = None
         self._failure: tuple[float, NoToken] | None = None
 
-    def get(self, grace_seconds: float = 0.0) -> AtHand:
+    def get(self, grace_seconds: float = 0.0) -> CachedToken:
         """The token to use now, from the nearest place. Raises NoToken, whose verdict says why there is none.
 
         With a grace, one that was at hand so long ago will do: it is renewed long before it ends.
@@ -151,7 +151,7 @@ class Tokens:
                 raise NoToken(self._failure[1].verdict)
             return self._look()
 
-    def refused(self, used: AtHand) -> bool:
+    def refused(self, used: CachedToken) -> bool:
         """Forgets a token that Feishu refused, and says whether the next one is worth a try.
 
         It is not if this one was itself got because one had been refused. Feishu returns the very same token while it
@@ -171,20 +171,20 @@ class Tokens:
             _log.warning("a refused token stays in Redis: %s", type(error).__name__, extra={"desk": self._desk.name})
         return not again
 
-    def accepted(self, used: AtHand) -> None:
+    def accepted(self, used: CachedToken) -> None:
         """Feishu took the token: if one is refused later on, it has aged, and another can help."""
         if self._on_trial_from is not None and used.generation >= self._on_trial_from:
             self._on_trial_from = None
 
-    def _fresh(self, grace_seconds: float = 0.0) -> AtHand | None:
+    def _fresh(self, grace_seconds: float = 0.0) -> CachedToken | None:
         found = self._at_hand
         return found if found is not None and self._clock() < found.until + grace_seconds else None
 
-    def _look(self) -> AtHand:
+    def _look(self) -> CachedToken:
         token = self._store.get(self._desk) or self._fetched()
         self._generation += 1
         until = self._clock() + min(_AT_HAND_SECONDS, token.seconds_left)
-        self._at_hand = AtHand(token.value, until, self._generation)
+        self._at_hand = CachedToken(token.value, until, self._generation)
         return self._at_hand
 
     def _fetched(self) -> Token:

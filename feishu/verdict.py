@@ -10,7 +10,7 @@ import orjson
 
 from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
-from http_client.transport import Answer
+from http_client.transport import Response
 from ledger.states import Outcome
 
 __all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
@@ -82,7 +82,7 @@ class Verdict:
         return f"{self.call}: {self.kind.value} ({status}{code})"
 
 
-def envelope(answer: Answer) -> Mapping[str, Any] | None:
+def envelope(answer: Response) -> Mapping[str, Any] | None:
     """The JSON object of an answer that has an integer `code`; None if it has no such thing."""
     try:
         content = orjson.loads(answer.body)
@@ -91,7 +91,7 @@ def envelope(answer: Answer) -> Mapping[str, Any] | None:
     return content if isinstance(content, dict) and type(content.get("code")) is int else None
 
 
-def verdict_of_answer(call: Call, answer: Answer, codes: CodeTable) -> Verdict:
+def verdict_of_answer(call: Call, answer: Response, codes: CodeTable) -> Verdict:
     """Judges a whole answer. Only code 0 under an HTTP status 2xx is a success."""
     content = envelope(answer)
     fields = content or {}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from http_client.transport import Watched
+    from http_client.transport import TrackedConnection
 
 __all__ = ["Deadline", "current", "under"]
 
@@ -40,7 +40,7 @@ class _Current(threading.local):
     """The exchange that this thread is in. urllib3's pools leave no other way to hand a connection its deadline."""
 
     deadline: Deadline
-    connection: "Watched | None" = None  #: the last one that a request was written to
+    connection: "TrackedConnection | None" = None  #: the last one that a request was written to
 
 
 current = _Current()

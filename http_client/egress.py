@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from http_client.resolver import Resolver
 
-__all__ = ["NoWay", "Outward", "Target"]
+__all__ = ["Egress", "EgressRefused", "Target"]
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
@@ -24,7 +24,7 @@ _GIVEN_OUT = IPv6Network("2000::/3")
 _SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 
 
-class NoWay(Exception):
+class EgressRefused(Exception):
     """The host has no address, or none that callbacks may go to. Of the URL the text tells the host alone."""
 
     def __init__(self, problem: str, *, came_late: bool = False) -> None:
@@ -45,7 +45,7 @@ class Target:
         return urlsplit(self.url).hostname or ""
 
 
-class Outward:
+class Egress:
     """Judges targets. `allowed` are names, and networks in their canonical form (`DESKBELL_CALLBACK_ALLOW`)."""
 
     def __init__(self, allowed: Collection[str], resolve: Resolve | None = None) -> None:
@@ -70,11 +70,13 @@ class Outward:
         except (OSError, UnicodeError) as error:
             came_late = isinstance(error, TimeoutError)
             problem = "was not looked up in time" if came_late else f"has no address ({type(error).__name__})"
-            raise NoWay(f"{host} {problem}", came_late=came_late) from error
+            raise EgressRefused(f"{host} {problem}", came_late=came_late) from error
         for address in found:
             if host in self._names or self._is_allowed(address):
                 return address
-        raise NoWay(f"{host} leads to no address that callbacks may go to (DESKBELL_CALLBACK_ALLOW allows more)")
+        raise EgressRefused(
+            f"{host} leads to no address that callbacks may go to (DESKBELL_CALLBACK_ALLOW allows more)"
+        )
 
     def _is_allowed(self, address: Address) -> bool:
         return _is_public(address) or any(address in network for network in self._networks)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from requests.models import PreparedRequest
 
-__all__ = ["MOST_INTERIM", "SWITCHED", "Odd", "PlainAnswer", "read_plain", "request_bytes"]
+__all__ = ["MOST_INTERIM", "SWITCHED", "NeedsFullParser", "PlainAnswer", "read_plain", "request_bytes"]
 
 _STATUS = re.compile(r"HTTP/1\.1 ([1-5]\d\d)(?: .*)?")
 #: Interim answers (100 Continue, 102 Processing, 103 Early Hints, …) that may come before the answer. Servers send one
@@ -36,7 +36,7 @@ class PlainAnswer(NamedTuple):
     reusable: bool
 
 
-class Odd(Exception):
+class NeedsFullParser(Exception):
     """The answer is not plain: `received` are its bytes so far, for a reader that understands it."""
 
     def __init__(self, received: bytes) -> None:
@@ -86,7 +86,7 @@ def _after_interim(receive: Callable[[int], bytes]) -> tuple[bytes, int, int, di
         if status == SWITCHED:
             break
         received = received[end + 4 :]
-    raise Odd(received)
+    raise NeedsFullParser(received)
 
 
 def _with_head(receive: Callable[[int], bytes], received: bytes) -> tuple[bytes, int]:
@@ -94,7 +94,7 @@ def _with_head(receive: Callable[[int], bytes], received: bytes) -> tuple[bytes,
     while (end := received.find(b"\r\n\r\n")) < 0:
         more = receive(_READ_BYTES) if len(received) < _HEAD_BYTES else b""
         if not more:
-            raise Odd(received)
+            raise NeedsFullParser(received)
         received += more
     return received, end
 
@@ -107,17 +107,17 @@ def _head(received: bytes, end: int) -> tuple[int, dict[str, str]]:
         name, colon, value = line.partition(":")
         name = name.lower()
         if not colon or not name or name != name.strip() or name in headers:  # folded, broken, or there twice
-            raise Odd(received)
+            raise NeedsFullParser(received)
         headers[name] = value.strip()
     if match is None:
-        raise Odd(received)
+        raise NeedsFullParser(received)
     return int(match[1]), headers
 
 
 def _length(received: bytes, status: int, headers: dict[str, str], max_bytes: int) -> int:
     told = headers.get("content-length", "")
     if status in _BODILESS or not (told.isascii() and told.isdecimal()) or int(told) > max_bytes:
-        raise Odd(received)
+        raise NeedsFullParser(received)
     if any(mark in headers for mark in _MARKS_OF_ODDNESS):
-        raise Odd(received)
+        raise NeedsFullParser(received)
     return int(told)

@@ -18,8 +18,16 @@ from requests.utils import select_proxy
 from urllib3 import HTTPHeaderDict
 from urllib3 import HTTPResponse as RawResponse
 
-from http_client.http1 import Odd, PlainAnswer, read_plain, request_bytes
-from http_client.transport import FOREVER_SECONDS, Answer, Deadline, Watched, WatchedAdapter, answered, on_the_wire
+from http_client.http1 import NeedsFullParser, PlainAnswer, read_plain, request_bytes
+from http_client.transport import (
+    FOREVER_SECONDS,
+    Deadline,
+    Response,
+    TrackedAdapter,
+    TrackedConnection,
+    answered,
+    on_the_wire,
+)
 
 __all__ = ["Session", "close_session", "exchange_prepared", "session_to"]
 
@@ -27,12 +35,12 @@ __all__ = ["Session", "close_session", "exchange_prepared", "session_to"]
 _PLAIN_BYTES = 1 << 20
 
 
-class _Line(WatchedAdapter):
+class FastAdapter(TrackedAdapter):
     """Keeps one connection, since a session is one thread's."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._kept: tuple[object, Watched] | None = None
+        self._kept: tuple[object, TrackedConnection] | None = None
         self._reading: HTTPResponse | None = None
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> requests.Response:
@@ -57,7 +65,7 @@ class _Line(WatchedAdapter):
             self._kept[1].close()
         super().close()
 
-    def _connection(self, request: PreparedRequest, verify: Any, cert: Any) -> Watched:
+    def _connection(self, request: PreparedRequest, verify: Any, cert: Any) -> TrackedConnection:
         parts = urlsplit(str(request.url))
         to = (parts.scheme, parts.netloc, verify, cert)
         if self._kept is None or self._kept[0] != to:
@@ -67,7 +75,7 @@ class _Line(WatchedAdapter):
             self._kept = to, pool._get_conn()
         return self._kept[1]
 
-    def _exchanged(self, connection: Watched, request: PreparedRequest) -> requests.Response:
+    def _exchanged(self, connection: TrackedConnection, request: PreparedRequest) -> requests.Response:
         if self._reading is not None and (self._reading.will_close or not self._reading.isclosed()):
             connection.close()  # what is left of the answer before would be taken for the next one
         self._reading = None
@@ -75,8 +83,8 @@ class _Line(WatchedAdapter):
         connection.write(request_bytes(request, body if isinstance(body, bytes) else body.encode()))
         try:
             answer = read_plain(connection.receive, _PLAIN_BYTES)
-        except Odd as odd:
-            self._reading = connection.read_on(str(request.method), odd.received)
+        except NeedsFullParser as incomplete:
+            self._reading = connection.read_on(str(request.method), incomplete.received)
             response: requests.Response = self.build_response(request, _raw(self._reading))
             return response
         connection.end_request()
@@ -92,7 +100,7 @@ class Session(requests.Session):
         super().__init__()
         self.trust_env = not _is_loopback(urlsplit(url).hostname or "")
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Line())
+            self.mount(scheme, FastAdapter())
         self._root = PreparedRequest()
         self._root.url = url
         # Read once: `requests` reads them for each request, and they do not change under a running process.
@@ -101,7 +109,7 @@ class Session(requests.Session):
     def connect_ahead(self, deadline: Deadline) -> None:
         """So that the next request leaves at once. Raises as `wire.exchange`."""
         adapter = self.get_adapter(self._root.url or "")
-        if isinstance(adapter, _Line):
+        if isinstance(adapter, FastAdapter):
             with on_the_wire(deadline):
                 adapter.connect_ahead(self._root, **self.surroundings)
 
@@ -133,7 +141,7 @@ def close_session(url: str) -> None:
 
 def exchange_prepared(
     session: Session, deadline: Deadline, prepare: Callable[[], PreparedRequest], *, max_bytes: int
-) -> Answer:
+) -> Response:
     """Makes the request that `prepare` gives, without what a session adds to each. Raises as `wire.exchange`."""
 
     def ask() -> requests.Response:

@@ -36,10 +36,10 @@ from http_client.timed_response import TimedResponse
 __all__ = [
     "FOREVER_SECONDS",
     "IDLE_SECONDS",
-    "Answer",
     "Deadline",
-    "Watched",
-    "WatchedAdapter",
+    "Response",
+    "TrackedAdapter",
+    "TrackedConnection",
     "answered",
     "exchange",
     "on_the_wire",
@@ -60,7 +60,7 @@ _CLOSED_IN_PEACE = struct.pack("ii", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole HTTP answer. Header names are matched in any case."""
 
     http_status: int
@@ -74,7 +74,7 @@ else:
     _Base = object
 
 
-class Watched(_Base):
+class TrackedConnection(_Base):
     """What both kinds of connection add to urllib3's."""
 
     response_class = TimedResponse
@@ -156,26 +156,26 @@ def _carrier(sock: Any) -> socket.socket:
     return carrier
 
 
-class _WatchedHTTPConnection(Watched, HTTPConnection):
+class _TrackedHTTPConnection(TrackedConnection, HTTPConnection):
     pass
 
 
-class _WatchedHTTPSConnection(Watched, HTTPSConnection):
+class _TrackedHTTPSConnection(TrackedConnection, HTTPSConnection):
     pass
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTPConnection
+    ConnectionCls = _TrackedHTTPConnection
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPSConnection
+    ConnectionCls = _TrackedHTTPSConnection
 
 
 _POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
-class WatchedAdapter(HTTPAdapter):
+class TrackedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
@@ -202,7 +202,7 @@ def exchange(
     *,
     max_bytes: int,
     **request: Any,
-) -> Answer:
+) -> Response:
     """Makes one request and reads its answer; `request` as for `requests`. Redirects are answers like any other.
 
     Raises:
@@ -212,10 +212,10 @@ def exchange(
     return answered(partial(session.request, method, url, **options, **request), deadline, max_bytes)
 
 
-def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int) -> Answer:
+def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int) -> Response:
     """Asks, and reads the answer; for who makes the request in another way. Raises as `exchange`."""
     with on_the_wire(deadline), ask() as answer:
-        whole_answer = Answer(answer.status_code, answer.headers, _body(answer, max_bytes))
+        whole_answer = Response(answer.status_code, answer.headers, _body(answer, max_bytes))
         if current.connection is not None:
             current.connection.end_request()
         return whole_answer

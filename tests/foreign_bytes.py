@@ -20,7 +20,7 @@ import requests
 
 from feishu.codes import CodeTable
 from feishu.verdict import _why_unreadable, envelope
-from http_client.transport import Answer
+from http_client.transport import Response
 from ledger.redis_options import read_options
 from ledger.search import Cursor
 from ledger.settings import Settings
@@ -386,7 +386,7 @@ READ = {
     "an answer of Feishu's": Read(
         MIB,
         lists('{"code":0,"data":[', "]}"),
-        lambda content: (envelope(Answer(200, {}, content)), _why_unreadable(content)),
+        lambda content: (envelope(Response(200, {}, content)), _why_unreadable(content)),
         ("feishu/verdict.py:envelope", "feishu/verdict.py:_why_unreadable"),
     ),
     "a message of another Celery application": Read(

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from http_client.egress import Target
-from http_client.transport import FOREVER_SECONDS, Deadline, WatchedAdapter, on_the_wire
+from http_client.transport import FOREVER_SECONDS, Deadline, TrackedAdapter, on_the_wire
 
 __all__ = ["post", "signed_headers"]
 
@@ -61,7 +61,7 @@ class _Session(requests.Session):
     def __init__(self, server_name: str) -> None:
         super().__init__()
         self.auth = _as_it_is  # with none at all, requests would look for one in somebody's .netrc
-        self.mount("http://", WatchedAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+        self.mount("http://", TrackedAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
         self.mount("https://", _NamedAdapter(server_name))
 
     def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
@@ -75,7 +75,7 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-class _NamedAdapter(WatchedAdapter):
+class _NamedAdapter(TrackedAdapter):
     def __init__(self, server_name: str) -> None:
         self._server_name = server_name
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import orjson
 import redis
 
-from http_client.egress import NoWay, Outward, Target
+from http_client.egress import Egress, EgressRefused, Target
 from http_client.errors import NoAnswer
 from ledger.callbacks import Callbacks, Delay, Owed
 from worker.callback_post import post, signed_headers
@@ -45,7 +45,7 @@ Post = Callable[[Target, dict[str, str], bytes], int]
 class Poster:
     """A thread that looks for what is owed, and a thread for each post. Without a `key` nothing is posted."""
 
-    def __init__(self, callbacks: Callbacks, key: bytes | None, outward: Outward, send: Post = post) -> None:
+    def __init__(self, callbacks: Callbacks, key: bytes | None, outward: Egress, send: Post = post) -> None:
         self._callbacks = callbacks
         self._key = key
         self._outward = outward
@@ -174,7 +174,7 @@ class Poster:
                 if not has_room:
                     raise _NoRoom
                 status = self._send(target, signed_headers(owed.name, body, key, time.time()), body)
-        except NoWay as refused:
+        except EgressRefused as refused:
             if refused.came_late:
                 self._room.rest(owed)
             return str(refused)

@@ -30,9 +30,9 @@ from ledger.leases import Claim, LeaseLost, Leases, Result
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.settings import Desk
 from ledger.states import State
-from worker.holding import Holding, NotNow
+from worker.claimed import ClaimedNotification, NotNow
 from worker.images import ImageGone, Images
-from worker.patience import may_pass, patiently
+from worker.metrics import DeskMetrics
 from worker.policy import (
     CREDENTIALS_HOLD_MS,
     INLINE_TRIES,
@@ -43,7 +43,7 @@ from worker.policy import (
     CallDurations,
     RetryPolicy,
 )
-from worker.tallying import DeskTally
+from worker.redis_retry import is_redis_away, retry_while_redis_is_away
 from worker.tickets import Tickets
 from worker.tracing import delivering
 
@@ -75,7 +75,7 @@ class Delivery:
         tickets: Tickets,
         images: Images,
         policy: RetryPolicy,
-        tally: DeskTally,
+        metrics: DeskMetrics,
         stopping: threading.Event,
     ) -> None:
         self.desk = desk
@@ -84,7 +84,7 @@ class Delivery:
         self._tickets = tickets
         self._images = images
         self._policy = policy
-        self._tally = tally
+        self._metrics = metrics
         self._stopping = stopping
         self._monotonic = leases.clock.monotonic
         self.durations = CallDurations()
@@ -101,20 +101,22 @@ class Delivery:
         """Delivers those of `ids` that can be claimed, and records what came of each."""
         token = uuid.uuid4().hex
         leased_at = self._monotonic()
-        now_ms, claims = patiently()(self._leases.claim, self.desk, token, ids)
+        now_ms, claims = retry_while_redis_is_away()(self._leases.claim, self.desk, token, ids)
         begun = self._monotonic()
         with_tickets = self._with_tickets(claims, now_ms)
-        holdings = [Holding(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims]
+        batch = [
+            ClaimedNotification(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims
+        ]
         results: list[Result] = []
-        for holding in holdings:
+        for claimed in batch:
             too_late = self._monotonic() - begun > BEGIN_WITHIN_SECONDS
-            if too_late or self._stopping.is_set() or any(each.desk_held for each in holdings):
-                results.append(holding.set_aside())
-            elif result := self._come_to_result(holding, with_tickets):
+            if too_late or self._stopping.is_set() or any(each.desk_held for each in batch):
+                results.append(claimed.set_aside())
+            elif result := self._come_to_result(claimed, with_tickets):
                 results.append(result)
-        health = {holding.health for holding in holdings}
+        health = {claimed.health for claimed in batch}
         recorded = self._record(token, results, health)
-        self._tally.deliveries(holdings, recorded)
+        self._metrics.deliveries(batch, recorded)
         if "up" in health and any(claim.notification.receive_type == ReceiveType.CHAT for claim in claims):
             self._refresh_tickets()
 
@@ -123,98 +125,98 @@ class Delivery:
             return frozenset()  # a round trip that would find nothing
         return self._tickets.known_open([claim.notification for claim in claims], now_ms)
 
-    def _come_to_result(self, holding: Holding, with_tickets: AbstractSet[str]) -> Result | None:
+    def _come_to_result(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> Result | None:
         """None leaves the notification to the end of its lease: the sweep then decides by what is on record."""
         try:
-            with delivering(holding.claim) as note:
-                result = self._deliver_one(holding, with_tickets)
+            with delivering(claimed.claim) as note:
+                result = self._deliver_one(claimed, with_tickets)
                 note(result)
             return result
         except LeaseLost:
-            log.warning("lease lost, somebody else decides", extra=self._extra(holding))
+            log.warning("lease lost, somebody else decides", extra=self._extra(claimed))
         except Exception:  # one notification must not take those claimed with it along
-            log.exception("delivery broke off", extra=self._extra(holding))
+            log.exception("delivery broke off", extra=self._extra(claimed))
         return None
 
-    def _extra(self, holding: Holding) -> dict[str, str]:
-        return {"id": holding.id, "desk": self.desk.name}
+    def _extra(self, claimed: ClaimedNotification) -> dict[str, str]:
+        return {"id": claimed.id, "desk": self.desk.name}
 
-    def _deliver_one(self, holding: Holding, with_tickets: AbstractSet[str]) -> Result:
+    def _deliver_one(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> Result:
         """One notification, step by step. `with_tickets`: receivers known to have an open ticket. Raises LeaseLost."""
         try:
             if problem := self._feishu.ready():
-                return self._conclude(holding, problem)
-            content = self._render(holding)
-            via = self._choose(holding, with_tickets)
-            verdict = self._send(holding, via, content)
-            if self._has_open_ticket(holding, via, verdict):
-                if holding.notification.on_open_ticket != OnOpenTicket.REROUTE:
-                    return self._without_reroute(holding)
-                verdict = self._send(holding.rerouted(), ReceiveType.USER, content)
-            return self._conclude(holding, verdict)
+                return self._conclude(claimed, problem)
+            content = self._render(claimed)
+            via = self._choose(claimed, with_tickets)
+            verdict = self._send(claimed, via, content)
+            if self._has_open_ticket(claimed, via, verdict):
+                if claimed.notification.on_open_ticket != OnOpenTicket.REROUTE:
+                    return self._without_reroute(claimed)
+                verdict = self._send(claimed.rerouted(), ReceiveType.USER, content)
+            return self._conclude(claimed, verdict)
         except NotNow as reason:
-            return holding.set_aside(reason.wait_ms)
+            return claimed.set_aside(reason.wait_ms)
         except redis.RedisError as error:
-            if not may_pass(error):
+            if not is_redis_away(error):
                 raise
             # No call is out here: Redis is asked before a call, or after its answer was noted. So nothing is unknown.
-            log.warning("Redis is away, it goes back to its lane: %s", error, extra=self._extra(holding))
-            return holding.set_aside()
+            log.warning("Redis is away, it goes back to its lane: %s", error, extra=self._extra(claimed))
+            return claimed.set_aside()
         except AskFailed as failed:
-            return self._conclude(holding, failed.verdict)
+            return self._conclude(claimed, failed.verdict)
         except (ImageGone, BadInput) as problem:
-            holding.note_no_call(str(problem))
-            return holding.result(State.FAILED)
+            claimed.note_no_call(str(problem))
+            return claimed.result(State.FAILED)
 
     # -- the steps
 
-    def _render(self, holding: Holding) -> str:
+    def _render(self, claimed: ClaimedNotification) -> str:
         """The content as the API takes it; a local image is uploaded here. Raises BadInput, ImageGone, AskFailed."""
-        message = holding.claim.message()
+        message = claimed.claim.message()
         if message.image_sha256 is None:
             return message.wire_content()
         return orjson.dumps({"image_key": self._images.key_of(message.image_sha256)}).decode()
 
-    def _choose(self, holding: Holding, with_tickets: AbstractSet[str]) -> ReceiveType:
+    def _choose(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> ReceiveType:
         """`chat` or `user`: a receiver who is known to have an open ticket costs one call, not two."""
-        notification = holding.notification
-        if holding.via or notification.receive_type == ReceiveType.USER:
+        notification = claimed.notification
+        if claimed.via or notification.receive_type == ReceiveType.USER:
             return ReceiveType.USER
         if notification.on_open_ticket == OnOpenTicket.FAIL or notification.receiver_id not in with_tickets:
             return ReceiveType.CHAT
         if notification.on_open_ticket == OnOpenTicket.REROUTE:
-            holding.rerouted()
+            claimed.rerouted()
             return ReceiveType.USER
         if self._tickets.is_open(notification):
             raise NotNow(TICKET_WAIT_MS)
         return ReceiveType.CHAT
 
-    def _send(self, holding: Holding, via: ReceiveType, content: str) -> Verdict:
+    def _send(self, claimed: ClaimedNotification, via: ReceiveType, content: str) -> Verdict:
         """One call, and for a transient fault a few more, each in a slot of its own. Raises NotNow, LeaseLost.
 
         The seconds scale of retrying is tenacity's, here; the minutes scale is the ledger's (`deferred`).
         """
-        holding.verdict = None
+        claimed.verdict = None
         try:
-            verdict: Verdict = self._retrying(self._call, holding, via, content)
+            verdict: Verdict = self._retrying(self._call, claimed, via, content)
         except NotNow:
-            if holding.verdict is None:
+            if claimed.verdict is None:
                 raise
-            return holding.verdict  # no slot for another try: what the last one came to counts
+            return claimed.verdict  # no slot for another try: what the last one came to counts
         return verdict
 
-    def _call(self, holding: Holding, via: ReceiveType, content: str) -> Verdict:
-        notification = holding.notification
-        holding.take_slot()
+    def _call(self, claimed: ClaimedNotification, via: ReceiveType, content: str) -> Verdict:
+        notification = claimed.notification
+        claimed.take_slot()
         with self.durations.call():
             verdict = self._feishu.send(
                 notification.receiver_id, via, notification.user_id_type, notification.message.msg_type, content
             )
-        holding.note(verdict, via if verdict.call == "send" else None)
-        log.debug("attempt: %s", verdict, extra=self._extra(holding))
+        claimed.note(verdict, via if verdict.call == "send" else None)
+        log.debug("attempt: %s", verdict, extra=self._extra(claimed))
         return verdict
 
-    def _has_open_ticket(self, holding: Holding, via: ReceiveType, verdict: Verdict) -> bool:
+    def _has_open_ticket(self, claimed: ClaimedNotification, via: ReceiveType, verdict: Verdict) -> bool:
         """Whether a `chat` was refused for a ticket: by a code that is known to say so, else by the ticket list.
 
         Raises AskFailed when the list does not answer now. Where it may not be asked, the code's own class counts.
@@ -222,60 +224,60 @@ class Delivery:
         if via is not ReceiveType.CHAT or verdict.kind is Kind.DELIVERED:
             return False
         if verdict.kind is Kind.TICKET_OPEN or verdict.code in self.desk.ticket_codes:
-            self._tickets.note_open(holding.notification)
-        elif not verdict.may_mean_ticket or not self._list_shows_ticket(holding):
+            self._tickets.note_open(claimed.notification)
+        elif not verdict.may_mean_ticket or not self._list_shows_ticket(claimed):
             return False
-        holding.note_ticket()
+        claimed.note_ticket()
         return True
 
-    def _list_shows_ticket(self, holding: Holding) -> bool:
+    def _list_shows_ticket(self, claimed: ClaimedNotification) -> bool:
         try:
-            return self._tickets.is_open(holding.notification)
+            return self._tickets.is_open(claimed.notification)
         except AskFailed as failed:
             if failed.verdict.kind not in (Kind.REFUSED, Kind.DESK):
                 raise
-            log.warning("the ticket list cannot be asked: %s", failed, extra=self._extra(holding))
+            log.warning("the ticket list cannot be asked: %s", failed, extra=self._extra(claimed))
             return False
 
-    def _without_reroute(self, holding: Holding) -> Result:
-        if holding.notification.on_open_ticket == OnOpenTicket.WAIT:
-            return holding.set_aside(TICKET_WAIT_MS)
-        return holding.result(State.FAILED)
+    def _without_reroute(self, claimed: ClaimedNotification) -> Result:
+        if claimed.notification.on_open_ticket == OnOpenTicket.WAIT:
+            return claimed.set_aside(TICKET_WAIT_MS)
+        return claimed.result(State.FAILED)
 
-    def _conclude(self, holding: Holding, verdict: Verdict) -> Result:
+    def _conclude(self, claimed: ClaimedNotification, verdict: Verdict) -> Result:
         """From the last call's verdict to the state. Waiting is free; failing is charged to the retry budget."""
-        if verdict is not holding.verdict:
-            holding.note(verdict)
+        if verdict is not claimed.verdict:
+            claimed.note(verdict)
         match verdict.kind:
             case Kind.DELIVERED:
-                return holding.result(State.DELIVERED)
+                return claimed.result(State.DELIVERED)
             case Kind.REFUSED | Kind.TICKET_OPEN:
-                return holding.result(State.FAILED)
-            case Kind.UNKNOWN if verdict.call == "send" and holding.notification.on_unknown == OnUnknown.HOLD:
-                return holding.result(State.UNKNOWN)
+                return claimed.result(State.FAILED)
+            case Kind.UNKNOWN if verdict.call == "send" and claimed.notification.on_unknown == OnUnknown.HOLD:
+                return claimed.result(State.UNKNOWN)
             case Kind.THROTTLED if verdict.call == "send":
                 hold_seconds = verdict.retry_after_seconds or THROTTLE_SECONDS
-                self._hold(holding, "throttled", round(hold_seconds * 1000), verdict)
-                return holding.result(State.QUEUED)
+                self._hold(claimed, "throttled", round(hold_seconds * 1000), verdict)
+                return claimed.result(State.QUEUED)
             case Kind.DESK:
-                self._hold(holding, "credentials", CREDENTIALS_HOLD_MS, verdict)
-                return holding.deferred(CREDENTIALS_HOLD_MS, held=True)
+                self._hold(claimed, "credentials", CREDENTIALS_HOLD_MS, verdict)
+                return claimed.deferred(CREDENTIALS_HOLD_MS, held=True)
             case Kind.QUOTA_SPENT:
-                self._hold(holding, "quota", QUOTA_HOLD_MS, verdict)
-                return holding.deferred(QUOTA_HOLD_MS, held=True)
+                self._hold(claimed, "quota", QUOTA_HOLD_MS, verdict)
+                return claimed.deferred(QUOTA_HOLD_MS, held=True)
             case Kind.TRANSIENT | Kind.TOKEN | Kind.UNKNOWN | Kind.THROTTLED:
-                return self._defer(holding)
+                return self._defer(claimed)
             case _ as never:
                 assert_never(never)
 
-    def _defer(self, holding: Holding) -> Result:
-        progress = holding.claim.progress
+    def _defer(self, claimed: ClaimedNotification) -> Result:
+        progress = claimed.claim.progress
         wait_ms = self._policy.deferral_ms(progress.deferrals)
-        if holding.claim.probing:  # the desk is down, not the notification
-            return holding.deferred(wait_ms)
+        if claimed.claim.probing:  # the desk is down, not the notification
+            return claimed.deferred(wait_ms)
         if self._policy.is_spent(progress.failing_ms):
-            return holding.result(State.FAILED)
-        return holding.deferred(wait_ms, deferrals=progress.deferrals + 1, failing_ms=progress.failing_ms + wait_ms)
+            return claimed.result(State.FAILED)
+        return claimed.deferred(wait_ms, deferrals=progress.deferrals + 1, failing_ms=progress.failing_ms + wait_ms)
 
     def _refresh_tickets(self) -> None:
         """After the sends, not before them: an event must not wait for a list."""
@@ -284,10 +286,10 @@ class Delivery:
         except AskFailed as failed:
             log.warning("the ticket list could not be taken: %s", failed, extra={"desk": self.desk.name})
 
-    def _hold(self, holding: Holding, kind: str, hold_ms: int, verdict: Verdict) -> None:
-        holding.desk_held = True
+    def _hold(self, claimed: ClaimedNotification, kind: str, hold_ms: int, verdict: Verdict) -> None:
+        claimed.desk_held = True
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
-        held = patiently()(self._leases.hold, self.desk, kind, hold_ms, reason, verdict.rate_limit)
+        held = retry_while_redis_is_away()(self._leases.hold, self.desk, kind, hold_ms, reason, verdict.rate_limit)
         if held.lowered_to:
             log.error(
                 "throttled again: the desk uses %s of its configured rate for a day, or until `deskbell resume --desk`",
@@ -306,7 +308,7 @@ class Delivery:
         if not results:
             return []
         told = "up" if "up" in health else "down" if "down" in health else ""
-        recorded = patiently()(self._leases.record, self.desk, token, results, told)
+        recorded = retry_while_redis_is_away()(self._leases.record, self.desk, token, results, told)
         for result, done in zip(results, recorded, strict=True):
             if not done:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})

@@ -20,10 +20,10 @@ from ledger.redis_keys import RedisKeys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from worker.clock_steps import ClockSteps
-from worker.lead import LEAD_AGAIN_SECONDS, Lead
+from worker.leader import LEAD_AGAIN_SECONDS, Lead
 from worker.policy import batch_size
 from worker.seldom import Seldom
-from worker.slow import SlowDesks
+from worker.thread_share import ThreadShare
 
 __all__ = ["Pacer"]
 
@@ -80,7 +80,7 @@ class Pacer:
         self._call_ms = call_ms
         self._beat = beat
         self._file = AppendOnlyFile(client, keys)
-        self._slow = SlowDesks(leases.lease_ms / 1000)
+        self._slow = ThreadShare(leases.lease_ms / 1000)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pacer", daemon=True)
         self._lead = Lead(leases, me, self._others_live, ClockSteps(leases, desks.values()))

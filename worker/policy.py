@@ -77,7 +77,7 @@ class CallDurations:
             self._note((self._clock() - self._begun.pop(thread)) * 1000)
 
     @property
-    def lately_ms(self) -> float | None:
+    def recent_ms(self) -> float | None:
         """On average; or since when one goes on, if that is longer: a server that hangs is known before it answers."""
         now = self._clock()
         going_on_ms = max(((now - begun) * 1000 for begun in list(self._begun.values())), default=0.0)

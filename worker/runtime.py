@@ -24,8 +24,8 @@ from ledger.settings import Desk, Settings
 from ledger.tally import Tally
 from worker.delivery import Delivery
 from worker.images import Images
+from worker.metrics import DeskMetrics
 from worker.policy import RetryPolicy
-from worker.tallying import DeskTally
 from worker.tickets import Tickets
 from worker.tracing import trace_call
 from worker.watchdog import CONSUMER, PACER, Watchdog
@@ -105,19 +105,19 @@ class Runtime:
         """How long the desk's calls take lately, by those of this process; if it has made none, those of other desks to
         the same server; else None."""
         delivery = self._deliveries.get(desk.name)
-        own_ms = delivery.durations.lately_ms if delivery else None
+        own_ms = delivery.durations.recent_ms if delivery else None
         return own_ms if own_ms is not None else self._server_ms(desk.feishu_url)
 
     def _server_ms(self, url: str) -> float | None:
         # The last one that is known will do: it is a first guess. A copy, since other threads add to it.
         for delivery in reversed(list(self._deliveries.values())):
-            if delivery.desk.feishu_url == url and (known_ms := delivery.durations.lately_ms) is not None:
+            if delivery.desk.feishu_url == url and (known_ms := delivery.durations.recent_ms) is not None:
                 return known_ms
         return None
 
     def _delivery(self, desk: Desk) -> Delivery:
-        tally = DeskTally(self.counters, desk, self.codes)
-        feishu = self._client(desk, heard=partial(_note_call, tally))
+        metrics = DeskMetrics(self.counters, desk, self.codes)
+        feishu = self._client(desk, heard=partial(_note_call, metrics))
         return Delivery(
             desk,
             self.leases,
@@ -125,7 +125,7 @@ class Runtime:
             Tickets(self.redis, self.keys, desk, feishu),
             Images(self.redis, self.keys, desk, feishu),
             RetryPolicy(self.settings.retry_for, random.Random()),  # noqa: S311  jitter is no secret
-            tally,
+            metrics,
             self.stopping,
         )
 
@@ -141,8 +141,8 @@ class Runtime:
         )
 
 
-def _note_call(tally: DeskTally, verdict: Verdict) -> None:
-    tally.call(verdict)
+def _note_call(metrics: DeskMetrics, verdict: Verdict) -> None:
+    metrics.call(verdict)
     trace_call(verdict)
 
 

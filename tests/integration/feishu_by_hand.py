@@ -13,8 +13,8 @@ from ledger.leases import Leases
 from ledger.settings import Desk
 from worker.delivery import Delivery
 from worker.images import Images
+from worker.metrics import DeskMetrics
 from worker.policy import RetryPolicy
-from worker.tallying import DeskTally
 
 __all__ = ["RETRY_FOR", "FeishuByHand", "NoTickets", "a_verdict", "delivery_by_hand"]
 
@@ -57,5 +57,7 @@ def delivery_by_hand(
     desk: Desk, leases: Leases, feishu: FeishuByHand, stopping: threading.Event | None = None, tickets: Any = None
 ) -> Delivery:
     policy = RetryPolicy(RETRY_FOR, random.Random(1))
-    images, tally = create_autospec(Images, instance=True), create_autospec(DeskTally, instance=True)
-    return Delivery(desk, leases, feishu, tickets or NoTickets(), images, policy, tally, stopping or threading.Event())
+    images, metrics = create_autospec(Images, instance=True), create_autospec(DeskMetrics, instance=True)
+    return Delivery(
+        desk, leases, feishu, tickets or NoTickets(), images, policy, metrics, stopping or threading.Event()
+    )

@@ -13,7 +13,7 @@ import pytest
 import redis
 import standardwebhooks
 
-from http_client.egress import Outward
+from http_client.egress import Egress
 from ledger.announcement import Spec
 from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
@@ -26,7 +26,7 @@ from worker import callbacks as module
 from worker.callbacks import Poster
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-LOOPBACK = Outward({"127.0.0.0/8"})
+LOOPBACK = Egress({"127.0.0.0/8"})
 
 
 def owe(ledger: Ledger, url: str, count: int = 1) -> list[str]:
@@ -49,7 +49,7 @@ def due_at_once(ledger: Ledger) -> None:
 
 
 @contextmanager
-def posting(ledger: Ledger, outward: Outward = LOOPBACK, key: bytes | None = signing_key(SECRET)) -> Iterator[Poster]:
+def posting(ledger: Ledger, outward: Egress = LOOPBACK, key: bytes | None = signing_key(SECRET)) -> Iterator[Poster]:
     poster = Poster(Callbacks(ledger), key, outward)
     poster.start()
     try:
@@ -156,7 +156,7 @@ def test_after_a_day_it_is_given_up(ledger: Ledger, caplog: pytest.LogCaptureFix
 def test_a_private_address_is_not_called(ledger: Ledger, caplog: pytest.LogCaptureFixture, host: str) -> None:
     with receiving() as receiver:
         owe(ledger, receiver.url.replace("127.0.0.1", host) + "?token=s3cret")
-        with posting(ledger, Outward(())):
+        with posting(ledger, Egress(())):
             until(lambda: "DESKBELL_CALLBACK_ALLOW" in caplog.text)
     assert receiver.received == []
     assert "s3cret" not in caplog.text
@@ -172,7 +172,7 @@ def test_a_name_that_changes_between_check_and_call_leads_nowhere_else(ledger: L
 
     with receiving() as receiver:
         owe(ledger, receiver.url.replace("127.0.0.1", "hooks.example.com"))
-        with posting(ledger, Outward({"127.0.0.1/32"}, rebinding)):
+        with posting(ledger, Egress({"127.0.0.1/32"}, rebinding)):
             until(lambda: settled(ledger))
     assert looked_up == ["hooks.example.com"]
     assert receiver.received[0].headers["host"].startswith("hooks.example.com:")
@@ -293,7 +293,7 @@ def test_what_nobody_foresaw_is_tried_again_later_and_logged_without_the_url(
         raise LookupError(url)
 
     owe(ledger, url)
-    with posting(ledger, Outward((), broken)):
+    with posting(ledger, Egress((), broken)):
         until(lambda: "posted again in" in caplog.text)
     assert "LookupError" in caplog.text
     assert "s3cret" not in caplog.text

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from http_client.egress import Outward
+from http_client.egress import Egress
 from http_client.resolver import Resolver
 from ledger.callbacks import Callbacks
 from ledger.ledger import Ledger
@@ -78,7 +78,7 @@ def test_a_name_server_that_says_nothing_takes_no_thread_for_long(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     with silent_name_server() as port, receiving() as good:
-        outward = Outward({"127.0.0.0/8"}, Resolver(0.5, servers=["127.0.0.1"], udp_port=port))
+        outward = Egress({"127.0.0.0/8"}, Resolver(0.5, servers=["127.0.0.1"], udp_port=port))
         with posting(ledger, outward):
             owe(ledger, [f"http://n{number}.evil.example/bell" for number in range(40)], "evil")
             owe(ledger, [good.url], "good")

@@ -15,7 +15,7 @@ from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State
 from worker.clock_steps import ClockSteps
-from worker.lead import LEAD_MS
+from worker.leader import LEAD_MS
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

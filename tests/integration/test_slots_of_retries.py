@@ -14,7 +14,7 @@ from ledger.models import Notification
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
 from tests.integration.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand
-from worker.holding import SLOT_TRIES
+from worker.claimed import SLOT_TRIES
 from worker.policy import INLINE_TRIES
 
 #: Longer than a slot is good, and no longer than some of them are near.

@@ -15,7 +15,7 @@ from ledger.settings import Settings
 from ledger.states import Outcome, State
 from ledger.tally import Tally
 from tests.integration.delivering import TEXT, DeskAtWork, desk_at_work
-from worker.tallying import DeskTally, tally_swept
+from worker.metrics import DeskMetrics, count_swept
 
 __all__: list[str] = []
 
@@ -107,8 +107,8 @@ def test_a_delivery_is_timed_from_its_acceptance_or_from_when_it_was_due(at_work
 def test_an_undocumented_code_is_a_label_only_if_it_is_the_helpdesks(at_work: DeskAtWork) -> None:
     cases = [(154_999, 401), (77_777_777, 400), (None, 502), (None, None), (154_000, 400)]
     attempts = [Attempt(1, ReceiveType.CHAT, Outcome.REFUSED, code, http_status) for code, http_status in cases]
-    holding: Any = SimpleNamespace(claim=SimpleNamespace(id="n_1"), attempts=attempts)
-    DeskTally(at_work.runtime.counters, at_work.desk, at_work.runtime.codes).deliveries([holding], [])
+    claimed: Any = SimpleNamespace(claim=SimpleNamespace(id="n_1"), attempts=attempts)
+    DeskMetrics(at_work.runtime.counters, at_work.desk, at_work.runtime.codes).deliveries([claimed], [])
     assert of(counted(at_work), "attempts chat refused") == {
         "154999": 1, "other": 1, "http_502": 1, "none": 1, "154000": 1
     }  # fmt: skip
@@ -129,7 +129,7 @@ def test_what_expires_is_counted_though_no_worker_has_it_in_hand(at_work: DeskAt
 
 
 def test_what_is_taken_back_from_lost_workers_is_counted(at_work: DeskAtWork) -> None:
-    tally_swept(at_work.runtime.counters, at_work.desk, Swept(returned=3, resent=0, unknown=2))
+    count_swept(at_work.runtime.counters, at_work.desk, Swept(returned=3, resent=0, unknown=2))
     found = counted(at_work)
     assert of(found, "swept") == {"returned": 3, "unknown": 2}
     assert of(found, "ended") == {"unknown": 2}

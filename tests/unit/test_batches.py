@@ -24,14 +24,14 @@ class Clock:
 def test_the_duration_follows_the_latest_calls() -> None:
     clock = Clock()
     durations = CallDurations(clock)
-    assert durations.lately_ms is None
+    assert durations.recent_ms is None
     for _ in range(20):
         with durations.call():
             clock.seconds += 0.05
-    assert durations.lately_ms == pytest.approx(50)
+    assert durations.recent_ms == pytest.approx(50)
     with durations.call():
         clock.seconds += 0.15
-    assert durations.lately_ms == pytest.approx(70)  # 50 + a fifth of 100
+    assert durations.recent_ms == pytest.approx(70)  # 50 + a fifth of 100
 
 
 def test_a_call_that_goes_on_for_long_tells_before_it_ends() -> None:
@@ -39,6 +39,6 @@ def test_a_call_that_goes_on_for_long_tells_before_it_ends() -> None:
     durations = CallDurations(clock)
     with durations.call():
         clock.seconds += 0.01
-        assert durations.lately_ms is None, "it has just begun, which says nothing"
+        assert durations.recent_ms is None, "it has just begun, which says nothing"
         clock.seconds += 2 * BATCH_MS / 1000
-        assert durations.lately_ms == pytest.approx(10 + 2 * BATCH_MS)
+        assert durations.recent_ms == pytest.approx(10 + 2 * BATCH_MS)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from http_client.egress import Outward, Target
+from http_client.egress import Egress, Target
 from http_client.errors import NoAnswer
 from ledger.settings import signing_key
 from tests.calm import Stopwatch
@@ -31,7 +31,7 @@ NAME = "hooks.example.com"
 def target_of(receiver: Receiver, host: str = NAME) -> Target:
     scheme, _, rest = receiver.url.partition("://")
     port = rest.partition(":")[2].partition("/")[0]
-    return Outward({"127.0.0.1/32"}, lambda *_: ["127.0.0.1"]).target(f"{scheme}://{host}:{port}/bell?a=1")
+    return Egress({"127.0.0.1/32"}, lambda *_: ["127.0.0.1"]).target(f"{scheme}://{host}:{port}/bell?a=1")
 
 
 def test_the_receiver_can_verify_it_with_the_library_of_the_scheme() -> None:

@@ -11,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 from feishu.codes import CodeTable, Kind
 from feishu.verdict import Call, Verdict, verdict_of_answer, verdict_of_failure
 from http_client.errors import MaybeSent, NeverSent, NoAnswer, Unsendable
-from http_client.transport import Answer
+from http_client.transport import Response
 from ledger.states import Outcome
 
 CODES = CodeTable.load()
@@ -20,7 +20,7 @@ CODES = CodeTable.load()
 def judged(body: Any, http_status: int = 200, private: tuple[str, ...] = (), **headers: str) -> Verdict:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     named = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return verdict_of_answer(Call("send", private), Answer(http_status, named, raw), CODES)
+    return verdict_of_answer(Call("send", private), Response(http_status, named, raw), CODES)
 
 
 def test_a_success_carries_its_message_id() -> None:

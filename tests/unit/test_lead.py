@@ -1,7 +1,7 @@
 """The lead among the pacers: who asks for it, and when after an error."""
 
 from ledger.leases import LeadAnswer
-from worker.lead import LEAD_MS, LONGEST_STAND_BACK_SECONDS, STAND_BACK_SECONDS, WELL_SECONDS, Lead
+from worker.leader import LEAD_MS, LONGEST_STAND_BACK_SECONDS, STAND_BACK_SECONDS, WELL_SECONDS, Lead
 
 
 class Key:

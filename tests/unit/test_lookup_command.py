@@ -7,7 +7,7 @@ import redis
 from feishu import AskFailed, Kind, Ticket, TicketPage, Verdict
 from feishu.lookup import main, open_tickets, read_contacts, told
 from feishu.people import Contact
-from feishu.query_retry import TRIES, Asking
+from feishu.query_retry import TRIES, QueryRetry
 from ledger.errors import BadInput
 
 
@@ -34,8 +34,8 @@ def verdict(kind: Kind = Kind.DESK, **more: object) -> Verdict:
     return Verdict(**{"call": "people", "kind": kind, "started_at_ms": 0, "elapsed_ms": 1, **more})
 
 
-def asking() -> Asking:
-    return Asking(lambda seconds: None)
+def asking() -> QueryRetry:
+    return QueryRetry(lambda seconds: None)
 
 
 def test_the_open_tickets_are_those_of_all_pages() -> None:

@@ -4,15 +4,15 @@ import socket
 
 import pytest
 
-from http_client.egress import NoWay, Outward, Target
+from http_client.egress import Egress, EgressRefused, Target
 
 PUBLIC = "93.184.215.14"
 PUBLIC_6 = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 URL = "https://hooks.example.com/bell?token=s3cret"
 
 
-def outward(*addresses: str, allowed: frozenset[str] = frozenset()) -> Outward:
-    return Outward(allowed, lambda host, port: list(addresses))
+def outward(*addresses: str, allowed: frozenset[str] = frozenset()) -> Egress:
+    return Egress(allowed, lambda host, port: list(addresses))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def outward(*addresses: str, allowed: frozenset[str] = frozenset()) -> Outward:
     ],
 )  # fmt: skip
 def test_no_callback_goes_to(address: str) -> None:
-    with pytest.raises(NoWay, match=r"hooks\.example\.com leads to no address"):
+    with pytest.raises(EgressRefused, match=r"hooks\.example\.com leads to no address"):
         outward(address).target(URL)
 
 
@@ -55,7 +55,7 @@ def test_the_first_address_that_may_be_used_is_used() -> None:
 )
 def test_the_operator_allows_more(place: str, address: str) -> None:
     assert outward(address, allowed=frozenset({place})).target(URL).host == "hooks.example.com"
-    with pytest.raises(NoWay):
+    with pytest.raises(EgressRefused):
         outward(address, allowed=frozenset({"192.168.0.0/16", "other.example.com", "fe80::/10"})).target(URL)
 
 
@@ -74,19 +74,19 @@ def test_only_the_host_is_replaced(url: str, expected: Target) -> None:
 def test_the_name_is_looked_up_once() -> None:
     """A name that says a public address first and a private one to whoever asks again: nobody asks again."""
     answers = iter([[PUBLIC], ["127.0.0.1"]])
-    assert Outward((), lambda host, port: next(answers)).target(URL).url.startswith(f"https://{PUBLIC}:443/")
+    assert Egress((), lambda host, port: next(answers)).target(URL).url.startswith(f"https://{PUBLIC}:443/")
 
 
 @pytest.mark.parametrize("url", ["http://0x7f.1/", "http://2130706433/", "http://127.1/", "http://localhost/"])
 def test_other_spellings_of_the_loopback_are_the_loopback(url: str) -> None:
-    with pytest.raises(NoWay):
-        Outward(()).target(url)
+    with pytest.raises(EgressRefused):
+        Egress(()).target(url)
 
 
 @pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..b"])
 def test_what_is_no_name_is_told_without_the_rest_of_the_url(host: str) -> None:
-    with pytest.raises(NoWay) as refused:
-        Outward(()).target(f"http://{host}/s3cret")
+    with pytest.raises(EgressRefused) as refused:
+        Egress(()).target(f"http://{host}/s3cret")
     assert "s3cret" not in str(refused.value)
 
 
@@ -94,5 +94,5 @@ def test_a_name_that_leads_nowhere_is_told() -> None:
     def nowhere(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(NoWay, match=r"hooks\.example\.com has no address"):
-        Outward((), nowhere).target(URL)
+    with pytest.raises(EgressRefused, match=r"hooks\.example\.com has no address"):
+        Egress((), nowhere).target(URL)

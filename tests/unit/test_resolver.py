@@ -2,7 +2,7 @@
 
 import pytest
 
-from http_client.egress import NoWay, Outward
+from http_client.egress import Egress, EgressRefused
 from http_client.resolver import Resolver
 from tests.calm import Stopwatch
 from tests.tarpits import silent_name_server
@@ -28,8 +28,8 @@ def test_a_name_server_that_says_nothing_is_not_waited_for() -> None:
 
 def test_a_callback_to_such_a_name_goes_nowhere_and_says_so() -> None:
     with silent_name_server() as port:
-        outward = Outward((), Resolver(0.2, servers=["127.0.0.1"], udp_port=port))
-        with pytest.raises(NoWay, match=r"slow\.example\.com was not looked up in time") as caught:
+        outward = Egress((), Resolver(0.2, servers=["127.0.0.1"], udp_port=port))
+        with pytest.raises(EgressRefused, match=r"slow\.example\.com was not looked up in time") as caught:
             outward.target("https://slow.example.com/bell?token=s3cret")
     assert caught.value.came_late
 

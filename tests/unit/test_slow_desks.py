@@ -3,7 +3,7 @@
 import pytest
 
 from worker.policy import BATCH_MS
-from worker.slow import SlowDesks
+from worker.thread_share import ThreadShare
 
 THREADS, FORGET_SECONDS = 32, 40.0
 HANGS = BATCH_MS + 1
@@ -23,16 +23,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def slow(clock: Clock) -> SlowDesks:
-    return SlowDesks(FORGET_SECONDS, clock)
+def slow(clock: Clock) -> ThreadShare:
+    return ThreadShare(FORGET_SECONDS, clock)
 
 
-def test_no_desk_may_hold_all_threads(slow: SlowDesks) -> None:
+def test_no_desk_may_hold_all_threads(slow: ThreadShare) -> None:
     assert slow.most("quick", 5, THREADS) == 24
     assert slow.most("hung", HANGS, THREADS) == 24
 
 
-def test_desks_that_hang_leave_threads_to_the_next_one(slow: SlowDesks) -> None:
+def test_desks_that_hang_leave_threads_to_the_next_one(slow: ThreadShare) -> None:
     held = 0
     for number in range(3):
         most = slow.most(f"hung{number}", HANGS, THREADS)
@@ -41,12 +41,12 @@ def test_desks_that_hang_leave_threads_to_the_next_one(slow: SlowDesks) -> None:
     assert held < THREADS
 
 
-def test_a_desk_that_nobody_knows_counts_as_slow(slow: SlowDesks) -> None:
+def test_a_desk_that_nobody_knows_counts_as_slow(slow: ThreadShare) -> None:
     slow.most("unknown", None, THREADS)
     assert slow.most("hung", HANGS, THREADS) == 6
 
 
-def test_what_a_slow_desk_holds_is_not_forgotten_when_it_may_hold_less(slow: SlowDesks) -> None:
+def test_what_a_slow_desk_holds_is_not_forgotten_when_it_may_hold_less(slow: ThreadShare) -> None:
     """It was taken for as few as it may hold now, and the next desk had the difference."""
     slow.note("first", slow.most("first", HANGS, THREADS))
     slow.note("second", slow.most("second", HANGS, THREADS))
@@ -54,7 +54,7 @@ def test_what_a_slow_desk_holds_is_not_forgotten_when_it_may_hold_less(slow: Slo
     assert slow.most("second", HANGS, THREADS) == 6
 
 
-def test_slow_desks_come_to_equal_shares_as_their_calls_end(slow: SlowDesks) -> None:
+def test_slow_desks_come_to_equal_shares_as_their_calls_end(slow: ThreadShare) -> None:
     held = {"first": 0, "second": 0}
     for _ in range(20):
         for desk in held:
@@ -64,21 +64,21 @@ def test_slow_desks_come_to_equal_shares_as_their_calls_end(slow: SlowDesks) -> 
     assert sum(held.values()) < THREADS
 
 
-def test_each_desk_may_hold_one(slow: SlowDesks) -> None:
+def test_each_desk_may_hold_one(slow: ThreadShare) -> None:
     slow.most("hung", HANGS, THREADS)
     slow.note("hung", THREADS)
     assert slow.most("other", HANGS, THREADS) == 1
     assert slow.most("quick", 5, 1) == 1
 
 
-def test_a_desk_that_is_quick_again_takes_nothing_from_the_slow_ones(slow: SlowDesks) -> None:
+def test_a_desk_that_is_quick_again_takes_nothing_from_the_slow_ones(slow: ThreadShare) -> None:
     slow.note("hung", slow.most("hung", HANGS, THREADS))
     slow.most("hung", 5, THREADS)
     slow.note("hung", 24)
     assert slow.most("other", HANGS, THREADS) == 24
 
 
-def test_a_desk_that_nobody_looks_at_any_more_holds_nothing_in_the_end(slow: SlowDesks, clock: Clock) -> None:
+def test_a_desk_that_nobody_looks_at_any_more_holds_nothing_in_the_end(slow: ThreadShare, clock: Clock) -> None:
     slow.note("hung", slow.most("hung", HANGS, THREADS))
     clock.seconds += FORGET_SECONDS
     assert slow.most("other", HANGS, THREADS) == 24

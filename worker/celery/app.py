@@ -10,7 +10,7 @@ from typing import Any
 from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
-from http_client.egress import Outward
+from http_client.egress import Egress
 from ledger.callbacks import Callbacks
 from ledger.gc_tuning import tune_gc
 from ledger.settings import Desk, signing_key
@@ -21,9 +21,9 @@ from worker.celery import quiet as _quiet  # noqa: F401  connects to Celery's si
 from worker.celery import tasks as _tasks  # noqa: F401  registers them
 from worker.celery.fitness import FitnessStep
 from worker.celery.queues import Queues
+from worker.metrics import count_swept
 from worker.pacer import Pacer
 from worker.runtime import runtime
-from worker.tallying import tally_swept
 from worker.watchdog import CONSUMER, PACER, TICK_SECONDS
 
 __all__ = ["app"]
@@ -53,7 +53,7 @@ class PacerStep(bootsteps.StartStopStep):
             self._publish,
             self._queues.deliver,
             me,
-            partial(tally_swept, shared.counters),
+            partial(count_swept, shared.counters),
             shared.call_ms,
             partial(shared.watchdog.beat, PACER),
         )
@@ -103,7 +103,7 @@ class CallbacksStep(bootsteps.StartStopStep):
         self._poster = Poster(
             Callbacks(shared.ledger),
             signing_key(secret) if secret else None,
-            Outward(shared.settings.callback_allow),
+            Egress(shared.settings.callback_allow),
         )
 
     def start(self, _: WorkController) -> None:

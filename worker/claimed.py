@@ -12,9 +12,9 @@ from ledger.leases import Claim, Leases, Result, Slot, late_after_ms
 from ledger.models import Attempt, Notification, ReceiveType
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from worker.patience import may_pass
+from worker.redis_retry import is_redis_away
 
-__all__ = ["Holding", "NotNow"]
+__all__ = ["ClaimedNotification", "NotNow"]
 
 #: A thread waits this long for a slot, ms. A slot farther away is waited for in the lane.
 LONGEST_SLOT_WAIT_MS = 1500
@@ -40,7 +40,7 @@ class NotNow(Exception):
         self.wait_ms = wait_ms
 
 
-class Holding:
+class ClaimedNotification:
     """Keeps the slot, the lease and the attempts that are not on record yet.
 
     Slots are by Redis time (`leases.clock`); the lease counts from `leased_at`, a moment of the monotonic clock before
@@ -131,7 +131,7 @@ class Holding:
                 self._desk, self._token, self.id, LONGEST_SLOT_WAIT_MS, pending, unused_ms, self._extra()
             )
         except redis.RedisError as error:
-            if not may_pass(error):
+            if not is_redis_away(error):
                 raise
             raise NotNow from error
         self._earlier += self._attempts

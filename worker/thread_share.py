@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from worker.policy import BATCH_MS
 
-__all__ = ["SlowDesks"]
+__all__ = ["ThreadShare"]
 
 
-class SlowDesks:
+class ThreadShare:
     """How many threads each of them holds, by the last look; what has not been looked at for `forget_seconds` is over.
 
     A desk of which nobody knows yet how long its calls take counts as slow.

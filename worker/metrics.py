@@ -13,7 +13,7 @@ from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.tally import ENDED
 
-__all__ = ["DeskTally", "tally_swept"]
+__all__ = ["DeskMetrics", "count_swept"]
 
 #: Which undocumented code of the helpdesk means an open ticket can only be learnt from what comes: these keep their
 #: number though the table does not list them.
@@ -27,7 +27,7 @@ _CALLED = {
 }
 
 
-class _Holding(Protocol):
+class _ClaimedNotification(Protocol):
     @property
     def claim(self) -> Claim: ...
 
@@ -40,7 +40,7 @@ class _Holding(Protocol):
     def redis_now_ms(self) -> int: ...
 
 
-class DeskTally:
+class DeskMetrics:
     """Counts for one desk. Threads share it."""
 
     def __init__(self, counters: CounterBuffer, desk: Desk, codes: CodeTable) -> None:
@@ -53,11 +53,11 @@ class DeskTally:
         self._sheet.count(self._desk, "calls", verdict.call, verdict.outcome)
         self._sheet.time(self._desk, Histogram.CALL, verdict.elapsed_ms / 1000, verdict.call)
 
-    def deliveries(self, holdings: Iterable[_Holding], recorded: Iterable[Result]) -> None:
+    def deliveries(self, batch: Iterable[_ClaimedNotification], recorded: Iterable[Result]) -> None:
         """The sends of these notifications, and the results of them that are on record."""
-        by_id = {holding.claim.id: holding for holding in holdings}
-        for holding in by_id.values():
-            for attempt in holding.attempts:
+        by_id = {claimed.claim.id: claimed for claimed in batch}
+        for claimed in by_id.values():
+            for attempt in claimed.attempts:
                 self._attempt(attempt)
         for result in recorded:
             self._result(by_id[result.id], result.to)
@@ -78,19 +78,19 @@ class DeskTally:
             return f"http_{http_status}" if 100 <= http_status < 600 else "other"
         return "none"
 
-    def _result(self, holding: _Holding, to: State) -> None:
+    def _result(self, claimed: _ClaimedNotification, to: State) -> None:
         called = _CALLED.get(to)
         if called is None:
             return
-        rerouted = to is State.DELIVERED and holding.is_rerouted
+        rerouted = to is State.DELIVERED and claimed.is_rerouted
         self._sheet.count(self._desk, ENDED, "rerouted" if rerouted else called)
         if to is not State.DEFERRED:
-            lane = "announcement" if holding.claim.row else "event"
-            waited_ms = holding.redis_now_ms() - holding.claim.wanted_ms
+            lane = "announcement" if claimed.claim.row else "event"
+            waited_ms = claimed.redis_now_ms() - claimed.claim.wanted_ms
             self._sheet.time(self._desk, Histogram.DELIVERY, waited_ms / 1000, lane, called)
 
 
-def tally_swept(counters: CounterBuffer, desk: Desk, swept: Swept) -> None:
+def count_swept(counters: CounterBuffer, desk: Desk, swept: Swept) -> None:
     """What was taken back from lost workers."""
     for name, number in swept._asdict().items():
         if number:
