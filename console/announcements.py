@@ -7,11 +7,11 @@ from jinja2 import Environment
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from console.doorway import act, look
-from console.live import Drawing, Scene
+from console.live import Drawing, LivePart
+from console.live_parts import drawn, part, scene_of, streamed
+from console.page_request import PageRequest
+from console.routing import action, page
 from console.row_search import found_rows
-from console.scenes import drawn, part, scene_of, streamed
-from console.visit import Visit
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
@@ -34,37 +34,37 @@ _RESOLUTIONS = ("delivered", "failed", "resend")
 
 def routes() -> list[Route]:
     return [
-        look("/announcements", _list),
-        look("/live/announcements", _list_stream),
-        look("/announcements/{id}", _page),
-        look("/live/announcements/{id}", _stream),
-        look("/announcements/{id}/failures", _failures),
-        look("/announcements/{id}/rows", _rows),
-        look("/announcements/{id}/export.{format}", _export),
-        act("/announcements/{id}/pause", _pause),
-        act("/announcements/{id}/resume", _resume),
-        act("/announcements/{id}/cancel", _cancel),
-        act("/announcements/{id}/retry", _retry),
-        act("/announcements/{id}/resolve", _resolve),
+        page("/announcements", _list),
+        page("/live/announcements", _list_stream),
+        page("/announcements/{id}", _page),
+        page("/live/announcements/{id}", _stream),
+        page("/announcements/{id}/failures", _failures),
+        page("/announcements/{id}/rows", _rows),
+        page("/announcements/{id}/export.{format}", _export),
+        action("/announcements/{id}/pause", _pause),
+        action("/announcements/{id}/resume", _resume),
+        action("/announcements/{id}/cancel", _cancel),
+        action("/announcements/{id}/retry", _retry),
+        action("/announcements/{id}/resolve", _resolve),
     ]
 
 
 # -- the list
 
 
-def _list(visit: Visit) -> Response:
-    seen = visit.who.seen(visit.site.live.snapshot().announcements.values())
-    number = visit.number("page", MOST_PAGES, least=1) or 1
+def _list(request: PageRequest) -> Response:
+    seen = request.who.seen(request.context.live.snapshot().announcements.values())
+    number = request.number("page", MOST_PAGES, least=1) or 1
     shown = seen[(number - 1) * PAGE : number * PAGE]
     lines = [line_of(each) for each in shown]
-    return visit.page("announcements.html", lines=lines, number=number, has_more=len(seen) > number * PAGE)
+    return request.page("announcements.html", lines=lines, number=number, has_more=len(seen) > number * PAGE)
 
 
-def _list_stream(visit: Visit) -> Response:
-    return streamed(visit, scene_of(visit, _draw_list))
+def _list_stream(request: PageRequest) -> Response:
+    return streamed(request, scene_of(request, _draw_list))
 
 
-def _draw_list(templates: Environment, snapshot: Snapshot, scene: Scene) -> Drawing:
+def _draw_list(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
     """An event for each of them: most stand still, and what stands still is not sent."""
     seen = [each for each in snapshot.announcements.values() if scene.sees(each.spec.desk)][:PAGE]
     lines = {each.id: part(templates, scene, "parts/announcement_line.html", line=line_of(each)) for each in seen}
@@ -104,18 +104,18 @@ _ORDER = ("failed", "unknown", "expired", "cancelled", "deferred", "sending", "q
 # -- one of them
 
 
-def _page(visit: Visit) -> Response:
-    announcement = _announcement(visit)
-    failures = visit.site.failures.of_announcement(announcement.id)
-    sample = _message_of(visit.site.ledger, announcement) if visit.who.may_operate else None
-    return visit.page("announcement.html", **_context(announcement), failures=failures, sample=sample)
+def _page(request: PageRequest) -> Response:
+    announcement = _announcement(request)
+    failures = request.context.failures.of_announcement(announcement.id)
+    sample = _message_of(request.context.ledger, announcement) if request.who.may_operate else None
+    return request.page("announcement.html", **_context(announcement), failures=failures, sample=sample)
 
 
-def _stream(visit: Visit) -> Response:
-    return streamed(visit, scene_of(visit, _draw, _announcement(visit).id))
+def _stream(request: PageRequest) -> Response:
+    return streamed(request, scene_of(request, _draw, _announcement(request).id))
 
 
-def _draw(templates: Environment, snapshot: Snapshot, scene: Scene) -> Drawing:
+def _draw(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
     announcement = snapshot.announcements.get(scene.announcement)
     if announcement is None:  # its record has gone meanwhile
         return drawn(templates, snapshot, scene, {})
@@ -139,82 +139,82 @@ def _message_of(ledger: Ledger, announcement: Announcement) -> Any:
         return None
 
 
-def _failures(visit: Visit) -> Response:
-    announcement = _announcement(visit)
-    failures = visit.site.failures.of_announcement(announcement.id)
-    return visit.page("parts/failures.html", it=announcement, failures=failures)
+def _failures(request: PageRequest) -> Response:
+    announcement = _announcement(request)
+    failures = request.context.failures.of_announcement(announcement.id)
+    return request.page("parts/failures.html", it=announcement, failures=failures)
 
 
-def _rows(visit: Visit) -> Response:
-    announcement = _announcement(visit)
-    state = visit.query("state")
+def _rows(request: PageRequest) -> Response:
+    announcement = _announcement(request)
+    state = request.query("state")
     if state and state not in set(State):
         raise BadInput("state", f"must be one of {', '.join(State)}")
     found = found_rows(
-        visit.site.ledger,
+        request.context.ledger,
         announcement,
         state=State(state) if state else None,
-        receiver=visit.query("receiver"),
-        start=visit.number("from", MOST_ROWS),
+        receiver=request.query("receiver"),
+        start=request.number("from", MOST_ROWS),
     )
-    return visit.page("rows.html", it=announcement, found=found, state=state, all_states=list(State))
+    return request.page("rows.html", it=announcement, found=found, state=state, all_states=list(State))
 
 
-def _export(visit: Visit) -> Response:
-    announcement, written_as = _announcement(visit), visit.part("format")
+def _export(request: PageRequest) -> Response:
+    announcement, written_as = _announcement(request), request.part("format")
     if written_as not in ("csv", "jsonl"):
         raise BadInput("format", "must be csv or jsonl")
-    pieces: Iterator[bytes] = visit.site.exports.pieces(announcement.id, written_as)
+    pieces: Iterator[bytes] = request.context.exports.pieces(announcement.id, written_as)
     types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
     disposition = f'attachment; filename="{announcement.id}.{written_as}"'
     return StreamingResponse(pieces, media_type=types[written_as], headers={"content-disposition": disposition})
 
 
-def _announcement(visit: Visit) -> Announcement:
+def _announcement(request: PageRequest) -> Announcement:
     """The one of the path. Raises NotFound, also for one of a desk that is not the viewer's."""
-    id = visit.part("id")
+    id = request.part("id")
     if not is_announcement(id):
         raise NotFound(shortened(id))
-    announcement = visit.site.ledger.announcements.get(id)
-    visit.who.check_desk(announcement.spec.desk, announcement.id)
+    announcement = request.context.ledger.announcements.get(id)
+    request.who.check_desk(announcement.spec.desk, announcement.id)
     return announcement
 
 
 # -- what people do
 
 
-def _pause(visit: Visit) -> Response:
-    id = _announcement(visit).id
-    visit.site.ledger.announcements.pause(id, visit.who.by)
-    return _done(visit, id, "pause", "paused")
+def _pause(request: PageRequest) -> Response:
+    id = _announcement(request).id
+    request.context.ledger.announcements.pause(id, request.who.by)
+    return _done(request, id, "pause", "paused")
 
 
-def _resume(visit: Visit) -> Response:
-    id = _announcement(visit).id
-    visit.site.ledger.announcements.resume(id, visit.who.by)
-    return _done(visit, id, "resume", "resumed")
+def _resume(request: PageRequest) -> Response:
+    id = _announcement(request).id
+    request.context.ledger.announcements.resume(id, request.who.by)
+    return _done(request, id, "resume", "resumed")
 
 
-def _cancel(visit: Visit) -> Response:
-    id = _announcement(visit).id
-    visit.site.ledger.announcements.cancel(id, visit.who.by)
-    return _done(visit, id, "cancel", "cancelled")
+def _cancel(request: PageRequest) -> Response:
+    id = _announcement(request).id
+    request.context.ledger.announcements.cancel(id, request.who.by)
+    return _done(request, id, "cancel", "cancelled")
 
 
-def _retry(visit: Visit) -> Response:
-    id, state = _announcement(visit).id, State(visit.choice("state", tuple(map(str, _RETRIED))))
-    count = visit.site.ledger.announcements.retry(id, visit.who.by, [state])
-    return _done(visit, id, f"retry {state}", "retried", count)
+def _retry(request: PageRequest) -> Response:
+    id, state = _announcement(request).id, State(request.choice("state", tuple(map(str, _RETRIED))))
+    count = request.context.ledger.announcements.retry(id, request.who.by, [state])
+    return _done(request, id, f"retry {state}", "retried", count)
 
 
-def _resolve(visit: Visit) -> Response:
-    id, outcome = _announcement(visit).id, visit.choice("as", _RESOLUTIONS)
-    count = visit.site.ledger.announcements.resolve(id, visit.who.by, outcome)
-    return _done(visit, id, f"resolve as {outcome}", "resolved", count)
+def _resolve(request: PageRequest) -> Response:
+    id, outcome = _announcement(request).id, request.choice("as", _RESOLUTIONS)
+    count = request.context.ledger.announcements.resolve(id, request.who.by, outcome)
+    return _done(request, id, f"resolve as {outcome}", "resolved", count)
 
 
-def _done(visit: Visit, id: str, did: str, told: str, count: int | None = None) -> Response:
-    visit.note(did, id)
-    visit.site.live.forget(id)
-    back = "/needs" if visit.field("back") == "needs" else f"/announcements/{id}"
-    return visit.to(back, told=told, n=count)
+def _done(request: PageRequest, id: str, did: str, flash: str, count: int | None = None) -> Response:
+    request.note(did, id)
+    request.context.live.forget(id)
+    back = "/needs" if request.field("back") == "needs" else f"/announcements/{id}"
+    return request.to(back, flash=flash, n=count)

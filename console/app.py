@@ -7,14 +7,16 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, hooks, needs, new_announcement, notifications, now, preferences, sign_in
-from console.doorway import http_error, refused
+from console import announcements, hooks, new_announcement, notifications, preferences, sign_in
+from console import home as now
+from console import needs_you as needs
+from console.context import ConsoleContext
 from console.failures import Failures
 from console.headers import SafeHeaders
 from console.live import Live
 from console.ports import Callers, Exports, Proposals
+from console.routing import http_error, refused
 from console.sessions import Sessions
-from console.site import Site
 from console.templating import environment
 from feishu.codes import CodeTable
 from ledger.api_keys import ApiKeys
@@ -48,7 +50,7 @@ def application(
     # It would lead to whatever `Host` says, and with http behind a proxy that speaks TLS.
     app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)
-    app.state.site = Site(
+    app.state.context = ConsoleContext(
         ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, proposals, exports, callers
     )
     return app

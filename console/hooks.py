@@ -3,8 +3,8 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.doorway import look
-from console.visit import Visit
+from console.page_request import PageRequest
+from console.routing import page
 from ledger.audit_log import recent_actions
 from ledger.hook_log import HookLog
 
@@ -15,14 +15,18 @@ SHOWN = 50
 
 
 def routes() -> list[Route]:
-    return [look("/hooks", _page)]
+    return [page("/hooks", _page)]
 
 
-def _page(visit: Visit) -> Response:
-    ledger = visit.site.ledger
-    if visit.who.desks is not None:  # what stands here is of all desks together
-        return visit.page("hooks.html", is_limited=True)
+def _page(request: PageRequest) -> Response:
+    ledger = request.context.ledger
+    if request.who.desks is not None:  # what stands here is of all desks together
+        return request.page("hooks.html", is_limited=True)
     entries = HookLog(ledger.redis, ledger.keys).latest(SHOWN)
-    return visit.page(
-        "hooks.html", is_limited=False, entries=entries, keys=visit.site.keys.list(), acts=recent_actions(ledger, SHOWN)
+    return request.page(
+        "hooks.html",
+        is_limited=False,
+        entries=entries,
+        keys=request.context.keys.list(),
+        acts=recent_actions(ledger, SHOWN),
     )

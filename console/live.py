@@ -20,7 +20,7 @@ from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot
 
-__all__ = ["Drawing", "Live", "Scene"]
+__all__ = ["Drawing", "Live", "LivePart"]
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +45,10 @@ Drawing = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class LivePart:
     """What a stream shows. Streams with equal scenes share one drawing."""
 
-    draw: Callable[[Environment, Snapshot, "Scene"], Drawing]
+    draw: Callable[[Environment, Snapshot, "LivePart"], Drawing]
     language: str
     desks: frozenset[str] | None
     announcement: str = ""  #: the one that its page is about
@@ -66,9 +66,9 @@ class Live:
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._seen_at = 0.0
-        self._scenes: Counter[Scene] = Counter()
+        self._scenes: Counter[LivePart] = Counter()
         self._logins: Counter[tuple[str, str]] = Counter()
-        self._drawings: dict[Scene, Drawing] = {}
+        self._drawings: dict[LivePart, Drawing] = {}
         self._ended: frozenset[tuple[str, str]] = frozenset()
         self._glances = 0
         self._task: asyncio.Task[None] | None = None
@@ -99,7 +99,7 @@ class Live:
         self._stopped = True
         self._tick()
 
-    async def stream(self, scene: Scene, viewer: Viewer) -> AsyncIterator[bytes]:
+    async def stream(self, scene: LivePart, viewer: Viewer) -> AsyncIterator[bytes]:
         """Events with the parts of the page that have changed, until the reader is gone or no longer signed in."""
         self._join(scene, viewer)
         sent: dict[str, str] = {}
@@ -130,14 +130,14 @@ class Live:
             return False
         return True
 
-    def _join(self, scene: Scene, viewer: Viewer) -> None:
+    def _join(self, scene: LivePart, viewer: Viewer) -> None:
         self._scenes[scene] += 1
         if viewer.login:
             self._logins[viewer.login] += 1
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._poll())
 
-    def _leave(self, scene: Scene, viewer: Viewer) -> None:
+    def _leave(self, scene: LivePart, viewer: Viewer) -> None:
         self._scenes[scene] -= 1
         if viewer.login:
             self._logins[viewer.login] -= 1
@@ -160,7 +160,7 @@ class Live:
         self._ticked.set()
         self._ticked = asyncio.Event()
 
-    def _glance(self, scenes: tuple[Scene, ...], logins: tuple[tuple[str, str], ...]) -> None:
+    def _glance(self, scenes: tuple[LivePart, ...], logins: tuple[tuple[str, str], ...]) -> None:
         watched = list(dict.fromkeys(scene.announcement for scene in scenes if scene.announcement))
         try:
             with self._turn, reachable(self._ledger.settings):

@@ -3,9 +3,9 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.doorway import act, look
+from console.page_request import PageRequest
 from console.ports import Proposal, Uploaded
-from console.visit import Visit
+from console.routing import action, page
 from ledger.errors import BadInput
 
 __all__ = ["routes"]
@@ -19,47 +19,47 @@ FIELDS = (
 
 def routes() -> list[Route]:
     return [
-        look("/announcements/new", _form),
-        act("/announcements/new", _propose, uploads=True),
-        act("/announcements/accept", _accept),
+        page("/announcements/new", _form),
+        action("/announcements/new", _propose, uploads=True),
+        action("/announcements/accept", _accept),
     ]
 
 
-def _form(visit: Visit) -> Response:
-    return _form_page(visit, 200, None)
+def _form(request: PageRequest) -> Response:
+    return _form_page(request, 200, None)
 
 
-def _form_page(visit: Visit, status: int, problem: BadInput | None) -> Response:
-    desks = [name for name in visit.site.ledger.settings.all_desks if visit.who.sees(name)]
-    given = {name: visit.field(name) for name in FIELDS}
-    return visit.page("new.html", status, desks=desks, given=given, problem=problem)
+def _form_page(request: PageRequest, status: int, problem: BadInput | None) -> Response:
+    desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
+    given = {name: request.field(name) for name in FIELDS}
+    return request.page("new.html", status, desks=desks, given=given, problem=problem)
 
 
-def _propose(visit: Visit) -> Response:
+def _propose(request: PageRequest) -> Response:
     try:
-        proposal = _proposal(visit)
+        proposal = _proposal(request)
     except BadInput as problem:
-        return _form_page(visit, 422, problem)
-    return visit.page("proposal.html", proposal=proposal)
+        return _form_page(request, 422, problem)
+    return request.page("proposal.html", proposal=proposal)
 
 
-def _proposal(visit: Visit) -> Proposal:
+def _proposal(request: PageRequest) -> Proposal:
     """Raises BadInput."""
-    recipients, message = visit.file("recipients"), visit.file("message")
+    recipients, message = request.file("recipients"), request.file("message")
     if recipients is None:
-        raise BadInput("recipients", visit.say("new.no_file"))
-    fields = {name: visit.field(name) for name in FIELDS if visit.field(name)}
+        raise BadInput("recipients", request.say("new.no_file"))
+    fields = {name: request.field(name) for name in FIELDS if request.field(name)}
     desk = fields.get("desk", "default")
-    if not visit.who.sees(desk):
-        raise BadInput("desk", visit.say("new.not_your_desk"))
+    if not request.who.sees(desk):
+        raise BadInput("desk", request.say("new.not_your_desk"))
     named = Uploaded(message.filename or "", message.file) if message else None
-    return visit.site.proposals.propose(
-        Uploaded(recipients.filename or "", recipients.file), named, fields, visit.who.by
+    return request.context.proposals.propose(
+        Uploaded(recipients.filename or "", recipients.file), named, fields, request.who.by
     )
 
 
-def _accept(visit: Visit) -> Response:
-    id = visit.site.proposals.accept(visit.field("token"), visit.who.by, visit.who.sees)
-    visit.note("announce", id)
-    visit.site.live.forget()
-    return visit.to(f"/announcements/{id}", told="announced")
+def _accept(request: PageRequest) -> Response:
+    id = request.context.proposals.accept(request.field("token"), request.who.by, request.who.sees)
+    request.note("announce", id)
+    request.context.live.forget()
+    return request.to(f"/announcements/{id}", flash="announced")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.doorway import act, look
-from console.visit import MOST_CODE, Visit
+from console.page_request import MOST_CODE, PageRequest
+from console.routing import action, page
 from feishu.codes import Rule
 from ledger.errors import BadInput, NotFound
 from ledger.ids import announcement_of, is_announcement, is_notification, is_row, row_number
@@ -27,49 +27,49 @@ _RESOLUTIONS = ("delivered", "failed", "resend")
 
 def routes() -> list[Route]:
     return [
-        look("/notifications", _search),
-        look("/notifications/{id}", _page),
-        act("/notifications/{id}/retry", _retry),
-        act("/notifications/{id}/cancel", _cancel),
-        act("/notifications/{id}/resolve", _resolve),
+        page("/notifications", _search),
+        page("/notifications/{id}", _page),
+        action("/notifications/{id}/retry", _retry),
+        action("/notifications/{id}/cancel", _cancel),
+        action("/notifications/{id}/resolve", _resolve),
     ]
 
 
-def _search(visit: Visit) -> Response:
-    id = visit.query("id")
+def _search(request: PageRequest) -> Response:
+    id = request.query("id")
     if is_announcement(id):
-        return visit.to(f"/announcements/{id}")
+        return request.to(f"/announcements/{id}")
     if id:
-        return visit.to(f"/notifications/{id}")
-    page = _wanted(visit).page(visit.site.ledger, PAGE, _cursor(visit))
-    given = {name: visit.query(name) for name in ("receiver", "key", "state", "code", "desk", "until")}
-    desks = [name for name in visit.site.ledger.settings.all_desks if visit.who.sees(name)]
-    return visit.page("notifications.html", page=page, given=given, all_states=list(State), desks=desks)
+        return request.to(f"/notifications/{id}")
+    page = _wanted(request).page(request.context.ledger, PAGE, _cursor(request))
+    given = {name: request.query(name) for name in ("receiver", "key", "state", "code", "desk", "until")}
+    desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
+    return request.page("notifications.html", page=page, given=given, all_states=list(State), desks=desks)
 
 
-def _wanted(visit: Visit) -> Search:
-    state, desk = visit.query("state"), visit.query("desk")
+def _wanted(request: PageRequest) -> Search:
+    state, desk = request.query("state"), request.query("desk")
     if state and state not in set(State):
         raise BadInput("state", f"must be one of {', '.join(State)}")
     return Search(
         state=State(state) if state else None,
-        desks=frozenset({desk}) if desk and visit.who.sees(desk) else visit.who.desks,
-        receiver_id=visit.query("receiver") or None,
-        key=visit.query("key") or None,
-        code=visit.number("code", MOST_CODE, least=-MOST_CODE),
+        desks=frozenset({desk}) if desk and request.who.sees(desk) else request.who.desks,
+        receiver_id=request.query("receiver") or None,
+        key=request.query("key") or None,
+        code=request.number("code", MOST_CODE, least=-MOST_CODE),
     )
 
 
-def _cursor(visit: Visit) -> Cursor | None:
+def _cursor(request: PageRequest) -> Cursor | None:
     """From the page before, or from the time until which events are wanted (the reader's, turned into UTC)."""
-    if visit.query("cursor"):
-        return Cursor.of(visit.query("cursor"))
-    if not visit.query("until"):
+    if request.query("cursor"):
+        return Cursor.of(request.query("cursor"))
+    if not request.query("until"):
         return None
     try:
-        until = datetime.fromisoformat(visit.query("until"))
+        until = datetime.fromisoformat(request.query("until"))
     except ValueError:
-        raise BadInput("until", visit.say("search.until_is_a_time")) from None
+        raise BadInput("until", request.say("search.until_is_a_time")) from None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     # No event has this id: it stands behind all those of the same millisecond.
     return Cursor(round(until.timestamp() * 1000), "~")
@@ -83,23 +83,23 @@ class Step:
     rule: Rule | None  #: None for a success, and where there was no answer
 
 
-def _page(visit: Visit) -> Response:
-    record = _record(visit)
-    message = _message_of(visit.site.ledger, record) if visit.who.may_operate else None
-    steps = [Step(attempt, _rule(visit, attempt)) for attempt in record.progress.attempts]
+def _page(request: PageRequest) -> Response:
+    record = _record(request)
+    message = _message_of(request.context.ledger, record) if request.who.may_operate else None
+    steps = [Step(attempt, _rule(request, attempt)) for attempt in record.progress.attempts]
     is_final = record.progress.state in FINAL
     may = {
         "retry": record.progress.state in (State.FAILED, State.UNKNOWN),
         "cancel": not is_final and record.progress.state is not State.SENDING,
         "resolve": record.progress.state is State.UNKNOWN,
     }
-    return visit.page("notification.html", it=record, steps=steps, message=message, may=may, is_final=is_final)
+    return request.page("notification.html", it=record, steps=steps, message=message, may=may, is_final=is_final)
 
 
-def _rule(visit: Visit, attempt: Attempt) -> Rule | None:
+def _rule(request: PageRequest, attempt: Attempt) -> Rule | None:
     if attempt.outcome is Outcome.DELIVERED or attempt.http_status is None:
         return None
-    return visit.site.codes.rule(attempt.code, attempt.http_status, attempt.msg or "")
+    return request.context.codes.rule(attempt.code, attempt.http_status, attempt.msg or "")
 
 
 def _message_of(ledger: Ledger, record: Record) -> Message | None:
@@ -116,35 +116,35 @@ def _message_of(ledger: Ledger, record: Record) -> Message | None:
         return None
 
 
-def _record(visit: Visit) -> Record:
+def _record(request: PageRequest) -> Record:
     """The one of the path. Raises NotFound, also for one of a desk that is not the viewer's."""
-    id = visit.part("id")
+    id = request.part("id")
     if not is_notification(id):
         raise NotFound(shortened(id))
-    record = visit.site.ledger.get(id)
-    visit.who.check_desk(record.notification.desk, id)
+    record = request.context.ledger.get(id)
+    request.who.check_desk(record.notification.desk, id)
     return record
 
 
-def _retry(visit: Visit) -> Response:
-    record = _record(visit)
-    visit.site.ledger.retry([record.id], visit.who.by, [record.progress.state])
-    return _done(visit, record.id, "retry", "retried_one")
+def _retry(request: PageRequest) -> Response:
+    record = _record(request)
+    request.context.ledger.retry([record.id], request.who.by, [record.progress.state])
+    return _done(request, record.id, "retry", "retried_one")
 
 
-def _cancel(visit: Visit) -> Response:
-    record = _record(visit)
-    visit.site.ledger.cancel([record.id], visit.who.by)
-    return _done(visit, record.id, "cancel", "cancelled")
+def _cancel(request: PageRequest) -> Response:
+    record = _record(request)
+    request.context.ledger.cancel([record.id], request.who.by)
+    return _done(request, record.id, "cancel", "cancelled")
 
 
-def _resolve(visit: Visit) -> Response:
-    record, outcome = _record(visit), visit.choice("as", _RESOLUTIONS)
-    visit.site.ledger.resolve([record.id], visit.who.by, outcome)
-    return _done(visit, record.id, f"resolve as {outcome}", "resolved_one")
+def _resolve(request: PageRequest) -> Response:
+    record, outcome = _record(request), request.choice("as", _RESOLUTIONS)
+    request.context.ledger.resolve([record.id], request.who.by, outcome)
+    return _done(request, record.id, f"resolve as {outcome}", "resolved_one")
 
 
-def _done(visit: Visit, id: str, did: str, told: str) -> Response:
-    visit.note(did, id)
-    visit.site.live.forget(announcement_of(id) if is_row(id) else "")
-    return visit.to("/needs" if visit.field("back") == "needs" else f"/notifications/{id}", told=told, id=id)
+def _done(request: PageRequest, id: str, did: str, flash: str) -> Response:
+    request.note(did, id)
+    request.context.live.forget(announcement_of(id) if is_row(id) else "")
+    return request.to("/needs" if request.field("back") == "needs" else f"/notifications/{id}", flash=flash, id=id)

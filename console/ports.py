@@ -10,10 +10,10 @@ from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey
 from ledger.messages.content import Message
 
-__all__ = ["Callers", "Exports", "Finding", "Proposal", "Proposals", "Sample", "Uploaded"]
+__all__ = ["Callers", "Exports", "Proposal", "Proposals", "RowError", "Sample", "Uploaded"]
 
 
-class Finding(NamedTuple):
+class RowError(NamedTuple):
     """What must be mended in a row of a file."""
 
     line: int
@@ -46,7 +46,7 @@ class Proposal:
     rows: int
     accepted: int
     invalid: int
-    findings: tuple[Finding, ...]  #: the first ones
+    findings: tuple[RowError, ...]  #: the first ones
     finding_count: int
     duplicates: tuple[tuple[int, int], ...]  #: the first ones: a line, and the line that has its receiver
     duplicate_count: int

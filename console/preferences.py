@@ -4,10 +4,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.cookies import set_cookie
-from console.doorway import open_act
-from console.languages import LANGUAGES
+from console.i18n import LANGUAGES
+from console.page_request import THEMES, PageRequest
+from console.routing import open_action
 from console.sign_in import own_path
-from console.visit import THEMES, Visit
 
 __all__ = ["routes"]
 
@@ -16,13 +16,13 @@ _KEPT_SECONDS = 365 * 86_400
 
 
 def routes() -> list[Route]:
-    return [open_act("/preferences", _set)]
+    return [open_action("/preferences", _set)]
 
 
-def _set(visit: Visit) -> Response:
-    response = visit.to(own_path(visit.field("back")))
+def _set(request: PageRequest) -> Response:
+    response = request.to(own_path(request.field("back")))
     for name, allowed in (("theme", THEMES), ("language", LANGUAGES)):
-        if visit.field(name):
-            value = visit.choice(name, allowed)
-            set_cookie(response, visit.request, f"deskbell_{name}", value, max_age_seconds=_KEPT_SECONDS)
+        if request.field(name):
+            value = request.choice(name, allowed)
+            set_cookie(response, request.http, f"deskbell_{name}", value, max_age_seconds=_KEPT_SECONDS)
     return response

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from console.chart import HEIGHT, WIDTH
-from console.message_look import is_plain, look_of
+from console.message_preview import is_plain, preview_of
 from ledger.models import iso
 
 __all__ = ["environment"]
@@ -26,7 +26,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,  # a file that is replaced under a running process would not fit the texts it has read
     )
-    made.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": look_of}
+    made.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
     made.tests["plain"] = is_plain
     made.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
     for name in made.list_templates():  # now, so that the first visitor need not wait for it

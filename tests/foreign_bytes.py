@@ -408,7 +408,7 @@ READ = {
 
 #: Parsed, but not foreign: where, and whose it is.
 OURS = {
-    "console/languages.py:language": "comes with the program",
+    "console/i18n.py:language": "comes with the program",
     "ledger/audit_log.py:_act": "the ledger's",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
@@ -429,8 +429,8 @@ OURS = {
     "producers/announcements/recipients/foreign.py:_answer": "said by a process of ours, in bounded frames",
     "producers/announcements/recipients/reading.py:main": "said by a process of ours",
     "producers/announcements/preview.py:_rows": "written by the check of the rows",
-    "producers/web/console_ports.py:_keep": "the ledger's",
-    "producers/web/console_ports.py:accept": "the ledger's",
+    "producers/web/console_adapter.py:_keep": "the ledger's",
+    "producers/web/console_adapter.py:accept": "the ledger's",
     "feishu/client.py:_spellings": "the message that is sent, checked when it was accepted",
     "feishu/lookup.py:read_contacts": "said by a process of ours",
     "feishu/people.py:_remembered": "the ledger's",

@@ -11,7 +11,7 @@ from ledger.errors import BadInput
 from ledger.models import ReceiveType, UserIdType, moment
 from producers.announcements.recipients import Row, place
 
-__all__ = ["NO_VARIABLES", "Address", "Addressing", "Contact", "Options", "Problem", "Unresolved"]
+__all__ = ["NO_VARIABLES", "Address", "Addressing", "Contact", "Options", "RowError", "Unresolved"]
 
 #: The columns that say to whom and how. Every other one is a variable of the template.
 NO_VARIABLES = frozenset({"receiver_id", "receive_type", "user_id_type", "send_at"})
@@ -34,7 +34,7 @@ class Options:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-class Problem(NamedTuple):
+class RowError(NamedTuple):
     """What must be mended in a row."""
 
     line: int
@@ -97,7 +97,7 @@ class Addressing:
         mobile = re.sub(r"[\s()-]", "", self._cell(row, "mobile"))
         return Contact("mobile", mobile) if not email and _MOBILE.fullmatch(mobile) else None
 
-    def address(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> Address | Problem:
+    def address(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> Address | RowError:
         """The address of a row that has no problem as such."""
         try:
             if self._is_plain:
@@ -105,7 +105,7 @@ class Addressing:
                 return self._plain._replace(receiver_id=receiver_id)
             return self._full_address(row, resolved)
         except _WrongError as wrong:
-            return Problem(row.line, wrong.column, wrong.problem)
+            return RowError(row.line, wrong.column, wrong.problem)
 
     def known(self, row: Row, receiver_id: str) -> Address:
         """The address of a row that was found to be right, and its receiver, before. Raises BadInput otherwise."""

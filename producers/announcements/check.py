@@ -14,7 +14,7 @@ from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.jinja_sandbox import BUDGET
 from ledger.messages.template import LacksVariable, Template
-from producers.announcements.addressing import NO_VARIABLES, Addressing, Contact, Options, Problem, Unresolved
+from producers.announcements.addressing import NO_VARIABLES, Addressing, Contact, Options, RowError, Unresolved
 from producers.announcements.check_store import CheckStore, Duplicate
 from producers.announcements.recipients import Recipients, Row
 
@@ -45,7 +45,7 @@ class Checked:
     rows: int  #: that are not blank
     accepted: int  #: without those that are invalid, and the duplicates unless they are allowed
     invalid: int
-    problems: tuple[Problem, ...]  #: the first thousand; a row may have several
+    problems: tuple[RowError, ...]  #: the first thousand; a row may have several
     problem_count: int
     duplicates: tuple[Duplicate, ...]  #: the first thousand
     duplicate_count: int
@@ -170,7 +170,7 @@ class _Check:
         self._findings = findings
         self._used = [(name, at) for at, name in _variables(recipients.columns) if name in template.variables]
         self._rows = self._invalid = self._problem_count = 0
-        self._problems: list[Problem] = []
+        self._problems: list[RowError] = []
         self._first: _Rendered | None = None
         self._longest: _Rendered | None = None
         self._last: _Rendered | None = None
@@ -203,15 +203,15 @@ class _Check:
             resolved = resolver(list(dict.fromkeys(contacts))) if contacts and resolver else {}
             yield from ((row, resolved) for row in batch)
 
-    def _judge(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> list[Problem]:
+    def _judge(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> list[RowError]:
         """Keeps the row, or says what is wrong with it."""
         if row.problem:
-            return [Problem(row.line, row.column, row.problem)]
+            return [RowError(row.line, row.column, row.problem)]
         values = self._values(row)
         address = self._addressing.address(row, resolved)
         content = self._content(row, values)
-        if isinstance(address, Problem) or isinstance(content, Problem):
-            return [found for found in (address, content) if isinstance(found, Problem)]
+        if isinstance(address, RowError) or isinstance(content, RowError):
+            return [found for found in (address, content) if isinstance(found, RowError)]
         told = f"{address.user_id_type} {address.receiver_id} {self._template.msg_type} {content}"
         self._findings.keep(row.line, address.receiver_id, blake2b(told.encode(), digest_size=16).digest())
         self._note(_Rendered(row.line, values, len(content)))
@@ -221,15 +221,15 @@ class _Check:
         values = {name: row.values[at] for name, at in self._used}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _content(self, row: Row, values: Mapping[str, str]) -> str | Problem:
+    def _content(self, row: Row, values: Mapping[str, str]) -> str | RowError:
         try:
             return self._template.check(values)
         except LacksVariable as error:
             if error.name not in self._recipients.columns or error.name in NO_VARIABLES:
                 raise self._no_column(error) from None
-            return Problem(row.line, error.name, "has no value, and the message needs one")
+            return RowError(row.line, error.name, "has no value, and the message needs one")
         except BadInput as error:
-            return Problem(row.line, None, str(error))
+            return RowError(row.line, None, str(error))
 
     def _no_column(self, error: LacksVariable) -> BadInput:
         names = ", ".join(name for _, name in _variables(self._recipients.columns)[:20])
@@ -243,7 +243,7 @@ class _Check:
             self._longest = rendered
         self._last = rendered
 
-    def _reject(self, problems: list[Problem]) -> None:
+    def _reject(self, problems: list[RowError]) -> None:
         self._invalid += 1
         self._problem_count += len(problems)
         for problem in problems:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from producers.announcements.addressing import Problem
+from producers.announcements.addressing import RowError
 
 __all__ = ["CheckStore", "Duplicate"]
 
@@ -50,7 +50,7 @@ class CheckStore:
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.executescript(_SETUP)
         self._kept: list[tuple[int, str, bytes]] = []
-        self._problems: list[Problem] = []
+        self._problems: list[RowError] = []
 
     def keep(self, line: int, receiver_id: str, digest: bytes) -> None:
         """`digest` is of the content for this receiver."""
@@ -58,7 +58,7 @@ class CheckStore:
         if len(self._kept) == _BATCH_ROWS:
             self._flush()
 
-    def reject(self, problem: Problem) -> None:
+    def reject(self, problem: RowError) -> None:
         self._problems.append(problem)
         if len(self._problems) == _BATCH_ROWS:
             self._flush()
@@ -85,9 +85,9 @@ class CheckStore:
         rows = self._database.execute("SELECT line, first_line FROM doubled ORDER BY line LIMIT ?", (most,))
         return [Duplicate(*row) for row in rows]
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[RowError]:
         """In the order of the lines."""
-        yield from (Problem(*row) for row in self._database.execute("SELECT * FROM problems ORDER BY rowid"))
+        yield from (RowError(*row) for row in self._database.execute("SELECT * FROM problems ORDER BY rowid"))
 
     def content_hash(self) -> str:
         """Of the contents that were kept, whatever order the rows stand in. 64 hexadecimal digits."""

@@ -20,7 +20,7 @@ from producers.announcements.preview import OpenTicketRows, Preview, open_ticket
 from producers.announcements.recipients import Recipients
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
-from producers.cli.printing import answer, answer_json, note
+from producers.cli.output import answer, answer_json, note
 from producers.cli.reading import ToldRecipients
 from producers.cli.steer import who
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems

@@ -10,7 +10,7 @@ import typer
 
 from ledger.errors import DeskbellError
 from producers.cli.exits import ExitCode, exit_code_of
-from producers.cli.printing import note
+from producers.cli.output import note
 
 __all__ = ["VERBS", "main", "run"]
 
@@ -41,7 +41,7 @@ VERBS = {
     "repair": Verb("repair", "Cut zeros out of damaged append-only files."),
     "feishu": Verb("feishu", "Have Feishu push the ticket events of a helpdesk."),
     "hook": Verb("hook", "List the hooks, and try what they make of a payload."),
-    "sandbox": Verb("elsewhere", "Run a Feishu helpdesk to practise on."),
+    "sandbox": Verb("sandbox", "Run a Feishu helpdesk to practise on."),
     "web": Verb("web", "Serve the HTTP API and the console."),
     "key": Verb("key", "Make, list and revoke keys of the HTTP API."),
 }

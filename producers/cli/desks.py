@@ -9,7 +9,7 @@ from ledger.desk_status import desk_status
 from ledger.ledger import Ledger
 from ledger.settings import Desk
 from producers.cli.access import open_ledger
-from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import show_table, spoken
 from producers.doctor.status import rate_text
 
@@ -28,7 +28,7 @@ def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of 
         found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
     if as_json:
         answer_json(found)
-    elif a_person_looks():
+    elif is_interactive():
         show_table(_COLUMNS, [_cells(facts) for facts in found])
     else:
         for facts in found:

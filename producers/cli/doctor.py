@@ -8,7 +8,7 @@ import typer
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.cli.exits import ExitCode
-from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import in_colour, progress, show_table
 from producers.doctor.diagnosis import Check, Status, check_desks, check_feishu, check_ledger
 from producers.doctor.private_files import check_files
@@ -49,7 +49,7 @@ def _fails(checks: Sequence[Check]) -> bool:
 def _tell(checks: Sequence[Check], as_json: bool) -> None:
     if as_json:
         answer_json({"ok": not _fails(checks), "checks": [check.as_json() for check in checks]})
-    elif a_person_looks():
+    elif is_interactive():
         rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
         show_table(("", "what", "found", "to do"), rows)
     else:

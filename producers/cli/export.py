@@ -16,7 +16,7 @@ from ledger.ids import is_announcement
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
-from producers.cli.printing import note
+from producers.cli.output import note
 from producers.cli.tables import progress
 
 __all__ = ["register"]

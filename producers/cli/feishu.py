@@ -8,7 +8,7 @@ import typer
 
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from producers.announcements.lookup import ask_once
-from producers.cli.printing import answer, answer_json, note
+from producers.cli.output import answer, answer_json, note
 
 __all__ = ["register"]
 

@@ -12,11 +12,11 @@ from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType
 from ledger.models import Notification, iso
 from ledger.settings import Settings
-from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import show_table
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_file import VARIABLE, Hooks, ready_made
-from producers.hooks.incoming import MOST_BYTES, Incoming
+from producers.hooks.hook_request import MOST_BYTES, HookRequest
 
 __all__ = ["register"]
 
@@ -48,7 +48,7 @@ def list_hooks(
     found = _ready_made() if ready else [_facts(hook) for hook in Hooks.load(Settings.from_env()).values()]
     if as_json:
         answer_json(found)
-    elif a_person_looks():
+    elif is_interactive():
         show_table(list(found[0]) if found else ["name"], [list(facts.values()) for facts in found])
     else:
         for facts in found:
@@ -68,7 +68,7 @@ def try_on(
     Neither a key nor a signature is asked for here.
     """
     hook = _named(Hooks.load(Settings.from_env()), name)
-    rendered = hook.render(Incoming.of([_header(each) for each in header or ()], _body(payload)))
+    rendered = hook.render(HookRequest.of([_header(each) for each in header or ()], _body(payload)))
     if as_json:
         answer_json(_as_json(hook, rendered))
         return
@@ -80,7 +80,7 @@ def _facts(hook: Hook) -> dict[str, Any]:
     return {
         "name": hook.name,
         "use": hook.use,
-        "asks_for": f"signature of {hook.seal.signature}" if hook.seal else "key",
+        "asks_for": f"signature of {hook.signature_check.signature}" if hook.signature_check else "key",
         "path": f"/v1/hooks/{hook.name}",
     }
 

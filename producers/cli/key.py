@@ -6,7 +6,7 @@ import typer
 
 from ledger.api_keys import ApiKey, ApiKeys, Scope
 from producers.cli.access import open_ledger
-from producers.cli.printing import a_person_looks, answer, answer_json, note
+from producers.cli.output import answer, answer_json, is_interactive, note
 from producers.cli.steer import who
 from producers.cli.tables import show_table
 
@@ -52,7 +52,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list
         keys = ApiKeys(ledger).list()
     if as_json:
         answer_json([key.as_json() for key in keys])
-    elif a_person_looks():
+    elif is_interactive():
         columns = ("name", "id", "scopes", "desks", "rate", "created", "last used", "revoked")
         show_table(columns, [_cells(key) for key in keys])
     else:

@@ -12,7 +12,7 @@ from ledger.errors import BadInput
 from ledger.models import Record
 from ledger.states import State
 from producers.cli.access import open_ledger
-from producers.cli.printing import a_person_looks, answer, answer_json, note
+from producers.cli.output import answer, answer_json, is_interactive, note
 from producers.cli.tables import in_colour, show_table, spoken
 
 __all__ = ["register"]
@@ -75,7 +75,7 @@ def _tell(
     shown = found[:limit]
     if as_json:
         answer_json([each.as_json() for each in shown])
-    elif a_person_looks():
+    elif is_interactive():
         show_table(columns, map(cells, shown))
     else:
         for each in shown:

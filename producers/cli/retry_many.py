@@ -8,7 +8,7 @@ from ledger.settings import duration
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
-from producers.cli.printing import answer, answer_json, note
+from producers.cli.output import answer, answer_json, note
 
 __all__ = ["meant", "retry_many", "time_past"]
 

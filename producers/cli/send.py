@@ -14,7 +14,7 @@ from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
-from producers.cli.printing import answer, answer_json, note
+from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import progress
 from producers.client.arguments import EventArguments
 from producers.client.notifier import Notifier

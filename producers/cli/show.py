@@ -9,7 +9,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from producers.cli.access import open_ledger
 from producers.cli.desks import desk_facts, spoken_facts
-from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import in_colour, show_table
 
 __all__ = ["register"]
@@ -37,14 +37,14 @@ def show(
         answer_json(record)
     elif desk:
         _show_desk(spoken_facts(record))
-    elif a_person_looks():
+    elif is_interactive():
         _show_tables(record)
     else:
         _answer_facts(record)
 
 
 def _show_desk(facts: Mapping[str, str | None]) -> None:
-    if a_person_looks():
+    if is_interactive():
         show_table(("desk", str(facts["desk"])), [fact for fact in facts.items() if fact[0] != "desk"])
     else:
         _answer_known(facts)

@@ -18,7 +18,7 @@ from ledger.settings import DEFAULT_DESK
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode, exit_code_of
-from producers.cli.printing import answer, answer_json, note
+from producers.cli.output import answer, answer_json, note
 from producers.cli.retry_many import meant, retry_many
 
 __all__ = ["register"]

@@ -8,7 +8,7 @@ from typing import Any
 from ledger.models import OnOpenTicket
 from producers.announcements.check import Checked
 from producers.announcements.preview import Preview
-from producers.cli.printing import note, printable
+from producers.cli.output import note, printable
 from producers.cli.tables import screen, spoken
 
 __all__ = ["lines_of", "remarks_of", "show_samples", "tell_problems"]

@@ -9,7 +9,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from producers.cli.printing import printable
+from producers.cli.output import printable
 
 __all__ = ["in_colour", "progress", "screen", "show_table", "spoken"]
 

@@ -21,7 +21,7 @@ from ledger.settings import DEFAULT_DESK, Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
-from producers.cli.printing import answer_json, note, printable
+from producers.cli.output import answer_json, note, printable
 from producers.cli.revival import Revival
 from producers.cli.supervisor import LOOK_SECONDS, Program, StopSignals, Supervisor
 from producers.doctor.status import rate_text

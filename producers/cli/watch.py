@@ -11,7 +11,7 @@ from ledger.models import Record
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
-from producers.cli.printing import a_person_looks, answer, answer_json
+from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import progress, screen
 from producers.cli.watch_all import watch_all
 from producers.cli.watch_announcement import follow
@@ -67,7 +67,7 @@ def _follow_notification(ledger: Ledger, id: str, as_json: bool) -> None:
         for record in changes(ledger, [id]):
             if as_json:
                 answer_json(record.as_json())
-            elif a_person_looks():
+            elif is_interactive():
                 screen().print(f"{datetime.now().astimezone():%H:%M:%S}  {described(record)}")
             else:
                 answer(described(record))

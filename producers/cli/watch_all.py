@@ -13,7 +13,7 @@ from ledger.ledger import Ledger
 from ledger.overview import DeskOverview, Overview, Snapshot
 from ledger.states import State
 from ledger.tally import Minute
-from producers.cli.printing import a_person_looks, answer, answer_json, printable
+from producers.cli.output import answer, answer_json, is_interactive, printable
 from producers.cli.tables import in_colour, screen, spoken
 
 __all__ = ["drawn", "lines_of", "watch_all"]
@@ -30,7 +30,7 @@ def watch_all(ledger: Ledger, as_json: bool, *, sleep: Callable[[float], None] =
     overview = Overview(ledger)
     if as_json:
         answer_json(overview.survey().as_json())
-    elif not a_person_looks():
+    elif not is_interactive():
         for line in lines_of(overview.survey()):
             answer(line)
     else:

@@ -14,7 +14,7 @@ from ledger.ledger import Ledger
 from ledger.states import State
 from producers.cli.exits import ExitCode
 from producers.cli.follow import looks
-from producers.cli.printing import a_person_looks, answer, answer_json, note, printable
+from producers.cli.output import answer, answer_json, is_interactive, note, printable
 from producers.cli.tables import screen, spoken
 
 __all__ = ["follow", "standing"]
@@ -77,7 +77,7 @@ def _pace(announcement: Announcement) -> Iterator[str]:
 def _shown(as_json: bool) -> Iterator[Show]:
     if as_json:
         yield _Lines(lambda announcement: answer_json(announcement.as_json()))
-    elif a_person_looks():
+    elif is_interactive():
         with _Bar() as bar:
             yield bar
     else:

@@ -10,7 +10,7 @@ from ledger.errors import LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
-from producers.cli.printing import answer_json, note
+from producers.cli.output import answer_json, note
 from producers.web.listening import listen, url_of
 
 __all__ = ["register"]

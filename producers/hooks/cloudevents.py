@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ledger.errors import BadInput
-from producers.hooks.incoming import Incoming, parsed
+from producers.hooks.hook_request import HookRequest, parsed
 
 __all__ = ["cloud_event"]
 
@@ -18,42 +18,42 @@ _PREFIX = "ce-"
 _REQUIRED = ("id", "source", "type")
 
 
-def cloud_event(incoming: Incoming) -> dict[str, Any]:
+def cloud_event(request: HookRequest) -> dict[str, Any]:
     """The event's attributes, with its content in `data`, or in `data_base64` when that is neither JSON nor text.
 
     Raises:
         BadInput: it is no event, one of another version of the specification, or several at once.
     """
-    if incoming.media_type == _BATCHED:
+    if request.media_type == _BATCHED:
         raise BadInput("body", "holds a batch of events: have them sent one by one")
-    if incoming.media_type == _STRUCTURED:
-        event = incoming.json()
-    elif "ce-specversion" in incoming.headers:
-        event = _binary(incoming)
+    if request.media_type == _STRUCTURED:
+        event = request.json()
+    elif "ce-specversion" in request.headers:
+        event = _binary(request)
     else:
         raise BadInput("body", f"is no CloudEvent: there is neither a ce-specversion header nor the type {_STRUCTURED}")
     _check(event)
     return event
 
 
-def _binary(incoming: Incoming) -> dict[str, Any]:
+def _binary(request: HookRequest) -> dict[str, Any]:
     attributes = {
         name.removeprefix(_PREFIX): unquote(value)
-        for name, value in incoming.headers.items()
+        for name, value in request.headers.items()
         if name.startswith(_PREFIX)
     }
-    if "content-type" in incoming.headers:
-        attributes["datacontenttype"] = incoming.headers["content-type"]
-    return {**attributes, **_data(incoming)} if incoming.body else attributes
+    if "content-type" in request.headers:
+        attributes["datacontenttype"] = request.headers["content-type"]
+    return {**attributes, **_data(request)} if request.body else attributes
 
 
-def _data(incoming: Incoming) -> dict[str, Any]:
-    if incoming.media_type.endswith(("/json", "+json")):
-        return {"data": parsed(incoming.body)}
+def _data(request: HookRequest) -> dict[str, Any]:
+    if request.media_type.endswith(("/json", "+json")):
+        return {"data": parsed(request.body)}
     try:
-        return {"data": incoming.body.decode()}
+        return {"data": request.body.decode()}
     except UnicodeDecodeError:
-        return {"data_base64": base64.b64encode(incoming.body).decode()}
+        return {"data_base64": base64.b64encode(request.body).decode()}
 
 
 def _check(event: dict[str, Any]) -> None:

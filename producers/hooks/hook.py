@@ -10,13 +10,13 @@ from ledger.messages.jinja_sandbox import BUDGET
 from ledger.messages.json_fields import kind_of
 from ledger.models import Notification
 from ledger.settings import Settings
-from producers.hooks.case import Case
 from producers.hooks.cloudevents import cloud_event
-from producers.hooks.incoming import Incoming
+from producers.hooks.hook_request import HookRequest
 from producers.hooks.payload import JsonObject
-from producers.hooks.posted import Posted, expression
-from producers.hooks.shapes import CaseFields, HookFields
-from producers.hooks.signature import Seal
+from producers.hooks.rule import Rule
+from producers.hooks.schema import HookFields, RuleFields
+from producers.hooks.signature import SignatureCheck
+from producers.hooks.template_context import TemplateContext, expression
 
 __all__ = ["MOST_ITEMS", "NOTHING_HOLDS", "Hook", "Rendered"]
 
@@ -48,8 +48,8 @@ class Hook:
         self,
         name: str,
         fields: HookFields,
-        cases: Sequence[CaseFields],
-        seal: Seal | None,
+        cases: Sequence[RuleFields],
+        signature_check: SignatureCheck | None,
         settings: Settings,
         folder: Path,
     ) -> None:
@@ -57,29 +57,29 @@ class Hook:
         where = f"hook.{name}"
         self.name = name
         self.use = fields.use
-        self.seal = seal
+        self.signature_check = signature_check
         self._reads_cloud_events = fields.format == "cloudevents"
         self._when = expression(fields.when, f"{where}.when") if fields.when else None
         self._for_each = expression(fields.for_each, f"{where}.for_each") if fields.for_each else None
-        self._cases = [
-            Case(name, each, f"{where}.case[{at}]" if fields.case else where, settings, folder)
+        self._rules = [
+            Rule(name, each, f"{where}.case[{at}]" if fields.case else where, settings, folder)
             for at, each in enumerate(cases)
         ]
 
-    def render(self, incoming: Incoming) -> Rendered:
+    def render(self, request: HookRequest) -> Rendered:
         """The notifications to accept; none where no condition holds.
 
         Raises:
             BadInput: the body is not what it should be, or a template fails with it. Nothing of it is repeated.
         """
-        payload = cloud_event(incoming) if self._reads_cloud_events else incoming.json()
-        posted = Posted(self.name, incoming.digest, payload, incoming.shown_headers)
+        payload = cloud_event(request) if self._reads_cloud_events else request.json()
+        context = TemplateContext(self.name, request.digest, payload, request.shown_headers)
         began = BUDGET.spent
-        items, taken = self._items(posted)
+        items, taken = self._items(context)
         found: list[Notification] = []
         skipped, message_bytes = items - len(taken), 0
         for at, each in enumerate(taken):
-            notifications = self._of_item(each, self._fallback_key(incoming, at))
+            notifications = self._of_item(each, self._fallback_key(request, at))
             found += notifications
             skipped += not notifications
             message_bytes += _size(notifications)
@@ -89,7 +89,7 @@ class Hook:
     @property
     def images(self) -> list[LocalImage]:
         """Whose bytes must be in the ledger before a notification of this hook is."""
-        return [case.image for case in self._cases if case.image]
+        return [rule.image for rule in self._rules if rule.image]
 
     def _check_bounds(self, work: int, notifications: int, message_bytes: int) -> None:
         """After each item: nothing is made that is not taken."""
@@ -103,30 +103,30 @@ class Hook:
         if problem:
             raise BadInput(f"hook.{self.name}", problem)
 
-    def _items(self, posted: Posted) -> tuple[int, list[Posted]]:
+    def _items(self, context: TemplateContext) -> tuple[int, list[TemplateContext]]:
         """How many there are, and those that are looked at."""
         if self._for_each is None:
-            return 1, [posted]
-        found = self._for_each.value(posted.values())
+            return 1, [context]
+        found = self._for_each.value(context.values())
         if not isinstance(found, list):
             raise BadInput(self._for_each.where, f"must come to a list, not {_kind(found)}")
         for item in found[:MOST_ITEMS]:
             if not isinstance(item, JsonObject | str):
                 raise BadInput(self._for_each.where, f"must come to a list of objects or texts, not of {_kind(item)}")
-        return len(found), [posted.about(item) for item in found[:MOST_ITEMS]]
+        return len(found), [context.about(item) for item in found[:MOST_ITEMS]]
 
-    def _of_item(self, posted: Posted, fallback_key: str | None) -> list[Notification]:
+    def _of_item(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
         """What the first case that holds makes of it."""
-        if self._when is not None and not self._when.holds(posted.values()):
+        if self._when is not None and not self._when.holds(context.values()):
             return []
-        case = next((each for each in self._cases if each.holds(posted)), None)
-        return [] if case is None else case.notifications(posted, fallback_key)
+        rule = next((each for each in self._rules if each.holds(context)), None)
+        return [] if rule is None else rule.notifications(context, fallback_key)
 
-    def _fallback_key(self, incoming: Incoming, at: int) -> str | None:
+    def _fallback_key(self, request: HookRequest, at: int) -> str | None:
         """A hook without `key` takes the id of the message where that is signed, so that a replay is no second one."""
-        if self.seal is None or not self.seal.stops_replays:
+        if self.signature_check is None or not self.signature_check.stops_replays:
             return None
-        return f"{incoming.headers.get('webhook-id', '')}/{at}"
+        return f"{request.headers.get('webhook-id', '')}/{at}"
 
 
 def _reason(items: int, skipped: int) -> str | None:

@@ -22,8 +22,8 @@ from ledger.messages.json_fields import check_json, shortened, validated
 from ledger.settings import Settings
 from ledger.toml_file import read_toml
 from producers.hooks.hook import Hook
-from producers.hooks.shapes import CaseFields, HookFields
-from producers.hooks.signature import Seal
+from producers.hooks.schema import HookFields, RuleFields
+from producers.hooks.signature import SignatureCheck
 
 __all__ = ["VARIABLE", "Hooks", "ready_made"]
 
@@ -88,8 +88,8 @@ def _hook(name: str, table: Any, settings: Settings, folder: Path, environment: 
     joined = HookFields.model_validate(
         {**ready.model_dump(exclude_unset=True), **fields.model_dump(exclude_unset=True)}
     )
-    seal = _seal(joined, fields, where, folder, environment)
-    return Hook(name, joined, _cases(fields, ready), seal, settings, folder)
+    signature_check = _seal(joined, fields, where, folder, environment)
+    return Hook(name, joined, _rules(fields, ready), signature_check, settings, folder)
 
 
 def _checked(table: Any, where: str) -> HookFields:
@@ -111,7 +111,7 @@ def _ready(use: str | None, where: str) -> HookFields:
     return known[use]
 
 
-def _cases(fields: HookFields, ready: HookFields) -> list[CaseFields]:
+def _rules(fields: HookFields, ready: HookFields) -> list[RuleFields]:
     """What is nearer wins: a case over its hook; but a hook over the cases of the ready-made that it uses.
 
     Only `when` is added, not replaced: the hook's own is asked first, by the hook.
@@ -119,22 +119,22 @@ def _cases(fields: HookFields, ready: HookFields) -> list[CaseFields]:
     shared = {name: value for name, value in fields.given().items() if name != "when"}
     base = ready.given()
     if fields.case or not ready.case:
-        return [_joined(base, shared, case.given()) for case in fields.case or [CaseFields()]]
+        return [_joined(base, shared, case.given()) for case in fields.case or [RuleFields()]]
     return [_joined(base, case.given(), shared) for case in ready.case]
 
 
-def _joined(*layers: Mapping[str, Any]) -> CaseFields:
+def _joined(*layers: Mapping[str, Any]) -> RuleFields:
     joined: dict[str, Any] = {}
     for layer in layers:
         if "text" in layer or "message" in layer:  # they stand for the same
             joined = {name: value for name, value in joined.items() if name not in ("text", "message")}
         joined |= layer
-    return CaseFields.model_validate(joined)
+    return RuleFields.model_validate(joined)
 
 
 def _seal(
     joined: HookFields, fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]
-) -> Seal | None:
+) -> SignatureCheck | None:
     """None where an API key is asked for instead."""
     secret = _secret(fields, where, folder, environment)
     if joined.signature is None or secret is None:
@@ -143,9 +143,9 @@ def _seal(
                 lacks = "secret, secret_env or secret_file" if secret is None else "signature"
                 raise BadInput(f"{where}.{name}", f"needs {lacks} beside it")
         return None
-    seal = Seal(joined.signature, SecretStr(secret), joined.timestamp_header)
-    seal.check_secret(f"{where}.secret")
-    return seal
+    signature_check = SignatureCheck(joined.signature, SecretStr(secret), joined.timestamp_header)
+    signature_check.check_secret(f"{where}.secret")
+    return signature_check
 
 
 def _secret(fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]) -> str | None:

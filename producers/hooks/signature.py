@@ -21,9 +21,9 @@ from pydantic import SecretStr
 
 from ledger.errors import BadInput, DeskbellError
 from ledger.settings import signing_key
-from producers.hooks.incoming import Incoming
+from producers.hooks.hook_request import HookRequest
 
-__all__ = ["BadSignature", "Seal", "Signature"]
+__all__ = ["BadSignature", "Signature", "SignatureCheck"]
 
 #: How far a timestamp may be from our clock, seconds. What Standard Webhooks recommends.
 _CLOCK_SECONDS = 300
@@ -44,7 +44,7 @@ class Signature(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class SignatureCheck:
     """How a hook is signed, and with which secret."""
 
     signature: Signature
@@ -63,21 +63,21 @@ class Seal:
         if self.stops_replays:
             self._standard_key(where)
 
-    def check(self, incoming: Incoming, now_seconds: float) -> None:
+    def check(self, request: HookRequest, now_seconds: float) -> None:
         """Raises BadSignature."""
         match self.signature:
             case Signature.GITHUB:
-                _compare(incoming, "X-Hub-Signature-256", "sha256=" + self._hex_hmac(incoming.body))
+                _compare(request, "X-Hub-Signature-256", "sha256=" + self._hex_hmac(request.body))
             case Signature.GITLAB if not self._is_signing_token:
-                _compare(incoming, "X-Gitlab-Token", self.secret.get_secret_value())
+                _compare(request, "X-Gitlab-Token", self.secret.get_secret_value())
             case Signature.SENTRY:
-                _compare(incoming, "Sentry-Hook-Signature", self._hex_hmac(incoming.body))
+                _compare(request, "Sentry-Hook-Signature", self._hex_hmac(request.body))
             case Signature.GRAFANA:
                 _compare(
-                    incoming, "X-Grafana-Alerting-Signature", self._hex_hmac(self._of_grafana(incoming, now_seconds))
+                    request, "X-Grafana-Alerting-Signature", self._hex_hmac(self._of_grafana(request, now_seconds))
                 )
             case Signature.STANDARD | Signature.GITLAB:
-                self._check_standard(incoming, now_seconds)
+                self._check_standard(request, now_seconds)
 
     @property
     def _is_signing_token(self) -> bool:
@@ -86,20 +86,20 @@ class Seal:
     def _hex_hmac(self, signed: bytes) -> str:
         return hmac.new(self.secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
 
-    def _of_grafana(self, incoming: Incoming, now_seconds: float) -> bytes:
+    def _of_grafana(self, request: HookRequest, now_seconds: float) -> bytes:
         if self.timestamp_header is None:
-            return incoming.body
-        timestamp = _header(incoming, self.timestamp_header)
+            return request.body
+        timestamp = _header(request, self.timestamp_header)
         _check_clock(timestamp, now_seconds)
-        return timestamp.encode() + b":" + incoming.body
+        return timestamp.encode() + b":" + request.body
 
-    def _check_standard(self, incoming: Incoming, now_seconds: float) -> None:
-        id, timestamp = _header(incoming, "webhook-id"), _header(incoming, "webhook-timestamp")
+    def _check_standard(self, request: HookRequest, now_seconds: float) -> None:
+        id, timestamp = _header(request, "webhook-id"), _header(request, "webhook-timestamp")
         _check_clock(timestamp, now_seconds)
-        signed = f"{id}.{timestamp}.".encode() + incoming.body
+        signed = f"{id}.{timestamp}.".encode() + request.body
         expected = b"v1," + base64.b64encode(hmac.new(self._standard_key("secret"), signed, hashlib.sha256).digest())
         # While a secret is changed, a sender signs with both: one of them is ours.
-        given = _header(incoming, "webhook-signature").split(" ")
+        given = _header(request, "webhook-signature").split(" ")
         if not any(hmac.compare_digest(each.encode(), expected) for each in given):
             raise BadSignature("webhook-signature was not made with our secret")
 
@@ -110,14 +110,14 @@ class Seal:
             raise BadInput(where, str(error)) from None
 
 
-def _compare(incoming: Incoming, header: str, expected: str) -> None:
-    if not hmac.compare_digest(_header(incoming, header).encode(), expected.encode()):
+def _compare(request: HookRequest, header: str, expected: str) -> None:
+    if not hmac.compare_digest(_header(request, header).encode(), expected.encode()):
         raise BadSignature(f"{header} was not made with our secret")
 
 
-def _header(incoming: Incoming, name: str) -> str:
+def _header(request: HookRequest, name: str) -> str:
     try:
-        return incoming.headers[name.lower()]
+        return request.headers[name.lower()]
     except KeyError:
         raise BadSignature(f"the header {name} is missing") from None
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKey, Scope
+from producers.web.context import WebContext, context_of
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem
 from producers.web.shares import MOST_UNDER_WAY
-from producers.web.site import Site, site_of
 
 __all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
 
@@ -68,7 +68,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     async def caller(request: Request) -> Caller:
         found = await admit(request, scope, secret_of(request))
         if scope is not Scope.SEND and found.key_id is not None:  # the others are answered in threads
-            await site_of(request).shares.wait_for_turn(request.scope, found.name)
+            await context_of(request).shares.wait_for_turn(request.scope, found.name)
         return found
 
     return caller
@@ -82,17 +82,17 @@ Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
     """The caller with this secret, wherever it stood. Raises Problem: 401, 403, 429 when it calls too often, 503 when
     it has too much under way."""
-    site = site_of(request)
+    context = context_of(request)
     if secret is None:
-        return await _without_key(request, site)
-    key = await site.doorkeeper.find(secret)
+        return await _without_key(request, context)
+    key = await context.key_verifier.find(secret)
     if key is None:
         raise _unauthorised("The key is not known", f"it is wrong, or was revoked: {_CREATE_ONE}")
     request.scope["caller"] = key.name  # for the access log
-    if not site.shares.take(request.scope, key.name):
+    if not context.shares.take(request.scope, key.name):
         raise _too_many(key)
     if key.rate:  # also what is refused below: it has cost as much as a call that is not
-        await _count_call(site, key)
+        await _count_call(context, key)
     caller = caller_of_key(key)
     caller.check_scope(scope)
     return caller
@@ -140,8 +140,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def _without_key(request: Request, site: Site) -> Caller:
-    if await site.doorkeeper.keys_are_configured():
+async def _without_key(request: Request, context: WebContext) -> Caller:
+    if await context.key_verifier.keys_are_configured():
         raise _unauthorised("A key is needed", "send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
     if not is_local(request):
         detail = f"without a key configured, only this machine is served, under its own name: {_CREATE_ONE}"
@@ -149,8 +149,8 @@ async def _without_key(request: Request, site: Site) -> Caller:
     return _LOCAL
 
 
-async def _count_call(site: Site, key: ApiKey) -> None:
-    seconds = await asyncio.to_thread(site.doorkeeper.wait_seconds, key)
+async def _count_call(context: WebContext, key: ApiKey) -> None:
+    seconds = await asyncio.to_thread(context.key_verifier.wait_seconds, key)
     if seconds:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,

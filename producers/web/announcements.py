@@ -17,7 +17,13 @@ from ledger.ledger import Ledger
 from ledger.states import State
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.web.access import Caller, Operator, Reader, Sender
-from producers.web.announcements_description import (
+from producers.web.announcement_intake import accepted, foretold
+from producers.web.announcement_request import read_announcement_request
+from producers.web.bodies import Body, BodyOrNothing, chosen
+from producers.web.context import ContextDep
+from producers.web.notification_parser import given_key
+from producers.web.notifications import Resolution, Retried
+from producers.web.openapi.announcements import (
     ANNOUNCING,
     EXPORTING,
     LISTING,
@@ -26,12 +32,6 @@ from producers.web.announcements_description import (
     SHOWING,
     steering,
 )
-from producers.web.announcing import accepted, foretold
-from producers.web.asked import asked_of
-from producers.web.bodies import Body, BodyOrNothing, chosen
-from producers.web.incoming import given_key
-from producers.web.notifications import Resolution, Retried
-from producers.web.site import SiteDep
 
 __all__ = ["router"]
 
@@ -52,7 +52,7 @@ class Format(StrEnum):
 async def announce(
     request: Request,
     caller: Sender,
-    site: SiteDep,
+    context: ContextDep,
     key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=250)] = None,
 ) -> Response:
     """Hands in an announcement: a form with the file of its recipients, or JSON with the rows.
@@ -61,16 +61,16 @@ async def announce(
     It is answered once all is on disk. Without a key, the same recipients, message and options are accepted once.
     With `dry_run` nothing is accepted, and the answer (200) is what would be sent.
     """
-    asked = await asked_of(request, given_key(key))
-    if asked.dry_run:
-        return _json(await foretold(site, caller, asked))
-    return _json(await accepted(site, caller, asked), HTTPStatus.ACCEPTED)
+    announcement_request = await read_announcement_request(request, given_key(key))
+    if announcement_request.dry_run:
+        return _json(await foretold(context, caller, announcement_request))
+    return _json(await accepted(context, caller, announcement_request), HTTPStatus.ACCEPTED)
 
 
 @router.get("", **LISTING)
 def list_announcements(
     caller: Reader,
-    site: SiteDep,
+    context: ContextDep,
     state: Annotated[AnnouncementState | None, Query()] = None,
     desk: Annotated[str | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
@@ -78,30 +78,30 @@ def list_announcements(
 ) -> Response:
     """Announcements, newest first. `next` is the cursor of the next page, and null at the end."""
     if desk is not None:
-        site.settings.desk(desk)
+        context.settings.desk(desk)
         caller.check_desk(desk)
 
     def is_meant(found: Announcement) -> bool:
         is_of_desk = caller.may_use(found.spec.desk) if desk is None else found.spec.desk == desk
         return is_of_desk and state in (None, found.state)
 
-    page = _page(site.ledger, is_meant, cursor, limit)
+    page = _page(context.ledger, is_meant, cursor, limit)
     more = len(page) > limit
     told = [found.as_json() for found in page[:limit]]
     return _json({"announcements": told, "next": told[-1]["id"] if more else None})
 
 
 @router.get("/{id}", **SHOWING)
-def show(id: str, caller: Reader, site: SiteDep) -> Response:
+def show(id: str, caller: Reader, context: ContextDep) -> Response:
     """How it stands: its rows by state, its rate, when it will be finished, what people did."""
-    return _json(_found(site.ledger, caller, id).as_json())
+    return _json(_found(context.ledger, caller, id).as_json())
 
 
 @router.get("/{id}/results", **EXPORTING)
 def results(
     id: str,
     caller: Reader,
-    site: SiteDep,
+    context: ContextDep,
     written_as: Annotated[Format | None, Query(alias="format")] = None,
     cursor: Annotated[int, Query(ge=0, le=2**31)] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_RESULTS)] = 100,
@@ -110,46 +110,46 @@ def results(
 
     With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` do not matter.
     """
-    names = names_of(_found(site.ledger, caller, id).spec.columns)
+    names = names_of(_found(context.ledger, caller, id).spec.columns)
     if written_as is not None:
-        return _file(id, written_as, names, site.ledger)
-    rows = list(islice(results_of(site.ledger, id, cursor), limit + 1))
+        return _file(id, written_as, names, context.ledger)
+    rows = list(islice(results_of(context.ledger, id, cursor), limit + 1))
     told = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
     return _json({"results": told, "next": cursor + limit if len(rows) > limit else None})
 
 
 @router.post("/{id}/pause", **steering("Pause an announcement"))
-def pause(id: str, caller: Operator, site: SiteDep) -> Response:
+def pause(id: str, caller: Operator, context: ContextDep) -> Response:
     """No call of it starts until it is resumed. What is on its way ends as it ends."""
-    return _steered(site.ledger, caller, id, site.ledger.announcements.pause, AnnouncementState.PAUSED)
+    return _steered(context.ledger, caller, id, context.ledger.announcements.pause, AnnouncementState.PAUSED)
 
 
 @router.post("/{id}/resume", **steering("Let an announcement go on"))
-def resume(id: str, caller: Operator, site: SiteDep) -> Response:
+def resume(id: str, caller: Operator, context: ContextDep) -> Response:
     """Lets it go on, if it is paused."""
-    return _steered(site.ledger, caller, id, site.ledger.announcements.resume, AnnouncementState.RUNNING)
+    return _steered(context.ledger, caller, id, context.ledger.announcements.resume, AnnouncementState.RUNNING)
 
 
 @router.post("/{id}/cancel", **steering("Cancel an announcement"))
-def cancel(id: str, caller: Operator, site: SiteDep) -> Response:
+def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     """Cancels all rows that have not gone out."""
-    return _steered(site.ledger, caller, id, site.ledger.announcements.cancel, AnnouncementState.CANCELLED)
+    return _steered(context.ledger, caller, id, context.ledger.announcements.cancel, AnnouncementState.CANCELLED)
 
 
 @router.post("/{id}/retry", **RETRYING)
-def retry(id: str, caller: Operator, body: BodyOrNothing, site: SiteDep) -> Response:
+def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Sends its failed rows again; with `{"state": "unknown"}` those that were maybe sent. Gives how many."""
     state = chosen(body, "state", Retried, Retried.FAILED)
-    _found(site.ledger, caller, id)
-    return _json({"id": id, "rows": site.ledger.announcements.retry(id, caller.by, [State(state)])})
+    _found(context.ledger, caller, id)
+    return _json({"id": id, "rows": context.ledger.announcements.retry(id, caller.by, [State(state)])})
 
 
 @router.post("/{id}/resolve", **RESOLVING)
-def resolve(id: str, caller: Operator, body: Body, site: SiteDep) -> Response:
+def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settles its rows that were maybe sent: `{"as": "delivered"}`, `failed` or `resend`. Gives how many."""
     outcome = chosen(body, "as", Resolution)
-    _found(site.ledger, caller, id)
-    return _json({"id": id, "rows": site.ledger.announcements.resolve(id, caller.by, outcome)})
+    _found(context.ledger, caller, id)
+    return _json({"id": id, "rows": context.ledger.announcements.resolve(id, caller.by, outcome)})
 
 
 def _steered(

@@ -9,13 +9,13 @@ from fastapi import FastAPI
 
 from ledger.settings import Settings
 from ledger.tracing import export_traces
-from producers.web import announcements, console_ports, feishu_events, health, hooks, metrics, notifications
-from producers.web.console_ports import console_of
-from producers.web.document import document
-from producers.web.doorway import Doorway
-from producers.web.measuring import Measuring
+from producers.web import announcements, console_adapter, feishu_events, health, hooks, metrics, notifications
+from producers.web.console_adapter import console_of
+from producers.web.context import WebContext
+from producers.web.openapi.document import document
 from producers.web.problems import handle_problems
-from producers.web.site import Site
+from producers.web.request_guard import RequestGuard
+from producers.web.telemetry import Telemetry
 
 __all__ = ["create_app"]
 
@@ -26,10 +26,10 @@ _ROUTERS = (
     feishu_events.router,
     announcements.router,
     metrics.router,
-    console_ports.router,
+    console_adapter.router,
 )
 #: FastAPI's own would put queries, where a hook's key may stand, and what failed validation into traces and logs. Ours
-#: is `producers.web.measuring`. A FastAPI that has none takes no notice.
+#: is `producers.web.telemetry`. A FastAPI that has none takes no notice.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
 _DESCRIPTION = """Notifications through a Feishu helpdesk bot: accepted durably, paced, retried, rerouted, and recorded.
 
@@ -40,13 +40,13 @@ problems (RFC 9457). After a 503, or no answer at all, repeat with the same `Ide
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Connects to nothing yet. Raises BadInput for a variable that is wrong."""
     settings = settings or Settings.from_env()
-    site = Site.of(settings)
+    context = WebContext.of(settings)
     export_traces("deskbell-web")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        site.close()
+        context.close()
 
     # No page of documentation: it would load its scripts from another host.
     app = FastAPI(
@@ -59,14 +59,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         telemetry=_NO_TELEMETRY,
     )
-    app.state.site = site
+    app.state.context = context
     document(app)
-    app.add_middleware(Measuring, counters=site.counters)
-    app.add_middleware(Doorway, shares=site.shares)
+    app.add_middleware(Telemetry, counters=context.counters)
+    app.add_middleware(RequestGuard, shares=context.shares)
     handle_problems(app, settings)
     for router in _ROUTERS:
         app.include_router(router)
-    console = console_of(site)
+    console = console_of(context)
     app.mount("/console", console)
-    app.state.stop_streams = console.state.site.live.stop
+    app.state.stop_streams = console.state.context.live.stop
     return app

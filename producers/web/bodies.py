@@ -10,9 +10,9 @@ from fastapi import Depends, Request
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of, shortened
 from producers.strict_json import NotJson, strict_json
+from producers.web.context import context_of
 from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
-from producers.web.site import site_of
 
 __all__ = [
     "Body",
@@ -54,7 +54,7 @@ async def in_turn(
 ) -> ResultT:
     """Work in a thread, when the turn of whoever asks comes. Raises Problem (503) when too much of theirs waits."""
     caller = request.scope.get("caller", "somebody without a key")
-    return await site_of(request).parsing.run(caller, size_bytes, work, *args, **kwargs)
+    return await context_of(request).parsing.run(caller, size_bytes, work, *args, **kwargs)
 
 
 async def json_object(request: Request) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from producers.feishu_events.envelope import (
     open_envelope,
 )
 from producers.feishu_events.events import take_event
+from producers.web.context import ContextDep, WebContext
 from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
-from producers.web.site import Site, SiteDep
 
 __all__ = ["router"]
 
@@ -62,35 +62,35 @@ _BODY = {
 
 
 @router.post("/v1/feishu/events", responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
-async def feishu_events(request: Request, site: SiteDep) -> dict[str, str]:
+async def feishu_events(request: Request, context: ContextDep) -> dict[str, str]:
     """Take in an event that Feishu pushes: tickets that open and close.
 
     For the request URL of the app's event subscription. Every type of event is answered with 200; those that are not
     used change nothing. An event that comes again is answered in the same way, and changes nothing either.
     """
     try:
-        opened = await _opened(site, Pushed(request.headers, await request.body()))
+        opened = await _opened(context, Pushed(request.headers, await request.body()))
     except EnvelopeRefused as refused:
         status, title = _STATUSES[type(refused)]
         raise Problem(status, title, str(refused)) from None
     if isinstance(opened, Challenge):
         return {"challenge": opened.text}
-    await _taken(site, opened)
+    await _taken(context, opened)
     return {}
 
 
-async def _opened(site: Site, pushed: Pushed) -> Challenge | Event:
+async def _opened(context: WebContext, pushed: Pushed) -> Challenge | Event:
     """One of Feishu's is small: it never waits for what strangers post, who have one turn together."""
-    arguments = (pushed, site.settings.all_desks.values(), time.time())
+    arguments = (pushed, context.settings.all_desks.values(), time.time())
     if len(pushed.body) <= SMALL_BYTES:
         return open_envelope(*arguments)
-    return await site.parsing.run("somebody as Feishu", len(pushed.body), open_envelope, *arguments)
+    return await context.parsing.run("somebody as Feishu", len(pushed.body), open_envelope, *arguments)
 
 
-async def _taken(site: Site, event: Event) -> None:
+async def _taken(context: WebContext, event: Event) -> None:
     """Raises Problem (503) when Redis takes too long. It may be taken in all the same, and changes nothing when pushed
     again."""
-    taking = asyncio.get_running_loop().run_in_executor(_threads, take_event, site.ledger, event)
+    taking = asyncio.get_running_loop().run_in_executor(_threads, take_event, context.ledger, event)
     try:
         await asyncio.wait_for(taking, ANSWER_WITHIN_SECONDS)
     except TimeoutError:

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 
 from ledger.ledger import Ledger
 from producers.doctor.diagnosis import Status, check_ledger
+from producers.web.context import ContextDep
 from producers.web.problems import RETRY_AFTER_SECONDS
-from producers.web.site import SiteDep
 
 __all__ = ["router"]
 
@@ -23,10 +23,10 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="Whether notifications can be accepted now", responses={503: {"description": "No"}})
-def readyz(site: SiteDep) -> Any:
+def readyz(context: ContextDep) -> Any:
     """What `deskbell doctor` looks at in Redis: 503, with the reasons, when nothing can be accepted, or is kept."""
     # A ledger of its own, which has not asked yet: the server may be another one than a moment ago.
-    checks, _ = check_ledger(Ledger(site.settings, site.ledger.redis))
+    checks, _ = check_ledger(Ledger(context.settings, context.ledger.redis))
     reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL and not check.accepts]
     if not reasons:
         return {"status": "ok"}

@@ -18,12 +18,12 @@ from ledger.errors import BadInput, DeskbellError, KeyReused
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.models import Accepted
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
-from producers.hooks.incoming import Incoming
+from producers.hooks.hook_request import HookRequest
 from producers.hooks.signature import BadSignature
 from producers.web.access import Caller, admit, secret_of
-from producers.web.description import body, refusals
+from producers.web.context import ContextDep, WebContext
+from producers.web.openapi.notifications import body, refusals
 from producers.web.problems import Problem
-from producers.web.site import Site, SiteDep
 
 __all__ = ["router"]
 
@@ -79,28 +79,28 @@ _RECEIVING: dict[str, Any] = {
 
 
 @router.post("/{name}", status_code=HTTPStatus.ACCEPTED, **_RECEIVING)
-async def receive(name: Name, request: Request, site: SiteDep) -> Response:
+async def receive(name: Name, request: Request, context: ContextDep) -> Response:
     """Turns what a tool posts into notifications. It is signed, or comes with a key that has the scope `send`."""
-    hook = _found(site, name)
-    incoming = Incoming.of(request.headers.items(), await request.body())
-    caller = await _admitted(site, hook, request, incoming)
+    hook = _found(context, name)
+    hook_request = HookRequest.of(request.headers.items(), await request.body())
+    caller = await _admitted(context, hook, request, hook_request)
     by = caller.by if caller else "signature"
     try:
-        rendered = await site.parsing.run(
-            f"hook {hook.name}" if caller is None else caller.name, len(incoming.body), hook.render, incoming
+        rendered = await context.parsing.run(
+            f"hook {hook.name}" if caller is None else caller.name, len(hook_request.body), hook.render, hook_request
         )
     except BadInput as error:
-        await _note(site, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
+        await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
         raise
     if caller:
-        await _check_desks(site, hook, caller, rendered)
-    accepted = await _accepted(site, hook, rendered)
-    await _note(site, _entry(hook, by, accepted, rendered))
+        await _check_desks(context, hook, caller, rendered)
+    accepted = await _accepted(context, hook, rendered)
+    await _note(context, _entry(hook, by, accepted, rendered))
     return _answer(accepted, rendered)
 
 
-def _found(site: Site, name: str) -> Hook:
-    hook = site.hooks.get(name)
+def _found(context: WebContext, name: str) -> Hook:
+    hook = context.hooks.get(name)
     if hook is None:
         raise Problem(
             HTTPStatus.NOT_FOUND, "No hook has this name", "see `deskbell hook list` for those that there are"
@@ -108,38 +108,38 @@ def _found(site: Site, name: str) -> Hook:
     return hook
 
 
-async def _admitted(site: Site, hook: Hook, request: Request, incoming: Incoming) -> Caller | None:
+async def _admitted(context: WebContext, hook: Hook, request: Request, hook_request: HookRequest) -> Caller | None:
     """Whose key it is; None when it is signed. Raises Problem: 401, 403 or 429."""
     try:
-        if hook.seal is None:
+        if hook.signature_check is None:
             return await admit(request, Scope.SEND, secret_of(request) or request.query_params.get("key"))
-        hook.seal.check(incoming, time.time())
+        hook.signature_check.check(hook_request, time.time())
     except BadSignature as error:
         refusal = Problem(HTTPStatus.UNAUTHORIZED, "The signature is not right", str(error), type="bad-signature")
     except Problem as error:
         refusal = error
     else:
         return None
-    await _note_refusal(site, hook, refusal)
+    await _note_refusal(context, hook, refusal)
     raise refusal
 
 
-async def _check_desks(site: Site, hook: Hook, caller: Caller, rendered: Rendered) -> None:
+async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered: Rendered) -> None:
     try:
         for desk in {notification.desk for notification in rendered.notifications}:
             caller.check_desk(desk)
     except Problem as error:
-        await _note_refusal(site, hook, error)
+        await _note_refusal(context, hook, error)
         raise
 
 
-async def _accepted(site: Site, hook: Hook, rendered: Rendered) -> list[tuple[str, bool]]:
+async def _accepted(context: WebContext, hook: Hook, rendered: Rendered) -> list[tuple[str, bool]]:
     """Ids, and whether they were there before. A key stands for one state of things, however it is worded next time:
     so here, too, the first one with it is meant, although the text may differ."""
     if not rendered.notifications:
         return []
-    await asyncio.to_thread(_keep_images, site, hook, rendered)
-    verdicts = await site.acceptance.accept(rendered.notifications)
+    await asyncio.to_thread(_keep_images, context, hook, rendered)
+    verdicts = await context.group_commit.accept(rendered.notifications)
     return [_taken(verdict) for verdict in verdicts]
 
 
@@ -147,10 +147,10 @@ def _taken(verdict: Accepted | KeyReused) -> tuple[str, bool]:
     return (verdict.id, verdict.duplicate) if isinstance(verdict, Accepted) else (verdict.first_id, True)
 
 
-def _keep_images(site: Site, hook: Hook, rendered: Rendered) -> None:
-    with reachable(site.settings):
+def _keep_images(context: WebContext, hook: Hook, rendered: Rendered) -> None:
+    with reachable(context.settings):
         for image in hook.images:
-            site.ledger.keep_image(image.sha256, image.data, rendered.notifications)
+            context.ledger.keep_image(image.sha256, image.data, rendered.notifications)
 
 
 def _entry(hook: Hook, by: str, accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> HookEntry:
@@ -167,21 +167,21 @@ def _entry(hook: Hook, by: str, accepted: Sequence[tuple[str, bool]], rendered: 
     )
 
 
-async def _note_refusal(site: Site, hook: Hook, refusal: Problem) -> None:
-    await _note(site, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))
+async def _note_refusal(context: WebContext, hook: Hook, refusal: Problem) -> None:
+    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))
 
 
-async def _note(site: Site, entry: HookEntry) -> None:
+async def _note(context: WebContext, entry: HookEntry) -> None:
     """What was accepted stays accepted when this fails: so it is no error of the request."""
     try:
-        await asyncio.to_thread(_write, site, entry)
+        await asyncio.to_thread(_write, context, entry)
     except (DeskbellError, redis.RedisError) as error:
         _log.warning("the hook log was not written: %s", type(error).__name__, extra={"hook": entry.hook})
 
 
-def _write(site: Site, entry: HookEntry) -> None:
-    with reachable(site.settings):
-        HookLog(site.ledger.redis, site.ledger.keys).add(entry)
+def _write(context: WebContext, entry: HookEntry) -> None:
+    with reachable(context.settings):
+        HookLog(context.ledger.redis, context.ledger.keys).add(entry)
 
 
 def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Response:

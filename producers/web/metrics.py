@@ -21,9 +21,9 @@ from ledger.workers import live_workers
 from producers.doctor.diagnosis import check_ledger
 from producers.doctor.redis_time import RedisTime
 from producers.web.access import Reader
+from producers.web.context import ContextDep
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_desks, of_redis, of_site
-from producers.web.site import SiteDep
 
 __all__ = ["LedgerMetrics", "router"]
 
@@ -34,10 +34,12 @@ router = APIRouter(tags=["metrics"])
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-def metrics(request: Request, site: SiteDep, caller: Reader) -> Response:
+def metrics(request: Request, context: ContextDep, caller: Reader) -> Response:
     """The metrics of the desks that the key is for, in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(LedgerMetrics(site.ledger, [name for name in site.settings.all_desks if caller.may_use(name)]))
+    registry.register(
+        LedgerMetrics(context.ledger, [name for name in context.settings.all_desks if caller.may_use(name)])
+    )
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": content_type})
 

@@ -19,10 +19,10 @@ from ledger.search import Cursor, Search
 from ledger.states import State
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, without_delay
-from producers.web.description import ACCEPTING, DECIDING, LISTING, RESOLVING, RETRYING, SHOWING
-from producers.web.incoming import Incoming, given_key
+from producers.web.context import ContextDep, WebContext
+from producers.web.notification_parser import NotificationParser, given_key
+from producers.web.openapi.notifications import ACCEPTING, DECIDING, LISTING, RESOLVING, RETRYING, SHOWING
 from producers.web.problems import Problem, problem_of
-from producers.web.site import Site, SiteDep
 
 __all__ = ["router"]
 
@@ -50,29 +50,33 @@ class Retried(StrEnum):
 
 
 @router.post("", status_code=HTTPStatus.ACCEPTED, **ACCEPTING)
-async def accept(request: Request, caller: Sender, site: SiteDep) -> Response:
+async def accept(request: Request, caller: Sender, context: ContextDep) -> Response:
     """Hands in one notification, or up to 1,000 as `{"notifications": […]}`. Answered once it is on disk.
 
     Of a batch each item has a result of its own: what is wrong with one keeps no other out. Where none was accepted the
     answer is a 422 with the same results.
     """
     body = await json_object(request)
-    incoming = Incoming(site.settings, caller, given_key(request.headers.get("idempotency-key")), datetime.now(UTC))
+    parser = NotificationParser(
+        context.settings, caller, given_key(request.headers.get("idempotency-key")), datetime.now(UTC)
+    )
     if "notifications" in body:
-        return await _accept_batch(request, site, incoming, body)
-    notification = await without_delay(request, incoming.one, body)
-    [verdict] = await site.acceptance.accept([notification])
+        return await _accept_batch(request, context, parser, body)
+    notification = await without_delay(request, parser.one, body)
+    [verdict] = await context.group_commit.accept([notification])
     if isinstance(verdict, KeyReused):
         raise verdict
     return _json(verdict.as_json(), HTTPStatus.ACCEPTED)
 
 
-async def _accept_batch(request: Request, site: Site, incoming: Incoming, body: dict[str, Any]) -> Response:
+async def _accept_batch(
+    request: Request, context: WebContext, parser: NotificationParser, body: dict[str, Any]
+) -> Response:
     if len(body) > 1:
         other = next(name for name in body if name != "notifications")
         raise BadInput(shortened(other), "stands beside notifications: an option belongs to each item")
-    items = await _items(request, incoming, body["notifications"])
-    verdicts = iter(await site.acceptance.accept([item for item in items if isinstance(item, Notification)]))
+    items = await _items(request, parser, body["notifications"])
+    verdicts = iter(await context.group_commit.accept([item for item in items if isinstance(item, Notification)]))
     results = [_result(next(verdicts) if isinstance(item, Notification) else item) for item in items]
     accepted = sum("id" in result for result in results)
     if accepted:
@@ -87,10 +91,10 @@ async def _accept_batch(request: Request, site: Site, incoming: Incoming, body: 
     )
 
 
-async def _items(request: Request, incoming: Incoming, raws: Any) -> list[Notification | DeskbellError]:
+async def _items(request: Request, parser: NotificationParser, raws: Any) -> list[Notification | DeskbellError]:
     if isinstance(raws, list) and len(raws) > SMALL_BATCH:
-        return await in_turn(request, len(await request.body()), incoming.each, raws)
-    return await without_delay(request, incoming.each, raws)
+        return await in_turn(request, len(await request.body()), parser.each, raws)
+    return await without_delay(request, parser.each, raws)
 
 
 def _result(verdict: Accepted | DeskbellError) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def _result(verdict: Accepted | DeskbellError) -> dict[str, Any]:
 @router.get("", **LISTING)
 def list_events(
     caller: Reader,
-    site: SiteDep,
+    context: ContextDep,
     state: Annotated[State | None, Query()] = None,
     desk: Annotated[str | None, Query()] = None,
     receiver_id: Annotated[str | None, Query()] = None,
@@ -114,41 +118,41 @@ def list_events(
     A page looks at 2,000 events at most: with a filter it may have few matches, or none, and still a next one.
     """
     if desk is not None:
-        site.settings.desk(desk)
+        context.settings.desk(desk)
         caller.check_desk(desk)
     search = Search(state, caller.desks if desk is None else frozenset({desk}), receiver_id, key, code)
-    page = search.page(site.ledger, limit, Cursor.of(cursor) if cursor is not None else None)
+    page = search.page(context.ledger, limit, Cursor.of(cursor) if cursor is not None else None)
     found = [record.as_json() for record in page.records]
     return _json({"notifications": found, "next": str(page.next) if page.next else None})
 
 
 @router.get("/{id}", **SHOWING)
-def show(id: str, caller: Reader, site: SiteDep) -> Response:
+def show(id: str, caller: Reader, context: ContextDep) -> Response:
     """All that is known of a notification, but for the message itself."""
-    return _json(_shown(site.ledger, caller, id))
+    return _json(_shown(context.ledger, caller, id))
 
 
 @router.post("/{id}/retry", **RETRYING)
-def retry(id: str, caller: Operator, body: BodyOrNothing, site: SiteDep) -> Response:
+def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Sends a failed notification again; with `{"state": "unknown"}` one that was maybe sent."""
     state = chosen(body, "state", Retried, Retried.FAILED)
-    decide = _Decision(site.ledger, caller, id, "retry")
-    return decide(lambda: site.ledger.retry([id], caller.by, [State(state)]))
+    decide = _Decision(context.ledger, caller, id, "retry")
+    return decide(lambda: context.ledger.retry([id], caller.by, [State(state)]))
 
 
 @router.post("/{id}/cancel", **DECIDING)
-def cancel(id: str, caller: Operator, site: SiteDep) -> Response:
+def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     """Cancels what has not gone out. What is being sent this moment cannot be cancelled."""
-    decide = _Decision(site.ledger, caller, id, "cancel")
-    return decide(lambda: site.ledger.cancel([id], caller.by))
+    decide = _Decision(context.ledger, caller, id, "cancel")
+    return decide(lambda: context.ledger.cancel([id], caller.by))
 
 
 @router.post("/{id}/resolve", **RESOLVING)
-def resolve(id: str, caller: Operator, body: Body, site: SiteDep) -> Response:
+def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settles one that was maybe sent: `{"as": "delivered"}`, `failed` or `resend`."""
     outcome = chosen(body, "as", Resolution)
-    decide = _Decision(site.ledger, caller, id, f"resolve as {outcome}")
-    return decide(lambda: site.ledger.resolve([id], caller.by, outcome))
+    decide = _Decision(context.ledger, caller, id, f"resolve as {outcome}")
+    return decide(lambda: context.ledger.resolve([id], caller.by, outcome))
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def to_attack(valkey: Settings, folder: Path) -> Iterator[WebThread]:
 @contextmanager
 def unharmed(web: WebThread, caplog: pytest.LogCaptureFixture) -> Iterator[WebThread]:
     """Whatever is sent within, afterwards nothing is accepted, nothing of it is logged, and the server is well."""
-    ledger = web.site.ledger
+    ledger = web.context.ledger
     with caplog.at_level(logging.DEBUG):
         yield web
     logged = " ".join(str(vars(record)) for record in caplog.records if not record.name.startswith("urllib3"))
@@ -70,7 +70,7 @@ def unharmed(web: WebThread, caplog: pytest.LogCaptureFixture) -> Iterator[WebTh
 
 def secret(web: WebThread, *scopes: Scope, desks: frozenset[str] | None = None) -> str:
     """Of a new key: `k0`, then `k1` …"""
-    return web.site.keys.create(f"k{len(web.site.keys.list())}", frozenset(scopes), desks, None, by="test")[1]
+    return web.context.keys.create(f"k{len(web.context.keys.list())}", frozenset(scopes), desks, None, by="test")[1]
 
 
 def said(web: WebThread, request: bytes, *, seconds: float = 10) -> bytes:

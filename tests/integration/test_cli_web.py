@@ -87,7 +87,7 @@ def test_a_server_that_a_power_cut_can_rob_is_ready_and_the_web_says_so_at_its_s
 
 def test_a_ledger_of_a_newer_version_is_not_ready(empty_valkey: Settings) -> None:
     with WebThread(empty_valkey) as web:
-        web.site.ledger.redis.set(web.site.ledger.keys.schema, 999)
+        web.context.ledger.redis.set(web.context.ledger.keys.schema, 999)
         assert any(reason.startswith("version: ") for reason in web.get("/readyz").json()["reasons"])
         refused = web.post("/v1/notifications", {"receiver_id": "ou_ada", "text": "hi"})
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:deskbell:problem:wrong-version")

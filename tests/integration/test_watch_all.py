@@ -55,7 +55,7 @@ def test_on_a_terminal_it_stays_until_ctrl_c(ledger: Ledger, capsys: Output, mon
         if len(shown) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(watch_all_module, "a_person_looks", lambda: True)
+    monkeypatch.setattr(watch_all_module, "is_interactive", lambda: True)
     with pytest.raises(KeyboardInterrupt):
         watch_all(ledger, as_json=False, sleep=ctrl_c)
     assert shown == [1.0, 1.0]

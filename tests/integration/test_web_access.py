@@ -33,8 +33,8 @@ def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
 
 
 def secret(web: WebThread, *scopes: Scope, desks: frozenset[str] | None = None, rate: str | None = None) -> str:
-    name = f"k{len(web.site.keys.list())}"
-    return web.site.keys.create(name, frozenset(scopes or Scope), desks, rate, by="ada")[1]
+    name = f"k{len(web.context.keys.list())}"
+    return web.context.keys.create(name, frozenset(scopes or Scope), desks, rate, by="ada")[1]
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -116,7 +116,7 @@ def test_once_there_is_a_key_nobody_comes_in_without_one(web: WebThread, headers
 def test_a_revoked_key_is_out_at_once_and_nobody_else_is_let_in_for_it(web: WebThread) -> None:
     key = secret(web)
     assert web.post(PATH, ADA, headers=bearer(key)).status_code == 202
-    web.site.keys.revoke("k0", by="ada")
+    web.context.keys.revoke("k0", by="ada")
     assert web.post(PATH, ADA, headers=bearer(key)).status_code == 401
     assert web.post(PATH, ADA).status_code == 401
 
@@ -165,8 +165,8 @@ def test_a_key_that_calls_too_often_is_told_how_long_to_wait(web: WebThread) -> 
     assert told(answer) == (429, "too-many-requests")
     assert 1 <= int(answer.headers["retry-after"]) <= 120
     assert web.get(PATH, headers=bearer(other)).status_code == 200
-    ours = {name.decode().split(":")[0] for name in web.site.ledger.redis.scan_iter()}
-    assert ours == {web.site.settings.prefix}
+    ours = {name.decode().split(":")[0] for name in web.context.ledger.redis.scan_iter()}
+    assert ours == {web.context.settings.prefix}
 
 
 def test_what_a_key_decides_is_on_record_under_its_name(web: WebThread) -> None:

@@ -212,14 +212,14 @@ def test_a_key_of_another_scope_or_desk_hands_nothing_in(
 def test_a_revoked_key_opens_nothing_from_the_next_call_on(web: WebThread) -> None:
     key = secret(web, *Scope)
     assert web.get(PATH, headers={"X-Api-Key": key}).status_code == 200
-    web.site.keys.revoke("k0", by="test")
+    web.context.keys.revoke("k0", by="test")
     for path in (PATH, "/v1/hooks/script", f"/v1/hooks/script?key={key}"):
         assert web.post(path, ADA, headers={"X-Api-Key": key}).status_code == 401
 
 
 def test_redis_is_asked_for_the_hash_of_a_secret_so_that_its_time_tells_nothing_of_it(web: WebThread) -> None:
     key = secret(web, *Scope)
-    kept = b"".join(web.site.ledger.redis.dump(name) or b"" for name in web.site.ledger.redis.scan_iter())
+    kept = b"".join(web.context.ledger.redis.dump(name) or b"" for name in web.context.ledger.redis.scan_iter())
     assert key.encode() not in kept
     assert hashlib.sha256(key.encode()).hexdigest().encode() in kept
 

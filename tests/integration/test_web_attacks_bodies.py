@@ -311,7 +311,7 @@ def test_a_signed_message_that_is_replayed_is_the_same_one(serving: WebThread, e
     good = signed(POSTED)
     answers = [serving.post("/v1/hooks/signed", POSTED, headers=good).json()["accepted"][0] for _ in range(3)]
     assert [answer["duplicate"] for answer in answers] == [False, True, True]
-    assert len(list(serving.site.ledger.events())) == 1
+    assert len(list(serving.context.ledger.events())) == 1
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_what_a_payload_says_is_text_and_mentions_nobody(
     serving: WebThread, empty_valkey: Settings, text: str, arrives: str
 ) -> None:
     [accepted] = serving.post("/v1/hooks/script", {"text": text}).json()["accepted"]
-    content = serving.site.ledger.get(accepted["id"]).notification.message.content
+    content = serving.context.ledger.get(accepted["id"]).notification.message.content
     assert arrives in str(content["text"])
 
 

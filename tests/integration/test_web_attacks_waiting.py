@@ -8,7 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from ledger.settings import Settings
-from producers.web import doorway, server
+from producers.web import request_guard as doorway
+from producers.web import server
 from tests.integration.attacked import problem_of, said, to_attack, unharmed
 from tests.integration.web_thread import WebThread
 

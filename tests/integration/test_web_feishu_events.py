@@ -44,7 +44,7 @@ class Web:
 def serving(settings: Settings) -> Iterator[Web]:
     web = Web(settings)
     yield web
-    web.app.state.site.close()
+    web.app.state.context.close()
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
 
 @pytest.fixture
 def ledger(web: WebThread) -> Ledger:
-    return web.site.ledger
+    return web.context.ledger
 
 
 def log_of(ledger: Ledger) -> list[HookEntry]:
@@ -91,7 +91,7 @@ def log_of(ledger: Ledger) -> list[HookEntry]:
 
 def key_for(web: WebThread, *scopes: Scope, **more: Any) -> str:
     name = f"key-{'-'.join(scopes)}"
-    return web.site.keys.create(name, frozenset(scopes), more.get("desks"), more.get("rate"), "test")[1]
+    return web.context.keys.create(name, frozenset(scopes), more.get("desks"), more.get("rate"), "test")[1]
 
 
 def github(web: WebThread, body: dict[str, Any], event: str, delivery: str = "d1", secret: str = "hush-hush") -> Any:
@@ -221,7 +221,7 @@ def test_once_there_is_a_key_a_hook_without_a_signature_asks_for_one(web: WebThr
         assert web.post("/v1/hooks/script", body, **allowed).status_code == 202
     assert [each.outcome for each in log_of(ledger)] == [HookOutcome.ACCEPTED] * 3 + [HookOutcome.REFUSED] * 3
     assert log_of(ledger)[0].by == "key key-send"
-    web.site.keys.revoke("key-send", "test")
+    web.context.keys.revoke("key-send", "test")
     assert web.post("/v1/hooks/script", body, params={"key": secret}).status_code == 401
 
 

@@ -62,7 +62,7 @@ class Scraped:
 
 
 def scraped(web: WebThread, **options: Any) -> Scraped:
-    web.site.counters.write()
+    web.context.counters.write()
     return Scraped(web.get("/metrics", **options))
 
 
@@ -191,8 +191,8 @@ def test_without_a_key_configured_this_machine_may_ask(web: WebThread) -> None:
 
 
 def test_with_keys_a_key_that_may_read_is_needed(web: WebThread) -> None:
-    _, secret = web.site.keys.create("prometheus", frozenset({Scope.READ}), None, None, "test")
-    _, sender = web.site.keys.create("shop", frozenset({Scope.SEND}), None, None, "test")
+    _, secret = web.context.keys.create("prometheus", frozenset({Scope.READ}), None, None, "test")
+    _, sender = web.context.keys.create("shop", frozenset({Scope.SEND}), None, None, "test")
     assert web.get("/metrics").status_code == 401
     assert web.get("/metrics", headers={"Authorization": f"Bearer {sender}"}).status_code == 403
     assert web.get("/metrics", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
@@ -202,7 +202,7 @@ def test_a_key_for_some_desks_is_told_of_no_other(empty_valkey: Settings, tmp_pa
     path = tmp_path / "desks.toml"
     path.write_text('[desk.hr]\napp_id = "x"')
     with WebThread(Settings(data_dir=empty_valkey.data_dir, desks=path, _env_file=None)) as web:
-        _, secret = web.site.keys.create("hr", frozenset({Scope.READ}), frozenset({"hr"}), None, "test")
+        _, secret = web.context.keys.create("hr", frozenset({Scope.READ}), frozenset({"hr"}), None, "test")
         told = scraped(web, headers={"Authorization": f"Bearer {secret}"})
     assert told("deskbell_desk_held", desk="hr") == 0
     assert 'desk="default"' not in told.text
@@ -245,7 +245,7 @@ def test_round_trips_do_not_grow_with_desks_and_announcements(at_work: DeskAtWor
 
 def test_without_redis_it_says_so_and_does_not_fail(tmp_path: Path) -> None:
     with WebThread(Settings(data_dir=tmp_path, api_keys="", _env_file=None)) as web:
-        found = list(LedgerMetrics(web.site.ledger, ["default"]).collect())
+        found = list(LedgerMetrics(web.context.ledger, ["default"]).collect())
     samples = {sample.name: sample.value for family in found for sample in family.samples}
     assert samples["deskbell_ledger_up"] == 0
     assert "deskbell_workers" not in samples

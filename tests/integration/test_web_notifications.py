@@ -32,7 +32,7 @@ def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
 
 @pytest.fixture
 def ledger(web: WebThread) -> Ledger:
-    return web.site.ledger
+    return web.context.ledger
 
 
 def accepted(web: WebThread, **fields: Any) -> str:

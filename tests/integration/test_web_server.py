@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from ledger.settings import Settings
-from producers.web import doorway, server
+from producers.web import request_guard as doorway
+from producers.web import server
 from tests.calm import Stopwatch
 from tests.integration.web_thread import WebThread
 

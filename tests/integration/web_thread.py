@@ -8,9 +8,9 @@ import requests
 
 from ledger.settings import Settings
 from producers.web.app import create_app
+from producers.web.context import WebContext
 from producers.web.listening import listen, url_of
 from producers.web.server import server_of
-from producers.web.site import Site
 
 __all__ = ["WebThread"]
 
@@ -22,7 +22,7 @@ class WebThread:
 
     def __init__(self, settings: Settings) -> None:
         self._app = create_app(settings)
-        self.site: Site = self._app.state.site
+        self.context: WebContext = self._app.state.context
         self._ready = threading.Event()
         self._server = server_of(self._app, self._ready.set)
         self._listening = listen("127.0.0.1", 0)

@@ -7,7 +7,7 @@ from typing import Any
 from ledger.settings import Settings
 from producers.hooks.hook import Hook
 from producers.hooks.hook_file import Hooks
-from producers.hooks.incoming import Incoming
+from producers.hooks.hook_request import HookRequest
 
 __all__ = ["a_hook", "hooks_of", "incoming", "payload", "text_of", "with_headers"]
 
@@ -31,16 +31,16 @@ def payload(name: str) -> dict[str, Any]:
     return found
 
 
-def incoming(body: object, **headers: str) -> Incoming:
+def incoming(body: object, **headers: str) -> HookRequest:
     """`x_github_event="push"` stands for the header `x-github-event`."""
     return with_headers(body, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def with_headers(body: object, headers: dict[str, str]) -> Incoming:
-    return Incoming.of(headers.items(), body if isinstance(body, bytes) else json.dumps(body).encode())
+def with_headers(body: object, headers: dict[str, str]) -> HookRequest:
+    return HookRequest.of(headers.items(), body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
-def text_of(hook: Hook, posted: Incoming) -> str:
+def text_of(hook: Hook, posted: HookRequest) -> str:
     """The text of the only message that it makes."""
     [notification] = hook.render(posted).notifications
     text = notification.message.content["text"]

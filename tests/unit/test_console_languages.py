@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import console
-from console.languages import LANGUAGES, chosen_language, language
+from console.i18n import LANGUAGES, chosen_language, language
 from feishu.codes import CodeTable
 from ledger.states import Outcome, State
 
@@ -77,7 +77,7 @@ def test_every_language_tells_what_the_codes_mean(name: str) -> None:
     ],
 )
 def test_what_somebody_did_is_told_in_words(did: str, told: str) -> None:
-    assert language("en").did(did) == told
+    assert language("en").action_text(did) == told
 
 
 def test_what_an_operator_wrote_about_a_code_stands_as_it_was_written() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.marked import markdown_html, text_html
-from console.message_look import is_plain, look_of
+from console.message_preview import is_plain, preview_of
 from ledger.messages.content import Message, MsgType
 from tests.growth import MOST_GROWTH, growth
 
@@ -62,7 +62,7 @@ def tags_of(html: str) -> Tags:
     ],
 )
 def test_a_text_looks_as_feishu_shows_it(given: str, shown: str) -> None:
-    assert look_of(message("text", {"text": given})) == f'<div class="bubble">{shown}</div>'
+    assert preview_of(message("text", {"text": given})) == f'<div class="bubble">{shown}</div>'
 
 
 def test_a_post_has_its_title_and_paragraphs() -> None:
@@ -71,7 +71,7 @@ def test_a_post_has_its_title_and_paragraphs() -> None:
         {"tag": "a", "text": "plan", "href": "javascript:alert(1)"},
         {"tag": "at", "user_id": "all"},
     ]
-    look = look_of(message("post", {"post": {"zh_cn": {"title": "Office", "content": [line, [{"tag": "hr"}]]}}}))
+    look = preview_of(message("post", {"post": {"zh_cn": {"title": "Office", "content": [line, [{"tag": "hr"}]]}}}))
     assert '<p class="title">Office</p>' in look
     assert "<b>Move &lt;now&gt; </b>" in look
     assert '<span class="link" title="javascript:alert(1)">plan</span>' in look
@@ -89,7 +89,7 @@ def test_a_card_has_its_header_words_fields_and_buttons() -> None:
             {"tag": "chart"},
         ],
     }
-    look = look_of(message("interactive", card))
+    look = preview_of(message("interactive", card))
     assert '<div class="head green">Laptop</div>' in look
     assert "<b>Pick</b> it <i>up</i> now" in look
     assert "**plain**" in look
@@ -99,7 +99,7 @@ def test_a_card_has_its_header_words_fields_and_buttons() -> None:
 
 @pytest.mark.parametrize("content", [{"type": "template", "data": {}}, {"elements": "no list"}, {"header": 3}, {}])
 def test_a_card_that_cannot_be_drawn_is_still_a_card(content: dict[str, Any]) -> None:
-    assert 'class="card"' in look_of(message("interactive", content))
+    assert 'class="card"' in preview_of(message("interactive", content))
 
 
 PIECES = st.lists(
@@ -115,7 +115,7 @@ def test_whatever_a_message_holds_every_tag_is_ours_and_closed(text: str) -> Non
     markdown = {"elements": [{"tag": "markdown", "content": text}, {"tag": "note", "elements": [{"content": text}]}]}
     post = {"zh_cn": {"title": text, "content": [[{"tag": "md", "text": text}, {"tag": "text", "text": text}]]}}
     for kind, content in (("text", {"text": text}), ("interactive", markdown), ("post", post)):
-        tags = tags_of(look_of(message(kind, content)))
+        tags = tags_of(preview_of(message(kind, content)))
         assert tags.open == []
         assert tags.seen <= {"div", "p", "span", "b", "i", "u", "s", "hr"}
         assert tags.attributes <= {"class", "title"}
@@ -134,14 +134,14 @@ def test_whatever_a_message_holds_every_tag_is_ours_and_closed(text: str) -> Non
 )
 def test_marks_of_a_card_are_read_in_pairs_and_end_in_their_line(given: str, shown: str) -> None:
     card = message("interactive", {"elements": [{"tag": "markdown", "content": given}]})
-    assert look_of(card) == f'<div class="card"><div class="part">{shown}</div></div>'
+    assert preview_of(card) == f'<div class="card"><div class="part">{shown}</div></div>'
 
 
 def test_a_text_of_more_than_8192_characters_is_shown_as_it_was_written() -> None:
     long, short = "<b>x</b>" * 1025, "<b>x</b>" * 1024
-    assert look_of(message("text", {"text": long})) == f'<div class="bubble">{"&lt;b&gt;x&lt;/b&gt;" * 1025}</div>'
+    assert preview_of(message("text", {"text": long})) == f'<div class="bubble">{"&lt;b&gt;x&lt;/b&gt;" * 1025}</div>'
     assert is_plain(message("post", {"post": {"zh_cn": {"content": [[{"tag": "md", "text": long}]]}}}))
-    assert "<b>x</b>" in look_of(message("text", {"text": short}))
+    assert "<b>x</b>" in preview_of(message("text", {"text": short}))
     assert not is_plain(message("text", {"text": short}))
 
 
@@ -166,4 +166,4 @@ def test_whatever_mark_is_repeated_it_takes_linear_time(
 
 def test_a_style_that_is_given_ten_thousand_times_counts_once() -> None:
     node = {"tag": "text", "text": "x", "style": ["bold"] * 10_000}
-    assert "<p><b>x</b></p>" in look_of(message("post", {"zh_cn": {"content": [[node]]}}))
+    assert "<p><b>x</b></p>" in preview_of(message("post", {"zh_cn": {"content": [[node]]}}))

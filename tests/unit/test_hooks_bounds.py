@@ -7,7 +7,7 @@ import pytest
 from ledger.errors import BadInput
 from producers.hooks.hook import MOST_ITEMS
 from producers.hooks.payload import JsonObject
-from producers.hooks.posted import Posted
+from producers.hooks.template_context import TemplateContext
 from tests.unit.hook_cases import a_hook, incoming
 
 EACH = 'for_each = "payload.items"'
@@ -45,7 +45,7 @@ def test_what_is_behind_the_hundredth_item_is_not_looked_at(tmp_path: Path) -> N
 
 
 def test_all_items_see_one_and_the_same_payload() -> None:
-    posted = Posted("it", "", {"list": [1, 2]}, {})
+    posted = TemplateContext("it", "", {"list": [1, 2]}, {})
     first, second = (each.values()["payload"] for each in (posted.about("a"), posted.about("b")))
     assert first is second
     assert isinstance(first, JsonObject)

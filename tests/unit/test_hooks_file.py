@@ -124,17 +124,21 @@ def test_a_secret_comes_from_the_file_a_variable_or_a_file_beside_it(tmp_path: P
         )
     )
     hooks = hooks_of(tmp_path, toml, GITHUB_SECRET="of the variable")
-    found = {name: hook.seal and hook.seal.secret.get_secret_value() for name, hook in hooks.items()}
+    found = {
+        name: hook.signature_check and hook.signature_check.secret.get_secret_value() for name, hook in hooks.items()
+    }
     assert found == {"plain": "written", "variable": "of the variable", "file": "of the file", "key": None}
-    assert "written" not in repr(hooks["plain"].seal)
+    assert "written" not in repr(hooks["plain"].signature_check)
 
 
 def test_a_ready_made_hook_brings_its_signature_and_another_may_be_chosen(tmp_path: Path) -> None:
-    assert a_hook(tmp_path, 'use = "sentry"', 'secret = "s"').seal.signature is Signature.SENTRY  # type: ignore[union-attr]
+    assert a_hook(tmp_path, 'use = "sentry"', 'secret = "s"').signature_check.signature is Signature.SENTRY  # type: ignore[union-attr]
     secret = "whsec_" + base64.b64encode(b"s" * 32).decode()
-    seal = a_hook(tmp_path, 'use = "generic"', 'signature = "standard-webhooks"', f'secret = "{secret}"').seal
-    assert seal is not None
-    assert seal.stops_replays
+    signature_check = a_hook(
+        tmp_path, 'use = "generic"', 'signature = "standard-webhooks"', f'secret = "{secret}"'
+    ).signature_check
+    assert signature_check is not None
+    assert signature_check.stops_replays
 
 
 def test_the_options_of_a_hook_are_those_of_its_notifications(tmp_path: Path) -> None:

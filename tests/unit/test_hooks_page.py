@@ -10,9 +10,9 @@ import pytest
 
 from ledger.api_keys import Scope
 from producers.hooks.hook_file import ready_made
-from producers.hooks.posted import NAMES
-from producers.hooks.shapes import HookFields
+from producers.hooks.schema import HookFields
 from producers.hooks.signature import Signature
+from producers.hooks.template_context import NAMES
 from tests.unit.hook_cases import PAYLOADS, hooks_of, incoming, payload, text_of
 
 __all__: list[str] = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.errors import BadInput
 from producers.hooks.hook import Hook
 from producers.hooks.hook_file import ready_made
-from producers.hooks.incoming import Incoming
+from producers.hooks.hook_request import HookRequest
 from tests.unit.hook_cases import PAYLOADS, a_hook, incoming, payload, text_of, with_headers
 
 __all__: list[str] = []
@@ -181,7 +181,7 @@ VALUES = st.recursive(
 )
 
 
-def told_of(hook: Hook, posted: Incoming) -> str:
+def told_of(hook: Hook, posted: HookRequest) -> str:
     """The messages, or the refusal."""
     try:
         return "\n".join(each.message.wire_content() for each in hook.render(posted).notifications)

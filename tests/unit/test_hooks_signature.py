@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from producers.hooks.incoming import Incoming
-from producers.hooks.signature import BadSignature, Seal, Signature
+from producers.hooks.hook_request import HookRequest
+from producers.hooks.signature import BadSignature, Signature, SignatureCheck
 
 __all__: list[str] = []
 
@@ -41,9 +41,9 @@ def standard(body: bytes = BODY, id: str = "msg_1", at: int = NOW, token: str = 
 def passes(
     signature: Signature, headers: dict[str, str], body: bytes = BODY, secret: str = SECRET, stamp: str | None = None
 ) -> bool:
-    seal = Seal(signature, SecretStr(secret), stamp)
+    signature_check = SignatureCheck(signature, SecretStr(secret), stamp)
     try:
-        seal.check(Incoming.of(headers.items(), body), NOW)
+        signature_check.check(HookRequest.of(headers.items(), body), NOW)
     except BadSignature as error:
         return secret in str(error)  # to tell the secret is as bad as to let it pass
     return True

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from producers.web.gathering import Gathering
+from producers.web.batcher import Batcher
 
 __all__: list[str] = []
 
@@ -27,12 +27,12 @@ class Leases:
         return [2 * number for number in asked]
 
 
-def run(scene: Callable[[Gathering[int, int], Leases], Awaitable[None]], **options: int) -> list[list[int]]:
+def run(scene: Callable[[Batcher[int, int], Leases], Awaitable[None]], **options: int) -> list[list[int]]:
     work = Leases()
 
     async def play() -> None:
         with ThreadPoolExecutor(1) as pool:
-            gathering = Gathering(work, pool, at_once=options.get("at_once", 100), weight=lambda number: number)
+            gathering = Batcher(work, pool, at_once=options.get("at_once", 100), weight=lambda number: number)
             try:
                 await scene(gathering, work)
             finally:
@@ -48,7 +48,7 @@ async def begun(work: Leases) -> None:
 
 
 def test_the_first_goes_at_once_and_who_comes_meanwhile_goes_together() -> None:
-    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
+    async def scene(gathering: Batcher[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         others = [asyncio.create_task(gathering.ask(number)) for number in (2, 3, 4)]
@@ -60,7 +60,7 @@ def test_the_first_goes_at_once_and_who_comes_meanwhile_goes_together() -> None:
 
 
 def test_a_batch_is_no_heavier_than_allowed_and_what_is_heavier_goes_alone() -> None:
-    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
+    async def scene(gathering: Batcher[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         others = [asyncio.create_task(gathering.ask(number)) for number in (6, 4, 1, 50, 2)]
@@ -72,7 +72,7 @@ def test_a_batch_is_no_heavier_than_allowed_and_what_is_heavier_goes_alone() -> 
 
 
 def test_an_error_is_for_all_of_the_batch_and_for_nobody_else() -> None:
-    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
+    async def scene(gathering: Batcher[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         others = [asyncio.create_task(gathering.ask(number)) for number in (2, 13)]
@@ -88,7 +88,7 @@ def test_an_error_is_for_all_of_the_batch_and_for_nobody_else() -> None:
 
 
 def test_who_gives_up_waiting_holds_nobody_up() -> None:
-    async def scene(gathering: Gathering[int, int], work: Leases) -> None:
+    async def scene(gathering: Batcher[int, int], work: Leases) -> None:
         first = asyncio.create_task(gathering.ask(1))
         await begun(work)
         second, third = (asyncio.create_task(gathering.ask(number)) for number in (2, 3))
@@ -104,7 +104,7 @@ def test_who_gives_up_waiting_holds_nobody_up() -> None:
 @pytest.mark.timeout(60)
 def test_work_that_answers_too_few_leaves_nobody_waiting() -> None:
     async def ask_two(pool: ThreadPoolExecutor) -> list[int | BaseException]:
-        gathering: Gathering[int, int] = Gathering(lambda _: [], pool, at_once=100)
+        gathering: Batcher[int, int] = Batcher(lambda _: [], pool, at_once=100)
         return await asyncio.gather(gathering.ask(1), gathering.ask(2), return_exceptions=True)
 
     with ThreadPoolExecutor(1) as pool:

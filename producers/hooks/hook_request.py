@@ -9,7 +9,7 @@ from ledger.errors import BadInput
 from producers.hooks.payload import check_shape
 from producers.strict_json import NotJson, strict_json
 
-__all__ = ["MOST_BYTES", "Incoming", "parsed"]
+__all__ = ["MOST_BYTES", "HookRequest", "parsed"]
 
 #: Of a body. GitHub cuts its own at 25 MB, but what a message can show of an event is in the first few KB.
 MOST_BYTES = 1024 * 1024
@@ -18,7 +18,7 @@ _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class HookRequest:
     """Headers by their lower-case names, and the raw body that signatures are made of. No repr shows either."""
 
     headers: Mapping[str, str] = field(repr=False)

@@ -15,22 +15,22 @@ from ledger.api_keys import ApiKey, ApiKeys
 from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.settings import parse_rate
-from producers.web.gathering import Gathering
+from producers.web.batcher import Batcher
 
-__all__ = ["Doorkeeper"]
+__all__ = ["KeyVerifier"]
 
 #: Secrets looked up in one round trip.
 _AT_ONCE = 500
 
 
-class Doorkeeper:
+class KeyVerifier:
     """Finds keys by their secrets, and counts their calls."""
 
     def __init__(self, ledger: Ledger, keys: ApiKeys) -> None:
         self._ledger, self._keys = ledger, keys
         self._executor = ThreadPoolExecutor(2, "doorkeeper")
-        self._lookups: Gathering[str, ApiKey | None] = Gathering(self._find, self._executor, at_once=_AT_ONCE)
-        self._openness: Gathering[None, bool] = Gathering(self._are_configured, self._executor, at_once=_AT_ONCE)
+        self._lookups: Batcher[str, ApiKey | None] = Batcher(self._find, self._executor, at_once=_AT_ONCE)
+        self._openness: Batcher[None, bool] = Batcher(self._are_configured, self._executor, at_once=_AT_ONCE)
         # Its own name for the store is of no account: it uses our connections.
         storage = RedisStorage(
             "redis://", connection_pool=ledger.redis.connection_pool, key_prefix=ledger.keys.api_key_rate("")[:-1]

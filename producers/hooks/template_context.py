@@ -7,7 +7,7 @@ from ledger.errors import BadInput
 from ledger.messages.jinja_text import Expression, Leaf
 from producers.hooks.payload import JsonObject, seen, seen_again
 
-__all__ = ["LENGTH", "NAMES", "Posted", "check_names", "expression", "leaf"]
+__all__ = ["LENGTH", "NAMES", "TemplateContext", "check_names", "expression", "leaf"]
 
 #: Characters of a text that Jinja sees. A message that is too large with so many is tried with fewer.
 LENGTH = 20_000
@@ -16,7 +16,7 @@ NAMES = frozenset({"digest", "headers", "hook", "item", "payload"})
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class TemplateContext:
     """One request to a hook, or one item of it. No repr shows what was posted."""
 
     hook: str

@@ -21,9 +21,9 @@ from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.foreign import ForeignRecipients
 from producers.announcements.recipients.source import Source
 from producers.web.access import Caller
-from producers.web.asked import Asked
+from producers.web.announcement_request import AnnouncementRequest
+from producers.web.context import WebContext
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem, problem_of
-from producers.web.site import Site
 from producers.web.turns import Turns
 
 __all__ = ["TOLD_ERRORS", "accepted", "foreign", "foretold", "turns"]
@@ -34,34 +34,37 @@ TOLD_ERRORS = 100
 turns = Turns()
 
 
-async def accepted(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
+async def accepted(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
     """Accepts it durably, all rows or none, and gives `{id, total, duplicate}`.
 
     It goes on when the caller hangs up: who repeats the call then finds it done. Raises as `Notifier.announce`, and
     Problem with the first errors for a file with invalid rows.
     """
-    return await _in_turn(_accept, site, caller, asked)
+    return await _in_turn(_accept, context, caller, request)
 
 
-async def foretold(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
+async def foretold(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
     """What would be sent, as `announce --dry-run --json` prints it. Accepts nothing. Raises as `accepted`, but not for
     invalid rows."""
-    return await _in_turn(_foretell, site, caller, asked)
+    return await _in_turn(_foretell, context, caller, request)
 
 
 async def _in_turn(
-    work: Callable[[Site, Caller, Asked], dict[str, Any]], site: Site, caller: Caller, asked: Asked
+    work: Callable[[WebContext, Caller, AnnouncementRequest], dict[str, Any]],
+    context: WebContext,
+    caller: Caller,
+    request: AnnouncementRequest,
 ) -> dict[str, Any]:
     try:
-        turn = turns.take(caller.by, lambda: work(site, caller, asked))
+        turn = turns.take(caller.by, lambda: work(context, caller, request))
     except BaseException:
-        asked.close()
+        request.close()
         raise
     try:
         return await asyncio.wrap_future(turn)
     finally:
         if turn.cancelled():  # before its turn came
-            asked.close()
+            request.close()
 
 
 class _Checking(NamedTuple):
@@ -71,29 +74,29 @@ class _Checking(NamedTuple):
     checked: Checked
 
 
-def _accept(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
-    with _checking(site, caller, asked) as (draft, _, recipients, checked):
+def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
+    with _checking(context, caller, request) as (draft, _, recipients, checked):
         if checked.problems and not draft.skip_invalid:
             raise _invalid(checked)
         try:
-            return announce(site.ledger, draft, recipients, checked, caller.by).as_json()
+            return announce(context.ledger, draft, recipients, checked, caller.by).as_json()
         except RowsMissing as error:
             raise _meanwhile(error) from error
 
 
-def _foretell(site: Site, caller: Caller, asked: Asked) -> dict[str, Any]:
-    with _checking(site, caller, asked) as (draft, lookup, recipients, checked):
+def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
+    with _checking(context, caller, request) as (draft, lookup, recipients, checked):
         tickets = open_ticket_rows(lookup, recipients, checked, draft)
-        return summarize(site.ledger, draft, recipients, checked, tickets).as_json()
+        return summarize(context.ledger, draft, recipients, checked, tickets).as_json()
 
 
 @contextmanager
-def _checking(site: Site, caller: Caller, asked: Asked) -> Iterator[_Checking]:
-    with asked:
-        draft = _draft(site, caller, asked)
+def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[_Checking]:
+    with request:
+        draft = _draft(context, caller, request)
         with (
             Lookup(draft.spec.desk) as lookup,
-            foreign(asked.source) as recipients,
+            foreign(request.source) as recipients,
             check_rows(draft, recipients, lookup) as checked,
         ):
             yield _Checking(draft, lookup, recipients, checked)
@@ -114,9 +117,9 @@ def foreign(source: Source) -> Recipients:
         ) from error
 
 
-def _draft(site: Site, caller: Caller, asked: Asked) -> AnnouncementDraft:
-    draft = AnnouncementDraft.build(asked.arguments, caller=caller.key_id)
-    site.settings.desk(draft.spec.desk)
+def _draft(context: WebContext, caller: Caller, request: AnnouncementRequest) -> AnnouncementDraft:
+    draft = AnnouncementDraft.build(request.arguments, caller=caller.key_id)
+    context.settings.desk(draft.spec.desk)
     caller.check_desk(draft.spec.desk)
     return draft
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger.announcement import AnnouncementState, Spec
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.states import State
-from producers.web.asked import FLAGS, OPTIONS, RECIPIENTS
-from producers.web.description import body, refusals
+from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
+from producers.web.openapi.notifications import body, refusals
 
 __all__ = ["ANNOUNCING", "EXPORTING", "LISTING", "RESOLVING", "RETRYING", "SHOWING", "steering"]
 

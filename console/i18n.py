@@ -33,11 +33,11 @@ class Language:
         """A text of the table of error codes. What an operator has added to the table stands as it was written."""
         return self.meanings.get(english, english)
 
-    def did(self, did: str) -> str:
-        """What somebody did, as the record has it."""
-        if did.startswith(_RETRY_CODE):
-            return self("did.retry_code", code=did.removeprefix(_RETRY_CODE))
-        return self.texts.get(f"did.{did.replace(' ', '_')}", did)
+    def action_text(self, action: str) -> str:
+        """An action of the audit log in this language."""
+        if action.startswith(_RETRY_CODE):
+            return self("action_text.retry_code", code=action.removeprefix(_RETRY_CODE))
+        return self.texts.get(f"action_text.{action.replace(' ', '_')}", action)
 
     def knows(self, key: str) -> bool:
         return key in self.texts

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
-from console.ports import Finding, Proposal, Sample, Uploaded
+from console.ports import Proposal, RowError, Sample, Uploaded
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey
@@ -30,9 +30,9 @@ from producers.announcements.lookup import Lookup
 from producers.announcements.preview import Preview, summarize
 from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
-from producers.web.announcing import foreign, turns
+from producers.web.announcement_intake import foreign, turns
+from producers.web.context import WebContext
 from producers.web.problems import Problem
-from producers.web.site import Site
 
 __all__ = ["LedgerExports", "LedgerProposals", "console_of", "router"]
 
@@ -54,14 +54,14 @@ async def to_the_console() -> RedirectResponse:
     return RedirectResponse("/console/", 307)
 
 
-def console_of(site: Site) -> Starlette:
+def console_of(context: WebContext) -> Starlette:
     """The console for this web process. Raises BadInput for a file of error codes that is wrong."""
     return application(
-        site.ledger,
-        site.keys,
-        proposals=LedgerProposals(site.ledger),
-        exports=LedgerExports(site.ledger),
-        callers=SiteCallers(site),
+        context.ledger,
+        context.keys,
+        proposals=LedgerProposals(context.ledger),
+        exports=LedgerExports(context.ledger),
+        callers=WebCallers(context),
     )
 
 
@@ -113,20 +113,20 @@ class LedgerProposals:
         return self._ledger.keys.proposal(hashlib.sha256(f"{by}\0{token}".encode()).hexdigest())
 
 
-class SiteCallers:
+class WebCallers:
     """Counted with what the same keys call of the HTTP API."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
 
     def is_local(self, request: Request) -> bool:
         return is_local(request)
 
     def wait_seconds(self, key: ApiKey) -> float:
-        return self._site.doorkeeper.wait_seconds(key)
+        return self._context.key_verifier.wait_seconds(key)
 
     def have_room(self, request: Request, key: str) -> bool:
-        return self._site.shares.take(request.scope, key)
+        return self._context.shares.take(request.scope, key)
 
 
 class LedgerExports:
@@ -173,7 +173,7 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
         rows=checked.rows,
         accepted=checked.accepted,
         invalid=checked.invalid,
-        findings=tuple(Finding(*problem) for problem in checked.problems[:SHOWN]),
+        findings=tuple(RowError(*problem) for problem in checked.problems[:SHOWN]),
         finding_count=checked.problem_count,
         duplicates=tuple((each.line, each.first_line) for each in checked.duplicates[:SHOWN]),
         duplicate_count=checked.duplicate_count,

@@ -8,10 +8,10 @@ from ledger.messages.json_fields import Filled, Shape
 from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from producers.hooks.signature import Signature
 
-__all__ = ["CaseFields", "HookFields"]
+__all__ = ["HookFields", "RuleFields"]
 
 
-class CaseFields(Shape):
+class RuleFields(Shape):
     """What a message looks like and who gets it. A hook has it for all its cases, a case for itself."""
 
     when: Filled | None = None
@@ -28,10 +28,10 @@ class CaseFields(Shape):
 
     def given(self) -> dict[str, Any]:
         """What was written, of the fields that a case has."""
-        return {name: getattr(self, name) for name in CaseFields.model_fields if name in self.model_fields_set}
+        return {name: getattr(self, name) for name in RuleFields.model_fields if name in self.model_fields_set}
 
 
-class HookFields(CaseFields):
+class HookFields(RuleFields):
     """One table `[hook.NAME]`, or the file of a ready-made hook."""
 
     use: str | None = None
@@ -43,4 +43,4 @@ class HookFields(CaseFields):
     secret: str | None = Field(None, repr=False)
     secret_env: Filled | None = None
     secret_file: Filled | None = None
-    case: list[CaseFields] = Field(default_factory=list)
+    case: list[RuleFields] = Field(default_factory=list)

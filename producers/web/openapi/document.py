@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from producers.web.description import Refusal
+from producers.web.openapi.notifications import Refusal
 
 __all__ = ["document"]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger.ledger import MOST_AT_ONCE
 from ledger.models import Notification, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.states import Outcome, State
-from producers.web.incoming import FIELDS, KEY_CHARACTERS
+from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
 __all__ = ["ACCEPTING", "DECIDING", "LISTING", "RESOLVING", "RETRYING", "SHOWING", "Refusal", "body", "refusals"]
 

@@ -8,21 +8,21 @@ from ledger.connection import reachable
 from ledger.errors import KeyReused
 from ledger.ledger import MOST_AT_ONCE, Ledger
 from ledger.models import Accepted, Notification
-from producers.web.gathering import Gathering
+from producers.web.batcher import Batcher
 
-__all__ = ["Acceptance", "Verdict"]
+__all__ = ["GroupCommit", "Verdict"]
 
 #: What became of one notification that was handed in.
 Verdict = Accepted | KeyReused
 
 
-class Acceptance:
+class GroupCommit:
     """Accepts notifications of concurrent requests, of any desks, durably."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._executor = ThreadPoolExecutor(1, "accept")
-        self._gathering: Gathering[Sequence[Notification], Sequence[Verdict]] = Gathering(
+        self._gathering: Batcher[Sequence[Notification], Sequence[Verdict]] = Batcher(
             self._accept, self._executor, at_once=MOST_AT_ONCE, weight=len
         )
 

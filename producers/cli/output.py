@@ -3,7 +3,7 @@
 import json
 import sys
 
-__all__ = ["a_person_looks", "answer", "answer_json", "note", "printable"]
+__all__ = ["answer", "answer_json", "is_interactive", "note", "printable"]
 
 
 def printable(text: str) -> str:
@@ -29,6 +29,6 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def a_person_looks() -> bool:
+def is_interactive() -> bool:
     """Whether both streams are a terminal: then tables take the place of plain answers."""
     return sys.stdout.isatty() and sys.stderr.isatty()

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-__all__ = ["Gathering"]
+__all__ = ["Batcher"]
 
 AskedT = TypeVar("AskedT")
 AnswerT = TypeVar("AnswerT")
 
 
-class Gathering(Generic[AskedT, AnswerT]):
+class Batcher(Generic[AskedT, AnswerT]):
     """Turns many waiting callers into few blocking calls, each begun after all that it serves were asked.
 
     Nobody waits for company: the first one goes at once, and those who come meanwhile are the next batch. Everything

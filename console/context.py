@@ -12,12 +12,12 @@ from feishu.codes import CodeTable
 from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 
-__all__ = ["Site"]
+__all__ = ["ConsoleContext"]
 
 
 @dataclass(frozen=True)
-class Site:
-    """Stands at `app.state.site` of the console's own application."""
+class ConsoleContext:
+    """Stands at `app.state.context` of the console's own application."""
 
     ledger: Ledger
     keys: ApiKeys

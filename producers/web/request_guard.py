@@ -11,11 +11,11 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from producers.web.head import check_head
+from producers.web.header_checks import check_head
 from producers.web.problems import Problem, as_response, problem_of, tell_unexpected
 from producers.web.shares import Shares
 
-__all__ = ["BODY_BYTES", "Doorway"]
+__all__ = ["BODY_BYTES", "RequestGuard"]
 
 #: Largest body. The largest batch of ordinary notifications has a third of it.
 BODY_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ _PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("producers.web.access_log")
 
 
-class Doorway:
+class RequestGuard:
     """ASGI middleware around everything but the server's own error page."""
 
     def __init__(self, app: ASGIApp, *, shares: Shares) -> None:

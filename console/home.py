@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.chart import Chart, chart_of
-from console.doorway import look
-from console.live import Drawing, Scene
-from console.scenes import badge, drawn, scene_of, streamed
-from console.visit import Visit
+from console.live import Drawing, LivePart
+from console.live_parts import badge, drawn, scene_of, streamed
+from console.page_request import PageRequest
+from console.routing import page
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, Lane
 from ledger.overview import DeskOverview, Snapshot
@@ -23,7 +23,7 @@ _PARTS = {"summary": "parts/summary.html", "desks": "parts/desks.html"}
 
 
 def routes() -> list[Route]:
-    return [look("/", _page), look("/live/now", _stream), look("/live/badge", _badge_stream)]
+    return [page("/", _page), page("/live/now", _stream), page("/live/badge", _badge_stream)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +46,25 @@ class DeskPanel:
         return sum(lane.waiting for lane, _ in self.lanes)
 
 
-def _page(visit: Visit) -> Response:
-    scene = scene_of(visit, draw)
-    context = _context(visit.site.live.snapshot(), scene)
-    return visit.page("now.html", **context)
+def _page(request: PageRequest) -> Response:
+    scene = scene_of(request, draw)
+    context = _context(request.context.live.snapshot(), scene)
+    return request.page("home.html", **context)
 
 
-def _stream(visit: Visit) -> Response:
-    return streamed(visit, scene_of(visit, draw))
+def _stream(request: PageRequest) -> Response:
+    return streamed(request, scene_of(request, draw))
 
 
-def _badge_stream(visit: Visit) -> Response:
-    return streamed(visit, scene_of(visit, badge))
+def _badge_stream(request: PageRequest) -> Response:
+    return streamed(request, scene_of(request, badge))
 
 
-def draw(templates: Environment, snapshot: Snapshot, scene: Scene) -> Drawing:
+def draw(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
     return drawn(templates, snapshot, scene, _PARTS, **_context(snapshot, scene))
 
 
-def _context(snapshot: Snapshot, scene: Scene) -> dict[str, Any]:
+def _context(snapshot: Snapshot, scene: LivePart) -> dict[str, Any]:
     desks = [desk for name, desk in snapshot.desks.items() if scene.sees(name)]
     panels = [DeskPanel.of(desk, snapshot.announcements) for desk in desks]
     return {

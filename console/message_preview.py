@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from console.marked import MARKED_CHARACTERS, markdown_html, text_html
 from ledger.messages.content import Message, MsgType
 
-__all__ = ["is_plain", "look_of"]
+__all__ = ["is_plain", "preview_of"]
 
 #: The languages of a post and the parts of a card's header colour that we know by name.
 _LOCALES = ("zh_cn", "en_us")
@@ -20,7 +20,7 @@ _COLOURS = frozenset(
 )
 
 
-def look_of(message: Message) -> Markup:
+def preview_of(message: Message) -> Markup:
     """The message as a bubble or a card. Everything in it is escaped."""
     content = message.content
     match message.msg_type:

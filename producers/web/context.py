@@ -12,24 +12,24 @@ from ledger.settings import Settings
 from ledger.tally import Tally
 from producers.client.notifier import Notifier
 from producers.hooks.hook_file import Hooks
-from producers.web.acceptance import Acceptance
-from producers.web.doorkeeper import Doorkeeper
+from producers.web.authentication import KeyVerifier
+from producers.web.group_commit import GroupCommit
 from producers.web.parsing_pool import ParsingPool
 from producers.web.shares import Shares
 
-__all__ = ["Site", "SiteDep", "site_of"]
+__all__ = ["ContextDep", "WebContext", "context_of"]
 
 
 @dataclass(frozen=True)
-class Site:
-    """Stands at `app.state.site`. Nothing in it connects before its first use."""
+class WebContext:
+    """Stands at `app.state.context`. Nothing in it connects before its first use."""
 
     settings: Settings
     ledger: Ledger
     notifier: Notifier
     keys: ApiKeys
-    acceptance: Acceptance
-    doorkeeper: Doorkeeper
+    group_commit: GroupCommit
+    key_verifier: KeyVerifier
     parsing: ParsingPool
     shares: Shares
     hooks: Hooks
@@ -47,8 +47,8 @@ class Site:
             ledger,
             Notifier(ledger),
             keys,
-            Acceptance(ledger),
-            Doorkeeper(ledger, keys),
+            GroupCommit(ledger),
+            KeyVerifier(ledger, keys),
             ParsingPool(),
             Shares(),
             hooks,
@@ -56,21 +56,21 @@ class Site:
         )
 
     def close(self) -> None:
-        self.acceptance.close()
-        self.doorkeeper.close()
+        self.group_commit.close()
+        self.key_verifier.close()
         self.parsing.close()
         self.counters.close()
         self.ledger.redis.close()
 
 
-def site_of(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site
+def context_of(request: Request) -> WebContext:
+    context: WebContext = request.app.state.context
+    return context
 
 
-async def _site(request: Request) -> Site:
+async def _context(request: Request) -> WebContext:
     """FastAPI hands a plain function to a thread, which costs more than all else that it does for a request."""
-    return site_of(request)
+    return context_of(request)
 
 
-SiteDep = Annotated[Site, Depends(_site)]
+ContextDep = Annotated[WebContext, Depends(_context)]

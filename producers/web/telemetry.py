@@ -12,7 +12,7 @@ from ledger.counter_buffer import CounterBuffer
 from ledger.histogram import Histogram
 from ledger.tally import EVERYWHERE
 
-__all__ = ["Measuring"]
+__all__ = ["Telemetry"]
 
 #: Below it all is one route: people's pages are no interface.
 _CONSOLE = "/console"
@@ -20,7 +20,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _ACCEPTED = 202
 
 
-class Measuring:
+class Telemetry:
     """ASGI middleware. The trace that the caller names in `traceparent` goes on in what the request accepts."""
 
     def __init__(self, app: ASGIApp, *, counters: CounterBuffer) -> None:

@@ -20,7 +20,7 @@ from producers.client.arguments import AnnouncementArguments
 from producers.web.bodies import in_turn, json_object, without_delay
 from producers.web.uploads import Form, Part, read_form
 
-__all__ = ["Asked", "asked_of"]
+__all__ = ["AnnouncementRequest", "read_announcement_request"]
 
 RECIPIENTS = "recipients"
 #: The fields of the form beside the files, and the members of the JSON beside `rows`.
@@ -31,7 +31,7 @@ _TEXTS = OPTIONS - FLAGS - {"weight"}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Asked:
+class AnnouncementRequest:
     """Close it, or use it in a `with`."""
 
     def __init__(self, arguments: dict[str, Any], source: Source) -> None:
@@ -51,7 +51,7 @@ class Asked:
         self.close()
 
 
-async def asked_of(request: Request, key: str | None) -> Asked:
+async def read_announcement_request(request: Request, key: str | None) -> AnnouncementRequest:
     """Reads the body; `key` is that of the header. Raises BadInput, or Problem for what is no such body."""
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         form = await read_form(request, large=RECIPIENTS)
@@ -63,7 +63,7 @@ async def asked_of(request: Request, key: str | None) -> Asked:
     return await without_delay(request, _asked_by_json, await json_object(request), key)
 
 
-def _asked_by_form(form: Form, key: str | None) -> Asked:
+def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
     if form.large is None:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
     parts = {name: part for name, part in form.parts.items() if part.content}  # an empty field was not filled in
@@ -72,7 +72,7 @@ def _asked_by_form(form: Form, key: str | None) -> Asked:
     arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}
     arguments |= _message_of(parts)
     arguments.setdefault("name", PurePath(form.large.name).stem or RECIPIENTS)
-    return Asked(_with_key(arguments, key), form.large)
+    return AnnouncementRequest(_with_key(arguments, key), form.large)
 
 
 def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
     return {}
 
 
-def _asked_by_json(body: Mapping[str, Any], key: str | None) -> Asked:
+def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequest:
     arguments = {name: value for name, value in body.items() if value is not None and name != "rows"}
     _check_known(arguments, OPTIONS | FLAGS | {"message"})
     for name in _TEXTS & arguments.keys():
@@ -98,7 +98,7 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None) -> Asked:
     if "message" in arguments:
         _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
         arguments["message"] = foreign_template(arguments["message"])
-    return Asked(_with_key(arguments, key), _rows_of(body.get("rows")))
+    return AnnouncementRequest(_with_key(arguments, key), _rows_of(body.get("rows")))
 
 
 def _rows_of(rows: Any) -> Source:

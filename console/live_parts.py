@@ -7,26 +7,26 @@ from jinja2 import Environment
 from starlette.responses import Response, StreamingResponse
 
 from console.attention import attention_of
-from console.languages import language
-from console.live import Drawing, Scene
-from console.visit import Visit
+from console.i18n import language
+from console.live import Drawing, LivePart
+from console.page_request import PageRequest
 from ledger.overview import Snapshot
 
 __all__ = ["badge", "drawn", "part", "scene_of", "streamed"]
 
 
-def scene_of(visit: Visit, draw: Any, announcement: str = "") -> Scene:
-    return Scene(draw, visit.say.name, visit.who.desks, announcement)
+def scene_of(request: PageRequest, draw: Any, announcement: str = "") -> LivePart:
+    return LivePart(draw, request.say.name, request.who.desks, announcement)
 
 
-def streamed(visit: Visit, scene: Scene) -> Response:
+def streamed(request: PageRequest, scene: LivePart) -> Response:
     """The stream of a page. No proxy may hold it back."""
-    events = visit.site.live.stream(scene, visit.who)
+    events = request.context.live.stream(scene, request.who)
     return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 def drawn(
-    templates: Environment, snapshot: Snapshot, scene: Scene, parts: Mapping[str, str], **context: Any
+    templates: Environment, snapshot: Snapshot, scene: LivePart, parts: Mapping[str, str], **context: Any
 ) -> dict[str, str]:
     """The parts, and the number beside *Needs you*. `parts` are templates by the name of their event."""
     attention = attention_of(snapshot, scene.sees)
@@ -34,11 +34,11 @@ def drawn(
     return {event: part(templates, scene, name, attention=attention, **context) for event, name in every.items()}
 
 
-def part(templates: Environment, scene: Scene, name: str, **context: Any) -> str:
+def part(templates: Environment, scene: LivePart, name: str, **context: Any) -> str:
     """One template, drawn for a scene."""
     return templates.get_template(name).render(say=language(scene.language), **context)
 
 
-def badge(templates: Environment, snapshot: Snapshot, scene: Scene) -> Drawing:
+def badge(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
     """What is live on every page."""
     return drawn(templates, snapshot, scene, {})

@@ -15,10 +15,10 @@ from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
 from ledger.models import Notification
 from ledger.settings import DEFAULT_DESK, Settings
-from producers.hooks.posted import LENGTH, Posted, check_names, expression, leaf
-from producers.hooks.shapes import CaseFields
+from producers.hooks.schema import RuleFields
+from producers.hooks.template_context import LENGTH, TemplateContext, check_names, expression, leaf
 
-__all__ = ["MOST_RECEIVERS", "Case"]
+__all__ = ["MOST_RECEIVERS", "Rule"]
 
 #: Of one message. More people are an announcement's.
 MOST_RECEIVERS = 100
@@ -28,10 +28,10 @@ _LENGTHS = (LENGTH, 4000, 1000, 250, 60)
 _KEY_CHARACTERS = 256
 
 
-class Case:
+class Rule:
     """What one thing that was posted becomes. Safe to share between threads."""
 
-    def __init__(self, hook: str, fields: CaseFields, where: str, settings: Settings, folder: Path) -> None:
+    def __init__(self, hook: str, fields: RuleFields, where: str, settings: Settings, folder: Path) -> None:
         """Raises BadInput naming the hook and the field."""
         self._hook = hook
         self._where = where
@@ -43,19 +43,19 @@ class Case:
         self._desk = fields.desk or DEFAULT_DESK
         self._check_options(settings)
 
-    def holds(self, posted: Posted) -> bool:
-        return self._when is None or self._when.holds(posted.values())
+    def holds(self, context: TemplateContext) -> bool:
+        return self._when is None or self._when.holds(context.values())
 
-    def notifications(self, posted: Posted, fallback_key: str | None) -> list[Notification]:
+    def notifications(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
         """One for each receiver; none when `to` comes to nobody. Raises BadInput."""
-        receivers = list(dict.fromkeys(id for each in self._to for id in self._ids(each, posted)))
+        receivers = list(dict.fromkeys(id for each in self._to for id in self._ids(each, context)))
         if len(receivers) > MOST_RECEIVERS:
             problem = f"comes to {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
             raise BadInput(f"{self._where}.to", problem)
         if not receivers:
             return []
-        message = self._message.render(posted)
-        key = self._key.text(posted.values()).strip() if self._key else None
+        message = self._message.render(context)
+        key = self._key.text(context.values()).strip() if self._key else None
         return [self._notification(id, message, self._full_key(key or fallback_key, id)) for id in receivers]
 
     @property
@@ -72,11 +72,11 @@ class Case:
             refusal = BadInput(f"{self._where}.{field}", error.problem)
         raise refusal
 
-    def _ids(self, to: "str | Expression", posted: Posted) -> Iterator[str]:
+    def _ids(self, to: "str | Expression", context: TemplateContext) -> Iterator[str]:
         if isinstance(to, str):
             yield to
             return
-        found = to.value(posted.values())
+        found = to.value(context.values())
         for id in found if isinstance(found, list | tuple) else [found]:
             if not isinstance(id, str):
                 raise BadInput(to.where, f"must come to an id or a list of ids, not {kind_of(id)}")
@@ -102,20 +102,20 @@ class Case:
 class _Message:
     """The message of a case, from its `text`, its `message` table, or the message file that it names."""
 
-    def __init__(self, fields: CaseFields, where: str, folder: Path) -> None:
+    def __init__(self, fields: RuleFields, where: str, folder: Path) -> None:
         self.source = _source(fields, where, folder)
         self._template = Template.of(self.source.template.raw, where=self.source.where)
         check_names(self._template.variables, self.source.where)
 
-    def render(self, posted: Posted) -> Message:
+    def render(self, context: TemplateContext) -> Message:
         """Cuts the texts of the payload until the message is no longer too large. Raises BadInput."""
         BUDGET.renew()  # a template renews it for what costs anything when all values are texts: here they are not
         for length in _LENGTHS[:-1]:
             try:
-                return self._template.render(posted.values(length))
+                return self._template.render(context.values(length))
             except BadInput:
                 continue  # too large, or wrong in a way that the last try tells as well
-        return self._template.render(posted.values(_LENGTHS[-1]))
+        return self._template.render(context.values(_LENGTHS[-1]))
 
 
 class _Source(NamedTuple):
@@ -123,7 +123,7 @@ class _Source(NamedTuple):
     template: MessageTemplate
 
 
-def _source(fields: CaseFields, where: str, folder: Path) -> _Source:
+def _source(fields: RuleFields, where: str, folder: Path) -> _Source:
     match fields.text, fields.message:
         case str() as text, None:
             return _Source(f"{where}.text", MessageTemplate({"msg_type": "text", "content": {"text": text}}))
@@ -136,7 +136,7 @@ def _source(fields: CaseFields, where: str, folder: Path) -> _Source:
     raise BadInput(f"{where}.message", "is there beside text: give one of them")
 
 
-def _options(fields: CaseFields) -> dict[str, object]:
+def _options(fields: RuleFields) -> dict[str, object]:
     names = ("desk", "receive_type", "user_id_type", "expires", "on_unknown", "on_open_ticket")
     return {name: value for name in names if (value := getattr(fields, name)) is not None}
 

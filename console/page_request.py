@@ -12,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.attention import Attention, attention_of
+from console.context import ConsoleContext
 from console.cookies import SESSION, cookie_of
-from console.languages import Language
+from console.i18n import Language
 from console.sessions import csrf_token
-from console.site import Site
 from console.viewer import Viewer
 from ledger.audit_log import record_action
 from ledger.errors import BadInput, DeskbellError
 
-__all__ = ["MOST_CODE", "THEMES", "Visit"]
+__all__ = ["MOST_CODE", "THEMES", "PageRequest"]
 
 THEMES = ("auto", "light", "dark")
 #: Codes of Feishu's have at most nine digits.
@@ -30,11 +30,11 @@ ROOT = "/console"
 
 
 @dataclass(frozen=True)
-class Visit:
+class PageRequest:
     """What a page gets."""
 
-    request: Request
-    site: Site
+    http: Request
+    context: ConsoleContext
     viewer: Viewer | None  #: None on the page for signing in
     say: Language
     cookie: str
@@ -47,11 +47,11 @@ class Visit:
         return self.viewer
 
     def query(self, name: str) -> str:
-        return self.request.query_params.get(name, "").strip()
+        return self.http.query_params.get(name, "").strip()
 
     def part(self, name: str) -> str:
         """Of the path."""
-        return str(self.request.path_params[name])
+        return str(self.http.path_params[name])
 
     def field(self, name: str) -> str:
         """Of the form; empty when it was not given."""
@@ -82,49 +82,49 @@ class Visit:
 
     def note(self, did: str, id: str = "") -> None:
         """Puts on record what this person has done."""
-        record_action(self.site.ledger, self.who.by, did, id)
+        record_action(self.context.ledger, self.who.by, did, id)
 
     def page(self, template: str, status: int = 200, /, **context: Any) -> Response:
         return HTMLResponse(self.render(template, **context), status)
 
     def render(self, template: str, /, **context: Any) -> str:
-        return self.site.templates.get_template(template).render(visit=self, say=self.say, **context)
+        return self.context.templates.get_template(template).render(request=self, say=self.say, **context)
 
     def to(self, path: str, **query: object) -> Response:
-        """Sends the browser on. `told` names a text under `told.` that the next page shows."""
+        """Sends the browser on. `flash` names a text under `flash.` that the next page shows."""
         return RedirectResponse(url(path, query), 303)
 
     # -- what every page shows
 
     @cached_property
     def csrf(self) -> str:
-        return csrf_token(self.cookie, cookie_of(self.request, SESSION) or "")
+        return csrf_token(self.cookie, cookie_of(self.http, SESSION) or "")
 
     @cached_property
     def theme(self) -> str:
-        theme = cookie_of(self.request, "deskbell_theme")
+        theme = cookie_of(self.http, "deskbell_theme")
         return theme if theme in THEMES else "auto"
 
     @property
     def here(self) -> str:
         """The path of this page, for coming back to it."""
-        path = self.request.scope["path"].removeprefix(ROOT) or "/"
-        query = self.request.url.query
-        return f"{path}?{query}" if query and self.request.method == "GET" else str(path)
+        path = self.http.scope["path"].removeprefix(ROOT) or "/"
+        query = self.http.url.query
+        return f"{path}?{query}" if query and self.http.method == "GET" else str(path)
 
     @cached_property
     def attention(self) -> Attention | None:
         """None where it cannot be told, as when Redis is away."""
         try:
-            return attention_of(self.site.live.snapshot(), self.who.sees)
+            return attention_of(self.context.live.snapshot(), self.who.sees)
         except (DeskbellError, redis.RedisError):
             return None
 
     @property
-    def told(self) -> str | None:
+    def flash(self) -> str | None:
         """What the act that led here came to. Only texts of the catalogue are shown, whatever the address says."""
-        key = f"told.{self.query('told')}"
-        if not self.query("told") or not self.say.knows(key):
+        key = f"flash.{self.query('flash')}"
+        if not self.query("flash") or not self.say.knows(key):
             return None
         return self.say(key, n=self.query("n")[:12], id=self.query("id")[:40])
 

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from console.context import ConsoleContext
 from console.cookies import FORM, SESSION, cookie_of, set_cookie
 from console.forms import read_form
-from console.languages import Language, chosen_language
+from console.i18n import Language, chosen_language
+from console.page_request import ROOT, PageRequest
 from console.sessions import anonymous_cookie
-from console.site import Site
 from console.viewer import LOCAL, Viewer
-from console.visit import ROOT, Visit
 from ledger.connection import reachable
 from ledger.errors import (
     BadInput,
@@ -34,14 +34,14 @@ from ledger.errors import (
 )
 
 __all__ = [
-    "Page",
-    "act",
+    "View",
+    "action",
+    "context_of",
     "http_error",
-    "look",
-    "open_act",
-    "open_look",
+    "open_action",
+    "open_page",
+    "page",
     "refused",
-    "site_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 #: Files that are checked at once. One may keep a processor busy for a minute; other pages must not wait for it.
 _uploading = CapacityLimiter(2)
 
-Page = Callable[[Visit], Response]
+View = Callable[[PageRequest], Response]
 
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -70,28 +70,28 @@ _TOLD_HTTP = {
 }
 
 
-def look(path: str, page: Page) -> Route:
+def page(path: str, view: View) -> Route:
     """A page for whoever has signed in."""
-    return Route(path, _endpoint(page, is_open=False, acts=False), methods=["GET"])
+    return Route(path, _endpoint(view, is_open=False, acts=False), methods=["GET"])
 
 
-def act(path: str, page: Page, *, uploads: bool = False) -> Route:
+def action(path: str, view: View, *, uploads: bool = False) -> Route:
     """What a form does, for those who may operate. Files may come with it if it `uploads`."""
-    return Route(path, _endpoint(page, is_open=False, acts=True, uploads=uploads), methods=["POST"])
+    return Route(path, _endpoint(view, is_open=False, acts=True, uploads=uploads), methods=["POST"])
 
 
-def open_look(path: str, page: Page) -> Route:
+def open_page(path: str, view: View) -> Route:
     """A page for everybody."""
-    return Route(path, _endpoint(page, is_open=True, acts=False), methods=["GET"])
+    return Route(path, _endpoint(view, is_open=True, acts=False), methods=["GET"])
 
 
-def open_act(path: str, page: Page) -> Route:
+def open_action(path: str, view: View) -> Route:
     """What a form does that everybody may send."""
-    return Route(path, _endpoint(page, is_open=True, acts=False), methods=["POST"])
+    return Route(path, _endpoint(view, is_open=True, acts=False), methods=["POST"])
 
 
 def _endpoint(
-    page: Page, *, is_open: bool, acts: bool, uploads: bool = False
+    view: View, *, is_open: bool, acts: bool, uploads: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if uploads and (refusal := await to_thread.run_sync(_early_refusal, request)):
@@ -99,7 +99,7 @@ def _endpoint(
         form = await read_form(request, uploads=uploads) if request.method == "POST" else None
         try:
             limiter = _uploading if uploads else None
-            return await to_thread.run_sync(_answer, request, form, page, is_open, acts, limiter=limiter)
+            return await to_thread.run_sync(_answer, request, form, view, is_open, acts, limiter=limiter)
         finally:
             if form:
                 await form.close()
@@ -107,20 +107,20 @@ def _endpoint(
     return endpoint
 
 
-def _answer(request: Request, form: FormData | None, page: Page, is_open: bool, acts: bool) -> Response:
+def _answer(request: Request, form: FormData | None, view: View, is_open: bool, acts: bool) -> Response:
     """Runs in a thread, since Redis blocks."""
-    site, say = site_of(request), _language(request)
+    context, say = context_of(request), _language(request)
     cookie = cookie_of(request, FORM) or anonymous_cookie()
-    visit = Visit(request, site, None, say, cookie, form)
+    page_request = PageRequest(request, context, None, say, cookie, form)
     if _comes_from_elsewhere(request):
-        return visit.page("bounce.html", here=visit.here)
+        return page_request.page("bounce.html", here=page_request.here)
     try:
-        with reachable(site.ledger.settings):
-            viewer = _viewer(request, site)
-            visit = Visit(request, site, viewer, say, cookie, form)
-            response = _refusal(visit, is_open, acts) or page(visit)
+        with reachable(context.ledger.settings):
+            viewer = _viewer(request, context)
+            page_request = PageRequest(request, context, viewer, say, cookie, form)
+            response = _refusal(page_request, is_open, acts) or view(page_request)
     except (DeskbellError, redis.RedisError) as error:
-        response = _error_page(visit, error)
+        response = _error_page(page_request, error)
     if cookie_of(request, FORM) is None:
         set_cookie(response, request, FORM, cookie)
     return response
@@ -135,75 +135,85 @@ def _comes_from_elsewhere(request: Request) -> bool:
 
 def _early_refusal(request: Request) -> Response | None:
     """Before a file is read, which may be large: of nobody, and of those who may not act."""
-    site = site_of(request)
+    context = context_of(request)
     try:
-        with reachable(site.ledger.settings):
-            viewer = _viewer(request, site)
+        with reachable(context.ledger.settings):
+            viewer = _viewer(request, context)
     except (DeskbellError, redis.RedisError):
         return None  # which the page itself will tell
     if viewer is None:
         return RedirectResponse(f"{ROOT}/sign-in", 303)
-    return None if viewer.may_operate else _read_only(Visit(request, site, viewer, _language(request), ""))
+    return None if viewer.may_operate else _read_only(PageRequest(request, context, viewer, _language(request), ""))
 
 
-def _viewer(request: Request, site: Site) -> Viewer | None:
+def _viewer(request: Request, context: ConsoleContext) -> Viewer | None:
     cookie = cookie_of(request, SESSION)
-    viewer = site.sessions.viewer(cookie) if cookie else None
-    if viewer is None and not site.sessions.are_needed() and site.callers.is_local(request):
+    viewer = context.sessions.viewer(cookie) if cookie else None
+    if viewer is None and not context.sessions.are_needed() and context.callers.is_local(request):
         return LOCAL
     return viewer
 
 
-def _refusal(visit: Visit, is_open: bool, acts: bool) -> Response | None:
+def _refusal(page_request: PageRequest, is_open: bool, acts: bool) -> Response | None:
     """Why this visit leads nowhere, if it does."""
-    if visit.form is not None and not _is_ours(visit):
-        return _told(visit, HTTPStatus.FORBIDDEN, visit.say("error.csrf"))
+    if page_request.form is not None and not _is_ours(page_request):
+        return _told(page_request, HTTPStatus.FORBIDDEN, page_request.say("error.csrf"))
     if is_open:
         return None
-    if visit.viewer is None:
-        query = f"?next={quote(visit.here)}" if visit.request.method == "GET" and visit.here != "/" else ""
+    if page_request.viewer is None:
+        query = (
+            f"?next={quote(page_request.here)}"
+            if page_request.http.method == "GET" and page_request.here != "/"
+            else ""
+        )
         return RedirectResponse(f"{ROOT}/sign-in{query}", 303)
-    if acts and not visit.viewer.may_operate:
-        return _read_only(visit)
-    return _too_much(visit, visit.viewer)
+    if acts and not page_request.viewer.may_operate:
+        return _read_only(page_request)
+    return _too_much(page_request, page_request.viewer)
 
 
-def _read_only(visit: Visit) -> Response:
-    return _told(visit, HTTPStatus.FORBIDDEN, visit.say("error.read_only", name=visit.who.name))
+def _read_only(page_request: PageRequest) -> Response:
+    return _told(page_request, HTTPStatus.FORBIDDEN, page_request.say("error.read_only", name=page_request.who.name))
 
 
-def _too_much(visit: Visit, viewer: Viewer) -> Response | None:
+def _too_much(page_request: PageRequest, viewer: Viewer) -> Response | None:
     """What the HTTP API would refuse a key."""
-    if viewer.rated and (seconds := visit.site.callers.wait_seconds(viewer.rated)):
-        problem = visit.say("error.too_often", name=viewer.name, rate=viewer.rated.rate, n=math.ceil(seconds))
-        return _told(visit, HTTPStatus.TOO_MANY_REQUESTS, problem)
-    if viewer.digest and not visit.site.callers.have_room(visit.request, viewer.name):
-        return _told(visit, HTTPStatus.SERVICE_UNAVAILABLE, visit.say("error.too_much_at_once", name=viewer.name))
+    if viewer.rated and (seconds := page_request.context.callers.wait_seconds(viewer.rated)):
+        problem = page_request.say("error.too_often", name=viewer.name, rate=viewer.rated.rate, n=math.ceil(seconds))
+        return _told(page_request, HTTPStatus.TOO_MANY_REQUESTS, problem)
+    if viewer.digest and not page_request.context.callers.have_room(page_request.http, viewer.name):
+        return _told(
+            page_request, HTTPStatus.SERVICE_UNAVAILABLE, page_request.say("error.too_much_at_once", name=viewer.name)
+        )
     return None
 
 
-def _is_ours(visit: Visit) -> bool:
+def _is_ours(page_request: PageRequest) -> bool:
     """Whether the form stood in a page of ours: it has the token, and the browser says nothing to the contrary."""
-    is_same_site = visit.request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    is_same_site = page_request.http.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
     # Compared plainly: the token is a hash of what the caller must have sent along.
-    return is_same_site and cookie_of(visit.request, FORM) is not None and visit.field("csrf") == visit.csrf
+    return (
+        is_same_site
+        and cookie_of(page_request.http, FORM) is not None
+        and page_request.field("csrf") == page_request.csrf
+    )
 
 
-def _error_page(visit: Visit, error: Exception) -> Response:
+def _error_page(page_request: PageRequest, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a page of the console failed: %s", type(error).__name__, exc_info=error)
-    return _told(visit, status, str(error))
+    return _told(page_request, status, str(error))
 
 
 async def http_error(request: Request, error: Exception) -> Response:
     """The page for what never came as far as a page: a wrong address, a form that is too large."""
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
     say = _language(request)
-    visit = Visit(request, site_of(request), None, say, cookie_of(request, FORM) or "")
+    page_request = PageRequest(request, context_of(request), None, say, cookie_of(request, FORM) or "")
     key = _TOLD_HTTP.get(status)
     problem = say(key) if key else status.phrase
-    return _told(visit, status, problem)
+    return _told(page_request, status, problem)
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -217,14 +227,14 @@ async def refused(request: Request, error: Exception) -> Response:
     return response
 
 
-def _told(visit: Visit, status: HTTPStatus, problem: str) -> Response:
-    return visit.page("error.html", status, status=int(status), problem=problem)
+def _told(page_request: PageRequest, status: HTTPStatus, problem: str) -> Response:
+    return page_request.page("error.html", status, status=int(status), problem=problem)
 
 
 def _language(request: Request) -> Language:
     return chosen_language(cookie_of(request, "deskbell_language"), request.headers.get("accept-language", ""))
 
 
-def site_of(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site
+def context_of(request: Request) -> ConsoleContext:
+    context: ConsoleContext = request.app.state.context
+    return context

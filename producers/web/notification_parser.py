@@ -11,7 +11,7 @@ from ledger.models import Notification
 from ledger.settings import DEFAULT_DESK, Settings
 from producers.web.access import Caller
 
-__all__ = ["FIELDS", "KEY_CHARACTERS", "Incoming", "given_key"]
+__all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
 
 #: A caller writes `expires` for `expires_at`, and `text` where that is all of the message. A path such as the client's
 #: `image` is no field here: it would be read on the server.
@@ -22,7 +22,7 @@ _TIMES = ("at", "expires")
 KEY_CHARACTERS = 250
 
 
-class Incoming:
+class NotificationParser:
     """Builds the notifications of one request."""
 
     def __init__(self, settings: Settings, caller: Caller, key: str | None, now: datetime) -> None:

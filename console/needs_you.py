@@ -1,0 +1,125 @@
+"""The page *Needs you*: what no machine can settle, what failed and why, and keys that nobody uses."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import redis
+from jinja2 import Environment
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.attention import attention_of
+from console.failures import Failure, grouped
+from console.live import Drawing, LivePart
+from console.live_parts import drawn, scene_of, streamed
+from console.page_request import MOST_CODE, PageRequest
+from console.routing import action, page
+from ledger.api_keys import ApiKey
+from ledger.dead_letters import DeadLetters
+from ledger.errors import BadInput, NotFound
+from ledger.ids import row_number
+from ledger.memory import NEARLY_FULL, Fullness
+from ledger.models import Record
+from ledger.overview import Snapshot
+from ledger.search import Search
+from ledger.states import State
+
+__all__ = ["routes"]
+
+#: Unknown events, and unknown rows of each announcement, that are shown one by one.
+SHOWN = 20
+#: Failed events that are looked at for their codes.
+LOOKED_AT = 500
+#: A key that was made longer ago than this and never used is worth a question.
+UNUSED_FOR = timedelta(hours=1)
+
+
+def routes() -> list[Route]:
+    return [
+        page("/needs", _page),
+        page("/live/needs", _stream),
+        action("/desks/{desk}/resume", _resume_desk),
+        action("/events/retry", _retry_events),
+    ]
+
+
+def _page(request: PageRequest) -> Response:
+    attention = attention_of(request.context.live.snapshot(), request.who.sees)
+    return request.page(
+        "needs_you.html",
+        attention=attention,
+        unknown_events=_events(request, State.UNKNOWN, SHOWN),
+        unknown_rows={each.id: _unknown_rows(request, each.id) for each in attention.unknown},
+        failed_codes=_failed_codes(request),
+        looked_at=LOOKED_AT,
+        unused_keys=_unused_keys(request),
+        full=_nearly_full(request),
+    )
+
+
+def _nearly_full(request: PageRequest) -> Fullness | None:
+    try:
+        info: Any = request.context.ledger.redis.info("memory")
+    except redis.ResponseError:  # INFO is forbidden to this user: `doctor` says so
+        return None
+    full = Fullness.of(info)
+    return full if full and full.share >= NEARLY_FULL else None
+
+
+def _stream(request: PageRequest) -> Response:
+    return streamed(request, scene_of(request, _draw))
+
+
+def _draw(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
+    """The list itself holds forms, so it is not replaced under somebody's hands: a line says that it has changed."""
+    attention = attention_of(snapshot, scene.sees)
+    facts: list[Any] = [desk.status.name for desk in attention.held]
+    facts += [attention.unknown_events, *((each.id, each.counts[State.UNKNOWN]) for each in attention.unknown)]
+    return {**drawn(templates, snapshot, scene, {}), "needs-changed": repr(facts)}
+
+
+def _events(request: PageRequest, state: State, count: int) -> list[Record]:
+    return list(Search(state=state, desks=request.who.desks).page(request.context.ledger, count).records)
+
+
+def _unknown_rows(request: PageRequest, id: str) -> list[Any]:
+    announcements = request.context.ledger.announcements
+    ids = announcements.numbers_in(id, State.UNKNOWN, SHOWN)
+    return announcements.some_rows(id, [row_number(each) for each in ids])
+
+
+def _failed_codes(request: PageRequest) -> list[Failure]:
+    records = _events(request, State.FAILED, LOOKED_AT)
+    return grouped((record.last for record in records if record.last), request.context.codes)
+
+
+def _unused_keys(request: PageRequest) -> list[ApiKey]:
+    before = datetime.now(UTC) - UNUSED_FOR
+    keys = (key for key in request.context.keys.list() if key.revoked_at is None and key.last_used_at is None)
+    return list(islice((key for key in keys if key.created_at and key.created_at < before), SHOWN))
+
+
+def _resume_desk(request: PageRequest) -> Response:
+    desk = request.part("desk")
+    if desk not in request.context.ledger.settings.all_desks or not request.who.sees(desk):
+        raise NotFound(desk)
+    request.context.ledger.resume_desk(desk)
+    request.note("resume desk", desk)
+    request.context.live.forget()
+    return request.to("/needs", flash="desk_resumed", id=desk)
+
+
+def _retry_events(request: PageRequest) -> Response:
+    """All failed events with one code, of the desks that the person sees."""
+    code = request.number("code", MOST_CODE, least=-MOST_CODE)
+    if code is None:
+        raise BadInput("code", request.say("search.code_is_a_number"))
+    count = sum(
+        len(DeadLetters(code=code, desk=desk).retry(request.context.ledger, request.who.by))
+        for desk in request.context.ledger.settings.all_desks
+        if request.who.sees(desk)
+    )
+    request.note(f"retry code {code}")
+    request.context.live.forget()
+    return request.to("/needs", flash="retried", n=count)
