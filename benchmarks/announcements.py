@@ -14,8 +14,8 @@ from statistics import median
 
 import orjson
 
+from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
-from benchmarks.site import running
 from ledger.announcement import Spec
 from ledger.embedded import EmbeddedValkey
 from ledger.leases import Leases, Result
@@ -189,17 +189,17 @@ def one_release(ledger: Ledger) -> float:
 
 
 def pausing() -> Iterator[Figure]:
-    with running(rate="unlimited", sandbox=("--latency-ms", "50")) as site:
-        id = announced(site.ledger, 50_000, "pause")
+    with running(rate="unlimited", sandbox=("--latency-ms", "50")) as setup:
+        id = announced(setup.ledger, 50_000, "pause")
         late = []
         for _ in range(5):
             time.sleep(3)
-            site.ledger.announcements.pause(id, by="benchmark")
+            setup.ledger.announcements.pause(id, by="benchmark")
             paused_at = time.time()
             time.sleep(2.5)
-            late.append(max(call["at"] for call in site.calls()) - paused_at)
-            site.ledger.announcements.resume(id, by="benchmark")
-        site.ledger.announcements.cancel(id, by="benchmark")
+            late.append(max(call["at"] for call in setup.calls()) - paused_at)
+            setup.ledger.announcements.resume(id, by="benchmark")
+        setup.ledger.announcements.cancel(id, by="benchmark")
     yield Figure(
         "`pause` until the last call started, 2 worker processes, 50 ms API, the worst of 5",
         "≤ 1 s",
@@ -210,12 +210,12 @@ def pausing() -> Iterator[Figure]:
 
 
 def sharing() -> Iterator[Figure]:
-    with running(rate="300/6second") as site:
-        ids = [announced(site.ledger, 10_000, f"share {number}") for number in range(3)]
+    with running(rate="300/6second") as setup:
+        ids = [announced(setup.ledger, 10_000, f"share {number}") for number in range(3)]
         time.sleep(60)
-        sent = [site.ledger.announcements.get(id).counts[State.DELIVERED] for id in ids]
+        sent = [setup.ledger.announcements.get(id).counts[State.DELIVERED] for id in ids]
         for id in ids:
-            site.ledger.announcements.cancel(id, by="benchmark")
+            setup.ledger.announcements.cancel(id, by="benchmark")
     yield Figure(
         "three announcements of one desk, equal weight, 60 s at 300/6second",
         "each within 5 % of a third",

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.announcements import announced
+from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
-from benchmarks.site import running
 from ledger.models import Notification
 
 __all__ = ["measure"]
@@ -17,21 +17,21 @@ ROWS, EVENTS = 100_000, 60
 
 
 def measure() -> Iterator[Figure]:
-    with running(rate="100/minute") as site:
-        id = announced(site.ledger, ROWS, "beside")
+    with running(rate="100/minute") as setup:
+        id = announced(setup.ledger, ROWS, "beside")
         time.sleep(3)
         rng = random.Random(7)
         accepted = {}
         begun = time.time()
         for number in range(EVENTS):
             receiver = f"ou_event{number}"
-            site.ledger.accept([Notification.build({"receiver_id": receiver, "text": "Disk full on db-3"})])
+            setup.ledger.accept([Notification.build({"receiver_id": receiver, "text": "Disk full on db-3"})])
             accepted[receiver] = time.time()
             time.sleep(rng.uniform(0.5, 2 * 60 * MINUTES / EVENTS - 0.5))
-        calls = site.calls()
+        calls = setup.calls()
         ended = time.time()
-        refused = site.stats()["calls"]["message"].get("99991400", 0)
-        site.ledger.announcements.cancel(id, by="benchmark")
+        refused = setup.stats()["calls"]["message"].get("99991400", 0)
+        setup.ledger.announcements.cancel(id, by="benchmark")
     waited = sorted(
         (call["at"] - accepted[call["receiver_id"]]) * 1000 for call in calls if call["receiver_id"] in accepted
     )

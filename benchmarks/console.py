@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 import requests
 
+from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from benchmarks.http import web_process
-from benchmarks.site import Site, running
 from ledger.announcement import Spec
 from ledger.ledger import Ledger
 from ledger.states import State
@@ -161,16 +161,16 @@ def read_all(chosen: selectors.BaseSelector, ended: threading.Event) -> None:
 
 
 def undisturbed() -> Figure:
-    with running(rate=RATE, sandbox=("--demo",)) as site:
-        port = int(site.web_url.rpartition(":")[2])
-        id = announce(site.ledger, "Under way", CALLS_PER_SECOND * TURN_SECONDS * TURNS * 3)
+    with running(rate=RATE, sandbox=("--demo",)) as setup:
+        port = int(setup.web_url.rpartition(":")[2])
+        id = announce(setup.ledger, "Under way", CALLS_PER_SECOND * TURN_SECONDS * TURNS * 3)
         time.sleep(8)  # the first window is not an ordinary one
         streams = ["now", "announcements", f"announcements/{id}", "badge"]
         alone = watched = 0
         for _ in range(TURNS):
-            alone += delivered_in(site, id, TURN_SECONDS)
+            alone += delivered_in(setup, id, TURN_SECONDS)
             with open_pages(port, [streams[n % len(streams)] for n in range(OPEN_PAGES)]):
-                watched += delivered_in(site, id, TURN_SECONDS)
+                watched += delivered_in(setup, id, TURN_SECONDS)
     return Figure(
         f"slots used in {TURNS * TURN_SECONDS} s at {RATE} with {OPEN_PAGES} open pages, against none",
         "at most 0.5 % fewer",
@@ -180,12 +180,12 @@ def undisturbed() -> Figure:
     )
 
 
-def delivered_in(site: Site, id: str, seconds: float) -> int:
+def delivered_in(setup: BenchSetup, id: str, seconds: float) -> int:
     """By the clock: how many more were delivered after so long."""
-    began, before = time.monotonic(), delivered(site, id)
+    began, before = time.monotonic(), delivered(setup, id)
     time.sleep(seconds - (time.monotonic() - began))
-    return delivered(site, id) - before
+    return delivered(setup, id) - before
 
 
-def delivered(site: Site, id: str) -> int:
-    return site.ledger.announcements.get(id).counts[State.DELIVERED]
+def delivered(setup: BenchSetup, id: str) -> int:
+    return setup.ledger.announcements.get(id).counts[State.DELIVERED]

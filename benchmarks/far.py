@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.announcements import announced
+from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
-from benchmarks.site import Site, running
 from ledger.leases import slack_ms
 from ledger.models import Notification
 from ledger.settings import parse_rate
@@ -36,14 +36,14 @@ def measure() -> Iterator[Figure]:
 
 
 def _figure(rate: str, round_trip_ms: int) -> Figure:
-    with _far(rate, round_trip_ms) as site:
-        id = announced(site.ledger, 2000, f"far {rate} {round_trip_ms}")
+    with _far(rate, round_trip_ms) as setup:
+        id = announced(setup.ledger, 2000, f"far {rate} {round_trip_ms}")
         time.sleep(LEFT_OUT_SECONDS + WATCHED_SECONDS)
-        used = _share(site, rate)
+        used = _share(setup, rate)
         asked = [Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(EVENTS)]
-        delivered = _delivered(site, [accepted.id for accepted in site.ledger.accept(asked)])
-        site.ledger.announcements.cancel(id, by="benchmark")
-        refused = site.stats()["calls"]["message"].get(OVER_QUOTA, 0)
+        delivered = _delivered(setup, [accepted.id for accepted in setup.ledger.accept(asked)])
+        setup.ledger.announcements.cancel(id, by="benchmark")
+        refused = setup.stats()["calls"]["message"].get(OVER_QUOTA, 0)
     is_asked = round_trip_ms <= USED_UP_TO_MS
     return Figure(
         f"Redis {round_trip_ms} ms away, {rate}: an announcement for {WATCHED_SECONDS:.0f} s, then {EVENTS} events",
@@ -54,18 +54,18 @@ def _figure(rate: str, round_trip_ms: int) -> Figure:
     )
 
 
-def _delivered(site: Site, ids: list[str], seconds: float = 30) -> int:
+def _delivered(setup: BenchSetup, ids: list[str], seconds: float = 30) -> int:
     deadline = time.monotonic() + seconds
     while True:
-        states = [record.progress.state for record in site.ledger.get_many(ids)]
+        states = [record.progress.state for record in setup.ledger.get_many(ids)]
         if all(state is State.DELIVERED for state in states) or time.monotonic() > deadline:
             return states.count(State.DELIVERED)
         time.sleep(0.2)
 
 
-def _share(site: Site, rate: str) -> float:
+def _share(setup: BenchSetup, rate: str) -> float:
     """Of the slots that the kept window has, evenly paced."""
-    at = sorted(call["at"] for call in site.calls())
+    at = sorted(call["at"] for call in setup.calls())
     from_at = at[-1] - WATCHED_SECONDS
     [limit] = parse_rate(rate)
     slots = WATCHED_SECONDS / ((limit.seconds + slack_ms(limit) / 1000) / limit.calls)
@@ -73,12 +73,12 @@ def _share(site: Site, rate: str) -> float:
 
 
 @contextmanager
-def _far(rate: str, round_trip_ms: int) -> Iterator[Site]:
+def _far(rate: str, round_trip_ms: int) -> Iterator[BenchSetup]:
     """Everything is on one side of the way, and Redis on the other."""
     with (
         tempfile.TemporaryDirectory(prefix="deskbell-bench-far-") as folder,
         ValkeyProcess(Path(folder), appendonly="yes", appendfsync="always") as valkey,
         FarRedis(round_trip_ms, port=valkey.port) as far,
-        running(rate=rate, redis_url=far.url) as site,
+        running(rate=rate, redis_url=far.url) as setup,
     ):
-        yield site
+        yield setup

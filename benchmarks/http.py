@@ -15,8 +15,8 @@ from typing import IO, Any, cast
 import orjson
 import requests
 
+from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
-from benchmarks.site import running
 from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -110,16 +110,16 @@ def rss_mb(pid: int) -> float:
 
 
 def until_the_call() -> Figure:
-    with running(rate="unlimited") as site, requests.Session() as session:
+    with running(rate="unlimited") as setup, requests.Session() as session:
         sent = {}
         for number in range(EVENTS + 1):
             receiver = f"ou_{number}"
             sent[receiver] = time.time()
             body = {"receiver_id": receiver, "text": "Disk full on db-3"}
-            session.post(f"{site.web_url}/v1/notifications", json=body, timeout=30).raise_for_status()
+            session.post(f"{setup.web_url}/v1/notifications", json=body, timeout=30).raise_for_status()
             time.sleep(0.02 + 0.02 * (number % 3))  # the desk is idle again before the next one
         time.sleep(1)
-        calls = {call["receiver_id"]: call["at"] for call in site.calls()}
+        calls = {call["receiver_id"]: call["at"] for call in setup.calls()}
     waited = sorted((calls[receiver] - at) * 1000 for receiver, at in sent.items() if receiver != "ou_0")
     p50, p99 = median(waited), waited[int(len(waited) * 0.99) - 1]
     return Figure(

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterator
 
+from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.drain import responder
 from benchmarks.figure import Figure
 from benchmarks.latency import send_one_by_one
-from benchmarks.site import Site, running
 from benchmarks.systems import CREDENTIALS
 from ledger.models import Notification
 
@@ -21,10 +21,10 @@ NOISE_MS = 20
 def measure() -> Iterator[Figure]:
     with responder(HANGS_MS) as hung_url:
         desks = "".join(f'[desk.{name}]\n{CREDENTIALS}feishu_url = "{hung_url}"\n' for name in HUNG_DESKS)
-        with running(rate="unlimited", desks=desks) as site:
-            alone = _p99(send_one_by_one(site, SENDS))
-            _hang(site)
-            beside = _p99(send_one_by_one(site, SENDS))
+        with running(rate="unlimited", desks=desks) as setup:
+            alone = _p99(send_one_by_one(setup, SENDS))
+            _hang(setup)
+            beside = _p99(send_one_by_one(setup, SENDS))
     yield Figure(
         f"event on an idle desk while two others' API hangs {HANGS_MS // 1000} s a call, accept to call, {SENDS} sends",
         f"p99 as without them, within noise ({NOISE_MS} ms)",
@@ -34,10 +34,10 @@ def measure() -> Iterator[Figure]:
     )
 
 
-def _hang(site: Site) -> None:
+def _hang(setup: BenchSetup) -> None:
     for desk in HUNG_DESKS:
         events = [{"receiver_id": f"ou_{number}", "text": "x", "desk": desk} for number in range(WAITING)]
-        site.ledger.accept([Notification.build(event) for event in events])
+        setup.ledger.accept([Notification.build(event) for event in events])
     time.sleep(2)  # until they hold what they can get
 
 

@@ -4,8 +4,8 @@ import statistics
 import time
 from collections.abc import Iterator
 
+from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
-from benchmarks.site import Site, running
 from ledger.models import Notification
 
 __all__ = ["COMMAND", "measure", "send_one_by_one"]
@@ -15,8 +15,8 @@ SENDS = 200
 
 
 def measure() -> Iterator[Figure]:
-    with running(rate="unlimited") as site:
-        waited = send_one_by_one(site, SENDS)
+    with running(rate="unlimited") as setup:
+        waited = send_one_by_one(setup, SENDS)
     p50, p99 = statistics.median(waited), waited[int(len(waited) * 0.99) - 1]
     yield Figure(
         f"event on an idle desk, accept to call, {len(waited)} sends, 2 worker processes",
@@ -27,20 +27,20 @@ def measure() -> Iterator[Figure]:
     )
 
 
-def send_one_by_one(site: Site, sends: int) -> list[float]:
+def send_one_by_one(setup: BenchSetup, sends: int) -> list[float]:
     """How long each waited from its acceptance to its call, ms, the shortest first. The desk is idle before each."""
-    _send(site, "ou_warm")
+    _send(setup, "ou_warm")
     time.sleep(1)
-    site.forget_calls()
+    setup.forget_calls()
     returned = {}
     for number in range(sends):
         receiver = f"ou_{number}"
-        _send(site, receiver)
+        _send(setup, receiver)
         returned[receiver] = time.time()
         time.sleep(0.02 + 0.02 * (number % 3))
     time.sleep(1)
-    return sorted((call["at"] - returned[call["receiver_id"]]) * 1000 for call in site.calls())
+    return sorted((call["at"] - returned[call["receiver_id"]]) * 1000 for call in setup.calls())
 
 
-def _send(site: Site, receiver: str) -> None:
-    site.ledger.accept([Notification.build({"receiver_id": receiver, "text": "Disk full on db-3"})])
+def _send(setup: BenchSetup, receiver: str) -> None:
+    setup.ledger.accept([Notification.build({"receiver_id": receiver, "text": "Disk full on db-3"})])

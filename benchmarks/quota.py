@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.announcements import announced
+from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
-from benchmarks.site import running
 
 __all__ = ["measure"]
 
@@ -17,12 +17,12 @@ LATENCY_MS = "50-400"
 
 
 def measure() -> Iterator[Figure]:
-    with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as site:
-        id = announced(site.ledger, 2 * WINDOWS * CALLS, "quota")
+    with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as setup:
+        id = announced(setup.ledger, 2 * WINDOWS * CALLS, "quota")
         time.sleep((WINDOWS + 0.5) * WINDOW_SECONDS)
-        at = sorted(call["at"] for call in site.calls())
-        refused = site.stats()["calls"]["message"].get(OVER_QUOTA, 0)
-        site.ledger.announcements.cancel(id, by="benchmark")
+        at = sorted(call["at"] for call in setup.calls())
+        refused = setup.stats()["calls"]["message"].get(OVER_QUOTA, 0)
+        setup.ledger.announcements.cancel(id, by="benchmark")
     used = sum(time < at[0] + WINDOWS * WINDOW_SECONDS for time in at) / (WINDOWS * CALLS)
     yield Figure(
         f"share of the quota used while anything waits, {WINDOWS} windows at {RATE}, strict, API {LATENCY_MS} ms",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import requests
 
 from benchmarks.announcements import SPEC, row_to
+from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
-from benchmarks.site import Site, running
 from ledger.states import State
 
 __all__ = ["measure"]
@@ -25,17 +25,17 @@ def measure() -> Iterator[Figure]:
     receivers = [f"ou_{number}" for number in range(ROWS)]
     rng = random.Random(11)
     with_ticket = set(rng.sample(receivers, int(ROWS * WITH_TICKET)))
-    with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as site:
+    with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as setup:
         for receiver in with_ticket:
-            _move(site, receiver, OPEN)
-        id, _ = site.ledger.announcements.open(SPEC, key="tickets", digest="tickets")
-        site.ledger.announcements.load(id, (row_to(number, receiver) for number, receiver in enumerate(receivers)))
-        site.ledger.announcements.start(id, SPEC, ROWS)
+            _move(setup, receiver, OPEN)
+        id, _ = setup.ledger.announcements.open(SPEC, key="tickets", digest="tickets")
+        setup.ledger.announcements.load(id, (row_to(number, receiver) for number, receiver in enumerate(receivers)))
+        setup.ledger.announcements.start(id, SPEC, ROWS)
         deadline = time.monotonic() + LONGEST_SECONDS
-        while site.ledger.announcements.get(id).counts[State.DELIVERED] < ROWS and time.monotonic() < deadline:
-            _one_opens_one_closes(site, receivers, with_ticket, rng)
+        while setup.ledger.announcements.get(id).counts[State.DELIVERED] < ROWS and time.monotonic() < deadline:
+            _one_opens_one_closes(setup, receivers, with_ticket, rng)
             time.sleep(CHANGES_SECONDS)
-        calls, delivered = len(site.calls()), site.stats()["delivered"]
+        calls, delivered = len(setup.calls()), setup.stats()["delivered"]
     each = delivered / calls
     yield Figure(
         f"messages delivered for each slot, {ROWS:,} rows at {RATE}, {WITH_TICKET:.0%} with an open ticket,"
@@ -47,14 +47,14 @@ def measure() -> Iterator[Figure]:
     )
 
 
-def _one_opens_one_closes(site: Site, receivers: list[str], with_ticket: set[str], rng: random.Random) -> None:
+def _one_opens_one_closes(setup: BenchSetup, receivers: list[str], with_ticket: set[str], rng: random.Random) -> None:
     opens = rng.choice([receiver for receiver in receivers if receiver not in with_ticket])
     closes = rng.choice(sorted(with_ticket))
-    _move(site, opens, OPEN)
-    _move(site, closes, CLOSED)
+    _move(setup, opens, OPEN)
+    _move(setup, closes, CLOSED)
     with_ticket.symmetric_difference_update({opens, closes})
 
 
-def _move(site: Site, receiver: str, status: int) -> None:
+def _move(setup: BenchSetup, receiver: str, status: int) -> None:
     order = {"guest_id": receiver, "status": status}
-    requests.post(f"{site.sandbox_url}/sandbox/tickets", json=order, timeout=30).raise_for_status()
+    requests.post(f"{setup.sandbox_url}/sandbox/tickets", json=order, timeout=30).raise_for_status()

@@ -10,10 +10,10 @@ from ledger.ledger import MOST_AT_ONCE, Ledger
 from ledger.models import Accepted, Notification
 from producers.web.batcher import Batcher
 
-__all__ = ["GroupCommit", "Verdict"]
+__all__ = ["AcceptResult", "GroupCommit"]
 
 #: What became of one notification that was handed in.
-Verdict = Accepted | KeyReused
+AcceptResult = Accepted | KeyReused
 
 
 class GroupCommit:
@@ -22,11 +22,11 @@ class GroupCommit:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._executor = ThreadPoolExecutor(1, "accept")
-        self._gathering: Batcher[Sequence[Notification], Sequence[Verdict]] = Batcher(
+        self._gathering: Batcher[Sequence[Notification], Sequence[AcceptResult]] = Batcher(
             self._accept, self._executor, at_once=MOST_AT_ONCE, weight=len
         )
 
-    async def accept(self, notifications: Sequence[Notification]) -> Sequence[Verdict]:
+    async def accept(self, notifications: Sequence[Notification]) -> Sequence[AcceptResult]:
         """Answers in order, once all are fsynced. A reused key is an answer; everything else is raised, and then nobody
         knows what was accepted: repeat with the same keys. Raises as `Ledger.accept`."""
         return await self._gathering.ask(notifications)
@@ -34,7 +34,7 @@ class GroupCommit:
     def close(self) -> None:
         self._executor.shutdown()
 
-    def _accept(self, requests: Sequence[Sequence[Notification]]) -> list[Sequence[Verdict]]:
+    def _accept(self, requests: Sequence[Sequence[Notification]]) -> list[Sequence[AcceptResult]]:
         with reachable(self._ledger.settings):
-            verdicts = iter(self._ledger.accept_each([each for request in requests for each in request]))
-        return [list(islice(verdicts, len(request))) for request in requests]
+            results = iter(self._ledger.accept_each([each for request in requests for each in request]))
+        return [list(islice(results, len(request))) for request in requests]

@@ -139,12 +139,12 @@ async def _accepted(context: WebContext, hook: Hook, rendered: Rendered) -> list
     if not rendered.notifications:
         return []
     await asyncio.to_thread(_keep_images, context, hook, rendered)
-    verdicts = await context.group_commit.accept(rendered.notifications)
-    return [_taken(verdict) for verdict in verdicts]
+    results = await context.group_commit.accept(rendered.notifications)
+    return [_taken(result) for result in results]
 
 
-def _taken(verdict: Accepted | KeyReused) -> tuple[str, bool]:
-    return (verdict.id, verdict.duplicate) if isinstance(verdict, Accepted) else (verdict.first_id, True)
+def _taken(result: Accepted | KeyReused) -> tuple[str, bool]:
+    return (result.id, result.duplicate) if isinstance(result, Accepted) else (result.first_id, True)
 
 
 def _keep_images(context: WebContext, hook: Hook, rendered: Rendered) -> None:

@@ -63,10 +63,10 @@ async def accept(request: Request, caller: Sender, context: ContextDep) -> Respo
     if "notifications" in body:
         return await _accept_batch(request, context, parser, body)
     notification = await without_delay(request, parser.one, body)
-    [verdict] = await context.group_commit.accept([notification])
-    if isinstance(verdict, KeyReused):
-        raise verdict
-    return _json(verdict.as_json(), HTTPStatus.ACCEPTED)
+    [result] = await context.group_commit.accept([notification])
+    if isinstance(result, KeyReused):
+        raise result
+    return _json(result.as_json(), HTTPStatus.ACCEPTED)
 
 
 async def _accept_batch(
@@ -76,8 +76,8 @@ async def _accept_batch(
         other = next(name for name in body if name != "notifications")
         raise BadInput(shortened(other), "stands beside notifications: an option belongs to each item")
     items = await _items(request, parser, body["notifications"])
-    verdicts = iter(await context.group_commit.accept([item for item in items if isinstance(item, Notification)]))
-    results = [_result(next(verdicts) if isinstance(item, Notification) else item) for item in items]
+    accept_results = iter(await context.group_commit.accept([item for item in items if isinstance(item, Notification)]))
+    results = [_result(next(accept_results) if isinstance(item, Notification) else item) for item in items]
     accepted = sum("id" in result for result in results)
     if accepted:
         counts = {"accepted": accepted, "refused": len(results) - accepted}
@@ -97,8 +97,8 @@ async def _items(request: Request, parser: NotificationParser, raws: Any) -> lis
     return await without_delay(request, parser.each, raws)
 
 
-def _result(verdict: Accepted | DeskbellError) -> dict[str, Any]:
-    return verdict.as_json() if isinstance(verdict, Accepted) else {"problem": problem_of(verdict).as_json()}
+def _result(result: Accepted | DeskbellError) -> dict[str, Any]:
+    return result.as_json() if isinstance(result, Accepted) else {"problem": problem_of(result).as_json()}
 
 
 @router.get("", **LISTING)

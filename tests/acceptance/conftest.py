@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.installation import Installation
 from tests.acceptance.sandbox_process import CREDENTIALS
-from tests.acceptance.site import Site
 
 #: Of each log that a failed test shows.
 _LAST_LINES = 60
@@ -22,7 +22,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 
 @pytest.fixture(scope="session")
-def site(folders: Callable[[], Path]) -> Iterator[Site]:
+def installation(folders: Callable[[], Path]) -> Iterator[Installation]:
     """The site of the session. Its other desks are other ways to the same helpdesk:
 
     `coded` knows the code of an open ticket, `dead` calls where nobody listens, and a throttle of `throttled` concerns
@@ -41,15 +41,15 @@ def site(folders: Callable[[], Path]) -> Iterator[Site]:
         feishu_url = "{_DEAD_URL}"
         """
     )
-    with Site(folder, DESKBELL_DESKS=str(folder / "desks.toml")) as running:
+    with Installation(folder, DESKBELL_DESKS=str(folder / "desks.toml")) as running:
         yield running
 
 
 @pytest.fixture
-def new_site(folders: Callable[[], Path]) -> Iterator[Callable[..., Site]]:
-    """Starts a site for this test alone; the arguments are those of `Site` after the folder."""
+def new_installation(folders: Callable[[], Path]) -> Iterator[Callable[..., Installation]]:
+    """Starts a site for this test alone; the arguments are those of `Installation` after the folder."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(Site(folders(), **options))
+        yield lambda **options: stack.enter_context(Installation(folders(), **options))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.site import MARKER, Site, eventually
+from tests.acceptance.installation import MARKER, Installation, eventually
 
 ROWS = 2_000
 #: One in five has an open ticket, one in twenty gets 155000 at first, one in a hundred does not exist.
@@ -30,56 +30,62 @@ def write_people(path: Path) -> None:
         writer.writerows([receiver(number), f"=Person, {number}", f"“{number}”"] for number in range(ROWS))
 
 
-def shown(site: Site, id: str) -> dict[str, Any]:
-    return site.ledger.announcements.get(id).as_json()
+def shown(installation: Installation, id: str) -> dict[str, Any]:
+    return installation.ledger.announcements.get(id).as_json()
 
 
-def pause_and_resume(site: Site, id: str) -> None:
-    site.deskbell_json("pause", id, "--json")
-    eventually(lambda: site.sandbox.stats()["in_flight"] == 0, 5, "no call in flight")
-    before = len(site.sandbox.calls("message"))
-    now = shown(site, id)
+def pause_and_resume(installation: Installation, id: str) -> None:
+    installation.deskbell_json("pause", id, "--json")
+    eventually(lambda: installation.sandbox.stats()["in_flight"] == 0, 5, "no call in flight")
+    before = len(installation.sandbox.calls("message"))
+    now = shown(installation, id)
     assert now["state"] == "paused"
     assert sum(now["counts"].values()) == ROWS
-    assert len(site.sandbox.calls("message")) == before, "no call while it is paused"
-    site.deskbell_json("resume", id, "--json")
+    assert len(installation.sandbox.calls("message")) == before, "no call while it is paused"
+    installation.deskbell_json("resume", id, "--json")
 
 
-def ended(site: Site, id: str) -> bool:
-    now = shown(site, id)
+def ended(installation: Installation, id: str) -> bool:
+    now = shown(installation, id)
     assert sum(now["counts"].values()) == ROWS
     return bool(now["state"] == "finished")
 
 
 @pytest.mark.timeout(600)
-def test_every_row_is_accounted_for_and_agrees_with_the_sandbox(new_site: Callable[..., Site], tmp_path: Path) -> None:
-    site = new_site(
+def test_every_row_is_accounted_for_and_agrees_with_the_sandbox(
+    new_installation: Callable[..., Installation], tmp_path: Path
+) -> None:
+    installation = new_installation(
         sandbox=("--rate", "unlimited", "--latency-ms", "5-15"), DESKBELL_RATE="100/second", DESKBELL_TIMEOUT="1,1"
     )
     for number in range(0, ROWS, TICKETS):
-        site.sandbox.ticket(receiver(number))
-    site.sandbox.fault({"prefix": "ou_flaky"}, {"answer": {"status": 500, "code": 155000}}, times=1, per_receiver=True)
+        installation.sandbox.ticket(receiver(number))
+    installation.sandbox.fault(
+        {"prefix": "ou_flaky"}, {"answer": {"status": 500, "code": 155000}}, times=1, per_receiver=True
+    )
     people = tmp_path / "people.csv"
     write_people(people)
     text = f"{MARKER} Dear {{{{ name }}}}, you move to room {{{{ room }}}}"
 
-    accepted = site.deskbell_json("announce", str(people), "--text", text, "--yes", "--json")
+    accepted = installation.deskbell_json("announce", str(people), "--text", text, "--yes", "--json")
     id = accepted["id"]
     assert (accepted["total"], accepted["duplicate"]) == (ROWS, False)
-    eventually(lambda: shown(site, id)["counts"].get("delivered", 0) > 300, 30, "three hundred deliveries")
-    pause_and_resume(site, id)
-    site.workers[0].kill()
-    eventually(lambda: shown(site, id)["counts"].get("delivered", 0) > 900, 30, "nine hundred deliveries")
-    pause_and_resume(site, id)
-    site.start_worker()
-    eventually(lambda: ended(site, id), FINISHED_SECONDS, "the end of the announcement")
+    eventually(lambda: shown(installation, id)["counts"].get("delivered", 0) > 300, 30, "three hundred deliveries")
+    pause_and_resume(installation, id)
+    installation.workers[0].kill()
+    eventually(lambda: shown(installation, id)["counts"].get("delivered", 0) > 900, 30, "nine hundred deliveries")
+    pause_and_resume(installation, id)
+    installation.start_worker()
+    eventually(lambda: ended(installation, id), FINISHED_SECONDS, "the end of the announcement")
 
     rows = list(
-        csv.DictReader(io.StringIO(site.deskbell("export", id, "--format", "csv").stdout.removeprefix("\ufeff")))
+        csv.DictReader(
+            io.StringIO(installation.deskbell("export", id, "--format", "csv").stdout.removeprefix("\ufeff"))
+        )
     )
     assert [row["receiver_id"] for row in rows] == [receiver(number) for number in range(ROWS)]
     assert [int(row["line"]) for row in rows] == list(range(2, ROWS + 2))
-    deliveries = site.sandbox.deliveries()
+    deliveries = installation.sandbox.deliveries()
     states = Counter(row["state"] for row in rows)
     assert set(states) <= {"delivered", "failed", "unknown"}
     for row in rows:
@@ -89,4 +95,4 @@ def test_every_row_is_accounted_for_and_agrees_with_the_sandbox(new_site: Callab
         assert row["state"] != "failed" or row["receiver_id"].startswith("ou_unknown")
     assert states["failed"] <= ROWS // NOBODY
     assert states["unknown"] <= 8, "at most what the threads of one worker held"
-    assert shown(site, id)["ended"] == "partial"
+    assert shown(installation, id)["ended"] == "partial"

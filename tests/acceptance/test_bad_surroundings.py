@@ -15,8 +15,8 @@ from ledger.connection import reachable
 from ledger.errors import LedgerFull, NotDurable, NotFound
 from ledger.settings import Settings
 from ledger.states import State
+from tests.acceptance.installation import Installation, WorkerProcess, eventually
 from tests.acceptance.sandbox_process import MESSAGE_PATH
-from tests.acceptance.site import Site, WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 
 #: Run by each interpreter that has it on its path: every clock but the monotonic one is an hour ahead.
@@ -34,74 +34,78 @@ datetime.datetime = datetime_ahead
 
 
 @pytest.fixture
-def site_with_older_files(new_site: Callable[..., Site]) -> tuple[Site, list[str], list[str]]:
+def site_with_older_files(new_installation: Callable[..., Installation]) -> tuple[Installation, list[str], list[str]]:
     """Its Valkey was set back to what it knew before the second half of its notifications was accepted."""
-    site = new_site(DESKBELL_RATE="1000/second")  # with a rate each notification is a message, and has a thread
-    site.sandbox.fault({"prefix": "ou_slow"}, {"delay_ms": 2500})
-    known = site.accept("ou_known0", "ou_known1")
-    site.wait_until_delivered(known, seconds=10)
-    waiting = site.accept("ou_waiting", at="2036-01-01T00:00:00Z")
-    files, copy = site.folder / "data" / "appendonlydir", site.folder / "older"
+    installation = new_installation(
+        DESKBELL_RATE="1000/second"
+    )  # with a rate each notification is a message, and has a thread
+    installation.sandbox.fault({"prefix": "ou_slow"}, {"delay_ms": 2500})
+    known = installation.accept("ou_known0", "ou_known1")
+    installation.wait_until_delivered(known, seconds=10)
+    waiting = installation.accept("ou_waiting", at="2036-01-01T00:00:00Z")
+    files, copy = installation.folder / "data" / "appendonlydir", installation.folder / "older"
     shutil.copytree(files, copy)
-    vanished = site.accept("ou_vanished")
-    site.wait_until_delivered(vanished, seconds=10)
-    vanished += site.accept("ou_slow0", "ou_slow1")
-    eventually(lambda: site.sandbox.stats()["in_flight"] == 2, 5, "two calls in flight")
-    site.kill_valkey()
+    vanished = installation.accept("ou_vanished")
+    installation.wait_until_delivered(vanished, seconds=10)
+    vanished += installation.accept("ou_slow0", "ou_slow1")
+    eventually(lambda: installation.sandbox.stats()["in_flight"] == 2, 5, "two calls in flight")
+    installation.kill_valkey()
     shutil.rmtree(files)
     shutil.copytree(copy, files)
-    site.valkey.start()
-    return site, known + waiting, vanished
+    installation.valkey.start()
+    return installation, known + waiting, vanished
 
 
-def test_valkey_comes_back_with_an_older_file(site_with_older_files: tuple[Site, list[str], list[str]]) -> None:
-    site, known, vanished = site_with_older_files
+def test_valkey_comes_back_with_an_older_file(site_with_older_files: tuple[Installation, list[str], list[str]]) -> None:
+    installation, known, vanished = site_with_older_files
 
-    after = site.accept("ou_after0", "ou_after1")
+    after = installation.accept("ou_after0", "ou_after1")
 
-    site.wait_until_delivered(after, seconds=20)
-    eventually(lambda: not site.sandbox.stats()["in_flight"], 10, "the calls of the vanished are over")
-    assert [record.progress.state for record in site.ledger.get_many(known)] == [
+    installation.wait_until_delivered(after, seconds=20)
+    eventually(lambda: not installation.sandbox.stats()["in_flight"], 10, "the calls of the vanished are over")
+    assert [record.progress.state for record in installation.ledger.get_many(known)] == [
         *[State.DELIVERED] * 2,
         State.SCHEDULED,
     ]
     for id in vanished:
         with pytest.raises(NotFound):
-            site.ledger.get(id)
-    assert site.counts() == {State.DELIVERED: 4, State.SCHEDULED: 1}
-    assert not site.ledger.redis.zcard(site.ledger.keys.leases("default"))
-    assert all(worker.runs for worker in site.workers)
+            installation.ledger.get(id)
+    assert installation.counts() == {State.DELIVERED: 4, State.SCHEDULED: 1}
+    assert not installation.ledger.redis.zcard(installation.ledger.keys.leases("default"))
+    assert all(worker.runs for worker in installation.workers)
     # What the sandbox got is more than what the ledger knows: that is what was lost.
-    assert {"ou_vanished", "ou_slow0", "ou_slow1"} <= site.sandbox.deliveries().keys()
+    assert {"ou_vanished", "ou_slow0", "ou_slow1"} <= installation.sandbox.deliveries().keys()
 
 
 def test_a_worker_whose_clock_is_an_hour_ahead_sends_as_the_others(
-    new_site: Callable[..., Site], tmp_path: Path
+    new_installation: Callable[..., Installation], tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(AN_HOUR_AHEAD)
-    site = new_site(workers=1, DESKBELL_RATE="20/10second")
-    ahead = site.start_worker(PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
-    site.wait_for_workers(2)
-    site.workers[0].stop()
-    [soon] = site.accept("ou_soon", expires="30m")
-    begun_ms = _redis_ms(site)
+    installation = new_installation(workers=1, DESKBELL_RATE="20/10second")
+    ahead = installation.start_worker(PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
+    installation.wait_for_workers(2)
+    installation.workers[0].stop()
+    [soon] = installation.accept("ou_soon", expires="30m")
+    begun_ms = _redis_ms(installation)
 
-    ids = [soon, *site.accept(*(f"ou_ahead{number}" for number in range(25)))]
+    ids = [soon, *installation.accept(*(f"ou_ahead{number}" for number in range(25)))]
 
-    records = site.wait_until_delivered(ids, seconds=30)
+    records = installation.wait_until_delivered(ids, seconds=30)
     assert ahead.runs
     assert _logged_at(ahead) > datetime.now() + timedelta(minutes=55), "its clock is not ahead"  # noqa: DTZ005  as logs
     times = [_ms(attempt["at"]) for record in records for attempt in record["attempts"]]
     assert len(times) == len(ids), "one call each"
-    assert begun_ms - 1000 <= min(times) <= max(times) <= _redis_ms(site)
-    assert site.sandbox.deliveries() == dict.fromkeys(["ou_soon", *(f"ou_ahead{number}" for number in range(25))], 1)
-    starts = sorted(call["started_ms"] for call in site.sandbox.calls(MESSAGE_PATH))
+    assert begun_ms - 1000 <= min(times) <= max(times) <= _redis_ms(installation)
+    assert installation.sandbox.deliveries() == dict.fromkeys(
+        ["ou_soon", *(f"ou_ahead{number}" for number in range(25))], 1
+    )
+    starts = sorted(call["started_ms"] for call in installation.sandbox.calls(MESSAGE_PATH))
     assert all(later - earlier >= 10_000 for earlier, later in zip(starts, starts[20:], strict=False)), "the quota"
-    leases = site.ledger.redis.zrange(site.ledger.keys.leases("default"), 0, -1)
+    leases = installation.ledger.redis.zrange(installation.ledger.keys.leases("default"), 0, -1)
     assert leases == []
 
 
-class SiteOnSmallDisk(Site):
+class SiteOnSmallDisk(Installation):
     """Its ledger is on a server of its own, whose files cannot grow beyond a limit that the test sets."""
 
     def __init__(self, folder: Path, server: ValkeyProcess) -> None:
@@ -118,43 +122,45 @@ def _ignore_the_limits_signal() -> None:
 
 
 @pytest.fixture
-def small_disk(folders: Callable[[], Path]) -> Iterator[tuple[Site, ValkeyProcess]]:
+def small_disk(folders: Callable[[], Path]) -> Iterator[tuple[Installation, ValkeyProcess]]:
     folder = folders()
     with (
         ValkeyProcess(folder / "server", appendonly="yes", before=_ignore_the_limits_signal) as server,
-        SiteOnSmallDisk(folder, server) as site,
+        SiteOnSmallDisk(folder, server) as installation,
     ):
-        yield site, server
+        yield installation, server
 
 
-def test_a_full_disk_refuses_what_is_new_and_mends_itself(small_disk: tuple[Site, ValkeyProcess]) -> None:
-    site, server = small_disk
-    before = site.accept("ou_before")
-    site.wait_until_delivered(before, seconds=10)
+def test_a_full_disk_refuses_what_is_new_and_mends_itself(small_disk: tuple[Installation, ValkeyProcess]) -> None:
+    installation, server = small_disk
+    before = installation.accept("ou_before")
+    installation.wait_until_delivered(before, seconds=10)
     server.client.bgrewriteaof()  # after any rewrite, a write that fails leaves a hole in the file
     eventually(lambda: _is_rewritten(server, 2), 20, "the file is rewritten")
     [file] = (server.folder / "appendonlydir").glob("*.2.incr.aof")
 
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (file.stat().st_size + 2000, resource.RLIM_INFINITY))
-    with suppress(LedgerFull, NotDurable), reachable(site.ledger.settings):
-        site.accept("ou_beyond", text="x" * 5000)  # what the server answers before it has written is in its memory
+    with suppress(LedgerFull, NotDurable), reachable(installation.ledger.settings):
+        installation.accept(
+            "ou_beyond", text="x" * 5000
+        )  # what the server answers before it has written is in its memory
     eventually(lambda: not _takes_writes(server), 10, "the server notices")
-    refused = site.deskbell("send", "--to", "ou_refused", "--text", "no room")
+    refused = installation.deskbell("send", "--to", "ou_refused", "--text", "no room")
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "the disk of Redis" in refused.stderr
     assert refused.stderr.count("\n") == 1
     eventually(lambda: _takes_writes(server), 10, "the server takes writes again")
-    after = site.accept("ou_after")
-    site.wait_until_delivered(after, seconds=20)
-    assert all(worker.runs for worker in site.workers)
-    assert "ou_refused" not in site.sandbox.deliveries()
+    after = installation.accept("ou_after")
+    installation.wait_until_delivered(after, seconds=20)
+    assert all(worker.runs for worker in installation.workers)
+    assert "ou_refused" not in installation.sandbox.deliveries()
 
     eventually(lambda: _is_rewritten(server, 3), 20, "a worker has the file rewritten")
     server.kill()
     server.start()
-    assert {record.progress.state for record in site.ledger.get_many([*before, *after])} == {State.DELIVERED}
+    assert {record.progress.state for record in installation.ledger.get_many([*before, *after])} == {State.DELIVERED}
 
 
 def _is_rewritten(server: ValkeyProcess, number: int) -> bool:
@@ -177,6 +183,6 @@ def _ms(iso: str) -> float:
     return datetime.fromisoformat(iso).timestamp() * 1000
 
 
-def _redis_ms(site: Site) -> int:
-    seconds, microseconds = site.ledger.redis.time()
+def _redis_ms(installation: Installation) -> int:
+    seconds, microseconds = installation.ledger.redis.time()
     return seconds * 1000 + microseconds // 1000

@@ -11,7 +11,7 @@ import standardwebhooks
 
 from ledger.callbacks import Callbacks
 from ledger.states import State
-from tests.acceptance.site import MARKER, Site, eventually
+from tests.acceptance.installation import MARKER, Installation, eventually
 from tests.receiver import Received, answering, receiving
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -19,8 +19,8 @@ OPEN = {"DESKBELL_CALLBACK_SECRET": SECRET, "DESKBELL_CALLBACK_ALLOW": "127.0.0.
 
 
 @pytest.fixture
-def calling_site(new_site: Callable[..., Site]) -> Site:
-    return new_site(workers=1, **OPEN)
+def calling_site(new_installation: Callable[..., Installation]) -> Installation:
+    return new_installation(workers=1, **OPEN)
 
 
 def opened(received: Received) -> dict[str, Any]:
@@ -29,30 +29,32 @@ def opened(received: Received) -> dict[str, Any]:
     return document
 
 
-def test_a_worker_that_dies_between_record_and_post_loses_no_callback(new_site: Callable[..., Site]) -> None:
+def test_a_worker_that_dies_between_record_and_post_loses_no_callback(
+    new_installation: Callable[..., Installation],
+) -> None:
     """It has recorded and cannot post, since it has no secret; then it is killed, and another one has."""
-    site = new_site(workers=1)
+    installation = new_installation(workers=1)
     with receiving() as receiver:
-        id = site.send("ou_ada", callback_url=receiver.url).id
-        site.wait_for_state(id, State.DELIVERED)
-        site.workers[0].kill()
+        id = installation.send("ou_ada", callback_url=receiver.url).id
+        installation.wait_for_state(id, State.DELIVERED)
+        installation.workers[0].kill()
         assert receiver.received == []
-        site.start_worker(**OPEN)
+        installation.start_worker(**OPEN)
         receiver.wait(seconds=30)
-        eventually(lambda: Callbacks(site.ledger).count() == 0, 10, "the callback struck off")
+        eventually(lambda: Callbacks(installation.ledger).count() == 0, 10, "the callback struck off")
     [received] = receiver.received
     assert opened(received)["type"] == "notification.delivered"
-    assert opened(received)["data"] == site.shown(id)
+    assert opened(received)["data"] == installation.shown(id)
 
 
-def test_the_ends_of_notifications_and_announcements_are_posted(calling_site: Site, tmp_path: Path) -> None:
-    site = calling_site
+def test_the_ends_of_notifications_and_announcements_are_posted(calling_site: Installation, tmp_path: Path) -> None:
+    installation = calling_site
     (tmp_path / "people.csv").write_text("receiver_id\nou_a\nou_b\nou_unknown_c\n", "utf-8")
     with receiving(answering(500), answering(204)) as receiver:
         to = ("--callback-url", receiver.url)
-        site.deskbell_json("send", "--to", "ou_ada", "--text", MARKER, *to)
+        installation.deskbell_json("send", "--to", "ou_ada", "--text", MARKER, *to)
         receiver.wait(2, seconds=30)  # the first one is refused, and comes again
-        announced = site.deskbell_json("announce", str(tmp_path / "people.csv"), "--text", MARKER, "--yes", *to)
+        announced = installation.deskbell_json("announce", str(tmp_path / "people.csv"), "--text", MARKER, "--yes", *to)
         receiver.wait(seconds=30)
         first, again, last = (opened(received) for received in receiver.received)
         assert first == again
@@ -62,20 +64,20 @@ def test_the_ends_of_notifications_and_announcements_are_posted(calling_site: Si
         assert last["data"]["counts"] == {"delivered": 2, "failed": 1}
 
 
-def test_a_url_that_is_none_is_bad_input(calling_site: Site) -> None:
+def test_a_url_that_is_none_is_bad_input(calling_site: Installation) -> None:
     done = calling_site.deskbell("send", "--to", "ou_ada", "--text", "x", "--callback-url", "https://a:s3cret@b.c/")
     assert done.returncode == 2
     assert "callback_url: must hold no user or password" in done.stderr
     assert "s3cret" not in done.stderr
 
 
-def test_a_private_address_is_not_called_unless_allowed(new_site: Callable[..., Site]) -> None:
-    site = new_site(workers=1, DESKBELL_CALLBACK_SECRET=SECRET)
+def test_a_private_address_is_not_called_unless_allowed(new_installation: Callable[..., Installation]) -> None:
+    installation = new_installation(workers=1, DESKBELL_CALLBACK_SECRET=SECRET)
     with receiving() as receiver:
-        id = site.send("ou_ada", callback_url=receiver.url + "?token=s3cret").id
-        site.wait_for_state(id, State.DELIVERED)
-        log = site.workers[0].log
+        id = installation.send("ou_ada", callback_url=receiver.url + "?token=s3cret").id
+        installation.wait_for_state(id, State.DELIVERED)
+        log = installation.workers[0].log
         eventually(lambda: "DESKBELL_CALLBACK_ALLOW" in log.read_text("utf-8"), 10, "the refusal in the log")
     assert receiver.received == []
     assert "s3cret" not in log.read_text("utf-8")
-    assert json.dumps(site.shown(id)).count("s3cret") == 0
+    assert json.dumps(installation.shown(id)).count("s3cret") == 0

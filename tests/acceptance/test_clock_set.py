@@ -15,7 +15,7 @@ from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
 from ledger.states import State
-from tests.acceptance.site import Site, eventually
+from tests.acceptance.installation import Installation, eventually
 from tests.valkey_process import ValkeyProcess
 
 _SOURCE = Path(__file__).parents[1] / "clock_set.c"
@@ -44,7 +44,7 @@ class Clock:
 
 
 def test_the_quota_is_kept_and_sending_goes_on_while_the_clock_is_set_forth_and_back(
-    new_site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_installation: Callable[..., Installation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten minutes back were ten minutes of silence, said by nobody; an hour forward, and three seconds back and forth,
     made calls over the quota."""
@@ -54,10 +54,12 @@ def test_the_quota_is_kept_and_sending_goes_on_while_the_clock_is_set_forth_and_
             around.setenv(name, value)
         valkey = ValkeyProcess(tmp_path / "valkey")
         valkey.start()
-    site = new_site(sandbox=("--rate", RATE), workers=0, DESKBELL_RATE=RATE, DESKBELL_REDIS_URL=valkey.url)
+    installation = new_installation(
+        sandbox=("--rate", RATE), workers=0, DESKBELL_RATE=RATE, DESKBELL_REDIS_URL=valkey.url
+    )
     try:
-        worker = site.start_worker()
-        site.start_worker()
+        worker = installation.start_worker()
+        installation.start_worker()
         ledger = Ledger(Settings(redis_url=valkey.url, _env_file=None))
         eventually(lambda: ledger.redis.zcard(ledger.keys.workers) == 2, 30, "2 workers up")
         asked = [Notification.build({"receiver_id": f"ou_{n}", "text": "hi"}) for n in range(EVENTS)]
@@ -69,13 +71,15 @@ def test_the_quota_is_kept_and_sending_goes_on_while_the_clock_is_set_forth_and_
             lambda: all(record.progress.state is State.DELIVERED for record in ledger.get_many(ids)), 40, "delivered"
         )
         assert int(ledger.redis.hget(ledger.keys.clock, "steps") or 0) == 5
-        site.stop_workers()
+        installation.stop_workers()
         ledger.redis.close()
     finally:
-        site.stop_workers()
+        installation.stop_workers()
         valkey.stop()
-    assert site.sandbox.stats()["calls"]["message"] == {"0": EVENTS}, "an answer other than success: 99991400 is a 429"
-    peaks = site.sandbox.stats()["max_in_window"].popitem()[1][WINDOW]
+    assert installation.sandbox.stats()["calls"]["message"] == {"0": EVENTS}, (
+        "an answer other than success: 99991400 is a 429"
+    )
+    peaks = installation.sandbox.stats()["max_in_window"].popitem()[1][WINDOW]
     assert peaks["arrived"] <= CALLS
-    said = worker.log.read_text() + site.workers[1].log.read_text()
+    said = worker.log.read_text() + installation.workers[1].log.read_text()
     assert "Redis' clock was set forward by 3600.0 s" in said

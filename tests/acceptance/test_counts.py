@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from ledger.states import State
+from tests.acceptance.installation import Installation, eventually
 from tests.acceptance.sandbox_process import CREDENTIALS
-from tests.acceptance.site import Site, eventually
 from tests.calm import OVERLOADED, Stopwatch
 
 EVENTS = 1_500
@@ -29,58 +29,62 @@ def counted(client: redis.Redis) -> tuple[int, int]:
     return sum(calls.values()) - 4 * looks, int(stats["total_reads_processed"]) - looks
 
 
-def test_under_load_a_notification_costs_few_commands_and_hardly_a_round_trip(new_site: Callable[..., Site]) -> None:
-    site = new_site(workers=0)
+def test_under_load_a_notification_costs_few_commands_and_hardly_a_round_trip(
+    new_installation: Callable[..., Installation],
+) -> None:
+    installation = new_installation(workers=0)
     for first in range(0, EVENTS, 500):
-        site.accept(*(f"ou_{number}" for number in range(first, first + 500)))
+        installation.accept(*(f"ou_{number}" for number in range(first, first + 500)))
 
-    commands, round_trips = counted(site.ledger.redis)
-    site.start_worker()
-    site.start_worker()
+    commands, round_trips = counted(installation.ledger.redis)
+    installation.start_worker()
+    installation.start_worker()
     # Asked of the sandbox, since asking the ledger would be counted.
-    eventually(lambda: site.sandbox.stats()["delivered"] == EVENTS, 90, f"{EVENTS} delivered")
-    eventually(lambda: site.counts() == {State.DELIVERED: EVENTS}, 10, "all on record")
-    commands_after, round_trips_after = counted(site.ledger.redis)
+    eventually(lambda: installation.sandbox.stats()["delivered"] == EVENTS, 90, f"{EVENTS} delivered")
+    eventually(lambda: installation.counts() == {State.DELIVERED: EVENTS}, 10, "all on record")
+    commands_after, round_trips_after = counted(installation.ledger.redis)
 
     assert (commands_after - commands) / EVENTS <= COMMANDS
     assert (round_trips_after - round_trips) / EVENTS <= ROUND_TRIPS
-    assert site.sandbox.stats()["calls"]["message"] == {"0": EVENTS}, "each took one call, and none was wasted"
+    assert installation.sandbox.stats()["calls"]["message"] == {"0": EVENTS}, "each took one call, and none was wasted"
 
 
-def test_no_slot_is_wasted_on_receivers_who_are_known_to_have_a_ticket(new_site: Callable[..., Site]) -> None:
-    site = new_site(sandbox=("--rate", QUOTA), DESKBELL_RATE=QUOTA)
+def test_no_slot_is_wasted_on_receivers_who_are_known_to_have_a_ticket(
+    new_installation: Callable[..., Installation],
+) -> None:
+    installation = new_installation(sandbox=("--rate", QUOTA), DESKBELL_RATE=QUOTA)
     for number in range(WITH_TICKET):
-        site.sandbox.ticket(f"ou_{number}")
-    site.wait_until_delivered(site.accept("ou_first"), 20)
-    index = site.ledger.keys.tickets("default")
-    eventually(lambda: site.ledger.redis.zcard(index) == WITH_TICKET, 20, "the list of open tickets is taken")
+        installation.sandbox.ticket(f"ou_{number}")
+    installation.wait_until_delivered(installation.accept("ou_first"), 20)
+    index = installation.ledger.keys.tickets("default")
+    eventually(lambda: installation.ledger.redis.zcard(index) == WITH_TICKET, 20, "the list of open tickets is taken")
 
-    site.wait_until_delivered(site.accept(*(f"ou_{number}" for number in range(RECEIVERS))), 60)
+    installation.wait_until_delivered(installation.accept(*(f"ou_{number}" for number in range(RECEIVERS))), 60)
 
-    assert site.sandbox.stats()["calls"]["message"] == {"0": RECEIVERS + 1}
+    assert installation.sandbox.stats()["calls"]["message"] == {"0": RECEIVERS + 1}
 
 
 def test_desks_that_want_more_than_the_threads_can_do_give_few_slots_back(
-    new_site: Callable[..., Site], tmp_path: Path
+    new_installation: Callable[..., Installation], tmp_path: Path
 ) -> None:
     """So much waited for the threads that each slot was too old when its turn came: four of five were given back."""
     desks = tmp_path / "desks.toml"
     names = [f"d{number}" for number in range(30)]
     desks.write_text("".join(f"[desk.{name}]\n{CREDENTIALS}" for name in names))
-    site = new_site(
+    installation = new_installation(
         sandbox=("--rate", "unlimited", "--latency-ms", "50"), workers=0, DESKBELL_DESKS=str(desks), DESKBELL_RATE=QUOTA
     )
     each = 40
     for name in names:
-        site.accept(*(f"ou_{number}" for number in range(each)), desk=name)
+        installation.accept(*(f"ou_{number}" for number in range(each)), desk=name)
 
     watch = Stopwatch()
-    site.start_worker()
-    site.start_worker()
+    installation.start_worker()
+    installation.start_worker()
     events = each * len(names)
-    eventually(lambda: site.sandbox.stats()["delivered"] == events, 90, f"{events} delivered")
+    eventually(lambda: installation.sandbox.stats()["delivered"] == events, 90, f"{events} delivered")
 
-    stats = cast(dict[str, Any], site.ledger.redis.info("commandstats"))
+    stats = cast(dict[str, Any], installation.ledger.redis.info("commandstats"))
     given_back = stats.get("cmdstat_lrem", {"calls": 0})["calls"]  # it takes a slot off the list
     if given_back > events / 2 and watch.pressure > OVERLOADED:
         pytest.skip(f"the machine was too busy: workers came too late for {given_back} slots")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.states import State
+from tests.acceptance.installation import MARKER, Installation
 from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN
-from tests.acceptance.site import MARKER, Site
 
 #: The message of the API page's sample, with a text that can be told from others.
 POST = {"post": {"zh_cn": {"title": "some title", "content": [[{"tag": "text", "text": MARKER}]]}}}
@@ -34,24 +34,24 @@ print(json.dumps({"code": response.code, "msg": response.msg, "message_id": mess
 SECONDS = 180
 
 
-def test_the_sdk_is_understood_and_our_client_sends_what_it_sends(site: Site, tmp_path: Path) -> None:
-    answer = _send_by_sdk(site, tmp_path, "ou_sdk")
+def test_the_sdk_is_understood_and_our_client_sends_what_it_sends(installation: Installation, tmp_path: Path) -> None:
+    answer = _send_by_sdk(installation, tmp_path, "ou_sdk")
     assert (answer["code"], answer["msg"]) == (0, "success")
-    [theirs] = site.sandbox.sends("ou_sdk")
+    [theirs] = installation.sandbox.sends("ou_sdk")
     assert answer["message_id"] == theirs["message_id"]
 
-    ours_sent = site.send("ou_ours", message={"msg_type": "post", "content": POST})
-    site.wait_for_state(ours_sent.id, State.DELIVERED)
-    [ours] = site.sandbox.sends("ou_ours")
+    ours_sent = installation.send("ou_ours", message={"msg_type": "post", "content": POST})
+    installation.wait_for_state(ours_sent.id, State.DELIVERED)
+    [ours] = installation.sandbox.sends("ou_ours")
 
     assert _comparable(ours) == _comparable(theirs)
     assert _comparable(ours)["query"] == {"user_id_type": ["open_id"]}
 
 
-def _send_by_sdk(site: Site, folder: Path, receiver_id: str) -> dict[str, Any]:
+def _send_by_sdk(installation: Installation, folder: Path, receiver_id: str) -> dict[str, Any]:
     helpdesk = base64.b64encode(f"{HELPDESK_ID}:{HELPDESK_TOKEN}".encode()).decode()
     given = {
-        "url": site.sandbox.url,
+        "url": installation.sandbox.url,
         "app_id": APP_ID,
         "app_secret": APP_SECRET,
         "helpdesk": helpdesk,

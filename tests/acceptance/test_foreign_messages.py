@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.states import State
-from tests.acceptance.site import MARKER, Site, eventually
+from tests.acceptance.installation import MARKER, Installation, eventually
 
 QUEUES = ("deskbell.deliver", "deskbell.intake")
 
@@ -107,33 +107,33 @@ FOREIGN = {
 
 @pytest.mark.parametrize("queue", QUEUES)
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_foreign_message_is_dropped_and_counted(site: Site, name: str, queue: str) -> None:
-    before = site.dropped()
+def test_a_foreign_message_is_dropped_and_counted(installation: Installation, name: str, queue: str) -> None:
+    before = installation.dropped()
 
-    site.ledger.redis.lpush(queue, FOREIGN[name])
+    installation.ledger.redis.lpush(queue, FOREIGN[name])
 
-    eventually(lambda: site.dropped() == before + 1, 5, f"{name} counted as dropped")
-    assert all(worker.runs for worker in site.workers)
+    eventually(lambda: installation.dropped() == before + 1, 5, f"{name} counted as dropped")
+    assert all(worker.runs for worker in installation.workers)
 
 
-def test_wake_up_calls_for_what_does_not_wait_are_harmless(site: Site) -> None:
-    done = site.send("ou_done")
-    site.wait_for_state(done.id, State.DELIVERED)
-    before = site.dropped()
+def test_wake_up_calls_for_what_does_not_wait_are_harmless(installation: Installation) -> None:
+    done = installation.send("ou_done")
+    installation.wait_for_state(done.id, State.DELIVERED)
+    before = installation.dropped()
 
     for ids in ([], ["n_0000000000000000"], [done.id, done.id], ["no id at all"]):
-        site.ledger.redis.lpush(QUEUES[0], envelope(arguments=[["default", ids], {}, {}]))
-    eventually(lambda: not site.ledger.redis.llen(QUEUES[0]), 5, "the queue is empty")
+        installation.ledger.redis.lpush(QUEUES[0], envelope(arguments=[["default", ids], {}, {}]))
+    eventually(lambda: not installation.ledger.redis.llen(QUEUES[0]), 5, "the queue is empty")
 
     # They are late or doubled, which is nothing to count: the ledger says that there is nothing to do.
-    assert site.dropped() == before
-    assert site.sandbox.deliveries()["ou_done"] == 1
+    assert installation.dropped() == before
+    assert installation.sandbox.deliveries()["ou_done"] == 1
 
 
-def test_the_workers_deliver_after_all_that(site: Site) -> None:
+def test_the_workers_deliver_after_all_that(installation: Installation) -> None:
     receivers = [f"ou_after{number}" for number in range(8)]
 
-    ids = site.accept(*receivers)
+    ids = installation.accept(*receivers)
 
-    site.wait_until_delivered(ids, seconds=10)
-    assert all(worker.runs for worker in site.workers)
+    installation.wait_until_delivered(ids, seconds=10)
+    assert all(worker.runs for worker in installation.workers)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.states import State
-from tests.acceptance.site import Site, WorkerProcess, eventually
+from tests.acceptance.installation import Installation, WorkerProcess, eventually
 from tests.integration.up_process import deskbell, until, up
 from worker.watchdog import EXIT_CODE
 
@@ -58,18 +58,20 @@ def hanging_by(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}", "HANG": str(folder)}
 
 
-def start_worker(site: Site, folder: Path) -> WorkerProcess:
-    return site.start_worker(**hanging_by(folder))
+def start_worker(installation: Installation, folder: Path) -> WorkerProcess:
+    return installation.start_worker(**hanging_by(folder))
 
 
 @pytest.mark.timeout(600)
-def test_a_worker_that_hangs_says_where_and_ends_itself(new_site: Callable[..., Site], tmp_path: Path) -> None:
+def test_a_worker_that_hangs_says_where_and_ends_itself(
+    new_installation: Callable[..., Installation], tmp_path: Path
+) -> None:
     """Compose restarts what ends, and nothing that is only unhealthy; so does `deskbell up`."""
-    site = new_site(workers=0)
-    workers = {part: start_worker(site, tmp_path / part) for part in ("pacer", "consumer", "hog")}
-    site.wait_for_workers(3)
-    site.start_worker()
-    site.wait_for_workers(4)
+    installation = new_installation(workers=0)
+    workers = {part: start_worker(installation, tmp_path / part) for part in ("pacer", "consumer", "hog")}
+    installation.wait_for_workers(3)
+    installation.start_worker()
+    installation.wait_for_workers(4)
 
     for part in workers:
         (tmp_path / part / part).touch()
@@ -81,9 +83,9 @@ def test_a_worker_that_hangs_says_where_and_ends_itself(new_site: Callable[..., 
         assert ("this worker ends itself: its " + part in told) is (part != "hog")
         assert 'sitecustomize.py", line' in told
         assert "(most recent call first)" in told
-    ids = site.accept(*(f"ou_after{number}" for number in range(20)))
-    site.wait_until_delivered(ids, seconds=60)
-    assert site.counts() == {State.DELIVERED: 20}
+    ids = installation.accept(*(f"ou_after{number}" for number in range(20)))
+    installation.wait_until_delivered(ids, seconds=60)
+    assert installation.counts() == {State.DELIVERED: 20}
 
 
 @pytest.mark.timeout(600)
@@ -98,21 +100,23 @@ def test_up_starts_a_worker_again_that_has_hung(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_worker_without_redis_or_stopped_for_long_goes_on(new_site: Callable[..., Site], tmp_path: Path) -> None:
-    site = new_site(workers=0)
-    worker = start_worker(site, tmp_path / "worker")
-    site.wait_for_workers(1)
-    site.wait_until_delivered(site.accept("ou_before"), seconds=30)
+def test_a_worker_without_redis_or_stopped_for_long_goes_on(
+    new_installation: Callable[..., Installation], tmp_path: Path
+) -> None:
+    installation = new_installation(workers=0)
+    worker = start_worker(installation, tmp_path / "worker")
+    installation.wait_for_workers(1)
+    installation.wait_until_delivered(installation.accept("ou_before"), seconds=30)
 
-    site.kill_valkey()
+    installation.kill_valkey()
     time.sleep(LONGER_SECONDS)
-    site.valkey.start()
-    site.wait_until_delivered(site.accept("ou_after_redis"), seconds=30)
+    installation.valkey.start()
+    installation.wait_until_delivered(installation.accept("ou_after_redis"), seconds=30)
 
     os.kill(worker.pid, signal.SIGSTOP)
     time.sleep(LONGER_SECONDS)
     os.kill(worker.pid, signal.SIGCONT)
-    site.wait_until_delivered(site.accept("ou_after_stop"), seconds=30)
+    installation.wait_until_delivered(installation.accept("ou_after_stop"), seconds=30)
 
     assert worker.runs
     (tmp_path / "worker" / "consumer").touch()

@@ -10,7 +10,7 @@ from ledger.connection import reachable
 from ledger.errors import LedgerFull
 from ledger.redis_when_full import RedisWhenFull
 from ledger.states import State
-from tests.acceptance.site import Site, eventually
+from tests.acceptance.installation import Installation, eventually
 from tests.acceptance.test_foreign_messages import envelope
 
 #: Accepted before Redis is full.
@@ -24,55 +24,55 @@ BULK = 20_000
 
 
 @pytest.fixture(scope="module")
-def full(folders: Callable[[], Path]) -> Iterator[tuple[Site, list[str]]]:
+def full(folders: Callable[[], Path]) -> Iterator[tuple[Installation, list[str]]]:
     """A site that holds its events while Redis is filled to its `maxmemory`, and then lets them go."""
-    with Site(folders()) as site:
-        site.sandbox.fault({"prefix": "ou_"}, {"delay_ms": 20})
-        site.ledger.verbs.call("hold", "default", "throttled", 3_600_000, "the test fills Redis")
-        ids = site.accept(*(f"ou_full{number}" for number in range(WAITING)))
-        used = site.ledger.redis.info("memory")["used_memory"]
-        site.ledger.redis.config_set("maxmemory", used + 4_000_000)
+    with Installation(folders()) as installation:
+        installation.sandbox.fault({"prefix": "ou_"}, {"delay_ms": 20})
+        installation.ledger.verbs.call("hold", "default", "throttled", 3_600_000, "the test fills Redis")
+        ids = installation.accept(*(f"ou_full{number}" for number in range(WAITING)))
+        used = installation.ledger.redis.info("memory")["used_memory"]
+        installation.ledger.redis.config_set("maxmemory", used + 4_000_000)
         with pytest.raises(LedgerFull) as refused:
-            _fill(site)
+            _fill(installation)
         assert "\n" not in str(refused.value)
         # What clients need comes and goes by the megabyte; from here on Redis is full whatever they do.
-        site.ledger.redis.config_set("maxmemory", LESS_THAN_EMPTY)
-        yield site, ids
+        installation.ledger.redis.config_set("maxmemory", LESS_THAN_EMPTY)
+        yield installation, ids
 
 
-def _fill(site: Site) -> None:
-    with reachable(site.ledger.settings):
+def _fill(installation: Installation) -> None:
+    with reachable(installation.ledger.settings):
         for number in range(1000):
-            site.accept(f"ou_bulk{number}", text="x" * BULK, at="2036-01-01T00:00:00Z")
+            installation.accept(f"ou_bulk{number}", text="x" * BULK, at="2036-01-01T00:00:00Z")
 
 
-def _is_full(site: Site) -> bool:
+def _is_full(installation: Installation) -> bool:
     try:
-        site.ledger.redis.set("outside", "x")
+        installation.ledger.redis.set("outside", "x")
     except redis.exceptions.OutOfMemoryError:
         return True
     return False
 
 
-def test_the_command_line_refuses_in_one_line(full: tuple[Site, list[str]]) -> None:
-    site, _ = full
+def test_the_command_line_refuses_in_one_line(full: tuple[Installation, list[str]]) -> None:
+    installation, _ = full
 
-    done = site.deskbell("send", "--to", "ou_one", "--text", "too much")
+    done = installation.deskbell("send", "--to", "ou_one", "--text", "too much")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "full, nothing was accepted" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_half_loaded_announcement_gives_its_room_back(full: tuple[Site, list[str]]) -> None:
-    site, _ = full
-    server = site.ledger.redis
+def test_a_half_loaded_announcement_gives_its_room_back(full: tuple[Installation, list[str]]) -> None:
+    installation, _ = full
+    server = installation.ledger.redis
     limit, before = server.config_get("maxmemory")["maxmemory"], _bytes_of_keys(server)
     server.config_set("maxmemory", server.info("memory")["used_memory"] + 4 * ROOM)  # room to begin with
-    file = site.folder / "many.csv"
+    file = installation.folder / "many.csv"
     file.write_text("receiver_id,bulk\n" + "".join(f"ou_row{n},{'y' * 200}\n" for n in range(6000)))
 
-    done = site.deskbell("announce", str(file), "--text", "Hello {{ bulk }}", "--yes")
+    done = installation.deskbell("announce", str(file), "--text", "Hello {{ bulk }}", "--yes")
 
     server.config_set("maxmemory", limit)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
@@ -89,42 +89,42 @@ def _bytes_of_keys(server: redis.Redis) -> int:
     return sum(size or 0 for size in pipe.execute())
 
 
-def test_what_was_accepted_is_sent_while_redis_is_full(full: tuple[Site, list[str]]) -> None:
-    site, ids = full
-    assert _is_full(site)
+def test_what_was_accepted_is_sent_while_redis_is_full(full: tuple[Installation, list[str]]) -> None:
+    installation, ids = full
+    assert _is_full(installation)
 
-    site.ledger.resume_desk("default")
+    installation.ledger.resume_desk("default")
 
-    site.wait_until_delivered(ids, seconds=40)
-    assert _is_full(site)
-    assert all(worker.runs for worker in site.workers)
-    assert site.counts()[State.DELIVERED] == WAITING
-    deliveries = site.sandbox.deliveries()
+    installation.wait_until_delivered(ids, seconds=40)
+    assert _is_full(installation)
+    assert all(worker.runs for worker in installation.workers)
+    assert installation.counts()[State.DELIVERED] == WAITING
+    deliveries = installation.sandbox.deliveries()
     assert {deliveries[f"ou_full{number}"] for number in range(WAITING)} == {1}
 
 
-def test_a_worker_that_starts_while_redis_is_full_finds_its_place(full: tuple[Site, list[str]]) -> None:
-    site, _ = full
-    assert _is_full(site)
+def test_a_worker_that_starts_while_redis_is_full_finds_its_place(full: tuple[Installation, list[str]]) -> None:
+    installation, _ = full
+    assert _is_full(installation)
 
-    site.start_worker()
+    installation.start_worker()
 
-    site.wait_for_workers(3)
+    installation.wait_for_workers(3)
 
 
-def test_what_another_application_asks_for_waits_until_there_is_room(full: tuple[Site, list[str]]) -> None:
-    site, _ = full
+def test_what_another_application_asks_for_waits_until_there_is_room(full: tuple[Installation, list[str]]) -> None:
+    installation, _ = full
     message = envelope("deskbell.send", [[], {"receiver_id": "ou_patient", "text": "later"}, {}])
     # As if it had come just before: a full Redis does not take it from others either.
-    RedisWhenFull(connection_pool=site.ledger.redis.connection_pool).lpush("deskbell.intake", message)
-    eventually(lambda: _warnings(site), 10, "a worker has found no room for it")
-    assert site.dropped() == 0
+    RedisWhenFull(connection_pool=installation.ledger.redis.connection_pool).lpush("deskbell.intake", message)
+    eventually(lambda: _warnings(installation), 10, "a worker has found no room for it")
+    assert installation.dropped() == 0
 
-    site.ledger.redis.config_set("maxmemory", 0)
+    installation.ledger.redis.config_set("maxmemory", 0)
 
-    eventually(lambda: site.sandbox.sends("ou_patient"), 10, "it is sent")
+    eventually(lambda: installation.sandbox.sends("ou_patient"), 10, "it is sent")
 
 
-def _warnings(site: Site) -> int:
-    logs = (worker.log.read_text("utf-8", "replace") for worker in site.workers)
+def _warnings(installation: Installation) -> int:
+    logs = (worker.log.read_text("utf-8", "replace") for worker in installation.workers)
     return sum(log.count("Redis takes nothing new, a notification waits") for log in logs)

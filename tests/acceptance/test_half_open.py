@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.site import Site, eventually, soon
+from tests.acceptance.installation import Installation, eventually, soon
 from tests.calm import Stopwatch
 from tests.chaos.proxy import Proxy
 
@@ -20,23 +20,27 @@ LED_AGAIN_SECONDS = 7
 
 
 @pytest.fixture
-def site(folders: Callable[[], Path]) -> Iterator[tuple[Site, Proxy]]:
+def installation(folders: Callable[[], Path]) -> Iterator[tuple[Installation, Proxy]]:
     """Two workers behind a proxy, which have sent something; the test itself reaches Redis without it."""
-    with Site(folders(), workers=0) as site:
-        socket_path = site.valkey.socket_path
+    with Installation(folders(), workers=0) as installation:
+        socket_path = installation.valkey.socket_path
         with Proxy(lambda: asyncio.open_unix_connection(socket_path)) as way:
-            site.environment["DESKBELL_REDIS_URL"] = f"redis://127.0.0.1:{way.port}/0"
+            installation.environment["DESKBELL_REDIS_URL"] = f"redis://127.0.0.1:{way.port}/0"
             for _ in range(2):
-                site.start_worker()
-            site.wait_for_workers(2)
-            site.wait_until_delivered(site.accept(*(f"ou_before{number}" for number in range(40))), seconds=30)
-            yield site, way
-            site.stop_workers()
+                installation.start_worker()
+            installation.wait_for_workers(2)
+            installation.wait_until_delivered(
+                installation.accept(*(f"ou_before{number}" for number in range(40))), seconds=30
+            )
+            yield installation, way
+            installation.stop_workers()
 
 
 @pytest.mark.parametrize("requests", [True, False], ids=["nothing gets through", "answers get lost"])
-def test_half_open_connections_are_found_out_within_seconds(site: tuple[Site, Proxy], requests: bool) -> None:
-    desk, way = site
+def test_half_open_connections_are_found_out_within_seconds(
+    installation: tuple[Installation, Proxy], requests: bool
+) -> None:
+    desk, way = installation
     way.lose(1.0, random.Random(1), requests=requests)
     lost = Stopwatch()
     soon(lambda: desk.leader_pid is None, 5, "the lead has ended")

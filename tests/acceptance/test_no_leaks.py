@@ -17,7 +17,7 @@ from ledger.leases import Leases
 from ledger.models import Notification
 from ledger.settings import Settings
 from ledger.states import State
-from tests.acceptance.site import MARKER, Site, eventually
+from tests.acceptance.installation import MARKER, Installation, eventually
 
 #: Read here: a test sees none of these variables.
 NOTIFICATIONS = int(os.environ.get("DESKBELL_TEST_LEAKS", "12000"))
@@ -38,7 +38,7 @@ STAYING = re.compile(
 )
 
 
-class ForgetfulSite(Site):
+class ForgetfulSite(Installation):
     """Workers and producers that keep results for seconds."""
 
     def _settings(self) -> Settings:
@@ -54,7 +54,7 @@ def _rss_kib(pid: int) -> int:
     return int(found[1])
 
 
-def _announce(site: Site, number: int) -> None:
+def _announce(installation: Installation, number: int) -> None:
     spec = Spec(
         name=f"Batch {number}",
         message={"msg_type": "text", "content": {"text": f"{{{{ name }}}} {MARKER}"}},
@@ -62,7 +62,7 @@ def _announce(site: Site, number: int) -> None:
     )
     receivers = (f"ou_ticket{row % 10}" if row % 60 == 0 else f"ou_row{row}" for row in range(ROWS))
     rows = [orjson.dumps([row + 2, receiver, [f"Person {row}"]]) for row, receiver in enumerate(receivers)]
-    announcements = site.ledger.announcements
+    announcements = installation.ledger.announcements
     id = announcements.open(spec, key=f"batch {number}", digest=f"{number}").id
     announcements.load(id, rows)
     assert announcements.start(id, spec, ROWS)
@@ -75,52 +75,56 @@ def _event(number: int, batch: int) -> dict[str, str]:
     return {"receiver_id": receiver_id, "text": MARKER, **({"key": f"{batch}-{number}"} if number % 2 else {})}
 
 
-def _send_batch(site: Site, number: int) -> None:
-    _announce(site, number)
-    site.ledger.accept([Notification.build(_event(event, number)) for event in range(EVENTS)])
-    eventually(lambda: _is_idle(site), 60, f"batch {number} is sent")
+def _send_batch(installation: Installation, number: int) -> None:
+    _announce(installation, number)
+    installation.ledger.accept([Notification.build(_event(event, number)) for event in range(EVENTS)])
+    eventually(lambda: _is_idle(installation), 60, f"batch {number} is sent")
 
 
-def _is_idle(site: Site) -> bool:
-    keys, lane = site.ledger.keys, "e_default"
-    pipe = site.ledger.redis.pipeline()
+def _is_idle(installation: Installation) -> bool:
+    keys, lane = installation.ledger.keys, "e_default"
+    pipe = installation.ledger.redis.pipeline()
     pipe.exists(keys.leases("default"), keys.turns("default"), keys.due("default"), keys.waiting(lane))
     return pipe.execute() == [0]
 
 
-def _unexplained(site: Site) -> list[str]:
-    names = (text(name) for name in site.ledger.redis.scan_iter(count=1000))
+def _unexplained(installation: Installation) -> list[str]:
+    names = (text(name) for name in installation.ledger.redis.scan_iter(count=1000))
     return [name for name in names if not STAYING.fullmatch(name)]
 
 
-def _kept(site: Site) -> list[str]:
+def _kept(installation: Installation) -> list[str]:
     """Besides the indexes, which the leading pacer prunes once a minute."""
-    indexes = {site.ledger.keys(name) for name in ("events", "failed", "announcements")}
-    return [name for name in _unexplained(site) if name not in indexes]
+    indexes = {installation.ledger.keys(name) for name in ("events", "failed", "announcements")}
+    return [name for name in _unexplained(installation) if name not in indexes]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300 + NOTIFICATIONS // 100)
 def test_workers_do_not_grow_and_redis_keeps_nothing_unexplained(folders: Callable[[], Path]) -> None:
-    with ForgetfulSite(folders(), DESKBELL_RESULTS_FOR=f"{RESULTS_FOR}s", DESKBELL_RETRY_FOR=f"{RETRY_FOR}s") as site:
-        _send_all(site)
-        eventually(lambda: not _kept(site), RESULTS_FOR + RETRY_FOR + 10, "the records have gone")
-        Leases(site.ledger.redis, site.ledger.settings, longest_call_ms=1000).prune()
-        assert _unexplained(site) == []
+    with ForgetfulSite(
+        folders(), DESKBELL_RESULTS_FOR=f"{RESULTS_FOR}s", DESKBELL_RETRY_FOR=f"{RETRY_FOR}s"
+    ) as installation:
+        _send_all(installation)
+        eventually(lambda: not _kept(installation), RESULTS_FOR + RETRY_FOR + 10, "the records have gone")
+        Leases(installation.ledger.redis, installation.ledger.settings, longest_call_ms=1000).prune()
+        assert _unexplained(installation) == []
 
 
-def _send_all(site: Site) -> None:
-    site.sandbox.fault({"prefix": "ou_gone"}, {"answer": {"status": 404, "code": 154004, "msg": "Resource not found"}})
+def _send_all(installation: Installation) -> None:
+    installation.sandbox.fault(
+        {"prefix": "ou_gone"}, {"answer": {"status": 404, "code": 154004, "msg": "Resource not found"}}
+    )
     for number in range(10):
-        site.sandbox.ticket(f"ou_ticket{number}")
+        installation.sandbox.ticket(f"ou_ticket{number}")
     sizes: list[list[int]] = []
     for number in range(BATCHES):
-        _send_batch(site, number)
-        sizes.append([_rss_kib(worker.pid) for worker in site.workers])
+        _send_batch(installation, number)
+        sizes.append([_rss_kib(worker.pid) for worker in installation.workers])
 
     warm = sizes[round(BATCHES * WARM_UP)]
     growth = [last / first - 1 for first, last in zip(warm, sizes[-1], strict=True)]
     assert max(growth) <= MOST_GROWTH, f"KiB after each batch: {sizes}"
-    counts = site.counts()
+    counts = installation.counts()
     assert sum(counts.values()) == BATCHES * EVENTS
     assert counts.keys() == {State.DELIVERED, State.FAILED}

@@ -10,8 +10,8 @@ import pytest
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotFound
 from ledger.states import State
 from producers import Announced, Notifier
+from tests.acceptance.installation import MARKER, Installation, eventually
 from tests.acceptance.lossy_way import LossyWay
-from tests.acceptance.site import MARKER, Site, eventually
 from tests.acceptance.web_process import WebProcess
 
 __all__: list[str] = []
@@ -20,8 +20,8 @@ ROWS = 5_000
 
 
 @pytest.fixture(scope="module")
-def web(site: Site) -> Iterator[WebProcess]:
-    with WebProcess(site.folder, site.environment) as running:
+def web(installation: Installation) -> Iterator[WebProcess]:
+    with WebProcess(installation.folder, installation.environment) as running:
         yield running
 
 
@@ -31,42 +31,46 @@ def notifier(web: WebProcess) -> Iterator[Notifier]:
         yield found
 
 
-def finished(site: Site, id: str) -> bool:
-    return site.ledger.announcements.get(id).ended is not None
+def finished(installation: Installation, id: str) -> bool:
+    return installation.ledger.announcements.get(id).ended is not None
 
 
 @pytest.mark.parametrize("key", [None, "alert-over-http"])
-def test_an_answer_that_is_lost_makes_no_second_notification(site: Site, web: WebProcess, key: str | None) -> None:
+def test_an_answer_that_is_lost_makes_no_second_notification(
+    installation: Installation, web: WebProcess, key: str | None
+) -> None:
     receiver = f"ou_lost_answer_{key}"
     with LossyWay(web.url, lost=2) as way, Notifier.http(way.url) as notifier:
         accepted = notifier.send(receiver_id=receiver, text=MARKER, key=key)
         assert way.passed == 3
-    site.wait_for_state(accepted.id, State.DELIVERED)
-    assert site.sandbox.deliveries()[receiver] == 1
+    installation.wait_for_state(accepted.id, State.DELIVERED)
+    assert installation.sandbox.deliveries()[receiver] == 1
 
 
-def test_an_answer_that_is_lost_makes_no_second_announcement(site: Site, web: WebProcess) -> None:
+def test_an_answer_that_is_lost_makes_no_second_announcement(installation: Installation, web: WebProcess) -> None:
     rows = [{"receiver_id": f"ou_lost_row_{n}", "name": "N"} for n in range(20)]
     with LossyWay(web.url, lost=1) as way, Notifier.http(way.url) as notifier:
         announced = notifier.announce(iter(rows), text=MARKER + " {{ name }}", name="Lost answer")
-    eventually(lambda: finished(site, announced.id), 20, "the end of the announcement")
-    deliveries = site.sandbox.deliveries()
+    eventually(lambda: finished(installation, announced.id), 20, "the end of the announcement")
+    deliveries = installation.sandbox.deliveries()
     assert {deliveries[row["receiver_id"]] for row in rows} == {1}
 
 
-def test_a_record_is_the_same_by_both_ways(site: Site, notifier: Notifier) -> None:
+def test_a_record_is_the_same_by_both_ways(installation: Installation, notifier: Notifier) -> None:
     accepted = notifier.send(receiver_id="ou_both_ways", text=MARKER, receive_type="user")
-    site.wait_for_state(accepted.id, State.DELIVERED)
+    installation.wait_for_state(accepted.id, State.DELIVERED)
     record = notifier.get(accepted.id)
-    assert record.as_json() == site.shown(accepted.id)
+    assert record.as_json() == installation.shown(accepted.id)
     assert record.notification.message.content == {}
 
 
-def test_the_same_announcement_by_both_ways_is_one(site: Site, notifier: Notifier, tmp_path: Path) -> None:
+def test_the_same_announcement_by_both_ways_is_one(
+    installation: Installation, notifier: Notifier, tmp_path: Path
+) -> None:
     path = tmp_path / "people.csv"
     path.write_text("receiver_id,name\nou_two_ways,Ada\n")
     given: dict[str, Any] = {"text": MARKER + " {{ name }}", "name": "Two ways", "weight": 2, "skip_invalid": True}
-    direct = Notifier(site.ledger).announce(path, **given)
+    direct = Notifier(installation.ledger).announce(path, **given)
     assert notifier.announce(path, **given) == Announced(direct.id, 1, duplicate=True)
 
 
@@ -86,10 +90,10 @@ def test_the_same_announcement_by_both_ways_is_one(site: Site, notifier: Notifie
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_alike_by_both_ways(
-    site: Site, notifier: Notifier, call: Callable[[Notifier], object]
+    installation: Installation, notifier: Notifier, call: Callable[[Notifier], object]
 ) -> None:
     told = []
-    for way in (Notifier(site.ledger), notifier):
+    for way in (Notifier(installation.ledger), notifier):
         with pytest.raises(DeskbellError) as caught:
             call(way)
         told.append((type(caught.value), str(caught.value)))
@@ -97,15 +101,15 @@ def test_what_is_wrong_is_told_alike_by_both_ways(
     assert told[0][0] in (BadInput, NotFound)
 
 
-def test_a_key_that_is_used_again_is_told_alike_by_both_ways(site: Site, notifier: Notifier) -> None:
+def test_a_key_that_is_used_again_is_told_alike_by_both_ways(installation: Installation, notifier: Notifier) -> None:
     notifier.send(receiver_id="ou_again", text=MARKER, key="again")
-    for way in (Notifier(site.ledger), notifier):
+    for way in (Notifier(installation.ledger), notifier):
         with pytest.raises(KeyReused, match="'again' was already used for n_"):
             way.send(receiver_id="ou_again", text=MARKER + "!", key="again")
 
 
 def test_a_server_that_is_killed_while_it_loads_an_announcement_accepts_it_once(
-    site: Site, web: WebProcess, tmp_path: Path
+    installation: Installation, web: WebProcess, tmp_path: Path
 ) -> None:
     path = tmp_path / "people.csv"
     path.write_text("receiver_id\n" + "".join(f"ou_kill_{n}\n" for n in range(ROWS)))
@@ -115,15 +119,17 @@ def test_a_server_that_is_killed_while_it_loads_an_announcement_accepts_it_once(
         with Notifier.http(web.url) as notifier:
             answers.append(notifier.announce(path, text=MARKER, name="Killed", at="1h"))
 
-    before = {each.id for each in site.ledger.announcements.newest()}
+    before = {each.id for each in installation.ledger.announcements.newest()}
     caller = threading.Thread(target=hand_in)
     caller.start()
-    eventually(lambda: len(list(site.ledger.redis.scan_iter("deskbell:rows:*"))) > len(before), 20, "rows that load")
+    eventually(
+        lambda: len(list(installation.ledger.redis.scan_iter("deskbell:rows:*"))) > len(before), 20, "rows that load"
+    )
     web.kill()
     web.start()
     caller.join(120)
     [announced] = answers
-    made = [each for each in site.ledger.announcements.newest() if each.id not in before]
+    made = [each for each in installation.ledger.announcements.newest() if each.id not in before]
     assert [(each.id, each.total) for each in made] == [(announced.id, ROWS)]
     assert sum(made[0].counts.values()) == ROWS
-    site.ledger.announcements.cancel(announced.id, "test")
+    installation.ledger.announcements.cancel(announced.id, "test")

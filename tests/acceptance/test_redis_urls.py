@@ -12,8 +12,8 @@ import pytest
 
 from ledger.errors import BadInput
 from ledger.settings import Settings
-from tests.acceptance.site import MARKER, Site, WorkerProcess
-from tests.acceptance.site_elsewhere import SiteElsewhere
+from tests.acceptance.installation import MARKER, Installation, WorkerProcess
+from tests.acceptance.installation_elsewhere import SiteElsewhere
 from tests.valkey_process import ValkeyProcess
 
 SECRET = "hunter2/x"
@@ -28,7 +28,7 @@ def server(folders: Callable[[], Path]) -> Iterator[ValkeyProcess]:
 
 
 @pytest.fixture
-def site_at(folders: Callable[[], Path]) -> Iterator[Callable[[str], Site]]:
+def site_at(folders: Callable[[], Path]) -> Iterator[Callable[[str], Installation]]:
     with ExitStack() as stack:
         yield lambda url: stack.enter_context(SiteElsewhere(folders(), url))
 
@@ -42,14 +42,14 @@ def site_at(folders: Callable[[], Path]) -> Iterator[Callable[[str], Site]]:
     ],
 )
 def test_ledger_and_celery_read_the_same_url(
-    server: ValkeyProcess, site_at: Callable[[str], Site], url: str, database: int
+    server: ValkeyProcess, site_at: Callable[[str], Installation], url: str, database: int
 ) -> None:
-    site = site_at(url.format(folder=server.folder.parent, port=server.port))
-    sent = site.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "90")
+    installation = site_at(url.format(folder=server.folder.parent, port=server.port))
+    sent = installation.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "90")
     assert (sent.returncode, sent.stderr) == (0, "")
     assert [name for name in server.client.info("keyspace") if name.startswith("db")] == [f"db{database}"]
-    assert site.deskbell("doctor").returncode == 0
-    assert "hunter2" not in site.workers[0].log.read_text()
+    assert installation.deskbell("doctor").returncode == 0
+    assert "hunter2" not in installation.workers[0].log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ledger.states import State
 from ledger.version import SCHEMA
-from tests.acceptance.site import Site, eventually
+from tests.acceptance.installation import Installation, eventually
 
 #: Has a worker speak to others as the next version may: its wake-up calls say more than this version knows.
 NEXT_VERSION = """
@@ -19,27 +19,29 @@ Task.apply_async = apply_async
 """
 
 
-def test_workers_one_version_apart_understand_each_other(new_site: Callable[..., Site], tmp_path: Path) -> None:
+def test_workers_one_version_apart_understand_each_other(
+    new_installation: Callable[..., Installation], tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(NEXT_VERSION)
-    site = new_site(workers=0)
-    site.sandbox.fault({"prefix": "ou_"}, {"delay_ms": 30})
-    newer = site.start_worker(PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
-    site.wait_for_workers(1)
-    older = site.start_worker()
-    site.wait_for_workers(2)
-    assert site.leading_worker() is newer
+    installation = new_installation(workers=0)
+    installation.sandbox.fault({"prefix": "ou_"}, {"delay_ms": 30})
+    newer = installation.start_worker(PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
+    installation.wait_for_workers(1)
+    older = installation.start_worker()
+    installation.wait_for_workers(2)
+    assert installation.leading_worker() is newer
 
-    first = site.accept(*(f"ou_newer{number}" for number in range(60)))
-    site.wait_until_delivered(first, seconds=20)
+    first = installation.accept(*(f"ou_newer{number}" for number in range(60)))
+    installation.wait_until_delivered(first, seconds=20)
     newer.terminate()
-    eventually(lambda: site.leader_pid == older.pid, 5, "the older one leads")
-    second = site.accept(*(f"ou_older{number}" for number in range(60)))
-    site.wait_until_delivered(second, seconds=20)
+    eventually(lambda: installation.leader_pid == older.pid, 5, "the older one leads")
+    second = installation.accept(*(f"ou_older{number}" for number in range(60)))
+    installation.wait_until_delivered(second, seconds=20)
 
     assert newer.wait(seconds=10) == 0
-    assert site.dropped() == 0
-    assert set(site.sandbox.deliveries().values()) == {1}
-    assert site.counts() == {State.DELIVERED: 120}
+    assert installation.dropped() == 0
+    assert set(installation.sandbox.deliveries().values()) == {1}
+    assert installation.counts() == {State.DELIVERED: 120}
     assert _has_delivered(older.log)
 
 
@@ -47,24 +49,24 @@ def _has_delivered(log: Path) -> bool:
     return "deskbell.deliver" in log.read_text("utf-8")
 
 
-def test_a_worker_refuses_a_newer_ledger_and_goes_on_when_it_may(new_site: Callable[..., Site]) -> None:
-    site = new_site(workers=1)
-    [worker] = site.workers
-    known = site.accept("ou_known")
-    site.wait_until_delivered(known, seconds=10)
-    waiting = site.accept("ou_waiting", at="2036-01-01T00:00:00Z")
-    site.ledger.redis.set(site.ledger.keys.schema, SCHEMA + 1)
+def test_a_worker_refuses_a_newer_ledger_and_goes_on_when_it_may(new_installation: Callable[..., Installation]) -> None:
+    installation = new_installation(workers=1)
+    [worker] = installation.workers
+    known = installation.accept("ou_known")
+    installation.wait_until_delivered(known, seconds=10)
+    waiting = installation.accept("ou_waiting", at="2036-01-01T00:00:00Z")
+    installation.ledger.redis.set(installation.ledger.keys.schema, SCHEMA + 1)
 
     eventually(lambda: "this worker does nothing" in worker.log.read_text("utf-8"), 10, "it says so")
-    refused = site.deskbell("send", "--to", "ou_refused", "--text", "from an older one")
-    doctor = site.deskbell("doctor")
-    site.ledger.redis.set(site.ledger.keys.schema, SCHEMA)
+    refused = installation.deskbell("send", "--to", "ou_refused", "--text", "from an older one")
+    doctor = installation.deskbell("doctor")
+    installation.ledger.redis.set(installation.ledger.keys.schema, SCHEMA)
 
     assert refused.returncode == 1
     assert f"of version {SCHEMA + 1}, and this is Deskbell for version {SCHEMA}" in refused.stderr
     assert "upgrade this Deskbell" in doctor.stdout
-    after = site.accept("ou_after")
-    site.wait_until_delivered(after, seconds=15)
+    after = installation.accept("ou_after")
+    installation.wait_until_delivered(after, seconds=15)
     assert worker.runs
-    assert site.shown(waiting[0])["state"] == State.SCHEDULED
-    assert "ou_refused" not in site.sandbox.deliveries()
+    assert installation.shown(waiting[0])["state"] == State.SCHEDULED
+    assert "ou_refused" not in installation.sandbox.deliveries()

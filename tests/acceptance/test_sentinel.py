@@ -13,7 +13,7 @@ from ledger.connection import reachable
 from ledger.errors import LedgerUnreachable, LedgerUnwritable, NotDurable
 from ledger.settings import Settings
 from ledger.states import State
-from tests.acceptance.site import Site, eventually
+from tests.acceptance.installation import Installation, eventually
 from tests.calm import Stopwatch
 from tests.valkey_process import ValkeyProcess
 
@@ -63,7 +63,7 @@ class Replicated:
         self._stack.close()
 
 
-class ReplicatedSite(Site):
+class ReplicatedSite(Installation):
     """Its ledger is found by way of the sentinels."""
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -76,7 +76,7 @@ class ReplicatedSite(Site):
 
 @dataclass(frozen=True)
 class Failover:
-    site: Site
+    installation: Installation
     servers: Replicated
     told: list[str]  #: ids that producers were told, before the kill and after it
     silent_seconds: float  #: from the kill to the next call, calm ones
@@ -88,26 +88,26 @@ def failover(folders: Callable[[], Path]) -> Iterator[Failover]:
     servers = Replicated(folder)
     with ExitStack() as stack:
         stack.callback(servers.close)
-        site = stack.enter_context(ReplicatedSite(folder, servers.url))
-        told = site.accept(*(f"ou_before{number}" for number in range(80)))
-        eventually(lambda: len(site.sandbox.deliveries()) >= 20, 20, "twenty delivered")
+        installation = stack.enter_context(ReplicatedSite(folder, servers.url))
+        told = installation.accept(*(f"ou_before{number}" for number in range(80)))
+        eventually(lambda: len(installation.sandbox.deliveries()) >= 20, 20, "twenty delivered")
         # So that what the test then misses was not lost in the replication's window, which is no fault.
         servers.primary.client.wait(1, 2000)
         servers.primary.kill()
-        silent, calls = Stopwatch(), len(site.sandbox.calls())
-        told += [_accept_in_the_end(site, f"ou_during{number}") for number in range(3)]
-        eventually(lambda: len(site.sandbox.calls()) > calls + 16, GO_ON_SECONDS, "calls after the failover")
-        yield Failover(site, servers, told, silent.calm_seconds)
+        silent, calls = Stopwatch(), len(installation.sandbox.calls())
+        told += [_accept_in_the_end(installation, f"ou_during{number}") for number in range(3)]
+        eventually(lambda: len(installation.sandbox.calls()) > calls + 16, GO_ON_SECONDS, "calls after the failover")
+        yield Failover(installation, servers, told, silent.calm_seconds)
 
 
-def _accept_in_the_end(site: Site, receiver_id: str) -> str:
+def _accept_in_the_end(installation: Installation, receiver_id: str) -> str:
     """As a producer does it: again with the same key, until it is accepted."""
     ids: list[str] = []
 
     def is_accepted() -> bool:
         try:
-            with reachable(site.ledger.settings):
-                ids.extend(site.accept(receiver_id, key=f"key of {receiver_id}"))
+            with reachable(installation.ledger.settings):
+                ids.extend(installation.accept(receiver_id, key=f"key of {receiver_id}"))
         except (LedgerUnreachable, LedgerUnwritable, NotDurable):
             return False
         return True
@@ -122,12 +122,12 @@ def test_workers_and_producers_go_on_after_the_primary_was_killed(failover: Fail
 
 
 def test_what_the_replica_had_is_all_there_and_delivered(failover: Failover) -> None:
-    records = failover.site.wait_until_delivered(failover.told, seconds=60)
+    records = failover.installation.wait_until_delivered(failover.told, seconds=60)
 
-    assert failover.site.counts() == {State.DELIVERED: len(failover.told)}
-    assert all(worker.runs for worker in failover.site.workers)
+    assert failover.installation.counts() == {State.DELIVERED: len(failover.told)}
+    assert all(worker.runs for worker in failover.installation.workers)
     maybe_twice = {record["receiver_id"] for record in records if len(record["attempts"]) > 1}
-    twice = {receiver for receiver, count in failover.site.sandbox.deliveries().items() if count > 1}
+    twice = {receiver for receiver, count in failover.installation.sandbox.deliveries().items() if count > 1}
     assert twice <= maybe_twice
 
 
@@ -143,9 +143,11 @@ def test_the_old_primary_comes_back_as_a_replica(failover: Failover) -> None:
     primary.start()
     eventually(lambda: _is_replica(primary.client), 30, "the old primary follows the new")
     assert primary.client.info("replication")["master_port"] == replica.port
-    accepted = failover.site.accept("ou_back")
-    failover.site.wait_until_delivered(accepted, seconds=20)
+    accepted = failover.installation.accept("ou_back")
+    failover.installation.wait_until_delivered(accepted, seconds=20)
 
 
 def test_the_commands_find_the_primary(failover: Failover) -> None:
-    assert failover.site.deskbell("send", "--to", "ou_command", "--text", "hello", "--wait", "90").returncode == 0
+    assert (
+        failover.installation.deskbell("send", "--to", "ou_command", "--text", "hello", "--wait", "90").returncode == 0
+    )

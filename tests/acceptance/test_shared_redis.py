@@ -9,8 +9,8 @@ import celery
 import pytest
 import requests
 
-from tests.acceptance.site import MARKER, Site, eventually
-from tests.acceptance.site_elsewhere import SiteElsewhere
+from tests.acceptance.installation import MARKER, Installation, eventually
+from tests.acceptance.installation_elsewhere import SiteElsewhere
 from tests.acceptance.web_process import WebProcess
 from tests.valkey_process import ValkeyProcess
 
@@ -35,11 +35,11 @@ def server(folders: Callable[[], Path]) -> Iterator[ValkeyProcess]:
 
 
 @pytest.fixture
-def site_as(server: ValkeyProcess, folders: Callable[[], Path]) -> Iterator[Callable[..., Site]]:
+def site_as(server: ValkeyProcess, folders: Callable[[], Path]) -> Iterator[Callable[..., Installation]]:
     """A site whose user has the rights of the page, and those that are given."""
     with ExitStack() as stack:
 
-        def start(*further: str) -> Site:
+        def start(*further: str) -> Installation:
             server.client.execute_command(*rights(), *further)
             url = f"redis://deskbell:{PASSWORD}@127.0.0.1:{server.port}/0"
             return stack.enter_context(SiteElsewhere(folders(), url, prefix=PREFIX))
@@ -54,18 +54,18 @@ def refused(server: ValkeyProcess) -> set[tuple[str, str]]:
 
 
 def test_the_rights_of_the_page_are_enough_for_the_main_job(
-    server: ValkeyProcess, site_as: Callable[..., Site], tmp_path: Path
+    server: ValkeyProcess, site_as: Callable[..., Installation], tmp_path: Path
 ) -> None:
-    site = site_as()
+    installation = site_as()
     people = tmp_path / "people.csv"
     people.write_text("receiver_id\n" + "".join(f"ou_row{number}\n" for number in range(25)))
 
-    assert site.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
-    announced = site.deskbell_json("announce", str(people), "--text", MARKER, "--yes")
-    key = site.deskbell_json(
+    assert installation.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
+    announced = installation.deskbell_json("announce", str(people), "--text", MARKER, "--yes")
+    key = installation.deskbell_json(
         "key", "create", "--name", "app", "--scope", "send", "--scope", "read", "--rate", "100/minute"
     )
-    with WebProcess(site.folder, site.environment) as web:
+    with WebProcess(installation.folder, installation.environment) as web:
         answer = requests.post(
             f"{web.url}/v1/notifications",
             json={"receiver_id": "ou_http", "text": MARKER},
@@ -73,44 +73,44 @@ def test_the_rights_of_the_page_are_enough_for_the_main_job(
             timeout=30,
         )
         assert (answer.status_code, requests.get(f"{web.url}/readyz", timeout=30).status_code) == (202, 200)
-    assert site.deskbell("watch", announced["id"]).returncode == 0
-    site.wait_until_delivered([answer.json()["id"]], seconds=30)
+    assert installation.deskbell("watch", announced["id"]).returncode == 0
+    installation.wait_until_delivered([answer.json()["id"]], seconds=30)
     for command in (("list",), ("desks",), ("export", announced["id"]), ("retry", announced["id"]), ("doctor",)):
-        done = site.deskbell(*command)
+        done = installation.deskbell(*command)
         assert (done.returncode, done.stderr) == (0, "") or command[0] in ("retry", "export"), done
 
-    site.stop_workers()
-    assert "Traceback" not in site.workers[0].log.read_text() + web.log.read_text()
+    installation.stop_workers()
+    assert "Traceback" not in installation.workers[0].log.read_text() + web.log.read_text()
     assert refused(server) == set()
     assert {key for key in server.client.scan_iter() if not key.startswith(PREFIX.encode())} == set()
 
 
 def test_a_worker_under_memory_pressure_stays_within_the_prefix(
-    server: ValkeyProcess, site_as: Callable[..., Site]
+    server: ValkeyProcess, site_as: Callable[..., Installation]
 ) -> None:
-    site = site_as()
-    ids = site.accept(*(f"ou_full{number}" for number in range(20)), at=None)
+    installation = site_as()
+    ids = installation.accept(*(f"ou_full{number}" for number in range(20)), at=None)
     server.client.config_set("maxmemory", "100kb")
-    site.wait_until_delivered(ids, seconds=30)
+    installation.wait_until_delivered(ids, seconds=30)
     assert refused(server) == set()
 
 
-def test_what_info_would_have_told_is_said(server: ValkeyProcess, site_as: Callable[..., Site]) -> None:
-    site = site_as("-info")
-    assert site.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
-    found = {check["name"]: check for check in site.deskbell_json("doctor")["checks"]}
+def test_what_info_would_have_told_is_said(server: ValkeyProcess, site_as: Callable[..., Installation]) -> None:
+    installation = site_as("-info")
+    assert installation.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
+    found = {check["name"]: check for check in installation.deskbell_json("doctor")["checks"]}
     assert found["redis"]["status"] == "warn"
     assert "INFO" in found["redis"]["do"]
 
 
-def test_a_refused_key_is_told_in_one_line(server: ValkeyProcess, site_as: Callable[..., Site]) -> None:
-    site = site_as()
+def test_a_refused_key_is_told_in_one_line(server: ValkeyProcess, site_as: Callable[..., Installation]) -> None:
+    installation = site_as()
     server.client.execute_command("ACL", "SETUSER", "deskbell", "resetkeys", f"~{PREFIX}:desk*")
-    refused = site.deskbell("list")
+    refused = installation.deskbell("list")
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "does not allow" in refused.stderr
     assert "ACL LOG" in refused.stderr
-    log = site.workers[0].log
+    log = installation.workers[0].log
     told = r"Cannot connect to .*: No permissions to access a key \(\w+; ACL LOG on the server names the key\)"
     eventually(lambda: re.search(told, log.read_text()), 30, "Celery's consumer tells")
     assert "Frequent restarts" not in log.read_text()
@@ -119,11 +119,13 @@ def test_a_refused_key_is_told_in_one_line(server: ValkeyProcess, site_as: Calla
     assert re.search(r"No permissions to access a key \(\w+; ACL LOG on the server names the key\)", pauses)
 
 
-def test_another_application_cannot_steer_the_workers(site: Site) -> None:
-    stranger = celery.Celery("stranger", broker=f"redis+socket://{site.valkey.socket_path}", set_as_current=False)
+def test_another_application_cannot_steer_the_workers(installation: Installation) -> None:
+    stranger = celery.Celery(
+        "stranger", broker=f"redis+socket://{installation.valkey.socket_path}", set_as_current=False
+    )
     with stranger.connection_for_write() as connection:
         for order in BROADCASTS:
             stranger.control.broadcast(order, connection=connection, reply=True, timeout=0.5)
-    site.wait_until_delivered(site.accept("ou_after_the_broadcasts"), seconds=20)
-    assert all(worker.runs for worker in site.workers)
-    assert all("remote" not in worker.log.read_text() for worker in site.workers)
+    installation.wait_until_delivered(installation.accept("ou_after_the_broadcasts"), seconds=20)
+    assert all(worker.runs for worker in installation.workers)
+    assert all("remote" not in worker.log.read_text() for worker in installation.workers)

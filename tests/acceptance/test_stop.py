@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ledger.states import State
-from tests.acceptance.site import Site, eventually
+from tests.acceptance.installation import Installation, eventually
 
 #: The longest call with DESKBELL_TIMEOUT=1,1, and what a worker may take beside it to stop, seconds.
 LONGEST_CALL_SECONDS, STOP_SECONDS = 6, 5
@@ -17,14 +17,16 @@ PAUSES = (0.3, 0.9, 1.8, 2.7, 4.0)
 EVENTS = 16
 
 
-def test_a_worker_that_loses_redis_and_stops_prints_no_warning_of_python(new_site: Callable[..., Site]) -> None:
+def test_a_worker_that_loses_redis_and_stops_prints_no_warning_of_python(
+    new_installation: Callable[..., Installation],
+) -> None:
     """Each lost connection printed a page about a setting of Celery's; each start as root another one about pickle."""
-    site = new_site(workers=1)
-    [worker] = site.workers
-    site.kill_valkey()
+    installation = new_installation(workers=1)
+    [worker] = installation.workers
+    installation.kill_valkey()
     eventually(lambda: "Cannot connect" in worker.log.read_text("utf-8"), 20, "the consumer has lost its connection")
-    site.valkey.start()
-    site.wait_until_delivered(site.accept("ou_after"), seconds=20)
+    installation.valkey.start()
+    installation.wait_until_delivered(installation.accept("ou_after"), seconds=20)
 
     worker.terminate()
 
@@ -33,21 +35,23 @@ def test_a_worker_that_loses_redis_and_stops_prints_no_warning_of_python(new_sit
 
 
 @pytest.mark.timeout(600)
-def test_sigterm_is_obeyed_while_valkey_answers_nobody_for_a_while(new_site: Callable[..., Site]) -> None:
+def test_sigterm_is_obeyed_while_valkey_answers_nobody_for_a_while(
+    new_installation: Callable[..., Installation],
+) -> None:
     """A thread that looked for a slot went on for ever when its claim had been held up: the worker never ended."""
     by_chance = random.Random(11)
-    site = new_site(workers=len(PAUSES) + 1, DESKBELL_TIMEOUT="1,1", DESKBELL_RATE="60/6second")
+    installation = new_installation(workers=len(PAUSES) + 1, DESKBELL_TIMEOUT="1,1", DESKBELL_RATE="60/6second")
     accepted = []
-    for pause_seconds, worker in zip(PAUSES, site.workers, strict=False):
-        accepted += site.accept(*(f"ou_{pause_seconds}_{number}" for number in range(EVENTS)))
+    for pause_seconds, worker in zip(PAUSES, installation.workers, strict=False):
+        accepted += installation.accept(*(f"ou_{pause_seconds}_{number}" for number in range(EVENTS)))
         time.sleep(by_chance.uniform(0, 0.3))
-        site.ledger.redis.client_pause(round(pause_seconds * 1000))
+        installation.ledger.redis.client_pause(round(pause_seconds * 1000))
         ends_at = time.monotonic() + pause_seconds
         time.sleep(by_chance.uniform(0, pause_seconds))
         worker.terminate()
         rest_seconds = max(0.0, ends_at - time.monotonic())
         assert worker.wait(rest_seconds + LONGEST_CALL_SECONDS + STOP_SECONDS) == 0
 
-    site.wait_until_delivered(accepted, seconds=60)
-    assert site.counts() == {State.DELIVERED: len(accepted)}
-    assert set(site.sandbox.deliveries().values()) == {1}
+    installation.wait_until_delivered(accepted, seconds=60)
+    assert installation.counts() == {State.DELIVERED: len(accepted)}
+    assert set(installation.sandbox.deliveries().values()) == {1}

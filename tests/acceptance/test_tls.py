@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.site import MARKER, WorkerProcess, eventually
-from tests.acceptance.site_elsewhere import SiteElsewhere
+from tests.acceptance.installation import MARKER, WorkerProcess, eventually
+from tests.acceptance.installation_elsewhere import SiteElsewhere
 from tests.certificates import Authority, TlsProxy
 from tests.valkey_process import ValkeyProcess
 
@@ -37,23 +37,23 @@ def secured(folders: Callable[[], Path]) -> Iterator[Secured]:
 
 
 def test_a_private_authority_is_trusted_by_all(secured: Secured, folders: Callable[[], Path]) -> None:
-    with SiteElsewhere(folders(), secured.url(secured.authority.file)) as site:
-        sent = site.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "30")
+    with SiteElsewhere(folders(), secured.url(secured.authority.file)) as installation:
+        sent = installation.deskbell("send", "--to", "ou_a", "--text", MARKER, "--wait", "30")
         assert (sent.returncode, sent.stderr) == (0, "")
-        doctor = site.deskbell("doctor")
+        doctor = installation.deskbell("doctor")
         assert (doctor.returncode, f"rediss://127.0.0.1:{secured.proxy.port}/0" in doctor.stdout) == (0, True)
-        assert "insecure" not in site.workers[0].log.read_text()
+        assert "insecure" not in installation.workers[0].log.read_text()
 
 
 @pytest.mark.parametrize("trusted", ["nobody but the system's", "another"])
 def test_nobody_says_a_word_to_a_server_that_is_not_trusted(
     secured: Secured, folders: Callable[[], Path], trusted: str
 ) -> None:
-    site = SiteElsewhere(folders(), secured.url(secured.stranger.file if trusted == "another" else None))
-    asked = site.deskbell("list")
+    installation = SiteElsewhere(folders(), secured.url(secured.stranger.file if trusted == "another" else None))
+    asked = installation.deskbell("list")
     assert (asked.returncode, asked.stderr.count("\n")) == (3, 1)
     assert "CERTIFICATE_VERIFY_FAILED" in asked.stderr
-    worker = WorkerProcess("w1", site.environment, site.folder / "w1.log")
+    worker = WorkerProcess("w1", installation.environment, installation.folder / "w1.log")
     try:
         eventually(lambda: "Cannot connect to rediss://" in worker.log.read_text(), 60, "Celery has tried")
         eventually(lambda: "the pacer pauses" in worker.log.read_text(), 60, "the pacer has tried")

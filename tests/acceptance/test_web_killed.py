@@ -9,7 +9,7 @@ from itertools import count
 import requests
 
 from ledger.search import Search
-from tests.acceptance.site import MARKER, Site, eventually
+from tests.acceptance.installation import MARKER, Installation, eventually
 from tests.acceptance.web_process import WebProcess
 
 __all__: list[str] = []
@@ -54,9 +54,9 @@ class Producers:
         self._stop.set()
 
 
-def test_whatever_was_answered_is_on_record_once(new_site: Callable[..., Site]) -> None:
-    site = new_site(workers=0)
-    with WebProcess(site.folder, site.environment) as web:
+def test_whatever_was_answered_is_on_record_once(new_installation: Callable[..., Installation]) -> None:
+    installation = new_installation(workers=0)
+    with WebProcess(installation.folder, installation.environment) as web:
         producers = Producers(web.url)
         threads = [threading.Thread(target=producers.run) for _ in range(PRODUCERS)]
         for thread in threads:
@@ -66,8 +66,8 @@ def test_whatever_was_answered_is_on_record_once(new_site: Callable[..., Site]) 
                 wanted = len(producers.accepted) + BETWEEN_KILLS
                 eventually(lambda wanted=wanted: len(producers.accepted) >= wanted, 60, "answers")  # type: ignore[misc]
                 if kill == KILLS - 1:
-                    site.kill_valkey()
-                    site.valkey.start()
+                    installation.kill_valkey()
+                    installation.valkey.start()
                 else:
                     web.kill()
                     web.start()
@@ -76,7 +76,7 @@ def test_whatever_was_answered_is_on_record_once(new_site: Callable[..., Site]) 
             for thread in threads:
                 thread.join(120)
     assert producers.repeated > 0, "no kill hit a request"
-    records = site.ledger.get_many(list(producers.accepted.values()))
+    records = installation.ledger.get_many(list(producers.accepted.values()))
     assert {record.notification.key: record.id for record in records} == producers.accepted
-    assert sum(site.counts().values()) == len(producers.accepted) == len(set(producers.accepted.values()))
-    assert len(Search().page(site.ledger, 5000).records) == len(producers.accepted)
+    assert sum(installation.counts().values()) == len(producers.accepted) == len(set(producers.accepted.values()))
+    assert len(Search().page(installation.ledger, 5000).records) == len(producers.accepted)

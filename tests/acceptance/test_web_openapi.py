@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger.api_keys import ApiKeys, Scope
-from tests.acceptance.site import Site
+from tests.acceptance.installation import Installation
 from tests.acceptance.web_process import WebProcess
 
 __all__: list[str] = []
@@ -29,14 +29,16 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]
 
 
 @pytest.mark.timeout(600)
-def test_the_server_does_what_its_document_says(new_site: Callable[..., Site], tmp_path: Path) -> None:
-    site = new_site(workers=0)
-    _, secret = ApiKeys(site.ledger).create("schemathesis", frozenset(Scope), None, None, by="test")
+def test_the_server_does_what_its_document_says(new_installation: Callable[..., Installation], tmp_path: Path) -> None:
+    installation = new_installation(workers=0)
+    _, secret = ApiKeys(installation.ledger).create("schemathesis", frozenset(Scope), None, None, by="test")
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     hooks = tmp_path / "hooks.toml"
     hooks.write_text(HOOKS)
-    with WebProcess(site.folder, {**site.environment, "DESKBELL_HOOKS": str(hooks)}, "--access-log") as web:
+    with WebProcess(
+        installation.folder, {**installation.environment, "DESKBELL_HOOKS": str(hooks)}, "--access-log"
+    ) as web:
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "--no-color"),
             *("run", f"{web.url}/openapi.json", "--checks", "all", "--max-examples", str(EXAMPLES), "--no-shrink"),

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ledger.api_keys import ApiKeys, Scope
 from ledger.settings import Settings, parse_rate
-from tests.acceptance.site import Site
+from tests.acceptance.installation import Installation
 from tests.browser.conftest import Watched, sign_in
 from tests.integration.serving import serving
 
@@ -25,15 +25,15 @@ PEOPLE = "receiver_id,name\n" + "".join(f"ou_{n},Person {n}\n" for n in range(RO
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     options = ("--demo", "--rate", "unlimited")
-    with Site(tmp_path_factory.mktemp("site"), sandbox=options, workers=1, DESKBELL_RATE=RATE) as running:
+    with Installation(tmp_path_factory.mktemp("site"), sandbox=options, workers=1, DESKBELL_RATE=RATE) as running:
         yield running
 
 
 @pytest.fixture
-def url(site: Site) -> Iterator[str]:
-    settings = Settings(data_dir=site.folder / "data", rate=parse_rate(RATE), _env_file=None)
+def url(installation: Installation) -> Iterator[str]:
+    settings = Settings(data_dir=installation.folder / "data", rate=parse_rate(RATE), _env_file=None)
     with serving(settings) as served:
         yield served
 
@@ -48,18 +48,18 @@ def page(url: str, browser: Browser, watched: Watched) -> Iterator[Page]:
     context.close()
 
 
-def test_an_operator_announces_steers_settles_and_leaves(site: Site, page: Page) -> None:
-    _, secret = ApiKeys(site.ledger).create("mia", frozenset({Scope.OPERATE}), None, None, "test")
+def test_an_operator_announces_steers_settles_and_leaves(installation: Installation, page: Page) -> None:
+    _, secret = ApiKeys(installation.ledger).create("mia", frozenset({Scope.OPERATE}), None, None, "test")
     page.goto("/console/announcements/new")
     sign_in(page, secret)
 
     propose(page, "Office move", "Dear {{ name }}, we move on Friday.")
     expect(page.locator(".samples")).to_contain_text("Dear Person 0, we move on Friday.")
-    assert list(site.ledger.announcements.newest()) == []
+    assert list(installation.ledger.announcements.newest()) == []
     page.get_by_role("button", name=f"Send to {ROWS}").click()
     expect(page.get_by_role("heading", name="Office move")).to_be_visible()
 
-    [move] = site.ledger.announcements.newest()
+    [move] = installation.ledger.announcements.newest()
     assert move.acts[0][1:] == ("key mia", "announce")
     watch_the_bar_move(page)
     confirm(page, "Pause")
@@ -69,14 +69,14 @@ def test_an_operator_announces_steers_settles_and_leaves(site: Site, page: Page)
     expect(page.locator("#count-unknown")).to_contain_text("1")
 
     resolve_the_unknown_one(page)
-    assert site.ledger.announcements.get(move.id).ended == "complete"
+    assert installation.ledger.announcements.get(move.id).ended == "complete"
     assert states_in(export_of(page, move.id)) == {"delivered"}
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("/console/")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    acts = [(act[1], act[2]) for act in site.ledger.announcements.get(move.id).acts]
+    acts = [(act[1], act[2]) for act in installation.ledger.announcements.get(move.id).acts]
     assert acts == [("key mia", did) for did in ("announce", "pause", "resume")]
 
 

@@ -88,15 +88,15 @@ class Disturbances:
         """
         headers = {"x-ogw-ratelimit-reset": str(THROTTLE_SECONDS)}
         answer = {"status": 429, "code": 99991400, "msg": "request trigger frequency limit", "headers": headers}
-        self.scene.stage.site.sandbox.fault({"prefix": "ou_"}, {"answer": answer}, times=1)
+        self.scene.stage.installation.sandbox.fault({"prefix": "ou_"}, {"answer": answer}, times=1)
         self.scene.wait(THROTTLE_SECONDS + 1)
-        ledger = self.scene.stage.site.ledger
+        ledger = self.scene.stage.installation.ledger
         ledger.redis.delete(ledger.keys.share("default"))
 
     def redeliver(self) -> None:
         """Wake-up calls for some of all ids that there are, and for those that are on their way just now."""
         stage, rng = self.scene.stage, self.scene.rng
-        leases = stage.site.ledger.redis.zrange(stage.site.ledger.keys.leases("default"), 0, -1)
+        leases = stage.installation.ledger.redis.zrange(stage.installation.ledger.keys.leases("default"), 0, -1)
         ids = stage.all_ids()
         some = rng.sample(ids, min(_REDELIVERED, len(ids)))
-        redeliver(stage.site.ledger.redis, [*some, *map(text, leases)], rng)
+        redeliver(stage.installation.ledger.redis, [*some, *map(text, leases)], rng)

@@ -123,11 +123,11 @@ class Judge:
     """Reads everything once, when all is quiet."""
 
     def __init__(self, stage: Stage) -> None:
-        self._ledger = stage.site.ledger
+        self._ledger = stage.installation.ledger
         self._traffic = stage.traffic
         self._told = stage.told()
         self.all_calls = stage.calls()
-        self.stats = stage.site.sandbox.stats()
+        self.stats = stage.installation.sandbox.stats()
 
     @property
     def asked_for(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.leases import RELEASED_LEASE_MS
-from tests.acceptance.site import WorkerProcess
+from tests.acceptance.installation import WorkerProcess
 from tests.chaos.finding import Finding
 from tests.chaos.scene import VALKEY_BACK_SECONDS, Scene
 from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, ProducerProcess
@@ -47,7 +47,7 @@ class Kills:
         stage.wait_until_ready(2)
         stage.to_valkey.delay(requests_seconds=0.02, answers_seconds=0.02)
         self.scene.wait(self.scene.rng.uniform(0.1, 0.4))
-        leader = stage.site.leader_pid
+        leader = stage.installation.leader_pid
         for worker in list(stage.workers):
             if worker.pid == leader and worker not in stage.frozen:
                 self._kill(worker, "pacer")
@@ -58,7 +58,7 @@ class Kills:
 
     def _something_is_unpublished(self) -> bool:
         """Whether there is what was released some moments ago, stands in no message, and nobody has claimed."""
-        ledger = self.scene.stage.site.ledger
+        ledger = self.scene.stage.installation.ledger
         pipe = ledger.redis.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(ledger.keys.leases("default"), 0, -1, withscores=True)
@@ -70,7 +70,7 @@ class Kills:
 
     def valkey(self) -> None:
         self.counts["valkey"] += 1
-        self.end_valkey(self.scene.stage.site.kill_valkey)
+        self.end_valkey(self.scene.stage.installation.kill_valkey)
 
     def end_valkey(self, end: Callable[[], object]) -> None:
         """By `end`. It is started again on its files, and sending must go on with no hand."""
@@ -80,7 +80,7 @@ class Kills:
         end()
         time.sleep(self.scene.rng.choice(_AWAY_SECONDS))  # not `wait`: what ends meanwhile may need Valkey
         before = stage.calls_so_far()
-        stage.site.valkey.start()
+        stage.installation.valkey.start()
         self.scene.watch.disturb(VALKEY_BACK_SECONDS)
         self._see_it_resume(before, max(time.monotonic(), self.scene.half_open_until))
 
@@ -98,13 +98,13 @@ class Kills:
 
     def _something_may_go(self) -> bool:
         """Whether something waits for nothing but a slot, and the desk is not held."""
-        ledger = self.scene.stage.site.ledger
+        ledger = self.scene.stage.installation.ledger
         waits = ledger.redis.llen(ledger.keys.waiting("e_default")) or ledger.redis.zcard(ledger.keys.turns("default"))
-        return bool(waits) and not self.scene.stage.site.hold() and self._a_slot_is_free()
+        return bool(waits) and not self.scene.stage.installation.hold() and self._a_slot_is_free()
 
     def _a_slot_is_free(self) -> bool:
         """A burst of events may have used up the window."""
-        ledger = self.scene.stage.site.ledger
+        ledger = self.scene.stage.installation.ledger
         oldest_ms = ledger.redis.lindex(ledger.keys.slots("default"), QUOTA_CALLS - 1)
         seconds, micros = ledger.redis.time()
         return oldest_ms is None or int(oldest_ms) / 1000 + QUOTA_SECONDS + 1 < seconds + micros / 1e6
@@ -141,7 +141,7 @@ class Kills:
 
     def everything(self) -> None:
         self.counts["valkey"] += 1
-        self.end_everything(self.scene.stage.site.kill_valkey)
+        self.end_everything(self.scene.stage.installation.kill_valkey)
 
     def end_everything(self, end_valkey: Callable[[], object]) -> None:
         """At the same moment, and starts it again."""
@@ -165,17 +165,17 @@ class Kills:
         stage.to_valkey.make_whole()
         stage.thaw_all()
         with self.scene.watch.while_no_worker_runs():
-            stage.site.stop_workers()
+            stage.installation.stop_workers()
             stage.web.stop()
-            stage.site.valkey.stop()
+            stage.installation.valkey.stop()
             self._start_everything()
 
     def _start_everything(self) -> None:
         stage = self.scene.stage
-        stage.site.valkey.start()
+        stage.installation.valkey.start()
         stage.web.start()
         stage.frozen.clear()
-        stage.workers = [stage.site.start_worker() for _ in stage.workers]
+        stage.workers = [stage.installation.start_worker() for _ in stage.workers]
         for producer in stage.producers:
             if producer.exit_code not in (None, 0):
                 producer.start()

@@ -30,7 +30,7 @@ class PowerCuts:
         self.kills.end_everything(self._cut)
 
     def _cut(self) -> None:
-        valkey = self.kills.scene.stage.site.valkey
+        valkey = self.kills.scene.stage.installation.valkey
         if not isinstance(valkey, CuttableValkey):
             raise TypeError("this server's power cannot be cut")
         self.lost_bytes += valkey.cut_power()

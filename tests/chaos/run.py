@@ -52,7 +52,7 @@ class Run:
 
     def play(self) -> Report:
         stopwatch = Stopwatch()
-        with self._stage as stage, Watch(stage.site.ledger, "default") as watch:
+        with self._stage as stage, Watch(stage.installation.ledger, "default") as watch:
             script = Script(
                 Scene(stage, watch, random.Random(self._seed)), self._say, self._power_cuts / max(self._kills, 1)
             )
@@ -93,7 +93,7 @@ class Run:
     def _come_to_rest(self, scene: Scene) -> None:
         """Whole again, and with a copy of every message, before and after all has come to its end."""
         scene.end_all()
-        ledger, until = self._stage.site.ledger, time.monotonic() + QUIET_SECONDS
+        ledger, until = self._stage.installation.ledger, time.monotonic() + QUIET_SECONDS
         redeliver(ledger.redis, self._stage.all_ids(), scene.rng)
         seen, still_until = "", 0.0
         while (moving := self._moving()) and time.monotonic() < until:
@@ -109,7 +109,7 @@ class Run:
 
     def _moving(self) -> str:
         """How all stands, as long as something has not come to rest; then nothing."""
-        ledger = self._stage.site.ledger
+        ledger = self._stage.installation.ledger
         events = ledger.counts()
         rows = [found.counts for found in map(ledger.announcements.get, self._stage.announced())]
         moving = sum(count for counts in (events, *rows) for state, count in counts.items() if state not in _RESTING)

@@ -48,7 +48,7 @@ class Scene:
     def wait_for_calls(self, number: int, seconds: float) -> None:
         """Until so many are in flight, but no longer than this."""
         until = time.monotonic() + seconds
-        while self.stage.site.sandbox.stats()["in_flight"] < number and time.monotonic() < until:
+        while self.stage.installation.sandbox.stats()["in_flight"] < number and time.monotonic() < until:
             self.wait(_LOOK_AGAIN_SECONDS)
 
     def end_all(self) -> None:

@@ -18,7 +18,7 @@ import requests
 from ledger.connection import text
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
-from tests.acceptance.site import START_SECONDS, Site, WorkerProcess, eventually
+from tests.acceptance.installation import START_SECONDS, Installation, WorkerProcess, eventually
 from tests.acceptance.web_process import WebProcess
 from tests.chaos.journal import Journal
 from tests.chaos.proxy import Proxy
@@ -89,23 +89,26 @@ class Stage:
             options = ("--demo", "--rate", QUOTA, "--latency-ms", _LATENCY_MS, "--keep-calls", str(_KEEP_CALLS))
             seed = ("--seed", str(self.traffic.seed))
             limits = {"DESKBELL_RATE": QUOTA, "DESKBELL_TIMEOUT": "1,1"}
-            self.site = undo.enter_context(
-                Site(self.folder, sandbox=(*options, *seed), workers=0, valkey=self.valkey, **limits)
+            self.installation = undo.enter_context(
+                Installation(self.folder, sandbox=(*options, *seed), workers=0, valkey=self.valkey, **limits)
             )
-            socket_path, sandbox_port = self.site.valkey.socket_path, urlsplit(self.site.sandbox.url).port
+            socket_path, sandbox_port = (
+                self.installation.valkey.socket_path,
+                urlsplit(self.installation.sandbox.url).port,
+            )
             self.to_valkey = undo.enter_context(Proxy(lambda: asyncio.open_unix_connection(socket_path)))
             self.to_sandbox = undo.enter_context(Proxy(lambda: asyncio.open_connection("127.0.0.1", sandbox_port)))
-            self.site.environment |= {
+            self.installation.environment |= {
                 "DESKBELL_REDIS_URL": f"redis://127.0.0.1:{self.to_valkey.port}/0",
                 "DESKBELL_FEISHU_URL": f"http://127.0.0.1:{self.to_sandbox.port}",
             }
             for rule in FAULTS:
-                self.site.sandbox.fault(**rule)
+                self.installation.sandbox.fault(**rule)
             self.frozen: set[WorkerProcess] = set()
             undo.callback(self.thaw_all)
-            self.workers = [self.site.start_worker() for _ in range(_WORKERS)]
-            self.site.wait_for_workers(_WORKERS)
-            self.web = undo.enter_context(WebProcess(self.folder, self.site.environment))
+            self.workers = [self.installation.start_worker() for _ in range(_WORKERS)]
+            self.installation.wait_for_workers(_WORKERS)
+            self.web = undo.enter_context(WebProcess(self.folder, self.installation.environment))
             self.producers = self._producers()
             undo.callback(self._stop_producers)
             self._undo = undo.pop_all()
@@ -123,7 +126,7 @@ class Stage:
         traffic = [part for name, value in asdict(self.traffic).items() for part in (f"--{name}", str(value))]
         return [
             ProducerProcess(
-                f"producer{index}", self.folder, self.site.environment,
+                f"producer{index}", self.folder, self.installation.environment,
                 [*traffic, *share, "--per-second", str(events if share else rows)],
             )
             for index, share in enumerate(shares)
@@ -139,7 +142,7 @@ class Stage:
         """Those that have reported and run on."""
         reporting = {
             int(text(member).split(":")[-2])
-            for member in self.site.ledger.redis.zrange(self.site.ledger.keys.workers, 0, -1)
+            for member in self.installation.ledger.redis.zrange(self.installation.ledger.keys.workers, 0, -1)
         }
         return [worker for worker in self.workers if worker.pid in reporting and worker not in self.frozen]
 
@@ -158,7 +161,7 @@ class Stage:
         """Another takes its place. It is killed if it runs on."""
         worker.kill()
         self.frozen.discard(worker)
-        self.workers[self.workers.index(worker)] = self.site.start_worker()
+        self.workers[self.workers.index(worker)] = self.installation.start_worker()
 
     def freeze(self, worker: WorkerProcess) -> None:
         os.kill(worker.pid, signal.SIGSTOP)
@@ -194,7 +197,7 @@ class Stage:
 
     def calls_so_far(self) -> int:
         """Message calls that the sandbox has counted."""
-        return sum(self.site.sandbox.stats()["calls"].get("message", {}).values())
+        return sum(self.installation.sandbox.stats()["calls"].get("message", {}).values())
 
     def calls(self) -> list[dict[str, Any]]:
         """The message calls that the sandbox received, in order."""
@@ -206,6 +209,6 @@ class Stage:
         return calls
 
     def _page(self, since: int) -> list[dict[str, Any]]:
-        url = f"{self.site.sandbox.url}/sandbox/calls?limit={_PAGE}&since={since}"
+        url = f"{self.installation.sandbox.url}/sandbox/calls?limit={_PAGE}&since={since}"
         page: list[dict[str, Any]] = requests.get(url, timeout=_ANSWER_SECONDS).json()["calls"]
         return page

@@ -50,14 +50,14 @@ class Steering:
             self.stillnesses.append(Stillness(id, time.time()))
 
     def _one_that_runs(self) -> str | None:
-        get = self.scene.stage.site.ledger.announcements.get
+        get = self.scene.stage.installation.ledger.announcements.get
         running = [id for id in self.scene.stage.announced() if get(id).state is AnnouncementState.RUNNING]
         return self.scene.rng.choice(running) if running else None
 
     def _may(self, verb: str, id: str) -> bool:
         """Does it. False when its last rows came to an end meanwhile: a finished one cannot be steered."""
         try:
-            getattr(self.scene.stage.site.ledger.announcements, verb)(id, _BY)
+            getattr(self.scene.stage.installation.ledger.announcements, verb)(id, _BY)
         except NotAllowed:
             return False
         return True

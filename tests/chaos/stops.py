@@ -4,7 +4,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from tests.acceptance.site import WorkerProcess
+from tests.acceptance.installation import WorkerProcess
 from tests.chaos.finding import Finding
 from tests.chaos.scene import VALKEY_BACK_SECONDS, Scene
 from tests.chaos.stage import LONGEST_CALL_SECONDS
@@ -35,7 +35,7 @@ class Stops:
         worker = rng.choice(stage.wait_until_ready(2))
         pause_seconds = rng.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE)
         self.scene.watch.disturb(pause_seconds + VALKEY_BACK_SECONDS)
-        stage.site.ledger.redis.client_pause(round(pause_seconds * 1000))
+        stage.installation.ledger.redis.client_pause(round(pause_seconds * 1000))
         ends_at = time.monotonic() + pause_seconds
         time.sleep(rng.uniform(0, 1.2 * pause_seconds))
         worker.terminate()

@@ -30,7 +30,7 @@ def mail(name: str) -> Contact:
     return Contact("email", f"{name}@example.com")
 
 
-class Site:
+class Installation:
     """The sandbox, as its control API shows it."""
 
     def __init__(self, url: str) -> None:
@@ -49,7 +49,7 @@ class Site:
 
 
 @pytest.fixture
-def site(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def installation(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
     with sandbox.running("--rate", "unlimited") as url:
         variables = {
             "FEISHU_URL": url,
@@ -60,11 +60,11 @@ def site(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Si
         }
         for name, value in variables.items():
             monkeypatch.setenv(f"DESKBELL_{name}", value)
-        yield Site(url)
+        yield Installation(url)
 
 
 @pytest.fixture
-def lookup(site: Site) -> Iterator[Lookup]:
+def lookup(installation: Installation) -> Iterator[Lookup]:
     with Lookup() as made:
         yield made
 
@@ -90,12 +90,14 @@ def test_a_file_of_addresses_is_checked_with_it(lookup: Lookup, tmp_path: Path) 
     assert problems == ['line 4, column "email": the person with this email has resigned']
 
 
-def test_feishu_is_asked_as_its_documents_say_and_the_second_time_not_at_all(site: Site, lookup: Lookup) -> None:
+def test_feishu_is_asked_as_its_documents_say_and_the_second_time_not_at_all(
+    installation: Installation, lookup: Lookup
+) -> None:
     contacts = [mail("ann"), mail("resigned.eve"), Contact("mobile", "+8613812345678")]
     first = lookup.people(contacts)
     with Lookup() as another:
         assert another.people(contacts) == first
-    assert site.bodies() == [
+    assert installation.bodies() == [
         {
             "emails": ["ann@example.com", "resigned.eve@example.com"],
             "mobiles": ["+8613812345678"],
@@ -105,30 +107,30 @@ def test_feishu_is_asked_as_its_documents_say_and_the_second_time_not_at_all(sit
     ]
 
 
-def test_many_contacts_keep_their_order(site: Site, lookup: Lookup) -> None:
+def test_many_contacts_keep_their_order(installation: Installation, lookup: Lookup) -> None:
     contacts = [mail(f"p{number}") for number in range(170)]
     assert lookup.people(contacts) == [f"ou_p{number}" for number in range(170)]
-    assert [len(body["emails"]) for body in site.bodies()] == [50, 50, 50, 20]
+    assert [len(body["emails"]) for body in installation.bodies()] == [50, 50, 50, 20]
 
 
-def test_a_fault_that_passes_is_not_noticed(site: Site, lookup: Lookup) -> None:
+def test_a_fault_that_passes_is_not_noticed(installation: Installation, lookup: Lookup) -> None:
     order = {"match": {"path": "users"}, "times": 1, "do": {"answer": {"status": 500, "code": 155000, "msg": "?"}}}
-    site.control("faults", order)
+    installation.control("faults", order)
     assert lookup.people([mail("ann")]) == ["ou_ann"]
 
 
-def test_who_has_an_open_ticket_is_read_from_all_pages(site: Site, lookup: Lookup) -> None:
+def test_who_has_an_open_ticket_is_read_from_all_pages(installation: Installation, lookup: Lookup) -> None:
     for number in range(201):
-        site.control("tickets", {"guest_id": f"ou_{number}", "status": 2})
-    site.control("tickets", {"guest_id": "ou_0", "status": 50})
-    site.control("tickets", {"guest_id": "ou_x", "status": 4})
+        installation.control("tickets", {"guest_id": f"ou_{number}", "status": 2})
+    installation.control("tickets", {"guest_id": "ou_0", "status": 50})
+    installation.control("tickets", {"guest_id": "ou_x", "status": 4})
     expected = {"ou_x", *(f"ou_{number}" for number in range(1, 201))}
     assert lookup.tickets() == OpenTickets(frozenset(expected), complete=True)
     assert lookup.open_tickets() == expected
 
 
 def test_a_wrong_secret_is_told_plainly_and_not_repeated(
-    site: Site, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESKBELL_APP_SECRET", "not-the-secret")
     for ask in (lambda: lookup.people([mail("ann")]), lookup.open_tickets):
@@ -152,9 +154,9 @@ def test_missing_credentials_are_bad_input(lookup: Lookup, monkeypatch: pytest.M
         lookup.people([mail("ann")])
 
 
-def test_a_missing_permission_is_told_without_the_address(site: Site, lookup: Lookup) -> None:
+def test_a_missing_permission_is_told_without_the_address(installation: Installation, lookup: Lookup) -> None:
     said = "no scope contact:user.id:readonly for secret.person@example.com"
-    site.control(
+    installation.control(
         "faults",
         {"match": {"path": "users"}, "do": {"answer": {"status": 400, "code": 99991672, "msg": said}}},
     )
@@ -163,14 +165,14 @@ def test_a_missing_permission_is_told_without_the_address(site: Site, lookup: Lo
     assert "secret.person" not in str(told.value)
 
 
-def test_a_bad_line_ends_the_process_after_the_good_ones(site: Site) -> None:
+def test_a_bad_line_ends_the_process_after_the_good_ones(installation: Installation) -> None:
     lines = b'[{"email":"ann@example.com"}]\nnonsense\n'
     done = subprocess.run([*COMMAND, "people"], input=lines, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b'[{"open_id":"ou_ann"}]\n')
     assert done.stderr == b"feishu.lookup: line 2: is no JSON\n"
 
 
-def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(site: Site) -> None:
+def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(installation: Installation) -> None:
     question = b'[{"email":"ann@example.com"}]\n'
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     for interrupt, code in ((False, 1), (True, 130)):
@@ -188,7 +190,9 @@ def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(s
             assert process.stderr.read() == b""
 
 
-def test_a_redis_that_refuses_is_told_on_one_line(site: Site, lookup: Lookup, empty_valkey: Settings) -> None:
+def test_a_redis_that_refuses_is_told_on_one_line(
+    installation: Installation, lookup: Lookup, empty_valkey: Settings
+) -> None:
     with redis.Redis.from_url(empty_valkey.ledger_url) as client:
         client.config_set("maxmemory", 1)
         try:

@@ -15,7 +15,7 @@ from ledger.redis_url import RedisUrl
 from ledger.sentinels import Sentinels
 from ledger.settings import Settings
 from producers.cli.command_line import run
-from tests.acceptance.site import eventually
+from tests.acceptance.installation import eventually
 from tests.calm import Stopwatch
 from tests.certificates import Authority, TlsProxy
 from tests.valkey_process import ValkeyProcess

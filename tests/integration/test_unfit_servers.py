@@ -15,7 +15,7 @@ from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.settings import Settings
 from producers.doctor.diagnosis import Status, check_ledger
-from tests.acceptance.site import WorkerProcess, eventually
+from tests.acceptance.installation import WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 
 FIT = {"appendonly": "yes", "appendfsync": "always", "maxmemory_policy": "noeviction"}

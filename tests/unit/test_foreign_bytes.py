@@ -29,7 +29,7 @@ MOST_GROWTH, QUICK_SECONDS = 6, 0.1
 def test_every_call_that_takes_bytes_apart_is_in_the_table() -> None:
     """The sandbox is for practice, and listens on the loopback alone."""
     found = {each.where for each in calls() if PARSERS.fullmatch(each.name) and not each.where.startswith("sandbox/")}
-    told = {site for place in (*SERVED.values(), *READ.values()) for site in place.sites}
+    told = {installation for place in (*SERVED.values(), *READ.values()) for installation in place.sites}
     assert not told & set(OURS)
     assert found == told | set(OURS), "write it into tests/foreign_bytes.py: foreign, or ours"
 

@@ -16,7 +16,7 @@ import requests
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 
-__all__ = ["Site", "running"]
+__all__ = ["BenchSetup", "running"]
 
 _CREDENTIALS = {
     "DESKBELL_APP_ID": "cli_sandbox",
@@ -27,7 +27,7 @@ _CREDENTIALS = {
 
 
 @dataclass(frozen=True)
-class Site:
+class BenchSetup:
     """A running Deskbell and what the sandbox has seen of it."""
 
     ledger: Ledger
@@ -55,7 +55,7 @@ class Site:
 @contextmanager
 def running(
     *, rate: str, workers: int = 2, sandbox: tuple[str, ...] = (), desks: str = "", redis_url: str | None = None
-) -> Iterator[Site]:
+) -> Iterator[BenchSetup]:
     """Starts all of it in an own data directory; `sandbox` are options of the sandbox, whose quota is `rate` too.
 
     `desks`: other desks beside it, as TOML. `redis_url`: instead of the embedded Valkey.
@@ -82,7 +82,7 @@ def running(
             with _process(up, environment, Path(folder) / "up.log") as line:
                 told = orjson.loads(line)
                 settings = Settings(data_dir=Path(folder), redis_url=redis_url, feishu_url=url, _env_file=None)
-                yield Site(Ledger(settings), url, told["web"])
+                yield BenchSetup(Ledger(settings), url, told["web"])
 
 
 @contextmanager

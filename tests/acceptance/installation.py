@@ -20,7 +20,7 @@ from ledger.states import State
 from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN, SandboxProcess
 from tests.calm import Stopwatch
 
-__all__ = ["MARKER", "Site", "WorkerProcess", "eventually", "soon"]
+__all__ = ["MARKER", "Installation", "WorkerProcess", "eventually", "soon"]
 
 #: Stands in every message: whatever log has it repeats a message body.
 MARKER = "BODY-7f3a-nobody-may-log-this"
@@ -114,7 +114,7 @@ class WorkerProcess:
             self.kill()
 
 
-class Site:
+class Installation:
     """An own Valkey, an own sandbox, and workers. `environment` is laid over that of commands and workers."""
 
     def __init__(

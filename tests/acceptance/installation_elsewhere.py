@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from ledger.settings import Settings
-from tests.acceptance.site import Site
+from tests.acceptance.installation import Installation
 
 __all__ = ["SiteElsewhere"]
 
 
-class SiteElsewhere(Site):
+class SiteElsewhere(Installation):
     """`url` is for commands, workers and the test's own ledger alike, as are the further settings."""
 
     def __init__(self, folder: Path, url: str, workers: int = 1, **settings: Any) -> None:
