@@ -26,7 +26,7 @@ from ledger.search import Cursor
 from ledger.settings import Settings
 from producers.client.http_server import _json
 from producers.hooks.hook_file import Hooks
-from tests.integration.console_visitor import Visitor
+from tests.integration.console.console_visitor import Visitor
 from worker.celery.message_filter import _body
 
 __all__ = ["OURS", "READ", "SERVED", "Caller", "Read", "Served"]

@@ -20,7 +20,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.acceptance.web_process import WebProcess
 from tests.foreign_bytes import SERVED, Caller, Served
-from tests.integration.console_visitor import Visitor
+from tests.integration.console.console_visitor import Visitor
 
 #: Four times as much may take six times the CPU. What takes less than this is quick enough, seconds.
 MOST_GROWTH, QUICK_SECONDS = 6, 0.25

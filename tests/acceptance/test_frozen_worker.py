@@ -10,7 +10,7 @@ import pytest
 
 from ledger.states import State
 from tests.acceptance.installation import Installation, WorkerProcess, eventually
-from tests.integration.up_process import deskbell, until, up
+from tests.integration.producers.cli.up_process import deskbell, until, up
 from worker.watchdog import EXIT_CODE
 
 #: Makes a worker hang in one of its parts, once a file of that name is there. Silence is counted in shorter ticks: the

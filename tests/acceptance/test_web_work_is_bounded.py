@@ -14,7 +14,7 @@ from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.acceptance.web_process import WebProcess
-from tests.integration.console_visitor import Visitor
+from tests.integration.console.console_visitor import Visitor
 
 __all__: list[str] = []
 

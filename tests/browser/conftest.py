@@ -12,7 +12,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.browser.chromium import chromium
 from tests.browser.scenery import DESKS, Scenery
-from tests.integration.serving import serving
+from tests.integration.producers.web.serving import serving
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.browser.chromium import chromium
 from tests.browser.scenery import CARD, DESKS, Scenery
-from tests.integration.serving import serving
+from tests.integration.producers.web.serving import serving
 
 __all__ = ["main"]
 

@@ -12,7 +12,7 @@ from ledger.api_keys import ApiKeys, Scope
 from ledger.settings import Settings, parse_rate
 from tests.acceptance.installation import Installation
 from tests.browser.conftest import Watched, sign_in
-from tests.integration.serving import serving
+from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
 

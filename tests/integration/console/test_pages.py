@@ -1,0 +1,360 @@
+"""What the pages show and do, over a real ledger and without a browser."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from console import row_search
+from ledger.announcement import AnnouncementState
+from ledger.api_keys import ApiKeys, Scope
+from ledger.audit_log import recent_actions
+from ledger.ledger import Ledger
+from ledger.models import Notification
+from ledger.settings import Settings
+from ledger.states import State
+from tests.browser.scenery import CARD, DESKS, Scenery
+from tests.integration.console.console_visitor import Visitor
+from tests.integration.producers.cli.announcing_desk import people
+from tests.integration.producers.web.serving import serving
+
+__all__: list[str] = []
+
+#: What a page has beside its text is files with an address of their own.
+INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)")
+
+
+@pytest.fixture
+def scenery(empty_valkey: Settings, tmp_path: Path) -> Scenery:
+    (tmp_path / "desks.toml").write_text(DESKS)
+    settings = Settings(data_dir=empty_valkey.data_dir, desks=tmp_path / "desks.toml", _env_file=None)
+    scenery = Scenery(Ledger(settings), scale=10)
+    scenery.build()
+    return scenery
+
+
+@pytest.fixture
+def ledger(scenery: Scenery) -> Ledger:
+    return scenery.ledger
+
+
+@pytest.fixture
+def url(scenery: Scenery) -> Iterator[str]:
+    with serving(scenery.ledger.settings) as served:
+        yield served
+
+
+@pytest.fixture
+def operator(url: str, scenery: Scenery) -> Visitor:
+    return Visitor(url).sign_in(scenery.operator)
+
+
+@pytest.fixture
+def reader(url: str, scenery: Scenery) -> Visitor:
+    return Visitor(url).sign_in(scenery.reader)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_every_page_is_there_in_every_language_and_has_nothing_inline(
+    url: str, scenery: Scenery, language: str
+) -> None:
+    visitor = Visitor(url, language).sign_in(scenery.operator)
+    [event, *_] = scenery.ledger.events()
+    move = scenery.move
+    for path in (
+        *("/", "/announcements", f"/announcements/{move}", f"/announcements/{move}/rows", "/announcements/new"),
+        *("/notifications", f"/notifications/{event.id}", f"/notifications/n_{move[2:]}-0", "/needs", "/hooks"),
+    ):
+        page = visitor.look(path)
+        assert f'<html lang="{language}"' in page
+        assert not INLINE.search(visitor.page.text), path
+        assert len(visitor.page.content) < 60_000, path
+
+
+def test_a_damaged_record_is_shown_as_damaged_and_every_page_is_there(
+    operator: Visitor, ledger: Ledger, scenery: Scenery, url: str
+) -> None:
+    [first, second, *_] = ledger.events()
+    move = scenery.move
+    for key, field in (
+        (ledger.keys.notification(first.id), "progress"),
+        (ledger.keys.notification(second.id), "input"),
+        (ledger.keys.rows(move), "1"),
+    ):
+        ledger.redis.hset(key, field, "{")
+    # As bytes: rows whose turn never came have no progress of their own.
+    ledger.redis.hset(ledger.keys.rows(move), "0+", "{")
+    damaged = (first.id, second.id, f"n_{move[2:]}-0", f"n_{move[2:]}-1")
+    pages = ("/", "/announcements", f"/announcements/{move}", f"/announcements/{move}/rows", "/notifications", "/needs")
+    for path in pages:
+        operator.look(path)
+    for id in damaged:
+        assert "its record is damaged" in operator.look(f"/notifications/{id}")
+
+    asked = {"headers": {"Authorization": f"Bearer {scenery.operator}"}, "timeout": 60}
+    listed = requests.get(f"{url}/v1/notifications", **asked).json()["notifications"]
+    assert {each["id"] for each in listed if "damaged" in each} >= set(damaged[:2])
+    assert requests.get(f"{url}/v1/announcements/{move}/results?format=csv", **asked).status_code == 200
+
+    ledger.redis.hset(ledger.keys.lane(move), "spec", "{")
+    for path in pages:
+        operator.look(path)
+    assert requests.get(f"{url}/v1/announcements", **asked).status_code == 200
+
+
+def test_now_tells_holds_lanes_and_workers(operator: Visitor) -> None:
+    page = operator.look("/")
+    assert "held: credentials" in page
+    assert "the helpdesk or app credentials were not accepted together" in page
+    assert re.search(r"Office move</a>\s*</td>\s*<td class=\"number\">609</td>", page)
+    assert "32 threads" in page
+
+
+def test_an_announcement_tells_its_counts_and_what_its_failures_mean(operator: Visitor, scenery: Scenery) -> None:
+    page = operator.look(f"/announcements/{scenery.move}")
+    for count in ("500</b> delivered", "43</b> rerouted", "45</b> failed", "3</b> maybe sent", "609</b> waiting"):
+        assert count in page
+    assert "The helpdesk does not know the receiver" in page
+    assert "Dear <b>Person 0</b>, your new desk is <b>6-000</b>." in page
+
+
+def test_messages_are_hidden_from_who_may_only_read(reader: Visitor, scenery: Scenery, ledger: Ledger) -> None:
+    [event, *_] = ledger.events()
+    for path in (
+        f"/announcements/{scenery.move}",
+        f"/notifications/{event.id}",
+        f"/notifications/n_{scenery.move[2:]}-0",
+    ):
+        page = reader.look(path)
+        assert "Messages are shown to keys with the scope operate only." in page
+        assert "Disk full" not in page
+        assert "your new desk" not in page
+
+
+# -- rows
+
+
+def test_rows_are_found_by_state_and_receiver_and_the_page_says_what_it_searched(
+    operator: Visitor, scenery: Scenery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_search, "READ", 500)
+    rows = f"/announcements/{scenery.move}/rows"
+    assert operator.look(f"{rows}?state=failed").count("/notifications/n_") == 45
+    waiting = operator.look(f"{rows}?state=queued")
+    assert "Searched 592 to 641 of 1,200." in waiting
+    one = operator.look(f"{rows}?receiver=ou_{400:032x}")
+    assert one.count("/notifications/n_") == 1
+    assert "Searched 1 to 500 of 1,200." in one
+    assert 'from=500">Search on' in one
+    last = operator.look(f"{rows}?receiver=ou_{1_199:032x}&from=1000")
+    assert "Searched 1,001 to 1,200 of 1,200." in last
+    assert "Search on" not in last
+    assert operator.status(f"{rows}?state=lost") == 422
+
+
+def test_events_are_found_by_key_state_code_receiver_and_time(operator: Visitor, ledger: Ledger) -> None:
+    assert operator.look("/notifications?key=pager/1").count("/notifications/n_") == 1
+    assert operator.look("/notifications?state=failed&code=154004").count("/notifications/n_") == 6
+    assert operator.look("/notifications?receiver=ou_ops_039").count("/notifications/n_") == 1
+    assert operator.look("/notifications?until=2020-01-01").count("/notifications/n_") == 0
+    assert operator.look("/notifications?until=2100-01-01T09:00%2B08:00").count("/notifications/n_") == 50
+    [event, *_] = ledger.events()
+    assert event.id in operator.look(f"/notifications?id={event.id}")
+    assert operator.page.url.endswith(f"/notifications/{event.id}")
+    for wrong in ("code=x", "state=x", "until=x", "cursor=x"):
+        assert operator.status(f"/notifications?{wrong}") == 422
+    assert operator.status("/notifications?id=n_nobody") == 302 or operator.status("/notifications/n_nobody") == 404
+
+
+def test_the_next_page_of_events_goes_on_where_the_first_ended(operator: Visitor) -> None:
+    first = operator.look("/notifications")
+    cursor = re.search(r"cursor=([\w-]+)\"", first)
+    assert cursor
+    second = operator.look(f"/notifications?cursor={cursor[1]}")
+    ids = [set(re.findall(r"/notifications/(n_\w+)", page)) for page in (first, second)]
+    assert [len(found) for found in ids] == [50, 2]
+    assert not ids[0] & ids[1]
+
+
+# -- acts
+
+
+def test_what_a_person_does_is_done_and_on_record_with_the_name_of_the_key(
+    operator: Visitor, scenery: Scenery, ledger: Ledger
+) -> None:
+    path = f"/announcements/{scenery.move}"
+    operator.look(path)
+    assert "No call starts from now on." in operator.act(f"{path}/pause").text
+    assert ledger.announcements.get(scenery.move).state is AnnouncementState.PAUSED
+    operator.act(f"{path}/resume")
+    assert "45 wait again." in operator.act(f"{path}/retry", state="failed").text
+    assert "3 settled." in operator.act(f"{path}/resolve", **{"as": "delivered"}).text
+    operator.act(f"{path}/cancel")
+    move = ledger.announcements.get(scenery.move)
+    assert move.state is AnnouncementState.CANCELLED
+    assert [(by, did) for _, by, did in move.acts] == [
+        ("key mia", did) for did in ("announce", "pause", "resume", "cancel")
+    ]
+    did = [(act.by, act.did, act.id) for act in recent_actions(ledger, 5)]
+    verbs = ("cancel", "resolve as delivered", "retry failed", "resume", "pause")
+    assert did == [("key mia", verb, scenery.move) for verb in verbs]
+
+
+def test_an_act_that_the_state_does_not_allow_is_refused_and_not_recorded(
+    operator: Visitor, scenery: Scenery, ledger: Ledger
+) -> None:
+    operator.look(f"/announcements/{scenery.move}")
+    answer = operator.act(f"/announcements/{scenery.move}/resume")
+    assert answer.status_code == 409
+    assert "it is running" in answer.text
+    assert operator.act(f"/announcements/{scenery.move}/retry", state="delivered").status_code == 422
+    assert operator.act("/announcements/a_nobody/pause").status_code == 404
+    assert [act.did for act in recent_actions(ledger, 5)] == ["sign in"]
+
+
+def test_one_notification_is_retried_cancelled_and_resolved(operator: Visitor, ledger: Ledger) -> None:
+    operator.look("/needs")
+    for state, verb, fields, came_to in (
+        (State.FAILED, "retry", {}, State.QUEUED),
+        (State.UNKNOWN, "resolve", {"as": "failed"}, State.FAILED),
+        (State.QUEUED, "cancel", {}, State.CANCELLED),
+    ):
+        id = next(ledger.events(state)).id
+        operator.act(f"/notifications/{id}/{verb}", **fields)
+        record = ledger.get(id)
+        assert record.progress.state is came_to
+        assert record.progress.acts[-1][1] == "key mia"
+
+
+def test_a_held_desk_is_resumed_and_failed_events_of_one_code_are_sent_again(operator: Visitor, ledger: Ledger) -> None:
+    assert "Desk hr does not send" in operator.look("/needs")
+    assert "Desk hr goes on." in operator.act("/desks/hr/resume").text
+    assert "Desk hr does not send" not in operator.look("/needs")
+    assert "6 wait again." in operator.act("/events/retry", code="154004").text
+    assert [act.did for act in recent_actions(ledger, 2)] == ["retry code 154004", "resume desk"]
+    assert operator.act("/desks/nobody/resume").status_code == 404
+    assert operator.act("/events/retry", code="all").status_code == 422
+
+
+def test_what_somebody_has_just_settled_is_gone_from_the_next_page(operator: Visitor, scenery: Scenery) -> None:
+    assert "Office move" in operator.look("/needs").partition("Maybe sent")[2].partition("Failed")[0]
+    page = operator.act(f"/announcements/{scenery.move}/resolve", **{"as": "failed", "back": "needs"}).text
+    assert "3 settled." in page
+    assert f"/announcements/{scenery.move}/resolve" not in page
+
+
+# -- new announcements
+
+
+def test_a_proposal_is_shown_and_nothing_is_announced_before_it_is_confirmed(operator: Visitor, ledger: Ledger) -> None:
+    before = ledger.announcements.ids()
+    page = propose(operator, people(3, "ou_1,Again\n"), text="Dear {{ name }}, we move")
+    assert "Dear P0, we move" in page
+    assert "Line 5 has the receiver of line 3." in page
+    assert ledger.announcements.ids() == before
+    [id] = accepted(operator, page, ledger, before)
+    announcement = ledger.announcements.get(id)
+    assert (announcement.spec.name, announcement.total) == ("people", 3)
+    assert announcement.acts[0][1:] == ("key mia", "announce")
+    assert accepted(operator, page, ledger, before) == [id]
+
+
+def token_of(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+def test_what_was_shown_to_one_key_is_confirmed_by_this_key_alone(url: str, operator: Visitor, ledger: Ledger) -> None:
+    page = propose(operator, people(3), text="We move", desk="hr")
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token
+    keys, before = ApiKeys(ledger), ledger.announcements.ids()
+    for name, desks in (("it", frozenset({"default"})), ("hr-too", frozenset({"hr"}))):
+        other = Visitor(url).sign_in(keys.create(name, frozenset({Scope.OPERATE}), desks, None, "test")[1])
+        other.look("/")
+        answer = other.session.post(
+            f"{other.url}/announcements/accept", {"csrf": other.token(), "token": token[1]}, timeout=20
+        )
+        assert answer.status_code == 404
+        assert "what was shown here to the same key" in answer.text
+    assert ledger.announcements.ids() == before
+    assert len(accepted(operator, page, ledger, before)) == 1
+
+
+def accepted(visitor: Visitor, page: str, ledger: Ledger, before: list[str]) -> list[str]:
+    body = {"csrf": visitor.token(), "token": token_of(page, "token")}
+    answer = visitor.session.post(f"{visitor.url}/announcements/accept", data=body, timeout=120)
+    assert answer.status_code == 200, answer.text[:300]
+    return [id for id in ledger.announcements.ids() if id not in before]
+
+
+def propose(visitor: Visitor, path: Path, message: Path | None = None, **fields: str) -> str:
+    visitor.look("/announcements/new")
+    files = {"recipients": (path.name, path.read_bytes())}
+    if message:
+        files["message"] = (message.name, message.read_bytes())
+    return visitor.act("/announcements/new", files=files, **fields).text
+
+
+def test_invalid_rows_are_named_and_stop_it_unless_they_are_left_out(operator: Visitor) -> None:
+    path = people(2, ",Nobody\n")
+    page = propose(operator, path, text="Dear {{ name }}")
+    assert "What must be mended" in page
+    assert "Nothing can be sent like this." in page
+    assert 'name="token"' not in page
+    page = propose(operator, path, text="Dear {{ name }}", skip_invalid="true")
+    assert "Send to 2" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({}, "give either text or message"),
+        ({"text": "Dear {{ nobody }}"}, "nobody"),
+        ({"text": "x", "weight": "many"}, "must be a whole number"),
+        ({"text": "x", "between": "9-18"}, "timezone"),
+        ({"text": "x", "desk": "nowhere"}, "no desk is named"),
+    ],
+)
+def test_what_is_wrong_in_the_form_is_said_and_what_was_written_is_kept(
+    operator: Visitor, fields: dict[str, str], problem: str
+) -> None:
+    page = propose(operator, people(2), name="Office move", **fields)
+    assert problem in page
+    assert 'value="Office move"' in page
+
+
+def test_a_card_is_shown_as_each_receiver_gets_it(operator: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text(json.dumps(CARD))
+    (tmp_path / "staff.csv").write_text("receiver_id,name,desk\nou_1,Ada,6-001\n")
+    page = propose(operator, tmp_path / "staff.csv", tmp_path / "card.json")
+    assert "Dear <b>Ada</b>, your new desk is <b>6-001</b>." in page
+
+
+def test_an_export_is_the_file_of_the_command_line(operator: Visitor, scenery: Scenery) -> None:
+    operator.look("/")
+    answer = operator.session.get(f"{operator.url}/announcements/{scenery.move}/export.csv", timeout=120)
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{scenery.move}.csv"'
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert len(lines) == 1_201
+    assert lines[0].startswith('"receiver_id","name","desk","line","state",')
+    assert operator.status(f"/announcements/{scenery.move}/export.xlsx") == 422
+
+
+def test_hooks_keys_and_acts_are_listed(operator: Visitor) -> None:
+    page = operator.look("/hooks")
+    for text in ("the signature is wrong", "no condition held", "grafana", "600/minute", "never", "signed in"):
+        assert text in page
+
+
+def test_what_others_wrote_is_escaped(operator: Visitor, ledger: Ledger) -> None:
+    script = "<script>alert(1)</script>"
+    [accepted] = ledger.accept([Notification.build({"receiver_id": "ou_x", "text": script, "key": script})])
+    for path in ("/notifications", f"/notifications/{accepted.id}"):
+        operator.look(path)
+        assert script not in operator.page.text
+        assert "&lt;script&gt;" in operator.page.text

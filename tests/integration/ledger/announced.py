@@ -1,0 +1,65 @@
+"""An announcement as a test keeps it in mind beside the ledger, and the kinds of it that hypothesis chooses from."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from hypothesis import strategies as st
+
+from ledger.announcement import AnnouncementState, Spec
+from ledger.models import OnUnknown
+from tests.integration.ledger.exploration import next_morning_ms
+
+__all__ = ["OPTIONS", "START_MS", "Announced"]
+
+MESSAGE = {"msg_type": "text", "content": {"text": "We move on Friday"}}
+#: It is eight in the morning when it begins.
+START_MS = next_morning_ms()
+HOURS = [None, None, None, "07:00-09:00", "08:30-10:00"]
+#: Times in ms from now.
+OPTIONS = st.fixed_dictionaries(
+    {
+        "on_unknown": st.sampled_from(OnUnknown),
+        "weight": st.sampled_from([1, 1, 3]),
+        "between": st.sampled_from(HOURS),
+        "at": st.sampled_from([None, None, None, 700, 6_000]),
+        "expires_at": st.sampled_from([None, None, None, 5_000, 90_000]),
+    }
+)
+
+
+@dataclass
+class Announced:
+    """One announcement, and what was asked of it last."""
+
+    spec: Spec
+    key: str
+    rows: list[bytes]
+    opened_ms: int
+    state: AnnouncementState = AnnouncementState.LOADING
+
+    @classmethod
+    def of(cls, options: dict[str, Any], send_at_in: list[int | None], key: str, now_ms: int) -> "Announced":
+        """One row for each of `send_at_in`, ms from now or None for no time of its own."""
+        times = {
+            name: None if options[name] is None else datetime.fromtimestamp((now_ms + options[name]) / 1000, UTC)
+            for name in ("at", "expires_at")
+        }
+        overrides = [[] if ms is None else [{"send_at_ms": now_ms + ms}] for ms in send_at_in]
+        rows = [orjson.dumps([n, f"ou_{n}", [], *override]) for n, override in enumerate(overrides)]
+        return cls(Spec(name="Move", message=MESSAGE, **{**options, **times}), key, rows, now_ms)
+
+    @property
+    def is_timed(self) -> bool:
+        return any(len(orjson.loads(row)) > 3 for row in self.rows)
+
+    def may_call(self, row: bytes, now_ms: int) -> bool:
+        *_, last = orjson.loads(row)
+        is_early = isinstance(last, dict) and last["send_at_ms"] > now_ms
+        expires = self.spec.expires_at
+        is_late = expires is not None and expires.timestamp() * 1000 <= now_ms
+        hours = self.spec.hours
+        windows = hours.windows(datetime.fromtimestamp(now_ms / 1000, UTC), days=2) if hours else ()
+        is_open = hours is None or any(window.opens_ms <= now_ms < window.closes_ms for window in windows)
+        return self.state is AnnouncementState.RUNNING and is_open and not is_early and not is_late

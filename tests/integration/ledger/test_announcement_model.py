@@ -1,0 +1,385 @@
+"""Any sequence of verbs on announcements and events of one desk: what is true after each, and that all of it ends."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import fakeredis
+import redis
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ledger.announcement import AnnouncementState, RowRecord
+from ledger.announcements import LOADING_MS, RowsMissing
+from ledger.connection import text
+from ledger.errors import NotAllowed
+from ledger.ids import announcement_of, is_row, row_id
+from ledger.leases import LeaseLost, Leases, Result
+from ledger.ledger import Ledger
+from ledger.models import Notification
+from ledger.settings import Limit, Settings
+from ledger.states import FINAL, TRANSITIONS, State
+from tests.integration.ledger.announced import OPTIONS, START_MS, Announced
+from tests.integration.ledger.exploration import CLOCK_KEY, clock_in_a_key, explore
+
+TOKENS = st.sampled_from(["ada", "bob"])
+PICK = st.integers(0, 60)
+ROOM = st.sampled_from([0, 1, 2, 5, 40])
+SENT = sorted(TRANSITIONS[State.SENDING])
+AT_REST = FINAL | {State.UNKNOWN}
+RUNNING, PAUSED, CANCELLED = AnnouncementState.RUNNING, AnnouncementState.PAUSED, AnnouncementState.CANCELLED
+#: Looks that an announcement may need until it is over: its rows are few, and each look brings at least one on.
+MOST_LOOKS = 500
+
+
+class Announcing(RuleBasedStateMachine):
+    """Calls the verbs. Subclasses say on which server."""
+
+    client: redis.Redis
+    tell_time: Callable[[float], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.client.flushall()
+        settings = Settings(_env_file=None)
+        self.ledger = Ledger(settings, self.client)
+        self.desk = settings.desk("default").model_copy(update={"rate": ()})
+        self.work = Leases(self.client, settings, longest_call_ms=1000)
+        self.all: dict[str, Announced] = {}
+        self.events: list[str] = []
+        self.holders: dict[str, str] = {}
+        self.at_rest: dict[str, State] = {}
+        self.now_ms, self.ticks = START_MS, 0
+        self.pass_ms(0)
+
+    def pass_ms(self, ms: int) -> None:
+        """Each time with another microsecond, by which release throws its coin."""
+        self.now_ms, self.ticks = self.now_ms + ms, self.ticks + 1
+        self.tell_time(self.now_ms + self.ticks % 2 / 1000)
+
+    def started(self) -> dict[str, Announced]:
+        return {id: told for id, told in self.all.items() if told.state is not AnnouncementState.LOADING}
+
+    def pick(self, number: int) -> str:
+        return list(self.all)[number % len(self.all)]
+
+    def pick_id(self, number: int) -> str:
+        ids = [row_id(id, number) for id, told in self.started().items() for number in range(len(told.rows))]
+        ids += self.events
+        return ids[number % len(ids)]
+
+    def leases(self) -> dict[str, float]:
+        found: list[Any] = self.client.zrange(self.ledger.keys.leases("default"), 0, -1, withscores=True)
+        return {text(id): ends_ms for id, ends_ms in found}
+
+    def state_of(self, id: str) -> State:
+        return self.ledger.get(id).progress.state
+
+    def _time(self, in_ms: int | None) -> datetime | None:
+        return None if in_ms is None else datetime.fromtimestamp((self.now_ms + in_ms) / 1000, UTC)
+
+    # -- producers
+
+    @initialize(is_limited=st.booleans())
+    def begin(self, is_limited: bool) -> None:
+        if is_limited:
+            self.desk = self.desk.model_copy(update={"rate": (Limit(calls=3, seconds=2),)})
+
+    @rule(
+        send_at_in=st.lists(st.sampled_from([None, None, None, 600, 30_000]), min_size=1, max_size=7),
+        options=OPTIONS,
+        then_started=st.sampled_from([True, True, True, False]),
+    )
+    def open_and_load(self, send_at_in: list[int | None], options: dict[str, Any], then_started: bool) -> None:
+        told = Announced.of(options, send_at_in, f"k{len(self.all)}", self.now_ms)
+        opened = self.ledger.announcements.open(told.spec, key=told.key, digest="d", timed=told.is_timed)
+        self.all[opened.id] = told
+        assert self.ledger.announcements.load(opened.id, told.rows) == len(told.rows)
+        if then_started:
+            self.start(opened.id)
+
+    @precondition(lambda self: self.all)
+    @rule(pick=PICK, loaded=st.integers(0, 7), then_started=st.booleans())
+    def come_again(self, pick: int, loaded: int, then_started: bool) -> None:
+        """Who was killed while it loaded, or is told to do the same twice, or does it at the same time as another."""
+        id = self.pick(pick)
+        told = self.all[id]
+        if told.state is AnnouncementState.LOADING and self.now_ms - told.opened_ms >= LOADING_MS:
+            return
+        opened = self.ledger.announcements.open(told.spec, key=told.key, digest="d", timed=told.is_timed)
+        assert opened == (id, told.state is not AnnouncementState.LOADING)
+        self.ledger.announcements.load(id, told.rows[:loaded])
+        if then_started:
+            self.ledger.announcements.load(id, told.rows)
+            self.start(id)
+
+    def start(self, id: str) -> None:
+        told = self.all[id]
+        try:
+            is_new = self.ledger.announcements.start(id, told.spec, len(told.rows))
+        except RowsMissing:
+            assert self.now_ms - told.opened_ms >= LOADING_MS
+            return
+        assert is_new is (told.state is AnnouncementState.LOADING)
+        told.state = RUNNING if is_new else told.state
+
+    @rule(expires_ms=st.sampled_from([None, 5_000]), in_ms=st.sampled_from([None, None, 700]))
+    def accept(self, expires_ms: int | None, in_ms: int | None) -> None:
+        times = {"at": self._time(in_ms), "expires": self._time(expires_ms)}
+        event = Notification.build({"receiver_id": "ou_a", "text": "x", **times}, now=self._time(0))
+        [accepted] = self.ledger.accept([event])
+        self.events.append(accepted.id)
+
+    # -- the pacer
+
+    @rule(room=ROOM, in_flight=st.sampled_from([1, 6, 50]), then_claimed_by=st.sampled_from([None, "ada", "bob"]))
+    def release(self, room: int, in_flight: int, then_claimed_by: str | None) -> None:
+        before = self.leases()
+        [released] = self.work.release([(self.desk, room, in_flight)])
+        assert len(released.ids) <= room
+        assert len({*released.ids, *before}) == len(released.ids) + len(before), "nothing is released twice at once"
+        self._may_be_called(released.ids)
+        assert sorted(released.ids, key=is_row) == released.ids, "events first"
+        if then_claimed_by:
+            self.compare_claims(then_claimed_by, released.ids)
+
+    def _may_be_called(self, ids: Iterable[str]) -> None:
+        for id in filter(is_row, ids):
+            told = self.all[announcement_of(id)]
+            assert told.may_call(told.rows[int(id.partition("-")[2])], self.now_ms), (id, told, self.now_ms)
+
+    @rule(ms=st.sampled_from([0, 1, 700, 700, 5_000, 20_000, 120_000, 1_800_000]), then_swept=st.booleans())
+    def pass_time(self, ms: int, then_swept: bool) -> None:
+        self.pass_ms(ms)
+        if then_swept:
+            self.work.sweep([self.desk])
+            kept = self.leases()
+            self.holders = {id: token for id, token in self.holders.items() if id in kept}
+
+    # -- workers
+
+    @precondition(lambda self: self.started() or self.events)
+    @rule(token=TOKENS, picks=st.lists(PICK, max_size=2), released=st.integers(0, 6), twice=st.booleans())
+    def claim(self, token: str, picks: list[int], released: int, twice: bool) -> None:
+        ids = [*list(self.leases())[:released], *map(self.pick_id, picks), "n_0000000000000000", "n_00000000000000-1"]
+        self.compare_claims(token, ids * (1 + twice))
+
+    def compare_claims(self, token: str, ids: list[str]) -> None:
+        released = self.leases()
+        claims = self.work.claim(self.desk, token, ids)[1]
+        new = {claim.id for claim in claims} - self.holders.keys()
+        assert new <= released.keys()
+        assert all(self.holders.setdefault(claim.id, token) == token for claim in claims), "a holder, and never two"
+        for id in filter(is_row, new):
+            assert self.all[announcement_of(id)].state is RUNNING, "nothing is claimed of what is paused or cancelled"
+        assert all(self.state_of(claim.id) is State.SENDING for claim in claims)
+
+    @precondition(lambda self: self.holders)
+    @rule(
+        stray=st.sampled_from([None, None, None, "ada", "bob"]),
+        pick=PICK,
+        to=st.sampled_from([*State, *SENT, *SENT]),
+        wait_ms=st.sampled_from([0, 700, 20_000]),
+        health=st.sampled_from(["", "up", "up", "down"]),
+        twice=st.booleans(),
+    )
+    def record(self, stray: str | None, pick: int, to: State, wait_ms: int, health: str, twice: bool) -> None:
+        id = list(self.holders)[pick % len(self.holders)]
+        holder = self.holders[id]
+        done = self.work.record(self.desk, stray or holder, [Result(id, to, (), wait_ms)], health)
+        assert done == [(stray or holder) == holder and to in SENT]
+        if done == [True]:
+            del self.holders[id]
+            if twice:
+                assert self.work.record(self.desk, holder, [Result(id, to, (), wait_ms)], health) == [False]
+
+    @precondition(lambda self: self.holders)
+    @rule(stray=st.sampled_from([None, None, "ada", "bob"]), pick=PICK)
+    def renew(self, stray: str | None, pick: int) -> None:
+        id = list(self.holders)[pick % len(self.holders)]
+        is_lost = stray is not None and stray != self.holders[id]
+        try:
+            slot = self.work.renew(self.desk, stray or self.holders[id], id, 1000)
+        except LeaseLost:
+            assert is_lost
+            return
+        assert not is_lost
+        stopped = is_row(id) and self.all[announcement_of(id)].state is not RUNNING
+        assert not (stopped and slot), "no further call of what is paused or cancelled"
+
+    # -- operators
+
+    @precondition(lambda self: self.started())
+    @rule(pick=PICK, verb=st.sampled_from(["pause", "pause", "resume", "resume", "cancel"]))
+    def steer(self, pick: int, verb: str) -> None:
+        id = list(self.started())[pick % len(self.started())]
+        told, announcements = self.all[id], self.ledger.announcements
+        finished = announcements.get(id).state is AnnouncementState.FINISHED
+        allowed = {"pause": {RUNNING}, "resume": {PAUSED}, "cancel": {RUNNING, PAUSED, CANCELLED}}[verb]
+        to = {"pause": PAUSED, "resume": RUNNING, "cancel": CANCELLED}[verb]
+        call = {"pause": announcements.pause, "resume": announcements.resume, "cancel": announcements.cancel}[verb]
+        try:
+            assert call(id, "ada") is to
+        except NotAllowed:
+            assert finished or told.state not in allowed
+            return
+        assert not finished
+        assert told.state in allowed
+        told.state = to
+
+    @precondition(lambda self: self.started())
+    @rule(pick=PICK, verb=st.sampled_from(["retry", "retry unknown", "delivered", "failed", "resend"]))
+    def settle_all(self, pick: int, verb: str) -> None:
+        id = list(self.started())[pick % len(self.started())]
+        counts, announcements = self.ledger.announcements.get(id).counts, self.ledger.announcements
+        revives = verb in {"retry", "retry unknown", "resend"}
+        states = {"retry": [State.FAILED], "retry unknown": [State.FAILED, State.UNKNOWN]}.get(verb, [State.UNKNOWN])
+        try:
+            if verb.startswith("retry"):
+                done = announcements.retry(id, "ada", states)
+            else:
+                done = announcements.resolve(id, "ada", verb)
+        except NotAllowed:
+            assert revives
+            assert self.all[id].state is CANCELLED
+            return
+        assert done == sum(counts[state] for state in states)
+        self._revived(row_id(id, number) for number in range(len(self.all[id].rows)))
+
+    @precondition(lambda self: self.started() or self.events)
+    @rule(pick=PICK, verb=st.sampled_from(["cancel", "cancel", "retry", "delivered", "resend"]))
+    def steer_one(self, pick: int, verb: str) -> None:
+        id, ledger = self.pick_id(pick), self.ledger
+        with suppress(NotAllowed):
+            if verb == "cancel":
+                assert ledger.cancel([id], "ada") == [State.CANCELLED]
+            elif verb == "retry":
+                assert ledger.retry([id], "ada", [State.FAILED, State.UNKNOWN]) == [State.QUEUED]
+            else:
+                ledger.resolve([id], "ada", verb)
+        self._revived([id])
+
+    def _revived(self, ids: Iterable[str]) -> None:
+        """Only these may leave a final state, and only `failed`."""
+        for id in ids:
+            if self.at_rest.get(id) is State.FAILED:
+                del self.at_rest[id]
+
+    @rule(kind=st.sampled_from([None, None, None, "throttled", "quota"]), hold_ms=st.sampled_from([0, 700]))
+    def hold_or_resume(self, kind: str | None, hold_ms: int) -> None:
+        if kind:
+            self.work.hold(self.desk, kind, hold_ms, "because")
+        else:
+            self.work.resume(self.desk, if_changed=False)
+
+    # -- what is true after every verb
+
+    @invariant()
+    def the_counts_are_those_of_the_rows_and_say_when_it_is_finished(self) -> None:
+        for id, told in self.started().items():
+            rows = list(self.ledger.announcements.rows(id))
+            shown = self.ledger.announcements.get(id)
+            assert shown.total == len(told.rows) == sum(shown.counts.values())
+            assert Counter({state: n for state, n in shown.counts.items() if n}) == Counter(
+                row.progress.state for row in rows
+            )
+            self._compare_state(shown.state, shown.left, told)
+            self._final_stays_final(rows)
+            persistent = (
+                self.client.pttl(self.ledger.keys.rows(id)) == self.client.pttl(self.ledger.keys.lane(id)) == -1
+            )
+            assert persistent is bool(shown.left or shown.counts[State.UNKNOWN])
+
+    def _compare_state(self, state: AnnouncementState, left: int, told: Announced) -> None:
+        if left == 0 and told.state is not CANCELLED:
+            assert state is AnnouncementState.FINISHED
+            told.state = RUNNING  # what it is when a row is taken back, even if it was paused before
+        else:
+            assert state is told.state
+
+    def _final_stays_final(self, rows: list[RowRecord]) -> None:
+        for row in rows:
+            assert self.at_rest.get(row.id, row.progress.state) is row.progress.state, row.id
+            if row.progress.state in FINAL:
+                self.at_rest[row.id] = row.progress.state
+
+    @invariant()
+    def every_row_that_is_not_at_rest_is_in_one_place(self) -> None:
+        leases, keys = self.leases(), self.ledger.keys
+        for id in self.started():
+            next_number = int(text(self.client.hget(keys.lane(id), "next") or b"0"))
+            waiting = [text(row) for row in self.client.lrange(keys.waiting(id), 0, -1)]
+            due = [text(row) for row in self.client.zrange(keys.lane_due(id), 0, -1)]
+            for row in self.ledger.announcements.rows(id):
+                ahead = row.number >= next_number
+                places = waiting.count(row.id) + due.count(row.id) + (row.id in leases) + ahead
+                assert row.progress.state in AT_REST or places == 1, (row.id, row.progress.state, places)
+
+    @invariant()
+    def who_has_rows_to_release_has_its_turn_or_a_time_for_it(self) -> None:
+        keys = self.ledger.keys
+        turns = {text(id) for id in self.client.zrange(keys.turns("default"), 0, -1)}
+        for id, told in self.started().items():
+            fields: list[Any] = self.client.hmget(keys.lane(id), "next", "rest", "opens_at", "cancelled_ahead")
+            fresh = int(fields[0]) + int(fields[3] or 0) < len(told.rows) and fields[1] == b"queued"
+            has_rows = fresh or self.client.llen(keys.waiting(id)) > 0
+            look_at_ms: Any = self.client.zscore(keys.due("default"), id)
+            opens_ms = int(fields[2])
+            if told.state is RUNNING and has_rows and opens_ms <= self.now_ms:
+                assert id in turns or (look_at_ms is not None and look_at_ms <= self.now_ms), f"{id} is forgotten"
+            first_due: list[Any] = self.client.zrange(keys.lane_due(id), 0, 0, withscores=True)
+            if first_due or (has_rows and opens_ms > self.now_ms):
+                assert look_at_ms is not None
+                assert look_at_ms <= (first_due[0][1] if first_due else opens_ms)
+            if id in turns:
+                assert told.state is RUNNING, "no turn for what does not run"
+        if turns or self.client.exists(keys.due("default"), keys.leases("default")):
+            assert self.client.zscore(keys.desks, "default") is not None, "nobody looks at the desk"
+
+    # -- the end
+
+    def teardown(self) -> None:
+        """Looking only when `release` says so, a pacer and a worker bring everything to an end."""
+        self.work.resume(self.desk, if_changed=False)
+        for id, told in self.started().items():
+            if told.state is PAUSED:
+                self.ledger.announcements.resume(id, "ada")
+                told.state = RUNNING
+        for _ in range(MOST_LOOKS):
+            self.work.sweep([self.desk])
+            [released] = self.work.release([(self.desk, 50, 50)])
+            self._may_be_called(released.ids)
+            claims = self.work.claim(self.desk, "eve", released.ids)[1]
+            self.work.record(self.desk, "eve", [Result(claim.id, State.DELIVERED) for claim in claims], "up")
+            if released.again_ms is None:
+                break
+            self.pass_ms(released.again_ms)
+        assert [id for id in self.started() if self.ledger.announcements.get(id).left] == []
+        assert all(self.state_of(id) in AT_REST for id in self.events)
+
+
+def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
+    clock = [float(START_MS)]
+
+    class OverFakeredis(Announcing):
+        client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+
+        def tell_time(self, now_ms: float) -> None:
+            clock[0] = now_ms
+
+    with patch("time.time", lambda: clock[0] / 1000):
+        explore(OverFakeredis, examples=60)
+
+
+def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsynced_valkey: Settings) -> None:
+    class OverValkey(Announcing):
+        client = redis.Redis.from_url(unsynced_valkey.ledger_url)
+
+        def tell_time(self, now_ms: float) -> None:
+            self.client.set(CLOCK_KEY, now_ms)
+
+    with OverValkey.client, clock_in_a_key():
+        explore(OverValkey, examples=40)
