@@ -1,7 +1,7 @@
-"""The process that reads a file of somebody else's: `python -P -m producers.recipients.reading`, see `foreign.py`.
+"""`python -P -m producers.announcements.recipients.reading`: the process that reads an uploaded file, see `foreign.py`.
 
-The first line of stdin says which open file it is; each further one asks for a pass over the rows. stdout has frames:
-four bytes of length, and JSON. It ends when stdin does. Whatever the file makes of it, it has its own memory and CPU.
+The first line of stdin says which open file it is; each further line asks for a pass over the rows. stdout has frames:
+four bytes of length, and JSON. The process ends when stdin does. Its memory and CPU are limited.
 """
 
 import json

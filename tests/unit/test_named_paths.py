@@ -1,0 +1,66 @@
+"""Every file, module and test that a page or a docstring names exists."""
+
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+PACKAGES = "benchmarks|console|feishu|http_client|ledger|producers|sandbox|tests|worker"
+FOLDERS = f"{PACKAGES}|deploy|docs|examples"
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+SOURCES = sorted(path for name in PACKAGES.split("|") for path in (ROOT / name).rglob("*.[lp][uy]*"))
+
+#: A path below one of our folders, but not the name of a test; `*` stands for any part of it.
+PATH = re.compile(rf"(?<![\w./:{{%-])(?:{FOLDERS})/(?!test_)[\w./*-]*[\w*/]")
+#: A module or something in it, and what `python -m` runs.
+MODULE = re.compile(rf"(?<![\w./-])(?:{PACKAGES})(?:\.[A-Za-z_]\w*)+(?![\w/(:-])")
+#: A test by the name of its file, perhaps with a folder before it.
+TEST = re.compile(r"(?<![\w.-])[\w/]*\btest_\w+\*?")
+
+
+def quoted(text: str) -> Iterator[str]:
+    """What stands between backticks on one line; of a page also the blocks between fences."""
+    yield from re.findall(r"`([^`\n]+)`", text)
+    yield from re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
+
+
+def names(pattern: re.Pattern[str], path: Path) -> list[str]:
+    return sorted({name for part in quoted(path.read_text("utf-8")) for name in pattern.findall(part)})
+
+
+def label(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    left_to_the_reader = (ROOT / ".gitignore").read_text("utf-8").split()
+    missing = [name for name in names(PATH, page) if not list(ROOT.glob(name.rstrip("/")))]
+    assert [name for name in missing if name not in left_to_the_reader] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    missing = [name for name in names(TEST, page) if not list(TESTS.glob(f"**/{name.removeprefix('tests/')}.py"))]
+    assert missing == []
+
+
+def test_every_module_that_is_named_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)  # benchmarks and tests are not installed
+    missing = [
+        f"{label(path)}: {name}" for path in [*PAGES, *SOURCES] for name in names(MODULE, path) if not is_there(name)
+    ]
+    assert missing == []
+
+
+def is_there(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
