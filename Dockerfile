@@ -21,6 +21,7 @@ COPY worker worker
 COPY producers producers
 COPY console console
 COPY sandbox sandbox
+COPY deskbell deskbell
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/deskbell install --no-deps --no-index dist/*.whl
 

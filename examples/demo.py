@@ -23,10 +23,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deskbell import Notifier
 from ledger.models import Record
 from ledger.settings import Settings
 from ledger.states import FINAL, Outcome, State
-from producers import Notifier
 
 #: The quota of the demo: enough to be over soon, little enough to see it kept.
 RATE = "40/10second"

@@ -19,7 +19,7 @@ app.conf.result_backend = None
 for line in sys.stdin:
     message = json.loads(line)
     app.send_task("deskbell.send", kwargs=message["fields"], queue="deskbell.intake", task_id=message.get("id"))
-ours = {"ledger", "worker", "feishu", "http_client", "producers", "console", "sandbox"}
+ours = {"ledger", "worker", "feishu", "http_client", "producers", "console", "sandbox", "deskbell"}
 assert not {name.partition(".")[0] for name in sys.modules} & ours
 """
 SECONDS = 120

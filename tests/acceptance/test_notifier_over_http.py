@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from deskbell import Announced, Notifier
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotFound
 from ledger.states import State
-from producers import Announced, Notifier
 from tests.acceptance.installation import MARKER, Installation, eventually
 from tests.acceptance.lossy_way import LossyWay
 from tests.acceptance.web_process import WebProcess

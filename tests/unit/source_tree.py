@@ -9,7 +9,7 @@ from typing import NamedTuple
 __all__ = ["Called", "calls"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("console", "feishu", "http_client", "ledger", "producers", "sandbox", "worker")
+PACKAGES = ("console", "deskbell", "feishu", "http_client", "ledger", "producers", "sandbox", "worker")
 
 
 class Called(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 
+from deskbell import Notifier
 from ledger.api_keys import ApiKeys, Scope
 from ledger.durability import Assurance, Durability, Waits
 from ledger.errors import NotDurable
@@ -20,7 +21,6 @@ from ledger.ledger import Ledger
 from ledger.models import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
-from producers import Notifier
 from producers.doctor.diagnosis import Status, check_ledger
 from tests.power.valkey import CuttableValkey
 from tests.valkey_process import ValkeyProcess

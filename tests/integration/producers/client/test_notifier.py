@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deskbell import BadInput, KeyReused, LedgerUnreachable, Message, NotFound, Notifier
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
-from producers import BadInput, KeyReused, LedgerUnreachable, Message, NotFound, Notifier
 
 __all__: list[str] = []
 

@@ -13,10 +13,10 @@ import pytest
 import requests
 from PIL import Image
 
+from deskbell import Announced, Notifier
 from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from producers import Announced, Notifier
 from producers.cli.command_line import run
 from tests.integration.producers.cli.announcing_desk import Worker
 from tests.integration.producers.web.serving import serving

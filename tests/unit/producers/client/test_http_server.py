@@ -10,6 +10,7 @@ import orjson
 import pytest
 import requests
 
+from deskbell import Notifier
 from ledger.errors import (
     BadInput,
     DeskbellError,
@@ -21,7 +22,6 @@ from ledger.errors import (
     NotDurable,
     NotFound,
 )
-from producers import Notifier
 from producers.client.http_backend import HttpBackend
 from producers.client.http_server import Server
 from tests.unit.producers.client.scripted_server import CUT, SILENCE, Scripted, answer, problem, scripted

@@ -1,4 +1,7 @@
-"""What type checkers see: at run time a name is loaded when it is first asked for, see `public.py`."""
+"""Notifications through a Feishu helpdesk bot, from Python: `from deskbell import Notifier`.
+
+Everything here is public and stays; everything else may change with any version.
+"""
 
 from ledger.errors import (
     BadInput,

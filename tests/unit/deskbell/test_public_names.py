@@ -1,0 +1,46 @@
+"""`deskbell` is the one public place: these names, and no others."""
+
+from types import ModuleType
+
+import pytest
+
+import deskbell
+
+__all__: list[str] = []
+
+
+def test_the_public_names_are_these() -> None:
+    assert deskbell.__all__ == [
+        "Accepted",
+        "Announced",
+        "BadInput",
+        "DeskbellError",
+        "KeyReused",
+        "LedgerFull",
+        "LedgerUnreachable",
+        "LedgerUnwritable",
+        "Message",
+        "NotAllowed",
+        "NotDurable",
+        "NotFound",
+        "Notifier",
+        "Record",
+        "State",
+        "WrongVersion",
+    ]
+
+
+def test_nothing_else_is_in_it() -> None:
+    names = {name for name, value in vars(deskbell).items() if not isinstance(value, ModuleType)}
+    assert {name for name in names if not name.startswith("__")} == set(deskbell.__all__)
+
+
+@pytest.mark.parametrize("name", deskbell.__all__)
+def test_each_public_name_says_what_it_is(name: str) -> None:
+    assert getattr(deskbell, name).__doc__
+
+
+@pytest.mark.parametrize("name", sorted(set(deskbell.__all__) - {"DeskbellError"}))
+def test_every_error_is_a_deskbell_error(name: str) -> None:
+    kind = getattr(deskbell, name)
+    assert not issubclass(kind, Exception) or issubclass(kind, deskbell.DeskbellError)
