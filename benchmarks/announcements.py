@@ -17,10 +17,11 @@ import orjson
 from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
 from ledger.announcement import Spec
+from ledger.delivery_options import ReceiveType
 from ledger.embedded import EmbeddedValkey
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, ReceiveType
+from ledger.progress import Attempt
 from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmarks.announcements import announced
 from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
-from ledger.models import Notification
+from ledger.notification import Notification
 
 __all__ = ["measure"]
 

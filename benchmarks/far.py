@@ -10,7 +10,7 @@ from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from ledger.leases import slack_ms
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import parse_rate
 from ledger.states import State
 from tests.far_redis import FarRedis

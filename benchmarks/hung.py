@@ -8,7 +8,7 @@ from benchmarks.drain import responder
 from benchmarks.figure import Figure
 from benchmarks.latency import send_one_by_one
 from benchmarks.systems import CREDENTIALS
-from ledger.models import Notification
+from ledger.notification import Notification
 
 __all__ = ["measure"]
 

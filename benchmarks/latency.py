@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
-from ledger.models import Notification
+from ledger.notification import Notification
 
 __all__ = ["COMMAND", "measure", "send_one_by_one"]
 

@@ -11,7 +11,7 @@ from benchmarks.announcements import wait_for_rewrite
 from benchmarks.peers.environment import HERE, interpreter
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE, Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 
 __all__ = ["BATCHED", "CREDENTIALS", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "announcing", "deskbell"]

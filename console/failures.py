@@ -10,7 +10,7 @@ from feishu.codes import CodeTable
 from ledger.connection import text
 from ledger.ids import row_number
 from ledger.ledger import Ledger
-from ledger.models import Attempt
+from ledger.progress import Attempt
 from ledger.states import State
 
 __all__ = ["Failure", "Failures", "grouped"]

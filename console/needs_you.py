@@ -20,8 +20,8 @@ from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
 from ledger.memory import NEARLY_FULL, Fullness
-from ledger.models import Record
 from ledger.overview import Snapshot
+from ledger.record import Record
 from ledger.search import Search
 from ledger.states import State
 

@@ -14,7 +14,8 @@ from ledger.ids import announcement_of, is_announcement, is_notification, is_row
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
 from ledger.messages.json_fields import shortened
-from ledger.models import Attempt, Record
+from ledger.progress import Attempt
+from ledger.record import Record
 from ledger.search import Cursor, Search
 from ledger.states import FINAL, Outcome, State
 

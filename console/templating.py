@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from console.chart import HEIGHT, WIDTH
 from console.message_preview import is_plain, preview_of
-from ledger.models import iso
+from ledger.times import iso
 
 __all__ = ["environment"]
 

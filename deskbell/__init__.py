@@ -16,7 +16,7 @@ from ledger.errors import (
     WrongVersion,
 )
 from ledger.messages.content import Message
-from ledger.models import Accepted, Record
+from ledger.record import Accepted, Record
 from ledger.states import State
 from producers.announcements.announcing import Announced
 from producers.client.notifier import Notifier

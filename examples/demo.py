@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deskbell import Notifier
-from ledger.models import Record
+from ledger.record import Record
 from ledger.settings import Settings
 from ledger.states import FINAL, Outcome, State
 

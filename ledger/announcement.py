@@ -11,14 +11,17 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ledger.callback_url import CallbackUrl
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
 from ledger.messages.template import Template
-from ledger.models import Notification, OnOpenTicket, OnUnknown, Progress, ReceiveType, UserIdType, iso
+from ledger.notification import Notification
+from ledger.progress import Progress
 from ledger.sending_hours import SendingHours
 from ledger.settings import DEFAULT_DESK
 from ledger.states import State
+from ledger.times import iso
 
 __all__ = ["Announcement", "AnnouncementState", "Row", "RowRecord", "Spec"]
 

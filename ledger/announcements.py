@@ -17,7 +17,8 @@ from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, new_announcement_id, row_number
 from ledger.messages.content import MsgType
-from ledger.models import Progress, Record
+from ledger.progress import Progress
+from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.sending_hours import seconds_open
 from ledger.states import State

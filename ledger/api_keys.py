@@ -22,8 +22,8 @@ from ledger.connection import is_refusal, text
 from ledger.damage import whole
 from ledger.errors import BadInput, NotDurable, NotFound
 from ledger.ledger import FSYNC_TIMEOUT_MS, Ledger
-from ledger.models import iso
 from ledger.settings import parse_rate
+from ledger.times import iso
 
 __all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "keys_of_variable"]
 

@@ -15,9 +15,10 @@ from ledger.connection import text
 from ledger.damage import UNREADABLE
 from ledger.errors import NotFound
 from ledger.ids import is_announcement
-from ledger.models import Progress, iso
+from ledger.progress import Progress
 from ledger.redis_clock import time_ms
 from ledger.states import State
+from ledger.times import iso
 
 log = logging.getLogger(__name__)
 

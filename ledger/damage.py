@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ledger.messages.content import Message, MsgType
-from ledger.models import Attempt, Notification, Progress
+from ledger.notification import Notification
+from ledger.progress import Attempt, Progress
 from ledger.states import Outcome, State
 
 __all__ = ["NOBODY", "UNREADABLE", "Reading", "whole"]

@@ -9,7 +9,7 @@ from ledger.announcement import AnnouncementState, RowRecord
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import row_number
-from ledger.models import Record
+from ledger.record import Record
 from ledger.redis_keys import RedisKeys
 from ledger.states import State
 

@@ -10,9 +10,9 @@ from redis.client import Pipeline
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.connection import text
 from ledger.damage import whole
-from ledger.models import iso
 from ledger.settings import Desk
 from ledger.states import Outcome, State
+from ledger.times import iso
 
 if TYPE_CHECKING:
     from ledger.ledger import Ledger

@@ -13,8 +13,8 @@ import orjson
 import redis
 
 from ledger.damage import whole
-from ledger.models import iso
 from ledger.redis_keys import RedisKeys
+from ledger.times import iso
 
 __all__ = ["HookEntry", "HookLog", "HookOutcome"]
 

@@ -15,7 +15,8 @@ from ledger.damage import Reading
 from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
 from ledger.messages.content import Message
-from ledger.models import Attempt, Notification, Progress
+from ledger.notification import Notification
+from ledger.progress import Attempt, Progress
 from ledger.redis_clock import RedisClock
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Limit, Settings

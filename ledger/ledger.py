@@ -17,7 +17,8 @@ from ledger.damage import Reading
 from ledger.durability import Assurance
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
-from ledger.models import Accepted, Notification, Record
+from ledger.notification import Notification
+from ledger.record import Accepted, Record
 from ledger.redis_keys import RedisKeys
 from ledger.settings import DEFAULT_DESK, Settings
 from ledger.states import INDEXED, State

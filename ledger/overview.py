@@ -7,10 +7,10 @@ from typing import Any
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.desk_status import DeskStatus, desk_status
 from ledger.ledger import Ledger
-from ledger.models import iso
 from ledger.redis_clock import time_ms
 from ledger.states import State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
+from ledger.times import iso
 from ledger.workers import FRESH_MS, Worker, workers_of
 
 __all__ = ["DeskOverview", "Overview", "Snapshot"]

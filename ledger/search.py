@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ledger.connection import text
 from ledger.errors import BadInput
-from ledger.models import Record
+from ledger.record import Record
 from ledger.states import INDEXED, State
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from feishu.verdict import Verdict
 from ledger.counter_buffer import CounterBuffer
 from ledger.histogram import Histogram
 from ledger.leases import Claim, Result, Swept
-from ledger.models import Attempt
+from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.tally import ENDED

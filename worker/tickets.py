@@ -14,7 +14,8 @@ import redis
 
 from feishu.client import TicketPage
 from ledger.connection import text
-from ledger.models import Notification, ReceiveType, UserIdType
+from ledger.delivery_options import ReceiveType, UserIdType
+from ledger.notification import Notification
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeVar
 
+from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
-from ledger.models import ReceiveType, UserIdType, moment
+from ledger.times import moment
 from producers.announcements.recipients import Row, place
 
 __all__ = ["NO_VARIABLES", "Address", "Addressing", "Contact", "Options", "RowError", "Unresolved"]
 
 #: The columns that say to whom and how. Every other one is a variable of the template.
 NO_VARIABLES = frozenset({"receiver_id", "receive_type", "user_id_type", "send_at"})
-#: The same rules as those of ledger.models.Notification, which would take longer than all the rest of a row's check.
+#: The same rules as those of `ledger.notification`, which would take longer than all the rest of a row's check.
 _RECEIVER_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 _PREFIX_OF_OTHER = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")

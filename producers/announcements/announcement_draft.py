@@ -16,7 +16,7 @@ from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import steering_problem
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
-from ledger.models import moment
+from ledger.times import moment
 from producers.announcements.addressing import Options
 
 __all__ = ["AnnouncementDraft"]

@@ -9,9 +9,9 @@ import orjson
 
 from ledger.announcement import Announcement, Spec
 from ledger.connection import text
+from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
-from ledger.models import UserIdType
 from ledger.tracing import traceparent
 from producers.announcements.addressing import Contact
 from producers.announcements.announcement_draft import AnnouncementDraft

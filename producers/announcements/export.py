@@ -10,8 +10,8 @@ import orjson
 
 from ledger.announcement import RowRecord
 from ledger.ledger import Ledger
-from ledger.models import iso
 from ledger.states import FINAL, Outcome
+from ledger.times import iso
 
 __all__ = ["RESULT_COLUMNS", "csv_of", "jsonl_of", "names_of", "results_of"]
 

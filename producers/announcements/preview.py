@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from ledger.announcement import Announcement
+from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
-from ledger.models import ReceiveType, UserIdType, iso
 from ledger.redis_clock import time_ms
+from ledger.times import iso
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import same_content
 from producers.announcements.check import Checked, accepted_rows

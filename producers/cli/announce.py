@@ -6,10 +6,10 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
-from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.settings import Settings
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import Announced, check_rows

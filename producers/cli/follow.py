@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.ledger import Ledger
-from ledger.models import Record
+from ledger.record import Record
 from ledger.states import FINAL, State
 
 __all__ = ["at_rest", "changes", "looks"]

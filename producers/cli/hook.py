@@ -10,8 +10,9 @@ import typer
 
 from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType
-from ledger.models import Notification, iso
+from ledger.notification import Notification
 from ledger.settings import Settings
+from ledger.times import iso
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import show_table
 from producers.hooks.hook import Hook, Rendered

@@ -9,7 +9,7 @@ import typer
 
 from ledger.announcement import Announcement, AnnouncementState
 from ledger.errors import BadInput
-from ledger.models import Record
+from ledger.record import Record
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, is_interactive, note

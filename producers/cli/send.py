@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.message_file import read_message_file
-from ledger.models import Accepted, OnOpenTicket, OnUnknown, ReceiveType, Record, UserIdType
+from ledger.record import Accepted, Record
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode

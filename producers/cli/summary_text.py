@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from ledger.models import OnOpenTicket
+from ledger.delivery_options import OnOpenTicket
 from producers.announcements.check import Checked
 from producers.announcements.preview import Preview
 from producers.cli.output import note, printable

@@ -7,7 +7,7 @@ import typer
 
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.models import Record
+from ledger.record import Record
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.follow import changes

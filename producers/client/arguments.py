@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Required, TypedDict
 
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.messages.content import Message
 from ledger.messages.message_file import MessageFile, MessageTemplate
-from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 
 __all__ = ["AnnouncementArguments", "EventArguments"]
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageFile
-from ledger.models import Notification
+from ledger.notification import Notification
 
 __all__ = ["EventDraft", "numbered"]
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 
 from ledger.errors import BadInput, DeskbellError
-from ledger.models import Accepted, Record
+from ledger.record import Accepted, Record
 from ledger.settings import duration
 from ledger.states import State
 from producers.announcements.announcement_draft import AnnouncementDraft

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
 from ledger.messages.content import Message, MsgType
-from ledger.models import Attempt, Notification, Progress, ReceiveType, Record, UserIdType
+from ledger.notification import Notification
+from ledger.progress import Attempt, Progress
+from ledger.record import Record
 from ledger.states import Outcome, State
 
 __all__ = ["record_of"]

@@ -6,7 +6,7 @@ from typing import Unpack
 
 from ledger.connection import reachable
 from ledger.ledger import Ledger
-from ledger.models import Accepted, Record
+from ledger.record import Accepted, Record
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import Announced, announce, check_rows, recipients_of
 from producers.announcements.lookup import Lookup

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self, Unpack
 
 from ledger.ledger import Ledger
-from ledger.models import Accepted, Record
+from ledger.record import Accepted, Record
 from ledger.settings import Settings
 from producers.announcements.announcing import Announced
 from producers.client.arguments import AnnouncementArguments, EventArguments

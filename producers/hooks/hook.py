@@ -8,7 +8,7 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.jinja_sandbox import BUDGET
 from ledger.messages.json_fields import kind_of
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from producers.hooks.cloudevents import cloud_event
 from producers.hooks.hook_request import HookRequest

@@ -13,7 +13,7 @@ from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import DEFAULT_DESK, Settings
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import LENGTH, TemplateContext, check_names, expression, leaf

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.messages.json_fields import Filled, Shape
-from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from producers.hooks.signature import Signature
 
 __all__ = ["HookFields", "RuleFields"]

@@ -7,7 +7,8 @@ from itertools import islice
 from ledger.connection import reachable
 from ledger.errors import KeyReused
 from ledger.ledger import MOST_AT_ONCE, Ledger
-from ledger.models import Accepted, Notification
+from ledger.notification import Notification
+from ledger.record import Accepted
 from producers.web.batcher import Batcher
 
 __all__ = ["AcceptResult", "GroupCommit"]

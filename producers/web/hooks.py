@@ -16,7 +16,7 @@ from ledger.api_keys import Scope
 from ledger.connection import reachable
 from ledger.errors import BadInput, DeskbellError, KeyReused
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
-from ledger.models import Accepted
+from ledger.record import Accepted
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.signature import BadSignature

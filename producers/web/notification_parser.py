@@ -7,7 +7,7 @@ from typing import Any
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import MOST_AT_ONCE
 from ledger.messages.json_fields import kind_of, shortened
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import DEFAULT_DESK, Settings
 from producers.web.access import Caller
 

@@ -14,7 +14,8 @@ from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFou
 from ledger.ids import is_notification
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
-from ledger.models import Accepted, Notification
+from ledger.notification import Notification
+from ledger.record import Accepted
 from ledger.search import Cursor, Search
 from ledger.states import State
 from producers.web.access import Caller, Operator, Reader, Sender

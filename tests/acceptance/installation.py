@@ -14,7 +14,8 @@ from typing import Any, Self, TypeVar
 from ledger.connection import text
 from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
-from ledger.models import Accepted, Notification
+from ledger.notification import Notification
+from ledger.record import Accepted
 from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN, SandboxProcess

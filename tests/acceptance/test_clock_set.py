@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.installation import Installation, eventually

@@ -14,7 +14,7 @@ import pytest
 from ledger.announcement import Spec
 from ledger.connection import text
 from ledger.leases import Leases
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.installation import MARKER, Installation, eventually

@@ -8,10 +8,12 @@ import orjson
 
 from ledger.announcement import Spec
 from ledger.api_keys import ApiKeys, Scope
+from ledger.delivery_options import ReceiveType
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.tally import MINUTE_MS

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from ledger.announcement import Announcement
+from ledger.delivery_options import OnUnknown
 from ledger.errors import NotFound
 from ledger.ids import announcement_of, is_row
-from ledger.models import OnUnknown, Progress
+from ledger.progress import Progress
 from ledger.states import FINAL, Outcome, State
 from tests.chaos.disturbances import THROTTLE_SECONDS
 from tests.chaos.finding import Finding

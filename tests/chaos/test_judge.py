@@ -2,7 +2,8 @@
 
 import pytest
 
-from ledger.models import Attempt, OnUnknown, Progress, ReceiveType
+from ledger.delivery_options import OnUnknown, ReceiveType
+from ledger.progress import Attempt, Progress
 from ledger.states import Outcome, State
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Call, Case

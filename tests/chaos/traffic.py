@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from ledger.announcement import Spec
+from ledger.delivery_options import OnOpenTicket, OnUnknown
 from ledger.ids import row_id
-from ledger.models import Notification, OnOpenTicket, OnUnknown
+from ledger.notification import Notification
 
 __all__ = ["FAULTS", "Announced", "Asked", "Traffic"]
 

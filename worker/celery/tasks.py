@@ -10,7 +10,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_expo
 
 from ledger.connection import is_of_wrong_version, is_refusal
 from ledger.errors import DeskbellError, NotDurable
-from ledger.models import Accepted, Notification
+from ledger.notification import Notification
+from ledger.record import Accepted
 from worker.celery.dropped_messages import count_dropped
 from worker.celery.queues import DELIVER, SEND
 from worker.runtime import runtime

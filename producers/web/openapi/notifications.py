@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.ledger import MOST_AT_ONCE
-from ledger.models import Notification, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from ledger.notification import Notification
 from ledger.states import Outcome, State
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 

@@ -10,7 +10,7 @@ import requests
 from ledger.api_keys import ApiKeys, Scope
 from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.cli.announcing_desk import people

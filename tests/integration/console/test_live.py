@@ -10,7 +10,7 @@ import requests
 
 from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.calm import Stopwatch
 from tests.integration.console.console_visitor import Visitor

@@ -13,7 +13,7 @@ from ledger.announcement import AnnouncementState
 from ledger.api_keys import ApiKeys, Scope
 from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.states import State
 from tests.browser.scenery import CARD, DESKS, Scenery

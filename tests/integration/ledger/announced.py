@@ -8,7 +8,7 @@ import orjson
 from hypothesis import strategies as st
 
 from ledger.announcement import AnnouncementState, Spec
-from ledger.models import OnUnknown
+from ledger.delivery_options import OnUnknown
 from tests.integration.ledger.exploration import next_morning_ms
 
 __all__ = ["OPTIONS", "START_MS", "Announced"]

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ledger.delivery_options import OnUnknown
 from ledger.leases import RELEASED_LEASE_MS, Swept
-from ledger.models import Attempt, Notification, OnUnknown
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.states import TRANSITIONS, State
 
 __all__ = ["START_MS", "Expected", "Hold", "Model"]

@@ -2,7 +2,8 @@
 
 from ledger.errors import KeyReused
 from ledger.ledger import Ledger
-from ledger.models import Accepted, Notification
+from ledger.notification import Notification
+from ledger.record import Accepted
 
 __all__: list[str] = []
 

@@ -19,7 +19,7 @@ from ledger.errors import NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Limit, Settings
 from ledger.states import FINAL, TRANSITIONS, State
 from tests.integration.ledger.announced import OPTIONS, START_MS, Announced

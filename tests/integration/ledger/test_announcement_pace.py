@@ -14,10 +14,12 @@ import pytest
 import redis
 
 from ledger.announcement import Announcement, AnnouncementState, Spec
+from ledger.delivery_options import ReceiveType
 from ledger.ids import announcement_of, is_row, row_number
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.redis_clock import RedisClock
 from ledger.settings import Limit, Settings
 from ledger.states import Outcome, State

@@ -8,10 +8,12 @@ import pytest
 
 from ledger.announcement import AnnouncementState, Spec
 from ledger.announcements import RowsMissing
+from ledger.delivery_options import ReceiveType
 from ledger.errors import KeyReused, NotAllowed, NotFound
 from ledger.leases import Claim, Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk, Limit
 from ledger.states import Outcome, State
 

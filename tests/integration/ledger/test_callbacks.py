@@ -14,7 +14,8 @@ from ledger.callbacks import Callbacks, Delay, Owed
 from ledger.errors import BadInput
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 

@@ -14,7 +14,7 @@ from ledger.errors import BadInput
 from ledger.ids import row_id
 from ledger.leases import Claim, Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.overview import Overview
 from ledger.search import Search
 from ledger.settings import Desk

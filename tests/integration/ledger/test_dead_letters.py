@@ -10,7 +10,8 @@ from ledger.dead_letters import DeadLetters
 from ledger.errors import NotAllowed, NotFound
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 

@@ -1,10 +1,12 @@
 """What is told of a desk: `deskbell desks` and the console read it here."""
 
 from ledger.announcement import Spec
+from ledger.delivery_options import ReceiveType
 from ledger.desk_status import desk_status
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk, Limit
 from ledger.states import Outcome, State
 

@@ -18,7 +18,7 @@ from ledger.durability import Assurance, Durability, Waits
 from ledger.errors import NotDurable
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
 from producers.doctor.diagnosis import Status, check_ledger

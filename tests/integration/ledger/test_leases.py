@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from ledger.delivery_options import OnUnknown, ReceiveType
 from ledger.errors import KeyReused, NotAllowed
 from ledger.leases import LeaseLost, Leases, Result, Swept
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, OnUnknown, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
 

@@ -2,10 +2,12 @@
 
 import pytest
 
+from ledger.delivery_options import OnUnknown, ReceiveType
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, OnUnknown, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 

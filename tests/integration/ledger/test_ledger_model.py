@@ -20,10 +20,12 @@ from hypothesis.stateful import (
 )
 
 from ledger.connection import text
+from ledger.delivery_options import OnUnknown
 from ledger.errors import KeyReused, NotAllowed
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, OnUnknown
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
 from tests.integration.ledger.desk_model import START_MS, Hold, Model

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Desk, Limit
 
 

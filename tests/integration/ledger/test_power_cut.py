@@ -11,7 +11,7 @@ import pytest
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 
 

@@ -16,7 +16,7 @@ from ledger.connection import reachable
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 
 NOBODY = 65534

@@ -10,7 +10,7 @@ from ledger.aof_repair import Damaged, repair
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from producers.cli.command_line import run
 from tests.integration.ledger.test_append_only import Server

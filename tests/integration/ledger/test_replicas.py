@@ -12,7 +12,7 @@ import pytest
 import ledger.ledger
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.valkey_process import ValkeyProcess
 

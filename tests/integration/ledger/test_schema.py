@@ -9,7 +9,7 @@ from ledger.connection import reachable
 from ledger.errors import WrongVersion
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.schema import bring_up_to_date, check_version
 from ledger.settings import Desk
 from ledger.version import SCHEMA

@@ -7,7 +7,7 @@ import pytest
 
 from ledger import search as module
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.search import Search
 
 __all__: list[str] = []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.announcement import Spec
 from ledger.leases import RELEASED_LEASE_MS, Leases, Result, late_after_ms, slack_ms
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State

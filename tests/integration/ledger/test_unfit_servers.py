@@ -12,7 +12,7 @@ import pytest
 from ledger.connection import reachable
 from ledger.errors import LedgerFull, LedgerUnwritable
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from producers.doctor.diagnosis import Status, check_ledger
 from tests.acceptance.installation import WorkerProcess, eventually

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 import sandbox
 from ledger.announcement import Spec
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from worker.runtime import Runtime
 

@@ -17,7 +17,7 @@ from http_client.egress import Egress
 from ledger.announcement import Spec
 from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import signing_key
 from tests.calm import Stopwatch
 from tests.receiver import Answer, Receiver, answering, receiving

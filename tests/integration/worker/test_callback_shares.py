@@ -11,7 +11,7 @@ from http_client.egress import Egress
 from http_client.resolver import Resolver
 from ledger.callbacks import Callbacks
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from tests.integration.worker.test_callback_poster import posting, until
 from tests.receiver import receiving
 from tests.tarpits import silent_name_server, tarpits

@@ -3,9 +3,10 @@
 import time
 
 from feishu.codes import Kind
+from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification, ReceiveType
+from ledger.notification import Notification
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand

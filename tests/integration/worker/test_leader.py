@@ -10,7 +10,7 @@ import pytest
 from ledger.connection import connect
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
 from worker.pacer import Pacer

@@ -13,7 +13,7 @@ from feishu.verdict import Verdict
 from ledger.announcement import Spec
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings, parse_rate
 from ledger.states import State

@@ -11,7 +11,7 @@ from feishu.codes import Kind
 from ledger.announcement import Spec
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.states import State
 from producers.cli.command_line import run

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import redis
 
+from ledger.delivery_options import ReceiveType
 from ledger.leases import Swept
-from ledger.models import Attempt, ReceiveType
+from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import Outcome, State
 from ledger.tally import Tally

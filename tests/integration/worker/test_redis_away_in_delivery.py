@@ -8,9 +8,10 @@ import redis
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
+from ledger.delivery_options import OnUnknown
 from ledger.leases import Leases
 from ledger.ledger import Ledger
-from ledger.models import Notification, OnUnknown
+from ledger.notification import Notification
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand

@@ -10,7 +10,7 @@ import pytest
 from feishu.codes import Kind
 from ledger.leases import Claim, Leases, Slot
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Desk, parse_rate
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand

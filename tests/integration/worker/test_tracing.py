@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from ledger import tracing
 from ledger.errors import BadInput
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.integration.worker.delivering import TEXT, DeskAtWork, desk_at_work
 from worker.tracing import delivering
@@ -175,7 +175,7 @@ def test_everything_goes_without_opentelemetry_being_there() -> None:
 import sys
 sys.modules["opentelemetry"] = None  # importing it fails, as it does without the extra
 from ledger import tracing
-from ledger.models import Notification
+from ledger.notification import Notification
 from tests.integration.worker.delivering import TEXT
 from worker.tracing import delivering
 tracing.export_traces("deskbell-worker")

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.announcement import Spec
 from ledger.errors import BadInput
-from ledger.models import Notification
+from ledger.notification import Notification
 from producers.announcements.announcement_draft import AnnouncementDraft
 
 GOOD = "https://hooks.example.com:8443/desk/bell?token=s3cret"

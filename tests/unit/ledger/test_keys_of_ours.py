@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BadInput
-from ledger.models import Notification
+from ledger.notification import Notification
 from producers.client.event_draft import EventDraft
 from tests.unit.producers.hooks.hook_cases import a_hook, incoming
 

@@ -9,7 +9,8 @@ import pytest
 from ledger.announcement import Spec
 from ledger.api_keys import ApiKey, Scope
 from ledger.hook_log import HookEntry, HookOutcome
-from ledger.models import Notification, Progress
+from ledger.notification import Notification
+from ledger.progress import Progress
 from ledger.states import State
 
 __all__: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
-from ledger.models import ReceiveType
+from ledger.delivery_options import ReceiveType
 from ledger.redis_clock import RedisClock
 from worker.claimed import ClaimedNotification
 

@@ -4,7 +4,7 @@ import fakeredis
 import pytest
 
 from feishu.client import Ticket, TicketPage
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 from worker.tickets import BELIEVED_MS, LOOK_SECONDS, Tickets

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, ReceiveType
+from ledger.progress import Attempt
 from ledger.states import Outcome, State
 from producers.cli.command_line import run
 

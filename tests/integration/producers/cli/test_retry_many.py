@@ -10,7 +10,8 @@ import pytest
 from ledger.errors import BadInput
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import Outcome, State
 from producers.cli.command_line import run

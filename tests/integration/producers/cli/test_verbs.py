@@ -15,9 +15,10 @@ import pytest
 import redis
 from PIL import Image
 
+from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, ReceiveType
+from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import Outcome, State
 from producers.cli.command_line import run

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.overview import Overview
 from ledger.settings import Settings
 from producers.cli import watch_all as watch_all_module

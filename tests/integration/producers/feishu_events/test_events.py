@@ -9,7 +9,7 @@ import redis
 from ledger.announcement import Spec
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS

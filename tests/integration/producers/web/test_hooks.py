@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 from ledger.api_keys import Scope
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
-from ledger.models import Notification
+from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.integration.producers.web.web_thread import WebThread
 from tests.unit.producers.hooks.hook_cases import payload

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
-from ledger.models import Attempt, Notification, ReceiveType
+from ledger.notification import Notification
+from ledger.progress import Attempt
 from ledger.settings import Desk, Settings
 from ledger.states import Outcome, State
 from tests.integration.producers.web.web_thread import WebThread

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import steering_problem
-from ledger.models import Notification
+from ledger.notification import Notification
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.cli.export import _for_eyes
 from tests.unit.producers.hooks.hook_cases import a_hook, incoming

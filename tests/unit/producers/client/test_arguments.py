@@ -3,7 +3,7 @@
 import inspect
 
 from ledger.announcement import Spec
-from ledger.models import Notification
+from ledger.notification import Notification
 from producers.cli.announce import announce
 from producers.cli.send import send
 from producers.client.arguments import AnnouncementArguments, EventArguments

@@ -12,10 +12,13 @@ from PIL import Image
 from python_multipart import parse_form
 
 from deskbell import Announced, Notifier
+from ledger.delivery_options import ReceiveType
 from ledger.errors import BadInput, DeskbellError, KeyReused
 from ledger.messages.content import Message, MsgType
 from ledger.messages.message_file import read_message_template
-from ledger.models import Attempt, Notification, Progress, ReceiveType, Record
+from ledger.notification import Notification
+from ledger.progress import Attempt, Progress
+from ledger.record import Record
 from ledger.states import Outcome, State
 from producers.client.http_backend import HttpBackend
 from producers.client.http_record import record_of

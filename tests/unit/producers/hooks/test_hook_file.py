@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
-from ledger.models import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.settings import Settings
 from producers.hooks.hook_file import Hooks
 from producers.hooks.signature import Signature

@@ -1,0 +1,188 @@
+"""A notification, as a producer asks for it and the ledger keeps it."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self, cast
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ledger.callback_url import CallbackUrl
+from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from ledger.errors import BadInput
+from ledger.messages.content import Message, MsgType, parse_message
+from ledger.messages.json_fields import steering_problem
+from ledger.settings import DEFAULT_DESK
+from ledger.times import moment, unix_ms
+from ledger.tracing import TRACEPARENT, traceparent
+
+__all__ = ["Notification"]
+
+#: How the keys begin that are made here out of what others know, and of what. With one of its own that begins so, a
+#: caller could stand in the place of a message to come, and nobody would get it.
+_BEGINNINGS_OF_OURS = {"hook/": "hooks", "celery:": "tasks without a key"}
+#: The fields of a caller that are times, and what they become.
+_TIMES = {"at": "at", "expires": "expires_at"}
+
+
+class Notification(BaseModel):
+    """One message to one receiver, as a producer asks for it. Nothing in its repr tells the message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    receiver_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
+    message: Message
+    receive_type: ReceiveType = ReceiveType.CHAT
+    user_id_type: UserIdType = UserIdType.OPEN_ID
+    desk: str = DEFAULT_DESK
+    key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    at: datetime | None = None
+    expires_at: datetime | None = None
+    on_unknown: OnUnknown = OnUnknown.RESEND
+    on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
+    callback_url: CallbackUrl | None = Field(None, repr=False)
+    caller: str | None = None  #: the API key whose share of the callbacks its end has; never given by the caller itself
+    traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
+
+    @model_validator(mode="after")
+    def _prefix_agrees_with_type(self) -> Self:
+        # open_ids begin with ou_ and union_ids with on_: the wrong type would be refused by the API, one call later.
+        other = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}.get(self.user_id_type)
+        if other and self.receiver_id.startswith(other):
+            raise ValueError(f"receiver_id: one that begins with {other} is no {self.user_id_type}")
+        return self
+
+    @classmethod
+    def build(
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        now: datetime | None = None,
+        key_of_ours: str | None = None,
+        caller: str | None = None,
+    ) -> Self:
+        """Reads the fields of the HTTP API and the Celery intake: those of this class, with `text` as a short form of
+        `message`, and `at` and `expires` as times or durations. `key_of_ours` is a key that callers may not choose; it
+        applies when the fields have none. Raises BadInput naming the field."""
+        now = now or datetime.now(UTC)
+        if "caller" in raw:
+            raise BadInput("caller", "is not a known field")
+        fields = {**raw, "caller": caller, "key": _checked_key(raw.get("key"), key_of_ours)}
+        fields["message"] = _take_message(fields)
+        fields |= _take_times(fields, now)
+        if fields.get("traceparent") is None:
+            fields["traceparent"] = traceparent()
+        try:
+            notification = cls(**fields)
+        except ValidationError as error:
+            raise _bad_input(error) from None
+        notification._in_order_of_time(now)
+        return notification
+
+    def _in_order_of_time(self, now: datetime) -> None:
+        if self.expires_at and self.expires_at <= now:
+            raise BadInput("expires", f"{self.expires_at.isoformat()} is in the past")
+        if self.expires_at and self.at and self.expires_at <= self.at:
+            raise BadInput("expires", "it expires before it is to be sent (at)")
+
+    @property
+    def digest(self) -> str:
+        """A hash of the content: what must be the same when a key is used again. Times are no content."""
+        parts = (
+            self.desk,
+            self.receiver_id,
+            self.receive_type,
+            self.user_id_type,
+            self.on_unknown,
+            self.on_open_ticket,
+            self.message.msg_type,
+            self.message.wire_content(),
+            # Left out without one, so that keys of an older version keep their digests.
+            *([self.callback_url] if self.callback_url else []),
+        )
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def due_ms(self) -> int:
+        return unix_ms(self.at)
+
+    @property
+    def expires_ms(self) -> int:
+        return unix_ms(self.expires_at)
+
+    def to_input(self) -> bytes:
+        """The JSON that the ledger keeps; defaults are left out."""
+        return orjson.dumps(self.model_dump(mode="json", exclude_defaults=True))
+
+    @classmethod
+    def of_input(cls, text: bytes) -> Self:
+        """Reads back what `to_input` wrote. It was validated then, and is not again: this is on every worker's path.
+
+        Raises one of `ledger.damage.UNREADABLE` for what it did not write.
+        """
+        raw = orjson.loads(text)
+        given = raw.pop("message")
+        message = Message.model_construct(
+            **{**given, "msg_type": MsgType(given["msg_type"]), "content": given["content"]}
+        )
+        raw["receiver_id"], raw["desk"] = str(raw["receiver_id"]), str(raw.get("desk", DEFAULT_DESK))
+        times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
+        return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
+
+
+def _checked_key(key: Any, key_of_ours: str | None) -> Any:
+    """A value that is not text is reported by the field's own check."""
+    if key is None:
+        return key_of_ours
+    if isinstance(key, str):
+        _check_key_of_caller(key)
+    return key
+
+
+def _check_key_of_caller(key: str) -> None:
+    for beginning, of in _BEGINNINGS_OF_OURS.items():
+        if key.startswith(beginning):
+            raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: let it begin otherwise")
+    if "\0" in key:  # the keys of announcements are told from those of events by it
+        raise BadInput("key", "must hold no NUL character")
+    if problem := steering_problem(key):
+        raise BadInput("key", problem)
+
+
+def _take_message(fields: dict[str, Any]) -> Message:
+    """Of `text`, or of `message` in any of its forms."""
+    if ("text" in fields) == ("message" in fields):
+        raise BadInput("message", "give either text or message")
+    if "text" not in fields:
+        message = fields["message"]
+        return message if isinstance(message, Message) else parse_message(message)
+    text = fields.pop("text")
+    if not isinstance(text, str):
+        raise BadInput("text", "must be a string")
+    return Message.text(text)
+
+
+def _take_times(fields: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """`at` and `expires_at`, as far as they are given."""
+    times = {target: _time(name, fields.pop(name, None), now) for name, target in _TIMES.items()}
+    return {name: time for name, time in times.items() if time is not None}
+
+
+def _time(name: str, value: Any, now: datetime) -> Any:
+    """What is neither text nor a time is reported by the field's own check."""
+    try:
+        if isinstance(value, str):
+            return moment(value, now)
+    except ValueError as error:
+        raise BadInput(name, str(error)) from None
+    return value.astimezone() if isinstance(value, datetime) else value  # without an offset it is local
+
+
+def _bad_input(error: ValidationError) -> BadInput:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    problem = first["msg"].removeprefix("Value error, ")
+    if not where:
+        where, _, problem = problem.partition(": ")
+    return BadInput(where, problem)

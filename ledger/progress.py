@@ -1,0 +1,79 @@
+"""Where a notification stands: its state, its attempts, and what people did."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import orjson
+
+from ledger.delivery_options import ReceiveType
+from ledger.states import Outcome, State
+from ledger.times import iso
+
+__all__ = ["Attempt", "Progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One API call. Kept as a list in this order, trailing nulls left out."""
+
+    at_ms: int
+    via: ReceiveType | None
+    outcome: Outcome
+    code: int | None = None
+    http_status: int | None = None
+    log_id: str | None = None
+    ms: int | None = None
+    message_id: str | None = None
+    msg: str | None = None
+
+    def to_list(self) -> list[Any]:
+        values = [getattr(self, name) for name in self.__slots__]
+        while values[-1] is None:
+            values.pop()
+        return values
+
+    @classmethod
+    def of_list(cls, values: list[Any]) -> Self:
+        attempt = cls(*values)
+        via = ReceiveType(attempt.via) if attempt.via else None
+        return replace(attempt, via=via, outcome=Outcome(attempt.outcome))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "at": iso(self.at_ms),
+            "via": self.via,
+            "outcome": self.outcome,
+            "code": self.code,
+            "http_status": self.http_status,
+            "log_id": self.log_id,
+            "ms": self.ms,
+            "msg": self.msg,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a notification stands, as the verbs write it."""
+
+    state: State
+    at_ms: int
+    attempts: tuple[Attempt, ...] = ()
+    acts: tuple[tuple[int, str, str], ...] = ()  #: what people did: (ms, who, what)
+    via: ReceiveType | None = None  #: set when it was rerouted, and stays so
+    deferrals: int = 0
+    failing_ms: int = 0  #: how much of the retry budget is spent
+    due_ms: int | None = None
+
+    @classmethod
+    def of_json(cls, text: bytes) -> Self:
+        raw = orjson.loads(text)
+        return cls(
+            state=State(raw["state"]),
+            at_ms=raw["at"] + 0,  # a number
+            attempts=tuple(Attempt.of_list(values) for values in raw.get("attempts", ())),
+            acts=tuple((act[0], act[1], act[2]) for act in raw.get("acts", ())),
+            via=ReceiveType(raw["via"]) if raw.get("via") else None,
+            deferrals=raw.get("deferrals", 0),
+            failing_ms=raw.get("failing_ms", 0),
+            due_ms=raw.get("due"),
+        )

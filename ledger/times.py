@@ -1,0 +1,32 @@
+"""Times: as people and JSON write them, and as the ledger keeps them, in Unix ms."""
+
+from datetime import UTC, datetime
+
+from ledger.settings import duration
+
+__all__ = ["iso", "moment", "unix_ms"]
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Reads an ISO 8601 time (local without an offset), or a duration from now such as `1h`. Raises ValueError."""
+    try:
+        return now + duration(text)
+    except ValueError:
+        pass
+    except OverflowError:
+        raise ValueError(f"{text!r} is further away than the calendar reaches") from None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: write 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now") from None
+
+
+def unix_ms(time: datetime | None) -> int:
+    return round(time.timestamp() * 1000) if time else 0
+
+
+def iso(ms: int | None) -> str | None:
+    """Unix ms as people and JSON have it: UTC, with milliseconds."""
+    if not ms:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
