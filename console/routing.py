@@ -22,16 +22,7 @@ from console.page_request import ROOT, PageRequest
 from console.sessions import anonymous_cookie
 from console.viewer import LOCAL, Viewer
 from ledger.connection import reachable
-from ledger.errors import (
-    BadInput,
-    DeskbellError,
-    LedgerUnreachable,
-    LedgerUnwritable,
-    NotAllowed,
-    NotDurable,
-    NotFound,
-    WrongVersion,
-)
+from ledger.errors import DeskbellError
 
 __all__ = [
     "View",
@@ -50,16 +41,6 @@ log = logging.getLogger(__name__)
 _uploading = CapacityLimiter(2)
 
 View = Callable[[PageRequest], Response]
-
-_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
-    (NotFound, HTTPStatus.NOT_FOUND),
-    (NotAllowed, HTTPStatus.CONFLICT),
-    (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (LedgerUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (LedgerUnwritable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (NotDurable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (WrongVersion, HTTPStatus.SERVICE_UNAVAILABLE),
-)
 
 #: What the pages say where the server refuses by itself.
 _TOLD_HTTP = {
@@ -200,7 +181,7 @@ def _is_ours(page_request: PageRequest) -> bool:
 
 
 def _error_page(page_request: PageRequest, error: Exception) -> Response:
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = HTTPStatus((error if isinstance(error, DeskbellError) else DeskbellError()).http_status)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a page of the console failed: %s", type(error).__name__, exc_info=error)
     return _told(page_request, status, str(error))
@@ -219,11 +200,11 @@ async def http_error(request: Request, error: Exception) -> Response:
 async def refused(request: Request, error: Exception) -> Response:
     """The page for what the server around us refuses while a form is read, such as one that comes too slowly. It brings
     its status along."""
-    status = getattr(error, "status", None)
-    if status is None:
+    headers = getattr(error, "headers", None)
+    if not isinstance(error, DeskbellError) or headers is None:
         raise error
-    response = await http_error(request, HTTPException(status))
-    response.headers.update(getattr(error, "headers", {}))  # that the connection ends: more of the form is on its way
+    response = await http_error(request, HTTPException(error.http_status))
+    response.headers.update(headers)  # that the connection ends: more of the form is on its way
     return response
 
 

@@ -86,7 +86,7 @@ def reachable(settings: Settings) -> Iterator[None]:
         yield
     except redis.ResponseError as error:
         if is_of_wrong_version(error):
-            raise WrongVersion(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
+            raise WrongVersion.of(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
         if isinstance(error, NoPermissionError):
             raise _forbidden(str(settings.redis), error) from error
         if str(error).startswith(_NO_DATABASE):

@@ -1,18 +1,24 @@
 """Everything that the ledger refuses or cannot do, split by what the caller does about it.
 
 DeskbellError
-├── BadInput             mend the input; nothing was accepted      (exit 2, HTTP 422)
+├── BadInput             fix the input; nothing was accepted
 │   └── KeyReused        the key belongs to another content
-├── NotFound             no such id                                (exit 5, HTTP 404)
-├── NotAllowed           the state does not allow it               (exit 1, HTTP 409)
-├── LedgerUnreachable    Redis cannot be reached: try again        (exit 3, HTTP 503)
-├── LedgerUnwritable     Redis takes no writes now, nothing was accepted: try again (exit 1, HTTP 503)
+├── NotFound             no such id
+├── NotAllowed           the state does not allow it
+├── LedgerUnreachable    Redis cannot be reached: try again
+├── LedgerUnwritable     Redis takes no writes now, nothing was accepted: try again
 │   └── LedgerFull       it has no room left, in memory or on disk
-├── WrongVersion         the ledger is of another version of Deskbell: upgrade what is older (exit 1, HTTP 503)
-└── NotDurable           Redis did not confirm the fsync in time: try again with the same key (exit 1, HTTP 503)
+├── WrongVersion         the ledger is of another version of Deskbell: upgrade what is older
+└── NotDurable           Redis did not confirm the fsync in time: try again with the same key
+
+Each class says how it is reported: over HTTP as a problem (RFC 9457), and by the exit code of the command line.
 """
 
+from http import HTTPStatus
+from typing import Self
+
 __all__ = [
+    "URN",
     "BadInput",
     "DeskbellError",
     "KeyReused",
@@ -25,13 +31,33 @@ __all__ = [
     "WrongVersion",
 ]
 
+#: Before the `type` of every problem. It is a name, not an address.
+URN = "urn:deskbell:problem:"
+
 
 class DeskbellError(Exception):
     """The root: its text is one line for a person, without secrets and message bodies."""
 
+    http_status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    #: Of the problem: the last part of its URN, and its title.
+    type: str = "internal"
+    title: str = "Something went wrong"
+    exit_code: int = 1
+    #: Attributes that the problem has as members, for programs that do not read its sentence.
+    members: tuple[str, ...] = ()
+    #: What the error is built from: members of the problem, or the `key` or `id` that was asked about.
+    arguments: tuple[str, ...] = ("detail",)
+
 
 class BadInput(DeskbellError):
-    """The input cannot be accepted. `field` names the part to mend, `problem` says what was expected."""
+    """The input cannot be accepted. `field` names the part to fix, `problem` says what was expected."""
+
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+    type = "bad-input"
+    title = "The input cannot be accepted"
+    exit_code = 2
+    members: tuple[str, ...] = ("field",)
+    arguments = ("field", "detail")
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -42,6 +68,11 @@ class BadInput(DeskbellError):
 class KeyReused(BadInput):
     """The same key was used before, for other content."""
 
+    type = "key-reused"
+    title = "The key stands for another content"
+    members = ("field", "first_id")
+    arguments = ("key", "first_id")
+
     def __init__(self, key: str, first_id: str) -> None:
         super().__init__("key", f"{key!r} was already used for {first_id} with another content")
         self.first_id = first_id
@@ -49,6 +80,12 @@ class KeyReused(BadInput):
 
 class NotFound(DeskbellError):
     """No notification or announcement has this id (or its record has expired)."""
+
+    http_status = HTTPStatus.NOT_FOUND
+    type = "not-found"
+    title = "Nothing has this id"
+    exit_code = 5
+    arguments = ("id",)
 
     def __init__(self, id: str) -> None:
         super().__init__(f"no such id: {id}")
@@ -58,6 +95,11 @@ class NotFound(DeskbellError):
 class NotAllowed(DeskbellError):
     """The state of the notification does not allow the verb."""
 
+    http_status = HTTPStatus.CONFLICT
+    type = "not-allowed"
+    title = "The state does not allow it"
+    members = arguments = ("id", "verb", "state")
+
     def __init__(self, id: str, verb: str, state: str) -> None:
         super().__init__(f"cannot {verb} {id}: it is {state}")
         self.id, self.verb, self.state = id, verb, state
@@ -66,24 +108,45 @@ class NotAllowed(DeskbellError):
 class LedgerUnreachable(DeskbellError):
     """Redis did not answer. The text says where it is."""
 
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "ledger-unreachable"
+    title = "Redis is not reached"
+    exit_code = 3
+
 
 class LedgerUnwritable(DeskbellError):
     """Redis refuses every write for now: it is a replica, or has too few of them, or its disk fails."""
+
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "ledger-unwritable"
+    title = "Redis takes no writes"
 
 
 class LedgerFull(LedgerUnwritable):
     """Redis has no room for more. Nothing was accepted; what was accepted before is still sent."""
 
+    type = "ledger-full"
+    title = "Redis has no room left"
+
 
 class NotDurable(DeskbellError):
     """The record is in Redis, but its fsync was not confirmed in time: repeat with the same key."""
 
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "not-durable"
+    title = "Redis did not confirm the fsync"
+
 
 class WrongVersion(DeskbellError):
-    """The ledger is not of our version; `found` is what it says of itself. Nothing was read or written."""
+    """The ledger is not of our version. Nothing was read or written."""
 
-    def __init__(self, found: str, ours: int) -> None:
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "wrong-version"
+    title = "The ledger is of another version"
+
+    @classmethod
+    def of(cls, found: str, ours: int) -> Self:
+        """`found` is the version as the ledger writes it: `2`, or `2 from 1` while it is migrated."""
         newer = int(found.split()[0]) > ours
         do = "upgrade this Deskbell" if newer else "it is brought up to date when an upgraded worker starts"
-        super().__init__(f"the ledger is of version {found}, and this is Deskbell for version {ours}: {do}")
-        self.found = found
+        return cls(f"the ledger is of version {found}, and this is Deskbell for version {ours}: {do}")

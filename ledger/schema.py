@@ -27,7 +27,7 @@ def check_version(client: redis.Redis, keys: RedisKeys) -> None:
     """Raises WrongVersion unless the ledger is empty, or of our version."""
     found = client.get(keys.schema)
     if found is not None and text(found) != str(SCHEMA):
-        raise WrongVersion(text(found), SCHEMA)
+        raise WrongVersion.of(text(found), SCHEMA)
 
 
 def bring_up_to_date(
@@ -44,7 +44,7 @@ def bring_up_to_date(
         steps = [migrations.get(version) for version in range(before, ours)]
         for version, step in enumerate(steps, before):
             if step is None:
-                raise WrongVersion(str(before), ours)
+                raise WrongVersion.of(str(before), ours)
             client.set(keys.schema, f"{ours} from {version}")
             step(client, keys.prefix)
         client.set(keys.schema, ours)
@@ -58,5 +58,5 @@ def _version(client: redis.Redis, keys: RedisKeys, ours: int) -> int:
         return ours
     aim, _, reached = text(found).partition(" from ")
     if int(aim) > ours:
-        raise WrongVersion(text(found), ours)
+        raise WrongVersion.of(text(found), ours)
     return int(reached or aim)

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from ledger.errors import DeskbellError
-from producers.cli.exits import ExitCode, exit_code_of
+from producers.cli.exits import ExitCode
 from producers.cli.output import note
 
 __all__ = ["VERBS", "main", "run"]
@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         return _tell_usage(error)
     except DeskbellError as error:
         note(str(error))
-        return exit_code_of(error)
+        return error.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
     return int(done or ExitCode.DONE)

@@ -1,10 +1,8 @@
-"""The exit codes of the command line, and which error ends with which."""
+"""The exit codes of the command line. Which error ends with which is said by the errors themselves."""
 
 from enum import IntEnum
 
-from ledger.errors import BadInput, DeskbellError, LedgerUnreachable, NotFound
-
-__all__ = ["ExitCode", "exit_code_of"]
+__all__ = ["ExitCode"]
 
 
 class ExitCode(IntEnum):
@@ -17,14 +15,3 @@ class ExitCode(IntEnum):
     NOT_DELIVERED = 4  #: of `send --wait`
     NO_SUCH_ID = 5
     INTERRUPTED = 130  #: ctrl-C; the number that shells give it
-
-
-_CODES: tuple[tuple[type[DeskbellError], ExitCode], ...] = (
-    (BadInput, ExitCode.BAD_INPUT),
-    (LedgerUnreachable, ExitCode.UNREACHABLE),
-    (NotFound, ExitCode.NO_SUCH_ID),
-)
-
-
-def exit_code_of(error: DeskbellError) -> ExitCode:
-    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.OTHER)

@@ -17,7 +17,7 @@ from ledger.ledger import Ledger
 from ledger.settings import DEFAULT_DESK
 from ledger.states import State
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode, exit_code_of
+from producers.cli.exits import ExitCode
 from producers.cli.output import answer, answer_json, note
 from producers.cli.retry_many import meant, retry_many
 
@@ -221,7 +221,7 @@ def _each(
                 _tell(id, done, as_json)
     if as_json:
         answer_json(results[0] if len(results) == 1 else results)
-    return exit_code_of(errors[0]) if errors else ExitCode.DONE
+    return errors[0].exit_code if errors else ExitCode.DONE
 
 
 def _tell(id: str, done: Done, as_json: bool) -> None:

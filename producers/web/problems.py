@@ -18,40 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from ledger.connection import reachable
-from ledger.errors import (
-    BadInput,
-    DeskbellError,
-    KeyReused,
-    LedgerFull,
-    LedgerUnreachable,
-    LedgerUnwritable,
-    NotAllowed,
-    NotDurable,
-    NotFound,
-    WrongVersion,
-)
+from ledger.errors import URN, BadInput, DeskbellError
 from ledger.settings import Settings
 
 __all__ = ["RETRY_AFTER_SECONDS", "Problem", "as_response", "handle_problems", "problem_of", "tell_unexpected"]
 
 #: What a 503 asks for: Redis restarts within seconds, and a caller that repeats with its key loses nothing.
 RETRY_AFTER_SECONDS = 5
-#: Of every `type`. It is a name, not an address.
-_TYPES = "urn:deskbell:problem:"
-#: The first kind that fits counts: a class stands before its base.
-_KINDS: tuple[tuple[type[DeskbellError], tuple[HTTPStatus, str, str]], ...] = (
-    (KeyReused, (HTTPStatus.UNPROCESSABLE_ENTITY, "key-reused", "The key stands for another content")),
-    (BadInput, (HTTPStatus.UNPROCESSABLE_ENTITY, "bad-input", "The input cannot be accepted")),
-    (NotFound, (HTTPStatus.NOT_FOUND, "not-found", "Nothing has this id")),
-    (NotAllowed, (HTTPStatus.CONFLICT, "not-allowed", "The state does not allow it")),
-    (LedgerUnreachable, (HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unreachable", "Redis is not reached")),
-    (LedgerFull, (HTTPStatus.SERVICE_UNAVAILABLE, "ledger-full", "Redis has no room left")),
-    (LedgerUnwritable, (HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unwritable", "Redis takes no writes")),
-    (WrongVersion, (HTTPStatus.SERVICE_UNAVAILABLE, "wrong-version", "The ledger is of another version")),
-    (NotDurable, (HTTPStatus.SERVICE_UNAVAILABLE, "not-durable", "Redis did not confirm the fsync")),
-)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_UNEXPECTED = (HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong")
 _log = logging.getLogger(__name__)
 
 
@@ -70,14 +44,14 @@ class Problem(DeskbellError):
         **more: Any,
     ) -> None:
         super().__init__(detail)
-        self.status, self.title, self.detail, self.field = status, title, detail, field
+        self.http_status, self.title, self.detail, self.field = status, title, detail, field
         self.type = type or _slug(HTTPStatus(status).phrase)
         self.headers = dict(headers or {})
         self.more = more
 
     def as_json(self) -> dict[str, Any]:
         """Without the id of the request."""
-        told = {"type": _TYPES + self.type, "title": self.title, "status": self.status, "detail": self.detail}
+        told = {"type": URN + self.type, "title": self.title, "status": self.http_status, "detail": self.detail}
         return told | ({"field": self.field} if self.field else {}) | self.more
 
 
@@ -85,32 +59,25 @@ def problem_of(error: Exception) -> Problem:
     """The problem that an error is told as."""
     if isinstance(error, Problem):
         return error
-    status, name, title = next((how for kind, how in _KINDS if isinstance(error, kind)), _UNEXPECTED)
-    detail = str(error) if status != HTTPStatus.INTERNAL_SERVER_ERROR else "the log of the server says more"
+    known = error if isinstance(error, DeskbellError) else DeskbellError()
+    detail = str(error) if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else "the log of the server says more"
     return Problem(
-        status,
-        title,
+        known.http_status,
+        known.title,
         error.problem if isinstance(error, BadInput) else detail,
-        type=name,
-        field=error.field if isinstance(error, BadInput) else None,
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None,
-        **_members_of(error),
+        type=known.type,
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
+        if known.http_status == HTTPStatus.SERVICE_UNAVAILABLE
+        else None,
+        **{name: getattr(known, name) for name in known.members},
     )
-
-
-def _members_of(error: Exception) -> dict[str, Any]:
-    """What a program can use of it, without reading the sentence."""
-    match error:
-        case KeyReused():
-            return {"first_id": error.first_id}
-        case NotAllowed():
-            return {"id": error.id, "verb": error.verb, "state": error.state}
-    return {}
 
 
 def as_response(problem: Problem, request_id: str | None) -> Response:
     body = problem.as_json() | {"request_id": request_id}
-    return Response(orjson.dumps(body), problem.status, headers=problem.headers, media_type="application/problem+json")
+    return Response(
+        orjson.dumps(body), problem.http_status, headers=problem.headers, media_type="application/problem+json"
+    )
 
 
 def handle_problems(app: FastAPI, settings: Settings) -> None:
@@ -118,7 +85,7 @@ def handle_problems(app: FastAPI, settings: Settings) -> None:
 
     def tell(request: Request, error: Exception) -> Response:
         problem = problem_of(_translated(error, settings))
-        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if problem.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
             tell_unexpected(error, request.scope.get("request_id"))
         return as_response(problem, request.scope.get("request_id"))
 

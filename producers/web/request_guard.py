@@ -81,7 +81,7 @@ class _Passage:
 
     async def fail(self, error: Exception) -> None:
         problem = problem_of(error)
-        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if problem.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
             tell_unexpected(error, self._id)
         if not self._status:
             await as_response(problem, self._id)(self._scope, _no_body, self.send)

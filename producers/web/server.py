@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ledger.errors import URN
 from ledger.gc_tuning import tune_gc
 from ledger.settings import Settings
 from producers.web.app import create_app
@@ -127,7 +128,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self._for_headers.stop()
         name = status.phrase.lower().replace(" ", "-")
-        problem = {"type": f"urn:deskbell:problem:{name}", "title": status.phrase, "status": status, "detail": detail}
+        problem = {"type": URN + name, "title": status.phrase, "status": status, "detail": detail}
         body = orjson.dumps(problem)
         head = f"HTTP/1.1 {status:d} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
         if status == HTTPStatus.SERVICE_UNAVAILABLE:

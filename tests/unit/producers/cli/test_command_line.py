@@ -11,7 +11,7 @@ import typer
 
 from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
 from producers.cli.command_line import VERBS, run
-from producers.cli.exits import ExitCode, exit_code_of
+from producers.cli.exits import ExitCode
 
 __all__: list[str] = []
 
@@ -38,7 +38,7 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_each_error_has_its_exit_code(error: DeskbellError, code: int) -> None:
-    assert exit_code_of(error) == code
+    assert error.exit_code == ExitCode(code) == code
 
 
 def test_the_exit_codes_are_those_of_the_contract() -> None:

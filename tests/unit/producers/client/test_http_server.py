@@ -21,6 +21,7 @@ from ledger.errors import (
     NotAllowed,
     NotDurable,
     NotFound,
+    WrongVersion,
 )
 from producers.client.http_backend import HttpBackend
 from producers.client.http_server import Server
@@ -144,7 +145,7 @@ def test_it_waits_as_long_as_the_server_says(
         (problem(503, "ledger-full", FAR_AWAY), LedgerFull, "D"),
         (problem(503, "ledger-unwritable", FAR_AWAY), LedgerUnwritable, "D"),
         (problem(503, "not-durable", FAR_AWAY), NotDurable, "D"),
-        (problem(503, "wrong-version", FAR_AWAY), DeskbellError, "answered 503"),
+        (problem(503, "wrong-version", FAR_AWAY), WrongVersion, "D"),
         (problem(418, "a-kind-that-is-new-here"), DeskbellError, "answered 418"),
         (answer(503, b"no", FAR_AWAY, media_type="text/plain"), LedgerUnreachable, "does not reach it"),
         (answer(200, b"<html>", media_type="text/html"), DeskbellError, "no answer of Deskbell's"),

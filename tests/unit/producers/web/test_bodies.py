@@ -58,7 +58,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
 def test_what_two_readers_might_read_in_two_ways_is_refused(raw: bytes, detail: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_json(raw)
-    assert caught.value.status == 400
+    assert caught.value.http_status == 400
     assert detail in caught.value.detail
     assert SECRET not in repr(caught.value) + caught.value.detail
     assert caught.value.__context__ is None or caught.value.__suppress_context__

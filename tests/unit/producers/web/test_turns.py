@@ -48,7 +48,7 @@ def test_the_fifth_file_of_a_key_is_refused_and_another_key_is_not() -> None:
     taken = [turns.take("a", lambda: gate.wait(WAIT_SECONDS)) for _ in range(4)]
     with pytest.raises(Problem) as caught:
         turns.take("a", lambda: None)
-    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "5"})
+    assert (caught.value.http_status, caught.value.headers) == (429, {"Retry-After": "5"})
     turns.take("b", lambda: None).result(WAIT_SECONDS)
     gate.set()
     assert all(each.result(WAIT_SECONDS) for each in taken)
