@@ -5,12 +5,8 @@ DeskbellError
 └── AskFailed             a question or an upload was not answered; carries the verdict
 """
 
-from typing import TYPE_CHECKING
-
+from feishu.verdict import Verdict
 from ledger.errors import DeskbellError
-
-if TYPE_CHECKING:
-    from feishu.verdict import Verdict
 
 __all__ = ["AskFailed", "NoToken"]
 
@@ -18,7 +14,7 @@ __all__ = ["AskFailed", "NoToken"]
 class NoToken(DeskbellError):
     """No access token is to be had. Nothing was sent."""
 
-    def __init__(self, verdict: "Verdict") -> None:
+    def __init__(self, verdict: Verdict) -> None:
         super().__init__(f"no access token: {verdict}")
         self.verdict = verdict
 
@@ -26,6 +22,6 @@ class NoToken(DeskbellError):
 class AskFailed(DeskbellError):
     """A question to Feishu, or an upload, failed. Asking again does no harm."""
 
-    def __init__(self, verdict: "Verdict") -> None:
+    def __init__(self, verdict: Verdict) -> None:
         super().__init__(str(verdict))
         self.verdict = verdict

@@ -4,12 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from http_client.transport import TrackedConnection
-
-__all__ = ["Deadline", "current", "under"]
+__all__ = ["Connection", "Deadline", "current", "under"]
 
 
 class Deadline:
@@ -36,11 +33,19 @@ class Deadline:
         return left
 
 
+class Connection(Protocol):
+    """What carries an exchange."""
+
+    def close(self) -> None: ...
+
+    def end_request(self) -> None: ...
+
+
 class _Current(threading.local):
     """The exchange that this thread is in. urllib3's pools leave no other way to hand a connection its deadline."""
 
     deadline: Deadline
-    connection: "TrackedConnection | None" = None  #: the last one that a request was written to
+    connection: Connection | None = None  #: the last one that a request was written to
 
 
 current = _Current()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from redis.client import Pipeline
@@ -22,9 +22,7 @@ from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.sending_hours import seconds_open
 from ledger.states import State
-
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
+from ledger.store import Store
 
 __all__ = ["Announcements", "Opened", "RowsMissing"]
 
@@ -55,10 +53,10 @@ class Opened(NamedTuple):
 class Announcements:
     """What producers and operators do with announcements."""
 
-    def __init__(self, ledger: "Ledger") -> None:
-        self._ledger = ledger
-        self._redis = ledger.redis
-        self._keys = ledger.keys
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._redis = store.redis
+        self._keys = store.keys
 
     # -- accepting
 
@@ -68,19 +66,19 @@ class Announcements:
         `digest` is a hash of everything that makes it this announcement; `timed` says that rows have a `send_at`.
         Raises KeyReused when the key stands for another content.
         """
-        status, id = self._ledger.verbs.call(
+        status, id = self._store.verbs.call(
             "announce",
             spec.desk,
             new_announcement_id(),
             hashlib.sha256(f"announcement\0{key}".encode()).hexdigest()[:32],
             digest,
-            self._ledger.key_ttl_ms(spec.at, spec.expires_at),
+            self._store.key_ttl_ms(spec.at, spec.expires_at),
             LOADING_MS,
             spec.to_json(),
             _ms(spec.expires_at),
             spec.on_unknown,
             spec.weight,
-            self._ledger.results_for_ms,
+            self._store.results_for_ms,
             int(timed),
             spec.callback_url or "",
             spec.caller or "",
@@ -148,7 +146,7 @@ class Announcements:
         """
         begins = max(spec.at or datetime.now(UTC), datetime.now(UTC))
         hours = [ms for window in (spec.hours.windows(begins) if spec.hours else ()) for ms in window]
-        answer = self._ledger.durably("start", spec.desk, id, total, _ms(spec.at), by, *hours)
+        answer = self._store.durably("start", spec.desk, id, total, _ms(spec.at), by, *hours)
         if answer == -1:
             raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
         return bool(answer)
@@ -294,12 +292,12 @@ class Announcements:
         announcement = self.get(id)
         if outcome == "resend" and announcement.state is AnnouncementState.CANCELLED:
             raise NotAllowed(id, "resend", announcement.state)
-        return self._act_on_all(id, State.UNKNOWN, "resolve", (self._ledger.results_for_ms, by, outcome))
+        return self._act_on_all(id, State.UNKNOWN, "resolve", (self._store.results_for_ms, by, outcome))
 
     def _act_on_all(self, id: str, state: State, verb: str, arguments: tuple[Any, ...]) -> int:
         desk, acted = self.get(id).spec.desk, 0
         while ids := self.numbers_in(id, state):
-            answers = self._ledger.durably(verb, desk, *arguments, *ids)
+            answers = self._store.durably(verb, desk, *arguments, *ids)
             done = sum(answers[::2])
             acted += done
             if not done:  # somebody else took them meanwhile
@@ -310,7 +308,7 @@ class Announcements:
         desk = self.get(id).spec.desk
         left = 1
         while left:
-            done, state, left = self._ledger.durably("steer", desk, id, verb, by, PORTION)
+            done, state, left = self._store.durably("steer", desk, id, verb, by, PORTION)
             if done == -1:
                 raise NotFound(id)
             if not done:

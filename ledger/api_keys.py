@@ -21,8 +21,8 @@ import redis
 from ledger.connection import is_refusal, text
 from ledger.damage import whole
 from ledger.errors import BadInput, NotDurable, NotFound
-from ledger.ledger import FSYNC_TIMEOUT_MS, Ledger
 from ledger.settings import parse_rate
+from ledger.store import FSYNC_TIMEOUT_MS, Store
 from ledger.times import iso
 
 __all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "keys_of_variable"]
@@ -97,10 +97,10 @@ class ApiKeys:
     Threads may share one. Raises redis-py's errors; the constructor raises BadInput for a variable that is wrong.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._redis, self._keys = ledger.redis, ledger.keys
-        self._fixed = keys_of_variable(ledger.settings.api_keys.get_secret_value())
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._redis, self._keys = store.redis, store.keys
+        self._fixed = keys_of_variable(store.settings.api_keys.get_secret_value())
         self._noted: dict[str, float] = {}
 
     def create(
@@ -111,7 +111,7 @@ class ApiKeys:
         _check_scopes("scope", scopes)
         _check_rate("rate", rate)
         for desk in desks or ():
-            self._ledger.settings.desk(desk)
+            self._store.settings.desk(desk)
         secret = KEY_MARK + secrets.token_urlsafe(32)
         key = ApiKey(f"k_{secrets.token_hex(6)}", name, scopes, desks, rate, _now(), by)
         with self._turn():
@@ -203,7 +203,7 @@ class ApiKeys:
         """Until it is fsynced: a power cut must not bring a revoked key back."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.hset(self._keys.api_keys, digest, orjson.dumps(key.as_json()))
-        waits = self._ledger.assurance.waits
+        waits = self._store.assurance.waits
         waits.ask(pipe, FSYNC_TIMEOUT_MS)
         if not waits.are_over(pipe.execute()[1:]):
             raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: look with `key list`")

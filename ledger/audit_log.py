@@ -1,16 +1,14 @@
 """What people did in the console, lately: who, when, what, to what. It is kept beside the acts of each record."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from ledger.damage import whole
 from ledger.redis_clock import time_ms
 from ledger.redis_when_full import RedisWhenFull
-
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
+from ledger.store import Store
 
 __all__ = ["AuditEntry", "recent_actions", "record_action"]
 
@@ -28,19 +26,19 @@ class AuditEntry:
     id: str  #: of the announcement, notification or desk; empty for signing in and out
 
 
-def record_action(ledger: "Ledger", by: str, did: str, id: str = "") -> None:
+def record_action(store: Store, by: str, did: str, id: str = "") -> None:
     """Puts one on record. Raises redis-py's errors."""
-    at_ms = time_ms(ledger.redis.time())
+    at_ms = time_ms(store.redis.time())
     # What somebody has done is done, also when Redis is full, and the list is short.
-    pipe = RedisWhenFull(connection_pool=ledger.redis.connection_pool).pipeline()
-    pipe.lpush(ledger.keys.acts, orjson.dumps([at_ms, by, did, id]))
-    pipe.ltrim(ledger.keys.acts, 0, KEPT - 1)
+    pipe = RedisWhenFull(connection_pool=store.redis.connection_pool).pipeline()
+    pipe.lpush(store.keys.acts, orjson.dumps([at_ms, by, did, id]))
+    pipe.ltrim(store.keys.acts, 0, KEPT - 1)
     pipe.execute()
 
 
-def recent_actions(ledger: "Ledger", count: int) -> list[AuditEntry]:
+def recent_actions(store: Store, count: int) -> list[AuditEntry]:
     """Newest first."""
-    found: Any = ledger.redis.lrange(ledger.keys.acts, 0, count - 1)
+    found: Any = store.redis.lrange(store.keys.acts, 0, count - 1)
     return [act for act in (whole("an act", _act, kept) for kept in found) if act]
 
 

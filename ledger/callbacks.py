@@ -6,7 +6,7 @@ The verbs that bring something to its end write it down in the same step (`owe_c
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,15 +15,13 @@ from ledger.connection import text
 from ledger.damage import UNREADABLE
 from ledger.errors import NotFound
 from ledger.ids import is_announcement
+from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.redis_clock import time_ms
 from ledger.states import State
 from ledger.times import iso
 
 log = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
 
 __all__ = ["KEPT_MS", "Callbacks", "Delay", "Owed"]
 
@@ -69,7 +67,7 @@ class Delay(NamedTuple):
 class Callbacks:
     """What is owed, and its end. Each callback is taken under a lease, and posted at least once."""
 
-    def __init__(self, ledger: "Ledger") -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def count(self) -> int:

@@ -3,18 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ledger.announcement import AnnouncementState, RowRecord
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import row_number
+from ledger.ledger import Ledger
 from ledger.record import Record
 from ledger.redis_keys import RedisKeys
 from ledger.states import State
-
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
 
 __all__ = ["DeadLetters"]
 
@@ -34,7 +31,7 @@ class DeadLetters:
     state: State = State.FAILED  #: or unknown
     announcement: str | None = None  #: its rows, and no events
 
-    def find(self, ledger: "Ledger") -> Iterator[Record | RowRecord]:
+    def find(self, ledger: Ledger) -> Iterator[Record | RowRecord]:
         """In the order in which they came to rest, the longest first. Reads the index once, then record by record."""
         ids = [text(id) for id in ledger.redis.zrange(self._index(ledger.keys), self._from(), self._to(), byscore=True)]
         for start in range(0, len(ids), PORTION):
@@ -42,7 +39,7 @@ class DeadLetters:
                 if self._means(record):
                     yield record
 
-    def retry(self, ledger: "Ledger", by: str) -> list[str]:
+    def retry(self, ledger: Ledger, by: str) -> list[str]:
         """Takes all of them back to the ends of their lanes, with a fresh retry budget. Returns the ids that were.
 
         Raises NotFound and NotAllowed for an announcement that there is not, or that is cancelled.
@@ -54,7 +51,7 @@ class DeadLetters:
             found.setdefault(desk, []).append(record.id)
         return [id for desk, ids in found.items() for id in self._retry(ledger, by, desk, ids)]
 
-    def _desk_of_rows(self, ledger: "Ledger") -> str:
+    def _desk_of_rows(self, ledger: Ledger) -> str:
         if self.announcement is None:
             return ""
         found = ledger.announcements.get(self.announcement)
@@ -65,12 +62,12 @@ class DeadLetters:
     def _index(self, keys: RedisKeys) -> str:
         return keys.row_index(self.announcement, self.state) if self.announcement else keys.index(self.state)
 
-    def _read(self, ledger: "Ledger", ids: Sequence[str]) -> Sequence[Record | RowRecord]:
+    def _read(self, ledger: Ledger, ids: Sequence[str]) -> Sequence[Record | RowRecord]:
         if self.announcement is None:
             return ledger.get_known(ids)
         return ledger.announcements.some_rows(self.announcement, [row_number(id) for id in ids])
 
-    def _retry(self, ledger: "Ledger", by: str, desk: str, ids: list[str]) -> Iterator[str]:
+    def _retry(self, ledger: Ledger, by: str, desk: str, ids: list[str]) -> Iterator[str]:
         for start in range(0, len(ids), PORTION):
             portion = ids[start : start + PORTION]
             answers = ledger.durably("retry", desk, by, str(self.state), *portion)

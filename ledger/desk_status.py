@@ -2,20 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from redis.client import Pipeline
 
 from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.damage import whole
 from ledger.settings import Desk
 from ledger.states import Outcome, State
+from ledger.store import Store
 from ledger.times import iso
-
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
 
 __all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses", "whole_hold"]
 
@@ -82,22 +81,22 @@ class DeskStatus:
         return {"kind": self.hold["kind"], "reason": self.hold["reason"], "since": since, "until": until}
 
 
-def desk_status(ledger: "Ledger", desk: Desk, announcements: Iterable[Announcement] | None = None) -> DeskStatus:
+def desk_status(store: Store, desk: Desk, announcements: Iterable[Announcement] | None = None) -> DeskStatus:
     """Reads how a desk stands now, beside those announcements; without them they are read too."""
-    return desk_statuses(ledger, [desk], announcements)[0]
+    return desk_statuses(store, [desk], announcements)[0]
 
 
 def desk_statuses(
-    ledger: "Ledger", desks: Sequence[Desk], announcements: Iterable[Announcement] | None = None
+    store: Store, desks: Sequence[Desk], announcements: Iterable[Announcement] | None = None
 ) -> list[DeskStatus]:
     """How several desks stand, in two round trips for all of them beside those for the announcements."""
-    known = list(ledger.announcements.newest() if announcements is None else announcements)
-    pipe = ledger.redis.pipeline(transaction=False)
+    known = list(Announcements(store).newest() if announcements is None else announcements)
+    pipe = store.redis.pipeline(transaction=False)
     for desk in desks:
-        _ask(pipe, ledger, desk.name)
+        _ask(pipe, store, desk.name)
     answers = pipe.execute()
     several = [_Answer(*answers[at : at + len(_Answer._fields)]) for at in range(0, len(answers), len(_Answer._fields))]
-    accepted = _accepted_at(ledger, [answer.first for answer in several])
+    accepted = _accepted_at(store, [answer.first for answer in several])
     return [
         _status(desk, answer, since, [each for each in known if each.spec.desk == desk.name])
         for desk, answer, since in zip(desks, several, accepted, strict=True)
@@ -118,8 +117,8 @@ class _Answer(NamedTuple):
     first: bytes | None
 
 
-def _ask(pipe: Pipeline, ledger: "Ledger", name: str) -> None:
-    keys = ledger.keys
+def _ask(pipe: Pipeline, store: Store, name: str) -> None:
+    keys = store.keys
     pipe.time()
     pipe.hgetall(keys.desk(name))
     pipe.lrange(keys.slots(name), 0, -1)
@@ -131,12 +130,12 @@ def _ask(pipe: Pipeline, ledger: "Ledger", name: str) -> None:
     pipe.lindex(keys.waiting(f"e_{name}"), 0)
 
 
-def _accepted_at(ledger: "Ledger", ids: Sequence[bytes | None]) -> list[int | None]:
+def _accepted_at(store: Store, ids: Sequence[bytes | None]) -> list[int | None]:
     """When each of these events was accepted, ms."""
-    pipe = ledger.redis.pipeline(transaction=False)
+    pipe = store.redis.pipeline(transaction=False)
     for id in ids:
         if id is not None:
-            pipe.hget(ledger.keys.notification(text(id)), "created_at")
+            pipe.hget(store.keys.notification(text(id)), "created_at")
     found = iter(pipe.execute())
     times = (None if id is None else next(found) for id in ids)
     return [whole("a time", int, time) if time else None for time in times]

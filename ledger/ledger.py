@@ -1,55 +1,34 @@
 """The ledger: the record, in Redis, of every notification. What it says is true; Celery messages are wake-up calls."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, Self
 
-import redis
 from redis.client import Pipeline
 
 from ledger.announcements import Announcements
-from ledger.cluster import refuse_cluster
-from ledger.connection import connect, text
+from ledger.connection import text
 from ledger.damage import Reading
-from ledger.durability import Assurance
-from ledger.errors import BadInput, KeyReused, NotAllowed, NotDurable, NotFound
+from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.notification import Notification
 from ledger.record import Accepted, Record
-from ledger.redis_keys import RedisKeys
-from ledger.settings import DEFAULT_DESK, Settings
+from ledger.settings import DEFAULT_DESK
 from ledger.states import INDEXED, State
-from ledger.verbs import Argument, Verbs
+from ledger.store import Store
+from ledger.verbs import Argument
 
 __all__ = ["MOST_AT_ONCE", "Ledger"]
 
-#: How long an acceptance waits for the disk before it is an error, ms. The caller repeats it with the same key.
-FSYNC_TIMEOUT_MS = 5000
 #: Notifications to one call of `accept`: more would stop Redis for everybody else (1,000 take about 10 ms).
 MOST_AT_ONCE = 1000
 #: Ids read from an index in one round trip.
 PAGE = 200
 
 
-class Ledger:
+class Ledger(Store):
     """Accepting, asking and steering: what producers, the console and operators do with the record."""
-
-    def __init__(self, settings: Settings, client: redis.Redis | None = None) -> None:
-        self.settings = settings
-        self.redis = client or connect(settings)
-        self.keys = RedisKeys(settings.prefix)
-        self.verbs = Verbs(self.redis, settings.prefix)
-        self.assurance = Assurance(self.redis, self.keys)
-        self.results_for_ms = settings.results_for // timedelta(milliseconds=1)
-        self._server_is_fit = False  # not asked yet
-        self.retry_for_ms = settings.retry_for // timedelta(milliseconds=1)
-
-    @classmethod
-    def from_env(cls) -> Self:
-        return cls(Settings.from_env())
 
     @cached_property
     def announcements(self) -> Announcements:
@@ -87,7 +66,7 @@ class Ledger:
         if all_or_nothing and len(places) != 1:
             raise BadInput("desk", "give the notifications of one desk")
         acceptances = [self._acceptance(notification) for notification in notifications]
-        answers = self._durably(
+        answers = self.durably_each(
             "accept",
             (
                 (desk, (int(all_or_nothing), *chain.from_iterable(acceptances[place] for place in of_desk)))
@@ -115,35 +94,6 @@ class Ledger:
             notification.callback_url or "",
             notification.caller or "",
         )
-
-    def key_ttl_ms(self, *times: datetime | None) -> int:
-        """A key is remembered as long as it can be in motion, until the last of `times`, and its result on record."""
-        ahead = 0
-        if last := max((time for time in times if time), default=None):
-            ahead = max(0, (last - datetime.now(UTC)) // timedelta(milliseconds=1))
-        return ahead + self.retry_for_ms + self.results_for_ms
-
-    def durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
-        """Calls a verb, and returns when its writes are fsynced, as far as the server can be sure. Raises NotDurable.
-
-        Where the server wants replicas (`min-replicas-to-write`), when one of these has them too.
-        """
-        [result] = self._durably(verb, [(desk, arguments)])
-        return result
-
-    def _durably(self, verb: str, calls: Iterable[tuple[str, tuple[Argument, ...]]]) -> list[Any]:
-        """As `durably`, of several desks with one fsync."""
-        named = [(verb, desk, arguments) for desk, arguments in calls]
-        self._check_server()
-        results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=FSYNC_TIMEOUT_MS)
-        if not safe:
-            raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
-        return results
-
-    def _check_server(self) -> None:
-        if not self._server_is_fit:
-            refuse_cluster(self.redis, self.settings.redis)
-            self._server_is_fit = True
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         """Keeps a local image as long as these notifications may need it: before they are accepted."""

@@ -9,15 +9,13 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ledger.connection import text
 from ledger.errors import BadInput
+from ledger.ledger import Ledger
 from ledger.record import Record
 from ledger.states import INDEXED, State
-
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
 
 __all__ = ["Cursor", "Page", "Search"]
 
@@ -71,7 +69,7 @@ class Search:
     key: str | None = None
     code: int | None = None  #: of the last attempt
 
-    def page(self, ledger: "Ledger", limit: int, after: Cursor | None = None) -> Page:
+    def page(self, ledger: Ledger, limit: int, after: Cursor | None = None) -> Page:
         """At most `limit` matches. A key leads straight to its events, at most one of each desk."""
         if self.key is not None:
             return self._page_of_key(ledger)
@@ -85,7 +83,7 @@ class Search:
                 found.append(record)
         return Page(tuple(found), None, looked_at)
 
-    def _page_of_key(self, ledger: "Ledger") -> Page:
+    def _page_of_key(self, ledger: Ledger) -> Page:
         digest = hashlib.sha256((self.key or "").encode()).hexdigest()[:32]
         desks = sorted(self.desks if self.desks is not None else ledger.settings.all_desks)
         uses: Any = ledger.redis.mget([ledger.keys.key(desk, digest) for desk in desks]) if desks else []
@@ -104,7 +102,7 @@ class Search:
         )
 
 
-def _newest(ledger: "Ledger", state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
+def _newest(ledger: Ledger, state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
     """Events with their places, newest first; None for one whose record has expired."""
     index = ledger.keys.index(state) if state in INDEXED else ledger.keys.events
     looked_at = after
@@ -118,12 +116,12 @@ def _newest(ledger: "Ledger", state: State | None, after: Cursor | None) -> Iter
         looked_at = cursors[-1]  # and not its rank: events come and go while the portions are read
 
 
-def _places(ledger: "Ledger", index: str, start: int) -> list[tuple[bytes, float]]:
+def _places(ledger: Ledger, index: str, start: int) -> list[tuple[bytes, float]]:
     found: Any = ledger.redis.zrevrange(index, start, start + PORTION - 1, withscores=True)
     return list(found)
 
 
-def _rank_behind(ledger: "Ledger", index: str, after: Cursor) -> int:
+def _rank_behind(ledger: Ledger, index: str, after: Cursor) -> int:
     """The rank of the next one. For an event that has left the index it may be that of one that was seen before."""
     pipe = ledger.redis.pipeline(transaction=False)
     pipe.zrevrank(index, after.id)

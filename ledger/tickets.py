@@ -6,10 +6,8 @@ in step with what waits for a ticket to close.
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
+from ledger.store import Store
 
 __all__ = ["BELIEVED_MS", "CLOSED_STATUSES", "OPEN_STATUSES", "TicketChange", "take_ticket_change"]
 
@@ -36,12 +34,12 @@ class TicketChange:
     other_ids: tuple[str, ...] = ()  #: the guest's union_id and user_id, as far as they are told
 
 
-def take_ticket_change(ledger: "Ledger", desk: str, change: TicketChange) -> int | None:
+def take_ticket_change(store: Store, desk: str, change: TicketChange) -> int | None:
     """Brings the index of this desk up to date. Returns how many notifications have become due by it.
 
     None: the event was there before, or tells what is no longer true of its ticket.
     """
-    woken: int = ledger.verbs.call(
+    woken: int = store.verbs.call(
         "ticket",
         desk,
         _digest(change.event_id),

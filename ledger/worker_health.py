@@ -19,7 +19,7 @@ from ledger.connection import connect, reachable
 from ledger.errors import DeskbellError
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
-from ledger.workers import FRESH_MS, Worker, fresh_workers
+from ledger.workers import FRESH_MS, Worker, live_workers
 
 __all__ = ["main"]
 
@@ -45,7 +45,7 @@ def _workers_of(host: str) -> list[Worker]:
     with reachable(settings), connect(settings, answer_seconds=ANSWER_SECONDS) as client:
         # The next check is the next try.
         client.set_retry(Retry(NoBackoff(), 0))
-        return [worker for worker in fresh_workers(client, RedisKeys(settings.prefix)) if worker.host == host]
+        return [worker for worker in live_workers(client, RedisKeys(settings.prefix)) if worker.host == host]
 
 
 def _told(sentence: str, exit_code: int) -> int:

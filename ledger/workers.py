@@ -1,7 +1,7 @@
 """The worker processes that are alive, as they report themselves in Redis."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis
 
@@ -9,10 +9,7 @@ from ledger.connection import text
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import RedisKeys
 
-if TYPE_CHECKING:
-    from ledger.ledger import Ledger
-
-__all__ = ["FRESH_MS", "Worker", "fresh_workers", "live_workers", "workers_of"]
+__all__ = ["FRESH_MS", "Worker", "live_workers", "workers_of"]
 
 #: A worker that has been silent for longer is not alive: it reports every second or so.
 FRESH_MS = 5_000
@@ -31,13 +28,8 @@ class Worker:
         return {"host": self.host, "pid": self.pid, "concurrency": self.concurrency, "silent_ms": self.silent_ms}
 
 
-def live_workers(ledger: "Ledger") -> list[Worker]:
+def live_workers(client: redis.Redis, keys: RedisKeys) -> list[Worker]:
     """The workers that reported within FRESH_MS, by host and pid."""
-    return fresh_workers(ledger.redis, ledger.keys)
-
-
-def fresh_workers(client: redis.Redis, keys: RedisKeys) -> list[Worker]:
-    """The same, for who has no whole ledger."""
     now_ms = time_ms(client.time())
     reports: Any = client.zrangebyscore(keys.workers, now_ms - FRESH_MS, "+inf", withscores=True)
     return workers_of(reports, now_ms)

@@ -216,7 +216,8 @@ class _Announcement:
         if len(pids) < self._settings.workers:
             return False
         try:
-            return pids <= {worker.pid for worker in live_workers(self._ledger) if worker.host == socket.gethostname()}
+            workers = live_workers(self._ledger.redis, self._ledger.keys)
+            return pids <= {worker.pid for worker in workers if worker.host == socket.gethostname()}
         except (redis.ConnectionError, redis.TimeoutError):
             return False  # Redis is away for the moment; the workers wait for it too
 

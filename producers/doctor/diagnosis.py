@@ -142,7 +142,7 @@ def _check_version(ledger: Ledger) -> Iterator[Check]:
 
 
 def _check_workers(ledger: Ledger) -> Check:
-    workers = live_workers(ledger)
+    workers = live_workers(ledger.redis, ledger.keys)
     if not workers:
         do = "start `deskbell up`, or a worker as in the Procfile"
         return Check("workers", Status.WARN, "no worker is running: what is accepted waits", do)

@@ -76,5 +76,5 @@ class LedgerMetrics(Collector):
         totals = Tally(ledger.redis, keys).totals(names)
         yield from tallied(dict(zip(names, totals, strict=True)))
         dropped = int(ledger.redis.get(keys.dropped) or 0)
-        yield from of_site(live_workers(ledger), dropped, *Callbacks(ledger).counts())
+        yield from of_site(live_workers(ledger.redis, keys), dropped, *Callbacks(ledger).counts())
         yield from of_redis(RedisTime.ask(ledger))

@@ -1,6 +1,7 @@
 """The arrows between the packages run one way, and what a package offers is said in one place."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,21 +22,59 @@ MAY_IMPORT = {
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+PATHS = {name_of(path): path for path in MODULES}
+
+
 def imports_of(path: Path) -> set[str]:
-    """The packages that a module names, wherever in it: a lazy import is an arrow too."""
+    """The modules of ours that a module names, wherever in it: late ones and those for type checkers are arrows too."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                names.add(submodule if submodule in PATHS else node.module)
+    return names & PATHS.keys()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_run_one_way(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[0]
-    assert imports_of(path) & MAY_IMPORT.keys() <= MAY_IMPORT[package] | {package}
+IMPORTS = {name: imports_of(path) for name, path in PATHS.items()}
+
+
+@pytest.mark.parametrize("module", IMPORTS)
+def test_imports_run_one_way(module: str) -> None:
+    package = module.partition(".")[0]
+    assert {name.partition(".")[0] for name in IMPORTS[module]} <= MAY_IMPORT[package] | {package}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    order = TopologicalSorter(IMPORTS)
+    try:
+        order.prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("module", [name for name in IMPORTS if name.startswith("ledger.messages")])
+def test_messages_know_no_more_of_the_ledger_than_its_errors(module: str) -> None:
+    outside = {name for name in IMPORTS[module] if not name.startswith("ledger.messages")}
+    assert outside <= {"ledger.errors"}
+
+
+@pytest.mark.parametrize("module", [name for name in IMPORTS if not name.startswith("worker.celery")])
+def test_what_tames_celery_is_loaded_by_the_worker_alone(module: str) -> None:
+    if module != "worker":
+        assert not [name for name in IMPORTS[module] if name.startswith("worker.celery")]
+
+
+@pytest.mark.parametrize("module", [name for name in IMPORTS if name.startswith("console")])
+def test_the_console_knows_no_more_of_feishu_than_its_codes(module: str) -> None:
+    assert {name for name in IMPORTS[module] if name.startswith("feishu")} <= {"feishu.codes"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

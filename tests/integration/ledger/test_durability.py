@@ -154,7 +154,7 @@ def test_a_write_that_failed_is_not_confirmed_by_an_early_server_either(
     server: Callable[..., ValkeyProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a full disk. Its WAITAOF says too much, but not that."""
-    monkeypatch.setattr("ledger.ledger.FSYNC_TIMEOUT_MS", 300)
+    monkeypatch.setattr("ledger.store.FSYNC_TIMEOUT_MS", 300)
     valkey = server(appendfsync="everysec", before=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
     ledger = ledger_on(valkey)
     accept(ledger)
@@ -265,7 +265,7 @@ def pass_for_one_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def never_fsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """Its server has been told to fsync nothing, as one whose disk hangs does not, and passes for one that waits."""
-    monkeypatch.setattr("ledger.ledger.FSYNC_TIMEOUT_MS", 100)
+    monkeypatch.setattr("ledger.store.FSYNC_TIMEOUT_MS", 100)
     pass_for_one_that_waits(monkeypatch)
     with ValkeyProcess(tmp_path, appendonly="yes", appendfsync="no") as server:
         ledger = Ledger(Settings(redis_url=server.url, _env_file=None))
@@ -335,7 +335,7 @@ def test_an_announcement_cancelled_again_is_not_durably_so_before_its_fsync(
         server.client.config_set("appendfsync", "no")
         pass_for_one_that_waits(monkeypatch)
         ledger = Ledger(Settings(redis_url=server.url, _env_file=None))
-        monkeypatch.setattr("ledger.ledger.FSYNC_TIMEOUT_MS", 100)
+        monkeypatch.setattr("ledger.store.FSYNC_TIMEOUT_MS", 100)
         for _ in range(2):
             with pytest.raises(NotDurable):
                 ledger.announcements.cancel(id, "me")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import ledger.ledger
+import ledger.store
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
 from ledger.notification import Notification
@@ -62,11 +62,11 @@ def test_what_is_accepted_is_on_the_replica_already(tmp_path: Path) -> None:
 def test_a_replica_that_does_not_answer_makes_it_an_error_and_the_key_finds_it_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger.ledger, "FSYNC_TIMEOUT_MS", 300)
+    monkeypatch.setattr(ledger.store, "FSYNC_TIMEOUT_MS", 300)
     with pair(tmp_path, min_replicas_to_write="1") as (primary, replica):
         with frozen(replica), pytest.raises(NotDurable):
             accept(primary)
-        monkeypatch.setattr(ledger.ledger, "FSYNC_TIMEOUT_MS", 5000)
+        monkeypatch.setattr(ledger.store, "FSYNC_TIMEOUT_MS", 5000)
         assert replica.client.exists(primary.keys.notification(accept(primary)))
         assert primary.redis.zcard(primary.keys.events) == 1
 
