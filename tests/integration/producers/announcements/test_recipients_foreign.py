@@ -21,7 +21,7 @@ from tests.unit.producers.announcements.hostile_workbooks import texts, workbook
 
 __all__: list[str] = []
 
-DATA = Path(__file__).parents[4] / "unit/producers/announcements/data"
+DATA = Path(__file__).parents[3] / "unit/producers/announcements/data"
 CSV = b"receiver_id,name\nou_1,Ann\nou_2\nou_3,\xe5\xbc\xa0\n"
 JSONL = b'{"receiver_id": "ou_1", "n": null}\n{"receiver_id": "ou_2", "n": "\\ud800"}\n[1]\n'
 CONTENTS = {
