@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
-from importlib import metadata
 from typing import Any
 
 import orjson
@@ -15,9 +13,10 @@ from feishu.codes import CodeTable, Kind
 from feishu.errors import AskFailed, NoToken
 from feishu.token import TURN_SECONDS, CachedToken, Token, Tokens, TokenStore, usable_seconds
 from feishu.verdict import Call, Verdict, envelope, verdict_of_answer, verdict_of_failure
+from http_client.connection import Deadline
 from http_client.errors import NoAnswer
-from http_client.session import close_session, exchange_prepared, session_to
-from http_client.transport import Deadline, Response, exchange
+from http_client.response import Response
+from http_client.transport import Transport, close_transport, transport_to
 from ledger.settings import Desk
 
 __all__ = ["FeishuApi", "misshapen"]
@@ -73,20 +72,20 @@ class FeishuApi:
         how."""
         deadline = Deadline(min(self._connect_seconds, _AHEAD_SECONDS), self._answer_seconds)
         try:
-            session_to(self._desk.feishu_url).connect_ahead(deadline)
+            self._transport.connect_ahead(deadline)
         except NoAnswer as failure:
             _log.debug("not connected ahead of a send: %s", failure.how, extra={"desk": self._desk.name})
 
     def call(
         self, name: str, method: str, path: str, *, max_bytes: int = _SEND_BYTES, **request: Any
     ) -> tuple[Verdict, Mapping[str, Any]]:
-        """One call with the token; `request` as for `_exchange`. The JSON object of the answer comes too, maybe empty.
+        """One call with the token; `request` as for `_exchange`. Returns the answer's JSON object too, maybe empty.
 
         Raises NoToken: nothing was called.
         """
-        used = self._tokens.get()
-        verdict, content = self._exchange(name, method, path, used, max_bytes=max_bytes, **request)
-        return self._after_token(verdict, used), content
+        token = self._tokens.get()
+        verdict, content = self._exchange(name, method, path, token, max_bytes=max_bytes, **request)
+        return self._after_token(verdict, token), content
 
     def post(
         self, name: str, target: str, body: bytes, *, headers: Mapping[str, str], private: tuple[str, ...]
@@ -95,14 +94,10 @@ class FeishuApi:
 
         Raises NoToken: nothing was called.
         """
-        used = self._tokens.get(_READY_SECONDS)
-        call = self._begun(name, used, private)
-        try:
-            verdict = verdict_of_answer(call, self._posted(target, headers, body, used), self._codes)
-        except NoAnswer as failure:
-            verdict = verdict_of_failure(call, failure)
-        self._heard(verdict)
-        return self._after_token(verdict, used)
+        token = self._tokens.get(_READY_SECONDS)
+        call = self._started(name, token, private)
+        verdict, _ = self._judged(call, lambda: _filled(self._template(target, headers), body, token), _SEND_BYTES)
+        return self._after_token(verdict, token)
 
     def ask(self, name: str, method: str, path: str, **request: Any) -> tuple[Verdict, Mapping[str, Any]]:
         """A call that does no harm when made twice, as it is if the token was refused.
@@ -122,14 +117,14 @@ class FeishuApi:
 
     def close(self) -> None:
         """Closes the connections of the calling thread."""
-        close_session(self._desk.feishu_url)
+        close_transport(self._desk.feishu_url)
 
     def _exchange(
         self,
         name: str,
         method: str,
         path: str,
-        used: CachedToken | None,
+        token: CachedToken | None,
         *,
         max_bytes: int,
         headers: Mapping[str, str] | None = None,
@@ -137,56 +132,49 @@ class FeishuApi:
         **request: Any,
     ) -> tuple[Verdict, Mapping[str, Any]]:
         """`private` is content that the verdict must not repeat; `request` goes to `requests`."""
-        call = self._begun(name, used, private)
-        try:
-            answer = exchange(
-                session_to(self._desk.feishu_url),
-                self._deadline(),
-                method,
-                self._desk.feishu_url + path,
-                max_bytes=max_bytes,
-                headers={"User-Agent": _user_agent(), **(headers or {})},
-                auth=_Authorization(used),
-                **request,
-            )
-        except NoAnswer as failure:
-            verdict, content = verdict_of_failure(call, failure), None
-        else:
-            verdict, content = verdict_of_answer(call, answer, self._codes), envelope(answer)
-        self._heard(verdict)
-        return verdict, content or {}
-
-    def _begun(self, name: str, used: CachedToken | None, private: tuple[str, ...]) -> Call:
-        token = (used.value,) if used else ()
-        return Call(name, (*self._private, *token, *private))
-
-    def _deadline(self) -> Deadline:
-        return Deadline(self._connect_seconds, self._answer_seconds)
-
-    def _posted(self, target: str, headers: Mapping[str, str], body: bytes, used: CachedToken) -> Response:
-        return exchange_prepared(
-            session_to(self._desk.feishu_url),
-            self._deadline(),
-            lambda: _filled(self._template(target, headers), body, used),
-            max_bytes=_SEND_BYTES,
+        all_headers = {**(headers or {}), **_authorization(token)}
+        question = Request(method, self._desk.feishu_url + path, headers=all_headers, **request)
+        verdict, answer = self._judged(
+            self._started(name, token, private), lambda: self._transport.prepare(question), max_bytes
         )
+        return verdict, (envelope(answer) if answer else None) or {}
+
+    def _judged(
+        self, call: Call, prepare: Callable[[], PreparedRequest], max_bytes: int
+    ) -> tuple[Verdict, Response | None]:
+        deadline = Deadline(self._connect_seconds, self._answer_seconds)
+        answer = None
+        try:
+            answer = self._transport.send(prepare(), deadline, max_bytes=max_bytes)
+            verdict = verdict_of_answer(call, answer, self._codes)
+        except NoAnswer as failure:
+            verdict = verdict_of_failure(call, failure)
+        self._heard(verdict)
+        return verdict, answer
+
+    @property
+    def _transport(self) -> Transport:
+        return transport_to(self._desk.feishu_url)
+
+    def _started(self, name: str, token: CachedToken | None, private: tuple[str, ...]) -> Call:
+        return Call(name, (*self._private, *((token.value,) if token else ()), *private))
 
     def _template(self, target: str, headers: Mapping[str, str]) -> PreparedRequest:
         if target not in self._templates:
-            # Nobody packs an answer of 200 bytes, and an unpacked one is read faster.
-            known = {"User-Agent": _user_agent(), "Accept-Encoding": "identity", **headers}
-            request = Request("POST", self._desk.feishu_url + target, headers=known, auth=_Authorization(None))
-            self._templates[target] = session_to(self._desk.feishu_url).prepare_request(request)
+            # Nobody compresses an answer of 200 bytes, and an uncompressed one is read faster.
+            all_headers = {"Accept-Encoding": "identity", **headers}
+            request = Request("POST", self._desk.feishu_url + target, headers=all_headers)
+            self._templates[target] = self._transport.prepare(request)
         return self._templates[target]
 
-    def _after_token(self, verdict: Verdict, used: CachedToken) -> Verdict:
+    def _after_token(self, verdict: Verdict, token: CachedToken) -> Verdict:
         """Tells the tokens how this one did. One that was refused is replaced once, then the row's `then` counts."""
         if verdict.code is None:
             return verdict
         if verdict.kind is not Kind.TOKEN:
-            self._tokens.accepted(used)
+            self._tokens.accepted(token)
             return verdict
-        if self._tokens.refused(used):
+        if self._tokens.refused(token):
             return verdict
         rule = self._codes.rule(verdict.code, verdict.http_status or 0, verdict.msg)
         return replace(verdict, kind=rule.then or Kind.DESK)
@@ -212,24 +200,16 @@ class FeishuApi:
         return Token(value, usable_seconds(life_seconds))
 
 
-class _Authorization:
-    """Handed to requests as `auth`: with a plain header, a line in somebody's .netrc would replace it."""
-
-    def __init__(self, used: CachedToken | None) -> None:
-        self._used = used
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        if self._used is not None:
-            request.headers["Authorization"] = f"Bearer {self._used.value}"
-        return request
+def _authorization(token: CachedToken | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.value}"} if token else {}
 
 
-def _filled(template: PreparedRequest, body: bytes, used: CachedToken) -> PreparedRequest:
+def _filled(template: PreparedRequest, body: bytes, token: CachedToken) -> PreparedRequest:
     request = PreparedRequest()
     request.method, request.url, request.body = template.method, template.url, body
     request.headers = template.headers.copy()
-    request.headers["Content-Length"] = str(len(body))
-    return _Authorization(used)(request)
+    request.headers.update({"Content-Length": str(len(body)), **_authorization(token)})
+    return request
 
 
 def misshapen(verdict: Verdict) -> Verdict:
@@ -256,8 +236,3 @@ def _of_the_desk(verdict: Verdict) -> Verdict:
 
 def _is_header_text(value: str) -> bool:
     return bool(value) and value.isascii() and value.isprintable() and " " not in value
-
-
-@cache
-def _user_agent() -> str:
-    return f"deskbell/{metadata.version('deskbell')}"

@@ -10,7 +10,7 @@ import orjson
 
 from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
-from http_client.transport import Response
+from http_client.response import Response
 from ledger.states import Outcome
 
 __all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]

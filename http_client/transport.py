@@ -1,183 +1,66 @@
-"""One HTTP exchange: under one deadline, and knowing whether the request left whole.
+"""One HTTP exchange, and a thread's way to one server.
 
-Four things that `requests` does not give, and that "maybe sent" rests on:
-
-- *Left whole or not.* The connection itself notes when the last byte of a request was handed to the kernel. Before
-  that the other side, which waits for `Content-Length` bytes of body, cannot have acted on it.
-- *A deadline.* The timeouts of `requests` count per read, so an answer that drips never ends. Here connecting (TCP,
-  proxy and TLS together) has one deadline, and so has everything from the first written byte to the last one read.
-- *Fresh connections.* urllib3 drops a pooled connection that the server has closed, if its FIN is here already. A FIN
-  still on its way, or a silent drop by a NAT, would cost an `unknown`; so a connection is used only while young.
-- *Given up is given up.* The kernel goes on sending what was written before a connection was closed, for minutes if the
-  way is dead; calls would arrive in a heap when it is healed. So a connection is reset until the whole answer is here.
+`requests` gives a request its form, opens the connection (TLS, CA files, names), and knows proxies. What lies between
+costs it half a millisecond for a short answer, which is more than all the rest of a delivery; writing the request in
+one piece and reading the answer back at once costs a tenth of that.
 """
 
-import socket
-import struct
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any
+from importlib import metadata
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError
-from urllib3.util.ssltransport import SSLTransport
+from requests.models import PreparedRequest
+from requests.utils import select_proxy
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool
+from urllib3 import HTTPResponse as RawResponse
 
-from http_client.deadline import Deadline, current, under
+from http_client.connection import (
+    Deadline,
+    TrackedConnection,
+    TrackedHTTPConnection,
+    TrackedHTTPSConnection,
+    current,
+    under,
+)
 from http_client.errors import FOREIGN, MaybeSent, translated
-from http_client.timed_response import TimedResponse
+from http_client.response import NeedsFullParser, Response, read_plain
 
-__all__ = [
-    "FOREVER_SECONDS",
-    "IDLE_SECONDS",
-    "Deadline",
-    "Response",
-    "TrackedAdapter",
-    "TrackedConnection",
-    "answered",
-    "exchange",
-    "on_the_wire",
-]
-
-#: A connection unused for longer is not trusted with a send. Servers keep idle ones for 60 s and more as a rule; a
-#: new one costs some 50 ms, while slots come every 600 ms.
-IDLE_SECONDS = 15.0
-
-#: So long after a look a connection is taken to be as it was.
-_LOOK_AGAIN_SECONDS = 0.1
+__all__ = ["Transport", "close_transport", "transport_to"]
 
 _CHUNK_BYTES = 64 * 1024
 
-#: SO_LINGER, switched on with no time at all: closing takes back what has not left, and resets the connection.
-_RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
-_CLOSED_IN_PEACE = struct.pack("ii", 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A whole HTTP answer. Header names are matched in any case."""
-
-    http_status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-if TYPE_CHECKING:
-    _Base = HTTPConnection
-else:
-    _Base = object
-
-
-class TrackedConnection(_Base):
-    """What both kinds of connection add to urllib3's."""
-
-    response_class = TimedResponse
-    _used_at = _looked_at = 0.0
-    _in_flight = False
-
-    @property
-    def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self._used_at < IDLE_SECONDS
-
-    def connect(self) -> None:
-        self.timeout = current.deadline.seconds_left()
-        super().connect()
-        self._used_at = self._looked_at = time.monotonic()
-
-    def be_connected(self) -> None:
-        """Looks whether the server has closed it, and connects if need be."""
-        if not self.is_connected:
-            self.close()
-            self.connect()
-        self._looked_at = time.monotonic()
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        self._start_request()
-        self.timeout = current.deadline.seconds_left()
-        super().request(*args, **kwargs)
-        # Not reached when writing failed. urllib3 goes on to read an answer after some of those failures.
-        current.deadline.whole_request_left = True
-
-    def _start_request(self) -> None:
-        try:
-            current.deadline.start_request()
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, "connected too late") from error
-        self._used_at = time.monotonic()
-        # Now, not when it is given up: who closes it then is not always we, and a killed process closes it too.
-        _carrier(self.sock).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_WHEN_CLOSED)
-        self._in_flight, current.connection = True, self
-
-    def end_request(self) -> None:
-        """The whole answer is here."""
-        if self._in_flight and self.sock is not None:
-            # macOS refuses it where the server has closed the connection: then nothing is left to be taken back.
-            with suppress(OSError):
-                _carrier(self.sock).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSED_IN_PEACE)
-        self._in_flight = False
-
-    def write(self, request: bytes) -> None:
-        """Writes a whole request at once."""
-        # Not looked at twice: to ask the kernel lets other threads in, and a call is to leave right after its slot.
-        if self.sock is None or time.monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
-            self.be_connected()
-        self._looked_at = 0.0
-        self._start_request()
-        self.sock.settimeout(current.deadline.seconds_left())
-        try:
-            self.sock.sendall(request)
-        except BrokenPipeError:
-            return  # the server may have answered before it stopped reading, such as that it is too much
-        current.deadline.whole_request_left = True
-
-    def receive(self, size: int) -> bytes:
-        """Up to so many bytes; none at the end."""
-        self.sock.settimeout(current.deadline.seconds_left())
-        return self.sock.recv(size)
-
-    def read_on(self, method: str, received: bytes) -> HTTPResponse:
-        """The general reader, for an answer that begins with what was received already."""
-        response = TimedResponse(self.sock, received=received, method=method)
-        response.begin()
-        return response
-
-
-def _carrier(sock: Any) -> socket.socket:
-    """The socket below TLS within the TLS of a proxy, which has no options of its own."""
-    carrier: socket.socket = sock.socket if isinstance(sock, SSLTransport) else sock
-    return carrier
-
-
-class _TrackedHTTPConnection(TrackedConnection, HTTPConnection):
-    pass
-
-
-class _TrackedHTTPSConnection(TrackedConnection, HTTPSConnection):
-    pass
+#: For the timeouts of `requests`, seconds: the deadline of the exchange always comes first.
+_FOREVER_SECONDS = 3600
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _TrackedHTTPConnection
+    ConnectionCls = TrackedHTTPConnection
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _TrackedHTTPSConnection
+    ConnectionCls = TrackedHTTPSConnection
 
 
 _POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
-class TrackedAdapter(HTTPAdapter):
+class _Adapter(HTTPAdapter):
+    """That of `requests`, with one connection, which is tracked."""
+
+    def __init__(self, server_name: str | None) -> None:
+        self._server_name = server_name
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, **{**kwargs, "server_hostname": self._server_name})
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
@@ -189,41 +72,106 @@ class TrackedAdapter(HTTPAdapter):
         return manager
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nothing is ever redirected. Without this, requests reads and parses a target even if told not to follow."""
+class Transport:
+    """One thread's connection to the server of `url`.
 
-
-def exchange(
-    session: requests.Session,
-    deadline: Deadline,
-    method: str,
-    url: str,
-    *,
-    max_bytes: int,
-    **request: Any,
-) -> Response:
-    """Makes one request and reads its answer; `request` as for `requests`. Redirects are answers like any other.
-
-    Raises:
-        NeverSent, MaybeSent, Unsendable: no whole answer of at most `max_bytes` came by the deadline.
+    It obeys the proxy and CA variables of the environment, except towards this machine. With a `server_name` the host
+    of `url` is an address, and the server's certificate must be for that name. No proxy is used then, since a proxy
+    would look the name up by itself, and the CA variables always count.
     """
-    options: dict[str, Any] = {"stream": True, "allow_redirects": False, "timeout": FOREVER_SECONDS}
-    return answered(partial(session.request, method, url, **options, **request), deadline, max_bytes)
+
+    def __init__(self, url: str, *, server_name: str | None = None) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = _user_agent()
+        self._session.auth = _unchanged  # with none at all, requests would look for one in somebody's .netrc
+        self._session.trust_env = server_name is not None or not _is_loopback(urlsplit(url).hostname or "")
+        # Read once: `requests` reads them for each request, and they do not change under a running process.
+        environment = self._session.merge_environment_settings(url, {}, True, None, None)
+        self._verify: Any = environment["verify"]
+        self._proxies = environment["proxies"] if server_name is None else {}
+        self._has_proxy = bool(select_proxy(url, self._proxies))
+        self._adapter = _Adapter(server_name)
+        self._connection: TrackedConnection | None = None
+
+    def prepare(self, request: requests.Request) -> PreparedRequest:
+        """Gives a request its form. Raises Unsendable."""
+        try:
+            return self._session.prepare_request(request)
+        except FOREIGN as error:
+            raise translated(error, whole_request_left=False) from error
+
+    def send(self, request: PreparedRequest, deadline: Deadline, *, max_bytes: int, truncate: bool = False) -> Response:
+        """Makes one request and reads its answer. A redirect is an answer like any other.
+
+        With `truncate`, no more than the first `max_bytes` of a body are read, and they stay as they were sent: what
+        is compressed may grow a thousandfold.
+
+        Raises:
+            NeverSent, MaybeSent, Unsendable: no complete answer of at most `max_bytes` came by the deadline.
+        """
+        with _exchange(deadline):
+            if self._has_proxy:  # tunnels and absolute URLs are the business of `requests`
+                return self._send_by_proxy(request, max_bytes, truncate=truncate)
+            connection = self._connection_for(request)
+            connection.write(_request_bytes(request))
+            return _answer(connection, str(request.method), max_bytes, truncate=truncate)
+
+    def connect_ahead(self, deadline: Deadline) -> None:
+        """Connects, so that the next request leaves at once; through a proxy nothing is done. Raises as `send`."""
+        if not self._has_proxy:
+            request = PreparedRequest()
+            request.url = self._url
+            with _exchange(deadline):
+                self._connection_for(request).ensure_connected()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._adapter.close()
+
+    def _send_by_proxy(self, request: PreparedRequest, max_bytes: int, *, truncate: bool) -> Response:
+        with self._adapter.send(
+            request, stream=True, timeout=_FOREVER_SECONDS, verify=self._verify, proxies=self._proxies
+        ) as answer:
+            response = _response(answer.raw, max_bytes, truncate=truncate)
+            if current.connection is not None and not truncate:
+                current.connection.end_request()
+            return response
+
+    def _connection_for(self, request: PreparedRequest) -> TrackedConnection:
+        if self._connection is None:
+            pool: Any = self._adapter.get_connection_with_tls_context(request, self._verify)
+            self._adapter.cert_verify(pool, request.url, self._verify, None)  # type: ignore[no-untyped-call]
+            self._connection = pool._get_conn()
+        return self._connection
 
 
-def answered(ask: Callable[[], requests.Response], deadline: Deadline, max_bytes: int) -> Response:
-    """Asks, and reads the answer; for who makes the request in another way. Raises as `exchange`."""
-    with on_the_wire(deadline), ask() as answer:
-        whole_answer = Response(answer.status_code, answer.headers, _body(answer, max_bytes))
-        if current.connection is not None:
-            current.connection.end_request()
-        return whole_answer
+class _Transports(threading.local):
+    def __init__(self) -> None:
+        self.by_url: dict[str, Transport] = {}
+
+
+_transports = _Transports()
+
+
+def transport_to(url: str) -> Transport:
+    """The calling thread's transport to a server: hundreds of desks of one server share its connection."""
+    if url not in _transports.by_url:
+        _transports.by_url[url] = Transport(url)
+    return _transports.by_url[url]
+
+
+def close_transport(url: str) -> None:
+    """Closes the calling thread's connection to a server."""
+    transport = _transports.by_url.pop(url, None)
+    if transport is not None:
+        transport.close()
 
 
 @contextmanager
-def on_the_wire(deadline: Deadline) -> Iterator[None]:
-    """Around whatever uses a connection. Raises as `exchange`."""
+def _exchange(deadline: Deadline) -> Iterator[None]:
+    """Around everything that uses a connection."""
     with under(deadline):
         try:
             yield
@@ -235,14 +183,78 @@ def on_the_wire(deadline: Deadline) -> Iterator[None]:
             raise
 
 
-#: The deadline of the exchange always comes first.
-FOREVER_SECONDS = 3600
+def _request_bytes(request: PreparedRequest) -> bytes:
+    """All of it, to be written at once: two writes would be two packets, and wake the server twice."""
+    lines = [f"{request.method} {request.path_url} HTTP/1.1"]
+    if "Host" not in request.headers:
+        lines.append(f"Host: {urlsplit(str(request.url)).netloc.rpartition('@')[2]}")
+    lines += [f"{name}: {_as_text(value)}" for name, value in request.headers.items()]
+    body = request.body or b""
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body if isinstance(body, bytes) else body.encode())
 
 
-def _body(answer: requests.Response, max_bytes: int) -> bytes:
+def _as_text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _answer(connection: TrackedConnection, method: str, max_bytes: int, *, truncate: bool) -> Response:
+    received = b""
+    if not truncate:
+        try:
+            response, is_reusable = read_plain(connection.receive, max_bytes)
+        except NeedsFullParser as incomplete:
+            received = incomplete.received
+        else:
+            connection.end_request(is_reusable=is_reusable)
+            return response
+    original = connection.parse_rest(method, received)
+    response = _response(_raw(original), max_bytes, truncate=truncate)
+    if original.isclosed():
+        connection.end_request(is_reusable=not original.will_close)
+    else:
+        connection.close()  # what is left of the answer would be taken for the next one
+    return response
+
+
+def _response(raw: RawResponse, max_bytes: int, *, truncate: bool) -> Response:
+    body = raw.read(max_bytes, decode_content=False) if truncate else _whole_body(raw, max_bytes)
+    return Response(raw.status, {name.lower(): value for name, value in raw.headers.items()}, body)
+
+
+def _whole_body(raw: RawResponse, max_bytes: int) -> bytes:
     body = bytearray()
-    for chunk in answer.iter_content(_CHUNK_BYTES):
+    for chunk in raw.stream(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > max_bytes:
             raise MaybeSent("too long")
     return bytes(body)
+
+
+def _raw(original: HTTPResponse) -> RawResponse:
+    return RawResponse(
+        original,
+        HTTPHeaderDict(original.msg.items()),
+        original.status,
+        original.version,
+        reason=original.reason,
+        preload_content=False,
+        decode_content=False,
+        original_response=original,
+        request_method=getattr(original, "_method", None),
+    )
+
+
+@cache
+def _user_agent() -> str:
+    return f"deskbell/{metadata.version('deskbell')}"
+
+
+def _unchanged(request: PreparedRequest) -> PreparedRequest:
+    return request
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -20,7 +20,7 @@ import requests
 
 from feishu.codes import CodeTable
 from feishu.verdict import _why_unreadable, envelope
-from http_client.transport import Response
+from http_client.response import Response
 from ledger.redis_options import read_options
 from ledger.search import Cursor
 from ledger.settings import Settings

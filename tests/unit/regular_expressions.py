@@ -80,7 +80,7 @@ WORST = {
     "sandbox/images.py:_NAME": Worst("search", ';name="'),
     "sandbox/options.py:_LATENCY": Worst("match", "1"),
     "sandbox/quota.py:_RATE": Worst("match", " ", "1/"),
-    "http_client/http1.py:_STATUS": Worst("fullmatch", "a", "HTTP/1.1 200 ", "\n"),
+    "http_client/response.py:_STATUS": Worst("fullmatch", "a", "HTTP/1.1 200 ", "\n"),
     "feishu/people_answer.py:_MAINLAND": Worst("sub", "1", "86"),
     "feishu/people_answer.py:_NO_DIGITS": Worst("sub", "a"),
     "feishu/verdict.py:_CONTROL": Worst("sub", "\1"),

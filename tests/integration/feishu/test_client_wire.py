@@ -19,8 +19,7 @@ from feishu.client import FeishuClient
 from feishu.codes import CodeTable, Kind
 from feishu.token import RedisTokens, Token
 from feishu.verdict import Verdict
-from http_client import session
-from http_client import transport as wire
+from http_client import connection, transport
 from ledger.settings import Desk
 from tests.calm import Stopwatch
 from tests.ports import free_port
@@ -434,7 +433,7 @@ def test_a_connection_idle_for_long_is_not_trusted(
     server = serve(keeping_alive)
     made = client(server.url)
     assert sent(made).kind is Kind.DELIVERED
-    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.0)
     assert sent(made).kind is Kind.DELIVERED
     assert server.accepted == 2
 
@@ -552,7 +551,7 @@ def over_tls(certificate: Path, behaviour: Behaviour) -> Behaviour:
 def test_the_same_holds_over_tls(
     serve: Callable[..., Server], client: Client, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_is_loopback", lambda host: False)  # else the variable of the CA file is not read
+    monkeypatch.setattr(transport, "_is_loopback", lambda host: False)  # else the variable of the CA file is not read
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     behaviours = [keeping_alive, answering(b""), resetting, answering(answer(DELIVERED, length=500)), hanging]
     server = serve(*(over_tls(certificate, behaviour) for behaviour in behaviours))
@@ -610,7 +609,7 @@ def test_a_call_that_is_given_up_does_not_arrive_later(
     server = serve(over_tls(certificate, dead.behave) if way == "TLS" else dead.behave)
     url = {"direct": server.url, "proxy": "http://feishu.invalid", "TLS": server.url.replace("http:", "https:")}[way]
     monkeypatch.setenv("http_proxy", server.url)
-    monkeypatch.setattr(session, "_is_loopback", lambda host: way == "direct")
+    monkeypatch.setattr(transport, "_is_loopback", lambda host: way == "direct")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 

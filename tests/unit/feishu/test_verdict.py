@@ -11,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 from feishu.codes import CodeTable, Kind
 from feishu.verdict import Call, Verdict, verdict_of_answer, verdict_of_failure
 from http_client.errors import MaybeSent, NeverSent, NoAnswer, Unsendable
-from http_client.transport import Response
+from http_client.response import Response
 from ledger.states import Outcome
 
 CODES = CodeTable.load()

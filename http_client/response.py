@@ -1,39 +1,38 @@
-"""HTTP/1.1 as bytes: a request in one piece, and an answer that needs no more than a look at its length.
+"""An HTTP answer, and the plain reader: one that needs no more than a look at the answer's length.
 
 A general reader (`http.client`) spends more on a short answer than the rest of the engine on the whole notification, so
 it is left to the answers that need one: chunked, compressed, without a length, or broken in any way.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.client import IncompleteRead
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from requests.models import PreparedRequest
-
-__all__ = ["MOST_INTERIM", "SWITCHED", "NeedsFullParser", "PlainAnswer", "read_plain", "request_bytes"]
+__all__ = ["MAX_INTERIM", "SWITCHED", "NeedsFullParser", "Response", "read_plain"]
 
 _STATUS = re.compile(r"HTTP/1\.1 ([1-5]\d\d)(?: .*)?")
 #: Interim answers (100 Continue, 102 Processing, 103 Early Hints, …) that may come before the answer. Servers send one
 #: or two; one that sends them without end is not waited for.
-MOST_INTERIM = 20
+MAX_INTERIM = 20
 #: An answer of this status ends HTTP on the connection. It is for requests that ask for that, and ours do not.
 SWITCHED = 101
 #: These have no body, whatever their headers say.
 _BODILESS = (204, 304)
 _HEAD_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
-_MARKS_OF_ODDNESS = ("transfer-encoding", "content-encoding")
+#: Python refuses to read a number of some thousand digits.
+_LENGTH_DIGITS = 12
+_NOT_PLAIN = ("transfer-encoding", "content-encoding")
 
 
-class PlainAnswer(NamedTuple):
-    """A whole answer. Names of headers are in lower case; `reusable`: the connection may carry another request."""
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete HTTP answer. Names of headers are in lower case."""
 
     http_status: int
-    headers: dict[str, str]
-    body: bytes
-    reusable: bool
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
 
 
 class NeedsFullParser(Exception):
@@ -44,41 +43,31 @@ class NeedsFullParser(Exception):
         self.received = received
 
 
-def request_bytes(request: PreparedRequest, body: bytes) -> bytes:
-    """All of it, to be written at once: two writes would be two packets, and wake the server twice."""
-    host = urlsplit(str(request.url)).netloc.rpartition("@")[2]
-    head = [f"{request.method} {request.path_url} HTTP/1.1\r\nHost: {host}"]
-    head += [f"{name}: {_as_text(value)}" for name, value in request.headers.items()]
-    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+def read_plain(receive: Callable[[int], bytes], max_bytes: int) -> tuple[Response, bool]:
+    """Reads one answer, and says whether the connection may carry another request.
 
-
-def _as_text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-def read_plain(receive: Callable[[int], bytes], max_bytes: int) -> PlainAnswer:
-    """Reads one answer; `receive(n)` gives up to n bytes, none at the end.
+    `receive(n)` gives up to n bytes, none at the end.
 
     Raises:
-        Odd: nothing is wrong yet, but another reader must go on.
+        NeedsFullParser: nothing is wrong yet, but another reader must go on.
         IncompleteRead: the connection ended within the body.
     """
     received, end, status, headers = _after_interim(receive)
     length = _length(received, status, headers, max_bytes)
     body = bytearray(received[end + 4 :])
     while len(body) < length:
-        more = receive(_READ_BYTES)
-        if not more:
+        portion = receive(_READ_BYTES)
+        if not portion:
             raise IncompleteRead(bytes(body), length - len(body))
-        body += more
-    reusable = len(body) == length and headers.get("connection", "").lower() != "close"
-    return PlainAnswer(status, headers, bytes(body[:length]), reusable)
+        body += portion
+    is_reusable = len(body) == length and headers.get("connection", "").lower() != "close"
+    return Response(status, headers, bytes(body[:length])), is_reusable
 
 
 def _after_interim(receive: Callable[[int], bytes]) -> tuple[bytes, int, int, dict[str, str]]:
-    """What was received from the answer's first byte on, where its head ends, and what that says."""
+    """What was received from the answer's first byte on, where its head ends, and what the head says."""
     received = b""
-    for _ in range(MOST_INTERIM + 1):
+    for _ in range(MAX_INTERIM + 1):
         received, end = _with_head(receive, received)
         status, headers = _head(received, end)
         if status >= 200:
@@ -92,10 +81,10 @@ def _after_interim(receive: Callable[[int], bytes]) -> tuple[bytes, int, int, di
 def _with_head(receive: Callable[[int], bytes], received: bytes) -> tuple[bytes, int]:
     """What was received, and more if need be, and where the first head in it ends."""
     while (end := received.find(b"\r\n\r\n")) < 0:
-        more = receive(_READ_BYTES) if len(received) < _HEAD_BYTES else b""
-        if not more:
+        portion = receive(_READ_BYTES) if len(received) < _HEAD_BYTES else b""
+        if not portion:
             raise NeedsFullParser(received)
-        received += more
+        received += portion
     return received, end
 
 
@@ -115,9 +104,10 @@ def _head(received: bytes, end: int) -> tuple[int, dict[str, str]]:
 
 
 def _length(received: bytes, status: int, headers: dict[str, str], max_bytes: int) -> int:
-    told = headers.get("content-length", "")
-    if status in _BODILESS or not (told.isascii() and told.isdecimal()) or int(told) > max_bytes:
+    length = headers.get("content-length", "")
+    is_number = length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS
+    if status in _BODILESS or not is_number or int(length) > max_bytes:
         raise NeedsFullParser(received)
-    if any(mark in headers for mark in _MARKS_OF_ODDNESS):
+    if any(name in headers for name in _NOT_PLAIN):
         raise NeedsFullParser(received)
-    return int(told)
+    return int(length)
