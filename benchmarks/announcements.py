@@ -22,7 +22,8 @@ from ledger.embedded import EmbeddedValkey
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.progress import Attempt
-from ledger.settings import Limit, Settings
+from ledger.rate import Limit
+from ledger.settings import Settings
 from ledger.states import Outcome, State
 
 __all__ = ["SPEC", "announced", "measure", "row_to", "wait_for_rewrite"]

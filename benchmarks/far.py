@@ -11,7 +11,7 @@ from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from ledger.leases import slack_ms
 from ledger.notification import Notification
-from ledger.settings import parse_rate
+from ledger.rate import parse_rate
 from ledger.states import State
 from tests.far_redis import FarRedis
 from tests.valkey_process import ValkeyProcess

@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from feishu.codes import CodeTable, Kind, Rule
-from ledger.settings import Desk, Limit, Settings
+from ledger.rate import Limit
+from ledger.settings import Desk, Settings
 
 __all__ = ["PAGES", "configuration", "troubleshooting", "write"]
 

@@ -21,7 +21,7 @@ import redis
 from ledger.connection import is_refusal, text
 from ledger.damage import whole
 from ledger.errors import BadInput, NotDurable, NotFound
-from ledger.settings import parse_rate
+from ledger.rate import parse_rate
 from ledger.store import FSYNC_TIMEOUT_MS, Store
 from ledger.times import iso
 

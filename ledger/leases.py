@@ -17,9 +17,10 @@ from ledger.ids import announcement_of, is_row
 from ledger.messages.content import Message
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
+from ledger.rate import Limit
 from ledger.redis_clock import RedisClock
 from ledger.redis_keys import RedisKeys
-from ledger.settings import Desk, Limit, Settings
+from ledger.settings import Desk, Settings
 from ledger.states import INDEXED, State
 from ledger.verbs import Argument, Verbs
 

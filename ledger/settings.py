@@ -1,6 +1,5 @@
 """Deskbell's settings: one frozen value, read once from `DESKBELL_*` variables and `.env`, passed in everywhere."""
 
-import base64
 import hashlib
 import os
 import re
@@ -25,21 +24,20 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ledger.callback_secret import CallbackSecret
 from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
 from ledger.memory import checked_limit
+from ledger.rate import Limit, Rate
 from ledger.redis_url import RedisUrl
+from ledger.times import duration
 from ledger.toml_file import read_toml
 
-__all__ = ["DEFAULT_DESK", "Desk", "Limit", "Settings", "duration", "parse_rate", "signing_key"]
+__all__ = ["DEFAULT_DESK", "Desk", "Settings"]
 
 #: The desk that the four `DESKBELL_…` credential variables describe.
 DEFAULT_DESK = "default"
 
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
-_DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 _HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
 #: Nothing that could hold a secret: this address stands in logs and on screens.
@@ -48,57 +46,8 @@ _API_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5
 _SOCKET_PATH_BYTES = 100
 
 
-class Limit(BaseModel):
-    """At most `calls` in any rolling window of `seconds`."""
-
-    model_config = ConfigDict(frozen=True)
-    calls: int = Field(ge=1)
-    seconds: int = Field(ge=1)
-
-
-def parse_rate(text: str) -> tuple[Limit, ...]:
-    """Reads `100/minute`, `100/6second` or `100/minute; 5/second`; `unlimited` has no limits.
-
-    The notation is that of the `limits` library. Raises ValueError.
-    """
-    if text.strip() == "unlimited":
-        return ()
-    limits = []
-    for part in text.split(";"):
-        match = _RATE.match(part)
-        if match is None:
-            raise ValueError(f"{part.strip()!r} is no rate: write 100/minute, 5/second or 100/6second, joined by ';'")
-        calls, several, unit = match.groups()
-        limits.append(Limit(calls=int(calls), seconds=int(several or 1) * _UNITS[unit]))
-    return tuple(limits)
-
-
-def duration(text: str) -> timedelta:
-    """Reads `90s`, `15m`, `24h` or `30d`. Raises ValueError."""
-    match = _DURATION.match(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no duration: write a number and a unit, such as 90s, 15m, 24h or 30d")
-    return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
-
-
-def signing_key(secret: str) -> bytes:
-    """The key behind a secret of Standard Webhooks, `whsec_` and base64. Raises ValueError, which repeats nothing."""
-    kind, _, encoded = secret.partition("_")
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        key = b""
-    if kind != "whsec" or not 24 <= len(key) <= 64:
-        raise ValueError("must be whsec_ and the base64 of 24 to 64 random bytes")
-    return key
-
-
 def _as_duration(value: Any) -> Any:
     return duration(value) if isinstance(value, str) else value
-
-
-def _as_limits(value: Any) -> Any:
-    return parse_rate(value) if isinstance(value, str) else value
 
 
 def _as_pair(value: Any) -> Any:
@@ -138,14 +87,6 @@ def _api_address(text: str) -> str:
     return text
 
 
-def _signing_secret(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    if text:
-        signing_key(text)
-    return secret
-
-
-Rate = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_as_limits)]
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 Codes = Annotated[frozenset[int], NoDecode, BeforeValidator(_as_codes)]
 ApiAddress = Annotated[str, AfterValidator(_api_address)]
@@ -261,7 +202,7 @@ class Settings(BaseSettings):
     """Where `deskbell web` listens."""
     port: int = 8480
     """The port that `deskbell web` listens on."""
-    callback_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] = SecretStr("")
+    callback_secret: CallbackSecret = SecretStr("")
     """Signs what is posted to callback URLs, `whsec_…`; without it nothing is posted: see callbacks.md."""
     callback_allow: Annotated[frozenset[str], NoDecode, BeforeValidator(_as_places)] = frozenset()
     """Hosts, addresses and networks, joined by commas, that callbacks may go to although they are private."""

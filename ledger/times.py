@@ -1,10 +1,20 @@
 """Times: as people and JSON write them, and as the ledger keeps them, in Unix ms."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
-from ledger.settings import duration
+__all__ = ["duration", "iso", "moment", "unix_ms"]
 
-__all__ = ["iso", "moment", "unix_ms"]
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
+_DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(text: str) -> timedelta:
+    """Reads `90s`, `15m`, `24h` or `30d`. Raises ValueError."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write a number and a unit, such as 90s, 15m, 24h or 30d")
+    return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
 
 
 def moment(text: str, now: datetime) -> datetime:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput
-from ledger.settings import duration
 from ledger.states import State
+from ledger.times import duration
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.output import answer, answer_json, note

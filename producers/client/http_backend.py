@@ -12,8 +12,8 @@ import orjson
 
 from ledger.errors import BadInput, DeskbellError
 from ledger.record import Accepted, Record
-from ledger.settings import duration
 from ledger.states import State
+from ledger.times import duration
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import Announced, spooled
 from producers.announcements.recipients.source import Source

@@ -19,8 +19,8 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
+from ledger.callback_secret import signing_key
 from ledger.errors import BadInput, DeskbellError
-from ledger.settings import signing_key
 from producers.hooks.hook_request import HookRequest
 
 __all__ = ["BadSignature", "Signature", "SignatureCheck"]

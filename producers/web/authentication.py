@@ -14,7 +14,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from ledger.api_keys import ApiKey, ApiKeys
 from ledger.connection import reachable
 from ledger.ledger import Ledger
-from ledger.settings import parse_rate
+from ledger.rate import parse_rate
 from producers.web.batcher import Batcher
 
 __all__ = ["KeyVerifier"]

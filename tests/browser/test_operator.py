@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ledger.api_keys import ApiKeys, Scope
-from ledger.settings import Settings, parse_rate
+from ledger.rate import parse_rate
+from ledger.settings import Settings
 from tests.acceptance.installation import Installation
 from tests.browser.conftest import Watched, sign_in
 from tests.integration.producers.web.serving import serving

@@ -25,7 +25,8 @@ from honcho.environ import parse as parse_env
 from honcho.environ import parse_procfile
 from jsonschema.validators import validator_for
 
-from ledger.settings import Settings, duration
+from ledger.settings import Settings
+from ledger.times import duration
 
 __all__: list[str] = []
 

@@ -11,9 +11,10 @@ from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
 from http_client.egress import Egress
+from ledger.callback_secret import signing_key
 from ledger.callbacks import Callbacks
 from ledger.gc_tuning import tune_gc
-from ledger.settings import Desk, signing_key
+from ledger.settings import Desk
 from ledger.tracing import export_traces
 from worker.callbacks import Poster
 from worker.celery import logs as _logs  # noqa: F401  connects to Celery's signals

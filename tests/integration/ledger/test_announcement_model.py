@@ -20,7 +20,8 @@ from ledger.ids import announcement_of, is_row, row_id
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.settings import Limit, Settings
+from ledger.rate import Limit
+from ledger.settings import Settings
 from ledger.states import FINAL, TRANSITIONS, State
 from tests.integration.ledger.announced import OPTIONS, START_MS, Announced
 from tests.integration.ledger.exploration import CLOCK_KEY, clock_in_a_key, explore

@@ -20,8 +20,9 @@ from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
+from ledger.rate import Limit
 from ledger.redis_clock import RedisClock
-from ledger.settings import Limit, Settings
+from ledger.settings import Settings
 from ledger.states import Outcome, State
 from tests.integration.ledger.exploration import next_morning_ms
 

@@ -14,7 +14,8 @@ from ledger.leases import Claim, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
-from ledger.settings import Desk, Limit
+from ledger.rate import Limit
+from ledger.settings import Desk
 from ledger.states import Outcome, State
 
 TEXT = {"msg_type": "text", "content": {"text": "Dear {{ name }}, we move on Friday"}}

@@ -7,7 +7,8 @@ from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
-from ledger.settings import Desk, Limit
+from ledger.rate import Limit
+from ledger.settings import Desk
 from ledger.states import Outcome, State
 
 

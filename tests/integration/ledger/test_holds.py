@@ -11,7 +11,8 @@ import pytest
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.settings import Desk, Settings, parse_rate
+from ledger.rate import parse_rate
+from ledger.settings import Desk, Settings
 from ledger.states import State
 
 NEED_A_PROBE = ["credentials", "quota", "outage"]

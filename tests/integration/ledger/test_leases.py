@@ -15,7 +15,8 @@ from ledger.leases import LeaseLost, Leases, Result, Swept
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
-from ledger.settings import Desk, parse_rate
+from ledger.rate import parse_rate
+from ledger.settings import Desk
 from ledger.states import Outcome, State
 
 MOST_LOST = 5

@@ -5,7 +5,8 @@ import pytest
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.settings import Desk, Limit
+from ledger.rate import Limit
+from ledger.settings import Desk
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from ledger.announcement import Spec
 from ledger.leases import RELEASED_LEASE_MS, Leases, Result, late_after_ms, slack_ms
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
-from ledger.settings import Desk, Settings, parse_rate
+from ledger.settings import Desk, Settings
 from ledger.states import State
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.

@@ -15,10 +15,10 @@ import standardwebhooks
 
 from http_client.egress import Egress
 from ledger.announcement import Spec
+from ledger.callback_secret import signing_key
 from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.settings import signing_key
 from tests.calm import Stopwatch
 from tests.receiver import Answer, Receiver, answering, receiving
 from worker import callback_room

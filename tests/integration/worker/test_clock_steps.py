@@ -11,8 +11,9 @@ import pytest
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
-from ledger.settings import Desk, Settings, parse_rate
+from ledger.settings import Desk, Settings
 from ledger.states import State
 from worker.clock_steps import ClockSteps
 from worker.leader import LEAD_MS

@@ -7,7 +7,8 @@ from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.settings import Desk, parse_rate
+from ledger.rate import parse_rate
+from ledger.settings import Desk
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 

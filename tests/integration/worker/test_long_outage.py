@@ -14,8 +14,9 @@ from ledger.announcement import Spec
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
-from ledger.settings import Desk, Settings, parse_rate
+from ledger.settings import Desk, Settings
 from ledger.states import State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 

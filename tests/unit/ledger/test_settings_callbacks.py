@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.callback_secret import signing_key
 from ledger.errors import BadInput
-from ledger.settings import Settings, signing_key
+from ledger.settings import Settings
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from http_client.egress import Egress, Target
 from http_client.errors import NoAnswer
-from ledger.settings import signing_key
+from ledger.callback_secret import signing_key
 from tests.calm import Stopwatch
 from tests.receiver import Receiver, answering, receiving
 from worker import callback_post

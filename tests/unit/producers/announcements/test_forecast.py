@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger.announcement import Spec
+from ledger.rate import Limit
 from ledger.sending_hours import Window
-from ledger.settings import Limit, Settings
+from ledger.settings import Settings
 from producers.announcements.forecast import Share, calls_per_second, finish_ms
 
 __all__: list[str] = []
