@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from console.live import Drawing, LivePart
-from console.live_parts import drawn, part, scene_of, streamed
+from console.live_parts import drawn, part, streamed, view_of
 from console.page_request import PageRequest
 from console.routing import action, page
 from console.row_search import found_rows
@@ -61,14 +61,14 @@ def _list(request: PageRequest) -> Response:
 
 
 def _list_stream(request: PageRequest) -> Response:
-    return streamed(request, scene_of(request, _draw_list))
+    return streamed(request, view_of(request, _draw_list))
 
 
-def _draw_list(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
+def _draw_list(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """An event for each of them: most stand still, and what stands still is not sent."""
-    seen = [each for each in snapshot.announcements.values() if scene.sees(each.spec.desk)][:PAGE]
-    lines = {each.id: part(templates, scene, "parts/announcement_line.html", line=line_of(each)) for each in seen}
-    return {**drawn(templates, snapshot, scene, {}), **lines, "list-changed": " ".join(each.id for each in seen)}
+    seen = [each for each in snapshot.announcements.values() if view.sees(each.spec.desk)][:PAGE]
+    lines = {each.id: part(templates, view, "parts/announcement_line.html", line=line_of(each)) for each in seen}
+    return {**drawn(templates, snapshot, view, {}), **lines, "list-changed": " ".join(each.id for each in seen)}
 
 
 def line_of(announcement: Announcement) -> dict[str, Any]:
@@ -112,15 +112,15 @@ def _page(request: PageRequest) -> Response:
 
 
 def _stream(request: PageRequest) -> Response:
-    return streamed(request, scene_of(request, _draw, _announcement(request).id))
+    return streamed(request, view_of(request, _draw, _announcement(request).id))
 
 
-def _draw(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
-    announcement = snapshot.announcements.get(scene.announcement)
+def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
+    announcement = snapshot.announcements.get(view.announcement)
     if announcement is None:  # its record has gone meanwhile
-        return drawn(templates, snapshot, scene, {})
+        return drawn(templates, snapshot, view, {})
     parts = {"standing": "parts/standing.html", "actions": "parts/actions.html"}
-    drawing = drawn(templates, snapshot, scene, parts, **_context(announcement))
+    drawing = drawn(templates, snapshot, view, parts, **_context(announcement))
     return {**drawing, "failures-changed": str(announcement.counts[State.FAILED])}
 
 

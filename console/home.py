@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from console.chart import Chart, chart_of
 from console.live import Drawing, LivePart
-from console.live_parts import badge, drawn, scene_of, streamed
+from console.live_parts import badge, drawn, streamed, view_of
 from console.page_request import PageRequest
 from console.routing import page
 from ledger.announcement import Announcement
@@ -47,29 +47,29 @@ class DeskPanel:
 
 
 def _page(request: PageRequest) -> Response:
-    scene = scene_of(request, draw)
-    context = _context(request.context.live.snapshot(), scene)
+    view = view_of(request, draw)
+    context = _context(request.context.live.snapshot(), view)
     return request.page("home.html", **context)
 
 
 def _stream(request: PageRequest) -> Response:
-    return streamed(request, scene_of(request, draw))
+    return streamed(request, view_of(request, draw))
 
 
 def _badge_stream(request: PageRequest) -> Response:
-    return streamed(request, scene_of(request, badge))
+    return streamed(request, view_of(request, badge))
 
 
-def draw(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
-    return drawn(templates, snapshot, scene, _PARTS, **_context(snapshot, scene))
+def draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
+    return drawn(templates, snapshot, view, _PARTS, **_context(snapshot, view))
 
 
-def _context(snapshot: Snapshot, scene: LivePart) -> dict[str, Any]:
-    desks = [desk for name, desk in snapshot.desks.items() if scene.sees(name)]
+def _context(snapshot: Snapshot, view: LivePart) -> dict[str, Any]:
+    desks = [desk for name, desk in snapshot.desks.items() if view.sees(name)]
     panels = [DeskPanel.of(desk, snapshot.announcements) for desk in desks]
     return {
         "panels": panels,
         "workers": snapshot.workers,
-        "under_way": [each for each in snapshot.under_way() if scene.sees(each.spec.desk)],
+        "under_way": [each for each in snapshot.under_way() if view.sees(each.spec.desk)],
         "at_ms": snapshot.at_ms,
     }

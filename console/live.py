@@ -46,7 +46,7 @@ Drawing = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class LivePart:
-    """What a stream shows. Streams with equal scenes share one drawing."""
+    """What a stream shows. Streams with equal views share one drawing."""
 
     draw: Callable[[Environment, Snapshot, "LivePart"], Drawing]
     language: str
@@ -62,11 +62,11 @@ class Live:
 
     def __init__(self, ledger: Ledger, templates: Environment, sessions: Sessions) -> None:
         self._ledger, self._templates, self._sessions = ledger, templates, sessions
-        self._lookout = Overview(ledger)
+        self._overview = Overview(ledger)
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._seen_at = 0.0
-        self._scenes: Counter[LivePart] = Counter()
+        self._views: Counter[LivePart] = Counter()
         self._logins: Counter[tuple[str, str]] = Counter()
         self._drawings: dict[LivePart, Drawing] = {}
         self._ended: frozenset[tuple[str, str]] = frozenset()
@@ -79,7 +79,7 @@ class Live:
         """How everything stands, at most two seconds ago. Raises redis-py's errors."""
         with self._turn:
             if self._snapshot is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
-                self._remember(self._lookout.survey())
+                self._remember(self._overview.survey())
             if self._snapshot is None:
                 raise RuntimeError("a survey has no result")
             return self._snapshot
@@ -87,7 +87,7 @@ class Live:
     def forget(self, announcement: str = "") -> None:
         """What somebody has just changed must be seen in the next page."""
         with self._turn:
-            self._lookout.forget(announcement)
+            self._overview.forget(announcement)
             self._seen_at = 0.0
 
     def check_logins(self) -> None:
@@ -99,15 +99,15 @@ class Live:
         self._stopped = True
         self._tick()
 
-    async def stream(self, scene: LivePart, viewer: Viewer) -> AsyncIterator[bytes]:
+    async def stream(self, view: LivePart, viewer: Viewer) -> AsyncIterator[bytes]:
         """Events with the parts of the page that have changed, until the reader is gone or no longer signed in."""
-        self._join(scene, viewer)
+        self._join(view, viewer)
         sent: dict[str, str] = {}
         ends_at = time.monotonic() + STREAM_SECONDS
         try:
             yield b"retry: 2000\n\n"
             while not self._stopped and time.monotonic() < ends_at and viewer.login not in self._ended:
-                drawing = self._drawings.get(scene, {})
+                drawing = self._drawings.get(view, {})
                 changed = {event: html for event, html in drawing.items() if sent.get(event) != html}
                 if not sent:  # the page has just been drawn, so nothing has changed yet
                     sent = {event: html for event, html in drawing.items() if event.endswith(CHANGED)}
@@ -120,7 +120,7 @@ class Live:
             if viewer.login in self._ended:
                 yield _event(ENDED, "")
         finally:
-            self._leave(scene, viewer)
+            self._leave(view, viewer)
 
     async def _next_glance(self) -> bool:
         """Whether there was one soon."""
@@ -130,25 +130,25 @@ class Live:
             return False
         return True
 
-    def _join(self, scene: LivePart, viewer: Viewer) -> None:
-        self._scenes[scene] += 1
+    def _join(self, view: LivePart, viewer: Viewer) -> None:
+        self._views[view] += 1
         if viewer.login:
             self._logins[viewer.login] += 1
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._poll())
 
-    def _leave(self, scene: LivePart, viewer: Viewer) -> None:
-        self._scenes[scene] -= 1
+    def _leave(self, view: LivePart, viewer: Viewer) -> None:
+        self._views[view] -= 1
         if viewer.login:
             self._logins[viewer.login] -= 1
-        self._scenes, self._logins = +self._scenes, +self._logins
+        self._views, self._logins = +self._views, +self._logins
 
     async def _poll(self) -> None:
         """Glances while somebody looks. A Redis that does not answer now is asked again a second later."""
         try:
-            while self._scenes and not self._stopped:
+            while self._views and not self._stopped:
                 begins = time.monotonic()
-                await asyncio.to_thread(self._glance, tuple(self._scenes), tuple(self._logins))
+                await asyncio.to_thread(self._glance, tuple(self._views), tuple(self._logins))
                 self._tick()
                 await asyncio.sleep(max(0.0, LOOK_SECONDS - (time.monotonic() - begins)))
         finally:
@@ -160,17 +160,17 @@ class Live:
         self._ticked.set()
         self._ticked = asyncio.Event()
 
-    def _glance(self, scenes: tuple[LivePart, ...], logins: tuple[tuple[str, str], ...]) -> None:
-        watched = list(dict.fromkeys(scene.announcement for scene in scenes if scene.announcement))
+    def _glance(self, views: tuple[LivePart, ...], logins: tuple[tuple[str, str], ...]) -> None:
+        watched = list(dict.fromkeys(view.announcement for view in views if view.announcement))
         try:
             with self._turn, reachable(self._ledger.settings):
-                self._remember(self._lookout.glance(watched))
+                self._remember(self._overview.glance(watched))
                 if self._glances % LOGIN_CHECK_EVERY == 0:
                     self._ended = self._sessions.ended(logins)
                 self._glances += 1
             snapshot = self._snapshot
             if snapshot:
-                self._drawings = {scene: scene.draw(self._templates, snapshot, scene) for scene in scenes}
+                self._drawings = {view: view.draw(self._templates, snapshot, view) for view in views}
         except Exception:  # the pages stay as they are, and the next glance tries again
             log.warning("a glance of the console failed", exc_info=True)
 

@@ -12,33 +12,33 @@ from console.live import Drawing, LivePart
 from console.page_request import PageRequest
 from ledger.overview import Snapshot
 
-__all__ = ["badge", "drawn", "part", "scene_of", "streamed"]
+__all__ = ["badge", "drawn", "part", "streamed", "view_of"]
 
 
-def scene_of(request: PageRequest, draw: Any, announcement: str = "") -> LivePart:
+def view_of(request: PageRequest, draw: Any, announcement: str = "") -> LivePart:
     return LivePart(draw, request.say.name, request.who.desks, announcement)
 
 
-def streamed(request: PageRequest, scene: LivePart) -> Response:
+def streamed(request: PageRequest, view: LivePart) -> Response:
     """The stream of a page. No proxy may hold it back."""
-    events = request.context.live.stream(scene, request.who)
+    events = request.context.live.stream(view, request.who)
     return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 def drawn(
-    templates: Environment, snapshot: Snapshot, scene: LivePart, parts: Mapping[str, str], **context: Any
+    templates: Environment, snapshot: Snapshot, view: LivePart, parts: Mapping[str, str], **context: Any
 ) -> dict[str, str]:
     """The parts, and the number beside *Needs you*. `parts` are templates by the name of their event."""
-    attention = attention_of(snapshot, scene.sees)
+    attention = attention_of(snapshot, view.sees)
     every = {"badge": "parts/badge.html", **parts}
-    return {event: part(templates, scene, name, attention=attention, **context) for event, name in every.items()}
+    return {event: part(templates, view, name, attention=attention, **context) for event, name in every.items()}
 
 
-def part(templates: Environment, scene: LivePart, name: str, **context: Any) -> str:
-    """One template, drawn for a scene."""
-    return templates.get_template(name).render(say=language(scene.language), **context)
+def part(templates: Environment, view: LivePart, name: str, **context: Any) -> str:
+    """One template, drawn for one view."""
+    return templates.get_template(name).render(say=language(view.language), **context)
 
 
-def badge(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
+def badge(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """What is live on every page."""
-    return drawn(templates, snapshot, scene, {})
+    return drawn(templates, snapshot, view, {})

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from console.attention import attention_of
 from console.failures import Failure, grouped
 from console.live import Drawing, LivePart
-from console.live_parts import drawn, scene_of, streamed
+from console.live_parts import drawn, streamed, view_of
 from console.page_request import MOST_CODE, PageRequest
 from console.routing import action, page
 from ledger.api_keys import ApiKey
@@ -68,15 +68,15 @@ def _nearly_full(request: PageRequest) -> Fullness | None:
 
 
 def _stream(request: PageRequest) -> Response:
-    return streamed(request, scene_of(request, _draw))
+    return streamed(request, view_of(request, _draw))
 
 
-def _draw(templates: Environment, snapshot: Snapshot, scene: LivePart) -> Drawing:
+def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """The list itself holds forms, so it is not replaced under somebody's hands: a line says that it has changed."""
-    attention = attention_of(snapshot, scene.sees)
+    attention = attention_of(snapshot, view.sees)
     facts: list[Any] = [desk.status.name for desk in attention.held]
     facts += [attention.unknown_events, *((each.id, each.counts[State.UNKNOWN]) for each in attention.unknown)]
-    return {**drawn(templates, snapshot, scene, {}), "needs-changed": repr(facts)}
+    return {**drawn(templates, snapshot, view, {}), "needs-changed": repr(facts)}
 
 
 def _events(request: PageRequest, state: State, count: int) -> list[Record]:

@@ -1,7 +1,7 @@
 """A message: its type and its content, checked against what the helpdesk API documents before anything is accepted.
 
-`parse_message` is the door. Building a Message in any other way leads through it too; only `model_construct`, for what
-the ledger has accepted before, does not.
+Every Message passes `parse_message`, however it is built; only `model_construct`, for messages that the ledger has
+accepted before, skips it.
 """
 
 import re
@@ -50,7 +50,7 @@ class Message(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _through_the_door(cls, raw: Any) -> Any:
+    def _checked_first(cls, raw: Any) -> Any:
         if isinstance(raw, Message):
             return raw
         message = parse_message(raw)

@@ -11,7 +11,7 @@ from ledger.workers import Worker
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime
 
-__all__ = ["checked", "of_desks", "of_redis", "of_site"]
+__all__ = ["checked", "of_all_desks", "of_desks", "of_redis"]
 
 #: What a desk can be held for.
 HOLDS = ("throttled", "credentials", "quota", "outage")
@@ -41,8 +41,8 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
     )
 
 
-def of_site(workers: Sequence[Worker], dropped: int, callbacks: int, callbacks_dropped: int) -> Iterator[Metric]:
-    """What is of no desk."""
+def of_all_desks(workers: Sequence[Worker], dropped: int, callbacks: int, callbacks_dropped: int) -> Iterator[Metric]:
+    """Metrics that belong to no desk."""
     yield _gauge("workers", "Worker processes that reported lately.", value=len(workers))
     yield _gauge("worker_threads", "Their threads.", value=sum(worker.concurrency for worker in workers))
     yield _gauge("callbacks_waiting", "Callbacks that are owed.", value=callbacks)

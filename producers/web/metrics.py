@@ -23,7 +23,7 @@ from producers.doctor.redis_time import RedisTime
 from producers.web.access import Reader
 from producers.web.context import ContextDep
 from producers.web.counters import tallied
-from producers.web.gauges import checked, of_desks, of_redis, of_site
+from producers.web.gauges import checked, of_all_desks, of_desks, of_redis
 
 __all__ = ["LedgerMetrics", "router"]
 
@@ -76,5 +76,5 @@ class LedgerMetrics(Collector):
         totals = Tally(ledger.redis, keys).totals(names)
         yield from tallied(dict(zip(names, totals, strict=True)))
         dropped = int(ledger.redis.get(keys.dropped) or 0)
-        yield from of_site(live_workers(ledger.redis, keys), dropped, *Callbacks(ledger).counts())
+        yield from of_all_desks(live_workers(ledger.redis, keys), dropped, *Callbacks(ledger).counts())
         yield from of_redis(RedisTime.ask(ledger))

@@ -19,7 +19,7 @@ from ledger.workers import Worker
 from producers.doctor.diagnosis import Check, Status
 from producers.doctor.redis_time import RedisTime
 from producers.web.counters import tallied
-from producers.web.gauges import HOLDS, checked, of_desks, of_redis, of_site
+from producers.web.gauges import HOLDS, checked, of_all_desks, of_desks, of_redis
 
 __all__: list[str] = []
 
@@ -58,7 +58,7 @@ def metrics() -> dict[str, set[str]]:
     site_wide = {"requests POST /v1/notifications 202": 1, f"{Histogram.ACCEPT} /v1/notifications 1": 1}
     families = [
         *of_desks([desk]),
-        *of_site([Worker("host", 1, 16, 0)], 1, 1, 1),
+        *of_all_desks([Worker("host", 1, 16, 0)], 1, 1, 1),
         *of_redis(RedisTime(0.3, 0, None)),
         *checked([Check("durability", Status.OK, "")], reached=True),
         *tallied({"hr": counted, EVERYWHERE: site_wide}),

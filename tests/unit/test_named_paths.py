@@ -13,12 +13,14 @@ PACKAGES = "benchmarks|console|feishu|http_client|ledger|producers|sandbox|tests
 FOLDERS = f"{PACKAGES}|deploy|docs|examples"
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
-SOURCES = sorted(path for name in PACKAGES.split("|") for path in (ROOT / name).rglob("*.[lp][uy]*"))
+SOURCES = sorted(
+    path for name in PACKAGES.split("|") for path in (ROOT / name).rglob("*.[lp][uy]*") if path.suffix != ".pyc"
+)
 
 #: A path below one of our folders, but not the name of a test; `*` stands for any part of it.
 PATH = re.compile(rf"(?<![\w./:{{%-])(?:{FOLDERS})/(?!test_)[\w./*-]*[\w*/]")
-#: A module or something in it, and what `python -m` runs.
-MODULE = re.compile(rf"(?<![\w./-])(?:{PACKAGES})(?:\.[A-Za-z_]\w*)+(?![\w/(:-])")
+#: A module or something in it, and what `python -m` runs. `deskbell.send` is a task, `deskbell.Notifier` a class.
+MODULE = re.compile(rf"(?<![\w./-])(?:(?:{PACKAGES})(?:\.[A-Za-z_]\w*)+|deskbell\.[A-Z]\w*)(?![\w/(:-])")
 #: A test by the name of its file, perhaps with a folder before it.
 TEST = re.compile(r"(?<![\w.-])[\w/]*\btest_\w+\*?")
 

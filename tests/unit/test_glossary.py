@@ -1,0 +1,72 @@
+"""`docs/glossary.md` has the words of the code, and words that were given up do not come back."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from ledger.states import Outcome, State
+from ledger.verbs import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("console", "feishu", "http_client", "ledger", "producers", "sandbox", "worker")
+
+#: Words that stood for several things, or for none that a newcomer could guess.
+RETIRED_WORDS = {"door", "holding", "incoming", "lookout", "outward", "patience", "scene", "site", "tallying"}
+#: Modules whose names said too little; the words themselves are in use for other things.
+RETIRED_MODULES = {
+    "acceptance", "acts", "asking", "case", "collector", "dropped", "elsewhere", "expressions", "fields", "findings",
+    "full", "gate", "gathering", "head", "hours", "leaf", "measuring", "message_look", "needs", "now", "posted",
+    "printing", "seal", "shapes", "slow", "tally_sheet", "wire", "work",
+}  # fmt: skip
+
+
+def parts() -> dict[str, list[tuple[str, str]]]:
+    """The parts of the page by their headings, each with its rows: the word, and the names in the code."""
+    text = (ROOT / "docs/glossary.md").read_text("utf-8")
+    return {
+        part.partition("\n")[0]: re.findall(r"^\| (?!word|---)([^|]+) \|[^|]+\| ([^|]+) \|$", part, re.MULTILINE)
+        for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    }
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"), [("States", State), ("Outcomes of an attempt", Outcome), ("Verbs", NAMES)]
+)
+def test_every_state_outcome_and_verb_has_its_line_and_no_other(
+    heading: str, words: type[State] | tuple[str, ...]
+) -> None:
+    assert sorted(word.strip("`") for word, _ in parts()[heading]) == sorted(words)
+
+
+def test_every_word_names_what_it_is_in_the_code() -> None:
+    """That these names exist is looked at with all names of all pages, in `test_named_paths.py`."""
+    rows = [row for part in parts().values() for row in part]
+    assert len(rows) > 60
+    assert [word for word, code in rows if not re.fullmatch(r"`[a-z_]+[./]?[\w./]*`(, `[\w./]+`)*", code)] == []
+
+
+def test_no_word_is_explained_twice_in_one_part() -> None:
+    for rows in parts().values():
+        words = [word for word, _ in rows]
+        assert sorted(set(words)) == sorted(words)
+
+
+@pytest.mark.parametrize("path", sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")), ids=str)
+def test_a_retired_word_does_not_come_back(path: Path) -> None:
+    assert path.stem not in RETIRED_MODULES
+    used = {word for name in defined(path) for word in words_of(name)}
+    assert used & RETIRED_WORDS == set()
+
+
+def defined(path: Path) -> set[str]:
+    """The module, and the classes, functions and methods in it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return {path.stem} | {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+def words_of(name: str) -> set[str]:
+    """In the singular: `_scenes` is `scene`."""
+    return {word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z]+", name)}
