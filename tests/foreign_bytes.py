@@ -236,7 +236,7 @@ SERVED = {
         twice,
         to("/v1/notifications"),
         ("POST /v1/notifications",),
-        ("producers/strict_json.py:_READER",),
+        ("ledger/messages/strict_json.py:_READER",),
     ),
     "a card of lists": Served(
         MIB, lists(CARD, "]}}}"), to("/v1/notifications"), sites=("ledger/messages/content.py:_parsed",)
@@ -267,7 +267,6 @@ SERVED = {
         lists('{"schema":"2.0","event":[', "]}"),
         to("/v1/feishu/events"),
         ("POST /v1/feishu/events",),
-        ("producers/feishu_events/envelope.py:_object",),
     ),
     "an event of Feishu's, encrypted": Served(
         256 * 1024, encrypted, to("/v1/feishu/events"), sites=("producers/feishu_events/envelope.py:decrypt",)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ledger.messages.json_object import object_of
+from ledger.messages.strict_json import object_of
 
 __all__ = ["json_in_yaml"]
 

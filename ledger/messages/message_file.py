@@ -18,7 +18,7 @@ from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import check_json, dotted, kind_of, shortened
 from ledger.messages.json_in_yaml import json_in_yaml
-from ledger.messages.json_object import NameTwiceError, object_of
+from ledger.messages.strict_json import NameTwiceError, object_of
 
 __all__ = [
     "MessageFile",

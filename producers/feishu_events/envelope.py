@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from pydantic import SecretStr
 
 from ledger.errors import DeskbellError
+from ledger.messages.strict_json import NotJson, strict_json
 from ledger.settings import Desk
 
 __all__ = [
@@ -145,8 +145,8 @@ def signature(timestamp: str, nonce: str, encrypt_key: str, body: bytes) -> str:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        found = strict_json(text)
+    except NotJson:
         found = None
     if not isinstance(found, dict):
         raise Malformed("the body must be a JSON object")

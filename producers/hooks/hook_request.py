@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ledger.errors import BadInput
+from ledger.messages.strict_json import NotJson, strict_json
 from producers.hooks.payload import check_shape
-from producers.strict_json import NotJson, strict_json
 
 __all__ = ["MOST_BYTES", "HookRequest", "parsed"]
 

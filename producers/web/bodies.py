@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of, shortened
-from producers.strict_json import NotJson, strict_json
+from ledger.messages.strict_json import NotJson, strict_json
 from producers.web.context import context_of
 from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem

@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of
-from ledger.messages.json_object import NameTwiceError, object_of
+from ledger.messages.strict_json import NameTwiceError, object_of
 from producers.announcements.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
 from producers.announcements.recipients.encoding import CODECS, Encoding, encoding_of
 from producers.announcements.recipients.row import Row, checked_columns, place

@@ -148,6 +148,12 @@ def test_without_key_and_token_the_variable_is_named(pushed: Pushed) -> None:
         open_envelope(pushed, [desk(encrypt_key="", verification_token="")], NOW)
 
 
+def test_a_name_that_stands_twice_is_malformed() -> None:
+    body = plain(event()).body
+    with pytest.raises(Malformed):
+        open_envelope(Pushed({}, body[:-1] + b', "header": {}}'), [desk(encrypt_key="")], NOW)
+
+
 @pytest.mark.parametrize(
     "document",
     [[], "x", 1, None, challenge(challenge=5), {"token": TOKEN}, event(event_id=""), event(event_type=7),

@@ -7,17 +7,38 @@ reader can tell, orjson cannot; with a hook that has no Python loop in it the tw
 
 import json
 import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from typing import Any, NoReturn
 
 from ledger.errors import DeskbellError
 from ledger.messages.json_fields import shortened
-from ledger.messages.json_object import NameTwiceError, object_of
 
-__all__ = ["NotJson", "strict_json"]
+__all__ = ["NameTwiceError", "NotJson", "object_of", "strict_json"]
 
 
 class NotJson(DeskbellError):
     """It is no strict JSON in UTF-8. The text says why, and repeats nothing of it but the name of a member."""
+
+
+class NameTwiceError(ValueError):
+    """A name stands twice in an object. Its text repeats nothing of the object."""
+
+    def __init__(self, name: Hashable) -> None:
+        super().__init__("a name stands twice in an object")
+        self.name = name
+
+
+def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    """The `object_pairs_hook` of every reader here. Raises NameTwiceError.
+
+    Linear: an object may have a hundred thousand names.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise NameTwiceError(name)
+    return found
 
 
 def strict_json(raw: bytes) -> Any:
