@@ -155,7 +155,7 @@ class EmbeddedValkey:
         if any(_UNREADABLE in line for line in lines):
             return f"its append-only file is damaged: `deskbell repair` cuts out zeros (see {self._log_path})"
         warnings = [line for line in lines if (head := _LINE_HEAD.match(line)) and head[1] == "#"]
-        last = (warnings or lines or ["it said nothing"])[-1]
+        last = (warnings or lines or ["no output"])[-1]
         return f"{_LINE_HEAD.sub('', last)} (see {self._log_path})"
 
     def _killed_by(self) -> int | None:

@@ -27,6 +27,6 @@ def open_ledger(settings: Settings | None = None) -> Iterator[Ledger]:
             yield ledger
     except redis.ResponseError as error:
         problem = str(error).split("\n")[0]
-        raise RedisRefused(f"Redis refused: {problem} (`deskbell doctor` looks into it)") from error
+        raise RedisRefused(f"Redis refused: {problem} (run `deskbell doctor`)") from error
     finally:
         ledger.redis.close()

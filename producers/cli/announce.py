@@ -10,6 +10,7 @@ from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserId
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import Announced, check_rows
@@ -44,42 +45,39 @@ def register(app: typer.Typer) -> None:
 
 def announce(
     recipients: Annotated[
-        str,
-        typer.Argument(metavar="RECIPIENTS", help="CSV, JSONL or XLSX with a column receiver_id; - reads stdin."),
+        str, typer.Argument(metavar="RECIPIENTS", help="CSV, JSONL or XLSX with a column receiver_id; - reads stdin.")
     ],
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text; {{ name }} is a column.")] = None,
     message: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="N", help="Its name; without this that of the file.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="N", help="Its name. Default: the file's name.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and tell what would be sent, and accept nothing.")
+        bool, typer.Option("--dry-run", help="Check the file and show what would be sent. Accepts nothing.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal on stderr nobody is asked anyway.")
+        bool, typer.Option("--yes", "-y", help="Skip the confirmation. It is only asked on a terminal anyway.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it is finished.")] = False,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Send the valid rows, and write the others to NAME.invalid.csv.")
     ] = False,
     allow_duplicates: Annotated[
-        bool, typer.Option("--allow-duplicates", help="Send to a receiver once for each row, not once.")
+        bool, typer.Option("--allow-duplicates", help="Send one message per row, even to the same receiver.")
     ] = False,
-    weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Turns it gets where others get one.")] = 1,
+    weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1,
     between: Annotated[
-        str | None, typer.Option(metavar="09:00-18:00", help="Send at these hours only. Needs --timezone.")
+        str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
     ] = None,
-    timezone: Annotated[str | None, typer.Option(metavar="TZ", help="Whose hours: Asia/Shanghai.")] = None,
+    timezone: Annotated[str | None, typer.Option(metavar="TZ", help="Time zone of --between: Asia/Shanghai.")] = None,
     receive_type: Annotated[
-        ReceiveType, typer.Option(help="In the helpdesk's group with the receiver, or in a chat with its bot.")
+        ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")
     ] = ReceiveType.CHAT,
-    user_id_type: Annotated[UserIdType, typer.Option(help="The kind of the ids.")] = UserIdType.OPEN_ID,
-    desk: Annotated[
-        str | None, typer.Option(metavar="D", help="The desk that speaks; without this the default one.")
-    ] = None,
+    user_id_type: Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")] = UserIdType.OPEN_ID,
+    desk: Annotated[str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.")] = None,
     key: Annotated[
         str | None,
-        typer.Option(metavar="K", help="Accept it once, however often it is asked for. Default: a hash of all of it."),
+        typer.Option(metavar="K", help="Idempotency key: accepted only once. Default: a hash of the content."),
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")] = None,
@@ -88,7 +86,7 @@ def announce(
         OnOpenTicket, typer.Option(help="What to do when a receiver has an open ticket.")
     ] = OnOpenTicket.REROUTE,
     callback_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post there how it ended, once it is finished or cancelled.")
+        str | None, typer.Option(metavar="URL", help="Post the result to this URL once it is finished or cancelled.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")
@@ -97,8 +95,8 @@ def announce(
     """Send a message to all receivers of a file.
 
     Every row is checked first: either all are valid or nothing is accepted. On a terminal it then shows what will
-    happen, and asks. It prints the id of the announcement once all rows are accepted durably; workers deliver it.
-    Killed and called again, it goes on where it was: nobody gets it twice.
+    happen and asks for confirmation. It prints the id of the announcement once all rows are accepted durably; workers
+    deliver it. If it is killed, run it again: it continues where it stopped, and nobody gets the message twice.
     """
     # An option that has the name of an argument of Notifier.announce is that argument.
     given = {option: value for option, value in locals().items() if option in AnnouncementArguments.__annotations__}
@@ -122,7 +120,7 @@ def _asks(told_not_to: bool) -> bool:
     if told_not_to or not sys.stderr.isatty():
         return False
     if not sys.stdin.isatty():
-        raise BadInput("yes", "stdin is no terminal, so nobody can be asked: add --yes, or --dry-run to look first")
+        raise BadInput("yes", "stdin is not a terminal, so nobody can be asked: add --yes, or --dry-run to look first")
     return True
 
 
@@ -149,7 +147,9 @@ def _announce(draft: AnnouncementDraft, path: str, how: _How) -> ExitCode:
 def _accept(ledger: Ledger, summary: Preview, recipients: ToldRecipients, path: str, how: _How) -> ExitCode:
     _tell(summary)
     checked = summary.checked
-    if how.asks and not typer.confirm(f"Send it to {checked.accepted:,} receivers?", err=True):
+    if how.asks and not typer.confirm(
+        Phrase("Send it to {n:,} receiver? | Send it to {n:,} receivers?", n=checked.accepted), err=True
+    ):
         note("nothing was announced")
         return ExitCode.OTHER
     if checked.invalid:
@@ -166,8 +166,8 @@ def _name(recipients: str) -> str:
 
 def _refuse(checked: Checked) -> ExitCode:
     note(
-        f"recipients: {checked.invalid:,} of {checked.rows:,} rows are invalid, so nothing was accepted"
-        " (--skip-invalid sends the others)"
+        f"recipients: {checked.invalid:,} invalid of {Phrase('{n:,} row | {n:,} rows', n=checked.rows)},"
+        " so nothing was accepted (--skip-invalid sends the valid ones)"
     )
     return ExitCode.BAD_INPUT
 
@@ -206,7 +206,7 @@ def _set_invalid_aside(path: str, recipients: Recipients, checked: Checked) -> N
         count = write_invalid(aside, recipients, checked)
     except OSError as error:
         raise BadInput(str(aside), f"cannot be written: {error.strerror or error}") from None
-    note(f"{count:,} invalid row{' is' if count == 1 else 's are'} left out: see {aside}")
+    note(f"{Phrase('{n:,} invalid row | {n:,} invalid rows', n=count)} left out: see {aside}")
 
 
 def _answer(ledger: Ledger, accepted: Announced, as_json: bool) -> None:
@@ -216,4 +216,4 @@ def _answer(ledger: Ledger, accepted: Announced, as_json: bool) -> None:
     answer(accepted.id)
     if accepted.duplicate:
         state = ledger.announcements.get(accepted.id).state
-        note(f"{accepted.id} had been announced before; it is {state} (another --key announces it once more)")
+        note(f"{accepted.id} was already announced and is {state} (use another --key to announce it again)")

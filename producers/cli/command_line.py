@@ -28,22 +28,22 @@ VERBS = {
     "send": Verb("send", "Send a message to one or more receivers."),
     "announce": Verb("announce", "Send a message to all receivers of a file."),
     "list": Verb("list_verb", "List what is on record, newest first."),
-    "show": Verb("show", "Show all that is known of a notification or an announcement."),
-    "watch": Verb("watch", "Follow all that goes on, or one thing to its end."),
-    "export": Verb("export", "Write what came of each row of an announcement."),
+    "show": Verb("show", "Show everything about a notification or an announcement."),
+    "watch": Verb("watch", "Follow everything, or one announcement or notification."),
+    "export": Verb("export", "Write the result of each row of an announcement."),
     "pause": Verb("steer", "Pause announcements."),
-    "resume": Verb("steer", "Let announcements go on, or end the hold of a desk."),
-    "cancel": Verb("steer", "Cancel what has not gone out."),
-    "retry": Verb("steer", "Send again what failed."),
-    "resolve": Verb("steer", "Settle what was maybe sent."),
+    "resume": Verb("steer", "Resume paused announcements or a held desk."),
+    "cancel": Verb("steer", "Cancel what has not been sent yet."),
+    "retry": Verb("steer", "Send failed notifications again."),
+    "resolve": Verb("steer", "Settle notifications that were maybe sent."),
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
-    "repair": Verb("repair", "Cut zeros out of damaged append-only files."),
-    "feishu": Verb("feishu", "Have Feishu push the ticket events of a helpdesk."),
-    "hook": Verb("hook", "List the hooks, and try what they make of a payload."),
-    "sandbox": Verb("sandbox", "Run a Feishu helpdesk to practise on."),
+    "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
+    "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),
+    "hook": Verb("hook", "List the hooks, and test one with a payload."),
+    "sandbox": Verb("sandbox", "Run a simulated Feishu helpdesk."),
     "web": Verb("web", "Serve the HTTP API and the console."),
-    "key": Verb("key", "Make, list and revoke keys of the HTTP API."),
+    "key": Verb("key", "Create, list and revoke keys of the HTTP API."),
 }
 
 
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _app_for(arguments: Sequence[str]) -> typer.Typer:
     app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-    app.callback(epilog="Settings are DESKBELL_… variables, also read from .env.")(_deskbell)
+    app.callback(epilog="Settings are DESKBELL_… environment variables, also read from .env.")(_deskbell)
     verb = VERBS.get(arguments[0]) if arguments else None
     if verb:
         import_module(f"producers.cli.{verb.module}").register(app)
@@ -101,7 +101,7 @@ def _deskbell(
 
 
 def _listed_only() -> None:
-    raise RuntimeError("this command stands in a list, and is not run")
+    raise RuntimeError("this command is only listed and never runs")
 
 
 def _tell_usage(error: typer.TyperException) -> int:

@@ -15,7 +15,7 @@ from producers.doctor.status import rate_text
 
 __all__ = ["desk_facts", "register", "spoken_facts"]
 
-_COLUMNS = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "why it does not send")
+_COLUMNS = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "not sending because")
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
-    """List the desks: quota and calls, what waits and since when, open tickets, and why one does not send."""
+    """List the desks: quota, calls, what is waiting and for how long, open tickets, and why a desk is not sending."""
     with open_ledger() as ledger:
         found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
     if as_json:
@@ -64,7 +64,7 @@ def _cells(facts: Mapping[str, Any]) -> list[str | None]:
         str(waiting),
         spoken(oldest) if oldest else None,
         spoken(facts["eta_seconds"]) if facts["eta_seconds"] else None,
-        f"{facts['calls']['used']}" + (f", of them {wasted}" if wasted else ""),
+        f"{facts['calls']['used']}" + (f", including {wasted}" if wasted else ""),
         _tickets(facts["tickets"]),
         _why_silent(facts),
     ]
@@ -73,7 +73,7 @@ def _cells(facts: Mapping[str, Any]) -> list[str | None]:
 def _tickets(tickets: Mapping[str, Any]) -> str:
     """How many are open, and how old that knowledge is."""
     age = tickets["age_seconds"]
-    return f"{tickets['open']}, by a list " + ("never taken" if age is None else f"of {spoken(age)} ago")
+    return f"{tickets['open']} " + ("(never checked)" if age is None else f"(checked {spoken(age)} ago)")
 
 
 def _why_silent(facts: Mapping[str, Any]) -> str | None:

@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print {ok, checks: [{name, status, found, do}]}.")] = False,
 ) -> int:
-    """Check Redis, the workers, the desks, and what Feishu says to their credentials.
+    """Check Redis, the workers, the desks, and whether Feishu accepts their credentials.
 
-    Exits with 0 if nothing fails, 3 if Redis is not reached, else 1. Warnings do not count.
+    Exits with 0 if nothing fails, 3 if Redis cannot be reached, else 1. Warnings do not count.
     """
     settings = Settings.from_env()
     ledger = Ledger(settings)
@@ -51,7 +51,7 @@ def _tell(checks: Sequence[Check], as_json: bool) -> None:
         answer_json({"ok": not _fails(checks), "checks": [check.as_json() for check in checks]})
     elif is_interactive():
         rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
-        show_table(("", "what", "found", "to do"), rows)
+        show_table(("", "check", "result", "to do"), rows)
     else:
         for check in checks:
             answer(f"{check.status} {check.name}: {check.found}" + (f" ({check.do})" if check.do else ""))

@@ -44,20 +44,20 @@ def register(app: typer.Typer) -> None:
 def export(
     id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…")],
     written_as: Annotated[
-        Format | None, typer.Option("--format", help="Without this by the suffix of FILE, else csv.")
+        Format | None, typer.Option("--format", help="Default: from the suffix of FILE, else csv.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> int:
-    """Write what came of each row of an announcement, in the order of its file, also while it runs.
+    """Write the result of each row of an announcement, in the order of its file. It may still be running.
 
     CSV opens in Excel as it is; a cell that begins with = + - @, a tab or CR gets an apostrophe in front, so that it
-    is no formula. JSONL has the values exactly.
+    is not read as a formula. JSONL has the exact values.
     """
     if not is_announcement(id):
-        raise BadInput("id", f"{id} is no announcement (a_…): `deskbell show` tells all of a notification")
+        raise BadInput("id", f"{id} is not an announcement (a_…): use `deskbell show` for a notification")
     write = jsonl_of if _format(written_as, output, as_json) is Format.JSONL else csv_of
     with open_ledger() as ledger:
         names = names_of(ledger.announcements.get(id).spec.columns)
@@ -65,13 +65,13 @@ def export(
             pieces = write(names, results_of(ledger, id))
             _write(map(_for_eyes, pieces) if output is None and sys.stdout.isatty() else pieces, output)
     if output:
-        note(f"{id} is written to {output}")
+        note(f"{id} was written to {output}")
     return ExitCode.DONE
 
 
 def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
     if as_json and asked is Format.CSV:
-        raise BadInput("format", "--json is JSONL, so it cannot be csv")
+        raise BadInput("format", "--json writes JSONL and cannot be combined with csv")
     if as_json or (asked is None and output and output.suffix.lower() in (".jsonl", ".ndjson", ".json")):
         return Format.JSONL
     return asked or Format.CSV

@@ -28,16 +28,16 @@ def register(app: typer.Typer) -> None:
 
 
 def feishu(
-    verb: Annotated[Verb, typer.Argument(metavar="subscribe", help="Have the events pushed.")],  # noqa: ARG001
+    verb: Annotated[Verb, typer.Argument(metavar="subscribe", help="Subscribe to the events.")],  # noqa: ARG001
     desk: Annotated[
-        str | None, typer.Option(metavar="D", help="The desk whose helpdesk it is; without this the default one.")
+        str | None, typer.Option(metavar="D", help="The desk of the helpdesk. Default: the desk `default`.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {desk, events: [{type, subtype}]}.")] = False,
 ) -> None:
-    """Have Feishu push the ticket events of a helpdesk to /v1/feishu/events.
+    """Subscribe to the ticket events of a helpdesk: Feishu pushes them to /v1/feishu/events.
 
-    That is one of three steps: the others, the request URL of the app and its two events, are made in the developer
-    console. Doing it again does no harm.
+    This is one of three steps; the other two, the app's request URL and its two events, are set in the developer
+    console. Repeating it does no harm.
     """
     known = Settings.from_env().desk(desk or DEFAULT_DESK)
     command = (sys.executable, "-P", "-m", "feishu.subscribe", "--desk", known.name)
@@ -52,4 +52,4 @@ def feishu(
 
 def _tell_what_is_missing(desk: Desk) -> None:
     if not (desk.encrypt_key.get_secret_value() or desk.verification_token.get_secret_value()):
-        note("no event will be taken in yet: set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN")
+        note("events are not accepted yet: set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN")

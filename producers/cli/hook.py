@@ -33,19 +33,17 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(
-        help="List the hooks, and try what they make of a payload.", epilog=_EXAMPLES, rich_markup_mode=None
-    )
+    group = typer.Typer(help="List the hooks, and test one with a payload.", epilog=_EXAMPLES, rich_markup_mode=None)
     group.command("list", epilog="Example:  deskbell hook list --ready")(list_hooks)
     group.command("test", epilog=_TEST_EXAMPLES)(try_on)
     app.add_typer(group, name="hook")
 
 
 def list_hooks(
-    ready: Annotated[bool, typer.Option("--ready", help="List the ready-made ones instead, for `use`.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="List the ready-made hooks for `use` instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
-    """List the hooks of the file that DESKBELL_HOOKS names, and check all of it."""
+    """List the hooks in the file of DESKBELL_HOOKS, and check the whole file."""
     found = _ready_made() if ready else [_facts(hook) for hook in Hooks.load(Settings.from_env()).values()]
     if as_json:
         answer_json(found)
@@ -57,16 +55,16 @@ def list_hooks(
 
 
 def try_on(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook of the file that DESKBELL_HOOKS names.")],
-    payload: Annotated[Path, typer.Argument(metavar="FILE", help="What the tool would post; - for standard input.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A hook from the file of DESKBELL_HOOKS.")],
+    payload: Annotated[Path, typer.Argument(metavar="FILE", help="What the tool would post; - reads stdin.")],
     header: Annotated[
-        list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header that the tool would send. Repeat it.")
+        list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header the tool would send. May be repeated.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a hook makes of a payload: who would get it, its key, the message. Sends nothing.
+    """Show what a hook would send for a payload: the receivers, the key, the message. Sends nothing.
 
-    Neither a key nor a signature is asked for here.
+    No API key or signature is needed.
     """
     hook = _named(Hooks.load(Settings.from_env()), name)
     rendered = hook.render(HookRequest.of([_header(each) for each in header or ()], _body(payload)))
@@ -92,16 +90,16 @@ def _ready_made() -> list[dict[str, Any]]:
 
 def _named(hooks: Hooks, name: str) -> Hook:
     if not hooks:
-        raise BadInput(VARIABLE, "names no file with hooks: see docs/integrations.md")
+        raise BadInput(VARIABLE, "is not set, so there are no hooks: see docs/integrations.md")
     if name not in hooks:
-        raise BadInput("hook", f"no hook is named {name!r}; there are: {', '.join(sorted(hooks))}")
+        raise BadInput("hook", f"there is no hook {name!r}; there are: {', '.join(sorted(hooks))}")
     return hooks[name]
 
 
 def _header(written: str) -> tuple[str, str]:
     name, colon, value = written.partition(":")
     if not colon or not name.strip():
-        raise BadInput("header", "write it as NAME:VALUE")
+        raise BadInput("header", "must be written as NAME:VALUE")
     return name.strip(), value.strip()
 
 
@@ -144,8 +142,8 @@ def _lines(rendered: Rendered) -> Iterator[str]:
     """Each message once, with those who would get it, and the key of the first of them."""
     for message, notifications in _by_message(rendered.notifications):
         first = notifications[0]
-        yield f"to {', '.join(each.receiver_id for each in notifications)} by desk {first.desk}"
-        yield f"key {first.key}" if first.key else "no key: what is posted again is another message"
+        yield f"to {', '.join(each.receiver_id for each in notifications)} from desk {first.desk}"
+        yield f"key {first.key}" if first.key else "no key: posting the same payload again sends another message"
         yield from (f"  {line}" for line in _shown(message).split("\n"))
     if rendered.reason:
         yield f"skipped {rendered.skipped}: {rendered.reason}"

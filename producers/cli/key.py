@@ -20,7 +20,7 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    keys = typer.Typer(help="Make, list and revoke keys of the HTTP API.", epilog=_EXAMPLES, rich_markup_mode=None)
+    keys = typer.Typer(help="Create, list and revoke keys of the HTTP API.", epilog=_EXAMPLES, rich_markup_mode=None)
     keys.command("create", epilog="Example:  deskbell key create --name grafana --scope send --desk it")(create)
     keys.command("list", epilog="Example:  deskbell key list --json")(list_keys)
     keys.command("revoke", epilog="Example:  deskbell key revoke grafana")(revoke)
@@ -28,26 +28,26 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    name: Annotated[str, typer.Option(help="What the record says who did it.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it is good for; may be given several times.")],
+    name: Annotated[str, typer.Option(help="Name of the key, shown in the audit log.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do. May be repeated.")],
     desk: Annotated[
-        list[str] | None, typer.Option(help="A desk that it may use; may be given several times. Else every desk.")
+        list[str] | None, typer.Option(help="A desk that it may use. May be repeated. Default: all desks.")
     ] = None,
-    rate: Annotated[str | None, typer.Option(help="How often it may call, such as 600/minute. Else unlimited.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Most calls, such as 600/minute. Default: unlimited.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the key, with its secret as `secret`.")] = False,
 ) -> None:
-    """Make a key, and print its secret. It is kept nowhere else: this is the only time that it can be seen."""
+    """Create a key and print its secret. The secret is not stored, so it cannot be shown again."""
     with open_ledger() as ledger:
         key, secret = ApiKeys(ledger).create(name, frozenset(scope), frozenset(desk) if desk else None, rate, who())
     if as_json:
         answer_json(key.as_json() | {"secret": secret})
         return
     answer(secret)
-    note(f"this is key {key.name} ({key.id}): keep it now, it cannot be shown again")
+    note(f"key {key.name} ({key.id}): copy the secret now, it cannot be shown again")
 
 
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
-    """List the keys, also the revoked ones. Their secrets are not on record."""
+    """List the keys, including revoked ones. Their secrets are not stored."""
     with open_ledger() as ledger:
         keys = ApiKeys(ledger).list()
     if as_json:
@@ -64,7 +64,7 @@ def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The name of a key, or its id, k_…")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the key.")] = False,
 ) -> None:
-    """End a key at once, in every web process."""
+    """Revoke a key. Every web process refuses it at once."""
     with open_ledger() as ledger:
         revoked = ApiKeys(ledger).revoke(key, who())
     if as_json:

@@ -35,9 +35,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_all(
-    notifications: Annotated[bool, typer.Option("--notifications", help="The events, not the announcements.")] = False,
+    notifications: Annotated[bool, typer.Option("--notifications", help="Events instead of announcements.")] = False,
     state: Annotated[str | None, typer.Option(metavar="S", help="Only those in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 100,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a list of JSON objects, as `show --json` does.")
     ] = False,
@@ -55,7 +55,7 @@ def _state(given: str | None, states: type[EnumT], without: EnumT | None = None)
     if given is None or given in known:
         return states(given) if given else None
     kind = "a notification" if states is State else "an announcement (without --notifications)"
-    raise BadInput("state", f"{given!r} is none that {kind} has: there are {', '.join(known)}")
+    raise BadInput("state", f"{given!r} is not a state of {kind}: use one of {', '.join(known)}")
 
 
 def _events(state: State | None, limit: int) -> list[Record]:

@@ -26,17 +26,16 @@ def register(app: typer.Typer) -> None:
 def repair(
     directory: Annotated[
         Path | None,
-        typer.Argument(help="Where a server that is not the embedded one keeps its append-only files.", exists=True),
+        typer.Argument(help="The append-only directory of a server other than the embedded one.", exists=True),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a list of {file, at, bytes}: what was cut out.")
+        bool, typer.Option("--json", help="Print a list of {file, at, bytes}: what was removed.")
     ] = False,
 ) -> int:
-    """Cut zeros out of the server's append-only files, which a full disk or a power cut has left in them. Stop the
-    server first.
+    """Remove zeros that a full disk or a power cut left in the server's append-only files. Stop the server first.
 
-    Nothing else is cut: whatever was accepted is kept, each file as it was stays beside it, and one that is damaged in
-    another way is left alone.
+    Nothing else is removed: everything accepted is kept, a copy of each original file stays beside it, and a file that
+    is damaged in another way is left alone.
     """
     if directory is None:
         with EmbeddedValkey(Settings.from_env()).at_rest() as directory:
@@ -48,7 +47,7 @@ def repair(
         return ExitCode.DONE
     for zeros in found:
         answer(
-            f"{zeros.file}: {zeros.size} zeros cut out at byte {zeros.at}; as it was: {zeros.file.name}.before-repair"
+            f"{zeros.file}: {zeros.size} zeros removed at byte {zeros.at}; original: {zeros.file.name}.before-repair"
         )
     if not found:
         answer("no zeros between commands: nothing to repair")

@@ -18,7 +18,7 @@ def meant(state: State, code: int | None, since: str | None, until: str | None, 
     now = datetime.now(UTC)
     begins, ends = (time_past(name, text, now) for name, text in (("since", since), ("until", until)))
     if begins and ends and begins >= ends:
-        raise BadInput("until", "must be later than --since; 2h is two hours ago, and 1h is later")
+        raise BadInput("until", "must be later than --since: 2h means two hours ago, so 1h is later")
     return DeadLetters(code=code, since=begins, until=ends, desk=desk, state=state)
 
 
@@ -34,7 +34,7 @@ def retry_many(events: DeadLetters, by: str, as_json: bool) -> int:
     else:
         for id in ids:
             answer(id)
-        note(f"{len(ids)} wait again" if ids else f"no {state} event is meant")
+        note(f"{len(ids)} queued again" if ids else f"no {state} events match")
     return ExitCode.DONE
 
 
@@ -49,5 +49,5 @@ def time_past(option: str, text: str | None, now: datetime) -> datetime | None:
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
-        problem = f"{text!r} is no time: write 2026-11-30T09:00+08:00, or 15m, 2h, 1d for so long ago"
+        problem = f"{text!r} is not a valid time: use 2026-11-30T09:00+08:00, or 15m, 2h, 1d for that long ago"
         raise BadInput(option, problem) from None

@@ -47,7 +47,7 @@ class Revival:
             self._wait_seconds = 0.0
         when = f"in {self._wait_seconds:g} s" if self._wait_seconds else "at once"
         why = self._valkey.why_it_ended()
-        self._say(f"the embedded Valkey has died ({why}); it is started again {when}")
+        self._say(f"the embedded Valkey has died ({why}); restarting it {when}")
         self._start_at = now + self._wait_seconds
         self._wait_seconds = min(max(FIRST_WAIT_SECONDS, 2 * self._wait_seconds), LONGEST_WAIT_SECONDS)
 

@@ -15,6 +15,6 @@ def register(app: typer.Typer) -> None:
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run a Feishu helpdesk to practise on. All arguments go on to `python -m sandbox`."""
+    """Run a simulated Feishu helpdesk. All arguments are passed to `python -m sandbox`."""
     # -P: a folder named `sandbox` where the command is called must not be taken for ours.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "sandbox", *context.args])  # noqa: S606

@@ -55,35 +55,31 @@ def _with_wait_seconds(arguments: Sequence[str], takes_value: set[str]) -> list[
 
 
 def send(
-    to: Annotated[list[str], typer.Option(metavar="ID", help="A receiver. Repeat it, or join several by commas.")],
+    to: Annotated[list[str], typer.Option(metavar="ID", help="A receiver. May be repeated, or comma-separated.")],
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text.")] = None,
     message: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")
     ] = None,
     receive_type: Annotated[
-        ReceiveType, typer.Option(help="In the helpdesk's group with the receiver, or in a chat with its bot.")
+        ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")
     ] = ReceiveType.CHAT,
-    user_id_type: Annotated[UserIdType, typer.Option(help="The kind of the ids.")] = UserIdType.OPEN_ID,
-    desk: Annotated[
-        str | None, typer.Option(metavar="D", help="The desk that speaks; without this the default one.")
-    ] = None,
+    user_id_type: Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")] = UserIdType.OPEN_ID,
+    desk: Annotated[str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.")] = None,
     key: Annotated[
         str | None,
-        typer.Option(
-            metavar="K", help="Accept this once, however often it is asked for. For several receivers: KEY/receiver."
-        ),
+        typer.Option(metavar="K", help="Idempotency key: accepted only once. For several receivers: KEY/receiver."),
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")] = None,
-    on_unknown: Annotated[OnUnknown, typer.Option(help="What to do when it was maybe sent.")] = OnUnknown.RESEND,
+    on_unknown: Annotated[OnUnknown, typer.Option(help="What to do if it was maybe sent.")] = OnUnknown.RESEND,
     on_open_ticket: Annotated[
         OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")
     ] = OnOpenTicket.REROUTE,
-    callback_url: Annotated[str | None, typer.Option(metavar="URL", help="Post there what became of it.")] = None,
+    callback_url: Annotated[str | None, typer.Option(metavar="URL", help="Post the result to this URL.")] = None,
     wait: Annotated[
         float | None,
         typer.Option(
-            metavar="[SECONDS]", min=0, help=f"Wait until it is delivered or not, {WAIT_SECONDS:g} seconds at most."
+            metavar="[SECONDS]", min=0, help=f"Wait for the result, at most this long. Default: {WAIT_SECONDS:g} s."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {id, state, duplicate}, or a list of them.")] = False,
@@ -121,7 +117,7 @@ def _receivers(to: Sequence[str]) -> list[str]:
     if not given:
         raise BadInput("to", "give at least one receiver")
     for receiver in dict.fromkeys(one for one in given if given.count(one) > 1):
-        note(f"{receiver} was given more than once: sent once")
+        note(f"{receiver} was given more than once; it gets one message")
     return list(dict.fromkeys(given))
 
 
@@ -133,7 +129,7 @@ def _tell_ids(accepted: Sequence[Accepted]) -> None:
     for one in accepted:
         answer(one.id)
         if one.duplicate:
-            note(f"{one.id} had been accepted before with this key; it is {one.state}")
+            note(f"{one.id} was already accepted with this key and is {one.state}")
 
 
 def _followed(records: Iterable[Record], total: int) -> Iterator[Record]:
@@ -156,5 +152,5 @@ def _answer_json(accepted: Sequence[Accepted], states: dict[str, State]) -> None
 def _ended(states: dict[str, State]) -> ExitCode:
     missed = {id: state for id, state in states.items() if state is not State.DELIVERED}
     for id, state in missed.items():
-        note(f"{id} is not delivered: it is {state} (`deskbell show {id}`)")
+        note(f"{id} was not delivered: it is {state} (see `deskbell show {id}`)")
     return ExitCode.NOT_DELIVERED if missed else ExitCode.DONE

@@ -25,10 +25,10 @@ def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…, an announcement, a_…, or a desk.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show all that is known of a notification or an announcement, but for the message itself; or of a desk.
+    """Show everything about a notification, an announcement or a desk, except the message itself.
 
-    A notification: its state, its attempts, what people did. An announcement: how many rows are in each state, its
-    rate, when it will be finished, what people did. A desk: as `deskbell desks`.
+    A notification: its state, attempts and operator actions. An announcement: the number of rows in each state, its
+    rate, the time left, operator actions. A desk: as in `deskbell desks`.
     """
     with open_ledger() as ledger:
         desk = ledger.settings.all_desks.get(id)
@@ -70,7 +70,7 @@ def _show_tables(record: Mapping[str, Any]) -> None:
         rows = [_attempt_cells(attempt) for attempt in record["attempts"]]
         show_table(_ATTEMPT_COLUMNS, rows, title="Attempts")
     if record["acts"]:
-        show_table(("at", "by", "did"), [tuple(act.values()) for act in record["acts"]], title="What people did")
+        show_table(("at", "by", "did"), [tuple(act.values()) for act in record["acts"]], title="Operator actions")
 
 
 def _attempt_cells(attempt: Mapping[str, Any]) -> list[Any]:

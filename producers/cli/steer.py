@@ -14,6 +14,7 @@ import typer
 from ledger.errors import BadInput, DeskbellError, NotAllowed, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.settings import DEFAULT_DESK
 from ledger.states import State
 from producers.cli.access import open_ledger
@@ -79,21 +80,21 @@ Examples:
 
 
 def pause(ids: AnnouncementIds, as_json: AsJson = False) -> int:
-    """Pause announcements: no call of theirs starts until they are resumed. What is on its way ends as it ends."""
+    """Pause announcements: they make no new calls until resumed. Calls in flight still finish."""
     _check_are_announcements(ids, "paused")
     return _each(ids, as_json, lambda ledger, id: {"state": ledger.announcements.pause(id, who())})
 
 
 def resume(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Announcements, a_…")] = None,
-    desk: Annotated[str | None, typer.Option(help="Instead: the desk whose hold ends.")] = None,
+    desk: Annotated[str | None, typer.Option(help="Resume this held desk instead.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {id, state}, or a list of them; for a desk {desk, resumed}.")
     ] = False,
 ) -> int:
-    """Let paused announcements go on, or with --desk end the hold of a desk, once its cause is mended."""
+    """Resume paused announcements or, with --desk, a held desk. Fix the cause of the hold first."""
     if bool(ids) == (desk is not None):
-        raise BadInput("desk", f"say which one: the ID of an announcement, or --desk {DEFAULT_DESK}")
+        raise BadInput("desk", f"give either the ID of an announcement or --desk {DEFAULT_DESK}")
     if desk is not None:
         return _resume_desk(desk, as_json)
     _check_are_announcements(ids or (), "resumed")
@@ -101,7 +102,7 @@ def resume(
 
 
 def cancel(ids: Ids, as_json: AsJson = False) -> int:
-    """Cancel what has not gone out. What is being sent this moment cannot be cancelled."""
+    """Cancel what has not been sent yet. A call in flight cannot be cancelled."""
     return _each(ids, as_json, _cancelled)
 
 
@@ -109,28 +110,28 @@ def retry(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID…]", help="Notifications, n_…, or announcements, a_…")
     ] = None,
-    state: Annotated[Retried, typer.Option(help="The state that they must be in.")] = Retried.FAILED,
+    state: Annotated[Retried, typer.Option(help="The state they must be in.")] = Retried.FAILED,
     code: Annotated[
-        int | None, typer.Option(help="Instead of ids, all events whose last error has this code; or such rows.")
+        int | None, typer.Option(help="Instead of ids: all events, or rows, that ended with this code …")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="… that failed since then: a time, or 2h for so long ago.")] = None,
-    until: Annotated[str | None, typer.Option(help="… and before then.")] = None,
-    desk: Annotated[str | None, typer.Option(help="… events of this desk.")] = None,
+    since: Annotated[str | None, typer.Option(help="… that failed after this: a time, or 2h (ago).")] = None,
+    until: Annotated[str | None, typer.Option(help="… and before this.")] = None,
+    desk: Annotated[str | None, typer.Option(help="… at this desk.")] = None,
     as_json: RowsAsJson = False,
 ) -> int:
     """Send failed notifications again, or with --state unknown those that were maybe sent.
 
-    Of an announcement all its rows in that state, or those of them that --code, --since and --until name. They go to
-    the end of their lane, with a fresh retry budget.
+    For an announcement: all its rows in that state, or only those that --code, --since and --until select. They go to
+    the end of their lane with a fresh retry budget.
     """
     by_what = any(part is not None for part in (code, since, until, desk))
     if not ids and not by_what:
-        raise BadInput("id", "give at least one, or instead say which events by --code, --since, --until or --desk")
+        raise BadInput("id", "give at least one, or select events with --code, --since, --until or --desk")
     letters = meant(State(state), code, since, until, desk)
     if not ids:
         return retry_many(letters, who(), as_json)
     if by_what and (desk is not None or not all(map(is_announcement, ids))):
-        raise BadInput("id", "beside --code, --since and --until only announcements (a_…), and no --desk")
+        raise BadInput("id", "--code, --since and --until go only with announcements (a_…), and without --desk")
     return _each(
         ids,
         as_json,
@@ -140,18 +141,18 @@ def retry(
 
 
 def resolve(
-    outcome: Annotated[Resolution, typer.Option("--as", help="Whether it arrived, or is to be sent again.")],
+    outcome: Annotated[Resolution, typer.Option("--as", help="What the receiver says, or resend.")],
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…")
     ] = None,
     announcement: Annotated[
-        str | None, typer.Option(metavar="A", help="All unknown rows of this announcement; the same as its ID.")
+        str | None, typer.Option(metavar="A", help="All unknown rows of this announcement; same as giving its ID.")
     ] = None,
     as_json: RowsAsJson = False,
 ) -> int:
-    """Settle notifications that were maybe sent; of an announcement all such rows.
+    """Settle notifications that were maybe sent; for an announcement, all such rows.
 
-    Only a person can: Feishu cannot be asked.
+    Only a person can do this: Feishu offers no way to check.
     """
     if announcement is not None:
         _check_are_announcements([announcement], "named by --announcement")
@@ -188,14 +189,14 @@ def _resume_desk(desk: str, as_json: bool) -> int:
     if as_json:
         answer_json({"desk": desk, "resumed": ended})
     else:
-        note(f"desk {desk} goes on" if ended else f"desk {desk} was not held")
+        note(f"desk {desk} was resumed" if ended else f"desk {desk} was not held")
     return ExitCode.DONE
 
 
 def _check_are_announcements(ids: Sequence[str], done: str) -> None:
     for id in ids:
         if not is_announcement(id):
-            raise BadInput("id", f"{id} is no announcement (a_…): nothing else can be {done}")
+            raise BadInput("id", f"{id} is not an announcement (a_…): nothing else can be {done}")
 
 
 def _each(
@@ -229,4 +230,4 @@ def _tell(id: str, done: Done, as_json: bool) -> None:
         return
     answer(id)
     if "rows" in done:
-        note(f"{id}: {done['rows']:,} row{'' if done['rows'] == 1 else 's'}")
+        note(f"{id}: {Phrase('{n:,} row | {n:,} rows', n=done['rows'])}")

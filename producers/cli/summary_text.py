@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ledger.delivery_options import OnOpenTicket
+from ledger.phrases import Phrase
 from producers.announcements.check import Checked
 from producers.announcements.preview import Preview
 from producers.cli.output import note, printable
@@ -16,9 +17,9 @@ __all__ = ["lines_of", "remarks_of", "show_samples", "tell_problems"]
 #: Problems that are told one by one; --dry-run --json has the first thousand.
 _SHOWN = 20
 _BY_POLICY = {
-    OnOpenTicket.REROUTE: "they get it in the chat with the bot",
-    OnOpenTicket.WAIT: "it waits until their ticket is closed",
-    OnOpenTicket.FAIL: "for them it fails",
+    OnOpenTicket.REROUTE: "sent to the chat with the bot",
+    OnOpenTicket.WAIT: "sent once their ticket is closed",
+    OnOpenTicket.FAIL: "these will fail",
 }
 
 
@@ -33,7 +34,8 @@ def tell_problems(checked: Checked) -> None:
 def lines_of(summary: Preview) -> Iterator[str]:
     """All of it but the problems and the samples."""
     checked = summary.checked
-    yield f"{summary.draft.spec.name}: {checked.rows:,} rows ({summary.source})"
+    rows = Phrase("{n:,} row | {n:,} rows", n=checked.rows)
+    yield f"{summary.draft.spec.name}: {rows} ({summary.source})"
     yield f"{checked.accepted:,} to send, {checked.invalid:,} invalid"
     yield _calls(summary)
     yield from remarks_of(summary)
@@ -43,39 +45,39 @@ def remarks_of(summary: Preview) -> Iterator[str]:
     """What somebody may not expect, as far as there is any of it."""
     checked = summary.checked
     if "GB18030" in summary.source:
-        yield "the file is no UTF-8: it was read as GB18030"
+        yield "the file is not UTF-8: it was read as GB18030"
     if checked.duplicate_count:
         yield _duplicates(checked)
     if summary.open_tickets:
         yield _open_tickets(summary)
     if summary.is_too_late:
-        yield "not all of it will be sent before it expires"
+        yield "some of it will expire before it can be sent"
     if same := summary.same_content:
         when = datetime.fromtimestamp(same.created_ms / 1000).astimezone()
-        yield f"the same content went to the same people: {same.id} of {when:%Y-%m-%d %H:%M}, which is {same.state}"
+        yield f"the same content was announced to the same people: {same.id} ({same.state}), {when:%Y-%m-%d %H:%M}"
 
 
 def _calls(summary: Preview) -> str:
-    calls = f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} at least"
+    calls = Phrase("at least {n:,} call | at least {n:,} calls", n=summary.calls)
     if summary.seconds is None or summary.finishes_at is None:
         return calls
-    beside = f", beside {summary.others} running" if summary.others else ""
+    beside = f", sharing the desk with {summary.others} more" if summary.others else ""
     at = summary.finishes_at.astimezone()
-    return f"{calls}: finished in {spoken(summary.seconds)}, about {at:%Y-%m-%d %H:%M}{beside}"
+    return f"{calls}: finishes in {spoken(summary.seconds)}, about {at:%Y-%m-%d %H:%M}{beside}"
 
 
 def _duplicates(checked: Checked) -> str:
     first = checked.duplicates[0]
     count = checked.duplicate_count
-    rows = "1 row has a receiver" if count == 1 else f"{count:,} rows have receivers"
-    what = "sent again" if checked.options.allow_duplicates else "left out"
-    return f"{rows} that came before: {what} (line {first.line} has that of line {first.first_line})"
+    rows = Phrase("{n:,} row repeats an earlier receiver | {n:,} rows repeat earlier receivers", n=count)
+    what = "sent anyway" if checked.options.allow_duplicates else "left out"
+    return f"{rows}: {what} (line {first.line} has the same receiver as line {first.first_line})"
 
 
 def _open_tickets(summary: Preview) -> str:
     tickets = summary.open_tickets
     if tickets is None or tickets.rows is None:
-        return f"whether receivers have an open ticket is not known: {tickets.note if tickets else ''}"
+        return f"open tickets are not known: {tickets.note if tickets else ''}"
     told = f"{tickets.rows:,} to receivers with an open ticket"
     if tickets.rows:
         told += f": {_BY_POLICY[summary.draft.spec.on_open_ticket]}"
@@ -85,7 +87,7 @@ def _open_tickets(summary: Preview) -> str:
 def show_samples(checked: Checked) -> None:
     """The rendered messages, on stderr: they are no answer for a script, and must not end in its log."""
     for sample in checked.samples:
-        note(f"line {sample.line} gets a message of the type {sample.message.msg_type}:")
+        note(f"line {sample.line} gets this message ({sample.message.msg_type}):")
         for line in _readable(sample.message.content).splitlines():
             screen().print(f"  {printable(line)}", soft_wrap=True)
 

@@ -136,7 +136,7 @@ class Supervisor:
         for child in self._children:
             died = child.death()
             if died:
-                self._say(f"{child.program.name} {died}; it is started again in {RESTART_SECONDS:g} s")
+                self._say(f"{child.program.name} {died}; restarting it in {RESTART_SECONDS:g} s")
                 self._deaths.note(child.program.name)
             child.start_again_when_due()
 
@@ -153,7 +153,7 @@ class Supervisor:
             time.sleep(LOOK_SECONDS / 2)
         for child in children:
             if child.runs:
-                self._say(f"{child.program.name} has not stopped in time: it is killed")
+                self._say(f"{child.program.name} did not stop in time and was killed")
             child.kill()
 
 

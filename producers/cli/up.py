@@ -17,6 +17,7 @@ from ledger.cluster import refuse_cluster
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.settings import DEFAULT_DESK, Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
@@ -58,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="To practise: run a sandbox too, and send to it instead of Feishu.")
+        bool, typer.Option("--sandbox", help="Send to a simulated Feishu on this machine instead of the real one.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox, web} once everything is up.")
@@ -67,7 +68,7 @@ def up(
     """Run everything on this machine: workers, the web side, and a Valkey under the data directory unless
     DESKBELL_REDIS_URL is set.
 
-    Ctrl-C or SIGTERM stops it: calls in flight are finished and recorded first. A second one does not wait for them.
+    Ctrl-C or SIGTERM stops it after calls in flight are finished and recorded. A second one stops it at once.
     """
     settings = _practising() if sandbox else Settings.from_env()
     Hooks.load(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
@@ -78,8 +79,8 @@ def up(
         refuse_cluster(ledger.redis, settings.redis)
         if sandbox:
             note(
-                f"practising: whatever waits in this ledger goes to the sandbox at {settings.feishu_url},"
-                " and nothing reaches Feishu"
+                f"practice mode: everything in this ledger goes to the sandbox at {settings.feishu_url},"
+                " nothing goes to Feishu"
             )
         supervisor = Supervisor(
             _programs(settings, practising=sandbox),
@@ -90,8 +91,8 @@ def up(
         )
         stack.enter_context(supervisor)
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
-        _note("stopping: calls in flight are finished first")
-    _note("everything has stopped")
+        _note("stopping after calls in flight are finished")
+    _note("stopped")
     return ExitCode.DONE
 
 
@@ -117,9 +118,7 @@ def _practising() -> Settings:
     settings = Settings.from_env(feishu_url=f"http://127.0.0.1:{_free_port()}", **_PRACTICE)
     for desk in settings.all_desks.values():
         if desk.feishu_url != settings.feishu_url:
-            raise BadInput(
-                "DESKBELL_DESKS", f"desk {desk.name!r} would not send to the sandbox: leave its feishu_url out"
-            )
+            raise BadInput("DESKBELL_DESKS", f"desk {desk.name!r} would not send to the sandbox: remove its feishu_url")
     return settings
 
 
@@ -227,4 +226,5 @@ class _Announcement:
             sandbox_url = self._settings.feishu_url if self._practising else None
             pids = self._supervisor.pids
             answer_json({"redis": where, "workers": count, "pids": pids, "sandbox": sandbox_url, "web": self._web})
-        _note(f"Deskbell is up: Redis {where}, {count} {'worker' if count == 1 else 'workers'}, console {self._web}")
+        workers = Phrase("{n} worker | {n} workers", n=count)
+        _note(f"Deskbell is up: Redis {where}, {workers}, console {self._web}")

@@ -32,25 +32,21 @@ def register(app: typer.Typer) -> None:
 def watch(
     id: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[ID]", help="An announcement, a_…, or a notification, n_…; without one all that goes on."
-        ),
+        typer.Argument(metavar="[ID]", help="An announcement, a_…, or a notification, n_…. Default: everything."),
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option(
-            "--json", help="Print the whole record, a line for each change; without an ID how all stands now."
-        ),
+        typer.Option("--json", help="Print the whole record, one line per change; without an ID the current status."),
     ] = False,
 ) -> int:
-    """Follow all that goes on, an announcement until it is over, or a notification until it comes to rest.
+    """Follow everything, or one announcement or notification until it ends.
 
-    Without an ID it is the console's page *Now*: desks, what they wait for, what they sent in the last hour. It stays
-    until you leave with ctrl-C; where no terminal shows it, it is printed once.
+    Without an ID it shows the console's page *Now*: the desks, what is waiting, what was sent in the last hour. Leave
+    it with ctrl-C; without a terminal it prints once.
 
-    An announcement: how many rows came to what, the rate and the time that is left; the exit code is 0 when everybody
-    has got it, else 4. It goes on when you leave with ctrl-C. A notification: its state now and after each change. It
-    rests when it is delivered, failed, expired, cancelled or unknown.
+    An announcement: rows by result, the rate and the time left; the exit code is 0 if everybody got it, else 4. Leaving
+    with ctrl-C does not stop the announcement. A notification: its state now and after each change, until it is
+    delivered, failed, expired, cancelled or unknown.
     """
     with open_ledger() as ledger:
         if id is None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ledger.ledger import Ledger
 from ledger.overview import DeskOverview, Overview, Snapshot
+from ledger.phrases import Phrase
 from ledger.states import State
 from ledger.tally import Minute
 from producers.cli.output import answer, answer_json, is_interactive, printable
@@ -45,7 +46,7 @@ def lines_of(snapshot: Snapshot) -> list[str]:
         for lane in sight.status.lanes:
             announcement = snapshot.announcements.get(lane.name)
             what = f"{lane.name} {announcement.spec.name}" if announcement else lane.name
-            oldest = f", the oldest for {spoken(lane.oldest_seconds)}" if lane.oldest_seconds is not None else ""
+            oldest = f", oldest waiting {spoken(lane.oldest_seconds)}" if lane.oldest_seconds is not None else ""
             lines.append(f"{name}: {what}: {lane.waiting:,} waiting{oldest}")
     return lines
 
@@ -65,11 +66,13 @@ def drawn(snapshot: Snapshot) -> RenderableType:
 
 
 def _head(snapshot: Snapshot) -> str:
-    workers = f"{len(snapshot.workers)} workers, {sum(worker.concurrency for worker in snapshot.workers)} threads"
+    workers = Phrase("{n} worker | {n} workers", n=len(snapshot.workers))
+    threads = Phrase("{n} thread | {n} threads", n=sum(worker.concurrency for worker in snapshot.workers))
     rows = sum(each.counts[State.UNKNOWN] for each in snapshot.announcements.values())
     unknown = snapshot.events_at_rest[State.UNKNOWN] + rows
-    needs = f", {unknown:,} maybe sent wait for a person" if unknown else ""
-    return f"{datetime.now().astimezone():%H:%M:%S}  {workers if snapshot.workers else 'no worker lives'}{needs}"
+    needs = f", {unknown:,} maybe sent: to be settled by a person" if unknown else ""
+    alive = f"{workers}, {threads}" if snapshot.workers else "no worker is running"
+    return f"{datetime.now().astimezone():%H:%M:%S}  {alive}{needs}"
 
 
 def _standing(sight: DeskOverview) -> str:

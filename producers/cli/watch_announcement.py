@@ -37,7 +37,7 @@ def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
             for announcement in looks(ledger, id):
                 show(announcement)
     except KeyboardInterrupt:
-        note(f"{id} goes on; see it again with `deskbell watch {id}`")
+        note(f"{id} is still running; follow it again with `deskbell watch {id}`")
         raise
     return ExitCode.DONE if announcement.ended == "complete" else ExitCode.NOT_DELIVERED
 

@@ -26,16 +26,16 @@ def register(app: typer.Typer) -> None:
 
 
 def web(
-    host: Annotated[str | None, typer.Option(help="Where to listen; else DESKBELL_HOST.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: DESKBELL_HOST.")] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="… and at which port; else DESKBELL_PORT. 0 is any free one.")
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one. Default: DESKBELL_PORT.")
     ] = None,
     access_log: Annotated[bool, typer.Option("--access-log", help="Write a line for each request to stderr.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print {url} once it serves.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print {url} once it is serving.")] = False,
 ) -> int:
     """Serve the HTTP API and the console, until ctrl-C or SIGTERM.
 
-    Without an API key it serves this machine alone: `deskbell key create` makes one.
+    Without an API key it serves only this machine; create one with `deskbell key create`.
     """
     # Here, so that no other verb loads the web stack.
     from producers.web.server import serve
@@ -62,9 +62,9 @@ def _warn_if_useless(settings: Settings) -> None:
         with open_ledger(settings) as ledger:
             refuse_cluster(ledger.redis, settings.redis)
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
-                note(f"no API key is configured: whoever calls {settings.host} from elsewhere is refused")
+                note(f"no API key is configured: requests to {settings.host} from other machines are refused")
             given = ledger.assurance.durability
             if not given.is_sure:
-                note(f"what is accepted may not be on disk: {given.found}; {given.do}")
+                note(f"accepted notifications may not be durable: {given.found}; {given.do}")
     except (LedgerUnreachable, LedgerUnwritable) as error:
         note(f"{error}; until then /readyz answers 503")

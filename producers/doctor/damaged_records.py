@@ -23,5 +23,5 @@ def check_records(ledger: Ledger, *, newest: bool) -> Iterator[Check]:
         damaged |= {each.id for each in ledger.announcements.newest() if each.damage}
     if damaged:
         found = f"{len(damaged)} damaged: {', '.join(sorted(damaged)[:NAMED])}"
-        do = "look with `deskbell show ID`, settle with `deskbell resolve`, and have the disk and the memory checked"
+        do = "inspect them with `deskbell show ID`, settle them with `deskbell resolve`, and check disk and memory"
         yield Check("records", Status.WARN, found, do)

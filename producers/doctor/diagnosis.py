@@ -14,6 +14,7 @@ from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
+from ledger.phrases import Phrase
 from ledger.schema import check_version
 from ledger.settings import DEFAULT_DESK, Desk, Settings
 from ledger.workers import live_workers
@@ -56,8 +57,8 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     try:
         info: Any = ledger.redis.info()
     except redis.ResponseError as error:
-        do = "allow INFO to this user: without it no acceptance waits for replicas"
-        yield Check("redis", Status.WARN, f"{where} cannot be looked into: {error}", do)
+        do = "allow INFO for this user: without it, acceptance does not wait for replicas"
+        yield Check("redis", Status.WARN, f"{where} cannot be inspected: {error}", do)
         yield _durability(ledger)
         return
     yield Check("redis", Status.OK, f"{_version(info)} at {where}")
@@ -86,11 +87,11 @@ def _role(info: Mapping[str, Any]) -> Iterator[Check]:
     if info.get("role") != "master":
         yield Check("role", Status.FAIL, "this server is a replica", "point DESKBELL_REDIS_URL at the primary")
     if info.get("cluster_enabled"):
-        do = "use a server without cluster mode (cluster-enabled no): here nothing is accepted and nothing sent"
+        do = "use a server without cluster mode (cluster-enabled no): nothing is accepted or sent here"
         yield Check("mode", Status.FAIL, "this server is part of a cluster", do)
     # The field is there only where min-replicas-to-write is set.
     if info.get("min_slaves_good_slaves") == 0:
-        found = "the server takes writes only with a replica in reach, and there is none"
+        found = "the server accepts writes only with a connected replica, and there is none"
         yield Check("replicas", Status.FAIL, found, "start a replica, or set min-replicas-to-write 0")
 
 
@@ -111,9 +112,9 @@ def _room(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
     status, means = (
         (Status.FAIL, "nothing new is accepted")
         if full.share >= 1
-        else (Status.WARN, "at the limit nothing is accepted")
+        else (Status.WARN, "at the limit, nothing new is accepted")
     )
-    found = f"{full.used / 2**20:.0f} of {full.limit / 2**20:.0f} MiB are used ({full.share:.0%}): {means}"
+    found = f"{full.used / 2**20:.0f} of {full.limit / 2**20:.0f} MiB used ({full.share:.0%}): {means}"
     more = "raise DESKBELL_MAXMEMORY" if ledger.settings.embedded else "raise maxmemory"
     do = f"{more}, or wait until results are older than DESKBELL_RESULTS_FOR"
     yield Check("memory", status, found, do)
@@ -121,16 +122,16 @@ def _room(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
 
 def _disk(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
     if info.get("aof_last_write_status", "ok") != "ok":
-        found = "the append-only file cannot be written: nothing is accepted and nothing sent"
-        yield Check("disk", Status.FAIL, found, "make room on its disk, and see the server's log")
+        found = "the append-only file cannot be written: nothing is accepted or sent"
+        yield Check("disk", Status.FAIL, found, "free space on its disk, and check the server's log")
     elif info.get("aof_last_bgrewrite_status", "ok") != "ok":
-        found = "the append-only file could not be rewritten, and grows"
-        yield Check("disk", Status.WARN, found, "make room on its disk, and see the server's log")
+        found = "the append-only file could not be rewritten and keeps growing"
+        yield Check("disk", Status.WARN, found, "free space on its disk, and check the server's log")
     elif may_have_hole(info, ledger.redis.hgetall(ledger.keys.aof)):
         found = (
-            "writes to the append-only file have failed, and it was not rewritten since: the server may not start again"
+            "writes to the append-only file have failed and it has not been rewritten since: the server may not restart"
         )
-        yield Check("disk", Status.WARN, found, "a worker orders that within seconds; without one, do it: BGREWRITEAOF")
+        yield Check("disk", Status.WARN, found, "a worker does this within seconds; without a worker, run BGREWRITEAOF")
 
 
 def _check_version(ledger: Ledger) -> Iterator[Check]:
@@ -144,11 +145,12 @@ def _check_version(ledger: Ledger) -> Iterator[Check]:
 def _check_workers(ledger: Ledger) -> Check:
     workers = live_workers(ledger.redis, ledger.keys)
     if not workers:
-        do = "start `deskbell up`, or a worker as in the Procfile"
-        return Check("workers", Status.WARN, "no worker is running: what is accepted waits", do)
+        do = "run `deskbell up`, or start a worker as in the Procfile"
+        return Check("workers", Status.WARN, "no worker is running: accepted notifications wait", do)
     threads = sum(worker.concurrency for worker in workers)
     hosts = ", ".join(sorted({worker.host for worker in workers}))
-    return Check("workers", Status.OK, f"{len(workers)} with {threads} threads, on {hosts}")
+    found = f"{len(workers)} with {Phrase('{n} thread | {n} threads', n=threads)}, on {hosts}"
+    return Check("workers", Status.OK, found)
 
 
 def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
@@ -160,7 +162,7 @@ def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
         with reachable(settings):
             hold = hold_of(ledger, desk.name)
         if hold:
-            do = f"mend the cause, then `deskbell resume --desk {desk.name}`"
+            do = f"fix the cause, then `deskbell resume --desk {desk.name}`"
             yield Check(f"desk {desk.name}", Status.WARN, str(hold), "" if hold.kind == "throttled" else do)
 
 
@@ -170,10 +172,10 @@ def _check_credentials(desk: Desk, *, alone: bool) -> Check:
         return Check(name, Status.OK, "the four credentials are set")
     unused = desk.name == DEFAULT_DESK and len(desk.missing) == 4 and not alone
     if unused:
-        return Check(name, Status.OK, "not used: none of its credentials is set")
+        return Check(name, Status.OK, "not used: none of its credentials are set")
     if desk.name == DEFAULT_DESK:
         missing = ", ".join(f"DESKBELL_{part.upper()}" for part in desk.missing)
-        return Check(name, Status.FAIL, f"not set: {missing}", "set them, in .env for instance")
+        return Check(name, Status.FAIL, f"not set: {missing}", "set them, for example in .env")
     return Check(name, Status.FAIL, f"not set: {', '.join(desk.missing)}", f"set them under [desk.{desk.name}]")
 
 
@@ -188,7 +190,7 @@ def check_feishu(settings: Settings) -> list[Check]:
     except subprocess.TimeoutExpired:
         return [Check("feishu", Status.FAIL, f"no answer within {CHECKUP_SECONDS:g} s", "check DESKBELL_FEISHU_URL")]
     except ValueError:
-        said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+        said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
         return [Check("feishu", Status.FAIL, f"the checkup failed: {said}", "run `python -m feishu.checkup`")]
     return [_feishu_check(desk) for desk in desks if not desk["missing"]]
 
@@ -207,11 +209,11 @@ def _which_is_wrong(credentials: Mapping[str, str]) -> str:
         parts = [part for part, verdict in credentials.items() if verdict == says]
         if parts:
             return f"{joined.join(parts)} is wrong"
-    return "whether it accepts them is not known"
+    return "it is not known whether Feishu accepts them"
 
 
 def _answered(answer: Mapping[str, Any]) -> str:
     """What Feishu said, in its own words: code, text, and the log id that its support asks for."""
-    parts = [f"asked for {answer['call']}, {answer['ended'] or 'it answered'}"]
+    parts = [f"{answer['call']} call: {answer['ended'] or 'answered'}"]
     parts += [f"{name} {answer[name]}" for name in ("code", "msg", "log_id") if answer[name] not in (None, "")]
     return ", ".join(parts)

@@ -14,5 +14,5 @@ def check_files(settings: Settings) -> Iterator[Check]:
     """`.env`, where it is read, and the data directory of the embedded server."""
     for path in (Path(".env"), *([settings.data_dir] if settings.embedded else [])):
         if path.exists() and (mode := path.stat().st_mode & 0o777) & OTHERS:
-            found = f"{path} has mode {mode:o}: other users of the machine may read it"
+            found = f"{path} has mode {mode:o}: other users of this machine can read it"
             yield Check("files", Status.WARN, found, f"chmod {mode & ~OTHERS:o} {path}")

@@ -57,10 +57,10 @@ def check_distance(time: RedisTime) -> Check:
     if trip_ms < FAR_MS:
         return Check("distance", Status.OK, found)
     found += (
-        f": a notification is called for {TRIPS_TO_CALL * trip_ms / 1000:.1f} s after it is accepted,"
-        f" and one worker process takes {1000 / trip_ms:.0f} messages a second"
+        f": a notification is sent {TRIPS_TO_CALL * trip_ms / 1000:.1f} s after it is accepted,"
+        f" and one worker process handles {1000 / trip_ms:.0f} messages a second"
     )
-    return Check("distance", Status.WARN, found, "run Redis, workers and web in one region")
+    return Check("distance", Status.WARN, found, "run Redis, the workers and the web side in one region")
 
 
 def check_clock(time: RedisTime) -> list[Check]:
@@ -71,6 +71,6 @@ def check_clock(time: RedisTime) -> list[Check]:
     at = datetime.fromtimestamp(step.at_ms / 1000, UTC)
     found = (
         f"was set {'back' if step.by_ms < 0 else 'forward'} by {abs(step.by_ms) / 1000:.1f} s"
-        f" at {at:%Y-%m-%d %H:%M:%S} UTC: what waits for a time of day may have been early or late"
+        f" at {at:%Y-%m-%d %H:%M:%S} UTC: anything scheduled for a time may have been sent early or late"
     )
-    return [Check("clock", Status.WARN, found, "have NTP slew the clock of Redis' machine instead of setting it")]
+    return [Check("clock", Status.WARN, found, "have NTP slew the clock of the Redis machine instead of stepping it")]

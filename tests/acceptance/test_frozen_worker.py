@@ -94,7 +94,7 @@ def test_up_starts_a_worker_again_that_has_hung(tmp_path: Path) -> None:
     with up(tmp_path, "--sandbox", DESKBELL_WORKERS="1", **hanging_by(hook)) as running:
         running.announced()
         (hook / "pacer").touch()
-        until(lambda: "worker1 ended by itself with exit code 70; it is started again" in running.said(), running)
+        until(lambda: "worker1 ended by itself with exit code 70; restarting it" in running.said(), running)
         sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90", "--json")
         assert sent.returncode == 0, running.said()
 

@@ -66,7 +66,7 @@ def test_the_embedded_one_is_found_by_itself_and_must_not_run(
     file.write_bytes(bytes(20) + whole)
 
     assert run(["repair"]) == 0
-    assert "20 zeros cut out at byte 0" in capsys.readouterr().out
+    assert "20 zeros removed at byte 0" in capsys.readouterr().out
     assert file.read_bytes() == whole
     with EmbeddedValkey(settings):
         assert ledger.get(first).id == first

@@ -71,8 +71,8 @@ def test_announce_again_says_which_one_it_was(settings: Settings, capsys: Output
     assert run(["announce", "others.csv", *TEXT]) == 0
     out, err = capsys.readouterr()
     assert out == f"{id}\n"
-    assert f"the same content went to the same people: {id}" in err
-    assert "had been announced before; it is running" in err
+    assert f"the same content was announced to the same people: {id}" in err
+    assert "was already announced and is running" in err
     assert asked(capsys, "announce", "others.csv", *TEXT, "--key", "k")["duplicate"] is False
 
 
@@ -135,7 +135,7 @@ def test_the_first_twenty_problems_are_told_and_the_others_counted(settings: Set
     assert lines[0].startswith('deskbell: line 4, column "receiver_id"')
     assert lines[-2:] == [
         "deskbell: and 5 more",
-        "deskbell: recipients: 25 of 27 rows are invalid, so nothing was accepted (--skip-invalid sends the others)",
+        "deskbell: recipients: 25 invalid of 27 rows, so nothing was accepted (--skip-invalid sends the valid ones)",
     ]
 
 
@@ -149,7 +149,7 @@ def test_skip_invalid_sends_the_others_and_writes_the_invalid_ones_beside_the_fi
     out, err = capsys.readouterr()
     assert receivers(ledger, out.strip()) == ["ou_0", "ou_1"]
     aside = folder / "people.invalid.csv"
-    assert f"1 invalid row is left out: see {aside}" in err
+    assert f"1 invalid row left out: see {aside}" in err
     with aside.open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert (row["receiver_id"], row["name"], row["problem"][:8]) == ("no id", "Eve", "line 3, ")
@@ -174,7 +174,7 @@ def test_where_the_invalid_rows_cannot_be_written_nothing_is_accepted(
 def test_with_no_valid_row_there_is_nothing_to_skip_to(settings: Settings, capsys: Output) -> None:
     people(0, "no id,Eve")
     assert run(["announce", "people.csv", *TEXT, "--skip-invalid"]) == 2
-    assert "1 of 1 rows are invalid" in capsys.readouterr().err
+    assert "1 invalid of 1 row" in capsys.readouterr().err
 
 
 # -- dry run
@@ -187,11 +187,11 @@ def test_a_dry_run_tells_all_and_accepts_nothing(settings: Settings, ledger: Led
     assert out.splitlines() == [
         "people: 4 rows (CSV, UTF-8, commas)",
         "3 to send, 0 invalid",
-        "3 calls at least",
-        "1 row has a receiver that came before: left out (line 5 has that of line 2)",
-        "1 to receivers with an open ticket: they get it in the chat with the bot",
+        "at least 3 calls",
+        "1 row repeats an earlier receiver: left out (line 5 has the same receiver as line 2)",
+        "1 to receivers with an open ticket: sent to the chat with the bot",
     ]
-    assert "deskbell: line 2 gets a message of the type text:\n  Dear P0\n" in err
+    assert "deskbell: line 2 gets this message (text):\n  Dear P0\n" in err
     assert ledger.redis.keys() == []
 
 
@@ -214,7 +214,7 @@ def test_a_dry_run_foretells_the_end_at_the_quota(
     assert (facts["calls"], facts["running_beside"]) == (200, 1)
     assert facts["seconds"] == pytest.approx(181, abs=1)
     assert run(["announce", "people.csv", *TEXT, "--dry-run"]) == 0
-    assert "200 calls at least: finished in 3 min, about " in capsys.readouterr().out
+    assert "at least 200 calls: finishes in 3 min, about " in capsys.readouterr().out
 
 
 def test_when_feishu_cannot_be_asked_for_tickets_the_dry_run_says_so(
@@ -226,7 +226,7 @@ def test_when_feishu_cannot_be_asked_for_tickets_the_dry_run_says_so(
     monkeypatch.setattr(Lookup, "tickets", fail)
     people()
     assert run(["announce", "people.csv", *TEXT, "--dry-run"]) == 0
-    assert "open ticket is not known: Feishu does not answer" in capsys.readouterr().out
+    assert "open tickets are not known: Feishu does not answer" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -273,9 +273,9 @@ def test_on_a_terminal_it_is_shown_and_asked(settings: Settings, ledger: Ledger)
     people(3)
     code, shown = on_a_terminal("announce", "people.csv", *TEXT, typed=b"y\n", until=b"[y/N]")
     assert code == 0, shown
-    assert "3 calls at least" in shown
+    assert "at least 3 calls" in shown
     assert "Dear P0" in shown
-    assert "open ticket is not known" in shown  # no credentials
+    assert "open tickets are not known" in shown  # no credentials
     [announcement] = ledger.announcements.newest()
     assert announcement.id in shown
 

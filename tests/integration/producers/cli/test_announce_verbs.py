@@ -88,7 +88,7 @@ def test_watch_is_left_with_ctrl_c_and_the_announcement_goes_on(
 
     monkeypatch.setattr("producers.cli.follow.looks.__kwdefaults__", {"sleep": interrupt})
     assert run(["watch", id]) == 130
-    assert f"{id} goes on; see it again with `deskbell watch {id}`" in capsys.readouterr().err
+    assert f"{id} is still running; follow it again with `deskbell watch {id}`" in capsys.readouterr().err
     assert ledger.announcements.get(id).state is AnnouncementState.RUNNING
 
 
@@ -107,7 +107,7 @@ def test_list_gives_announcements_newest_first_and_by_state(settings: Settings, 
     assert run(["list", "--limit", "1"]) == 0
     assert "more than 1" in capsys.readouterr().err
     assert run(["list", "--state", "delivered"]) == 2
-    assert "there are running, paused, cancelled, finished" in capsys.readouterr().err
+    assert "use one of running, paused, cancelled, finished" in capsys.readouterr().err
 
 
 def test_show_has_what_the_contract_says(settings: Settings, worker: Worker, capsys: Output) -> None:
@@ -173,13 +173,13 @@ def test_one_row_is_shown_and_steered_by_its_own_id(settings: Settings, worker: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("pause", "n_1"), "n_1 is no announcement"),
-        (("resume", "n_1"), "n_1 is no announcement"),
-        (("resume", "a_1", "--desk", "default"), "say which one"),
-        (("resolve", "--announcement", "n_1", "--as", "failed"), "n_1 is no announcement"),
+        (("pause", "n_1"), "n_1 is not an announcement"),
+        (("resume", "n_1"), "n_1 is not an announcement"),
+        (("resume", "a_1", "--desk", "default"), "give either the ID of an announcement or --desk"),
+        (("resolve", "--announcement", "n_1", "--as", "failed"), "n_1 is not an announcement"),
         (("resolve", "--as", "failed"), "give at least one"),
-        (("export", "n_1"), "n_1 is no announcement"),
-        (("export", "a_1", "--json", "--format", "csv"), "--json is JSONL"),
+        (("export", "n_1"), "n_1 is not an announcement"),
+        (("export", "a_1", "--json", "--format", "csv"), "--json writes JSONL"),
         (("announce", "p.csv"), "give either --text or --message"),
         (("announce", "p.csv", "--text", "hi"), "p.csv: cannot be read"),
         (("announce", "p.csv", "--message", "m.json"), "'m.json' cannot be read"),

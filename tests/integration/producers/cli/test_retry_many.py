@@ -72,7 +72,7 @@ def test_of_an_announcement_those_rows_wait_again_that_failed_of_it(
 def test_nothing_is_taken_back_when_none_is_meant(ledger: Ledger, failed: list[str], capsys: Output) -> None:
     assert run(["retry", "--until", "1h"]) == 0
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "deskbell: no failed event is meant\n")
+    assert (out, err) == ("", "deskbell: no failed events match\n")
     assert ledger.counts()[State.FAILED] == 3
 
 
@@ -110,5 +110,5 @@ def test_times_are_told_as_they_are_or_back_from_now(text: str | None, time: dat
 
 
 def test_what_is_no_time_says_what_is() -> None:
-    with pytest.raises(BadInput, match="since: 'soon' is no time"):
+    with pytest.raises(BadInput, match="since: 'soon' is not a valid time"):
         time_past("since", "soon", NOW)

@@ -124,7 +124,7 @@ def test_a_key_is_accepted_once_for_each_receiver(settings: Settings, capsys: Ou
     assert run(["send", "--to", "ou_bob,ou_ada", "--text", "hi", "--key", "k"]) == 0
     out, err = capsys.readouterr()
     assert out.split() == first[::-1]
-    assert err.count("had been accepted before") == 2
+    assert err.count("was already accepted with this key") == 2
     assert run(["send", "--to", "ou_ada,ou_bob", "--text", "other", "--key", "k"]) == 2
     assert "k/ou_ada" in capsys.readouterr().err
 
@@ -153,7 +153,7 @@ def test_wait_ends_with_4_when_it_is_not_delivered(
         assert run(["send", "--to", "ou_ada", "--text", "hi", "--wait", "20", "--on-unknown", "hold"]) == 4
     out, err = capsys.readouterr()
     state = ledger.get(out.strip()).progress.state
-    assert f"is not delivered: it is {state}" in err
+    assert f"was not delivered: it is {state}" in err
 
 
 def test_wait_ends_with_4_and_the_ids_when_the_time_is_up(settings: Settings, capsys: Output) -> None:
@@ -271,12 +271,12 @@ def test_show_tells_of_a_desk_how_many_tickets_are_open_and_since_when_that_is_k
     ledger: Ledger, capsys: Output
 ) -> None:
     assert run(["show", "default"]) == 0
-    assert "tickets open 0, by a list never taken\n" in capsys.readouterr().out
+    assert "tickets open 0 (never checked)\n" in capsys.readouterr().out
     seconds, _ = ledger.redis.time()
     ledger.redis.zadd(ledger.keys.tickets("default"), {"ou_1": seconds * 1000, "ou_2": seconds * 1000})
     ledger.redis.hset(ledger.keys.desk("default"), "tickets_at", (seconds - 300) * 1000)
     assert run(["show", "default"]) == 0
-    assert "tickets open 2, by a list of 5 min ago\n" in capsys.readouterr().out
+    assert "tickets open 2 (checked 5 min ago)\n" in capsys.readouterr().out
     assert run(["show", "default", "--json"]) == 0
     tickets = json.loads(capsys.readouterr().out)["tickets"]
     assert tickets["open"] == 2

@@ -29,10 +29,10 @@ def test_it_prints_each_desk_and_its_lanes_where_nobody_looks(ledger: Ledger, ca
     Worker(ledger).deliver(1)
     assert run(["watch"]) == 0
     head, desk, events, lane = capsys.readouterr().out.splitlines()
-    assert "no worker lives" in head
+    assert "no worker is running" in head
     assert desk.startswith("default: 2 waiting, ")
     assert events == "default: events: 0 waiting"
-    assert lane.startswith(f"default: {id} Office move: 2 waiting, the oldest for ")
+    assert lane.startswith(f"default: {id} Office move: 2 waiting, oldest waiting ")
 
 
 def test_json_is_one_snapshot(ledger: Ledger, capsys: Output) -> None:

@@ -80,7 +80,7 @@ def test_a_server_that_a_power_cut_can_rob_is_ready_and_the_web_says_so_at_its_s
             assert process.stderr is not None
             assert process.stdout.readline()
             process.terminate()
-            said = [line for line in process.stderr if "may not be on disk" in line]
+            said = [line for line in process.stderr if "may not be durable" in line]
     assert len(said) == 1
     assert "set `appendfsync always`" in said[0]
 

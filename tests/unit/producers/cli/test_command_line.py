@@ -66,7 +66,7 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
         (("list", "--limit", "0"), "'--limit'"),
         (("show",), "'ID'"),
         (("resolve", "n_1"), "'--as'"),
-        (("resume",), "say which one"),
+        (("resume",), "give either the ID of an announcement or --desk default"),
     ],
 )
 def test_bad_usage_and_bad_input_are_one_line_and_exit_2(

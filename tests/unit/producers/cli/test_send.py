@@ -43,7 +43,7 @@ def test_receivers_may_be_repeated_or_joined(to: list[str], receivers: list[str]
 
 def test_a_receiver_that_is_given_twice_is_told_and_taken_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert _receivers(["ou_ada,ou_bob", "ou_ada", "ou_ada"]) == ["ou_ada", "ou_bob"]
-    assert capsys.readouterr().err == "deskbell: ou_ada was given more than once: sent once\n"
+    assert capsys.readouterr().err == "deskbell: ou_ada was given more than once; it gets one message\n"
 
 
 def test_several_receivers_have_a_key_each() -> None:

@@ -50,7 +50,7 @@ def test_the_ready_made_ones_are_listed(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_try_shows_the_receivers_the_key_and_the_message(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["hook", "test", "oncall", FIRING]) == ExitCode.DONE
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "to ou_ada, ou_bob by desk default"
+    assert lines[0] == "to ou_ada, ou_bob from desk default"
     assert lines[1].startswith("key hook/oncall/")
     assert lines[2:] == [f"  {line}" for line in (PAYLOADS / "alertmanager_firing.txt").read_text().splitlines()]
 
@@ -81,9 +81,9 @@ def test_a_payload_may_come_from_standard_input(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["gone", FIRING], "hook: no hook is named 'gone'; there are: card, github, oncall"),
+        (["gone", FIRING], "hook: there is no hook 'gone'; there are: card, github, oncall"),
         (["oncall", "gone.json"], "FILE: gone.json cannot be read: No such file or directory"),
-        (["oncall", FIRING, "--header", "novalue"], "header: write it as NAME:VALUE"),
+        (["oncall", FIRING, "--header", "novalue"], "header: must be written as NAME:VALUE"),
         (["github", FIRING], "looks for a part that a value does not have: 'x-github-event'"),
     ],
 )
@@ -97,7 +97,7 @@ def test_without_a_file_it_says_which_variable_names_it(
 ) -> None:
     monkeypatch.delenv("DESKBELL_HOOKS")
     assert run(["hook", "test", "oncall", FIRING]) == ExitCode.BAD_INPUT
-    assert "DESKBELL_HOOKS: names no file with hooks" in capsys.readouterr().err
+    assert "DESKBELL_HOOKS: is not set, so there are no hooks" in capsys.readouterr().err
     assert run(["hook", "list", "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == []
 
