@@ -19,13 +19,18 @@ from ledger.messages.content import Message
 from ledger.record import Accepted, Record
 from ledger.states import State
 from producers.announcements.announcing import Announced
+from producers.client.arguments import AnnouncementArguments, EventArguments
+from producers.client.http_problems import Forbidden, Unauthorized
 from producers.client.notifier import Notifier
 
 __all__ = [
     "Accepted",
     "Announced",
+    "AnnouncementArguments",
     "BadInput",
     "DeskbellError",
+    "EventArguments",
+    "Forbidden",
     "KeyReused",
     "LedgerFull",
     "LedgerUnreachable",
@@ -37,5 +42,6 @@ __all__ = [
     "Notifier",
     "Record",
     "State",
+    "Unauthorized",
     "WrongVersion",
 ]

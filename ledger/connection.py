@@ -1,7 +1,8 @@
 """How Deskbell reaches its Redis: URLs and timeouts, and its refusals in our words."""
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,15 +48,22 @@ NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 def connect(
-    settings: Settings, *, answer_seconds: float = ANSWER_SECONDS, kind: type[redis.Redis] = redis.Redis
+    settings: Settings,
+    *,
+    answer_seconds: float = ANSWER_SECONDS,
+    repeat_seconds: float = float("inf"),
+    kind: type[redis.Redis] = redis.Redis,
 ) -> redis.Redis:
-    """A client, of this kind, with timeouts everywhere. Nothing is sent yet. Raises BadInput for a wrong URL."""
+    """A client, of this kind, with timeouts everywhere. Nothing is sent yet. Raises BadInput for a wrong URL.
+
+    A call that failed is not repeated `repeat_seconds` after its start.
+    """
     url = settings.redis
     options: dict[str, Any] = {
-        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_connect_timeout": min(CONNECT_SECONDS, answer_seconds),
         "socket_timeout": answer_seconds,
         "health_check_interval": IDLE_SECONDS,
-        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
+        "retry": RetryInTime(repeat_seconds),
         "client_name": settings.prefix,
         **url.arguments,
     }
@@ -66,6 +74,24 @@ def connect(
     if settings.embedded:
         options |= {"connection_class": OwnSocketConnection, "data_dir": settings.data_dir.absolute()}
     return kind.from_pool(redis.ConnectionPool(**{"connection_class": connection_class(url), **options}))
+
+
+class RetryInTime(Retry):
+    """redis-py's, which knows a number of tries alone: each of them may take all the time that a caller has."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES)
+        self._seconds = seconds
+
+    def call_with_retry(self, do: Callable[[], Any], fail: Callable[..., Any], *hooks: Any, **more: Any) -> Any:
+        ends_at = time.monotonic() + self._seconds
+
+        def failed(error: Exception, *failures: int) -> None:
+            fail(error, *failures)  # first: it closes the connection, on which the answer may come yet
+            if time.monotonic() >= ends_at:
+                raise error
+
+        return super().call_with_retry(do, failed, *hooks, **more)
 
 
 def connection_class(url: RedisUrl) -> type[AbstractConnection]:

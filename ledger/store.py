@@ -23,8 +23,12 @@ FSYNC_TIMEOUT_MS = 5000
 class Store:
     """What `Ledger`, its announcements and everything else that reads or writes the record have in common."""
 
-    def __init__(self, settings: Settings, client: redis.Redis | None = None) -> None:
+    def __init__(
+        self, settings: Settings, client: redis.Redis | None = None, *, most_fsync_ms: int | None = None
+    ) -> None:
+        """`most_fsync_ms` is for callers that have less time than FSYNC_TIMEOUT_MS."""
         self.settings = settings
+        self._most_fsync_ms = most_fsync_ms
         self.redis = client or connect(settings)
         self.keys = RedisKeys(settings.prefix)
         self.verbs = Verbs(self.redis, settings.prefix)
@@ -56,9 +60,10 @@ class Store:
         """As `durably`, for several desks with one fsync."""
         self._check_server()
         named = [(verb, desk, arguments) for desk, arguments in calls]
-        results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=FSYNC_TIMEOUT_MS)
+        timeout_ms = min(FSYNC_TIMEOUT_MS, self._most_fsync_ms or FSYNC_TIMEOUT_MS)
+        results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=timeout_ms)
         if not safe:
-            raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: repeat with the same key")
+            raise NotDurable(f"Redis did not confirm the write within {timeout_ms} ms: repeat with the same key")
         return results
 
     def _check_server(self) -> None:

@@ -18,7 +18,7 @@ from producers.cli.follow import changes
 from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import progress
 from producers.client.arguments import EventArguments
-from producers.client.notifier import Notifier
+from producers.client.ledger_backend import LedgerBackend
 
 __all__ = ["register"]
 
@@ -95,7 +95,7 @@ def send(
     receivers = _receivers(to)
     common = {**given, "message": read_message_file(message) if message else None}
     with open_ledger() as ledger:
-        accepted = Notifier(ledger).send_many(
+        accepted = LedgerBackend(ledger).send(
             [{**common, "receiver_id": receiver, "key": _key(key, receiver, receivers)} for receiver in receivers]
         )
         if not as_json:

@@ -3,16 +3,18 @@
 None stands for the default, everywhere.
 """
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Required, TypedDict
+from typing import Any, Required, TypedDict, TypeVar, get_type_hints
 
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.messages.content import Message
-from ledger.messages.message_file import MessageFile, MessageTemplate
 
-__all__ = ["AnnouncementArguments", "EventArguments"]
+__all__ = ["AnnouncementArguments", "EventArguments", "spelled_out"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Arguments(TypedDict, total=False):
@@ -28,10 +30,10 @@ class _Arguments(TypedDict, total=False):
 
 
 class EventArguments(_Arguments, total=False):
-    """One notification. Give one of `text`, `message` and `image`."""
+    """One notification, and an item of `send_many`. Give one of `text`, `message` and `image`."""
 
     receiver_id: Required[str]
-    message: Message | MessageFile | Mapping[str, object] | None
+    message: Message | Mapping[str, object] | None
     image: str | Path | None  #: the path of a local image
     on_unknown: OnUnknown | str | None  #: `resend` unless given
 
@@ -40,10 +42,36 @@ class AnnouncementArguments(_Arguments, total=False):
     """All of an announcement but its rows. Give one of `text` and `message`; there is Jinja in their strings."""
 
     name: Required[str]
-    message: MessageTemplate | Message | Mapping[str, object] | None
+    message: Message | Mapping[str, object] | None
     on_unknown: OnUnknown | str | None  #: `hold` unless given
     weight: int | None  #: turns it gets where others get one: 1 unless given, 100 at most
     between: str | None  #: `"09:00-18:00"`: send at these hours only; goes with `timezone`
     timezone: str | None
     skip_invalid: bool  #: leave invalid rows out, instead of refusing all
     allow_duplicates: bool  #: send to a receiver once for each row
+
+
+def spelled_out(arguments: type) -> Callable[[Function], Function]:
+    """Has `help` and editors show the `**arguments` of a method one by one, as the TypedDict has them.
+
+    The method itself keeps them together: an unknown name is then a BadInput, as it is by every other way in.
+    """
+
+    def decorated(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        required: frozenset[str] = arguments.__required_keys__  # type: ignore[attr-defined]
+        spelled = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=kind,
+                default=inspect.Parameter.empty if name in required else False if kind is bool else None,
+            )
+            for name, kind in get_type_hints(arguments).items()
+        ]
+        spelled.sort(key=lambda parameter: parameter.name not in required)
+        function.__signature__ = signature.replace(parameters=[*own, *spelled])  # type: ignore[attr-defined]
+        return function
+
+    return decorated

@@ -24,7 +24,7 @@ class EventDraft:
 
     @classmethod
     def build(cls, arguments: Mapping[str, Any], *, now: datetime) -> Self:
-        """Reads the arguments of `Notifier.send`; None stands for the default. Raises BadInput naming the field."""
+        """Reads EventArguments, or those with a MessageFile as `message`. Raises BadInput naming the field."""
         given = {name: value for name, value in arguments.items() if value is not None}
         image = _with_plain_message(given)
         return cls(Notification.build(given, now=now), image, given)

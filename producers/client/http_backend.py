@@ -35,16 +35,31 @@ _EVENTS, _ANNOUNCEMENTS = "/v1/notifications", "/v1/announcements"
 class HttpBackend:
     """`Notifier` says what each method promises and raises."""
 
-    def __init__(self, url: str, key: str | None = None, *, server: Server | None = None) -> None:
-        """`server` is for who wants other timeouts. Raises BadInput for what is no URL or no key."""
-        self._server = server or Server(url, key)
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        server: Server | None = None,
+    ) -> None:
+        """`timeout_seconds` is for all tries of a call but `announce`; without it the times of the server count.
 
-    def send(self, drafts: Sequence[EventDraft]) -> list[Accepted]:
+        Raises BadInput for an invalid URL or key.
+        """
+        self._server = server or Server(url, key)
+        self._timeout_seconds = timeout_seconds
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._server.url!r})"
+
+    def send(self, arguments: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+        drafts = EventDraft.build_all(arguments)
         events = [_event(draft) for draft in drafts]
         if len(events) == 1:
-            results = [self._server.post(_EVENTS, events[0], key=events[0]["key"])]
+            results = [self._post(events[0], key=events[0]["key"])]
         else:
-            results = self._server.post(_EVENTS, {"notifications": events}, key=events[0]["key"])["results"]
+            results = self._post({"notifications": events}, key=events[0]["key"])["results"]
         for number, (result, event) in enumerate(zip(results, events, strict=True), 1):
             if "problem" in result:
                 raise self._refusal(result["problem"], event, number, len(events))
@@ -60,10 +75,14 @@ class HttpBackend:
         return Announced(answer["id"], answer["total"], answer["duplicate"])
 
     def get(self, id: str) -> Record:
-        return record_of(self._server.get(f"{_EVENTS}/{quote(id, safe='')}", id=id))
+        path = f"{_EVENTS}/{quote(id, safe='')}"
+        return record_of(self._server.get(path, id=id, within_seconds=self._timeout_seconds))
 
     def close(self) -> None:
         self._server.close()
+
+    def _post(self, body: Any, key: str) -> Any:
+        return self._server.post(_EVENTS, body, key=key, within_seconds=self._timeout_seconds)
 
     def _refusal(self, problem: Any, event: Mapping[str, Any], number: int, total: int) -> DeskbellError:
         """Of one of several. The server tells of each by itself, so the others may be accepted."""

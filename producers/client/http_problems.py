@@ -5,13 +5,24 @@ from typing import Any
 from ledger import errors
 from ledger.errors import URN, BadInput, DeskbellError, LedgerUnreachable
 
-__all__ = ["error_of"]
+__all__ = ["Forbidden", "Unauthorized", "error_of"]
+
+
+class Unauthorized(DeskbellError):
+    """The HTTP API was given no key, or one that it does not know (401)."""
+
+
+class Forbidden(DeskbellError):
+    """The key may not do this (403): it lacks the scope, or it is for other desks."""
+
 
 #: By the last part of their URN. The root is not among them: that one the server cannot tell apart from its own bugs.
 _KINDS: dict[str, type[DeskbellError]] = {
     kind.type: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, DeskbellError)
 }
 del _KINDS[DeskbellError.type]
+#: The key was refused, in whatever words.
+_KEY_REFUSED: dict[int, type[DeskbellError]] = {401: Unauthorized, 403: Forbidden}
 #: Of other problems: the input is what has to be fixed. 413: the body, or a part of it, is too large.
 _WRONG_INPUT = (400, 413, 415, 422)
 _UNAVAILABLE = (502, 503, 504)
@@ -35,7 +46,10 @@ def _error_of_ours(name: str, status: int, members: dict[str, Any], url: str) ->
     match name, members:
         case "nothing-accepted", {"results": [{"problem": {"status": int(of_first)} as first}, *_]}:
             return error_of(of_first, first, url=url, key=members["key"], id=None)
+    told = f"{url} answered {status} ({members.get('title')}): {members['detail']}"
+    if status in _KEY_REFUSED:
+        return _KEY_REFUSED[status](told)
     for kind in (_KINDS.get(name), BadInput if status in _WRONG_INPUT else None):
         if kind and members.keys() >= {*kind.arguments}:
             return kind(*(str(members[argument]) for argument in kind.arguments))
-    return DeskbellError(f"{url} answered {status} ({members.get('title')}): {members['detail']}")
+    return DeskbellError(told)

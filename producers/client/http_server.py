@@ -16,7 +16,8 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from urllib3.exceptions import NewConnectionError
 
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.tracing import traceparent
@@ -29,8 +30,12 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 #: How long a call is repeated. A restart of the server or of Redis takes seconds.
 PATIENCE_SECONDS = 60.0
+#: The same where nobody takes the connection, so that a wrong address or a server that is down is told within a second.
+_REFUSED_SECONDS = 0.7
 #: Between two tries, unless the server says how long: the longest first wait, and the longest of all.
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 10.0
+#: What is left for a try that begins at the very end; requests takes no 0.
+_LEAST_SECONDS = 0.01
 #: Answers after which the same call may come through: too often, or somebody behind the server is away.
 _WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})
 #: Connections that are kept for the next calls; more threads than that make their own.
@@ -53,11 +58,11 @@ class Body(Protocol):
 
 
 class _TryAgain(Exception):
-    """A try came to nothing. `error` is what it comes to if it was the last; `after_seconds` is the server's wish."""
+    """A try failed. `error` is what is raised if it was the last; `after_seconds` is the server's wish."""
 
-    def __init__(self, error: DeskbellError, after_seconds: float = 0.0) -> None:
+    def __init__(self, error: DeskbellError, after_seconds: float = 0.0, *, was_refused: bool = False) -> None:
         super().__init__(str(error))
-        self.error, self.after_seconds = error, after_seconds
+        self.error, self.after_seconds, self.was_refused = error, after_seconds, was_refused
 
 
 class _Bearer(AuthBase):
@@ -90,39 +95,66 @@ class Server:
         if key is not None and not _VISIBLE.fullmatch(key):
             raise BadInput("key", "must be a key of `deskbell key create`, dbk_…, without blanks")
         self._connect_seconds, self._answer_seconds = connect_seconds, answer_seconds
+        self._patience_seconds, self._sleep = patience_seconds, sleep
         self._auth = _Bearer(key)
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS))
-        self._retrying = Retrying(
-            retry=retry_if_exception_type(_TryAgain),
-            wait=_wait_seconds,
-            stop=stop_before_delay(patience_seconds),
-            sleep=sleep,
-            reraise=True,
-        )
 
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
 
-    def get(self, path: str, *, id: str) -> Any:
+    def get(self, path: str, *, id: str, within_seconds: float | None = None) -> Any:
         """The JSON of the answer. Raises NotFound(id), and as `post`."""
-        return self._asked("GET", path, id=id)
+        return self._asked("GET", path, id=id, within_seconds=within_seconds)
 
-    def post(self, path: str, body: Any, *, key: str | None = None, answer_seconds: float | None = None) -> Any:
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        id: str | None = None,
+        within_seconds: float | None = None,
+        answer_seconds: float | None = None,
+    ) -> Any:
         """Posts a `Body`, or anything else as JSON, and gives the JSON of the answer. `key` is told in a KeyReused.
 
-        Only for what may be repeated. Raises what the server raised; LedgerUnreachable when it was not reached, or its
-        answer never came: then nobody knows whether it was accepted.
+        All tries together take about `within_seconds`, where that is given. Only for what may be repeated. Raises what
+        the server raised; LedgerUnreachable when it was not reached, or its answer never came: then nobody knows
+        whether it was accepted.
         """
-        return self._asked("POST", path, body, key=key, answer_seconds=answer_seconds)
+        return self._asked(
+            "POST", path, body, key=key, id=id, within_seconds=within_seconds, answer_seconds=answer_seconds
+        )
 
     def close(self) -> None:
         self._session.close()
 
-    def _asked(self, method: str, path: str, body: Any = None, **about: Any) -> Any:
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        within_seconds: float | None,
+        answer_seconds: float | None = None,
+        **about: Any,
+    ) -> Any:
+        answer_seconds = within_seconds or answer_seconds or self._answer_seconds
+        patience_seconds = within_seconds or self._patience_seconds
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgain),
+            wait=_wait_seconds,
+            stop=_OutOfPatience(patience_seconds),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        ends_at = time.monotonic() + max(answer_seconds, patience_seconds)
         try:
-            return self._retrying(self._try, method, path, body, **about)
+            return retrying(
+                lambda: self._try(method, path, body, min(answer_seconds, ends_at - time.monotonic()), **about)
+            )
         except _TryAgain as last:
             error, cause = last.error, last.__cause__
         raise error from cause
@@ -132,12 +164,12 @@ class Server:
         method: str,
         path: str,
         body: Any,
+        answer_seconds: float,
         *,
         key: str | None = None,
         id: str | None = None,
-        answer_seconds: float | None = None,
     ) -> Any:
-        response = self._response(method, path, body, answer_seconds or self._answer_seconds)
+        response = self._response(method, path, body, max(answer_seconds, _LEAST_SECONDS))
         answer = _json(response)
         if response.status_code < 300:
             if answer is not None:
@@ -156,7 +188,7 @@ class Server:
             headers["traceparent"] = active
         data = body if is_upload or body is None else orjson.dumps(body)
         # The time to connect is also that which a piece of the body may take: a busy server reads late.
-        connect_seconds = self._answer_seconds if is_upload else self._connect_seconds
+        connect_seconds = self._answer_seconds if is_upload else min(self._connect_seconds, answer_seconds)
         try:
             # A redirect is not followed: it would turn a POST into a GET, and take the key to who knows whom.
             return self._session.request(
@@ -171,8 +203,27 @@ class Server:
         except requests.RequestException as error:
             lost = LedgerUnreachable(f"{self.url} is not reached ({_said(error)})")
             if isinstance(error, _LOST) and not isinstance(error, _IN_VAIN):
-                raise _TryAgain(lost) from error
+                raise _TryAgain(lost, was_refused=_was_refused(error)) from error
             raise lost from error
+
+
+class _OutOfPatience:
+    """When no try follows. A server that took a connection in this call may be restarting: it gets all the time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._was_heard = seconds, False
+
+    def __call__(self, state: RetryCallState) -> bool:
+        failure = state.outcome.exception() if state.outcome else None
+        self._was_heard |= not (isinstance(failure, _TryAgain) and failure.was_refused)
+        seconds = self._seconds if self._was_heard else min(self._seconds, _REFUSED_SECONDS)
+        return (state.seconds_since_start or 0.0) + state.upcoming_sleep >= seconds
+
+
+def _was_refused(error: requests.RequestException) -> bool:
+    """Whether nobody took the connection, not even late."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def _checked_url(url: str) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Self, Unpack
 
-from ledger.connection import reachable
+from ledger.connection import connect, reachable
 from ledger.ledger import Ledger
 from ledger.record import Accepted, Record
+from ledger.settings import Settings
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import Announced, announce, check_rows, recipients_of
 from producers.announcements.lookup import Lookup
@@ -16,6 +17,9 @@ from producers.client.event_draft import EventDraft
 
 __all__ = ["LedgerBackend"]
 
+#: Of the time that a call has: how long Redis may wait for the disk, so that its answer still comes in time.
+_FSYNC_SHARE = 0.8
+
 
 class LedgerBackend:
     """`Notifier` says what each method promises and raises."""
@@ -23,7 +27,18 @@ class LedgerBackend:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def send(self, drafts: Sequence[EventDraft]) -> list[Accepted]:
+    @classmethod
+    def from_env(cls, timeout_seconds: float) -> Self:
+        """Raises BadInput."""
+        settings = Settings.from_env()
+        client = connect(settings, answer_seconds=timeout_seconds, repeat_seconds=timeout_seconds)
+        return cls(Ledger(settings, client, most_fsync_ms=round(timeout_seconds * _FSYNC_SHARE * 1000)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._ledger.settings.redis)!r})"
+
+    def send(self, events: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+        drafts = EventDraft.build_all(events)
         notifications = [draft.notification for draft in drafts]
         for desk in {notification.desk for notification in notifications}:
             self._ledger.settings.desk(desk)

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, Unpack
+from typing import Protocol, Self, Unpack
 
-from ledger.ledger import Ledger
+from ledger.errors import BadInput
 from ledger.record import Accepted, Record
-from ledger.settings import Settings
 from producers.announcements.announcing import Announced
-from producers.client.arguments import AnnouncementArguments, EventArguments
-from producers.client.event_draft import EventDraft
-from producers.client.ledger_backend import LedgerBackend
+from producers.client.arguments import AnnouncementArguments, EventArguments, spelled_out
 
-__all__ = ["Backend", "Notifier"]
+__all__ = ["TIMEOUT_SECONDS", "Backend", "Notifier"]
+
+#: How long a call waits for its answer unless the program says otherwise.
+TIMEOUT_SECONDS = 5.0
 
 
 class Backend(Protocol):
     """A way into the ledger. Whichever it is, the same call has the same effect and raises the same errors."""
 
-    def send(self, drafts: Sequence[EventDraft]) -> list[Accepted]: ...
+    def send(self, events: Sequence[EventArguments]) -> list[Accepted]: ...
 
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
@@ -37,36 +37,45 @@ class Notifier:
     >>> notifier.get(accepted.id).progress.state
     <State.QUEUED: 'queued'>
 
-    Every method raises LedgerUnreachable when Redis, or the server, does not answer. After that, and after NotDurable,
-    nobody knows whether the notification was accepted: repeat the call with the same `key`, and it is accepted once.
+    Every method raises LedgerUnreachable when Redis, or the server, does not answer within `timeout` seconds; a
+    connection that is refused is told within a second. After that, and after NotDurable, nobody knows whether the
+    notification was accepted: repeat the call with the same `key`, and it is accepted once. `announce` may take longer.
     """
 
-    def __init__(self, backend: Ledger | Backend) -> None:
-        self._backend: Backend = LedgerBackend(backend) if isinstance(backend, Ledger) else backend
+    # Each backend is imported by the way that leads to it: a program loads a client for Redis or one for HTTP.
+
+    def __init__(self, backend: Backend) -> None:
+        """Programs take `from_env` or `http`."""
+        self._backend = backend
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(cls, *, timeout: float = TIMEOUT_SECONDS) -> Self:
         """Reads `DESKBELL_*` variables and `.env`; connects with the first call. Raises BadInput."""
-        return cls(Ledger(Settings.from_env()))
+        from producers.client.ledger_backend import LedgerBackend
+
+        return cls(LedgerBackend.from_env(_checked(timeout)))
 
     @classmethod
-    def http(cls, url: str, key: str | None = None) -> Self:
-        """For who must not reach Redis: speaks to `deskbell web`, with a key of `deskbell key create`.
+    def http(cls, url: str, key: str | None = None, *, timeout: float = TIMEOUT_SECONDS) -> Self:
+        """For programs that must not reach Redis: calls `deskbell web`, with a key of `deskbell key create`.
 
         >>> notifier = Notifier.http("https://deskbell.example.com", key="dbk_…")
 
-        A call that was maybe not heard is repeated for up to a minute: a notification without a `key` gets one for
-        that. A record that comes this way has no message.
+        A call whose answer was lost is repeated as long as `timeout` allows: a notification without a `key` gets one
+        for that. A record that comes this way has no message.
 
         What differs: an `image` cannot be sent; of several notifications the others may be accepted when one is
-        refused for what only the server knows; a file is not read by the server, but sent to it. Raises BadInput for
-        what is no URL or no key.
+        refused for a reason that only the server knows; a file is not read by the server, but sent to it. Raises
+        Unauthorized or Forbidden with its calls when the key is wrong, and BadInput for an invalid URL, key or timeout.
         """
-        # Imported here: who reaches Redis need not load an HTTP client.
         from producers.client.http_backend import HttpBackend
 
-        return cls(HttpBackend(url, key))
+        return cls(HttpBackend(url, key, timeout_seconds=_checked(timeout)))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._backend!r})"
+
+    @spelled_out(EventArguments)
     def send(self, **arguments: Unpack[EventArguments]) -> Accepted:
         """Accepts one notification durably. Give one of `text`, `message` and `image`, the path of a local image.
 
@@ -83,15 +92,16 @@ class Notifier:
         """
         return self.send_many([arguments])[0]
 
-    def send_many(self, notifications: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+    def send_many(self, notifications: Sequence[EventArguments]) -> list[Accepted]:
         """Accepts notifications of one desk, at most 1,000: all of them or none. The items are the arguments of `send`.
 
         >>> notifier.send_many([{"receiver_id": id, "text": "Lift 2 is stuck"} for id in ("ou_ada", "ou_bob")])
 
         Raises as `send`; a BadInput says which of them is meant, counting from 1.
         """
-        return self._backend.send(EventDraft.build_all(notifications)) if notifications else []
+        return self._backend.send(notifications) if notifications else []
 
+    @spelled_out(AnnouncementArguments)
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
@@ -124,3 +134,9 @@ class Notifier:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _checked(timeout: float) -> float:
+    if not 0 < timeout < float("inf"):
+        raise BadInput("timeout", "must be a number of seconds, more than 0")
+    return timeout

@@ -10,7 +10,6 @@ from ledger.counter_buffer import CounterBuffer
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.tally import Tally
-from producers.client.notifier import Notifier
 from producers.hooks.hook_file import Hooks
 from producers.web.authentication import KeyVerifier
 from producers.web.group_commit import GroupCommit
@@ -26,7 +25,6 @@ class WebContext:
 
     settings: Settings
     ledger: Ledger
-    notifier: Notifier
     keys: ApiKeys
     group_commit: GroupCommit
     key_verifier: KeyVerifier
@@ -45,7 +43,6 @@ class WebContext:
         return cls(
             settings,
             ledger,
-            Notifier(ledger),
             keys,
             GroupCommit(ledger),
             KeyVerifier(ledger, keys),

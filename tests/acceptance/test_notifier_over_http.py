@@ -10,6 +10,7 @@ import pytest
 from deskbell import Announced, Notifier
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotFound
 from ledger.states import State
+from producers.client.ledger_backend import LedgerBackend
 from tests.acceptance.installation import MARKER, Installation, eventually
 from tests.acceptance.lossy_way import LossyWay
 from tests.acceptance.web_process import WebProcess
@@ -70,7 +71,7 @@ def test_the_same_announcement_by_both_ways_is_one(
     path = tmp_path / "people.csv"
     path.write_text("receiver_id,name\nou_two_ways,Ada\n")
     given: dict[str, Any] = {"text": MARKER + " {{ name }}", "name": "Two ways", "weight": 2, "skip_invalid": True}
-    direct = Notifier(installation.ledger).announce(path, **given)
+    direct = Notifier(LedgerBackend(installation.ledger)).announce(path, **given)
     assert notifier.announce(path, **given) == Announced(direct.id, 1, duplicate=True)
 
 
@@ -93,7 +94,7 @@ def test_what_is_wrong_is_told_alike_by_both_ways(
     installation: Installation, notifier: Notifier, call: Callable[[Notifier], object]
 ) -> None:
     told = []
-    for way in (Notifier(installation.ledger), notifier):
+    for way in (Notifier(LedgerBackend(installation.ledger)), notifier):
         with pytest.raises(DeskbellError) as caught:
             call(way)
         told.append((type(caught.value), str(caught.value)))
@@ -103,7 +104,7 @@ def test_what_is_wrong_is_told_alike_by_both_ways(
 
 def test_a_key_that_is_used_again_is_told_alike_by_both_ways(installation: Installation, notifier: Notifier) -> None:
     notifier.send(receiver_id="ou_again", text=MARKER, key="again")
-    for way in (Notifier(installation.ledger), notifier):
+    for way in (Notifier(LedgerBackend(installation.ledger)), notifier):
         with pytest.raises(KeyReused, match="'again' was already used for n_"):
             way.send(receiver_id="ou_again", text=MARKER + "!", key="again")
 

@@ -21,6 +21,7 @@ from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
+from producers.client.ledger_backend import LedgerBackend
 from producers.doctor.diagnosis import Status, check_ledger
 from tests.power.valkey import CuttableValkey
 from tests.valkey_process import ValkeyProcess
@@ -293,7 +294,9 @@ def test_a_replay_on_another_connection_does_not_make_durable_what_was_not(never
 def test_an_announcement_started_again_is_not_durable_before_its_fsync(never_fsynced: Ledger) -> None:
     for _ in range(2):
         with pytest.raises(NotDurable):
-            Notifier(never_fsynced).announce([{"receiver_id": "ou_ada"}], text="We move on Friday", name="Office move")
+            Notifier(LedgerBackend(never_fsynced)).announce(
+                [{"receiver_id": "ou_ada"}], text="We move on Friday", name="Office move"
+            )
 
 
 def test_a_repeat_changes_nothing_of_how_long_the_record_stays(ledger: Ledger) -> None:
@@ -331,7 +334,11 @@ def test_an_announcement_cancelled_again_is_not_durably_so_before_its_fsync(
 ) -> None:
     with ValkeyProcess(tmp_path, appendonly="yes") as server:
         ledger = Ledger(Settings(redis_url=server.url, _env_file=None))
-        id = Notifier(ledger).announce([{"receiver_id": "ou_ada"}], text="We move on Friday", name="Office move").id
+        id = (
+            Notifier(LedgerBackend(ledger))
+            .announce([{"receiver_id": "ou_ada"}], text="We move on Friday", name="Office move")
+            .id
+        )
         server.client.config_set("appendfsync", "no")
         pass_for_one_that_waits(monkeypatch)
         ledger = Ledger(Settings(redis_url=server.url, _env_file=None))

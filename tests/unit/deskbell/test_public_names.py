@@ -13,8 +13,11 @@ def test_the_public_names_are_these() -> None:
     assert deskbell.__all__ == [
         "Accepted",
         "Announced",
+        "AnnouncementArguments",
         "BadInput",
         "DeskbellError",
+        "EventArguments",
+        "Forbidden",
         "KeyReused",
         "LedgerFull",
         "LedgerUnreachable",
@@ -26,6 +29,7 @@ def test_the_public_names_are_these() -> None:
         "Notifier",
         "Record",
         "State",
+        "Unauthorized",
         "WrongVersion",
     ]
 

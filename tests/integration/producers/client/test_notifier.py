@@ -10,13 +10,14 @@ from deskbell import BadInput, KeyReused, LedgerUnreachable, Message, NotFound, 
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
+from producers.client.ledger_backend import LedgerBackend
 
 __all__: list[str] = []
 
 
 @pytest.fixture
 def notifier(ledger: Ledger) -> Notifier:
-    return Notifier(ledger)
+    return Notifier(LedgerBackend(ledger))
 
 
 def an_image(folder: Path, colour: str = "red") -> Path:
@@ -119,7 +120,7 @@ def test_an_unknown_id_is_not_found(notifier: Notifier) -> None:
 
 
 def test_without_redis_it_says_so() -> None:
-    notifier = Notifier(Ledger(Settings(redis_url="redis://:hush@127.0.0.1:1/0", _env_file=None)))
+    notifier = Notifier(LedgerBackend(Ledger(Settings(redis_url="redis://:hush@127.0.0.1:1/0", _env_file=None))))
     for call in (lambda: notifier.send(receiver_id="ou_ada", text="hi"), lambda: notifier.get("n_1")):
         with pytest.raises(LedgerUnreachable, match=r"redis://127.0.0.1:1/0 is not reached"):
             call()

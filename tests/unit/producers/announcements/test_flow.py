@@ -19,6 +19,7 @@ from producers.announcements.announcing import announce, check_rows, same_conten
 from producers.announcements.lookup import Lookup
 from producers.announcements.preview import OpenTicketRows, Preview, count_open_tickets, summarize
 from producers.announcements.recipients import Recipients
+from producers.client.ledger_backend import LedgerBackend
 
 __all__: list[str] = []
 
@@ -33,7 +34,7 @@ def ledger() -> Ledger:
 
 @pytest.fixture
 def notifier(ledger: Ledger) -> Notifier:
-    return Notifier(ledger)
+    return Notifier(LedgerBackend(ledger))
 
 
 def move(notifier: Notifier, rows: Any = PEOPLE, **options: Any) -> Announced:
@@ -159,7 +160,7 @@ def test_a_file_that_changes_after_the_check_is_not_announced(ledger: Ledger, tm
 
 
 def test_the_same_content_for_the_same_people_is_found_in_whatever_file(ledger: Ledger) -> None:
-    notifier = Notifier(ledger)
+    notifier = Notifier(LedgerBackend(ledger))
     announced = move(notifier, key="k")
     assert summary_of(ledger, "receiver_id,name\nou_bob,Bob\nou_cid,Cid\n").same_content is None
     same = summary_of(ledger, "name;receiver_id;room\nBob;ou_bob;1\nAda;ou_ada;2\n").same_content
@@ -170,7 +171,7 @@ def test_the_same_content_for_the_same_people_is_found_in_whatever_file(ledger: 
 
 
 def test_the_content_is_remembered_though_whoever_started_it_was_killed_first(ledger: Ledger) -> None:
-    notifier = Notifier(ledger)
+    notifier = Notifier(LedgerBackend(ledger))
     first = move(notifier)
     [name] = ledger.redis.keys("deskbell:content:*")
     ledger.redis.delete(name)
@@ -184,7 +185,7 @@ def test_the_summary_counts_what_runs_already(ledger: Ledger) -> None:
     alone = summary_of(ledger, rows)
     assert (alone.others, alone.calls) == (0, 100)
     assert alone.seconds == pytest.approx(60.3, abs=0.1)
-    id = move(Notifier(ledger), [{"receiver_id": f"ou_{n}", "name": "N"} for n in range(1000)]).id
+    id = move(Notifier(LedgerBackend(ledger)), [{"receiver_id": f"ou_{n}", "name": "N"} for n in range(1000)]).id
     beside = summary_of(ledger, rows)
     assert beside.others == 1
     assert beside.seconds == pytest.approx(120.6, abs=0.1)

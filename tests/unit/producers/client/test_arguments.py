@@ -7,6 +7,7 @@ from ledger.notification import Notification
 from producers.cli.announce import announce
 from producers.cli.send import send
 from producers.client.arguments import AnnouncementArguments, EventArguments
+from producers.client.notifier import Notifier
 
 __all__: list[str] = []
 
@@ -30,3 +31,14 @@ def test_every_field_of_an_announcement_is_an_argument() -> None:
 def test_every_argument_is_an_option_of_the_command_line() -> None:
     assert names(EventArguments) - {"receiver_id", "image"} <= set(inspect.signature(send).parameters)
     assert names(AnnouncementArguments) <= set(inspect.signature(announce).parameters)
+
+
+def test_the_signatures_are_spelled_out() -> None:
+    for method, arguments in ((Notifier.send, EventArguments), (Notifier.announce, AnnouncementArguments)):
+        parameters = inspect.signature(method).parameters
+        assert set(parameters) - {"self", "rows"} == names(arguments)
+        assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        assert {name for name, each in parameters.items() if each.default is each.empty} - {"self", "rows"} == set(
+            arguments.__required_keys__
+        )
+    assert str(inspect.signature(Notifier.send)).startswith("(self, *, receiver_id: str, text: str | None = None, ")

@@ -24,6 +24,7 @@ from ledger.errors import (
     WrongVersion,
 )
 from producers.client.http_backend import HttpBackend
+from producers.client.http_problems import Forbidden, Unauthorized
 from producers.client.http_server import Server
 from tests.unit.producers.client.scripted_server import CUT, SILENCE, Scripted, answer, problem, scripted
 
@@ -137,8 +138,8 @@ def test_it_waits_as_long_as_the_server_says(
         (problem(422, "key-reused", field="key", first_id="n_0"), KeyReused, "'k' was already used for n_0"),
         (problem(409, "not-allowed", id="n_1", verb="retry", state="queued"), NotAllowed, "cannot retry n_1"),
         (problem(413, "body-too-large"), BadInput, "request: D"),
-        (problem(401, "unauthorized"), DeskbellError, r"answered 401 \(T\): D"),
-        (problem(403, "forbidden"), DeskbellError, r"answered 403 \(T\): D"),
+        (problem(401, "unauthorized"), Unauthorized, r"answered 401 \(T\): D"),
+        (problem(403, "forbidden"), Forbidden, r"answered 403 \(T\): D"),
         (problem(429, "too-many-requests", FAR_AWAY), DeskbellError, "answered 429"),
         (problem(500, "internal", FAR_AWAY), DeskbellError, "answered 500"),
         (problem(503, "ledger-unreachable", FAR_AWAY), LedgerUnreachable, "D"),
