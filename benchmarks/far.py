@@ -9,9 +9,9 @@ from pathlib import Path
 from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
-from ledger.leases import slack_ms
 from ledger.notification import Notification
 from ledger.rate import parse_rate
+from ledger.slots import slack_ms
 from ledger.states import State
 from tests.far_redis import FarRedis
 from tests.valkey_process import ValkeyProcess

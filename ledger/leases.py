@@ -1,42 +1,27 @@
 """The ledger as the workers use it: who may send what now, and what came of it."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 import orjson
 import redis
 
 from ledger.announcement import Row, Spec
+from ledger.claim import Claim
 from ledger.connection import text
 from ledger.damage import Reading
-from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
-from ledger.messages.content import Message
-from ledger.notification import Notification
-from ledger.progress import Attempt, Progress
-from ledger.rate import Limit
+from ledger.progress import Attempt
 from ledger.redis_clock import RedisClock
-from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
-from ledger.states import INDEXED, State
-from ledger.verbs import Argument, Verbs
+from ledger.slots import Slot, late_after_ms, limit_arguments
+from ledger.states import State
+from ledger.store import Store
+from ledger.verbs import Argument
 
-__all__ = [
-    "Claim",
-    "Held",
-    "LeadAnswer",
-    "LeaseLost",
-    "Leases",
-    "Released",
-    "Result",
-    "Slot",
-    "Swept",
-    "late_after_ms",
-    "slack_ms",
-]
+__all__ = ["Held", "LeadAnswer", "LeaseLost", "Leases", "Released", "Result", "Swept"]
 
 #: How long a released notification may stay unclaimed before it goes back to its lane, ms. A worker that lives takes
 #: it sooner.
@@ -46,9 +31,6 @@ RELEASED_LEASE_MS = 5_000
 BEGIN_WITHIN_MS = 5_000
 #: Between the end of a call and the end of the lease, ms: one question about a ticket, and recording.
 AFTER_CALL_MS = 10_000
-#: A call may start this share of the slack after its slot; the rest is for the way to the server, and for a machine so
-#: busy that its processes wait for their turn between the look at the clock and the call.
-LATE_SHARE = 0.4
 #: Round trips to Redis from a release until its notification can be called for (the release's answer, its message to
 #: the queue and on to a worker, the claim and its answer: two and a half), and until the pacer can look again (the
 #: lead, the look, the release, the message to the queue). Slots are granted so far ahead. Of the first, one and a
@@ -58,72 +40,10 @@ AHEAD_TRIPS, SPAN_TRIPS = 4.0, 4.5
 ANSWER_TRIPS = 0.75
 #: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
 NEAR_MS = 2.0
-#: Leases that one sweep looks at, and ids that pruning looks at in one round trip.
+#: Leases that one sweep looks at.
 SWEEP = 200
-PAGE = 500
 #: Announcements whose message a worker keeps compiled.
 SPECS = 200
-
-
-def slack_ms(limit: Limit) -> int:
-    """How much longer than the quota's own window the window that we keep is.
-
-    A call starts a little after its slot and arrives a little later still. A server that counts strictly must not see
-    the last call of a window early and the first one late: both shifts together have to stay below this.
-    """
-    return round(min(300, max(80, limit.seconds * 1000 * 0.025)))
-
-
-def late_after_ms(desk: Desk) -> int | None:
-    """How long after its slot a call of this desk may start; None when there are no limits, and a slot never ages."""
-    return round(min(map(slack_ms, desk.rate)) * LATE_SHARE) if desk.rate else None
-
-
-class Slot(NamedTuple):
-    """The right to make one call: at `at_ms` of Redis time, which is `wait_ms` from now (negative: was)."""
-
-    at_ms: int
-    wait_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A notification that this worker alone holds, until its lease ends."""
-
-    id: str
-    notification: Notification  #: of an announcement's row: without its message, see `message`
-    progress: Progress
-    slot: Slot
-    probing: bool  #: the desk is held, and this is the probe
-    accepted_ms: int
-    row: tuple[Row, Spec] | None = None
-    some_have_tickets: bool = True  #: of the desk's receivers; if not, nobody needs to look
-    damage: str | None = None  #: what of its record cannot be read: it must not be sent
-
-    @property
-    def wanted_ms(self) -> int:
-        """When it could first be sent: accepted, or at its time if that is later."""
-        if self.row is None:
-            return max(self.accepted_ms, self.notification.due_ms)
-        row, spec = self.row
-        send_at_ms: int = row.overrides.get("send_at_ms", 0)
-        at_ms = round(spec.at.timestamp() * 1000) if spec.at else 0
-        return max(self.accepted_ms, at_ms, send_at_ms)
-
-    @property
-    def traceparent(self) -> str | None:
-        """Of the trace in which it, or its announcement, was accepted."""
-        return self.row[1].traceparent if self.row else self.notification.traceparent
-
-    def message(self) -> Message:
-        """The message to send; a row's is rendered here. Raises BadInput if the row does not fit its template, or the
-        record is damaged."""
-        if self.damage:
-            raise BadInput("record", self.damage)
-        if self.row is None:
-            return self.notification.message
-        row, spec = self.row
-        return row.message(spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +92,17 @@ class Swept(NamedTuple):
     unknown: int
 
 
-class Leases:
+class Leases(Store):
     """The verbs of workers, for one process. `longest_call_ms` bounds one API call, from which the lease follows."""
 
     def __init__(
         self, client: redis.Redis, settings: Settings, *, longest_call_ms: int, clock: RedisClock | None = None
     ) -> None:
-        self.redis = client
+        super().__init__(settings, client)
         self.clock = clock or RedisClock()
-        self.verbs = Verbs(client, settings.prefix)
-        self._keys = RedisKeys(settings.prefix)
         self._specs: dict[str, Spec] = {}
         self.begin_within_ms = BEGIN_WITHIN_MS
         self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS
-        self._results_for_ms = settings.results_for // timedelta(milliseconds=1)
 
     def release(self, shares: Sequence[tuple[Desk, int, int]]) -> list[Released]:
         """Hands out the slots of several desks that are due, in one round trip.
@@ -201,10 +118,10 @@ class Leases:
                     room,
                     in_flight,
                     RELEASED_LEASE_MS,
-                    self._results_for_ms,
+                    self.results_for_ms,
                     self._trips_ms(desk, AHEAD_TRIPS),
                     self._trips_ms(desk, SPAN_TRIPS),
-                    *_limits(desk),
+                    *limit_arguments(desk),
                 ),
             )
             for desk, room, in_flight in shares
@@ -213,7 +130,7 @@ class Leases:
 
     def sweep(self, desks: Sequence[Desk]) -> list[Swept]:
         """Takes back, desk by desk, what lost workers held."""
-        calls = [("sweep", desk.name, (self._results_for_ms, SWEEP, RELEASED_LEASE_MS)) for desk in desks]
+        calls = [("sweep", desk.name, (self.results_for_ms, SWEEP, RELEASED_LEASE_MS)) for desk in desks]
         return [Swept(*_raised(answer)) for answer in self.verbs.call_many(calls)]
 
     def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
@@ -226,10 +143,10 @@ class Leases:
             self.lease_ms,
             RELEASED_LEASE_MS,
             late_after_ms(desk) or 0,
-            self._results_for_ms,
+            self.results_for_ms,
             self._trips_ms(desk, 0.5),
             self._trips_ms(desk, ANSWER_TRIPS),
-            *_limits(desk),
+            *limit_arguments(desk),
             *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )
         self.clock.note(asked, now_ms)
@@ -264,7 +181,7 @@ class Leases:
         if announcement not in self._specs:
             if len(self._specs) >= SPECS:
                 self._specs.clear()
-            spec = cast(bytes, self.redis.hget(self._keys.lane(announcement), "spec"))
+            spec = cast(bytes, self.redis.hget(self.keys.lane(announcement), "spec"))
             self._specs[announcement] = Spec.of_json(spec)
         return self._specs[announcement]
 
@@ -278,12 +195,12 @@ class Leases:
             arguments += (
                 result.id,
                 result.to,
-                orjson.dumps([attempt.to_list() for attempt in result.attempts]) if result.attempts else "",
+                _json([attempt.to_list() for attempt in result.attempts]),
                 result.wait_ms,
-                orjson.dumps(result.extra) if result.extra else "",
-                result.unused_slot_ms if result.unused_slot_ms is not None else "",
+                _json(result.extra),
+                _or_empty(result.unused_slot_ms),
             )
-        answer = self.verbs.call("record", desk.name, token, self._results_for_ms, health, *arguments)
+        answer = self.verbs.call("record", desk.name, token, self.results_for_ms, health, *arguments)
         return [bool(recorded) for recorded in answer]
 
     def renew(
@@ -300,23 +217,11 @@ class Leases:
 
         Raises LeaseLost.
         """
-        noted = orjson.dumps(attempt.to_list()) if attempt else ""
-        unused = "" if unused_slot_ms is None else unused_slot_ms
-        laid_over = orjson.dumps(extra) if extra else ""
+        written = (_json(attempt and attempt.to_list()), _or_empty(unused_slot_ms), _json(extra))
+        rest: tuple[Argument, ...] = (secrets.token_hex(4), self._trips_ms(desk, ANSWER_TRIPS), *limit_arguments(desk))
         asked = self.clock.monotonic()
         wait_ms, slot_ms, now_ms = self.verbs.call(
-            "renew",
-            desk.name,
-            token,
-            id,
-            self.lease_ms,
-            max_wait_ms,
-            noted,
-            unused,
-            laid_over,
-            secrets.token_hex(4),
-            self._trips_ms(desk, ANSWER_TRIPS),
-            *_limits(desk),
+            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, *written, *rest
         )
         self.clock.note(asked, now_ms)
         if wait_ms == -2:
@@ -334,36 +239,10 @@ class Leases:
         """Ends the desk's hold; with `if_changed` only if its credentials are not those of last time."""
         return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else ""))
 
-    def prune(self) -> int:
-        """Takes out of the indexes what has left the record. Returns how many ids."""
-        events = (self._keys.events, *map(self._keys.index, sorted(INDEXED)))
-        pruned = sum(self._prune(index, self._keys.notification) for index in events)
-        pruned += self._prune(self._keys.damaged, self._key_of)
-        return pruned + self._prune(self._keys.announcements, self._keys.lane)
-
-    def _key_of(self, id: str) -> str:
-        return self._keys.rows(announcement_of(id)) if is_row(id) else self._keys.notification(id)
-
-    def _prune(self, index: str, key_of: Callable[[str], str]) -> int:
-        now_s, _ = self.redis.time()
-        oldest_kept_ms = now_s * 1000 - self._results_for_ms
-        pruned = start = 0
-        while ids := self.redis.zrange(index, "-inf", str(oldest_kept_ms), byscore=True, offset=start, num=PAGE):
-            pipe = self.redis.pipeline(transaction=False)
-            for id in ids:
-                pipe.exists(key_of(text(id)))
-            gone = [text(id) for id, exists in zip(ids, pipe.execute(), strict=True) if not exists]
-            if gone:
-                self.redis.zrem(index, *gone)
-            pruned += len(gone)
-            start += len(ids) - len(gone)
-        return pruned
-
     def lead(self, pacer: str, lease_ms: int, step_ms: int | None = None) -> LeadAnswer:
         """Takes, keeps, or (with 0) gives up the lead among the pacers. `step_ms`: `step` was called for all desks."""
         asked = self.clock.monotonic()
-        step = "" if step_ms is None else step_ms
-        leads, now_ms, vouched_ms, is_vouched = self.verbs.call("lead", "", pacer, lease_ms, step)
+        leads, now_ms, vouched_ms, is_vouched = self.verbs.call("lead", "", pacer, lease_ms, _or_empty(step_ms))
         self.clock.note(asked, now_ms)
         return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms, bool(is_vouched))
 
@@ -386,11 +265,13 @@ class LeaseLost(Exception):
     """Somebody else decides about this notification now: stop working on it."""
 
 
-def _limits(desk: Desk) -> tuple[int, ...]:
-    limits: list[int] = [len(desk.rate)]
-    for limit in desk.rate:
-        limits += (limit.calls, limit.seconds * 1000 + slack_ms(limit))
-    return tuple(limits)
+def _json(value: Any) -> bytes | str:
+    """Empty for nothing at all."""
+    return orjson.dumps(value) if value else ""
+
+
+def _or_empty(number: int | None) -> int | str:
+    return "" if number is None else number
 
 
 def _raised(answer: Any) -> Any:

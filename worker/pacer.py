@@ -15,6 +15,7 @@ from ledger.connection import text
 from ledger.durability import Assurance
 from ledger.errors import WrongVersion
 from ledger.leases import Leases, Swept
+from ledger.pruning import prune
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import RedisKeys
 from ledger.schema import bring_up_to_date
@@ -206,7 +207,7 @@ class Pacer:
         now = time.monotonic()
         if now >= self._prune_again:
             self._prune_again = now + PRUNE_SECONDS
-            self._leases.prune()
+            prune(self._leases)
 
     def _known(self, names: Iterable[str]) -> list[Desk]:
         known = []

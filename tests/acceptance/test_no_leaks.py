@@ -13,8 +13,8 @@ import pytest
 
 from ledger.announcement import Spec
 from ledger.connection import text
-from ledger.leases import Leases
 from ledger.notification import Notification
+from ledger.pruning import prune
 from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.installation import MARKER, Installation, eventually
@@ -107,7 +107,7 @@ def test_workers_do_not_grow_and_redis_keeps_nothing_unexplained(folders: Callab
     ) as installation:
         _send_all(installation)
         eventually(lambda: not _kept(installation), RESULTS_FOR + RETRY_FOR + 10, "the records have gone")
-        Leases(installation.ledger.redis, installation.ledger.settings, longest_call_ms=1000).prune()
+        prune(installation.ledger)
         assert _unexplained(installation) == []
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from ledger.announcement import AnnouncementState, Spec
 from ledger.announcements import RowsMissing
+from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
 from ledger.errors import KeyReused, NotAllowed, NotFound
-from ledger.leases import Claim, Leases, Result
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt

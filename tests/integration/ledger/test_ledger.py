@@ -8,6 +8,7 @@ from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
+from ledger.pruning import prune
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 
@@ -268,7 +269,7 @@ def test_indexes_forget_what_has_left_the_record_and_nothing_else(ledger: Ledger
     for index in (ledger.keys.events, ledger.keys.index(State.FAILED)):
         ledger.redis.zadd(index, {gone: 1, kept: 1})  # accepted long ago
     ledger.redis.delete(ledger.keys.notification(gone))
-    assert leases.prune() == 2
+    assert prune(leases) == 2
     assert ledger.redis.zrange(ledger.keys.events, 0, -1) == [kept.encode()]
 
 

@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.announcement import Spec
-from ledger.leases import RELEASED_LEASE_MS, Leases, Result, late_after_ms, slack_ms
+from ledger.leases import RELEASED_LEASE_MS, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
+from ledger.slots import late_after_ms, slack_ms
 from ledger.states import State
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.leases import LATE_SHARE, slack_ms
 from ledger.rate import Limit
 from ledger.redis_keys import RedisKeys
+from ledger.slots import LATE_SHARE, slack_ms
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.verbs import NAMES
 
