@@ -41,9 +41,10 @@ def label(path: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=label)
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    # A secret that the reader makes, and what a recipe tells to add.
     left_to_the_reader = (ROOT / ".gitignore").read_text("utf-8").split()
     missing = [name for name in names(PATH, page) if not list(ROOT.glob(name.rstrip("/")))]
-    assert [name for name in missing if name not in left_to_the_reader] == []
+    assert [name for name in missing if name not in left_to_the_reader and "NAME" not in name] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=label)
