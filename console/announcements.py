@@ -18,7 +18,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.overview import Snapshot
-from ledger.states import State
+from ledger.states import Resolution, Retried, State
 
 __all__ = ["routes"]
 
@@ -28,8 +28,6 @@ PAGE, MOST_PAGES = 50, 1_000_000
 MOST_ROWS = 100_000_000
 #: Parts of the progress bar, in its order. What is not among them is still to come.
 BAR = ("delivered", "rerouted", "failed", "unknown", "expired", "cancelled")
-_RETRIED = (State.FAILED, State.UNKNOWN)
-_RESOLUTIONS = ("delivered", "failed", "resend")
 
 
 def routes() -> list[Route]:
@@ -202,13 +200,13 @@ def _cancel(request: PageRequest) -> Response:
 
 
 def _retry(request: PageRequest) -> Response:
-    id, state = _announcement(request).id, State(request.choice("state", tuple(map(str, _RETRIED))))
+    id, state = _announcement(request).id, State(request.choice("state", tuple(Retried)))
     count = request.context.ledger.announcements.retry(id, request.who.by, [state])
     return _done(request, id, f"retry {state}", "retried", count)
 
 
 def _resolve(request: PageRequest) -> Response:
-    id, outcome = _announcement(request).id, request.choice("as", _RESOLUTIONS)
+    id, outcome = _announcement(request).id, request.choice("as", tuple(Resolution))
     count = request.context.ledger.announcements.resolve(id, request.who.by, outcome)
     return _done(request, id, f"resolve as {outcome}", "resolved", count)
 

@@ -17,13 +17,12 @@ from ledger.messages.json_fields import shortened
 from ledger.progress import Attempt
 from ledger.record import Record
 from ledger.search import Cursor, Search
-from ledger.states import FINAL, Outcome, State
+from ledger.states import FINAL, Outcome, Resolution, State
 
 __all__ = ["routes"]
 
 #: Matches on a page.
 PAGE = 50
-_RESOLUTIONS = ("delivered", "failed", "resend")
 
 
 def routes() -> list[Route]:
@@ -140,7 +139,7 @@ def _cancel(request: PageRequest) -> Response:
 
 
 def _resolve(request: PageRequest) -> Response:
-    record, outcome = _record(request), request.choice("as", _RESOLUTIONS)
+    record, outcome = _record(request), request.choice("as", tuple(Resolution))
     request.context.ledger.resolve([record.id], request.who.by, outcome)
     return _done(request, record.id, f"resolve as {outcome}", "resolved_one")
 

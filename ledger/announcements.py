@@ -21,7 +21,7 @@ from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.sending_hours import seconds_open
-from ledger.states import State
+from ledger.states import Resolution, State
 from ledger.store import Store
 
 __all__ = ["Announcements", "Opened", "RowsMissing"]
@@ -290,8 +290,8 @@ class Announcements:
         Raises NotFound, and NotAllowed for a resend of what is cancelled.
         """
         announcement = self.get(id)
-        if outcome == "resend" and announcement.state is AnnouncementState.CANCELLED:
-            raise NotAllowed(id, "resend", announcement.state)
+        if outcome == Resolution.RESEND and announcement.state is AnnouncementState.CANCELLED:
+            raise NotAllowed(id, Resolution.RESEND, announcement.state)
         return self._act_on_all(id, State.UNKNOWN, "resolve", (self._store.results_for_ms, by, outcome))
 
     def _act_on_all(self, id: str, state: State, verb: str, arguments: tuple[Any, ...]) -> int:

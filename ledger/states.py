@@ -6,7 +6,7 @@ from here when they are loaded (`ledger.verbs`), and `docs/lifecycle.md` is test
 
 from enum import StrEnum
 
-__all__ = ["FINAL", "INDEXED", "TRANSITIONS", "Outcome", "State"]
+__all__ = ["FINAL", "INDEXED", "TRANSITIONS", "Outcome", "Resolution", "Retried", "State"]
 
 
 class State(StrEnum):
@@ -52,3 +52,18 @@ class Outcome(StrEnum):
     THROTTLED = "throttled"  #: over the quota; nothing was sent
     TICKET_OPEN = "ticket_open"  #: `chat` is closed to us while the receiver has an open ticket
     UNKNOWN = "unknown"  #: the call may have been delivered, and nobody can ask
+
+
+class Retried(StrEnum):
+    """The states that people take a notification back from."""
+
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Resolution(StrEnum):
+    """What a person says about a notification that was maybe sent."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RESEND = "resend"

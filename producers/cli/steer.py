@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.settings import DEFAULT_DESK
-from ledger.states import State
+from ledger.states import Resolution, Retried, State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.output import answer, answer_json, note
@@ -38,21 +37,6 @@ RowsAsJson = Annotated[
 
 #: What became of one id: `state`, or the number of `rows` that it was done to.
 Done = dict[str, Any]
-
-
-class Retried(StrEnum):
-    """The states that `retry` takes notifications from."""
-
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-class Resolution(StrEnum):
-    """What a person says about a notification that was maybe sent."""
-
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    RESEND = "resend"
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from ledger.announcement import Announcement, AnnouncementState
 from ledger.errors import BadInput, NotAllowed, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.states import State
+from ledger.states import Resolution, Retried, State
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.announcement_intake import accepted, foretold
@@ -22,7 +22,6 @@ from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen
 from producers.web.context import ContextDep
 from producers.web.notification_parser import given_key
-from producers.web.notifications import Resolution, Retried
 from producers.web.openapi.announcements import (
     ANNOUNCING,
     EXPORTING,

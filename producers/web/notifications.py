@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from ledger.messages.json_fields import shortened
 from ledger.notification import Notification
 from ledger.record import Accepted
 from ledger.search import Cursor, Search
-from ledger.states import State
+from ledger.states import Resolution, Retried, State
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, without_delay
 from producers.web.context import ContextDep, WebContext
@@ -33,21 +32,6 @@ MOST_LISTED = 500
 SMALL_BATCH = 200
 
 router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
-
-
-class Resolution(StrEnum):
-    """What a person says about a notification that was maybe sent."""
-
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    RESEND = "resend"
-
-
-class Retried(StrEnum):
-    """The states that a notification is taken back from."""
-
-    FAILED = "failed"
-    UNKNOWN = "unknown"
 
 
 @router.post("", status_code=HTTPStatus.ACCEPTED, **ACCEPTING)
