@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, NotRequired, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
+from typing_extensions import TypedDict
 
 from ledger.callback_url import CallbackUrl
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
@@ -17,13 +18,13 @@ from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
 from ledger.messages.template import Template
 from ledger.notification import Notification
-from ledger.progress import Progress
+from ledger.progress import Act, ActJson, Progress, acts_as_json
 from ledger.sending_hours import SendingHours
 from ledger.settings import DEFAULT_DESK
 from ledger.states import State
-from ledger.times import iso
+from ledger.times import iso, unix_ms
 
-__all__ = ["Announcement", "AnnouncementState", "Row", "RowRecord", "Spec"]
+__all__ = ["Announcement", "AnnouncementJson", "AnnouncementState", "Row", "RowRecord", "Spec"]
 
 
 class AnnouncementState(StrEnum):
@@ -132,6 +133,28 @@ class RowRecord:
         return row_id(self.announcement, self.number)
 
 
+@with_config(title="Announcement")
+class AnnouncementJson(TypedDict):
+    """How an announcement stands."""
+
+    id: str
+    name: str
+    desk: str
+    state: AnnouncementState
+    ended: Annotated[str | None, Field(description="`complete` or `partial`; null while it is not finished.")]
+    total: int
+    counts: Annotated[dict[State, int], Field(description="Rows by state. They sum to the total.")]
+    rerouted: Annotated[int, Field(description="Rows delivered through `user`, because a ticket was open.")]
+    rate: Annotated[float, Field(description="Rows that ended in the last minutes, per minute.")]
+    eta_seconds: int | None
+    weight: int
+    acts: list[ActJson]
+    created_at: str | None
+    expires_at: str | None
+    finished_at: str | None
+    damaged: NotRequired[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Announcement:
     """How an announcement stands."""
@@ -143,7 +166,7 @@ class Announcement:
     counts: Mapping[State, int]
     created_ms: int
     finished_ms: int | None
-    acts: tuple[tuple[int, str, str], ...]
+    acts: tuple[Act, ...]
     rerouted: int  #: of those delivered: through `user`, because a ticket was open
     rate_per_second: float  #: notifications that came to an end lately
     eta_seconds: float | None  #: until no row is left to send; None while nothing is known or it does not run
@@ -161,9 +184,9 @@ class Announcement:
             return None
         return "complete" if self.counts[State.DELIVERED] == self.total else "partial"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> AnnouncementJson:
         """The JSON of the outside contract."""
-        return {
+        told: AnnouncementJson = {
             "id": self.id,
             "name": self.spec.name,
             "desk": self.spec.desk,
@@ -175,9 +198,11 @@ class Announcement:
             "rate": round(self.rate_per_second * 60, 2),
             "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
             "weight": self.spec.weight,
-            "acts": [{"at": iso(at), "by": by, "did": did} for at, by, did in self.acts],
+            "acts": acts_as_json(self.acts),
             "created_at": iso(self.created_ms),
-            "expires_at": iso(round(self.spec.expires_at.timestamp() * 1000)) if self.spec.expires_at else None,
+            "expires_at": iso(unix_ms(self.spec.expires_at)),
             "finished_at": iso(self.finished_ms) if self.ended else None,
-            **({"damaged": self.damage} if self.damage else {}),
         }
+        if self.damage:
+            told["damaged"] = self.damage
+        return told

@@ -4,7 +4,7 @@ The verbs that bring something to its end write it down in the same step (`owe_c
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -143,7 +143,7 @@ class Callbacks:
             return None
         return {"type": f"{kind}.{owed.state}", "timestamp": iso(owed.at_ms), "data": data}
 
-    def _notification(self, owed: Owed) -> tuple[str, dict[str, Any]]:
+    def _notification(self, owed: Owed) -> tuple[str, Mapping[str, Any]]:
         record = self._ledger.get(owed.id)
         try:
             record = replace(record, progress=Progress.of_json(owed.snapshot))
@@ -151,7 +151,7 @@ class Callbacks:
             log.error("how it stood then is damaged, so the callback tells how it stands now", extra={"id": owed.id})
         return "notification", record.as_json()
 
-    def _announcement(self, owed: Owed) -> tuple[str, dict[str, Any]]:
+    def _announcement(self, owed: Owed) -> tuple[str, Mapping[str, Any]]:
         now = self._ledger.announcements.get(owed.id)
         try:
             counts = orjson.loads(owed.snapshot)

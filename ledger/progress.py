@@ -1,15 +1,48 @@
 """Where a notification stands: its state, its attempts, and what people did."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import orjson
+from pydantic import with_config
+from typing_extensions import TypedDict
 
 from ledger.delivery_options import ReceiveType
 from ledger.states import Outcome, State
 from ledger.times import iso
 
-__all__ = ["Attempt", "Progress"]
+__all__ = ["Act", "ActJson", "Attempt", "AttemptJson", "Progress", "acts_as_json"]
+
+#: What a person did: when (Unix ms), who, what.
+Act = tuple[int, str, str]
+
+
+@with_config(title="Act")
+class ActJson(TypedDict):
+    """What a person did."""
+
+    at: str | None
+    by: str
+    did: str
+
+
+def acts_as_json(acts: Iterable[Act]) -> list[ActJson]:
+    return [{"at": iso(at), "by": by, "did": did} for at, by, did in acts]
+
+
+@with_config(title="Attempt")
+class AttemptJson(TypedDict):
+    """One call of Feishu's API."""
+
+    at: str | None
+    via: ReceiveType | None
+    outcome: Outcome
+    code: int | None
+    http_status: int | None
+    log_id: str | None
+    ms: int | None
+    msg: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +71,9 @@ class Attempt:
         via = ReceiveType(attempt.via) if attempt.via else None
         return replace(attempt, via=via, outcome=Outcome(attempt.outcome))
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "at": iso(self.at_ms),
-            "via": self.via,
-            "outcome": self.outcome,
-            "code": self.code,
-            "http_status": self.http_status,
-            "log_id": self.log_id,
-            "ms": self.ms,
-            "msg": self.msg,
-        }
+    def as_json(self) -> AttemptJson:
+        same = {name: getattr(self, name) for name in AttemptJson.__annotations__ if name != "at"}
+        return cast(AttemptJson, {"at": iso(self.at_ms), **same})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +83,7 @@ class Progress:
     state: State
     at_ms: int
     attempts: tuple[Attempt, ...] = ()
-    acts: tuple[tuple[int, str, str], ...] = ()  #: what people did: (ms, who, what)
+    acts: tuple[Act, ...] = ()
     via: ReceiveType | None = None  #: set when it was rerouted, and stays so
     deferrals: int = 0
     failing_ms: int = 0  #: how much of the retry budget is spent

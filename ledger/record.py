@@ -1,19 +1,57 @@
 """The record of a notification, and the answer to who handed it in."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired
 
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from ledger.delivery_options import ReceiveType, UserIdType
+from ledger.messages.content import MsgType
 from ledger.notification import Notification
-from ledger.progress import Attempt, Progress
+from ledger.progress import ActJson, Attempt, AttemptJson, Progress, acts_as_json
 from ledger.states import FINAL, Outcome, State
 from ledger.times import iso
 
-__all__ = ["Accepted", "Record"]
+__all__ = ["Accepted", "NotificationJson", "Record"]
+
+
+@with_config(title="Error")
+class ErrorJson(TypedDict):
+    """What Feishu said last."""
+
+    code: int | None
+    msg: str | None
+
+
+@with_config(title="Notification")
+class NotificationJson(TypedDict):
+    """All that is known of a notification, but for the message itself."""
+
+    id: str
+    state: State
+    desk: str
+    receiver_id: str
+    receive_type: ReceiveType
+    user_id_type: UserIdType
+    msg_type: MsgType
+    via: ReceiveType | None
+    message_id: str | None
+    attempts: list[AttemptJson]
+    acts: list[ActJson]
+    error: ErrorJson | None
+    announcement: str | None
+    key: str | None
+    created_at: str | None
+    due_at: str | None
+    expires_at: str | None
+    finished_at: str | None
+    damaged: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a producer: the id it can ask about, and whether an earlier call with this key had made it."""
+    """A notification is on record, and on disk. `duplicate`: an earlier call with this key had handed it in."""
 
     id: str
     duplicate: bool
@@ -38,10 +76,10 @@ class Record:
     def last(self) -> Attempt | None:
         return self.progress.attempts[-1] if self.progress.attempts else None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> NotificationJson:
         """The JSON of the outside contract. The message itself is not in it."""
         progress, last = self.progress, self.last
-        return {
+        told: NotificationJson = {
             "id": self.id,
             "state": progress.state,
             "desk": self.notification.desk,
@@ -52,7 +90,7 @@ class Record:
             "via": last.via if last else progress.via,
             "message_id": last.message_id if last else None,
             "attempts": [attempt.as_json() for attempt in progress.attempts],
-            "acts": [{"at": iso(at), "by": by, "did": did} for at, by, did in progress.acts],
+            "acts": acts_as_json(progress.acts),
             "error": self._error(),
             "announcement": self.announcement,
             "key": self.notification.key,
@@ -60,10 +98,12 @@ class Record:
             "due_at": iso(progress.due_ms),
             "expires_at": iso(self.notification.expires_ms),
             "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
-            **({"damaged": self.damage} if self.damage else {}),
         }
+        if self.damage:
+            told["damaged"] = self.damage
+        return told
 
-    def _error(self) -> dict[str, Any] | None:
+    def _error(self) -> ErrorJson | None:
         if self.last is None or self.last.outcome is Outcome.DELIVERED:
             return None
         return {"code": self.last.code, "msg": self.last.msg}

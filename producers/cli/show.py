@@ -50,7 +50,7 @@ def _show_desk(facts: Mapping[str, str | None]) -> None:
         _answer_known(facts)
 
 
-def _found(ledger: Ledger, id: str) -> dict[str, Any]:
+def _found(ledger: Ledger, id: str) -> Mapping[str, Any]:
     return ledger.announcements.get(id).as_json() if is_announcement(id) else ledger.get(id).as_json()
 
 

@@ -1,18 +1,20 @@
 """A record of a notification, read back from the JSON in which the HTTP API tells it."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from ledger.delivery_options import ReceiveType, UserIdType
+from pydantic import TypeAdapter
+
 from ledger.errors import DeskbellError
-from ledger.messages.content import Message, MsgType
+from ledger.messages.content import Message
 from ledger.notification import Notification
-from ledger.progress import Attempt, Progress
-from ledger.record import Record
-from ledger.states import Outcome, State
+from ledger.progress import Attempt, AttemptJson, Progress
+from ledger.record import NotificationJson, Record
+from ledger.times import unix_ms
 
 __all__ = ["record_of"]
+
+_NOTIFICATION = TypeAdapter(NotificationJson)
 
 
 def record_of(told: Any) -> Record:
@@ -21,62 +23,42 @@ def record_of(told: Any) -> Record:
     Raises DeskbellError when it is no record.
     """
     try:
-        return _record(told)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DeskbellError(f"the server told a record that cannot be read here ({error}): is it newer?") from error
+        return _record(_NOTIFICATION.validate_python(told))
+    except ValueError as error:
+        raise DeskbellError("the server told a record that cannot be read here: is it newer?") from error
 
 
-def _record(told: Mapping[str, Any]) -> Record:
-    return Record(
-        id=told["id"],
-        notification=_notification(told),
-        progress=_progress(told),
-        created_ms=_ms(told["created_at"]) or 0,
-        announcement=told["announcement"],
-    )
-
-
-def _notification(told: Mapping[str, Any]) -> Notification:
-    expires_at = told["expires_at"]
-    return Notification.model_construct(
+def _record(told: NotificationJson) -> Record:
+    notification = Notification.model_construct(
         receiver_id=told["receiver_id"],
-        message=Message.model_construct(msg_type=MsgType(told["msg_type"]), content={}),
-        receive_type=ReceiveType(told["receive_type"]),
-        user_id_type=UserIdType(told["user_id_type"]),
+        message=Message.model_construct(msg_type=told["msg_type"], content={}),
+        receive_type=told["receive_type"],
+        user_id_type=told["user_id_type"],
         desk=told["desk"],
         key=told["key"],
-        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        expires_at=datetime.fromisoformat(told["expires_at"]) if told["expires_at"] else None,
     )
+    return Record(told["id"], notification, _progress(told), _ms(told["created_at"]) or 0, told["announcement"])
 
 
-def _progress(told: Mapping[str, Any]) -> Progress:
-    attempts = [_attempt(attempt, None) for attempt in told["attempts"]]
-    if attempts:  # the JSON has the message_id once
-        attempts[-1] = _attempt(told["attempts"][-1], told["message_id"])
+def _progress(told: NotificationJson) -> Progress:
+    last = len(told["attempts"]) - 1  # the JSON has the message_id once
+    attempts = [_attempt(each, told["message_id"] if n == last else None) for n, each in enumerate(told["attempts"])]
     at_ms = _ms(told["finished_at"]) or (attempts[-1].at_ms if attempts else _ms(told["created_at"]))
     return Progress(
-        state=State(told["state"]),
+        state=told["state"],
         at_ms=at_ms or 0,
         attempts=tuple(attempts),
         acts=tuple((_ms(act["at"]) or 0, act["by"], act["did"]) for act in told["acts"]),
-        via=ReceiveType(told["via"]) if told["via"] else None,
+        via=told["via"],
         due_ms=_ms(told["due_at"]),
     )
 
 
-def _attempt(told: Mapping[str, Any], message_id: str | None) -> Attempt:
-    return Attempt(
-        at_ms=_ms(told["at"]) or 0,
-        via=ReceiveType(told["via"]) if told["via"] else None,
-        outcome=Outcome(told["outcome"]),
-        code=told["code"],
-        http_status=told["http_status"],
-        log_id=told["log_id"],
-        ms=told["ms"],
-        message_id=message_id,
-        msg=told["msg"],
-    )
+def _attempt(told: AttemptJson, message_id: str | None) -> Attempt:
+    same = cast(dict[str, Any], {name: value for name, value in told.items() if name != "at"})
+    return Attempt(at_ms=_ms(told["at"]) or 0, message_id=message_id, **same)
 
 
 def _ms(time: str | None) -> int | None:
-    return round(datetime.fromisoformat(time).timestamp() * 1000) if time else None
+    return unix_ms(datetime.fromisoformat(time)) if time else None

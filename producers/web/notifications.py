@@ -14,7 +14,7 @@ from ledger.ids import is_notification
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.notification import Notification
-from ledger.record import Accepted
+from ledger.record import Accepted, NotificationJson
 from ledger.search import Cursor, Search
 from ledger.states import Resolution, Retried, State
 from producers.web.access import Caller, Operator, Reader, Sender
@@ -162,7 +162,7 @@ class _Decision:
         return _json({"id": self.id, "state": state})
 
 
-def _shown(ledger: Ledger, caller: Caller, id: str) -> dict[str, Any]:
+def _shown(ledger: Ledger, caller: Caller, id: str) -> NotificationJson:
     if not is_notification(id):
         raise NotFound(shortened(id))
     record = ledger.get(id)
