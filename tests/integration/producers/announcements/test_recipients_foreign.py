@@ -181,7 +181,7 @@ def test_it_has_neither_our_secrets_nor_our_files(monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_loads_little() -> None:
-    code = "import sys, producers.recipients.reading; print(*sys.modules)"
+    code = "import sys, producers.announcements.recipients.reading; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert not {"pydantic", "redis", "jinja2", "openpyxl", "producers.client.notifier"} & set(done.stdout.split())
 
