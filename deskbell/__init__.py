@@ -18,7 +18,7 @@ from ledger.errors import (
 from ledger.messages.content import Message
 from ledger.record import Accepted, Record
 from ledger.states import State
-from producers.announcements.announcing import Announced
+from producers.announcements.announced import Announced
 from producers.client.arguments import AnnouncementArguments, EventArguments
 from producers.client.http_problems import Forbidden, Unauthorized
 from producers.client.notifier import Notifier

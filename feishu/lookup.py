@@ -29,9 +29,10 @@ from feishu.query_retry import QueryRetry
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
 from ledger.connection import connect, reachable
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.redis_keys import RedisKeys
-from ledger.settings import DEFAULT_DESK, Desk, Settings
+from ledger.settings import Desk, Settings
 
 __all__ = ["main", "open_tickets", "read_contacts", "told"]
 

@@ -17,8 +17,9 @@ from feishu.codes import CodeTable
 from feishu.errors import AskFailed
 from feishu.lookup import told
 from feishu.query_retry import QueryRetry
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
-from ledger.settings import DEFAULT_DESK, Settings
+from ledger.settings import Settings
 
 __all__ = ["EVENTS", "main"]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from ledger.callback_url import CallbackUrl
-from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
@@ -20,7 +20,6 @@ from ledger.messages.template import Template
 from ledger.notification import Notification
 from ledger.progress import Act, ActJson, Progress, acts_as_json
 from ledger.sending_hours import SendingHours
-from ledger.settings import DEFAULT_DESK
 from ledger.states import State
 from ledger.times import iso, unix_ms
 

@@ -2,7 +2,10 @@
 
 from enum import StrEnum
 
-__all__ = ["OnOpenTicket", "OnUnknown", "ReceiveType", "UserIdType"]
+__all__ = ["DEFAULT_DESK", "OnOpenTicket", "OnUnknown", "ReceiveType", "UserIdType"]
+
+#: The desk that the four `DESKBELL_…` credential variables describe, and that speaks unless another is named.
+DEFAULT_DESK = "default"
 
 
 class ReceiveType(StrEnum):

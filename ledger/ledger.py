@@ -10,11 +10,11 @@ from redis.client import Pipeline
 from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.damage import Reading
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.notification import Notification
 from ledger.record import Accepted, Record
-from ledger.settings import DEFAULT_DESK
 from ledger.states import INDEXED, State
 from ledger.store import Store
 from ledger.verbs import Argument

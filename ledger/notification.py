@@ -9,11 +9,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ledger.callback_url import CallbackUrl
-from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import steering_problem
-from ledger.settings import DEFAULT_DESK
 from ledger.times import moment, unix_ms
 from ledger.tracing import TRACEPARENT, traceparent
 

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ledger.callback_secret import CallbackSecret
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
 from ledger.memory import checked_limit
@@ -33,10 +34,8 @@ from ledger.redis_url import RedisUrl
 from ledger.times import duration
 from ledger.toml_file import read_toml
 
-__all__ = ["DEFAULT_DESK", "Desk", "Settings"]
+__all__ = ["Desk", "Settings"]
 
-#: The desk that the four `DESKBELL_…` credential variables describe.
-DEFAULT_DESK = "default"
 
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 _HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")

@@ -14,25 +14,14 @@ from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.tracing import traceparent
 from producers.announcements.addressing import Contact
+from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, accepted_rows, check
 from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.source import Source
 
-__all__ = ["Announced", "Loaded", "announce", "check_rows", "load", "recipients_of", "same_content", "spooled", "start"]
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """The answer to a producer. `duplicate`: an earlier call with this key had made it."""
-
-    id: str
-    total: int
-    duplicate: bool
-
-    def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "total": self.total, "duplicate": self.duplicate}
+__all__ = ["Loaded", "announce", "check_rows", "load", "recipients_of", "same_content", "spooled", "start"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
-from ledger.settings import DEFAULT_DESK
 from producers.announcements.addressing import Contact, Unresolved
 
 __all__ = ["Lookup", "OpenTickets", "ask_once"]

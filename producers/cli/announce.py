@@ -12,9 +12,10 @@ from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.phrases import Phrase
 from ledger.settings import Settings
+from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import Announced, check_rows
 from producers.announcements.announcing import announce as accept
+from producers.announcements.announcing import check_rows
 from producers.announcements.check import Checked, write_invalid
 from producers.announcements.lookup import Lookup
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize

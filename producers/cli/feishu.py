@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ledger.settings import DEFAULT_DESK, Desk, Settings
+from ledger.delivery_options import DEFAULT_DESK
+from ledger.settings import Desk, Settings
 from producers.announcements.lookup import ask_once
 from producers.cli.output import answer, answer_json, note
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError, NotAllowed, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
-from ledger.settings import DEFAULT_DESK
 from ledger.states import Resolution, Retried, State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode

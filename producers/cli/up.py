@@ -14,11 +14,12 @@ import redis
 import typer
 
 from ledger.cluster import refuse_cluster
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
-from ledger.settings import DEFAULT_DESK, Settings
+from ledger.settings import Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode

@@ -14,8 +14,9 @@ from ledger.errors import BadInput, DeskbellError
 from ledger.record import Accepted, Record
 from ledger.states import State
 from ledger.times import duration
+from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import Announced, spooled
+from producers.announcements.announcing import spooled
 from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft, numbered

@@ -8,8 +8,9 @@ from ledger.connection import connect, reachable
 from ledger.ledger import Ledger
 from ledger.record import Accepted, Record
 from ledger.settings import Settings
+from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import Announced, announce, check_rows, recipients_of
+from producers.announcements.announcing import announce, check_rows, recipients_of
 from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 from producers.client.arguments import AnnouncementArguments

@@ -6,7 +6,7 @@ from typing import Protocol, Self, Unpack
 
 from ledger.errors import BadInput
 from ledger.record import Accepted, Record
-from producers.announcements.announcing import Announced
+from producers.announcements.announced import Announced
 from producers.client.arguments import AnnouncementArguments, EventArguments, spelled_out
 
 __all__ = ["TIMEOUT_SECONDS", "Backend", "Notifier"]

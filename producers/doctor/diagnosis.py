@@ -10,13 +10,14 @@ import redis
 
 from ledger.append_only import may_have_hole
 from ledger.connection import reachable
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.phrases import Phrase
 from ledger.schema import check_version
-from ledger.settings import DEFAULT_DESK, Desk, Settings
+from ledger.settings import Desk, Settings
 from ledger.workers import live_workers
 from producers.doctor.damaged_records import check_records
 from producers.doctor.doctor_check import Check, Status

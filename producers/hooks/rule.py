@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
@@ -14,7 +15,7 @@ from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
 from ledger.notification import Notification
-from ledger.settings import DEFAULT_DESK, Settings
+from ledger.settings import Settings
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import LENGTH, TemplateContext, check_names, expression, leaf
 

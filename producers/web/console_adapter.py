@@ -18,11 +18,11 @@ from console.ports import Proposal, RowError, Sample, Uploaded
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
-from ledger.settings import DEFAULT_DESK
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import Loaded, check_rows, load, start
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of

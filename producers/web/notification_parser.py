@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import MOST_AT_ONCE
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.notification import Notification
-from ledger.settings import DEFAULT_DESK, Settings
+from ledger.settings import Settings
 from producers.web.access import Caller
 
 __all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
