@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import announcements, beside, console, engine, far, http, hung, latency, quota, tickets
+from benchmarks import announcements, beside, console, engine, far, http, hung, imports, latency, quota, tickets
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "announcements": announcements.measure,
     "console": console.measure,
     "http": http.measure,
+    "imports": imports.measure,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "| what | asked | measured | met | command |\n|---|---|---|---|---|"

@@ -1,0 +1,65 @@
+"""A program that uses every public name, as somebody would write it who has installed the wheel. It is type-checked."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from deskbell import (
+    Accepted,
+    Announced,
+    AnnouncementArguments,
+    BadInput,
+    DeskbellError,
+    EventArguments,
+    Forbidden,
+    KeyReused,
+    LedgerFull,
+    LedgerUnreachable,
+    LedgerUnwritable,
+    Message,
+    NotAllowed,
+    NotDurable,
+    NotFound,
+    Notifier,
+    Record,
+    State,
+    Unauthorized,
+    WrongVersion,
+)
+
+__all__ = ["alert", "announce", "notifier_for", "outcome"]
+
+
+def notifier_for(url: str | None, key: str | None) -> Notifier:
+    return Notifier.http(url, key, timeout=2.5) if url else Notifier.from_env(timeout=2.5)
+
+
+def alert(notifier: Notifier, receivers: Sequence[str]) -> list[Accepted]:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    first: Accepted = notifier.send(receiver_id=receivers[0], text="Disk full", key="alert-1", expires=tomorrow)
+    notifier.send(receiver_id=receivers[0], message=Message.text("Disk full"), receive_type="user", at="15m")
+    notifier.send(receiver_id=receivers[0], image=Path("poster.png"), on_unknown="hold")
+    events: list[EventArguments] = [{"receiver_id": receiver, "text": "Disk full"} for receiver in receivers]
+    return [first, *notifier.send_many(events)]
+
+
+def announce(notifier: Notifier) -> Announced:
+    options: AnnouncementArguments = {"name": "Office move", "text": "Dear {{ name }}", "skip_invalid": True}
+    notifier.announce(Path("people.csv"), **options)
+    return notifier.announce([{"receiver_id": "ou_ada", "name": "Ada"}], text="Hello", name="Greeting", weight=2)
+
+
+def outcome(notifier: Notifier, id: str) -> str:
+    try:
+        record: Record = notifier.get(id)
+    except (BadInput, NotFound, NotAllowed) as error:
+        return f"our mistake: {error}"
+    except KeyReused as error:
+        return error.first_id
+    except (Unauthorized, Forbidden):
+        return "another key"
+    except (LedgerUnreachable, LedgerFull, LedgerUnwritable, NotDurable, WrongVersion):
+        return "again, later"
+    except DeskbellError as error:
+        return str(error)
+    return "there" if record.progress.state is State.DELIVERED else record.progress.state.value
