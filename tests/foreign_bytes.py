@@ -290,7 +290,7 @@ SERVED = {
         sites=(
             "producers/announcements/recipients/csv_rows.py:_records",
             "producers/announcements/recipients/csv_rows.py:_names",
-            "producers/web/uploads.py:__init__",
+            "producers/web/uploads.py:read_form",
         ),
     ),
     "CSV of many rows": Served(UPLOAD, many_rows, as_part("recipients", "r.csv")),

@@ -1,29 +1,27 @@
-"""Multipart bodies (RFC 7578), read as they come: the one large part goes to disk, the others are held.
+"""Multipart bodies (RFC 7578), read as they come by Starlette's parser: the one large part goes to disk.
 
 How large all of it may be, and how slow, is bounded by the doorway.
 """
 
 import errno
-import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, NamedTuple, cast
 
 from fastapi import Request
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.concurrency import run_in_threadpool
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ledger.messages.images import IMAGE_MB
 from ledger.messages.json_fields import shortened
-from producers.announcements.recipients.source import BLOCK_BYTES, Source
+from producers.announcements.recipients.source import Source
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks  # which is there for type checkers alone
 
 __all__ = ["Form", "Part", "read_form"]
 
@@ -31,12 +29,15 @@ __all__ = ["Form", "Part", "read_form"]
 _HELD_BYTES = (IMAGE_MB + 1) * 1024 * 1024
 #: Of all parts that are held: an image, and everything beside it.
 _ALL_HELD_BYTES = _HELD_BYTES + 1024 * 1024
+#: Of a held part: what is larger goes to disk meanwhile.
+_SPOOLED_BYTES = 64 * 1024
 #: Several times the parts that there are names for.
 _MOST_PARTS = 50
 #: Of the Content-Type: a boundary has 70 at most, and the parser is slow with thousands of parameters.
 _TYPE_CHARACTERS = 300
 #: Of a file's name: the rest of a longer one tells nobody anything.
 _NAME_CHARACTERS = 120
+_NOT_BUILT = "it is not built as multipart/form-data is"
 #: The disk is full, or the share of it that is ours.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -58,10 +59,10 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Form:
-    """The parts by name. Close it, or use it in a `with`: the large one is a file, which is gone then."""
+    """The parts by name. Close it: the large one is a file, which is gone then."""
 
-    parts: dict[str, Part] = field(default_factory=dict)
-    large: Source | None = None  #: without a name on disk: nothing is left of it after a crash
+    parts: dict[str, Part]
+    large: Source | None  #: without a name on disk: nothing is left of it after a crash
 
     @property
     def held_bytes(self) -> int:
@@ -71,166 +72,115 @@ class Form:
         if self.large:
             self.large.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 async def read_form(request: Request, *, large: str) -> Form:
     """Reads all of the body; the part named `large` goes to disk.
 
     Raises Problem: 400 for what is no multipart body, 413 for a part that is too large, 503 when the disk is full.
     """
-    file = tempfile.TemporaryFile()  # noqa: SIM115  the form closes it
-    try:
-        reader = _Reader(request, large)
-        async for chunk in request.stream():
-            reader.feed(chunk)
-            if len(reader.to_write) >= BLOCK_BYTES:
-                await run_in_threadpool(_write, file, reader.take())
-        await run_in_threadpool(_write, file, reader.take())
-        reader.finish()
-    except BaseException:
-        file.close()
-        raise
-    if reader.large_name is None:
-        file.close()
-        return Form(reader.parts)
-    return Form(reader.parts, Source(file, reader.large_name, None))
+    _check_content_type(request)
+    parser = _FormParser(request, large)
+    with _refusing():
+        await parser.parse()
+    # No await from here on: a cancellation would leave files open.
+    found = parser.uploads.pop(large, None)
+    source = Source(found.file, _file_name(found.filename or "") or large, None) if found else None
+    parts = {}
+    for name, upload in parser.uploads.items():
+        with upload.file as file:
+            parts[name] = Part(file.read(), None if upload.filename is None else _file_name(upload.filename))
+    return Form(parts, source)
 
 
-class _Reader:
-    """Sorts the parts out as the parser finds them."""
+class _FormParser(MultiPartParser):
+    """Starlette's, with what it lacks: a bound for the bytes of files, names that stand once, and an end.
+
+    A field without a file name is an upload here, too. Starlette would hold it, whatever its name, and decode what is
+    not UTF-8 as if it were Latin-1.
+    """
+
+    spool_max_size = _SPOOLED_BYTES
 
     def __init__(self, request: Request, large: str) -> None:
-        self.parts: dict[str, Part] = {}
-        self.large_name: str | None = None
-        self.to_write = bytearray()
+        super().__init__(request.headers, self._whole(request.stream()), max_files=_MOST_PARTS, max_fields=_MOST_PARTS)
+        self.uploads: dict[str, UploadFile] = {}
         self._large = large
-        self._headers: dict[bytes, bytearray] = {}
-        self._header_name = bytearray()
-        self._name = ""
-        self._file_name: str | None = None
-        self._held = bytearray()
-        self._held_bytes = 0  #: of all parts so far
-        self._complete = False
-        with _refusing():
-            self._parser = MultipartParser(_boundary_of(request), self._callbacks())
+        self._bytes = Counter[str]()  #: of each part that is held
+        self._has_ended = False
 
-    def feed(self, chunk: bytes) -> None:
-        with _refusing():
-            self._parser.write(chunk)
-
-    def take(self) -> bytes:
-        """What has come of the large part and is not written yet."""
-        taken = bytes(self.to_write)
-        self.to_write.clear()
-        return taken
-
-    def finish(self) -> None:
-        if not self._complete:
-            raise _refused("it ends before its last boundary")
-
-    def _callbacks(self) -> "MultipartCallbacks":
-        return {
-            "on_part_begin": self._begin_part,
-            "on_header_field": self._add_to_header_name,
-            "on_header_value": self._add_to_header,
-            "on_header_end": self._header_name.clear,
-            "on_headers_finished": self._name_part,
-            "on_part_data": self._add_data,
-            "on_part_end": self._end_part,
-            "on_end": self._end,
-        }
-
-    def _begin_part(self) -> None:
-        self._headers.clear()
-        self._held.clear()
-        if len(self.parts) == _MOST_PARTS:
-            raise _refused(f"it has more than {_MOST_PARTS} parts")
-
-    def _add_to_header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
-
-    def _add_to_header(self, data: bytes, start: int, end: int) -> None:
-        self._headers.setdefault(bytes(self._header_name).lower(), bytearray()).extend(data[start:end])
-
-    def _name_part(self) -> None:
-        _, options = parse_options_header(bytes(self._headers.get(b"content-disposition", b"")))
-        if b"name" not in options:
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        if b"name" not in parse_options_header(part.content_disposition)[1]:
             raise _refused("it has a part without a name")
-        self._name = options[b"name"].decode("utf-8", "replace")
-        self._file_name = _file_name(options[b"filename"]) if b"filename" in options else None
-        if self._name in self.parts or (self._name == self._large and self.large_name is not None):
-            raise _refused(f"the part {shortened(self._name)} stands twice in it")
-        if self._name == self._large:
-            self.large_name = self._file_name or self._name
+        if len(self.uploads) == _MOST_PARTS:
+            raise _refused(f"it has more than {_MOST_PARTS} parts")
+        self._charset = "utf-8"  # as RFC 7578 has it, whatever a Content-Type names
+        super().on_headers_finished()
+        if part.field_name in self.uploads:
+            raise _refused(f"the part {shortened(part.field_name)} stands twice in it")
+        if part.file is None:
+            file = SpooledTemporaryFile[bytes](self.spool_max_size)
+            self._files_to_close_on_error.append(file)
+            part.file = UploadFile(cast(BinaryIO, file), size=0)
+        if part.field_name == self._large:
+            part.file.file.fileno()  # which takes it to disk
+        self.uploads[part.field_name] = part.file
 
-    def _add_data(self, data: bytes, start: int, end: int) -> None:
-        if self._name == self._large:
-            self.to_write += data[start:end]
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        super().on_part_data(data, start, end)
+        name = self._current_part.field_name
+        if name == self._large:
             return
-        self._held += data[start:end]
-        self._held_bytes += end - start
-        if len(self._held) > _HELD_BYTES:
-            raise _too_large(f"the part {shortened(self._name)} has more than {_HELD_BYTES:,} bytes")
-        if self._held_bytes > _ALL_HELD_BYTES:
+        self._bytes[name] += end - start
+        if self._bytes[name] > _HELD_BYTES:
+            raise _too_large(f"the part {shortened(name)} has more than {_HELD_BYTES:,} bytes")
+        if self._bytes.total() > _ALL_HELD_BYTES:
             raise _too_large(f"the parts beside {self._large} have more than {_ALL_HELD_BYTES:,} bytes together")
 
-    def _end_part(self) -> None:
-        if self._name != self._large:
-            self.parts[self._name] = Part(bytes(self._held), self._file_name)
+    def on_end(self) -> None:
+        self._has_ended = True
 
-    def _end(self) -> None:
-        self._complete = True
+    async def _whole(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            yield chunk
+        if not self._has_ended:
+            raise _refused("it ends before its last boundary")
 
 
-def _boundary_of(request: Request) -> bytes:
+def _check_content_type(request: Request) -> None:
     content_type = request.headers.get("content-type", "")
     if len(content_type) > _TYPE_CHARACTERS:
-        raise _refused(
-            f"it is not built as multipart/form-data is: its Content-Type has over {_TYPE_CHARACTERS} characters"
-        )
-    _, options = parse_options_header(content_type)
-    if not options.get(b"boundary"):
+        raise _refused(f"{_NOT_BUILT}: its Content-Type has over {_TYPE_CHARACTERS} characters")
+    if not parse_options_header(content_type)[1].get(b"boundary"):
         raise _refused("its Content-Type names no boundary")
-    return options[b"boundary"]
 
 
-def _file_name(raw: bytes) -> str:
+def _file_name(name: str) -> str:
     """Without the folders that some clients put before it."""
-    name = PureWindowsPath(PurePosixPath(raw.decode("utf-8", "replace")).name).name
+    name = PureWindowsPath(PurePosixPath(name).name).name
     return "".join(character for character in name if character.isprintable())[-_NAME_CHARACTERS:]
 
 
-def _write(file: BinaryIO, data: bytes) -> None:
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """The errors of the parser and of the disk as ours."""
     try:
-        file.write(data)
-        file.flush()
+        yield
+    except MultiPartException:
+        problem = _refused(_NOT_BUILT)
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        raise Problem(
+        problem = Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "There is no room for the upload",
             "the disk that holds the temporary files of the server is full",
             type="no-room",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        ) from error
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """The parser's own errors as ours."""
-    try:
-        yield
-    except FormParserError:
-        problem = "it is not built as multipart/form-data is"
+        )
     else:
         return
-    raise _refused(problem)
+    raise problem
 
 
 def _too_large(problem: str) -> Problem:

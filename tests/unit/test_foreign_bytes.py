@@ -17,7 +17,7 @@ from tests.unit.source_tree import calls
 
 #: The calls that take bytes apart, as they are written.
 PARSERS = re.compile(
-    r"(?:.*\.)?(?:loads|load_workbook|ZipFile|from_string|JSONDecoder|MultipartParser|(?:urlsafe_)?b64decode|parse_qsl?"
+    r"(?:.*\.)?(?:loads|load_workbook|ZipFile|from_string|JSONDecoder|MultipartParser|_FormParser|(?:urlsafe_)?b64decode|parse_qsl?"
     r"|iterparse|fromstring|ParserCreate|XMLParser|decompress(?:obj)?|form|reader|DictReader|safe_load|full_load)"
     r"|yaml\.(?:load|parse|compose|scan)|Image\.open|tomllib\.load|json\.load|ENVIRONMENT\.parse|pickle\..*|marshal\..*"
 )
