@@ -32,19 +32,12 @@ from ledger.leases import LeaseLost, Leases, Result
 from ledger.settings import Desk
 from ledger.states import State
 from worker.claimed import ClaimedNotification, NotNow
+from worker.desk_hold import DeskHold
 from worker.images import ImageGone, Images
 from worker.metrics import DeskMetrics
-from worker.policy import (
-    CREDENTIALS_HOLD_MS,
-    INLINE_TRIES,
-    INLINE_WAIT_SECONDS,
-    QUOTA_HOLD_MS,
-    THROTTLE_SECONDS,
-    TICKET_WAIT_MS,
-    CallDurations,
-    RetryPolicy,
-)
 from worker.redis_retry import is_redis_away, retry_while_redis_is_away
+from worker.release import CallDurations
+from worker.retry_policy import RetryPolicy
 from worker.tickets import Tickets
 from worker.tracing import delivering
 
@@ -54,7 +47,13 @@ log = logging.getLogger(__name__)
 
 #: What is claimed together is sent one by one: whatever is not begun after this goes back, so that a pause holds and
 #: no claim grows old, seconds.
-BEGIN_WITHIN_SECONDS = 0.7
+START_WITHIN_SECONDS = 0.7
+#: Calls in a row for one transient fault, the first one included. What outlives them is deferred by the ledger.
+INLINE_TRIES = 3
+#: Seconds before the second call, doubling, each with full jitter up to the last number.
+INLINE_WAIT_SECONDS = (0.5, 4.0)
+#: When an open ticket is asked about again, ms.
+TICKET_WAIT_MS = 60_000
 
 
 class _Feishu(Protocol):
@@ -85,6 +84,7 @@ class Delivery:
         self._tickets = tickets
         self._images = images
         self._policy = policy
+        self._hold = DeskHold(desk, leases)
         self._metrics = metrics
         self._stopping = stopping
         self._monotonic = leases.clock.monotonic
@@ -110,7 +110,7 @@ class Delivery:
         ]
         results: list[Result] = []
         for claimed in batch:
-            too_late = self._monotonic() - begun > BEGIN_WITHIN_SECONDS
+            too_late = self._monotonic() - begun > START_WITHIN_SECONDS
             if too_late or self._stopping.is_set() or any(each.desk_held for each in batch):
                 results.append(claimed.set_aside())
             elif result := self._come_to_result(claimed, with_tickets):
@@ -257,15 +257,11 @@ class Delivery:
             case Kind.UNKNOWN if verdict.call == "send" and claimed.notification.on_unknown == OnUnknown.HOLD:
                 return claimed.result(State.UNKNOWN)
             case Kind.THROTTLED if verdict.call == "send":
-                hold_seconds = verdict.retry_after_seconds or THROTTLE_SECONDS
-                self._hold(claimed, "throttled", round(hold_seconds * 1000), verdict)
-                return claimed.result(State.QUEUED)
+                return self._hold.for_throttle(claimed, verdict)
             case Kind.DESK:
-                self._hold(claimed, "credentials", CREDENTIALS_HOLD_MS, verdict)
-                return claimed.deferred(CREDENTIALS_HOLD_MS, held=True)
+                return self._hold.for_credentials(claimed, verdict)
             case Kind.QUOTA_SPENT:
-                self._hold(claimed, "quota", QUOTA_HOLD_MS, verdict)
-                return claimed.deferred(QUOTA_HOLD_MS, held=True)
+                return self._hold.for_quota(claimed, verdict)
             case Kind.TRANSIENT | Kind.TOKEN | Kind.UNKNOWN | Kind.THROTTLED:
                 return self._defer(claimed)
             case _ as never:
@@ -286,20 +282,6 @@ class Delivery:
             self._tickets.refresh_if_due()
         except AskFailed as failed:
             log.warning("the ticket list could not be taken: %s", failed, extra={"desk": self.desk.name})
-
-    def _hold(self, claimed: ClaimedNotification, kind: str, hold_ms: int, verdict: Verdict) -> None:
-        claimed.desk_held = True
-        reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
-        held = retry_while_redis_is_away()(self._leases.hold, self.desk, kind, hold_ms, reason, verdict.rate_limit)
-        if held.lowered_to:
-            log.error(
-                "throttled again: the desk uses %s of its configured rate for a day, or until `deskbell resume --desk`",
-                f"{held.lowered_to:.0%}",
-                extra={"desk": self.desk.name},
-            )
-        if held.is_new:
-            level = logging.INFO if kind == "throttled" else logging.ERROR
-            log.log(level, "desk held (%s): %s", kind, reason, extra={"desk": self.desk.name})
 
     def _record(self, token: str, results: Sequence[Result], health: AbstractSet[str]) -> list[Result]:
         """Records, through an outage of Redis too: a result that is not on record becomes `unknown`.

@@ -25,7 +25,7 @@ from ledger.tally import Tally
 from worker.delivery import Delivery
 from worker.images import Images
 from worker.metrics import DeskMetrics
-from worker.policy import RetryPolicy
+from worker.retry_policy import RetryPolicy
 from worker.tickets import Tickets
 from worker.tracing import trace_call
 from worker.watchdog import CONSUMER, PACER, Watchdog

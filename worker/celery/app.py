@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,6 @@ from http_client.egress import Egress
 from ledger.callback_secret import signing_key
 from ledger.callbacks import Callbacks
 from ledger.gc_tuning import tune_gc
-from ledger.settings import Desk
 from ledger.tracing import export_traces
 from worker.callbacks import Poster
 from worker.celery import logs as _logs  # noqa: F401  connects to Celery's signals
@@ -45,14 +43,14 @@ class PacerStep(bootsteps.StartStopStep):
     def __init__(self, worker: WorkController, **_: Any) -> None:
         shared, pacing = runtime(), runtime().pacing
         me = f"{socket.gethostname()}:{os.getpid()}:{worker.concurrency}"
-        self._queues = Queues(shared.settings.prefix)
+        queues = Queues(shared.settings.prefix)
         self._pacer = Pacer(
             pacing.redis,
             shared.keys,
             pacing,
             shared.settings.all_desks,
-            self._publish,
-            self._queues.deliver,
+            partial(queues.publish, pacing.redis),
+            queues.deliver,
             me,
             partial(count_swept, shared.counters),
             shared.call_ms,
@@ -70,10 +68,6 @@ class PacerStep(bootsteps.StartStopStep):
 
     def stop(self, _: WorkController) -> None:
         self._pacer.stop()
-
-    def _publish(self, batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
-        messages = [self._queues.wake_up(desk.name, ids) for desk, ids in batches]
-        runtime().pacing.redis.lpush(self._queues.deliver, *messages)
 
 
 app.steps["worker"].add(FitnessStep)

@@ -18,7 +18,7 @@ from ledger.slots import Slot
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand
 from worker.claimed import SLOT_TRIES
-from worker.policy import INLINE_TRIES
+from worker.delivery import INLINE_TRIES
 
 #: Longer than a slot is good, and no longer than some of them are near.
 HELD_UP_SECONDS = 0.4

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.policy import BATCH_MS, LARGEST_BATCH, CallDurations, batch_size
+from worker.release import BATCH_MS, LARGEST_BATCH, CallDurations, batch_size
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import pytest
 
-from worker.policy import BATCH_MS
-from worker.thread_share import ThreadShare
+from worker.release import BATCH_MS, ThreadShare
 
 THREADS, FORGET_SECONDS = 32, 40.0
 HANGS = BATCH_MS + 1
