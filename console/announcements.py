@@ -12,13 +12,13 @@ from console.live_parts import drawn, part, streamed, view_of
 from console.page_request import PageRequest
 from console.routing import action, page
 from console.row_search import found_rows
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.overview import Snapshot
-from ledger.states import Resolution, Retried, State
+from ledger.states import AnnouncementState, Resolution, Retried, State
 
 __all__ = ["routes"]
 

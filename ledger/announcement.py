@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, NotRequired, Self
 
@@ -20,20 +19,10 @@ from ledger.messages.template import Template
 from ledger.notification import Notification
 from ledger.progress import Act, ActJson, Progress, acts_as_json
 from ledger.sending_hours import SendingHours
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from ledger.times import iso, unix_ms
 
-__all__ = ["Announcement", "AnnouncementJson", "AnnouncementState", "Row", "RowRecord", "Spec"]
-
-
-class AnnouncementState(StrEnum):
-    """`loading` is not accepted yet, and shown to nobody but who loads it."""
-
-    LOADING = "loading"
-    RUNNING = "running"
-    PAUSED = "paused"
-    CANCELLED = "cancelled"
-    FINISHED = "finished"
+__all__ = ["Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec"]
 
 
 class Spec(BaseModel):

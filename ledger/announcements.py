@@ -11,7 +11,7 @@ import orjson
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
-from ledger.announcement import Announcement, AnnouncementState, Row, RowRecord, Spec
+from ledger.announcement import Announcement, Row, RowRecord, Spec
 from ledger.connection import text
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
@@ -21,7 +21,7 @@ from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.sending_hours import seconds_open
-from ledger.states import Resolution, State
+from ledger.states import AnnouncementState, Resolution, State
 from ledger.store import Store
 
 __all__ = ["Announcements", "Opened", "RowsMissing"]

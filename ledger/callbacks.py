@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ledger.announcement import AnnouncementState
 from ledger.connection import text
 from ledger.damage import UNREADABLE
 from ledger.errors import NotFound
@@ -18,7 +17,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.redis_clock import time_ms
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from ledger.times import iso
 
 log = logging.getLogger(__name__)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.announcement import AnnouncementState, RowRecord
+from ledger.announcement import RowRecord
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import row_number
 from ledger.ledger import Ledger
 from ledger.record import Record
 from ledger.redis_keys import RedisKeys
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 
 __all__ = ["DeadLetters"]
 

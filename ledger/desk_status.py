@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import orjson
 from redis.client import Pipeline
 
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.damage import whole
 from ledger.settings import Desk
-from ledger.states import Outcome, State
+from ledger.states import AnnouncementState, Outcome, State
 from ledger.store import Store
 from ledger.times import iso
 

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, desk_status
 from ledger.ledger import Ledger
 from ledger.redis_clock import time_ms
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
 from ledger.times import iso
 from ledger.workers import FRESH_MS, Worker, workers_of

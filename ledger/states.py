@@ -1,4 +1,4 @@
-"""The states of a notification, the moves between them, and the outcomes of one attempt.
+"""The states of a notification and of an announcement, the moves between them, and the outcomes of one attempt.
 
 `TRANSITIONS` is the only place that says which moves are allowed: the Lua verbs get their copy
 from here when they are loaded (`ledger.verbs`), and `docs/lifecycle.md` is tested against it.
@@ -6,7 +6,7 @@ from here when they are loaded (`ledger.verbs`), and `docs/lifecycle.md` is test
 
 from enum import StrEnum
 
-__all__ = ["FINAL", "INDEXED", "TRANSITIONS", "Outcome", "Resolution", "Retried", "State"]
+__all__ = ["FINAL", "INDEXED", "TRANSITIONS", "AnnouncementState", "Outcome", "Resolution", "Retried", "State"]
 
 
 class State(StrEnum):
@@ -67,3 +67,13 @@ class Resolution(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     RESEND = "resend"
+
+
+class AnnouncementState(StrEnum):
+    """`loading` is not accepted yet, and shown to nobody but who loads it."""
+
+    LOADING = "loading"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"

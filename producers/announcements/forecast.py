@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ledger.announcement import Announcement, AnnouncementState, Spec
+from ledger.announcement import Announcement, Spec
 from ledger.sending_hours import Window
 from ledger.settings import Desk
 from ledger.slots import slack_ms
+from ledger.states import AnnouncementState
 
 __all__ = ["Share", "calls_per_second", "finish_ms", "shares_of"]
 

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.ledger import Ledger
 from ledger.record import Record
-from ledger.states import FINAL, State
+from ledger.states import FINAL, AnnouncementState, State
 
 __all__ = ["at_rest", "changes", "looks"]
 

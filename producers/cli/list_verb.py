@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.errors import BadInput
 from ledger.record import Record
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, is_interactive, note
 from producers.cli.tables import in_colour, show_table, spoken

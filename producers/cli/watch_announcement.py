@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn
 from rich.text import Text
 
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.ledger import Ledger
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from producers.cli.exits import ExitCode
 from producers.cli.follow import looks
 from producers.cli.output import answer, answer_json, is_interactive, note, printable

@@ -10,11 +10,11 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from ledger.announcement import Announcement, AnnouncementState
+from ledger.announcement import Announcement
 from ledger.errors import BadInput, NotAllowed, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.states import Resolution, Retried, State
+from ledger.states import AnnouncementState, Resolution, Retried, State
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.announcement_intake import accepted, foretold

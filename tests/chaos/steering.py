@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
-from ledger.announcement import AnnouncementState
 from ledger.errors import NotAllowed
+from ledger.states import AnnouncementState
 from tests.chaos.scene import Scene
 
 __all__ = ["Steering", "Stillness"]

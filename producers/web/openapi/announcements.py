@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger.announcement import AnnouncementState, Spec
+from ledger.announcement import Spec
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
 from producers.web.openapi.notifications import body, refusals
 

@@ -9,13 +9,12 @@ import pytest
 import requests
 
 from console import row_search
-from ledger.announcement import AnnouncementState
 from ledger.api_keys import ApiKeys, Scope
 from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.settings import Settings
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from tests.browser.scenery import CARD, DESKS, Scenery
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.cli.announcing_desk import people

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from ledger.announcement import AnnouncementState, Spec
+from ledger.announcement import Spec
 from ledger.delivery_options import OnUnknown
+from ledger.states import AnnouncementState
 from tests.integration.ledger.exploration import next_morning_ms
 
 __all__ = ["OPTIONS", "START_MS", "Announced"]

@@ -12,7 +12,7 @@ import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ledger.announcement import AnnouncementState, RowRecord
+from ledger.announcement import RowRecord
 from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import text
 from ledger.errors import NotAllowed
@@ -22,7 +22,7 @@ from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import Limit
 from ledger.settings import Settings
-from ledger.states import FINAL, TRANSITIONS, State
+from ledger.states import FINAL, TRANSITIONS, AnnouncementState, State
 from tests.integration.ledger.announced import OPTIONS, START_MS, Announced
 from tests.integration.ledger.exploration import CLOCK_KEY, clock_in_a_key, explore
 

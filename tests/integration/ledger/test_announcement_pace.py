@@ -13,7 +13,7 @@ import orjson
 import pytest
 import redis
 
-from ledger.announcement import Announcement, AnnouncementState, Spec
+from ledger.announcement import Announcement, Spec
 from ledger.delivery_options import ReceiveType
 from ledger.ids import announcement_of, is_row, row_number
 from ledger.leases import Leases, Result
@@ -23,7 +23,7 @@ from ledger.progress import Attempt
 from ledger.rate import Limit
 from ledger.redis_clock import RedisClock
 from ledger.settings import Settings
-from ledger.states import Outcome, State
+from ledger.states import AnnouncementState, Outcome, State
 from tests.integration.ledger.exploration import next_morning_ms
 
 MESSAGE = {"msg_type": "text", "content": {"text": "We move on Friday"}}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from ledger.announcement import AnnouncementState, Spec
+from ledger.announcement import Spec
 from ledger.announcements import RowsMissing
 from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
@@ -17,7 +17,7 @@ from ledger.notification import Notification
 from ledger.progress import Attempt
 from ledger.rate import Limit
 from ledger.settings import Desk
-from ledger.states import Outcome, State
+from ledger.states import AnnouncementState, Outcome, State
 
 TEXT = {"msg_type": "text", "content": {"text": "Dear {{ name }}, we move on Friday"}}
 

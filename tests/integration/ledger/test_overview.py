@@ -2,11 +2,10 @@
 
 import pytest
 
-from ledger.announcement import AnnouncementState
 from ledger.ledger import Ledger
 from ledger.overview import TURNS, Overview
 from ledger.settings import Settings
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES
 from tests.integration.producers.cli.announcing_desk import Output, Worker, announced
 

@@ -6,12 +6,12 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from ledger.announcement import Announcement, AnnouncementJson, AnnouncementState, Spec
+from ledger.announcement import Announcement, AnnouncementJson, Spec
 from ledger.delivery_options import ReceiveType
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
 from ledger.record import Accepted, NotificationJson, Record
-from ledger.states import Outcome, State
+from ledger.states import AnnouncementState, Outcome, State
 
 __all__: list[str] = []
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import redis
 
-from ledger.announcement import AnnouncementState
 from ledger.ledger import Ledger
 from ledger.settings import Settings
+from ledger.states import AnnouncementState
 from producers.cli.command_line import run
 from tests.integration.producers.cli.announcing_desk import (
     TEXT,

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from deskbell import Announced, Notifier
-from ledger.announcement import AnnouncementState
 from ledger.errors import BadInput, KeyReused, NotFound
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.settings import Settings
+from ledger.states import AnnouncementState
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.announcing import announce, check_rows, same_content
 from producers.announcements.lookup import Lookup
