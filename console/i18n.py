@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from ledger.phrases import filled
+
 __all__ = ["LANGUAGES", "Language", "chosen_language", "language"]
 
 #: Names of the catalogues, as in `lang` attributes; the first one is for everybody whose language is not here.
@@ -17,7 +19,7 @@ _RETRY_CODE = "retry code "
 
 
 class Language:
-    """One catalogue. Calling it gives a text; a key that is missing is a bug, and raises KeyError."""
+    """One catalogue. Calling it gives a text: `one | many` by the value `n`. A missing key is a bug: KeyError."""
 
     def __init__(self, name: str, texts: Mapping[str, str], meanings: Mapping[str, str]) -> None:
         """`meanings` has the texts of the table of error codes by their English."""
@@ -26,8 +28,7 @@ class Language:
         self.meanings = meanings
 
     def __call__(self, key: str, /, **values: object) -> str:
-        text = self.texts[key]
-        return text.format(**values) if values else text
+        return filled(self.texts[key], values)
 
     def meaning(self, english: str) -> str:
         """A text of the table of error codes. What an operator has added to the table stands as it was written."""

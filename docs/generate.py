@@ -28,7 +28,7 @@ _WHAT_FOLLOWS = {
     Kind.TICKET_OPEN: "rerouted, kept waiting or failed, by `--on-open-ticket`",
     Kind.UNKNOWN: "`unknown`: sent again or held, by `--on-unknown`",
     Kind.TOKEN: "a fresh token is fetched and the call made again",
-    Kind.DESK: "the desk is held until the credentials are mended or `deskbell resume --desk NAME`",
+    Kind.DESK: "the desk is held until the credentials are fixed or `deskbell resume --desk NAME`",
     Kind.QUOTA_SPENT: "the desk is held until `deskbell resume --desk NAME`",
 }
 

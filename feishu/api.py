@@ -219,7 +219,7 @@ def misshapen(verdict: Verdict) -> Verdict:
         kind=Kind.TRANSIENT,
         ended="unexpected answer",
         means="Feishu reported success, but its answer lacks what was asked for.",
-        do="It is asked again. If it stays, give the log id to Feishu support.",
+        do="It is retried automatically. If it persists, send the log id to Feishu support.",
     )
 
 

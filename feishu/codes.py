@@ -39,7 +39,7 @@ class Kind(StrEnum):
     TICKET_OPEN = "ticket_open"
     UNKNOWN = "unknown"
     TOKEN = "token"  # noqa: S105  the access token was refused and has been replaced: try again at once
-    DESK = "desk"  #: no send of this desk can succeed until somebody mends it: hold the desk
+    DESK = "desk"  #: no send of this desk can succeed until somebody fixes it: hold the desk
     QUOTA_SPENT = "quota_spent"  #: the tenant's month or day is used up: hold the desk, loudly
 
     @property

@@ -28,12 +28,15 @@ _SECONDS = re.compile(r"\d{1,7}(\.\d{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 _HOW_MEANS = {
-    Kind.TRANSIENT: ("The request did not leave this machine whole, so nothing was sent.", "It is tried again."),
-    Kind.UNKNOWN: (
-        "The request left whole and no whole answer came: it may have been carried out.",
-        "Ask the receiver whether it came, then resolve it.",
+    Kind.TRANSIENT: (
+        "The request did not leave this machine completely, so nothing was sent.",
+        "It is retried automatically.",
     ),
-    Kind.DESK: ("The address of Feishu, or of the proxy, cannot be used.", "Check DESKBELL_FEISHU_URL and the proxy."),
+    Kind.UNKNOWN: (
+        "The request was sent, but no complete answer came: it may have been executed.",
+        "Ask the receiver whether it arrived, then resolve it.",
+    ),
+    Kind.DESK: ("The address of Feishu, or of the proxy, is not usable.", "Check DESKBELL_FEISHU_URL and the proxy."),
 }
 
 

@@ -63,7 +63,7 @@ def test_the_switch_makes_a_light_page_dark(place: Place) -> None:
     page = place.visitor(place.scenery.operator, color_scheme="light")
     expect(page.locator("html")).to_have_attribute("data-theme", "auto")
     for _ in range(2):
-        page.get_by_title("Light, dark, or as the system has it").click()
+        page.get_by_title("Light, dark or system theme").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 17, 22)"
 
@@ -101,7 +101,7 @@ def test_all_of_it_works_without_scripts(place: Place) -> None:
 def test_whoever_may_only_read_sees_no_message_and_no_button(place: Place) -> None:
     page = place.visitor(place.scenery.reader)
     page.goto(f"/console/announcements/{place.scenery.move}")
-    expect(page.get_by_text("Messages are shown to keys with the scope operate only.")).to_be_visible()
+    expect(page.get_by_text("Messages are visible only to keys with the scope operate.")).to_be_visible()
     expect(page.get_by_text("Office move on Friday")).to_have_count(0)
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
 

@@ -52,7 +52,7 @@ def test_without_a_key_this_machine_needs_not_sign_in_and_is_told_so(url: str) -
 def test_without_a_key_nobody_from_elsewhere_gets_in(url: str, headers: dict[str, str]) -> None:
     visitor = Visitor(url)
     assert visitor.status("/", headers=headers) == 303
-    assert "only the machine itself is served" in visitor.look("/sign-in", headers=headers)
+    assert "only this server's own machine has access" in visitor.look("/sign-in", headers=headers)
 
 
 def test_even_without_a_key_a_form_of_another_site_does_nothing(ledger: Ledger, url: str) -> None:
@@ -104,7 +104,7 @@ def test_a_wrong_key_is_refused(ledger: Ledger, url: str, secret: str) -> None:
     visitor.look("/sign-in")
     answer = visitor.act("/sign-in", key=secret)
     assert answer.status_code == 401
-    assert "This key is not known" in answer.text
+    assert "This key is unknown or revoked" in answer.text
 
 
 def test_a_key_that_may_only_send_opens_nothing(ledger: Ledger, url: str) -> None:
@@ -173,7 +173,7 @@ def test_pages_count_in_the_rate_of_their_key(ledger: Ledger, url: str) -> None:
     statuses = [visitor.status("/hooks") for _ in range(4)]
     assert statuses[-1] == 429
     page = visitor.session.get(f"{visitor.url}/hooks", timeout=20).text
-    assert "mia may call 3/minute, pages and the HTTP API together." in page
+    assert "mia is limited to 3/minute, console pages and HTTP API together." in page
 
 
 def test_a_key_that_may_only_read_is_refused_before_a_file_is_read(ledger: Ledger, url: str) -> None:
@@ -231,7 +231,7 @@ def test_a_reader_may_not_act(ledger: Ledger, url: str) -> None:
     reader = Visitor(url).sign_in(key(ledger, Scope.READ))
     answer = reader.act("/desks/default/resume")
     assert answer.status_code == 403
-    assert "mia may read only" in answer.text
+    assert "mia can only view" in answer.text
 
 
 def test_a_key_for_some_desks_sees_nothing_of_the_others(
@@ -249,8 +249,8 @@ def test_a_key_for_some_desks_sees_nothing_of_the_others(
         assert visitor.status(f"/notifications/{event.id}") == 404
         assert event.id not in visitor.look("/notifications?desk=default")
         assert visitor.act("/desks/default/resume").status_code == 404
-        assert "is not one of yours" in propose(visitor, desk="default").text
-        assert "for some desks only" in visitor.look("/hooks")
+        assert "is not one of your desks" in propose(visitor, desk="default").text
+        assert "limited to some desks" in visitor.look("/hooks")
 
 
 def propose(visitor: Visitor, **fields: str) -> requests.Response:
@@ -306,4 +306,4 @@ def test_the_front_door_leads_to_the_console(url: str) -> None:
 def test_a_page_that_is_not_there_says_so(url: str) -> None:
     answer = requests.get(f"{url}/console/nothing", timeout=120)
     assert answer.status_code == 404
-    assert "There is no such page." in answer.text
+    assert "Page not found." in answer.text

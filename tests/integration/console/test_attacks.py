@@ -188,7 +188,7 @@ def test_no_address_is_made_of_the_host_that_somebody_names(url: str) -> None:
 @pytest.mark.parametrize(
     ("content_type", "body", "status", "told"),
     [
-        ("application/x-www-form-urlencoded", b"a&" * 40_000, 413, "A form may have 64 KB"),
+        ("application/x-www-form-urlencoded", b"a&" * 40_000, 413, "Forms are limited to 64 KB"),
         ("application/x-www-form-urlencoded", b"a&" * 60, 400, "more than 50 fields"),
         ("multipart/form-data; boundary=" + "b;" * 2000, b"--b", 400, "more than 50 fields"),
     ],

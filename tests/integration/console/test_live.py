@@ -74,12 +74,12 @@ def stream(visitor: Visitor, path: str) -> Iterator[Stream]:
 def test_what_changes_is_told_by_itself(ledger: Ledger, url: str, capsys: Output) -> None:
     id = announced(capsys, "--name", "Office move")
     with stream(Visitor(url), f"announcements/{id}") as events:
-        assert "3</b> waiting" in events.until("standing")
+        assert "3</b> queued" in events.until("standing")
         Worker(ledger).fail(1)
         assert "1</b> failed" in events.until("standing", "failed")
         assert events.until("failures-changed") == "1\n"
         Worker(ledger).lose(1)
-        assert 'class="badge"' in events.until("badge", "1 wait for a person")
+        assert 'class="badge"' in events.until("badge", "1 needs a person")
         assert "do-resend" in events.until("actions", "do-resend")
 
 

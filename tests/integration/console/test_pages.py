@@ -114,9 +114,9 @@ def test_now_tells_holds_lanes_and_workers(operator: Visitor) -> None:
 
 def test_an_announcement_tells_its_counts_and_what_its_failures_mean(operator: Visitor, scenery: Scenery) -> None:
     page = operator.look(f"/announcements/{scenery.move}")
-    for count in ("500</b> delivered", "43</b> rerouted", "45</b> failed", "3</b> maybe sent", "609</b> waiting"):
+    for count in ("500</b> delivered", "43</b> rerouted", "45</b> failed", "3</b> maybe sent", "609</b> queued"):
         assert count in page
-    assert "The helpdesk does not know the receiver" in page
+    assert "The helpdesk cannot find the receiver" in page
     assert "Dear <b>Person 0</b>, your new desk is <b>6-000</b>." in page
 
 
@@ -128,7 +128,7 @@ def test_messages_are_hidden_from_who_may_only_read(reader: Visitor, scenery: Sc
         f"/notifications/n_{scenery.move[2:]}-0",
     ):
         page = reader.look(path)
-        assert "Messages are shown to keys with the scope operate only." in page
+        assert "Messages are visible only to keys with the scope operate." in page
         assert "Disk full" not in page
         assert "your new desk" not in page
 
@@ -143,14 +143,14 @@ def test_rows_are_found_by_state_and_receiver_and_the_page_says_what_it_searched
     rows = f"/announcements/{scenery.move}/rows"
     assert operator.look(f"{rows}?state=failed").count("/notifications/n_") == 45
     waiting = operator.look(f"{rows}?state=queued")
-    assert "Searched 592 to 641 of 1,200." in waiting
+    assert "Searched rows 592 to 641 of 1,200." in waiting
     one = operator.look(f"{rows}?receiver=ou_{400:032x}")
     assert one.count("/notifications/n_") == 1
-    assert "Searched 1 to 500 of 1,200." in one
-    assert 'from=500">Search on' in one
+    assert "Searched rows 1 to 500 of 1,200." in one
+    assert 'from=500">Search further' in one
     last = operator.look(f"{rows}?receiver=ou_{1_199:032x}&from=1000")
-    assert "Searched 1,001 to 1,200 of 1,200." in last
-    assert "Search on" not in last
+    assert "Searched rows 1,001 to 1,200 of 1,200." in last
+    assert "Search further" not in last
     assert operator.status(f"{rows}?state=lost") == 422
 
 
@@ -186,10 +186,10 @@ def test_what_a_person_does_is_done_and_on_record_with_the_name_of_the_key(
 ) -> None:
     path = f"/announcements/{scenery.move}"
     operator.look(path)
-    assert "No call starts from now on." in operator.act(f"{path}/pause").text
+    assert "Paused. No new calls are made." in operator.act(f"{path}/pause").text
     assert ledger.announcements.get(scenery.move).state is AnnouncementState.PAUSED
     operator.act(f"{path}/resume")
-    assert "45 wait again." in operator.act(f"{path}/retry", state="failed").text
+    assert "45 queued again." in operator.act(f"{path}/retry", state="failed").text
     assert "3 settled." in operator.act(f"{path}/resolve", **{"as": "delivered"}).text
     operator.act(f"{path}/cancel")
     move = ledger.announcements.get(scenery.move)
@@ -229,10 +229,10 @@ def test_one_notification_is_retried_cancelled_and_resolved(operator: Visitor, l
 
 
 def test_a_held_desk_is_resumed_and_failed_events_of_one_code_are_sent_again(operator: Visitor, ledger: Ledger) -> None:
-    assert "Desk hr does not send" in operator.look("/needs")
-    assert "Desk hr goes on." in operator.act("/desks/hr/resume").text
-    assert "Desk hr does not send" not in operator.look("/needs")
-    assert "6 wait again." in operator.act("/events/retry", code="154004").text
+    assert "Desk hr is not sending" in operator.look("/needs")
+    assert "Desk hr is resumed." in operator.act("/desks/hr/resume").text
+    assert "Desk hr is not sending" not in operator.look("/needs")
+    assert "6 queued again." in operator.act("/events/retry", code="154004").text
     assert [act.did for act in recent_actions(ledger, 2)] == ["retry code 154004", "resume desk"]
     assert operator.act("/desks/nobody/resume").status_code == 404
     assert operator.act("/events/retry", code="all").status_code == 422
@@ -252,7 +252,7 @@ def test_a_proposal_is_shown_and_nothing_is_announced_before_it_is_confirmed(ope
     before = ledger.announcements.ids()
     page = propose(operator, people(3, "ou_1,Again\n"), text="Dear {{ name }}, we move")
     assert "Dear P0, we move" in page
-    assert "Line 5 has the receiver of line 3." in page
+    assert "Line 5 has the same receiver as line 3." in page
     assert ledger.announcements.ids() == before
     [id] = accepted(operator, page, ledger, before)
     announcement = ledger.announcements.get(id)
@@ -302,7 +302,7 @@ def propose(visitor: Visitor, path: Path, message: Path | None = None, **fields:
 def test_invalid_rows_are_named_and_stop_it_unless_they_are_left_out(operator: Visitor) -> None:
     path = people(2, ",Nobody\n")
     page = propose(operator, path, text="Dear {{ name }}")
-    assert "What must be mended" in page
+    assert "What to fix" in page
     assert "Nothing can be sent like this." in page
     assert 'name="token"' not in page
     page = propose(operator, path, text="Dear {{ name }}", skip_invalid="true")

@@ -29,6 +29,12 @@ CHOICES = {
     "act.": ["delivered", "failed", "resend", "delivered_text", "failed_text", "resend_text"],
 }
 
+#: What the audit log holds, with an underline for each blank.
+ACTIONS = [
+    *("announce", "pause", "resume", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
+    *("resolve_as_delivered", "resolve_as_failed", "resolve_as_resend", "resume_desk", "sign_in", "sign_out"),
+]
+
 
 def placeholders(text: str) -> set[str]:
     return set() if "{{" in text else {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -60,6 +66,15 @@ def test_all_that_the_pages_ask_for_is_there() -> None:
     assert {prefix + choice for prefix, choices in CHOICES.items() for choice in choices} <= language("en").texts.keys()
 
 
+def test_no_text_is_unused() -> None:
+    sources = "\n".join(path.read_text("utf-8") for path in SOURCES)
+    known = {prefix + choice for prefix, choices in CHOICES.items() for choice in choices}
+    known |= {f"action_text.{action}" for action in ACTIONS}
+    for key in language("en").texts.keys() - known:
+        written = key.removeprefix("flash.").removeprefix("span.")
+        assert re.search(rf"""["']({re.escape(key)}|{re.escape(written)})["']""", sources), key
+
+
 @pytest.mark.parametrize("name", LANGUAGES[1:])
 def test_every_language_tells_what_the_codes_mean(name: str) -> None:
     rules = CodeTable.load().rules
@@ -72,7 +87,7 @@ def test_every_language_tells_what_the_codes_mean(name: str) -> None:
     [
         ("pause", "paused"),
         ("resolve as failed", "settled as failed"),
-        ("retry code 154004", "sent events with code 154004 again"),
+        ("retry code 154004", "retried events with code 154004"),
         ("something else", "something else"),
     ],
 )
