@@ -81,7 +81,13 @@ def running(
             up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
             with _process(up, environment, Path(folder) / "up.log") as line:
                 told = orjson.loads(line)
-                settings = Settings(data_dir=Path(folder), redis_url=redis_url, feishu_url=url, _env_file=None)
+                settings = Settings(
+                    data_dir=Path(folder),
+                    redis_url=redis_url,
+                    feishu_url=url,
+                    desks=Path(folder) / "desks.toml",
+                    _env_file=None,
+                )
                 yield BenchSetup(Ledger(settings), url, told["web"])
 
 

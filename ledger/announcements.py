@@ -1,28 +1,27 @@
 """The announcements of the ledger: opened, loaded, started, steered, read row by row."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count, islice
 from typing import Any, NamedTuple, cast
 
-import orjson
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Announcement, Row, RowRecord, Spec
+from ledger.announcement_fields import announcement_of_fields
 from ledger.connection import text
-from ledger.damage import NOBODY, UNREADABLE, Reading
+from ledger.damage import NOBODY, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, new_announcement_id, row_number
-from ledger.messages.content import MsgType
 from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
-from ledger.sending_hours import seconds_open
 from ledger.states import AnnouncementState, Resolution, State
 from ledger.store import Store
+from ledger.times import unix_ms
 
 __all__ = ["Announcements", "Opened", "RowsMissing"]
 
@@ -34,9 +33,6 @@ ROWS, COMMANDS = 500, 10
 PORTION = 500
 #: Announcements that are read in one round trip.
 AT_ONCE = 50
-#: A rate older than this says nothing about now, ms; unless it is so low that nothing can be expected to have ended
-#: since: then it holds for this many intervals between two ends.
-STALE_RATE_MS, STALE_INTERVALS = 120_000, 3
 
 
 class RowsMissing(DeskbellError):
@@ -64,8 +60,9 @@ class Announcements:
         """Opens an announcement, or finds the one that `key` stands for.
 
         `digest` is a hash of everything that makes it this announcement; `timed` says that rows have a `send_at`.
-        Raises KeyReused when the key stands for another content.
+        Raises KeyReused when the key stands for another content, and BadInput for a desk that is not configured.
         """
+        self._store.settings.desk(spec.desk)
         status, id = self._store.verbs.call(
             "announce",
             spec.desk,
@@ -75,7 +72,7 @@ class Announcements:
             self._store.key_ttl_ms(spec.at, spec.expires_at),
             LOADING_MS,
             spec.to_json(),
-            _ms(spec.expires_at),
+            unix_ms(spec.expires_at),
             spec.on_unknown,
             spec.weight,
             self._store.results_for_ms,
@@ -146,7 +143,7 @@ class Announcements:
         """
         begins = max(spec.at or datetime.now(UTC), datetime.now(UTC))
         hours = [ms for window in (spec.hours.windows(begins) if spec.hours else ()) for ms in window]
-        answer = self._store.durably("start", spec.desk, id, total, _ms(spec.at), by, *hours)
+        answer = self._store.durably("start", spec.desk, id, total, unix_ms(spec.at), by, *hours)
         if answer == -1:
             raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
         return bool(answer)
@@ -158,7 +155,7 @@ class Announcements:
         fields = self._fields(id)
         if not fields or fields.get(b"state") == b"loading":
             raise NotFound(id)
-        return self._announcement(id, fields, time_ms(self._redis.time()))
+        return announcement_of_fields(id, fields, time_ms(self._redis.time()))
 
     def newest(self) -> Iterator[Announcement]:
         """All on record, newest first."""
@@ -178,40 +175,13 @@ class Announcements:
             pipe.hgetall(self._keys.lane(id))
         found = pipe.execute()
         return [
-            self._announcement(id, fields, now_ms)
+            announcement_of_fields(id, fields, now_ms)
             for id, fields in zip(ids, found, strict=True)
             if fields and fields.get(b"state") != b"loading"
         ]
 
     def _fields(self, id: str) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))
-
-    def _announcement(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
-        try:
-            return self._whole(id, fields, now_ms)
-        except UNREADABLE as error:
-            return _damaged(id, fields, error)
-
-    def _whole(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
-        spec = Spec.of_json(fields[b"spec"])
-        state = AnnouncementState(fields[b"state"].decode())
-        counts = {state: int(fields.get(state.encode(), 0)) for state in State}
-        known_rate = float(fields.get(b"rate", 0)) if state is AnnouncementState.RUNNING else 0.0
-        asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
-        left = sum(counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
-        return Announcement(
-            id=id,
-            spec=spec,
-            state=state,
-            total=int(fields[b"total"]),
-            counts=counts,
-            created_ms=int(fields[b"created_at"]),
-            finished_ms=int(fields[b"finished_at"]) if b"finished_at" in fields else None,
-            acts=tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]"))),
-            rerouted=int(fields.get(b"rerouted", 0)),
-            rate_per_second=0.0 if stale else known_rate,
-            eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
-        )
 
     def rows(self, id: str, first: int = 0) -> Iterator[RowRecord]:
         """All rows, from number `first` on, in the order of their file. Read in portions, while it may be running.
@@ -227,7 +197,7 @@ class Announcements:
         fields = self._fields(announcement_of(id))
         if not fields:
             return None
-        of = self._announcement(announcement_of(id), fields, now_ms=0)
+        of = announcement_of_fields(announcement_of(id), fields, now_ms=0)
         number = row_number(id)
         if number >= of.total:
             return None
@@ -328,41 +298,7 @@ def _unwritten(number: int, next_number: bytes, rest: bytes, started_ms: bytes) 
     return Progress(State.QUEUED if number < int(next_number) else State(text(rest)), int(started_ms))
 
 
-def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announcement:
-    """What can be told of one that cannot be read: whatever is left is told, and nothing of it goes out."""
-    reading = Reading()
-    desk = fields.get(b"desk", b"").decode(errors="replace")
-    spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
-    state = reading.part("state", lambda: AnnouncementState(text(fields[b"state"])), AnnouncementState.PAUSED)
-    counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in State}  # noqa: B023
-    total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
-    created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)
-    damage = reading.damage or f"its record is damaged ({type(error).__name__})"
-    return Announcement(id, spec, state, total, counts, created_ms, None, (), 0, 0.0, None, damage)
-
-
-def _nameless(desk: str) -> Spec:
-    message: Any = {"msg_type": MsgType.TEXT, "content": {"text": NOBODY}}
-    return Spec.model_construct(name=NOBODY, message=message, desk=desk)
-
-
 def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):
         yield chunk
-
-
-def _ms(time: datetime | None) -> int:
-    return round(time.timestamp() * 1000) if time else 0
-
-
-def _is_stale(fields: Mapping[bytes, bytes], rate: float, now_ms: int) -> bool:
-    intervals_ms = STALE_INTERVALS * 1000 / rate if rate else 0.0
-    return now_ms - int(fields.get(b"rate_at", 0)) > max(STALE_RATE_MS, intervals_ms)
-
-
-def _eta(spec: Spec, left: int, rate: float, now_ms: int) -> float:
-    needed = left / rate
-    if spec.hours is None:
-        return needed
-    return seconds_open(spec.hours.windows(datetime.fromtimestamp(now_ms / 1000, UTC)), now_ms, needed)

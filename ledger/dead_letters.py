@@ -42,8 +42,11 @@ class DeadLetters:
     def retry(self, ledger: Ledger, by: str) -> list[str]:
         """Takes all of them back to the ends of their lanes, with a fresh retry budget. Returns the ids that were.
 
-        Raises NotFound and NotAllowed for an announcement that there is not, or that is cancelled.
+        Raises NotFound and NotAllowed for an announcement that there is not, or that is cancelled, and BadInput for a
+        desk that is not configured.
         """
+        if self.desk is not None:
+            ledger.settings.desk(self.desk)
         desk_of_rows = self._desk_of_rows(ledger)
         found: dict[str, list[str]] = {}
         for record in self.find(ledger):

@@ -1,7 +1,7 @@
 """The ledger: the record, in Redis, of every notification. What it says is true; Celery messages are wake-up calls."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 
@@ -40,7 +40,7 @@ class Ledger(Store):
         """Accepts notifications of one desk durably: all of them or none.
 
         Raises:
-            BadInput: of several desks, or more than MOST_AT_ONCE.
+            BadInput: of several desks, of one that is not configured, or more than MOST_AT_ONCE.
             KeyReused: a key stands for another content already; nothing was accepted.
             NotDurable: the fsync was not confirmed in time. They may be in the ledger: repeat with the same keys.
         """
@@ -52,7 +52,7 @@ class Ledger(Store):
 
     def accept_each(self, notifications: Sequence[Notification]) -> list[Accepted | KeyReused]:
         """As `accept`, but of any desks, and a key that stands for another content is an answer that keeps no other
-        one out."""
+        one out. Raises BadInput and NotDurable as `accept`."""
         return self._accept(notifications, all_or_nothing=False)
 
     def _accept(self, notifications: Sequence[Notification], *, all_or_nothing: bool) -> list[Accepted | KeyReused]:
@@ -63,6 +63,7 @@ class Ledger(Store):
         places: dict[str, list[int]] = {}
         for place, notification in enumerate(notifications):
             places.setdefault(notification.desk, []).append(place)
+        self._check_desks(places)
         if all_or_nothing and len(places) != 1:
             raise BadInput("desk", "give the notifications of one desk")
         acceptances = [self._acceptance(notification) for notification in notifications]
@@ -80,6 +81,11 @@ class Ledger(Store):
                 verdicts[place] = _verdict(notifications[place], *verdict)
         return [verdicts[place] for place in range(len(notifications))]
 
+    def _check_desks(self, names: Iterable[str]) -> None:
+        """What waits for a desk that nobody knows would wait for ever."""
+        for name in names:
+            self.settings.desk(name)
+
     def _acceptance(self, notification: Notification) -> tuple[Argument, ...]:
         key = hashlib.sha256(notification.key.encode()).hexdigest()[:32] if notification.key else ""
         return (
@@ -96,7 +102,11 @@ class Ledger(Store):
         )
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
-        """Keeps a local image as long as these notifications may need it: before they are accepted."""
+        """Keeps a local image as long as these notifications may need it: before they are accepted.
+
+        Raises BadInput for a desk that is not configured, so that nothing is kept for what `accept` refuses.
+        """
+        self._check_desks({each.desk for each in needed_by})
         self.keep_image_for(sha256, data, max(self.key_ttl_ms(each.at, each.expires_at) for each in needed_by))
 
     def keep_image_for(self, sha256: str, data: bytes, keep_ms: int) -> None:
@@ -171,7 +181,8 @@ class Ledger(Store):
         return self._steer("resolve", ids, (self.results_for_ms, by, outcome))
 
     def resume_desk(self, desk: str) -> bool:
-        """Ends the desk's hold, whatever it was for. True when there was one."""
+        """Ends the desk's hold, whatever it was for. True when there was one. Raises BadInput for an unknown desk."""
+        self.settings.desk(desk)
         return bool(self.verbs.call("resume", desk, ""))
 
     def _steer(self, verb: str, ids: Sequence[str], arguments: tuple[Argument, ...]) -> list[State]:

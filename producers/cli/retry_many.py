@@ -26,8 +26,6 @@ def retry_many(events: DeadLetters, by: str, as_json: bool) -> int:
     """Takes back all that are meant, and names each. Raises BadInput for a desk that is none."""
     state = events.state
     with open_ledger() as ledger:
-        if events.desk is not None:
-            ledger.settings.desk(events.desk)
         ids = events.retry(ledger, by)
     if as_json:
         answer_json([{"id": id, "state": State.QUEUED} for id in ids])

@@ -168,7 +168,6 @@ def _cancelled(ledger: Ledger, id: str) -> Done:
 
 def _resume_desk(desk: str, as_json: bool) -> int:
     with open_ledger() as ledger:
-        ledger.settings.desk(desk)
         ended = ledger.resume_desk(desk)
     if as_json:
         answer_json({"desk": desk, "resumed": ended})

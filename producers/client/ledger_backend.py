@@ -41,8 +41,6 @@ class LedgerBackend:
     def send(self, events: Sequence[Mapping[str, Any]]) -> list[Accepted]:
         drafts = EventDraft.build_all(events)
         notifications = [draft.notification for draft in drafts]
-        for desk in {notification.desk for notification in notifications}:
-            self._ledger.settings.desk(desk)
         images = {draft.image.sha256: draft.image for draft in drafts if draft.image}
         with reachable(self._ledger.settings):
             # First the images: a worker may take a notification the moment it is accepted.

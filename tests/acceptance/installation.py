@@ -164,7 +164,8 @@ class Installation:
         self._closing.close()
 
     def _settings(self) -> Settings:
-        return Settings(data_dir=self.folder / "data", _env_file=None)
+        desks = self.environment.get("DESKBELL_DESKS")
+        return Settings(data_dir=self.folder / "data", desks=desks, _env_file=None)
 
     # -- workers
 

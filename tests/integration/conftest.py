@@ -1,6 +1,7 @@
 """The ledger over fakeredis and over a real Valkey: the same tests for both."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import fakeredis
 import pytest
@@ -26,6 +27,14 @@ def client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
 @pytest.fixture
 def ledger(client: redis.Redis) -> Ledger:
     return Ledger(Settings(_env_file=None), client)
+
+
+@pytest.fixture
+def ledger_of_desks(client: redis.Redis, tmp_path: Path) -> Ledger:
+    """The same ledger, with desks beside `default`."""
+    desks = tmp_path / "desks.toml"
+    desks.write_text("[desk.hr]\n[desk.it]\n[desk.ops]\n", "utf-8")
+    return Ledger(Settings(desks=desks, _env_file=None), client)
 
 
 @pytest.fixture

@@ -72,6 +72,4 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     reraise=True,
 )
 def _accept(notification: Notification) -> Accepted:
-    ledger = runtime().ledger
-    ledger.settings.desk(notification.desk)
-    return ledger.accept([notification])[0]
+    return runtime().ledger.accept([notification])[0]

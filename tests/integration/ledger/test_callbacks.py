@@ -284,10 +284,12 @@ def owners(found: Sequence[Owed]) -> list[str]:
     return sorted(owed.owner for owed in found)
 
 
-def test_keys_and_desks_take_turns_however_much_each_is_owed(ledger: Ledger, callbacks: Callbacks) -> None:
+def test_keys_and_desks_take_turns_however_much_each_is_owed(
+    ledger: Ledger, ledger_of_desks: Ledger, callbacks: Callbacks
+) -> None:
     owed_by(ledger, "loud", 20)
     owed_by(ledger, "quiet")
-    owed_by(ledger, "loud", desk="hr")
+    owed_by(ledger_of_desks, "loud", desk="hr")
     owed_by(ledger, None)
     assert owners(callbacks.due(4, LEASE_MS)) == ["@default", "loud@default", "loud@hr", "quiet@default"]
     assert owners(callbacks.due(100, LEASE_MS)) == ["loud@default"] * 19

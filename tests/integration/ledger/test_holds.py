@@ -296,8 +296,8 @@ def test_only_changed_credentials_end_a_hold_by_themselves(held: Held) -> None:
     assert not held.leases.resume(changed, if_changed=True)
 
 
-def test_a_desk_with_another_name_is_not_held(held: Held) -> None:
+def test_a_desk_with_another_name_is_not_held(held: Held, ledger_of_desks: Ledger) -> None:
     held.hold("credentials", 60_000)
-    held.ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hi", "desk": "hr"})])
+    ledger_of_desks.accept([Notification.build({"receiver_id": "ou_a", "text": "hi", "desk": "hr"})])
     [released] = held.leases.release([(held.desk.model_copy(update={"name": "hr"}), 10, 100)])
     assert len(released.ids) == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ledger.announcement import Spec
 from ledger.delivery_options import OnUnknown, ReceiveType
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.leases import LeaseLost, Leases, Result
@@ -54,11 +55,25 @@ def test_the_same_key_with_another_content_is_refused_and_nothing_of_the_call_is
     assert ledger.counts()[State.QUEUED] == 1
 
 
-def test_a_key_stands_for_one_desk_only(ledger: Ledger) -> None:
-    first = ledger.accept([a_notification(key="k")])[0]
-    other = ledger.accept([a_notification(key="k", desk="hr")])[0]
+def test_a_key_stands_for_one_desk_only(ledger_of_desks: Ledger) -> None:
+    first = ledger_of_desks.accept([a_notification(key="k")])[0]
+    other = ledger_of_desks.accept([a_notification(key="k", desk="hr")])[0]
     assert not other.duplicate
     assert other.id != first.id
+
+
+def test_nothing_is_accepted_for_a_desk_that_nobody_knows(ledger: Ledger) -> None:
+    given = [a_notification(), a_notification(desk="hr")]
+    spec = Spec(name="n", message={"msg_type": "text", "content": {"text": "hi"}}, desk="hr")
+    for accept in (
+        lambda: ledger.accept(given[1:]),
+        lambda: ledger.accept_each(given),
+        lambda: ledger.keep_image("0" * 64, b"png", given),
+        lambda: ledger.announcements.open(spec, key="k", digest="d"),
+    ):
+        with pytest.raises(BadInput, match="desk: no desk is named 'hr'; configured are: default"):
+            accept()
+    assert ledger.redis.keys() in ([], [ledger.keys.schema.encode()])
 
 
 def test_notifications_are_released_in_the_order_of_their_acceptance(

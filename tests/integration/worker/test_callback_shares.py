@@ -37,7 +37,8 @@ def posts_under_way() -> int:
 @pytest.mark.parametrize(
     ("caller", "desk"), [("good", "hr"), ("good", "default"), ("evil", "hr"), (None, "hr")], ids=str
 )
-def test_forty_tarpits_of_one_key_hold_up_nobody_else(ledger: Ledger, caller: str | None, desk: str) -> None:
+def test_forty_tarpits_of_one_key_hold_up_nobody_else(ledger_of_desks: Ledger, caller: str | None, desk: str) -> None:
+    ledger = ledger_of_desks
     with posting(ledger), tarpits(40) as slow, receiving() as good:
         owe(ledger, slow, "evil")
         until(lambda: posts_under_way() >= callback_room.AT_ONCE_TO_ADDRESS)
@@ -46,9 +47,10 @@ def test_forty_tarpits_of_one_key_hold_up_nobody_else(ledger: Ledger, caller: st
         assert posts_under_way() >= callback_room.AT_ONCE_TO_ADDRESS, "they still hang"
 
 
-def test_tarpits_of_several_keys_and_desks_leave_room_too(ledger: Ledger) -> None:
+def test_tarpits_of_several_keys_and_desks_leave_room_too(ledger_of_desks: Ledger) -> None:
+    ledger = ledger_of_desks
     with posting(ledger), tarpits(20) as slow, receiving() as good:
-        for caller, desk in (("evil", "a"), ("evil", "b"), ("evil", "c"), ("bad", "a"), ("bad", "b")):
+        for caller, desk in (("evil", "hr"), ("evil", "it"), ("evil", "ops"), ("bad", "hr"), ("bad", "it")):
             owe(ledger, slow, caller, desk)
         until(lambda: posts_under_way() >= 2 * callback_room.AT_ONCE_TO_ADDRESS)
         owe(ledger, [good.url], "good")
