@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import orjson
@@ -14,14 +14,18 @@ from feishu.errors import AskFailed, NoToken
 from feishu.people_answer import Person, people_of_answer
 from feishu.token import TokenStore
 from feishu.verdict import Verdict
-from ledger.settings import Desk
+from ledger.errors import BadInput
+from ledger.settings import Desk, Settings
 from ledger.tickets import OPEN_STATUSES
 
-__all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "FeishuClient", "Ticket", "TicketPage"]
+__all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "TICKET_EVENTS", "FeishuClient", "Ticket", "TicketPage"]
 
 #: The most that Feishu gives on a page; over all pages it gives 10,000.
 TICKETS_PER_PAGE = 200
 _TICKETS_AT_MOST = 10_000
+#: What the open-ticket index is fed with, each a type and its subtype. Feishu's documents show the form of
+#: `helpdesk.ticket_message` alone; other clients subscribe to tickets by these names.
+TICKET_EVENTS = (("helpdesk.ticket", "ticket.created_v1"), ("helpdesk.ticket", "ticket.updated_v1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,15 @@ class FeishuClient:
             private=(desk.helpdesk_token.get_secret_value(), credentials),
             heard=heard,
         )
+
+    @classmethod
+    def of(cls, desk: Desk, settings: Settings, tokens: TokenStore) -> Self:
+        """With the timeouts and codes of the settings. Raises BadInput when credentials of the desk are not set."""
+        if desk.missing:
+            raise BadInput(f"desk {desk.name}", f"not set: {', '.join(desk.missing)}")
+        connect_seconds, answer_seconds = settings.timeout
+        codes = CodeTable.load(settings.error_codes)
+        return cls(desk, tokens, connect_seconds=connect_seconds, answer_seconds=answer_seconds, codes=codes)
 
     def __repr__(self) -> str:
         return f"FeishuClient(desk={self.desk.name!r}, url={self.desk.feishu_url!r})"
@@ -161,10 +174,7 @@ class FeishuClient:
         return people_of_answer(data, emails, mobiles, verdict)
 
     def subscribe(self, events: Sequence[tuple[str, str]]) -> None:
-        """Has Feishu push these events of the helpdesk, each a type and its subtype. Again does no harm.
-
-        Raises AskFailed.
-        """
+        """Has Feishu push these events of the helpdesk. Again does no harm. Raises AskFailed."""
         self._api.ask(
             "subscribe",
             "POST",

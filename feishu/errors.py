@@ -20,8 +20,11 @@ class NoToken(DeskbellError):
 
 
 class AskFailed(DeskbellError):
-    """A question to Feishu, or an upload, failed. Asking again does no harm."""
+    """A question to Feishu, or an upload, failed. Asking again does no harm.
+
+    Its text tells a person what it means and what helps, then Feishu's own words.
+    """
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(str(verdict))
+        super().__init__(" ".join(filter(None, [verdict.means, verdict.do, f"({verdict.evidence})"])))
         self.verdict = verdict

@@ -1,20 +1,20 @@
 """Who is meant by a mail address or a mobile number: asked of Feishu at its pace, and remembered in Redis."""
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import orjson
 import redis
 
-from feishu.people_answer import CONTACTS_PER_CALL, Person
+from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved, Unresolved
+from feishu.people_answer import Person
 from feishu.query_retry import QueryRetry
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
-__all__ = ["Contact", "People"]
+__all__ = ["People"]
 
 #: An address hardly ever goes to somebody else within a day, seconds.
 PERSON_SECONDS = 86400
@@ -24,31 +24,13 @@ PROBLEM_SECONDS = 600
 #: 60 keeps a call that is a little late on its way out of the next minute.
 PACE_MS = 61
 
-#: What is no contact by its looks is not asked about: Feishu may refuse all 50 for the sake of one.
-_SHAPES = {
-    "email": (re.compile(r"[^@\s]+@[^@\s]+"), "is no mail address"),
-    "mobile": (
-        re.compile(r"\s*\+?[\d\s()./-]{5,30}"),
-        "is no mobile number: digits, with + and the country code abroad",
-    ),
-}
-
-Answer = Mapping[str, str]
-
-
-class Contact(NamedTuple):
-    """How somebody is named: `kind` is `email` or `mobile`."""
-
-    kind: str
-    value: str
-
 
 class _Feishu(Protocol):
     def people(self, emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]: ...
 
 
 class People:
-    """Answers `{"open_id": …}` or `{"problem": …}` for each contact."""
+    """Leads contacts to people."""
 
     def __init__(
         self,
@@ -66,18 +48,21 @@ class People:
         self._sleep = sleep
         self._retry = QueryRetry(sleep)
 
-    def look_up(self, contacts: Sequence[Contact]) -> list[Answer]:
-        """The answers in the order of the contacts, at most 50 of them. Raises AskFailed, ValueError."""
-        if len(contacts) > CONTACTS_PER_CALL:
-            raise ValueError(f"{len(contacts)} contacts at once, where Feishu takes {CONTACTS_PER_CALL}")
-        answers = _misspelt(contacts)
-        answers.update(self._remembered(contact for contact in dict.fromkeys(contacts) if contact not in answers))
-        new = self._asked([contact for contact in dict.fromkeys(contacts) if contact not in answers])
-        self._remember(new)
-        answers.update(new)
-        return [answers[contact] for contact in contacts]
+    def resolve(self, contacts: Iterable[Contact]) -> dict[Contact, Resolved]:
+        """Waits for as long as Feishu makes it. Raises AskFailed."""
+        wanted = list(dict.fromkeys(contacts))
+        resolved: dict[Contact, Resolved] = {}
+        for start in range(0, len(wanted), CONTACTS_PER_CALL):
+            resolved |= self._resolve_some(wanted[start : start + CONTACTS_PER_CALL])
+        return resolved
 
-    def _asked(self, contacts: Sequence[Contact]) -> dict[Contact, Answer]:
+    def _resolve_some(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:
+        remembered = self._remembered(contacts)
+        new = self._asked([contact for contact in contacts if contact not in remembered])
+        self._remember(new)
+        return remembered | new
+
+    def _asked(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:
         """Asks once, and a second time about those whom Feishu did not name.
 
         Someone who resigned and someone unknown look alike in the first answer. In the second, who resigned has an id.
@@ -108,20 +93,17 @@ class People:
             self._sleep(max(1, self._redis.pttl(key)) / 1000)
         return self._feishu.people(emails, mobiles, with_resigned=with_resigned)
 
-    def _remembered(self, contacts: Iterable[Contact]) -> dict[Contact, Answer]:
-        wanted = list(contacts)
-        if not wanted:
-            return {}
-        kept = self._redis.mget([self._key(contact) for contact in wanted])
-        return {contact: orjson.loads(value) for contact, value in zip(wanted, kept, strict=True) if value is not None}
+    def _remembered(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:
+        kept = self._redis.mget([self._key(contact) for contact in contacts])
+        return {contact: _of_json(value) for contact, value in zip(contacts, kept, strict=True) if value is not None}
 
-    def _remember(self, answers: Mapping[Contact, Answer]) -> None:
-        if not answers:
-            return
+    def _remember(self, resolved: Mapping[Contact, Resolved]) -> None:
         pipe = self._redis.pipeline(transaction=False)
-        for contact, answer in answers.items():
-            seconds = PERSON_SECONDS if "open_id" in answer else PROBLEM_SECONDS
-            pipe.set(self._key(contact), orjson.dumps(answer), ex=seconds)
+        for contact, answer in resolved.items():
+            if isinstance(answer, Unresolved):
+                pipe.set(self._key(contact), orjson.dumps({"problem": answer.problem}), ex=PROBLEM_SECONDS)
+            else:
+                pipe.set(self._key(contact), orjson.dumps({"open_id": answer}), ex=PERSON_SECONDS)
         pipe.execute()
 
     def _key(self, contact: Contact) -> str:
@@ -130,22 +112,18 @@ class People:
         return self._keys.person(self._desk.name, hashlib.sha256("\0".join(parts).encode()).hexdigest())
 
 
-def _misspelt(contacts: Iterable[Contact]) -> dict[Contact, Answer]:
-    shapes = {contact: _SHAPES[contact.kind] for contact in contacts}
-    return {
-        contact: {"problem": is_none}
-        for contact, (shape, is_none) in shapes.items()
-        if not shape.fullmatch(contact.value)
-    }
+def _of_json(value: bytes | str) -> Resolved:
+    answer = orjson.loads(value)
+    return answer["open_id"] if "open_id" in answer else Unresolved(answer["problem"])
 
 
 def _values(contacts: Iterable[Contact]) -> list[str]:
     return [contact.value for contact in contacts]
 
 
-def _answer(contact: Contact, person: Person) -> Answer:
+def _answer(contact: Contact, person: Person) -> Resolved:
     if person.left:
-        return {"problem": f"the person with this {contact.kind} has resigned"}
+        return Unresolved(f"the person with this {contact.kind} has resigned")
     if person.open_id is None:
-        return {"problem": f"nobody with this {contact.kind} is visible to the app"}
-    return {"open_id": person.open_id}
+        return Unresolved(f"nobody with this {contact.kind} is visible to the app")
+    return person.open_id

@@ -9,10 +9,8 @@ from feishu.api import misshapen
 from feishu.errors import AskFailed
 from feishu.verdict import Verdict
 
-__all__ = ["CONTACTS_PER_CALL", "Person", "people_of_answer"]
+__all__ = ["Person", "people_of_answer"]
 
-#: The most addresses, and the most numbers, that Feishu takes in one call.
-CONTACTS_PER_CALL = 50
 #: Numbers of the mainland may be written with their country code or without.
 _MAINLAND = re.compile(r"^\+?86(?=1\d{10}$)")
 _NO_DIGITS = re.compile(r"[^\d+]+")

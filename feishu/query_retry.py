@@ -1,10 +1,11 @@
 """Asking Feishu again while that may help. A repeated question does no harm; sends have their own way (`delivery`)."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from feishu.codes import Kind
 from feishu.errors import AskFailed
@@ -25,10 +26,19 @@ _T = TypeVar("_T")
 class QueryRetry:
     """Repeats a question that met a transient fault or a throttle."""
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        within_seconds: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """All its questions together are repeated `within_seconds` from now; beyond that each is asked once."""
+        self._clock = clock
+        self._ends_at = clock() + within_seconds
         self._retrying = Retrying(
             retry=retry_if_exception(_is_transient_answer),
-            stop=stop_after_attempt(TRIES),
+            stop=self._stops,
             wait=_wait_seconds,
             sleep=sleep,
             reraise=True,
@@ -37,6 +47,14 @@ class QueryRetry:
     def __call__(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Raises AskFailed: the last one, if none brought an answer."""
         return self._retrying(question, *args, **kwargs)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is up."""
+        return self._clock() > self._ends_at
+
+    def _stops(self, state: RetryCallState) -> bool:
+        return state.attempt_number >= TRIES or self._clock() + state.upcoming_sleep > self._ends_at
 
 
 def _is_transient_answer(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from redis.lock import Lock
 from feishu.errors import NoToken
 from ledger.settings import Desk
 
-__all__ = ["TURN_SECONDS", "CachedToken", "RedisTokens", "Token", "TokenStore", "Tokens", "usable_seconds"]
+__all__ = ["TURN_SECONDS", "CachedToken", "NoStore", "RedisTokens", "Token", "TokenStore", "Tokens", "usable_seconds"]
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +105,23 @@ class RedisTokens:
 
     def _key(self, desk: Desk) -> str:
         return f"{self._prefix}:desk:{desk.name}:token:{desk.fingerprint}"
+
+
+class NoStore:
+    """A token store that forgets, so that the credentials themselves are tried and Redis is not needed."""
+
+    def get(self, desk: Desk) -> Token | None:  # noqa: ARG002  the protocol's signature
+        return None
+
+    def put(self, desk: Desk, token: Token) -> None:
+        """Forgotten at once; the client has a copy for its next call."""
+
+    def drop(self, desk: Desk, value: str) -> None:
+        """There is nothing to forget."""
+
+    @contextmanager
+    def turn(self, desk: Desk) -> Iterator[None]:  # noqa: ARG002  the protocol's signature
+        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,13 @@ class Verdict:
         """What goes on record for the attempt."""
         return self.kind.outcome
 
+    @property
+    def evidence(self) -> str:
+        """What was asked and how it ended; Feishu's code and text, and the log id that its support asks for."""
+        facts = {"HTTP": self.http_status, "code": self.code, "msg": self.msg, "log id": self.log_id}
+        said = [f"{name} {value}" for name, value in facts.items() if value not in (None, "")]
+        return ", ".join([f"asked for {self.call}", *filter(None, [self.ended]), *said])
+
     def __str__(self) -> str:
         code = f"code {self.code}" if self.code is not None else self.ended or "no code"
         status = f"HTTP {self.http_status}, " if self.http_status is not None else ""

@@ -237,7 +237,7 @@ class Delivery:
         except AskFailed as failed:
             if failed.verdict.kind not in (Kind.REFUSED, Kind.DESK):
                 raise
-            log.warning("the ticket list cannot be asked: %s", failed, extra=self._extra(claimed))
+            log.warning("the ticket list cannot be asked: %s", failed.verdict, extra=self._extra(claimed))
             return False
 
     def _without_reroute(self, claimed: ClaimedNotification) -> Result:
@@ -281,7 +281,7 @@ class Delivery:
         try:
             self._tickets.refresh_if_due()
         except AskFailed as failed:
-            log.warning("the ticket list could not be taken: %s", failed, extra={"desk": self.desk.name})
+            log.warning("the ticket list could not be taken: %s", failed.verdict, extra={"desk": self.desk.name})
 
     def _record(self, token: str, results: Sequence[Result], health: AbstractSet[str]) -> list[Result]:
         """Records, through an outage of Redis too: a result that is not on record becomes `unknown`.

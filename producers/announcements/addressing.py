@@ -5,22 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from feishu.contact import Contact, Resolved, Unresolved
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.times import moment
 from producers.announcements.recipients import Row, place
 
-__all__ = ["NO_VARIABLES", "Address", "Addressing", "Contact", "Options", "RowError", "Unresolved"]
+__all__ = ["NO_VARIABLES", "Address", "Addressing", "Options", "RowError"]
 
 #: The columns that say to whom and how. Every other one is a variable of the template.
 NO_VARIABLES = frozenset({"receiver_id", "receive_type", "user_id_type", "send_at"})
 #: The same rules as those of `ledger.notification`, which would take longer than all the rest of a row's check.
 _RECEIVER_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 _PREFIX_OF_OTHER = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_MOBILE = re.compile(r"\+?[0-9]{5,20}", re.ASCII)
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
@@ -47,19 +46,6 @@ class RowError(NamedTuple):
 
     def as_bad_input(self) -> BadInput:
         return BadInput(place(self.line, self.column), self.problem)
-
-
-class Contact(NamedTuple):
-    """What Feishu is asked about: an email address or a mobile number, without blanks around it."""
-
-    kind: Literal["email", "mobile"]
-    value: str
-
-
-class Unresolved(NamedTuple):
-    """A contact that leads to nobody: why, for a person to read."""
-
-    problem: str
 
 
 class Address(NamedTuple):
@@ -93,12 +79,11 @@ class Addressing:
         """Whom to ask Feishu about; None when the row has a receiver_id, or nothing that could be asked."""
         if row.problem or self._cell(row, "receiver_id"):
             return None
-        if (email := self._cell(row, "email")) and _EMAIL.fullmatch(email):
-            return Contact("email", email)
-        mobile = re.sub(r"[\s()-]", "", self._cell(row, "mobile"))
-        return Contact("mobile", mobile) if not email and _MOBILE.fullmatch(mobile) else None
+        if email := self._cell(row, "email"):
+            return Contact.read("email", email)
+        return Contact.read("mobile", self._cell(row, "mobile"))
 
-    def address(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> Address | RowError:
+    def address(self, row: Row, resolved: Mapping[Contact, Resolved]) -> Address | RowError:
         """The address of a row that has no problem as such."""
         try:
             if self._is_plain:
@@ -128,7 +113,7 @@ class Addressing:
             extras["send_at_ms"] = address.send_at_ms
         return extras
 
-    def _full_address(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> Address:
+    def _full_address(self, row: Row, resolved: Mapping[Contact, Resolved]) -> Address:
         contact = self.contact(row)
         id_type = self._user_id_type(row)
         if contact is None:

@@ -10,11 +10,12 @@ from typing import NamedTuple, Self
 
 import orjson
 
+from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.jinja_sandbox import BUDGET
 from ledger.messages.template import LacksVariable, Template
-from producers.announcements.addressing import NO_VARIABLES, Addressing, Contact, Options, RowError, Unresolved
+from producers.announcements.addressing import NO_VARIABLES, Addressing, Options, RowError
 from producers.announcements.check_store import CheckStore, Duplicate
 from producers.announcements.recipients import Recipients, Row
 
@@ -22,12 +23,9 @@ __all__ = ["Checked", "Resolver", "Sample", "accepted_rows", "check", "write_inv
 
 #: Problems and duplicates that are told one by one; the others are counted.
 _TOLD = 1000
-#: Emails, or mobiles, that Feishu takes in one call of batch_get_id: so many rows are resolved at a time.
-_RESOLVED_ROWS = 50
-
-#: Asks Feishu about at most 50 contacts; the ids are of the options' `user_id_type`. What is not in the answer leads
-#: to nobody.
-Resolver = Callable[[Sequence[Contact]], Mapping[Contact, str | Unresolved]]
+#: Asks Feishu about the contacts of as many rows as one call takes. The ids are of the options' `user_id_type`; what is
+#: not in the answer leads to nobody.
+Resolver = Callable[[Sequence[Contact]], Mapping[Contact, Resolved]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +188,20 @@ class _Check:
             self._findings.drop_duplicates()
         return self._result()
 
-    def _resolved(self, resolver: Resolver | None) -> Iterator[tuple[Row, Mapping[Contact, str | Unresolved]]]:
+    def _resolved(self, resolver: Resolver | None) -> Iterator[tuple[Row, Mapping[Contact, Resolved]]]:
         """The rows, with what their emails and mobiles lead to."""
         rows = self._recipients.rows()
         if not self._addressing.has_contacts:
             yield from ((row, {}) for row in rows)
             return
-        while batch := list(islice(rows, _RESOLVED_ROWS)):
+        while batch := list(islice(rows, CONTACTS_PER_CALL)):
             contacts = [contact for row in batch if (contact := self._addressing.contact(row))]
             if contacts and resolver is None:
                 raise _needs_credentials(self._recipients.name)
             resolved = resolver(list(dict.fromkeys(contacts))) if contacts and resolver else {}
             yield from ((row, resolved) for row in batch)
 
-    def _judge(self, row: Row, resolved: Mapping[Contact, str | Unresolved]) -> list[RowError]:
+    def _judge(self, row: Row, resolved: Mapping[Contact, Resolved]) -> list[RowError]:
         """Keeps the row, or says what is wrong with it."""
         if row.problem:
             return [RowError(row.line, row.column, row.problem)]

@@ -1,6 +1,6 @@
 """What is known of an announcement before it is accepted, for the person who decides about it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +10,12 @@ import orjson
 from ledger.announcement import Announcement
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
-from ledger.ledger import Ledger
 from ledger.redis_clock import time_ms
 from ledger.times import iso
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import same_content
 from producers.announcements.check import Checked, accepted_rows
+from producers.announcements.checked_announcement import CheckedAnnouncement
 from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of
-from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 
 __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
@@ -99,14 +97,9 @@ def _brief(announcement: Announcement) -> dict[str, Any]:
     return {name: facts[name] for name in ("id", "name", "state", "created_at")}
 
 
-def summarize(
-    ledger: Ledger,
-    draft: AnnouncementDraft,
-    recipients: Recipients,
-    checked: Checked,
-    open_tickets: OpenTicketRows | None = None,
-) -> Preview:
+def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | None = None) -> Preview:
     """Asks the ledger what runs already, and whether the same was sent lately."""
+    ledger, draft, checked = announcement.ledger, announcement.draft, announcement.checked
     now_ms = time_ms(ledger.redis.time())
     others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)
     rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
@@ -114,45 +107,39 @@ def summarize(
     return Preview(
         draft=draft,
         checked=checked,
-        source=_source(recipients),
+        source=_source(announcement.recipients),
         open_tickets=open_tickets,
         others=len(others),
         now_ms=now_ms,
         finishes_ms=finish_ms(ours, others, rate, now_ms) if rate else None,
-        same_content=same_content(ledger, draft, checked),
+        same_content=announcement.same_content(),
     )
 
 
-def open_ticket_rows(
-    lookup: Lookup, recipients: Recipients, checked: Checked, draft: AnnouncementDraft
-) -> OpenTicketRows | None:
+def open_ticket_rows(announcement: CheckedAnnouncement) -> OpenTicketRows | None:
     """Asks Feishu who has an open ticket, and counts their rows. None where a ticket does not matter."""
-    if draft.spec.receive_type is ReceiveType.USER and "receive_type" not in recipients.columns:
+    spec = announcement.draft.spec
+    if spec.receive_type is ReceiveType.USER and "receive_type" not in announcement.recipients.columns:
         return None  # such a message goes past the ticket
-    if draft.spec.user_id_type is not UserIdType.OPEN_ID:
+    if spec.user_id_type is not UserIdType.OPEN_ID:
         return OpenTicketRows(None, "Feishu lists tickets by open_id alone")
     try:
-        tickets = lookup.tickets()
+        tickets = announcement.lookup.open_tickets()
     except DeskbellError as error:
         return OpenTicketRows(None, str(error))
     note = None if tickets.complete else "at least: Feishu did not show all tickets"
-    return OpenTicketRows(count_open_tickets(recipients, checked, draft, tickets.open_ids), note)
+    return OpenTicketRows(count_open_tickets(announcement, tickets.open_ids), note)
 
 
-def count_open_tickets(
-    recipients: Recipients, checked: Checked, draft: AnnouncementDraft, open_ids: Collection[str]
-) -> int:
+def count_open_tickets(announcement: CheckedAnnouncement, open_ids: Collection[str]) -> int:
     """Rows that would go to the helpdesk's group with somebody of `open_ids`, which is closed to us by their ticket.
 
     Reads the rows once more.
     """
     if not open_ids:
         return 0
-    return sum(_is_barred(row, draft, open_ids) for row in _rows(recipients, checked))
-
-
-def _rows(recipients: Recipients, checked: Checked) -> Iterator[list[Any]]:
-    return (orjson.loads(row) for row in accepted_rows(recipients, checked))
+    rows = accepted_rows(announcement.recipients, announcement.checked)
+    return sum(_is_barred(orjson.loads(row), announcement.draft, open_ids) for row in rows)
 
 
 def _is_barred(row: list[Any], draft: AnnouncementDraft, open_ids: Collection[str]) -> bool:

@@ -1,8 +1,10 @@
 """`deskbell announce`: one message to all receivers of a file."""
 
 import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -11,19 +13,17 @@ from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.phrases import Phrase
-from ledger.settings import Settings
 from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import announce as accept
-from producers.announcements.announcing import check_rows
 from producers.announcements.check import Checked, write_invalid
-from producers.announcements.lookup import Lookup
+from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
+from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
 from producers.cli.output import answer, answer_json, note
-from producers.cli.reading import ToldRecipients
+from producers.cli.reading import RecipientsFile
 from producers.cli.steer import who
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress
@@ -32,6 +32,12 @@ from producers.client.arguments import AnnouncementArguments
 
 __all__ = ["register"]
 
+_HELP = """Send a message to all receivers of a file.
+
+Every row is checked first: either all are valid or nothing is accepted. On a terminal it then shows what will happen
+and asks for confirmation. It prints the id of the announcement once all rows are accepted durably; workers deliver it.
+If it is killed, run it again: it continues where it stopped, and nobody gets the message twice.
+"""
 _EXAMPLES = """\b
 Examples:
   deskbell announce people.csv --message office-move.yaml --dry-run
@@ -40,73 +46,60 @@ Examples:
   deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai"""
 
 
+RecipientsPath = Annotated[
+    str, typer.Argument(metavar="RECIPIENTS", help="CSV, JSONL or XLSX with a column receiver_id; - reads stdin.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show what would be sent. Accepts nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation. It is only asked on a terminal anyway.")]
+SkipInvalid = Annotated[
+    bool, typer.Option("--skip-invalid", help="Send the valid rows, and write the others to NAME.invalid.csv.")
+]
+AllowDuplicates = Annotated[
+    bool, typer.Option("--allow-duplicates", help="Send one message per row, even to the same receiver.")
+]
+Between = Annotated[
+    str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
+]
+Key = Annotated[
+    str | None, typer.Option(metavar="K", help="Idempotency key: accepted only once. Default: a hash of the content.")
+]
+TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when a receiver has an open ticket.")]
+CallbackUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="Post the result to this URL once it is finished or cancelled.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")]
+
+
 def register(app: typer.Typer) -> None:
-    app.command("announce", epilog=_EXAMPLES)(announce)
+    app.command("announce", help=_HELP, epilog=_EXAMPLES)(announce)
 
 
 def announce(
-    recipients: Annotated[
-        str, typer.Argument(metavar="RECIPIENTS", help="CSV, JSONL or XLSX with a column receiver_id; - reads stdin.")
-    ],
+    recipients: RecipientsPath,
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text; {{ name }} is a column.")] = None,
-    message: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")
-    ] = None,
+    message: MessagePath = None,
     name: Annotated[str | None, typer.Option(metavar="N", help="Its name. Default: the file's name.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the file and show what would be sent. Accepts nothing.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Skip the confirmation. It is only asked on a terminal anyway.")
-    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it is finished.")] = False,
-    skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Send the valid rows, and write the others to NAME.invalid.csv.")
-    ] = False,
-    allow_duplicates: Annotated[
-        bool, typer.Option("--allow-duplicates", help="Send one message per row, even to the same receiver.")
-    ] = False,
+    skip_invalid: SkipInvalid = False,
+    allow_duplicates: AllowDuplicates = False,
     weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1,
-    between: Annotated[
-        str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
-    ] = None,
+    between: Between = None,
     timezone: Annotated[str | None, typer.Option(metavar="TZ", help="Time zone of --between: Asia/Shanghai.")] = None,
-    receive_type: Annotated[
-        ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")
-    ] = ReceiveType.CHAT,
-    user_id_type: Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")] = UserIdType.OPEN_ID,
-    desk: Annotated[str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.")] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(metavar="K", help="Idempotency key: accepted only once. Default: a hash of the content."),
-    ] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")] = None,
-    expires: Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")] = None,
+    receive_type: Route = ReceiveType.CHAT,
+    user_id_type: ReceiverIdType = UserIdType.OPEN_ID,
+    desk: DeskName = None,
+    key: Key = None,
+    at: At = None,
+    expires: Expires = None,
     on_unknown: Annotated[OnUnknown, typer.Option(help="What to do with rows that were maybe sent.")] = OnUnknown.HOLD,
-    on_open_ticket: Annotated[
-        OnOpenTicket, typer.Option(help="What to do when a receiver has an open ticket.")
-    ] = OnOpenTicket.REROUTE,
-    callback_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post the result to this URL once it is finished or cancelled.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")
-    ] = False,
+    on_open_ticket: TicketPolicy = OnOpenTicket.REROUTE,
+    callback_url: CallbackUrl = None,
+    as_json: AsJson = False,
 ) -> int:
-    """Send a message to all receivers of a file.
-
-    Every row is checked first: either all are valid or nothing is accepted. On a terminal it then shows what will
-    happen and asks for confirmation. It prints the id of the announcement once all rows are accepted durably; workers
-    deliver it. If it is killed, run it again: it continues where it stopped, and nobody gets the message twice.
-    """
-    # An option that has the name of an argument of Notifier.announce is that argument.
-    given = {option: value for option, value in locals().items() if option in AnnouncementArguments.__annotations__}
-    if (text is None) == (message is None):
-        raise BadInput("message", "give either --text or --message")
-    template = read_message_template(message) if message else None
-    draft = AnnouncementDraft.build({**given, "message": template, "name": _name(recipients) if name is None else name})
-    how = _How(dry_run=dry_run, asks=_asks(yes or dry_run), watch=watch, as_json=as_json)
-    return _announce(draft, recipients, how)
+    draft = _draft(locals())
+    return _announce(draft, RecipientsFile(recipients), _How(dry_run, _asks(yes or dry_run), watch, as_json))
 
 
 class _How(NamedTuple):
@@ -114,6 +107,16 @@ class _How(NamedTuple):
     asks: bool
     watch: bool
     as_json: bool
+
+
+def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
+    """An option that has the name of an argument of `Notifier.announce` is that argument."""
+    arguments = {name: value for name, value in options.items() if name in AnnouncementArguments.__annotations__}
+    message, name = options["message"], options["name"]
+    if (options["text"] is None) == (message is None):
+        raise BadInput("message", "give either --text or --message")
+    arguments["message"] = read_message_template(message) if message else None
+    return AnnouncementDraft.build({**arguments, "name": _name(options["recipients"]) if name is None else name})
 
 
 def _asks(told_not_to: bool) -> bool:
@@ -125,38 +128,33 @@ def _asks(told_not_to: bool) -> bool:
     return True
 
 
-def _announce(draft: AnnouncementDraft, path: str, how: _How) -> ExitCode:
-    settings = Settings.from_env()
-    desk = settings.desk(draft.spec.desk)
-    with Lookup(desk.name) as lookup, ToldRecipients.open(path) as recipients:
-        with recipients.told("checking"):
-            checked = check_rows(draft, recipients, lookup)
-        with checked:
-            tell_problems(checked)
-            is_refused = not checked.accepted or (checked.invalid and not draft.skip_invalid)
-            if is_refused and not how.dry_run:
-                return _refuse(checked)
-            tickets = _open_tickets(lookup, recipients, checked, draft) if how.dry_run or how.asks else None
-            with open_ledger(settings) as ledger:
-                summary = summarize(ledger, draft, recipients, checked, tickets)
-                if how.dry_run:
-                    _answer_summary(summary, how.as_json)
-                    return ExitCode.BAD_INPUT if is_refused else ExitCode.DONE
-                return _accept(ledger, summary, recipients, path, how)
+def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> ExitCode:
+    with open_ledger() as ledger, ExitStack() as stack:
+        with file.told("checking"):
+            announcement = stack.enter_context(checked_announcement(ledger, draft, file.open))
+        tell_problems(announcement.checked)
+        if not announcement.is_acceptable and not how.dry_run:
+            return _refuse(announcement.checked)
+        tickets = _open_tickets(announcement) if how.dry_run or how.asks else None
+        summary = summarize(announcement, tickets)
+        if how.dry_run:
+            _answer_summary(summary, how.as_json)
+            return ExitCode.DONE if announcement.is_acceptable else ExitCode.BAD_INPUT
+        return _accept(announcement, summary, file, how)
 
 
-def _accept(ledger: Ledger, summary: Preview, recipients: ToldRecipients, path: str, how: _How) -> ExitCode:
+def _accept(announcement: CheckedAnnouncement, summary: Preview, file: RecipientsFile, how: _How) -> ExitCode:
     _tell(summary)
-    checked = summary.checked
+    checked, ledger = announcement.checked, announcement.ledger
     if how.asks and not typer.confirm(
         Phrase("Send it to {n:,} receiver? | Send it to {n:,} receivers?", n=checked.accepted), err=True
     ):
         note("nothing was announced")
         return ExitCode.OTHER
     if checked.invalid:
-        _set_invalid_aside(path, recipients, checked)
-    with recipients.told("loading"):
-        accepted = accept(ledger, summary.draft, recipients, checked, who())
+        _set_invalid_aside(file.path, announcement.recipients, checked)
+    with file.told("loading"):
+        accepted = announcement.accept(who())
     _answer(ledger, accepted, how.as_json)
     return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
 
@@ -173,11 +171,9 @@ def _refuse(checked: Checked) -> ExitCode:
     return ExitCode.BAD_INPUT
 
 
-def _open_tickets(
-    lookup: Lookup, recipients: Recipients, checked: Checked, draft: AnnouncementDraft
-) -> OpenTicketRows | None:
+def _open_tickets(announcement: CheckedAnnouncement) -> OpenTicketRows | None:
     with progress("asking Feishu for open tickets"):
-        return open_ticket_rows(lookup, recipients, checked, draft)
+        return open_ticket_rows(announcement)
 
 
 def _answer_summary(summary: Preview, as_json: bool) -> None:

@@ -10,7 +10,8 @@ from ledger.settings import Settings
 from producers.cli.exits import ExitCode
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import in_colour, progress, show_table
-from producers.doctor.diagnosis import Check, Status, check_desks, check_feishu, check_ledger
+from producers.doctor.credentials import check_feishu
+from producers.doctor.diagnosis import Check, Status, check_desks, check_ledger
 from producers.doctor.private_files import check_files
 
 __all__ = ["register"]

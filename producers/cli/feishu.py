@@ -1,19 +1,21 @@
 """`deskbell feishu subscribe`: has Feishu push a helpdesk's ticket events."""
 
-import sys
+from contextlib import closing
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from feishu.client import TICKET_EVENTS, FeishuClient
+from feishu.query_retry import QueryRetry
+from feishu.token import NoStore
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.settings import Desk, Settings
-from producers.announcements.lookup import ask_once
 from producers.cli.output import answer, answer_json, note
 
 __all__ = ["register"]
 
-#: A few tries with pauses between them.
+#: For a few tries with pauses between them.
 SUBSCRIBE_SECONDS = 180.0
 _EXAMPLE = "Example:  deskbell feishu subscribe --desk hr"
 
@@ -40,14 +42,16 @@ def feishu(
     This is one of three steps; the other two, the app's request URL and its two events, are set in the developer
     console. Repeating it does no harm.
     """
-    known = Settings.from_env().desk(desk or DEFAULT_DESK)
-    command = (sys.executable, "-P", "-m", "feishu.subscribe", "--desk", known.name)
-    subscribed = ask_once(command, SUBSCRIBE_SECONDS, "answer")
+    settings = Settings.from_env()
+    known = settings.desk(desk or DEFAULT_DESK)
+    with closing(FeishuClient.of(known, settings, NoStore())) as client:
+        QueryRetry(within_seconds=SUBSCRIBE_SECONDS)(client.subscribe, TICKET_EVENTS)
     if as_json:
-        answer_json(subscribed)
+        events = [{"type": kind, "subtype": subtype} for kind, subtype in TICKET_EVENTS]
+        answer_json({"desk": known.name, "events": events})
     else:
-        for event in subscribed["events"]:
-            answer(f"{event['type']} {event['subtype']}")
+        for event in TICKET_EVENTS:
+            answer(" ".join(event))
     _tell_what_is_missing(known)
 
 

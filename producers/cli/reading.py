@@ -2,34 +2,48 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from producers.announcements.recipients import Recipients, Row
 from producers.cli.tables import progress
 
-__all__ = ["ToldRecipients"]
+__all__ = ["RecipientsFile"]
 
 #: Rows between two updates of the progress line.
 _TOLD_ROWS = 1000
 
 
-class ToldRecipients(Recipients):
-    """Recipients that count their rows on a terminal, where they are told to."""
+class RecipientsFile:
+    """The file at a path, or stdin for `-`, whose rows are counted on a terminal while `told` runs."""
 
-    _tell: Callable[[int], None] | None = None
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.tell: Callable[[int], None] | None = None
+
+    def open(self) -> Recipients:
+        """Raises BadInput."""
+        recipients = _CountedRecipients.open(self.path)
+        recipients.file = self
+        return recipients
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:
         """While the body runs, a line counts the rows that are read."""
-        with progress(f"{doing} {self.name}") as status:
+        what = f"{doing} {'stdin' if self.path == '-' else Path(self.path).name}"
+        with progress(what) as status:
             if status:
-                self._tell = lambda rows: status.update(f"{doing} {self.name}: {rows:,} rows")
+                self.tell = lambda rows: status.update(f"{what}: {rows:,} rows")
             try:
                 yield
             finally:
-                self._tell = None
+                self.tell = None
+
+
+class _CountedRecipients(Recipients):
+    file: RecipientsFile
 
     def rows(self) -> Iterator[Row]:
-        return super().rows() if self._tell is None else self._counted(self._tell)
+        return super().rows() if self.file.tell is None else self._counted(self.file.tell)
 
     def _counted(self, tell: Callable[[int], None]) -> Iterator[Row]:
         for number, row in enumerate(super().rows(), start=1):

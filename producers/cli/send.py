@@ -1,7 +1,6 @@
 """`deskbell send`: events, each one message to one receiver."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +8,14 @@ from typer.core import TyperCommand
 
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
+from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_file
 from ledger.record import Accepted, Record
 from ledger.states import State
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
+from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
 from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import progress
 from producers.client.arguments import EventArguments
@@ -54,62 +55,70 @@ def _with_wait_seconds(arguments: Sequence[str], takes_value: set[str]) -> list[
     return found
 
 
+Key = Annotated[
+    str | None,
+    typer.Option(metavar="K", help="Idempotency key: accepted only once. For several receivers: KEY/receiver."),
+]
+TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")]
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        metavar="[SECONDS]", min=0, help=f"Wait for the result, at most this long. Default: {WAIT_SECONDS:g} s."
+    ),
+]
+
+
 def send(
     to: Annotated[list[str], typer.Option(metavar="ID", help="A receiver. May be repeated, or comma-separated.")],
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text.")] = None,
-    message: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")
-    ] = None,
-    receive_type: Annotated[
-        ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")
-    ] = ReceiveType.CHAT,
-    user_id_type: Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")] = UserIdType.OPEN_ID,
-    desk: Annotated[str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.")] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(metavar="K", help="Idempotency key: accepted only once. For several receivers: KEY/receiver."),
-    ] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")] = None,
-    expires: Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")] = None,
+    message: MessagePath = None,
+    receive_type: Route = ReceiveType.CHAT,
+    user_id_type: ReceiverIdType = UserIdType.OPEN_ID,
+    desk: DeskName = None,
+    key: Key = None,
+    at: At = None,
+    expires: Expires = None,
     on_unknown: Annotated[OnUnknown, typer.Option(help="What to do if it was maybe sent.")] = OnUnknown.RESEND,
-    on_open_ticket: Annotated[
-        OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")
-    ] = OnOpenTicket.REROUTE,
+    on_open_ticket: TicketPolicy = OnOpenTicket.REROUTE,
     callback_url: Annotated[str | None, typer.Option(metavar="URL", help="Post the result to this URL.")] = None,
-    wait: Annotated[
-        float | None,
-        typer.Option(
-            metavar="[SECONDS]", min=0, help=f"Wait for the result, at most this long. Default: {WAIT_SECONDS:g} s."
-        ),
-    ] = None,
+    wait: Wait = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {id, state, duplicate}, or a list of them.")] = False,
 ) -> int:
     """Send a message to one or more receivers.
 
     Prints the id of each notification once it is accepted durably; a worker delivers it.
     """
-    # An option that has the name of an argument of Notifier.send is that argument.
-    given = {option: value for option, value in locals().items() if option in EventArguments.__annotations__}
-    if (text is None) == (message is None):
-        raise BadInput("message", "give either --text or --message")
-    receivers = _receivers(to)
-    common = {**given, "message": read_message_file(message) if message else None}
+    events = _events(locals())
     with open_ledger() as ledger:
-        accepted = LedgerBackend(ledger).send(
-            [{**common, "receiver_id": receiver, "key": _key(key, receiver, receivers)} for receiver in receivers]
-        )
+        accepted = LedgerBackend(ledger).send(events)
         if not as_json:
             _tell_ids(accepted)
-        states = {one.id: one.state for one in accepted}
-        try:
-            if wait is not None:
-                for record in _followed(changes(ledger, list(states), timeout_seconds=wait), len(states)):
-                    states[record.id] = record.progress.state
-        finally:
-            # Whatever ends the waiting, ctrl-C too: what was accepted is told.
-            if as_json:
-                _answer_json(accepted, states)
+        states = _waited_for(ledger, accepted, wait, as_json)
     return _ended(states) if wait is not None else ExitCode.DONE
+
+
+def _events(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """An option that has the name of an argument of `Notifier.send` is that argument."""
+    arguments = {name: value for name, value in options.items() if name in EventArguments.__annotations__}
+    message, key = options["message"], options["key"]
+    if (options["text"] is None) == (message is None):
+        raise BadInput("message", "give either --text or --message")
+    receivers = _receivers(options["to"])
+    arguments["message"] = read_message_file(message) if message else None
+    return [{**arguments, "receiver_id": each, "key": _key(key, each, receivers)} for each in receivers]
+
+
+def _waited_for(ledger: Ledger, accepted: Sequence[Accepted], wait: float | None, as_json: bool) -> dict[str, State]:
+    states = {one.id: one.state for one in accepted}
+    try:
+        if wait is not None:
+            for record in _followed(changes(ledger, list(states), timeout_seconds=wait), len(states)):
+                states[record.id] = record.progress.state
+    finally:
+        # Whatever ends the waiting, ctrl-C too: what was accepted is told.
+        if as_json:
+            _answer_json(accepted, states)
+    return states
 
 
 def _receivers(to: Sequence[str]) -> list[str]:

@@ -35,6 +35,8 @@ RowsAsJson = Annotated[
     ),
 ]
 
+Code = Annotated[int | None, typer.Option(help="Instead of ids: all events, or rows, that ended with this code …")]
+
 #: What became of one id: `state`, or the number of `rows` that it was done to.
 Done = dict[str, Any]
 
@@ -95,9 +97,7 @@ def retry(
         list[str] | None, typer.Argument(metavar="[ID…]", help="Notifications, n_…, or announcements, a_…")
     ] = None,
     state: Annotated[Retried, typer.Option(help="The state they must be in.")] = Retried.FAILED,
-    code: Annotated[
-        int | None, typer.Option(help="Instead of ids: all events, or rows, that ended with this code …")
-    ] = None,
+    code: Code = None,
     since: Annotated[str | None, typer.Option(help="… that failed after this: a time, or 2h (ago).")] = None,
     until: Annotated[str | None, typer.Option(help="… and before this.")] = None,
     desk: Annotated[str | None, typer.Option(help="… at this desk.")] = None,

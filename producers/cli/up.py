@@ -78,23 +78,26 @@ def up(
         settings = _with_a_port(settings)
         ledger = stack.enter_context(open_ledger(settings))
         refuse_cluster(ledger.redis, settings.redis)
-        if sandbox:
-            note(
-                f"practice mode: everything in this ledger goes to the sandbox at {settings.feishu_url},"
-                " nothing goes to Feishu"
-            )
-        supervisor = Supervisor(
-            _programs(settings, practising=sandbox),
-            _environment(settings, practising=sandbox),
-            _say,
-            grace_seconds=2 * sum(settings.timeout) + MARGIN_SECONDS,
-            hurry=lambda: signals.asked > 1,
-        )
-        stack.enter_context(supervisor)
+        supervisor = stack.enter_context(_supervisor(settings, signals, practising=sandbox))
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
         _note("stopping after calls in flight are finished")
     _note("stopped")
     return ExitCode.DONE
+
+
+def _supervisor(settings: Settings, signals: StopSignals, *, practising: bool) -> Supervisor:
+    if practising:
+        note(
+            f"practice mode: everything in this ledger goes to the sandbox at {settings.feishu_url},"
+            " nothing goes to Feishu"
+        )
+    return Supervisor(
+        _programs(settings, practising=practising),
+        _environment(settings, practising=practising),
+        _say,
+        grace_seconds=2 * sum(settings.timeout) + MARGIN_SECONDS,
+        hurry=lambda: signals.asked > 1,
+    )
 
 
 def _keep_running(

@@ -16,7 +16,7 @@ from ledger.states import State
 from ledger.times import duration
 from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import spooled
+from producers.announcements.recipients.program_rows import source_of_rows
 from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft, numbered
@@ -70,7 +70,7 @@ class HttpBackend:
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
-        with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else spooled(rows)) as source:
+        with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else source_of_rows(rows)) as source:
             upload = Upload(_fields(arguments), _files(draft, source))
             answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, answer_seconds=ANNOUNCE_SECONDS)
         return Announced(answer["id"], answer["total"], answer["duplicate"])

@@ -10,9 +10,9 @@ from ledger.record import Accepted, Record
 from ledger.settings import Settings
 from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import announce, check_rows, recipients_of
-from producers.announcements.lookup import Lookup
+from producers.announcements.checked_announcement import checked_announcement
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.program_rows import source_of_rows
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
 
@@ -51,15 +51,12 @@ class LedgerBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
+        def opened() -> Recipients:
+            return Recipients.open(rows) if isinstance(rows, Path | str) else Recipients.of(source_of_rows(rows))
+
         draft = AnnouncementDraft.build(arguments)
-        self._ledger.settings.desk(draft.spec.desk)
-        with (
-            Lookup(draft.spec.desk) as lookup,
-            Recipients.open(rows) if isinstance(rows, Path | str) else recipients_of(rows) as recipients,
-            check_rows(draft, recipients, lookup) as checked,
-            reachable(self._ledger.settings),
-        ):
-            return announce(self._ledger, draft, recipients, checked)
+        with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):
+            return announcement.accept()
 
     def get(self, id: str) -> Record:
         with reachable(self._ledger.settings):

@@ -1,8 +1,5 @@
-"""What `deskbell doctor` looks at: Redis, the workers, the desks, and what Feishu says to their credentials."""
+"""What `deskbell doctor` looks at: Redis, the workers, and the desks."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,11 +21,7 @@ from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
 from producers.doctor.status import hold_of
 
-__all__ = ["Check", "Status", "check_desks", "check_feishu", "check_ledger"]
-
-#: Longest that the checkup of all desks may take. One that does not answer at all takes about a minute by default.
-CHECKUP_SECONDS = 90.0
-
+__all__ = ["Check", "Status", "check_desks", "check_ledger"]
 
 #: All others fail.
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
@@ -178,43 +171,3 @@ def _check_credentials(desk: Desk, *, alone: bool) -> Check:
         missing = ", ".join(f"DESKBELL_{part.upper()}" for part in desk.missing)
         return Check(name, Status.FAIL, f"not set: {missing}", "set them, for example in .env")
     return Check(name, Status.FAIL, f"not set: {', '.join(desk.missing)}", f"set them under [desk.{desk.name}]")
-
-
-def check_feishu(settings: Settings) -> list[Check]:
-    """Has the worker's side ask Feishu, in a process of its own: producers do not import it. Takes seconds."""
-    if all(desk.missing for desk in settings.all_desks.values()):
-        return []
-    command = [sys.executable, "-P", "-m", "feishu.checkup"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=CHECKUP_SECONDS, check=False)  # noqa: S603
-        desks = json.loads(done.stdout)["desks"]
-    except subprocess.TimeoutExpired:
-        return [Check("feishu", Status.FAIL, f"no answer within {CHECKUP_SECONDS:g} s", "check DESKBELL_FEISHU_URL")]
-    except ValueError:
-        said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
-        return [Check("feishu", Status.FAIL, f"the checkup failed: {said}", "run `python -m feishu.checkup`")]
-    return [_feishu_check(desk) for desk in desks if not desk["missing"]]
-
-
-def _feishu_check(desk: Mapping[str, Any]) -> Check:
-    name = f"feishu {desk['desk']}"
-    credentials: Mapping[str, str] = desk["credentials"]
-    if set(credentials.values()) == {"accepted"}:
-        return Check(name, Status.OK, f"{desk['feishu_url']} accepts all four credentials")
-    last = desk["answers"][-1]
-    return Check(name, Status.FAIL, f"{_which_is_wrong(credentials)}: {_answered(last)}", last["do"])
-
-
-def _which_is_wrong(credentials: Mapping[str, str]) -> str:
-    for says, joined in (("refused", " and "), ("suspect", " or ")):
-        parts = [part for part, verdict in credentials.items() if verdict == says]
-        if parts:
-            return f"{joined.join(parts)} is wrong"
-    return "it is not known whether Feishu accepts them"
-
-
-def _answered(answer: Mapping[str, Any]) -> str:
-    """What Feishu said, in its own words: code, text, and the log id that its support asks for."""
-    parts = [f"{answer['call']} call: {answer['ended'] or 'answered'}"]
-    parts += [f"{name} {answer[name]}" for name in ("code", "msg", "log_id") if answer[name] not in (None, "")]
-    return ", ".join(parts)

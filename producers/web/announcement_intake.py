@@ -8,14 +8,13 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger.announcements import RowsMissing
 from ledger.errors import BadInput
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import announce, check_rows
 from producers.announcements.check import Checked
-from producers.announcements.lookup import Lookup
+from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.preview import open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.foreign import ForeignRecipients
@@ -67,39 +66,27 @@ async def _in_turn(
             request.close()
 
 
-class _Checking(NamedTuple):
-    draft: AnnouncementDraft
-    lookup: Lookup
-    recipients: Recipients
-    checked: Checked
-
-
 def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
-    with _checking(context, caller, request) as (draft, _, recipients, checked):
-        if checked.problems and not draft.skip_invalid:
-            raise _invalid(checked)
+    with _checking(context, caller, request) as announcement:
+        if announcement.checked.problems and not announcement.draft.skip_invalid:
+            raise _invalid(announcement.checked)
         try:
-            return announce(context.ledger, draft, recipients, checked, caller.by).as_json()
+            return announcement.accept(caller.by).as_json()
         except RowsMissing as error:
             raise _meanwhile(error) from error
 
 
 def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
-    with _checking(context, caller, request) as (draft, lookup, recipients, checked):
-        tickets = open_ticket_rows(lookup, recipients, checked, draft)
-        return summarize(context.ledger, draft, recipients, checked, tickets).as_json()
+    with _checking(context, caller, request) as announcement:
+        return summarize(announcement, open_ticket_rows(announcement)).as_json()
 
 
 @contextmanager
-def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[_Checking]:
+def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
     with request:
         draft = _draft(context, caller, request)
-        with (
-            Lookup(draft.spec.desk) as lookup,
-            foreign(request.source) as recipients,
-            check_rows(draft, recipients, lookup) as checked,
-        ):
-            yield _Checking(draft, lookup, recipients, checked)
+        with checked_announcement(context.ledger, draft, lambda: foreign(request.source)) as announcement:
+            yield announcement
 
 
 def foreign(source: Source) -> Recipients:

@@ -24,10 +24,10 @@ from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import Loaded, check_rows, load, start
+from producers.announcements.checked_announcement import LoadedAnnouncement, checked_announcement
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
-from producers.announcements.lookup import Lookup
 from producers.announcements.preview import Preview, summarize
+from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
 from producers.web.announcement_intake import foreign, turns
@@ -81,16 +81,14 @@ class LedgerProposals:
 
     def _propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
         draft = AnnouncementDraft.build(_arguments(recipients, message, fields))
-        self._ledger.settings.desk(draft.spec.desk)
         recipients.file.seek(0)
-        with (
-            Lookup(draft.spec.desk) as lookup,
-            foreign(Source.spooled(recipients.file, PurePath(recipients.name).name)) as rows,
-            check_rows(draft, rows, lookup) as checked,
-        ):
-            summary = summarize(self._ledger, draft, rows, checked)
-            is_possible = checked.accepted and (draft.skip_invalid or not checked.invalid)
-            loaded = load(self._ledger, draft, rows, checked) if is_possible else None
+
+        def opened() -> Recipients:
+            return foreign(Source.spooled(recipients.file, PurePath(recipients.name).name))
+
+        with checked_announcement(self._ledger, draft, opened) as announcement:
+            summary = summarize(announcement)
+            loaded = announcement.load() if announcement.is_acceptable else None
         return _proposal(summary, self._keep(loaded, by) if loaded else None)
 
     def accept(self, token: str, by: str, sees: Callable[[str], bool]) -> str:
@@ -99,12 +97,13 @@ class LedgerProposals:
         # The desk, too: the key may be for fewer of them than when the file was shown.
         if not raw or not sees(raw["spec"].get("desk", DEFAULT_DESK)):
             raise NotFound("what was shown here to the same key (it is kept for a day)")
-        loaded = Loaded(**{**raw, "spec": Spec.of_json(orjson.dumps(raw["spec"]))})
-        return start(self._ledger, loaded, by).id
+        spec = Spec.of_json(orjson.dumps(raw["spec"]))
+        return LoadedAnnouncement(raw["id"], spec, raw["total"], raw["content_hash"]).start(self._ledger, by).id
 
-    def _keep(self, loaded: Loaded, by: str) -> str:
+    def _keep(self, loaded: LoadedAnnouncement, by: str) -> str:
         token = secrets.token_urlsafe(24)
-        raw = {**asdict(loaded), "spec": orjson.loads(loaded.spec.to_json())}
+        # `is_started` is unused: a web process of the version before, beside this one, cannot read it without.
+        raw = {**asdict(loaded), "spec": orjson.loads(loaded.spec.to_json()), "is_started": False}
         self._ledger.redis.set(self._name(token, by), orjson.dumps(raw), px=LOADING_MS)
         return token
 

@@ -62,14 +62,10 @@ WORST = {
     "ledger/rate.py:_RATE": Worst("match", " ", "1/"),
     "ledger/settings.py:prefix": Worst("search", "a"),
     "ledger/tracing.py:carrying": Worst("fullmatch", "0", "00-"),
-    "producers/announcements/addressing.py:_EMAIL": Worst("fullmatch", "a", "a@"),
-    "producers/announcements/addressing.py:_MOBILE": Worst("fullmatch", "1"),
     "producers/announcements/addressing.py:_RECEIVER_ID": Worst("fullmatch", "a"),
-    "producers/announcements/addressing.py:contact": Worst("sub", " -"),
     "producers/cli/export.py:_STEERING": Worst("sub", "\xe2\x80"),
     "producers/announcements/export.py:_FORMULA": Worst("match", " "),
     "producers/hooks/hook_file.py:_NAME": Worst("fullmatch", "a"),
-    "producers/announcements/lookup.py:_error": Worst("sub", "a", "feishu."),
     "producers/announcements/recipients/jsonl_rows.py:_SURROGATE": Worst("search", "a"),
     "producers/announcements/recipients/xlsx_rows.py:_PLAIN_FORMAT": Worst("fullmatch", "0"),
     "producers/client/http_server.py:_VISIBLE": Worst("fullmatch", "a"),
@@ -86,7 +82,9 @@ WORST = {
     "feishu/verdict.py:_CONTROL": Worst("sub", "\1"),
     "feishu/verdict.py:_SECONDS": Worst("fullmatch", "1"),
     "feishu/verdict.py:_whole_number": Worst("fullmatch", "1"),
-    "feishu/people.py:_SHAPES": Worst("fullmatch", " "),
+    "feishu/contact.py:_DIVIDERS": Worst("sub", " -"),
+    "feishu/contact.py:_EMAIL": Worst("fullmatch", "a", "a@"),
+    "feishu/contact.py:_MOBILE": Worst("fullmatch", "1"),
 }
 
 

@@ -54,7 +54,11 @@ class Recipients:
     @classmethod
     def open(cls, path: Path | str, stdin: BinaryIO | None = None) -> Self:
         """`-` is stdin, kept on disk until closed, since it is read twice. Raises BadInput."""
-        source = Source.spooled(stdin) if str(path) == "-" else Source.opened(Path(path))
+        return cls.of(Source.spooled(stdin) if str(path) == "-" else Source.opened(Path(path)))
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """Closes the source with itself, and when it cannot be read. Raises BadInput."""
         try:
             return cls(source)
         except BaseException:

@@ -14,7 +14,11 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from feishu import AskFailed, CodeTable, FeishuClient, Kind, RedisTokens, Verdict
+from feishu.client import FeishuClient
+from feishu.codes import CodeTable, Kind
+from feishu.errors import AskFailed
+from feishu.token import RedisTokens
+from feishu.verdict import Verdict
 from ledger.settings import Desk
 from ledger.states import Outcome
 
@@ -317,12 +321,15 @@ def test_a_question_is_repeated_once_with_another_token(feishu: Feishu, client: 
 
 def test_a_question_that_failed_says_why(feishu: Feishu, client: FeishuClient) -> None:
     feishu.reply(TICKETS, (401, {"code": 154001, "msg": "Unauthorized"}))
-    with pytest.raises(AskFailed, match=r"tickets: desk \(HTTP 401, code 154001\)") as caught:
+    with pytest.raises(AskFailed, match=r"asked for tickets, HTTP 401, code 154001, msg Unauthorized") as caught:
         client.open_tickets()
+    assert str(caught.value.verdict) == "tickets: desk (HTTP 401, code 154001)"
+    assert caught.value.verdict.do in str(caught.value)
     assert caught.value.verdict.do
     feishu.reply(TOKEN, {"code": 10003, "msg": "invalid param"})
-    with pytest.raises(AskFailed, match="token: desk"):
+    with pytest.raises(AskFailed) as caught:
         client_of(desk_at(feishu.url)).open_tickets()
+    assert str(caught.value.verdict).startswith("token: desk")
 
 
 def test_an_unanswered_question_is_transient_never_unknown(feishu: Feishu, client: FeishuClient) -> None:

@@ -11,7 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 import sandbox
-from feishu import CodeTable, FeishuClient, Kind, RedisTokens, Verdict
+from feishu.client import FeishuClient
+from feishu.codes import CodeTable, Kind
+from feishu.token import RedisTokens
+from feishu.verdict import Verdict
 from ledger.settings import Desk
 
 CODES = CodeTable.load()

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 import fakeredis
 import pytest
 
-from feishu import AskFailed, Kind, Verdict
-from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, Contact, People
+from feishu.codes import Kind
+from feishu.contact import Contact, Unresolved
+from feishu.errors import AskFailed
+from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, People
 from feishu.people_answer import Person
 from feishu.query_retry import TRIES
+from feishu.verdict import Verdict
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
 
@@ -71,18 +74,17 @@ def desktop() -> Desktop:
     return Desktop(feishu)
 
 
-def test_the_answers_keep_the_order_of_the_contacts(desktop: Desktop) -> None:
-    assert desktop.people().look_up([PHONE, EVE, ANN, BOB, ANN]) == [
-        {"open_id": "ou_phone"},
-        {"problem": "nobody with this email is visible to the app"},
-        {"open_id": "ou_ann"},
-        {"problem": "the person with this email has resigned"},
-        {"open_id": "ou_ann"},
-    ]
+def test_each_contact_has_its_own_answer(desktop: Desktop) -> None:
+    assert desktop.people().resolve([PHONE, EVE, ANN, BOB, ANN]) == {
+        PHONE: "ou_phone",
+        EVE: Unresolved("nobody with this email is visible to the app"),
+        ANN: "ou_ann",
+        BOB: Unresolved("the person with this email has resigned"),
+    }
 
 
 def test_only_those_whom_feishu_did_not_name_are_asked_about_again(desktop: Desktop) -> None:
-    desktop.people().look_up([ANN, BOB, EVE, PHONE, ANN])
+    desktop.people().resolve([ANN, BOB, EVE, PHONE, ANN])
     assert desktop.feishu.asked == [
         ([ANN.value, BOB.value, EVE.value], [PHONE.value], False),
         ([BOB.value, EVE.value], [], True),
@@ -91,63 +93,40 @@ def test_only_those_whom_feishu_did_not_name_are_asked_about_again(desktop: Desk
 
 def test_the_status_saves_the_second_question(desktop: Desktop) -> None:
     desktop.feishu.tells_status = True
-    assert desktop.people().look_up([ANN, BOB]) == [
-        {"open_id": "ou_ann"},
-        {"problem": "the person with this email has resigned"},
-    ]
+    assert desktop.people().resolve([ANN, BOB]) == {
+        ANN: "ou_ann",
+        BOB: Unresolved("the person with this email has resigned"),
+    }
     assert len(desktop.feishu.asked) == 1
 
 
 def test_someone_who_is_named_late_and_has_not_left_is_found(desktop: Desktop) -> None:
     answers = {False: [Person(None)], True: [Person("ou_eve", left=False)]}
     desktop.feishu.people = lambda *contacts, with_resigned: answers[with_resigned]  # type: ignore[method-assign]
-    assert desktop.people().look_up([EVE]) == [{"open_id": "ou_eve"}]
+    assert desktop.people().resolve([EVE]) == {EVE: "ou_eve"}
 
 
 def test_an_id_with_a_status_of_someone_who_left_is_a_problem(desktop: Desktop) -> None:
     desktop.feishu.people = lambda *contacts, **options: [Person("ou_ann", left=True)]  # type: ignore[method-assign]
-    assert desktop.people().look_up([ANN]) == [{"problem": "the person with this email has resigned"}]
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [
-        ("email", "ann"),
-        ("email", "ann at x.cn"),
-        ("email", "a@x.cn, b@x.cn"),
-        ("mobile", "ann@x.cn"),
-        ("mobile", "1.3812E+10"),
-        ("mobile", "110"),
-        ("mobile", "13812345678+"),
-    ],
-)
-def test_what_is_no_contact_by_its_looks_is_not_asked_about(desktop: Desktop, kind: str, value: str) -> None:
-    wrong, right = desktop.people().look_up([Contact(kind, value), ANN])
-    assert wrong["problem"].startswith({"email": "is no mail address", "mobile": "is no mobile number"}[kind])
-    assert right == {"open_id": "ou_ann"}
-    assert desktop.feishu.asked == [([ANN.value], [], False)]
-
-
-@pytest.mark.parametrize("number", ["13812345678", "+86 138 1234 5678", "+1 (650) 555-0100", "0086-138.1234.5678"])
-def test_a_number_may_be_written_in_the_usual_ways(desktop: Desktop, number: str) -> None:
-    desktop.people().look_up([Contact("mobile", number)])
-    assert desktop.feishu.asked[0] == ([], [number], False)
+    assert desktop.people().resolve([ANN]) == {ANN: Unresolved("the person with this email has resigned")}
 
 
 def test_nobody_is_asked_about_nobody(desktop: Desktop) -> None:
-    assert desktop.people().look_up([]) == []
+    assert desktop.people().resolve([]) == {}
     assert desktop.feishu.asked == []
 
 
-def test_more_contacts_than_feishu_takes_are_no_question(desktop: Desktop) -> None:
-    with pytest.raises(ValueError, match="51 contacts"):
-        desktop.people().look_up([ANN] * 51)
+def test_more_contacts_than_feishu_takes_are_asked_about_in_parts(desktop: Desktop) -> None:
+    contacts = [Contact("email", f"p{number}@x.cn") for number in range(101)]
+    desktop.feishu.here = {contact.value: f"ou_{number}" for number, contact in enumerate(contacts)}
+    assert desktop.people().resolve(contacts) == {each: f"ou_{number}" for number, each in enumerate(contacts)}
+    assert [len(emails) for emails, _, _ in desktop.feishu.asked] == [50, 50, 1]
 
 
 def test_an_answer_is_remembered_a_day_and_a_problem_ten_minutes(desktop: Desktop) -> None:
-    first = desktop.people().look_up([ANN, EVE])
+    first = desktop.people().resolve([ANN, EVE])
     asked = len(desktop.feishu.asked)
-    assert desktop.people().look_up([ANN, EVE]) == first
+    assert desktop.people().resolve([ANN, EVE]) == first
     assert len(desktop.feishu.asked) == asked
     keys = list(desktop.redis.scan_iter("bell:desk:default:person:*"))
     lives = {desktop.redis.get(key): desktop.redis.ttl(key) for key in keys}
@@ -158,21 +137,21 @@ def test_an_answer_is_remembered_a_day_and_a_problem_ten_minutes(desktop: Deskto
 
 
 def test_no_key_tells_an_address(desktop: Desktop) -> None:
-    desktop.people().look_up([ANN])
+    desktop.people().resolve([ANN])
     keys = list(desktop.redis.scan_iter())
     assert keys
     assert not [key for key in keys if b"ann" in key]
 
 
 def test_another_app_asks_for_itself(desktop: Desktop) -> None:
-    desktop.people().look_up([ANN])
-    desktop.people(a_desk("cli_2")).look_up([ANN])
+    desktop.people().resolve([ANN])
+    desktop.people(a_desk("cli_2")).resolve([ANN])
     assert len(desktop.feishu.asked) == 2
 
 
 def test_the_next_question_waits_for_the_pace_whoever_asks(desktop: Desktop) -> None:
-    desktop.people().look_up([ANN])
-    desktop.people().look_up([PHONE])
+    desktop.people().resolve([ANN])
+    desktop.people().resolve([PHONE])
     assert len(desktop.waits) == 1
     assert 0 < desktop.waits[0] <= PACE_MS / 1000
 
@@ -180,21 +159,21 @@ def test_the_next_question_waits_for_the_pace_whoever_asks(desktop: Desktop) -> 
 @pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.THROTTLED])
 def test_what_may_pass_is_asked_again(desktop: Desktop, kind: Kind) -> None:
     desktop.feishu.failures = [failure(kind)]
-    assert desktop.people().look_up([ANN]) == [{"open_id": "ou_ann"}]
+    assert desktop.people().resolve([ANN]) == {ANN: "ou_ann"}
 
 
 @pytest.mark.parametrize(("kind", "calls"), [(Kind.DESK, 1), (Kind.QUOTA_SPENT, 1), (Kind.TRANSIENT, TRIES)])
 def test_what_does_not_pass_is_told_and_not_remembered(desktop: Desktop, kind: Kind, calls: int) -> None:
     desktop.feishu.failures = [failure(kind) for _ in range(calls)]
     with pytest.raises(AskFailed):
-        desktop.people().look_up([ANN])
+        desktop.people().resolve([ANN])
     assert len(desktop.feishu.asked) == calls
-    assert desktop.people().look_up([ANN]) == [{"open_id": "ou_ann"}]
+    assert desktop.people().resolve([ANN]) == {ANN: "ou_ann"}
 
 
 @pytest.mark.parametrize(("told", "waited"), [(7.0, 7.0), (9999.0, 60.0)])
 def test_a_throttle_is_waited_out_as_feishu_says_up_to_a_minute(desktop: Desktop, told: float, waited: float) -> None:
     desktop.feishu.failures = [failure(Kind.THROTTLED, told)]
-    desktop.people().look_up([ANN])
+    desktop.people().resolve([ANN])
     # the jitter before the second try lies between 0 and 0.5 s
     assert waited <= desktop.waits[0] <= waited + 0.5

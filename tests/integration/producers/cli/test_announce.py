@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import redis
 
+from feishu.open_tickets import OpenTickets
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
-from producers.announcements.lookup import Lookup, OpenTickets
+from producers.announcements.lookup import Lookup
 from producers.cli.command_line import run
 from tests.integration.producers.cli.announcing_desk import (
     TEXT,
@@ -53,7 +54,7 @@ def worker(ledger: Ledger) -> Worker:
 
 @pytest.fixture(autouse=True)
 def _no_feishu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lookup, "tickets", lambda _: OpenTickets(frozenset({"ou_1", "ou_x"}), complete=True))
+    monkeypatch.setattr(Lookup, "open_tickets", lambda _: OpenTickets(frozenset({"ou_1", "ou_x"}), complete=True))
 
 
 def test_announce_prints_the_id_alone(settings: Settings, ledger: Ledger, capsys: Output) -> None:
@@ -223,7 +224,7 @@ def test_when_feishu_cannot_be_asked_for_tickets_the_dry_run_says_so(
     def fail(_: Lookup) -> OpenTickets:
         raise DeskbellError("Feishu does not answer")
 
-    monkeypatch.setattr(Lookup, "tickets", fail)
+    monkeypatch.setattr(Lookup, "open_tickets", fail)
     people()
     assert run(["announce", "people.csv", *TEXT, "--dry-run"]) == 0
     assert "open tickets are not known: Feishu does not answer" in capsys.readouterr().out
@@ -241,7 +242,7 @@ def test_when_feishu_cannot_be_asked_for_tickets_the_dry_run_says_so(
 def test_a_dry_run_counts_open_tickets_as_far_as_they_are_known(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: Output, options: tuple[str, ...], found: Any, told: Any
 ) -> None:
-    monkeypatch.setattr(Lookup, "tickets", lambda _: found)
+    monkeypatch.setattr(Lookup, "open_tickets", lambda _: found)
     facts = asked(capsys, "announce", str(people()), *TEXT, *options, "--dry-run")
     assert (facts["open_tickets"], facts["open_tickets_note"]) == told
 
@@ -256,7 +257,7 @@ def test_an_email_without_credentials_is_bad_input(settings: Settings, ledger: L
 def test_feishu_is_not_asked_when_nobody_reads_the_answer(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    monkeypatch.setattr(Lookup, "tickets", None)
+    monkeypatch.setattr(Lookup, "open_tickets", None)
     announced(capsys)
 
 

@@ -1,17 +1,18 @@
-"""`deskbell doctor` and the worker's checkup, over a real Valkey and the sandbox."""
+"""`deskbell doctor`, and the checkup of credentials, over a real Valkey and the sandbox."""
 
 import json
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
 import sandbox
-from feishu import checkup
+from feishu.checkup import Checkup, check_desk
+from feishu.client import FeishuClient
+from feishu.token import NoStore
 from ledger.embedded import EmbeddedValkey
 from ledger.leases import Leases
 from ledger.ledger import Ledger
@@ -57,13 +58,12 @@ def doctor(capsys: Output, expected: int = 0) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in found["checks"]}
 
 
-def checked(capsys: Output, *arguments: str) -> dict[str, Any]:
-    assert checkup.main(arguments) == 0
-    out = capsys.readouterr().out
-    assert "sandbox-secret" not in out
-    assert "ht-sandbox" not in out
-    [found] = json.loads(out)["desks"]
-    return dict(found)
+def checked() -> Checkup:
+    settings = Settings.from_env()
+    checkup = check_desk(FeishuClient.of(settings.desk("default"), settings, NoStore()))
+    assert "sandbox-secret" not in repr(checkup)
+    assert "ht-sandbox" not in repr(checkup)
+    return checkup
 
 
 def test_all_is_well_when_all_is_well(ledger: Ledger, capsys: Output) -> None:
@@ -173,37 +173,40 @@ def test_redis_without_append_only_files_or_with_eviction_fails(
     assert (checks["durability"]["status"], checks["eviction"]["status"]) == ("fail", "fail")
 
 
-def test_the_checkup_says_of_each_credential_whether_feishu_takes_it(ledger: Ledger, capsys: Output) -> None:
-    found = checked(capsys, "--desk", "default")
-    assert found["credentials"] == dict.fromkeys(("app_id", "app_secret", "helpdesk_id", "helpdesk_token"), "accepted")
-    assert [answer["call"] for answer in found["answers"]] == ["token", "tickets"]
+def test_the_checkup_says_of_each_credential_whether_feishu_takes_it(ledger: Ledger) -> None:
+    names = ("app_id", "app_secret", "helpdesk_id", "helpdesk_token")
+    assert checked() == Checkup(dict.fromkeys(names, "accepted"), failure=None)
 
 
 def test_the_checkup_leaves_the_helpdesk_open_when_there_is_no_token(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESKBELL_APP_ID", "cli_nobody")
-    found = checked(capsys)
-    assert found["credentials"] == {
+    found = checked()
+    assert found.credentials == {
         "app_id": "suspect",
         "app_secret": "suspect",
         "helpdesk_id": "unknown",
         "helpdesk_token": "unknown",
     }
-    assert found["answers"][0]["code"] == 10003
+    assert found.failure is not None
+    assert (found.failure.call, found.failure.code) == ("token", 10003)
 
 
-def test_the_checkup_of_a_server_that_hangs_ends(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
+def test_the_checkup_of_a_server_that_hangs_ends(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("DESKBELL_FEISHU_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("DESKBELL_TIMEOUT", "0.2,0.2")
-        found = checked(capsys)
-    assert set(found["credentials"].values()) == {"unknown"}
-    assert "timed out" in found["answers"][0]["ended"]
+        found = checked()
+    assert set(found.credentials.values()) == {"unknown"}
+    assert found.failure is not None
+    assert "timed out" in str(found.failure.ended)
 
 
-def test_the_checkup_of_an_unknown_desk_is_bad_input(ledger: Ledger, capsys: Output) -> None:
-    assert checkup.main(["--desk", "hr"]) == 2
-    assert "no desk is named 'hr'" in capsys.readouterr().err
+def test_a_file_of_error_codes_that_is_wrong_fails_the_checkup(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("DESKBELL_ERROR_CODES", "missing.toml")
+    check = doctor(capsys, expected=1)["feishu"]
+    assert check["found"].startswith("the checkup failed: ")
+    assert "missing.toml" in check["found"]

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feishu.contact import Contact, Unresolved
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.template import Template
 from ledger.notification import Notification
-from producers.announcements.addressing import Address, Addressing, Contact, Options, Unresolved
+from producers.announcements.addressing import Address, Addressing, Options
 from producers.announcements.check import Resolver, accepted_rows, check, write_invalid
 from producers.announcements.recipients import Recipients, Row
 

@@ -1,5 +1,6 @@
 """From rows to an announcement in the ledger, over fakeredis."""
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ from ledger.messages.message_file import read_message_template
 from ledger.settings import Settings
 from ledger.states import AnnouncementState
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.announcing import announce, check_rows, same_content
-from producers.announcements.lookup import Lookup
+from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.preview import OpenTicketRows, Preview, count_open_tickets, summarize
 from producers.announcements.recipients import Recipients
 from producers.client.ledger_backend import LedgerBackend
@@ -44,9 +44,13 @@ def move(notifier: Notifier, rows: Any = PEOPLE, **options: Any) -> Announced:
 def summary_of(ledger: Ledger, rows: str, tickets: OpenTicketRows | None = None, **options: Any) -> Preview:
     path = Path("people.csv")
     path.write_text(rows)
+    with announcement_of(ledger, path, **options) as announcement:
+        return summarize(announcement, tickets)
+
+
+def announcement_of(ledger: Ledger, path: Path, **options: Any) -> AbstractContextManager[CheckedAnnouncement]:
     draft = AnnouncementDraft.build({"name": "people", "text": TEXT, **options})
-    with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
-        return summarize(ledger, draft, recipients, checked, tickets)
+    return checked_announcement(ledger, draft, lambda: Recipients.open(path))
 
 
 def test_rows_become_an_announcement_that_runs(notifier: Notifier, ledger: Ledger) -> None:
@@ -151,11 +155,10 @@ def test_the_bytes_of_an_image_are_in_the_ledger_before_the_rows(
 def test_a_file_that_changes_after_the_check_is_not_announced(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("receiver_id,name\nou_ada,Ada\nou_bob,Bob\n")
-    draft = AnnouncementDraft.build({"name": "n", "text": TEXT})
-    with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
+    with announcement_of(ledger, path) as announcement:
         path.write_text("receiver_id,name\nou_ada,Eve\nou_bob,Bob\n")
         with pytest.raises(BadInput, match="changed while it was read"):
-            announce(ledger, draft, recipients, checked)
+            announcement.accept()
     assert list(ledger.announcements.newest()) == []
 
 
@@ -209,21 +212,19 @@ def test_the_summary_as_json_has_every_fact(ledger: Ledger) -> None:
     assert datetime.fromisoformat(facts["finishes_at"]) - datetime.now(UTC) < timedelta(seconds=2)
 
 
-def test_open_tickets_count_where_a_message_would_go_to_the_group() -> None:
+def test_open_tickets_count_where_a_message_would_go_to_the_group(ledger: Ledger) -> None:
     path = Path("people.csv")
     path.write_text("receiver_id,name,receive_type\nou_ada,A,\nou_bob,B,user\nou_cid,C,chat\nou_dan,D,\n")
-    draft = AnnouncementDraft.build({"name": "n", "text": TEXT})
-    with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
-        assert count_open_tickets(recipients, checked, draft, {"ou_ada", "ou_bob", "ou_cid", "ou_eve"}) == 2
-        assert count_open_tickets(recipients, checked, draft, set()) == 0
+    with announcement_of(ledger, path) as announcement:
+        assert count_open_tickets(announcement, {"ou_ada", "ou_bob", "ou_cid", "ou_eve"}) == 2
+        assert count_open_tickets(announcement, set()) == 0
 
 
 def test_nothing_is_found_under_a_hash_that_nobody_sent(ledger: Ledger) -> None:
     path = Path("people.csv")
     path.write_text("receiver_id,name\nou_ada,A\n")
-    draft = AnnouncementDraft.build({"name": "n", "text": TEXT})
-    with Recipients.open(path) as recipients, check_rows(draft, recipients, Lookup()) as checked:
-        assert same_content(ledger, draft, checked) is None
+    with announcement_of(ledger, path) as announcement:
+        assert announcement.same_content() is None
     with pytest.raises(NotFound):
         ledger.announcements.get("a_nowhere")
 

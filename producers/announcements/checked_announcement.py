@@ -1,0 +1,120 @@
+"""An announcement whose rows are checked, on its way into the ledger: accepted with all its rows, or not at all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from feishu.contact import Contact
+from ledger.announcement import Announcement, Spec
+from ledger.connection import text
+from ledger.delivery_options import UserIdType
+from ledger.errors import BadInput, NotFound
+from ledger.ledger import Ledger
+from ledger.tracing import traceparent
+from producers.announcements.announced import Announced
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.check import Checked, accepted_rows, check
+from producers.announcements.lookup import Lookup
+from producers.announcements.recipients import Recipients
+
+__all__ = ["CheckedAnnouncement", "LoadedAnnouncement", "checked_announcement"]
+
+
+@contextmanager
+def checked_announcement(
+    ledger: Ledger, draft: AnnouncementDraft, open_recipients: Callable[[], Recipients]
+) -> Iterator["CheckedAnnouncement"]:
+    """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
+
+    Raises BadInput for a desk that is none, and as `open_recipients`, `check` and `Lookup`. What is wrong with single
+    rows is in the result.
+    """
+    desk = ledger.settings.desk(draft.spec.desk)
+    with Lookup(ledger, desk) as lookup, open_recipients() as recipients:
+        resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
+        with check(recipients, draft.spec.template, draft.options, resolver=resolver) as checked:
+            yield CheckedAnnouncement(draft, recipients, checked, lookup, ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAnnouncement:
+    """Nothing is accepted yet. Nothing in its repr tells the message."""
+
+    draft: AnnouncementDraft
+    recipients: Recipients
+    checked: Checked
+    lookup: Lookup = field(repr=False)
+    ledger: Ledger = field(repr=False)
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether there are rows to send, and invalid ones are to be skipped."""
+        return bool(self.checked.accepted and (self.draft.skip_invalid or not self.checked.invalid))
+
+    def accept(self, by: str = "") -> Announced:
+        """Loads the rows that the check accepted and starts the announcement, durably. `by` goes on record.
+
+        Killed at any moment and called again with the same recipients, message and options (or the same key), it goes
+        on to one complete announcement. Nothing is sent before all rows are in.
+
+        Raises:
+            BadInput: rows are invalid and not to be skipped; none is left; the file has changed since the check.
+            KeyReused: the key stands for another content.
+            NotDurable: the fsync was not confirmed in time: call again.
+        """
+        return self.load().start(self.ledger, by)
+
+    def load(self) -> "LoadedAnnouncement":
+        """The first half of `accept`: all is in the ledger for a day, and nothing is accepted. Raises as it does."""
+        self._refuse_unacceptable()
+        draft, checked, announcements = self.draft, self.checked, self.ledger.announcements
+        digest = draft.digest(checked.sha256)
+        spec = draft.spec.model_copy(update={"columns": checked.columns, "traceparent": traceparent()})
+        id, is_started = announcements.open(
+            spec, key=draft.key or digest, digest=digest, timed="send_at" in self.recipients.columns
+        )
+        if not is_started:
+            if draft.image:
+                # First the image: a worker may take a row the moment it is accepted.
+                keep_ms = self.ledger.key_ttl_ms(spec.at, spec.expires_at)
+                self.ledger.keep_image_for(draft.image.sha256, draft.image.data, keep_ms)
+            announcements.load(id, accepted_rows(self.recipients, checked))
+        return LoadedAnnouncement(id, spec, checked.accepted, checked.content_hash)
+
+    def same_content(self) -> Announcement | None:
+        """The announcement that lately took the same content to the same people, whatever their files were called."""
+        id = self.ledger.redis.get(self.ledger.keys.content(self.draft.spec.desk, self.checked.content_hash))
+        try:
+            return self.ledger.announcements.get(text(id)) if id else None
+        except NotFound:  # its record has gone first
+            return None
+
+    def _refuse_unacceptable(self) -> None:
+        if not self.draft.skip_invalid:
+            self.checked.refuse_invalid()
+        if not self.checked.accepted:
+            raise BadInput("recipients", "there is no valid row to send to")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAnnouncement:
+    """An announcement that waits for `start`, for a day."""
+
+    id: str
+    spec: Spec = field(repr=False)
+    total: int
+    content_hash: str
+
+    def start(self, ledger: Ledger, by: str = "") -> Announced:
+        """The second half of `accept`: accepts what was loaded. Raises RowsMissing after a day, NotDurable."""
+        # Also when it is known to be started: whoever started it may be waiting for the fsync still.
+        is_new = ledger.announcements.start(self.id, self.spec, self.total, by)
+        # Also when it was started before: the process that started it may have been killed before it came here.
+        ledger.redis.set(ledger.keys.content(self.spec.desk, self.content_hash), self.id, px=ledger.results_for_ms)
+        return Announced(self.id, ledger.announcements.get(self.id).total, duplicate=not is_new)
+
+
+def _refuse_contacts(contacts: Sequence[Contact]) -> NoReturn:
+    problem = f"must be open_id for rows without receiver_id: that is what the {contacts[0].kind} of a person leads to"
+    raise BadInput("user_id_type", problem)

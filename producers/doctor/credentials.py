@@ -1,0 +1,44 @@
+"""What Feishu says to the credentials of the desks."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from feishu.checkup import check_desk
+from feishu.client import FeishuClient
+from feishu.token import NoStore
+from ledger.errors import BadInput
+from ledger.settings import Desk, Settings
+from producers.doctor.doctor_check import Check, Status
+
+__all__ = ["check_feishu"]
+
+#: Desks that are checked at once: one whose Feishu does not answer takes about a minute by default.
+_AT_ONCE = 32
+
+
+def check_feishu(settings: Settings) -> list[Check]:
+    """Asks Feishu about each desk whose credentials are set. Takes seconds."""
+    desks = [desk for desk in settings.all_desks.values() if not desk.missing]
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(lambda desk: _feishu_check(desk, settings), desks))
+    except BadInput as error:  # a file of error codes that is wrong
+        return [Check("feishu", Status.FAIL, f"the checkup failed: {error}", "correct DESKBELL_ERROR_CODES")]
+
+
+def _feishu_check(desk: Desk, settings: Settings) -> Check:
+    with closing(FeishuClient.of(desk, settings, NoStore())) as client:
+        checkup = check_desk(client)
+    if checkup.failure is None:
+        return Check(f"feishu {desk.name}", Status.OK, f"{desk.feishu_url} accepts all four credentials")
+    found = f"{_which_is_wrong(checkup.credentials)}: {checkup.failure.evidence}"
+    return Check(f"feishu {desk.name}", Status.FAIL, found, checkup.failure.do)
+
+
+def _which_is_wrong(credentials: Mapping[str, str]) -> str:
+    for says, joined in (("refused", " and "), ("suspect", " or ")):
+        parts = [part for part, verdict in credentials.items() if verdict == says]
+        if parts:
+            return f"{joined.join(parts)} is wrong"
+    return "it is not known whether Feishu accepts them"
