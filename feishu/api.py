@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 
 #: An answer to a send is some 200 bytes.
 _SEND_BYTES = 1 << 20
-#: A page of 200 tickets with their custom fields may take some kB for each.
+#: A page of 200 tickets may take some kB for each, with their custom fields.
 _ASK_BYTES = 8 << 20
-#: A server that is harder to reach is left to the send, which has a deadline of its own.
+#: If connecting takes longer, it is left to the send, which has its own deadline.
 _AHEAD_SECONDS = 1.0
-#: After a token was found at hand, the wait for a slot may last so long, seconds. Redis is not asked behind it: where
-#: that is far away, the call would come too late for its slot.
+#: Once a token is cached, the wait for a slot may last this long, seconds. Redis is not asked again after the wait:
+#: where it is far away, the call would come too late for its slot.
 _READY_SECONDS = 5.0
 
 
@@ -46,14 +46,14 @@ class FeishuApi:
         answer_seconds: float,
         codes: CodeTable,
         private: tuple[str, ...] = (),
-        heard: Callable[[Verdict], None] = lambda _: None,
+        on_verdict: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
-        """`private` are secrets beyond those of the app: no verdict repeats them. `heard` is told of each call, in the
-        thread that made it."""
+        """`private` are secrets beyond those of the app: no verdict repeats them. `on_verdict` is called after each
+        call, in the thread that made it."""
         self._desk = desk
         self._connect_seconds, self._answer_seconds = connect_seconds, answer_seconds
         self._codes = codes
-        self._heard = heard
+        self._on_verdict = on_verdict
         self._tokens = Tokens(desk, tokens, self._fetch_token)
         self._private = (desk.app_secret.get_secret_value(), *private)
         self._templates: dict[str, PreparedRequest] = {}
@@ -68,8 +68,7 @@ class FeishuApi:
         return self._tokens.get()
 
     def connect_ahead(self) -> None:
-        """Before a slot is taken: what comes after it then takes no time worth mentioning. If it fails, the send says
-        how."""
+        """Before a slot is taken, so that the call leaves right after it. If it fails, the send reports why."""
         deadline = Deadline(min(self._connect_seconds, _AHEAD_SECONDS), self._answer_seconds)
         try:
             self._transport.connect_ahead(deadline)
@@ -90,7 +89,7 @@ class FeishuApi:
     def post(
         self, name: str, target: str, body: bytes, *, headers: Mapping[str, str], private: tuple[str, ...]
     ) -> Verdict:
-        """The call that is made thousands of times, by a shorter way. `headers` are the same for each `target`.
+        """A faster `call`, for the one that is made thousands of times. `headers` are the same for each `target`.
 
         Raises NoToken: nothing was called.
         """
@@ -100,7 +99,7 @@ class FeishuApi:
         return self._after_token(verdict, token)
 
     def ask(self, name: str, method: str, path: str, **request: Any) -> tuple[Verdict, Mapping[str, Any]]:
-        """A call that does no harm when made twice, as it is if the token was refused.
+        """A call that may be made twice, as it is if the token was refused.
 
         Returns the verdict and `data`. Raises AskFailed.
         """
@@ -149,7 +148,7 @@ class FeishuApi:
             verdict = verdict_of_answer(call, answer, self._codes)
         except NoAnswer as failure:
             verdict = verdict_of_failure(call, failure)
-        self._heard(verdict)
+        self._on_verdict(verdict)
         return verdict, answer
 
     @property
@@ -168,7 +167,7 @@ class FeishuApi:
         return self._templates[target]
 
     def _after_token(self, verdict: Verdict, token: CachedToken) -> Verdict:
-        """Tells the tokens how this one did. One that was refused is replaced once, then the row's `then` counts."""
+        """Notes whether the token was accepted. A refused one is replaced once, then the row's `then` counts."""
         if verdict.code is None:
             return verdict
         if verdict.kind is not Kind.TOKEN:
@@ -213,7 +212,7 @@ def _filled(template: PreparedRequest, body: bytes, token: CachedToken) -> Prepa
 
 
 def misshapen(verdict: Verdict) -> Verdict:
-    """The verdict on a success without what was asked for."""
+    """The verdict on a success that lacks the data asked for."""
     return replace(
         verdict,
         kind=Kind.TRANSIENT,
@@ -224,12 +223,12 @@ def misshapen(verdict: Verdict) -> Verdict:
 
 
 def _harmless(verdict: Verdict) -> Verdict:
-    """A question that may have arrived can simply be asked again."""
+    """A question that may have arrived can be asked again."""
     return replace(verdict, kind=Kind.TRANSIENT) if verdict.kind is Kind.UNKNOWN else verdict
 
 
 def _of_the_desk(verdict: Verdict) -> Verdict:
-    """A refusal to give out a token concerns the desk, never one notification."""
+    """A refused token request concerns the desk, never one notification."""
     concerns_one = (Kind.REFUSED, Kind.TOKEN, Kind.TICKET_OPEN)
     return replace(verdict, kind=Kind.DESK) if verdict.kind in concerns_one else verdict
 

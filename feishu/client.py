@@ -1,4 +1,4 @@
-"""What Deskbell asks of Feishu: send, look for open tickets and for people, upload an image. No send is repeated."""
+"""The calls that Deskbell makes: send, find open tickets and people, upload an image. No send is repeated."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from ledger.tickets import OPEN_STATUSES
 
 __all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "TICKET_EVENTS", "FeishuClient", "Ticket", "TicketPage"]
 
-#: The most that Feishu gives on a page; over all pages it gives 10,000.
+#: The most that Feishu returns on a page; over all pages it returns 10,000.
 TICKETS_PER_PAGE = 200
 _TICKETS_AT_MOST = 10_000
 #: What the open-ticket index is fed with, each a type and its subtype. Feishu's documents show the form of
@@ -39,7 +39,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class TicketPage:
-    """One page of the list; `last` if no other follows, `cut` if Feishu shows no more although there may be some."""
+    """One page of the list; `last` if no other follows, `cut` if Feishu returns no more although there may be some."""
 
     tickets: tuple[Ticket, ...]
     last: bool
@@ -57,13 +57,13 @@ class FeishuClient:
         connect_seconds: float,
         answer_seconds: float,
         codes: CodeTable,
-        heard: Callable[[Verdict], None] = lambda _: None,
+        on_verdict: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
-        """`heard` is told of each call, for metrics and traces."""
+        """`on_verdict` is called after each call, for metrics and traces."""
         self.desk = desk
         credentials = _helpdesk_credentials(desk)
         self._helpdesk = {"X-Lark-Helpdesk-Authorization": credentials}
-        self._of_a_send = {**self._helpdesk, "Content-Type": "application/json; charset=utf-8"}
+        self._send_headers = {**self._helpdesk, "Content-Type": "application/json; charset=utf-8"}
         self._api = FeishuApi(
             desk,
             tokens,
@@ -71,7 +71,7 @@ class FeishuClient:
             answer_seconds=answer_seconds,
             codes=codes,
             private=(desk.helpdesk_token.get_secret_value(), credentials),
-            heard=heard,
+            on_verdict=on_verdict,
         )
 
     @classmethod
@@ -92,8 +92,7 @@ class FeishuClient:
         return self._api.longest_call_seconds
 
     def ready(self) -> Verdict | None:
-        """Gets the token, and a connection, before a slot is taken. None when the token is at hand, else why it cannot
-        be had."""
+        """Gets the token, and a connection, before a slot is taken. Returns why there is no token, or None."""
         try:
             self._api.token()
         except NoToken as failure:
@@ -102,7 +101,7 @@ class FeishuClient:
         return None
 
     def send(self, receiver_id: str, receive_type: str, user_id_type: str, msg_type: str, content_json: str) -> Verdict:
-        """Makes one send, and never a second one: each needs a slot of its own.
+        """Makes one send, and never a second one: each needs its own slot.
 
         `content_json` is the `content` string of the API. A verdict of class `token` says that nothing was sent, and
         that the next call uses another token. A verdict whose `call` is `token` says that no send was made.
@@ -118,7 +117,7 @@ class FeishuClient:
                 "send",
                 f"/open-apis/helpdesk/v1/message?user_id_type={quote(user_id_type)}",
                 orjson.dumps(message),
-                headers=self._of_a_send,
+                headers=self._send_headers,
                 private=_spellings(content_json),
             )
         except NoToken as failure:
@@ -139,7 +138,7 @@ class FeishuClient:
         tickets = tuple(_ticket(row, verdict) for row in rows)
         full, at_the_end = len(rows) >= TICKETS_PER_PAGE, page * TICKETS_PER_PAGE >= _TICKETS_AT_MOST
         return TicketPage(
-            # Whether the server heeds `status_list` could not be tried: what it gives beyond is left out here.
+            # It could not be tried whether the server honours `status_list`: other tickets are left out here.
             tickets=tuple(ticket for ticket in tickets if ticket.status in OPEN_STATUSES),
             last=not full or at_the_end,
             cut=full and at_the_end,
@@ -147,7 +146,7 @@ class FeishuClient:
 
     def has_open_ticket(self, open_id: str) -> bool:
         """Whether the list shows an open ticket of this guest. Raises AskFailed."""
-        # A server that does not understand the id may give everybody's tickets: a row that names another guest
+        # A server that does not understand the id may return everybody's tickets: a row that names another guest
         # proves nothing.
         return any(ticket.guest_open_id in (open_id, None) for ticket in self.open_tickets(open_id).tickets)
 
@@ -160,7 +159,7 @@ class FeishuClient:
     def people(self, emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]:
         """The people behind at most 50 mail addresses and 50 mobile numbers, in this order. Raises AskFailed.
 
-        Unless `with_resigned`, someone who resigned comes without `open_id`, as someone does whom the app may not see.
+        Without `with_resigned`, a person who resigned has no `open_id`, like a person whom the app may not see.
         """
         verdict, data = self._api.ask(
             "people",
@@ -174,7 +173,7 @@ class FeishuClient:
         return people_of_answer(data, emails, mobiles, verdict)
 
     def subscribe(self, events: Sequence[tuple[str, str]]) -> None:
-        """Has Feishu push these events of the helpdesk. Again does no harm. Raises AskFailed."""
+        """Has Feishu push these events of the helpdesk. It may be called again. Raises AskFailed."""
         self._api.ask(
             "subscribe",
             "POST",

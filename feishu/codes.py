@@ -24,7 +24,7 @@ from ledger.toml_file import parse_toml, read_toml
 
 __all__ = ["CodeTable", "Kind", "Rule"]
 
-#: The variable that names the operator's file; errors in the file are told under this name.
+#: The variable that names the operator's file; errors in the file are reported under this name.
 _VARIABLE = "DESKBELL_ERROR_CODES"
 _SHAPE = re.compile(r"^(?=.*\d)[0-9x]+$")
 
@@ -44,7 +44,7 @@ class Kind(StrEnum):
 
     @property
     def outcome(self) -> Outcome:
-        """What goes on record for the attempt. Nothing was sent under the classes that are no outcome."""
+        """What goes on record for the attempt. Under a class that is not an outcome, nothing was sent."""
         return _OUTCOMES.get(self) or Outcome(self.value)
 
 
@@ -92,7 +92,7 @@ class Rule(BaseModel):
         return self
 
     def fits(self, code: int | None, http_status: int, msg: str) -> bool:
-        """Whether the row speaks of this answer. `code` is None when the answer carried none."""
+        """Whether the row matches this answer. `code` is None when the answer carried none."""
         return (
             _fits_any(self._code_shapes, "none" if code is None else str(code))
             and _fits_any(self._status_shapes, str(http_status))
@@ -116,7 +116,7 @@ class CodeTable:
 
     @classmethod
     def load(cls, operator_file: Path | None = None) -> Self:
-        """The built-in rows, behind those of the operator's file. Raises BadInput naming the line or row at fault."""
+        """The operator's rows, then the built-in ones. Raises BadInput naming the line or row at fault."""
         text = resources.files(__package__).joinpath("codes.toml").read_text("utf-8")
         builtin = _rules_of(parse_toml(text, "codes.toml", _VARIABLE), "codes.toml")
         if operator_file is None:
@@ -130,7 +130,7 @@ class CodeTable:
         return cls(own + builtin)
 
     def rule(self, code: int | None, http_status: int, msg: str = "") -> Rule:
-        """The row for an answer. The table's last rows take whatever no other row knows: never as a success."""
+        """The row for an answer. The table's last rows match anything else, never as a success."""
         return next(rule for rule in self.rules if rule.fits(code, http_status, msg))
 
 
@@ -157,8 +157,8 @@ def _row_name(number: int, code: Any) -> str:
 
 
 def _pattern(shapes: tuple[StrictInt | StrictStr, ...]) -> re.Pattern[str]:
-    spelled = {"any": r"-?0*[1-9]\d*", "none": "none"}
-    return re.compile("|".join(spelled.get(str(shape)) or str(shape).replace("x", r"\d") for shape in shapes))
+    patterns = {"any": r"-?0*[1-9]\d*", "none": "none"}
+    return re.compile("|".join(patterns.get(str(shape)) or str(shape).replace("x", r"\d") for shape in shapes))
 
 
 def _fits_any(pattern: re.Pattern[str], text: str) -> bool:

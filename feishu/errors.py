@@ -1,7 +1,7 @@
-"""How a call of the Feishu API can come to nothing; what the HTTP exchange itself raises is in `http_client.errors`.
+"""How a call of the Feishu API can fail; what the HTTP exchange itself raises is in `http_client.errors`.
 
 DeskbellError
-├── NoToken               no access token is to be had; carries the verdict of the fetch
+├── NoToken               no access token could be got; carries the verdict of the fetch
 └── AskFailed             a question or an upload was not answered; carries the verdict
 """
 
@@ -12,7 +12,7 @@ __all__ = ["AskFailed", "NoToken"]
 
 
 class NoToken(DeskbellError):
-    """No access token is to be had. Nothing was sent."""
+    """No access token could be got. Nothing was sent."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(f"no access token: {verdict}")

@@ -1,4 +1,4 @@
-"""Who is meant by a mail address or a mobile number: asked of Feishu at its pace, and remembered in Redis."""
+"""The person behind a mail address or a mobile number: asked of Feishu at its pace, and cached in Redis."""
 
 import hashlib
 import time
@@ -16,12 +16,12 @@ from ledger.settings import Desk
 
 __all__ = ["People"]
 
-#: An address hardly ever goes to somebody else within a day, seconds.
+#: An address hardly ever changes hands within a day, seconds.
 PERSON_SECONDS = 86400
-#: A problem is mended meanwhile, by a new permission for instance: it is not believed for long, seconds.
+#: A problem may be fixed meanwhile, by a new permission for instance, so it is cached for less, seconds.
 PROBLEM_SECONDS = 600
-#: Between two calls, over all processes of the desk. Feishu allows 1000 in a minute and 50 in a second; the one beyond
-#: 60 keeps a call that is a little late on its way out of the next minute.
+#: Between two calls, over all processes of the desk. Feishu allows 1000 in a minute and 50 in a second; the ms beyond
+#: 60 keeps a call that is delayed on its way out of the next minute.
 PACE_MS = 61
 
 
@@ -63,11 +63,11 @@ class People:
         return remembered | new
 
     def _asked(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:
-        """Asks once, and a second time about those whom Feishu did not name.
+        """Asks once, and a second time about the people whom Feishu did not name.
 
-        Someone who resigned and someone unknown look alike in the first answer. In the second, who resigned has an id.
-        The status in the answers would tell as well, but only apps with one more permission get it; and to ask for
-        both kinds at once would, without it, take the id of someone who resigned for a receiver.
+        A person who resigned and an unknown one look alike in the first answer. In the second, the one who resigned has
+        an id. The status in the answers would show it as well, but only apps with one more permission get it; and
+        asking for both kinds at once would, without it, take the id of a person who resigned for a receiver.
         """
         people = self._people(contacts, with_resigned=False)
         answers = {contact: _answer(contact, person) for contact, person in people.items()}
@@ -88,7 +88,7 @@ class People:
     def _paced(self, emails: Sequence[str], mobiles: Sequence[str], with_resigned: bool) -> list[Person]:
         """A repeated question takes its turn again."""
         key = self._keys.asking(self._desk.name)
-        # A key that goes away by itself is no queue, but nobody who waits here is hurt by another who overtakes.
+        # A key that expires is not a queue, but overtaking does no harm here.
         while not self._redis.set(key, 1, nx=True, px=PACE_MS):
             self._sleep(max(1, self._redis.pttl(key)) / 1000)
         return self._feishu.people(emails, mobiles, with_resigned=with_resigned)

@@ -1,4 +1,4 @@
-"""Who stands behind mail addresses and mobile numbers: the answer of `contact/v3/users/batch_get_id`, read."""
+"""The people behind mail addresses and mobile numbers: reads the answer of `contact/v3/users/batch_get_id`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -31,23 +31,23 @@ class Person:
 def people_of_answer(
     data: Mapping[str, Any], emails: Sequence[str], mobiles: Sequence[str], verdict: Verdict
 ) -> list[Person]:
-    """The people of the addresses, then those of the numbers. A contact that the answer leaves out is nobody's.
+    """The people of the addresses, then those of the numbers. A contact missing from the answer is nobody's.
 
-    Raises AskFailed when the answer speaks of a contact that nobody asked for: whose entry it is cannot be known then,
-    and a guess by its place might send somebody's message to somebody else.
+    Raises AskFailed when the answer has a contact that was not asked for: it is unknown then whose entry it is, and a
+    guess by its position might send a message to the wrong person.
     """
-    asked = [("email", _email(email)) for email in emails] + [("mobile", _mobile(mobile)) for mobile in mobiles]
+    contacts = [("email", _email(email)) for email in emails] + [("mobile", _mobile(mobile)) for mobile in mobiles]
     rows = data.get("user_list") or []
     if not isinstance(rows, list):
         raise AskFailed(misshapen(verdict))
-    found = dict(_entry(row, verdict) for row in rows)
-    if not found.keys() <= set(asked):
+    people = dict(_entry(row, verdict) for row in rows)
+    if not people.keys() <= set(contacts):
         raise AskFailed(misshapen(verdict))
-    return [found.get(contact, Person(None)) for contact in asked]
+    return [people.get(contact, Person(None)) for contact in contacts]
 
 
 def _entry(row: Any, verdict: Verdict) -> tuple[tuple[str, str], Person]:
-    """The contact in a spelling that can be compared, and the person."""
+    """The contact in a normalised spelling, and the person."""
     match row:
         case {"email": str(email)} if email:
             return ("email", _email(email)), _person(row)
@@ -60,7 +60,7 @@ def _person(row: Mapping[str, Any]) -> Person:
     open_id, status = row.get("user_id"), row.get("status")
     left = None
     if isinstance(status, dict) and ("is_resigned" in status or "is_exited" in status):
-        # Who leaves on their own counts as resigned some time later (page batch_get_id).
+        # A person who leaves voluntarily counts as resigned some time later (page batch_get_id).
         left = status.get("is_resigned") is True or status.get("is_exited") is True
     return Person(open_id if isinstance(open_id, str) and open_id else None, left)
 

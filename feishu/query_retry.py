@@ -1,4 +1,4 @@
-"""Asking Feishu again while that may help. A repeated question does no harm; sends have their own way (`delivery`)."""
+"""Asks Feishu again while that may help. A question may be repeated; sends have their own retry (`worker.delivery`)."""
 
 import math
 import time
@@ -12,11 +12,11 @@ from feishu.errors import AskFailed
 
 __all__ = ["QueryRetry"]
 
-#: Somebody sits and waits for the answer: minutes of trying are for messages.
+#: A person waits for the answer: minutes of retries are for messages.
 TRIES = 5
 #: The first wait lies between zero and this, the later ones double it, seconds.
 WAIT_SECONDS = (0.5, 8.0)
-#: Feishu says how long to wait when it throttles, within windows of a minute; it is not believed beyond that, seconds.
+#: Feishu says how long to wait when it throttles, within windows of a minute; longer waits are cut to this, seconds.
 THROTTLED_AT_MOST_SECONDS = 60.0
 
 _P = ParamSpec("_P")
@@ -65,6 +65,6 @@ def _wait_seconds(state: RetryCallState) -> float:
     first, longest = WAIT_SECONDS
     jittered = wait_random_exponential(multiplier=first, max=longest)(state)
     error = state.outcome.exception() if state.outcome else None
-    asked_for = error.verdict.retry_after_seconds if isinstance(error, AskFailed) else None
+    wait_seconds = error.verdict.retry_after_seconds if isinstance(error, AskFailed) else None
     # The jitter comes on top: several who were throttled together must not come back together.
-    return min(asked_for or 0.0, THROTTLED_AT_MOST_SECONDS) + jittered
+    return min(wait_seconds or 0.0, THROTTLED_AT_MOST_SECONDS) + jittered

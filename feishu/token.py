@@ -1,4 +1,4 @@
-"""The tenant_access_token: fetched by one worker for all, kept in Redis, and at hand in every process."""
+"""The tenant_access_token: fetched by one worker for all, kept in Redis, and cached in every process."""
 
 import logging
 import threading
@@ -20,26 +20,26 @@ __all__ = ["TURN_SECONDS", "CachedToken", "NoStore", "RedisTokens", "Token", "To
 
 _log = logging.getLogger(__name__)
 
-#: Feishu gives out a new token once less than this is left of the old one, and both are valid then
-#: (page tenant_access_token_internal). Asking earlier brings the same token back.
+#: Feishu issues a new token once less than this is left of the old one, and both are valid then
+#: (page tenant_access_token_internal). Asking earlier returns the same token.
 _RENEWAL_SECONDS = 1800
 #: How long a process trusts its own copy, so that a send costs no round trip to Redis.
-_AT_HAND_SECONDS = 60.0
+_CACHED_SECONDS = 60.0
 #: How long to wait while another worker fetches. Then each fetches for itself: a second fetch is harmless.
 TURN_SECONDS = 2.0
-#: Longer than a fetch should take; a fetcher that dies holds the others up for at most TURN_SECONDS anyway.
+#: Longer than a fetch should take; a fetcher that dies delays the others by at most TURN_SECONDS anyway.
 _LOCK_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 
 
 def usable_seconds(life_seconds: float) -> float:
-    """How long to use a token that lives `life_seconds` more: the last 30 minutes, or quarter if shorter, are spare."""
+    """How long to use a token that lives `life_seconds` more: not in the last 30 minutes, or quarter if shorter."""
     return life_seconds - min(_RENEWAL_SECONDS, life_seconds / 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token, and how long it is still to be used."""
+    """An access token, and how much longer to use it."""
 
     value: str = field(repr=False)
     seconds_left: float
@@ -63,7 +63,7 @@ class RedisTokens:
     """The store in Redis. The key changes with the desk's credentials, so a changed secret starts afresh.
 
     Keys: `{prefix}:desk:{desk}:token:{fingerprint}` string, the token, expires when it is due for renewal;
-    the same with `:turn` behind it: the lock of the one who fetches, expires after 30 s.
+    the same with `:turn` appended: the lock of the fetching worker, expires after 30 s.
     """
 
     def __init__(self, redis: Redis, prefix: str) -> None:
@@ -84,9 +84,9 @@ class RedisTokens:
         key = self._key(desk)
 
         def forget(pipe: Pipeline) -> None:
-            found = pipe.get(key)  # watched: the deletion fails, and is looked at again, if somebody puts a new one
+            token = pipe.get(key)  # watched: the deletion fails and is tried again if somebody puts a new one
             pipe.multi()
-            if found and _text(found) == value:
+            if token and _text(token) == value:
                 pipe.delete(key)
 
         self._redis.transaction(forget, key)
@@ -96,11 +96,11 @@ class RedisTokens:
         lock = self._redis.lock(
             f"{self._key(desk)}:turn", timeout=_LOCK_SECONDS, sleep=_POLL_SECONDS, blocking_timeout=TURN_SECONDS
         )
-        held = lock.acquire()
+        is_acquired = lock.acquire()
         try:
             yield
         finally:
-            if held:
+            if is_acquired:
                 _release(lock)
 
     def _key(self, desk: Desk) -> str:
@@ -126,7 +126,7 @@ class NoStore:
 
 @dataclass(frozen=True, slots=True)
 class CachedToken:
-    """A token as it is used. `generation` counts how often this process looked for one."""
+    """A token in this process. `generation` counts how often the process looked for one."""
 
     value: str = field(repr=False)
     until: float
@@ -134,7 +134,7 @@ class CachedToken:
 
 
 class Tokens:
-    """One desk's token in this process: a copy at hand, the store behind it, and the fetch behind that.
+    """One desk's token in this process: a cached copy, the store behind it, and the fetch behind that.
 
     Errors of Redis pass through `get`: without Redis there is nothing to deliver either.
     """
@@ -145,8 +145,8 @@ class Tokens:
         """`fetch` asks Feishu, and raises NoToken."""
         self._desk, self._store, self._fetch, self._clock = desk, store, fetch, clock
         self._looking = threading.Lock()
-        self._judging = threading.Lock()  # apart from the other: a verdict must not wait for somebody's fetch
-        self._at_hand: CachedToken | None = None
+        self._judging = threading.Lock()  # separate: a verdict must not wait for a fetch
+        self._cached: CachedToken | None = None
         self._generation = 0
         self._on_trial_from: int | None = None
         self._failure: tuple[float, NoToken] | None = None
@@ -154,55 +154,55 @@ class Tokens:
     def get(self, grace_seconds: float = 0.0) -> CachedToken:
         """The token to use now, from the nearest place. Raises NoToken, whose verdict says why there is none.
 
-        With a grace, one that was at hand so long ago will do: it is renewed long before it ends.
+        With a grace, a cached copy may be this much too old: a token is renewed long before it expires.
         """
         asked_at = self._clock()
-        if found := self._fresh(grace_seconds):
-            return found
-        # Threads queue here, so that one of them at a time looks further. A failure answers all who waited for it:
-        # else each would wait out the next one's fetch before its own.
+        if token := self._fresh(grace_seconds):
+            return token
+        # Threads queue here, so that one at a time looks further. A failure answers all that waited for it: otherwise
+        # each would wait for the fetches of all before it.
         with self._looking:
-            if found := self._fresh():
-                return found
+            if token := self._fresh():
+                return token
             if self._failure is not None and self._failure[0] >= asked_at:
                 raise NoToken(self._failure[1].verdict)
             return self._look()
 
-    def refused(self, used: CachedToken) -> bool:
+    def refused(self, token: CachedToken) -> bool:
         """Forgets a token that Feishu refused, and says whether the next one is worth a try.
 
-        It is not if this one was itself got because one had been refused. Feishu returns the very same token while it
-        has 30 minutes left, so without that a loop would never end.
+        It is not if this token already replaced a refused one. Feishu returns the very same token while it has 30
+        minutes left, so the loop would never end.
         """
         with self._judging:
-            again = self._on_trial_from is not None and used.generation >= self._on_trial_from
+            again = self._on_trial_from is not None and token.generation >= self._on_trial_from
             if not again:
-                # Threads that still have the same one in use are refused with it too, and that says nothing new.
-                self._on_trial_from = used.generation + 1
-            if self._at_hand is not None and self._at_hand.value == used.value:
-                self._at_hand = None
+                # Other threads still use the same token and are refused with it too, which says nothing new.
+                self._on_trial_from = token.generation + 1
+            if self._cached is not None and self._cached.value == token.value:
+                self._cached = None
         try:
-            self._store.drop(self._desk, used.value)
+            self._store.drop(self._desk, token.value)
         except RedisError as error:
-            # What Feishu answered must reach the record even now; the next `get` meets the trouble with Redis itself.
+            # Feishu's answer must reach the record even now; the next `get` meets the Redis error itself.
             _log.warning("a refused token stays in Redis: %s", type(error).__name__, extra={"desk": self._desk.name})
         return not again
 
-    def accepted(self, used: CachedToken) -> None:
-        """Feishu took the token: if one is refused later on, it has aged, and another can help."""
-        if self._on_trial_from is not None and used.generation >= self._on_trial_from:
+    def accepted(self, token: CachedToken) -> None:
+        """Feishu took the token: if it is refused later on, it has expired, and a new one can help."""
+        if self._on_trial_from is not None and token.generation >= self._on_trial_from:
             self._on_trial_from = None
 
     def _fresh(self, grace_seconds: float = 0.0) -> CachedToken | None:
-        found = self._at_hand
-        return found if found is not None and self._clock() < found.until + grace_seconds else None
+        token = self._cached
+        return token if token is not None and self._clock() < token.until + grace_seconds else None
 
     def _look(self) -> CachedToken:
         token = self._store.get(self._desk) or self._fetched()
         self._generation += 1
-        until = self._clock() + min(_AT_HAND_SECONDS, token.seconds_left)
-        self._at_hand = CachedToken(token.value, until, self._generation)
-        return self._at_hand
+        until = self._clock() + min(_CACHED_SECONDS, token.seconds_left)
+        self._cached = CachedToken(token.value, until, self._generation)
+        return self._cached
 
     def _fetched(self) -> Token:
         with self._store.turn(self._desk):
@@ -224,7 +224,7 @@ def _release(lock: Lock) -> None:
     try:
         lock.release()
     except LockError:
-        # It expired: the fetch took longer than the lock lasts, and another worker has its turn.
+        # It expired: the fetch took longer than the lock lasts, and it is another worker's turn.
         _log.debug("the turn to fetch a token had expired")
 
 

@@ -1,4 +1,4 @@
-"""What one call of the Feishu API came to."""
+"""The result of one call of the Feishu API."""
 
 import re
 import time
@@ -17,7 +17,7 @@ __all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failu
 
 #: Characters of `msg` that are kept: Feishu's own texts are shorter, and records are many.
 _MSG_CHARS = 200
-#: `msg` is looked through for quotes up to here.
+#: `msg` is searched for quotes up to here.
 _MSG_SCAN_CHARS = 2000
 #: A stretch of `msg` that also stands in the request counts as a quote from this length on.
 _QUOTE_CHARS = 10
@@ -41,7 +41,7 @@ _HOW_MEANS = {
 
 
 class Call:
-    """A call that is under way: its name, when it began, and what of it no log may repeat."""
+    """A call under way: its name, when it started, and what no log may repeat of it."""
 
     def __init__(self, name: str, private: tuple[str, ...] = ()) -> None:
         """`private` are the secrets and the content of the request."""
@@ -93,7 +93,7 @@ class Verdict:
 
 
 def envelope(answer: Response) -> Mapping[str, Any] | None:
-    """The JSON object of an answer that has an integer `code`; None if it has no such thing."""
+    """The JSON object of an answer, if it has an integer `code`; else None."""
     try:
         content = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -102,7 +102,7 @@ def envelope(answer: Response) -> Mapping[str, Any] | None:
 
 
 def verdict_of_answer(call: Call, answer: Response, codes: CodeTable) -> Verdict:
-    """Judges a whole answer. Only code 0 under an HTTP status 2xx is a success."""
+    """Judges a complete answer. Only code 0 under an HTTP status 2xx is a success."""
     content = envelope(answer)
     fields = content or {}
     code, msg = fields.get("code"), fields.get("msg")
@@ -170,9 +170,9 @@ def _whole_number(value: str | None) -> int | None:
 
 
 def _log_id(headers: Mapping[str, str], fields: Mapping[str, Any]) -> str | None:
-    """From the header, else from the body: real answers call it `log_id`, a page of the documents `logid`."""
-    found = headers.get("x-tt-logid") or _text_at(fields, "error", "log_id") or _text_at(fields, "error", "logid")
-    return _CONTROL.sub(" ", found)[:_LOG_ID_CHARS] if found else None
+    """From the header, else from the body: real answers call it `log_id`, one page of the documentation `logid`."""
+    log_id = headers.get("x-tt-logid") or _text_at(fields, "error", "log_id") or _text_at(fields, "error", "logid")
+    return _CONTROL.sub(" ", log_id)[:_LOG_ID_CHARS] if log_id else None
 
 
 def _text_at(fields: Mapping[str, Any], *path: str) -> str | None:

@@ -1,3 +1,3 @@
-"""One HTTP request out: its deadline, what left the machine, the plain reader, and the guard on where it may go."""
+"""One outgoing HTTP request: its deadline, what has left the machine, reading the answer, and where it may go."""
 
 __all__: list[str] = []

@@ -1,7 +1,7 @@
-"""Where callbacks may go: to addresses of the public internet, and to what the operator allows besides.
+"""Where callbacks may go: to public internet addresses, and to what the operator also allows.
 
-The URL was written by whoever may send notifications, and is called from within the network. So the name is looked up
-once, the address is judged, and the connection goes to that very address: a second look-up could say another one.
+The URL comes from a caller that may send notifications, and is called from within the network. So the name is looked up
+once, the address is checked, and the connection goes to that very address: a second look-up could return another one.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -17,24 +17,24 @@ Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 
 _PORTS = {"http": 80, "https": 443}
-#: All of IPv6 that is given out so far. Outside of it are NAT64 (RFC 6052, RFC 8215), the addresses that stand for IPv4
-#: ones, and all that is local.
-_GIVEN_OUT = IPv6Network("2000::/3")
-#: IANA's registries of special addresses have these; `is_global` of older Pythons does not.
+#: All of IPv6 that is allocated so far. Outside of it are NAT64 (RFC 6052, RFC 8215), the addresses that stand for IPv4
+#: ones, and everything local.
+_ALLOCATED = IPv6Network("2000::/3")
+#: IANA lists these as special addresses; `is_global` of older Pythons does not.
 _SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 
 
 class EgressRefused(Exception):
-    """The host has no address, or none that callbacks may go to. Of the URL the text tells the host alone."""
+    """The host has no address that callbacks may go to. The text names the host and nothing else of the URL."""
 
     def __init__(self, problem: str, *, came_late: bool = False) -> None:
         super().__init__(problem)
-        self.came_late = came_late  #: nobody told the address in time
+        self.came_late = came_late  #: the look-up took too long
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect to, and as whom to speak to it."""
+    """The address to connect to, and the name it is called by."""
 
     url: str  #: with the address in place of the host
     host: str  #: for the certificate
@@ -46,7 +46,7 @@ class Target:
 
 
 class Egress:
-    """Judges targets. `allowed` are names, and networks in their canonical form (`DESKBELL_CALLBACK_ALLOW`)."""
+    """Checks targets. `allowed` are names, and networks in their canonical form (`DESKBELL_CALLBACK_ALLOW`)."""
 
     def __init__(self, allowed: Collection[str], resolve: Resolve | None = None) -> None:
         self._resolve = resolve or Resolver()
@@ -54,7 +54,7 @@ class Egress:
         self._names = frozenset(place for place in allowed if "/" not in place)
 
     def target(self, url: str) -> Target:
-        """Looks the host up, once. Raises NoWay."""
+        """Looks the host up, once. Raises EgressRefused."""
         parts = urlsplit(url)
         host = (parts.hostname or "").rstrip(".")
         port = parts.port or _PORTS[parts.scheme]
@@ -66,12 +66,12 @@ class Egress:
 
     def _address(self, host: str, port: int) -> Address:
         try:
-            found = [ip_address(address) for address in self._resolve(host, port)]
+            addresses = [ip_address(address) for address in self._resolve(host, port)]
         except (OSError, UnicodeError) as error:
             came_late = isinstance(error, TimeoutError)
             problem = "was not looked up in time" if came_late else f"has no address ({type(error).__name__})"
             raise EgressRefused(f"{host} {problem}", came_late=came_late) from error
-        for address in found:
+        for address in addresses:
             if host in self._names or self._is_allowed(address):
                 return address
         raise EgressRefused(
@@ -83,7 +83,7 @@ class Egress:
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and (address not in _GIVEN_OUT or _holds_ipv4(address)):
+    if isinstance(address, IPv6Address) and (address not in _ALLOCATED or _holds_ipv4(address)):
         return False
     if any(address in network for network in _SPECIAL):
         return False
@@ -91,5 +91,5 @@ def _is_public(address: Address) -> bool:
 
 
 def _holds_ipv4(address: IPv6Address) -> bool:
-    """6to4 and Teredo: the address that counts is inside, and nobody needs it in this form."""
+    """6to4 and Teredo: the address that counts is inside, and callbacks do not need this form."""
     return address.sixtofour is not None or address.teredo is not None

@@ -1,14 +1,14 @@
-"""How an HTTP exchange can come to nothing, split by what the caller does about it.
+"""How an HTTP exchange can fail, split by what the caller does about it.
 
 Exception
-└── NoAnswer              no whole answer came back; `how` says how it ended
+└── NoAnswer              no complete answer came back; `how` says how it ended
     ├── NeverSent         the request did not leave whole, so nothing happened: try again
     ├── MaybeSent         it left whole: only the receiver knows
     └── Unsendable        the address is wrong: fix the settings
 
-Exceptions of `requests` and urllib3 stop here: `translated` makes a NoAnswer of each. Their types cannot tell whether
+Exceptions of `requests` and urllib3 stop here: `translated` turns each into a NoAnswer. Their types cannot tell whether
 the request was delivered (one ConnectionError covers a refused port and a cut answer, one ReadTimeout a stalled TLS
-handshake and a missing answer), so that is not read from them but watched on the connection (`http_client.transport`).
+handshake and a missing answer), so it is watched on the connection instead (`http_client.connection`).
 """
 
 import http.client
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class NoAnswer(Exception):
-    """No whole answer came back. `how` is a few plain words, without addresses and content."""
+    """No complete answer came back. `how` is a few plain words, without addresses and content."""
 
     def __init__(self, how: str) -> None:
         super().__init__(how)
@@ -43,17 +43,17 @@ class NeverSent(NoAnswer):
 
 
 class MaybeSent(NoAnswer):
-    """The request left whole, and its answer did not come back whole."""
+    """The request left whole, and no complete answer came back."""
 
 
 class Unsendable(NoAnswer):
     """No request can be made to this address or with these headers, now or later."""
 
 
-#: What may come out of `requests`: its own tree, and what it lets through from below.
+#: What `requests` may raise: its own tree, and what it lets through from below.
 FOREIGN = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 
-#: Raised before a connection is looked for, because the address or a header cannot be used.
+#: Raised before a connection is made, because the address or a header cannot be used.
 UNSENDABLE: tuple[type[Exception], ...] = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidProxyURL,
@@ -64,7 +64,7 @@ UNSENDABLE: tuple[type[Exception], ...] = (
     urllib3.exceptions.LocationValueError,
 )
 
-#: Judged by what had left when they were raised. A test holds both tuples against all that `requests` defines.
+#: Judged by what had left when they were raised. A test compares both tuples with all that `requests` defines.
 BY_THE_WIRE: tuple[type[Exception], ...] = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ConnectTimeout,
@@ -84,7 +84,7 @@ BY_THE_WIRE: tuple[type[Exception], ...] = (
     requests.exceptions.UnrewindableBodyError,
 )
 
-# The first row that fits anything in the chain counts, so the finer type stands before its parent:
+# The first row that matches anything in the chain counts, so the finer type stands before its parent:
 # urllib3's NameResolutionError is a NewConnectionError, and that is a ConnectTimeoutError.
 _HOW: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((urllib3.exceptions.ProxyError, requests.exceptions.ProxyError), "proxy failed"),

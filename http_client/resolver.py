@@ -1,8 +1,8 @@
 """The addresses of a host, within a time limit.
 
 The operating system's own look-up (`getaddrinfo`) takes as long as the name servers make it take, half a minute and
-more, and cannot be broken off: whoever owns a name would so hold a thread for as long. c-ares asks the same servers,
-and reads the same files, without one.
+more, and cannot be interrupted, so the owner of a name could block a thread for as long. c-ares asks the same servers,
+and reads the same files, without a thread.
 """
 
 import socket
@@ -16,7 +16,7 @@ __all__ = ["Resolver"]
 
 #: For one look-up, all its questions and name servers together, seconds.
 LOOKUP_SECONDS = 3.0
-#: For one question to one name server, seconds; asked so many times, each time waiting longer.
+#: For one question to one name server, seconds; and how many times it is asked, each time waiting longer.
 _QUESTION_SECONDS, _TRIES = 1.0, 2
 
 
@@ -28,7 +28,7 @@ class Resolver:
         self._options = options
 
     def __call__(self, host: str, port: int) -> list[str]:
-        """In the order in which they are to be tried. Raises OSError, TimeoutError when none came in time."""
+        """In the order to try them in. Raises OSError, and TimeoutError when none came in time."""
         answer: Future[list[str]] = Future()
 
         def take(result: Any, error: int | None) -> None:

@@ -1,4 +1,4 @@
-"""An HTTP answer, and the plain reader: one that needs no more than a look at the answer's length.
+"""An HTTP answer, and a fast reader for plain ones.
 
 A general reader (`http.client`) spends more on a short answer than the rest of the engine on the whole notification, so
 it is left to the answers that need one: chunked, compressed, without a length, or broken in any way.
@@ -13,7 +13,7 @@ __all__ = ["MAX_INTERIM", "SWITCHED", "NeedsFullParser", "Response", "read_plain
 
 _STATUS = re.compile(r"HTTP/1\.1 ([1-5]\d\d)(?: .*)?")
 #: Interim answers (100 Continue, 102 Processing, 103 Early Hints, …) that may come before the answer. Servers send one
-#: or two; one that sends them without end is not waited for.
+#: or two; a server that never stops sending them is given up.
 MAX_INTERIM = 20
 #: An answer of this status ends HTTP on the connection. It is for requests that ask for that, and ours do not.
 SWITCHED = 101

@@ -117,7 +117,7 @@ class Runtime:
 
     def _delivery(self, desk: Desk) -> Delivery:
         metrics = DeskMetrics(self.counters, desk, self.codes)
-        feishu = self._client(desk, heard=partial(_note_call, metrics))
+        feishu = self._client(desk, on_verdict=partial(_note_call, metrics))
         return Delivery(
             desk,
             self.leases,
@@ -129,7 +129,7 @@ class Runtime:
             self.stopping,
         )
 
-    def _client(self, desk: Desk, heard: Callable[[Verdict], None] = lambda _: None) -> FeishuClient:
+    def _client(self, desk: Desk, on_verdict: Callable[[Verdict], None] = lambda _: None) -> FeishuClient:
         connect_seconds, answer_seconds = self.settings.timeout
         return FeishuClient(
             desk,
@@ -137,7 +137,7 @@ class Runtime:
             connect_seconds=connect_seconds,
             answer_seconds=answer_seconds,
             codes=self.codes,
-            heard=heard,
+            on_verdict=on_verdict,
         )
 
 
