@@ -110,13 +110,16 @@ class Ledger(Store):
         self.keep_image_for(sha256, data, max(self.key_ttl_ms(each.at, each.expires_at) for each in needed_by))
 
     def keep_image_for(self, sha256: str, data: bytes, keep_ms: int) -> None:
-        """Whoever needs the same image for a shorter time does not shorten the time of the others."""
+        """Writes the bytes once; after that only their time is extended, and never shortened."""
         key = self.keys.image(sha256)
 
         def keep(pipe: Pipeline) -> None:
-            longer_ms = max(keep_ms, int(pipe.pttl(key)))
+            left_ms = int(pipe.pttl(key))
             pipe.multi()
-            pipe.set(key, data, px=longer_ms)
+            if left_ms < 0:  # there is none
+                pipe.set(key, data, px=keep_ms)
+            elif left_ms < keep_ms:
+                pipe.pexpire(key, keep_ms)
 
         self.redis.transaction(keep, key)
 

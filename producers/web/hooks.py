@@ -138,7 +138,8 @@ async def _accepted(context: WebContext, hook: Hook, rendered: Rendered) -> list
     so here, too, the first one with it is meant, although the text may differ."""
     if not rendered.notifications:
         return []
-    await asyncio.to_thread(_keep_images, context, hook, rendered)
+    if hook.images:
+        await asyncio.to_thread(_keep_images, context, hook, rendered)
     results = await context.group_commit.accept(rendered.notifications)
     return [_taken(result) for result in results]
 

@@ -297,3 +297,14 @@ def test_who_needs_an_image_for_a_short_time_takes_it_from_nobody_who_needs_it_l
     assert 0 <= long_ms - ledger.redis.pttl(ledger.keys.image("5f" * 32)) < 60_000
     ledger.keep_image("5f" * 32, b"png", [a_notification(at="90d")])
     assert ledger.redis.pttl(ledger.keys.image("5f" * 32)) > long_ms
+
+
+def test_an_image_is_written_once_however_often_it_is_needed(ledger: Ledger) -> None:
+    """A hook with a picture wrote up to 10 MB at each request."""
+    key = ledger.keys.image("5f" * 32)
+    for sent in (b"png", b"not written"):
+        ledger.keep_image("5f" * 32, sent, [a_notification(at="90d")])
+        assert ledger.redis.get(key) == b"png"
+    ledger.redis.delete(key)
+    ledger.keep_image("5f" * 32, b"png", [a_notification()])
+    assert ledger.redis.get(key) == b"png"
