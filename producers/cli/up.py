@@ -12,6 +12,7 @@ from typing import Annotated
 
 import redis
 import typer
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from ledger.cluster import refuse_cluster
 from ledger.delivery_options import DEFAULT_DESK
@@ -134,14 +135,13 @@ def _with_a_port(settings: Settings) -> Settings:
 
 def _listening(settings: Settings) -> socket.socket:
     """The web side of an `up` that was killed a moment ago may still be about to end."""
-    ends_at = time.monotonic() + TAKEN_SECONDS
-    while True:
-        try:
-            return listen(settings.host, settings.port)
-        except DeskbellError:
-            if not settings.port or time.monotonic() > ends_at:
-                raise
-            time.sleep(LOOK_SECONDS)
+    retrying = Retrying(
+        retry=retry_if_exception_type(DeskbellError),
+        wait=wait_fixed(LOOK_SECONDS),
+        stop=stop_after_delay(TAKEN_SECONDS if settings.port else 0),
+        reraise=True,
+    )
+    return retrying(listen, settings.host, settings.port)
 
 
 def _free_port() -> int:
