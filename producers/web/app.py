@@ -42,12 +42,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_env()
     context = WebContext.of(settings)
     export_traces("deskbell-web")
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        context.close()
-
     # No page of documentation: it would load its scripts from another host.
     app = FastAPI(
         title="Deskbell",
@@ -56,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=_lifespan,
         telemetry=_NO_TELEMETRY,
     )
     app.state.context = context
@@ -70,3 +64,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/console", console)
     app.state.stop_streams = console.state.context.live.stop
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.context.close()
