@@ -17,8 +17,9 @@ from ledger.errors import (
 )
 from ledger.messages.content import Message
 from ledger.record import Accepted, Record
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 from producers.announcements.announced import Announced
+from producers.client.announcement_handle import AnnouncementHandle, AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments, EventArguments
 from producers.client.http_problems import Forbidden, Unauthorized
 from producers.client.notifier import Notifier
@@ -27,6 +28,9 @@ __all__ = [
     "Accepted",
     "Announced",
     "AnnouncementArguments",
+    "AnnouncementHandle",
+    "AnnouncementState",
+    "AnnouncementStatus",
     "BadInput",
     "DeskbellError",
     "EventArguments",
@@ -41,6 +45,7 @@ __all__ = [
     "NotFound",
     "Notifier",
     "Record",
+    "RowResult",
     "State",
     "Unauthorized",
     "WrongVersion",

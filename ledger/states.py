@@ -5,8 +5,19 @@ from here when they are loaded (`ledger.verbs`), and `docs/lifecycle.md` is test
 """
 
 from enum import StrEnum
+from typing import Literal
 
-__all__ = ["FINAL", "INDEXED", "TRANSITIONS", "AnnouncementState", "Outcome", "Resolution", "Retried", "State"]
+__all__ = [
+    "FINAL",
+    "INDEXED",
+    "TRANSITIONS",
+    "AnnouncementState",
+    "Outcome",
+    "Resolution",
+    "Retried",
+    "State",
+    "SteeringVerb",
+]
 
 
 class State(StrEnum):
@@ -77,3 +88,7 @@ class AnnouncementState(StrEnum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     FINISHED = "finished"
+
+
+#: What people do to an announcement as a whole.
+SteeringVerb = Literal["pause", "resume", "cancel"]

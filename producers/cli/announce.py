@@ -24,11 +24,11 @@ from producers.cli.exits import ExitCode
 from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
 from producers.cli.output import answer, answer_json, note
 from producers.cli.reading import RecipientsFile
-from producers.cli.steer import who
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress
 from producers.cli.watch_announcement import follow
 from producers.client.arguments import AnnouncementArguments
+from producers.machine_user import machine_user
 
 __all__ = ["register"]
 
@@ -154,7 +154,7 @@ def _accept(announcement: CheckedAnnouncement, summary: Preview, file: Recipient
     if checked.invalid:
         _set_invalid_aside(file.path, announcement.recipients, checked)
     with file.told("loading"):
-        accepted = announcement.accept(who())
+        accepted = announcement.accept(machine_user())
     _answer(ledger, accepted, how.as_json)
     return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
 

@@ -7,8 +7,8 @@ import typer
 from ledger.api_keys import ApiKey, ApiKeys, Scope
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, is_interactive, note
-from producers.cli.steer import who
 from producers.cli.tables import show_table
+from producers.machine_user import machine_user
 
 __all__ = ["register"]
 
@@ -38,7 +38,9 @@ def create(
 ) -> None:
     """Create a key and print its secret. The secret is not stored, so it cannot be shown again."""
     with open_ledger() as ledger:
-        key, secret = ApiKeys(ledger).create(name, frozenset(scope), frozenset(desk) if desk else None, rate, who())
+        key, secret = ApiKeys(ledger).create(
+            name, frozenset(scope), frozenset(desk) if desk else None, rate, machine_user()
+        )
     if as_json:
         answer_json(key.as_json() | {"secret": secret})
         return
@@ -66,7 +68,7 @@ def revoke(
 ) -> None:
     """Revoke a key. Every web process refuses it at once."""
     with open_ledger() as ledger:
-        revoked = ApiKeys(ledger).revoke(key, who())
+        revoked = ApiKeys(ledger).revoke(key, machine_user())
     if as_json:
         answer_json(revoked.as_json())
     else:

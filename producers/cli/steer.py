@@ -1,9 +1,6 @@
 """`deskbell pause`, `resume`, `cancel`, `retry` and `resolve`: what people decide about announcements, notifications
 and desks."""
 
-import getpass
-import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -20,6 +17,7 @@ from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.output import answer, answer_json, note
 from producers.cli.retry_many import meant, retry_many
+from producers.machine_user import machine_user
 
 __all__ = ["register"]
 
@@ -68,7 +66,7 @@ Examples:
 def pause(ids: AnnouncementIds, as_json: AsJson = False) -> int:
     """Pause announcements: they make no new calls until resumed. Calls in flight still finish."""
     _check_are_announcements(ids, "paused")
-    return _each(ids, as_json, lambda ledger, id: {"state": ledger.announcements.pause(id, who())})
+    return _each(ids, as_json, lambda ledger, id: {"state": ledger.announcements.pause(id, machine_user())})
 
 
 def resume(
@@ -84,7 +82,7 @@ def resume(
     if desk is not None:
         return _resume_desk(desk, as_json)
     _check_are_announcements(ids or (), "resumed")
-    return _each(ids or (), as_json, lambda ledger, id: {"state": ledger.announcements.resume(id, who())})
+    return _each(ids or (), as_json, lambda ledger, id: {"state": ledger.announcements.resume(id, machine_user())})
 
 
 def cancel(ids: Ids, as_json: AsJson = False) -> int:
@@ -113,14 +111,14 @@ def retry(
         raise BadInput("id", "give at least one, or select events with --code, --since, --until or --desk")
     letters = meant(State(state), code, since, until, desk)
     if not ids:
-        return retry_many(letters, who(), as_json)
+        return retry_many(letters, machine_user(), as_json)
     if by_what and (desk is not None or not all(map(is_announcement, ids))):
         raise BadInput("id", "--code, --since and --until go only with announcements (a_…), and without --desk")
     return _each(
         ids,
         as_json,
-        lambda ledger, id: {"state": ledger.retry([id], who(), [letters.state])[0]},
-        lambda ledger, id: {"rows": len(replace(letters, announcement=id).retry(ledger, who()))},
+        lambda ledger, id: {"state": ledger.retry([id], machine_user(), [letters.state])[0]},
+        lambda ledger, id: {"rows": len(replace(letters, announcement=id).retry(ledger, machine_user()))},
     )
 
 
@@ -146,24 +144,15 @@ def resolve(
     return _each(
         chosen,
         as_json,
-        lambda ledger, id: {"state": ledger.resolve([id], who(), outcome)[0]},
-        lambda ledger, id: {"rows": ledger.announcements.resolve(id, who(), outcome)},
+        lambda ledger, id: {"state": ledger.resolve([id], machine_user(), outcome)[0]},
+        lambda ledger, id: {"rows": ledger.announcements.resolve(id, machine_user(), outcome)},
     )
-
-
-def who() -> str:
-    """Goes on record with the act."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have a number only
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
 
 
 def _cancelled(ledger: Ledger, id: str) -> Done:
     if is_announcement(id):
-        return {"state": ledger.announcements.cancel(id, who())}
-    return {"state": ledger.cancel([id], who())[0]}
+        return {"state": ledger.announcements.cancel(id, machine_user())}
+    return {"state": ledger.cancel([id], machine_user())[0]}
 
 
 def _resume_desk(desk: str, as_json: bool) -> int:

@@ -1,23 +1,24 @@
 """The backend of programs that must not reach Redis: through the HTTP API of `deskbell web`."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 from urllib.parse import quote
 
 import orjson
 
 from ledger.errors import BadInput, DeskbellError
 from ledger.record import Accepted, Record
-from ledger.states import State
+from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import duration
 from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.recipients.program_rows import source_of_rows
 from producers.announcements.recipients.source import Source
+from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft, numbered
 from producers.client.http_problems import error_of
@@ -27,9 +28,13 @@ from producers.client.http_upload import FilePart, Upload
 
 __all__ = ["HttpBackend"]
 
+T = TypeVar("T")
+
 #: The check of a million rows takes a minute, and of emails that Feishu is asked about longer. Whoever waits in vain
 #: repeats, and nothing is accepted twice.
 ANNOUNCE_SECONDS = 600.0
+#: Rows of an announcement that are asked for in one call: as many as the server gives.
+_PAGE_ROWS = 1000
 _EVENTS, _ANNOUNCEMENTS = "/v1/notifications", "/v1/announcements"
 
 
@@ -75,12 +80,30 @@ class HttpBackend:
             answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, answer_seconds=ANNOUNCE_SECONDS)
         return Announced(answer["id"], answer["total"], answer["duplicate"])
 
+    def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
+        path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/{verb}"
+        answer = self._server.post(path, id=id, within_seconds=self._timeout_seconds)
+        return AnnouncementState(answer["state"])
+
+    def status(self, id: str) -> AnnouncementStatus:
+        return _read(AnnouncementStatus.of_json, self._get(f"{_ANNOUNCEMENTS}/{quote(id, safe='')}", id))
+
+    def rows(self, id: str) -> Iterator[RowResult]:
+        cursor: int | None = 0
+        while cursor is not None:
+            query = f"cursor={cursor}&limit={_PAGE_ROWS}"
+            page = self._get(f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/results?{query}", id)
+            yield from (_read(RowResult.of_json, row) for row in page["results"])
+            cursor = page["next"]
+
     def get(self, id: str) -> Record:
-        path = f"{_EVENTS}/{quote(id, safe='')}"
-        return record_of(self._server.get(path, id=id, within_seconds=self._timeout_seconds))
+        return record_of(self._get(f"{_EVENTS}/{quote(id, safe='')}", id))
 
     def close(self) -> None:
         self._server.close()
+
+    def _get(self, path: str, id: str) -> Any:
+        return self._server.get(path, id=id, within_seconds=self._timeout_seconds)
 
     def _post(self, body: Any, key: str) -> Any:
         return self._server.post(_EVENTS, body, key=key, within_seconds=self._timeout_seconds)
@@ -89,6 +112,13 @@ class HttpBackend:
         """Of one of several. The server tells of each by itself, so the others may be accepted."""
         error = error_of(problem["status"], problem, url=self._server.url, key=event["key"], id=None)
         return numbered(error, number, total) if type(error) is BadInput else error
+
+
+def _read(read: Callable[[Any], T], told: Any) -> T:
+    try:
+        return read(told)
+    except (KeyError, TypeError, ValueError):
+        raise DeskbellError("the server told something that cannot be read here: is it newer?") from None
 
 
 def _event(draft: EventDraft) -> dict[str, Any]:

@@ -1,20 +1,27 @@
 """The backend of programs that reach Redis: straight into the ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 from ledger.connection import connect, reachable
+from ledger.errors import NotFound
+from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.record import Accepted, Record
 from ledger.settings import Settings
+from ledger.states import AnnouncementState, SteeringVerb
 from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import checked_announcement
+from producers.announcements.export import names_of, results_of
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.program_rows import source_of_rows
+from producers.announcements.steering import steer
+from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
+from producers.machine_user import machine_user
 
 __all__ = ["LedgerBackend"]
 
@@ -57,6 +64,24 @@ class LedgerBackend:
         draft = AnnouncementDraft.build(arguments)
         with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):
             return announcement.accept()
+
+    def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
+        with reachable(self._ledger.settings):
+            return steer(self._ledger.announcements, id, verb, machine_user())
+
+    def status(self, id: str) -> AnnouncementStatus:
+        if not is_announcement(id):
+            raise NotFound(id)
+        with reachable(self._ledger.settings):
+            return AnnouncementStatus.of_json(self._ledger.announcements.get(id).as_json())
+
+    def rows(self, id: str) -> Iterator[RowResult]:
+        if not is_announcement(id):
+            raise NotFound(id)
+        with reachable(self._ledger.settings):
+            names = names_of(self._ledger.announcements.get(id).spec.columns)
+            for row in results_of(self._ledger, id):
+                yield RowResult.of_json(dict(zip(names, row, strict=True)))
 
     def get(self, id: str) -> Record:
         with reachable(self._ledger.settings):

@@ -7,6 +7,7 @@ from typing import Protocol, Self, Unpack
 from ledger.errors import BadInput
 from ledger.record import Accepted, Record
 from producers.announcements.announced import Announced
+from producers.client.announcement_handle import AnnouncementBackend, AnnouncementHandle
 from producers.client.arguments import AnnouncementArguments, EventArguments, spelled_out
 
 __all__ = ["TIMEOUT_SECONDS", "Backend", "Notifier"]
@@ -15,7 +16,7 @@ __all__ = ["TIMEOUT_SECONDS", "Backend", "Notifier"]
 TIMEOUT_SECONDS = 5.0
 
 
-class Backend(Protocol):
+class Backend(AnnouncementBackend, Protocol):
     """A way into the ledger. Whichever it is, the same call has the same effect and raises the same errors."""
 
     def send(self, events: Sequence[EventArguments]) -> list[Accepted]: ...
@@ -120,6 +121,14 @@ class Notifier:
             NotDurable: Redis did not confirm the fsync in time.
         """
         return self._backend.announce(rows, **arguments)
+
+    def announcement(self, announced: Announced | str) -> AnnouncementHandle:
+        """To steer an announcement and to ask about it: what `announce` returned, or an id.
+
+        >>> notifier.announcement(announced).wait(timeout=600).counts[State.FAILED]
+        0
+        """
+        return AnnouncementHandle(self._backend, announced if isinstance(announced, str) else announced.id)
 
     def get(self, id: str) -> Record:
         """All that is known of a notification. Raises NotFound, also when its record has expired."""

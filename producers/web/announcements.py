@@ -11,11 +11,12 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from ledger.announcement import Announcement
-from ledger.errors import BadInput, NotAllowed, NotFound
+from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.states import AnnouncementState, Resolution, Retried, State
+from ledger.states import AnnouncementState, Resolution, Retried, State, SteeringVerb
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.steering import steer
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.announcement_intake import accepted, foretold
 from producers.web.announcement_request import read_announcement_request
@@ -120,19 +121,19 @@ def results(
 @router.post("/{id}/pause", **steering("Pause an announcement"))
 def pause(id: str, caller: Operator, context: ContextDep) -> Response:
     """No call of it starts until it is resumed. What is on its way ends as it ends."""
-    return _steered(context.ledger, caller, id, context.ledger.announcements.pause, AnnouncementState.PAUSED)
+    return _steered(context.ledger, caller, id, "pause")
 
 
 @router.post("/{id}/resume", **steering("Let an announcement go on"))
 def resume(id: str, caller: Operator, context: ContextDep) -> Response:
     """Lets it go on, if it is paused."""
-    return _steered(context.ledger, caller, id, context.ledger.announcements.resume, AnnouncementState.RUNNING)
+    return _steered(context.ledger, caller, id, "resume")
 
 
 @router.post("/{id}/cancel", **steering("Cancel an announcement"))
 def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     """Cancels all rows that have not gone out."""
-    return _steered(context.ledger, caller, id, context.ledger.announcements.cancel, AnnouncementState.CANCELLED)
+    return _steered(context.ledger, caller, id, "cancel")
 
 
 @router.post("/{id}/retry", **RETRYING)
@@ -151,22 +152,9 @@ def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Respo
     return _json({"id": id, "rows": context.ledger.announcements.resolve(id, caller.by, outcome)})
 
 
-def _steered(
-    ledger: Ledger,
-    caller: Caller,
-    id: str,
-    verb: Callable[[str, str], AnnouncementState],
-    ends_as: AnnouncementState,
-) -> Response:
-    """May be replayed: to pause what is paused changes nothing. Raises NotAllowed for other states that forbid it."""
+def _steered(ledger: Ledger, caller: Caller, id: str, verb: SteeringVerb) -> Response:
     _found(ledger, caller, id)
-    try:
-        state = verb(id, caller.by)
-    except NotAllowed as error:
-        if error.state != ends_as:
-            raise
-        state = ends_as
-    return _json({"id": id, "state": state})
+    return _json({"id": id, "state": steer(ledger.announcements, id, verb, caller.by)})
 
 
 def _found(ledger: Ledger, caller: Caller, id: str) -> Announcement:

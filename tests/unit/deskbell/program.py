@@ -8,6 +8,9 @@ from deskbell import (
     Accepted,
     Announced,
     AnnouncementArguments,
+    AnnouncementHandle,
+    AnnouncementState,
+    AnnouncementStatus,
     BadInput,
     DeskbellError,
     EventArguments,
@@ -22,12 +25,13 @@ from deskbell import (
     NotFound,
     Notifier,
     Record,
+    RowResult,
     State,
     Unauthorized,
     WrongVersion,
 )
 
-__all__ = ["alert", "announce", "notifier_for", "outcome"]
+__all__ = ["alert", "announce", "notifier_for", "outcome", "steered"]
 
 
 def notifier_for(url: str | None, key: str | None) -> Notifier:
@@ -47,6 +51,16 @@ def announce(notifier: Notifier) -> Announced:
     options: AnnouncementArguments = {"name": "Office move", "text": "Dear {{ name }}", "skip_invalid": True}
     notifier.announce(Path("people.csv"), **options)
     return notifier.announce([{"receiver_id": "ou_ada", "name": "Ada"}], text="Hello", name="Greeting", weight=2)
+
+
+def steered(notifier: Notifier, announced: Announced) -> list[RowResult]:
+    move: AnnouncementHandle = notifier.announcement(announced)
+    if move.pause() is AnnouncementState.PAUSED:
+        move.resume()
+    status: AnnouncementStatus = move.wait(timeout=60)
+    if status.counts[State.FAILED] + move.counts[State.UNKNOWN] and move.state is not AnnouncementState.FINISHED:
+        move.cancel()
+    return [row for row in move.rows(State.FAILED) if row.error_code == 154004 and row.values.get("name")]
 
 
 def outcome(notifier: Notifier, id: str) -> str:

@@ -1,0 +1,27 @@
+"""Pausing, resuming and cancelling as programs do it: to repeat what was done already changes nothing."""
+
+from ledger.announcements import Announcements
+from ledger.errors import NotAllowed, NotFound
+from ledger.ids import is_announcement
+from ledger.states import AnnouncementState, SteeringVerb
+
+__all__ = ["steer"]
+
+_VERBS = {
+    "pause": (Announcements.pause, AnnouncementState.PAUSED),
+    "resume": (Announcements.resume, AnnouncementState.RUNNING),
+    "cancel": (Announcements.cancel, AnnouncementState.CANCELLED),
+}
+
+
+def steer(announcements: Announcements, id: str, verb: SteeringVerb, by: str) -> AnnouncementState:
+    """The state it is in then. Raises NotFound, and NotAllowed where the state forbids the verb."""
+    if not is_announcement(id):
+        raise NotFound(id)
+    act, ends_as = _VERBS[verb]
+    try:
+        return act(announcements, id, by)
+    except NotAllowed as error:
+        if error.state != ends_as:
+            raise
+        return ends_as

@@ -1,0 +1,149 @@
+"""An announcement in the hands of a program: how it stands, what came of its rows, and the verbs that steer it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+from ledger.states import AnnouncementState, State, SteeringVerb
+
+__all__ = ["AnnouncementBackend", "AnnouncementHandle", "AnnouncementStatus", "RowResult"]
+
+#: Between two looks of `wait`.
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementStatus:
+    """How an announcement stands."""
+
+    id: str
+    name: str
+    desk: str
+    state: AnnouncementState
+    ended: str | None  #: `complete` when everybody has it, else `partial`; None while it is not finished
+    total: int
+    counts: Mapping[State, int]  #: of every state, also where there are none; they sum to the total
+    rerouted: int  #: of those delivered: through `user`, because a ticket was open
+    rate: float  #: rows that ended in the last minutes, per minute
+    eta_seconds: int | None
+    created_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """Reads the JSON of the outside contract. Raises KeyError, TypeError or ValueError for anything else."""
+        same = ("id", "name", "desk", "ended", "total", "rerouted", "rate", "eta_seconds")
+        return cls(
+            **{name: told[name] for name in same},
+            state=AnnouncementState(told["state"]),
+            counts={state: told["counts"].get(state, 0) for state in State},
+            created_at=_time(told["created_at"]),
+            finished_at=_time(told["finished_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What came of one row."""
+
+    line: int  #: where it stood in the file, from 1
+    receiver_id: str
+    values: Mapping[str, str | None]  #: of its other columns, by the names that they have in an export
+    state: State
+    via: str | None
+    message_id: str | None
+    attempts: int
+    error_code: int | None
+    error_msg: str | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """Reads a row of an export. Raises as `AnnouncementStatus.of_json`."""
+        same = ("line", "receiver_id", "via", "message_id", "attempts", "error_code", "error_msg")
+        ours = {*same, "state", "created_at", "finished_at"}
+        return cls(
+            **{name: told[name] for name in same},
+            values={name: value for name, value in told.items() if name not in ours},
+            state=State(told["state"]),
+            finished_at=_time(told["finished_at"]),
+        )
+
+
+class AnnouncementBackend(Protocol):
+    """What a way into the ledger does with one announcement."""
+
+    def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState: ...
+
+    def status(self, id: str) -> AnnouncementStatus: ...
+
+    def rows(self, id: str) -> Iterator[RowResult]: ...
+
+
+class AnnouncementHandle:
+    """`Notifier.announcement` gives it. Nothing is asked before the first call, and everything anew by each.
+
+    >>> move = notifier.announcement("a_06hzb2k1c9f3q8rd")
+    >>> move.pause()
+    <AnnouncementState.PAUSED: 'paused'>
+    >>> [row.receiver_id for row in move.rows(State.FAILED)]
+    ['ou_bob']
+
+    Every method raises NotFound for an id that is not on record, and LedgerUnreachable.
+    """
+
+    def __init__(self, backend: AnnouncementBackend, id: str) -> None:
+        self.id, self._backend = id, backend
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
+
+    @property
+    def state(self) -> AnnouncementState:
+        return self.status().state
+
+    @property
+    def counts(self) -> Mapping[State, int]:
+        """How many rows are in each state."""
+        return self.status().counts
+
+    def status(self) -> AnnouncementStatus:
+        return self._backend.status(self.id)
+
+    def pause(self) -> AnnouncementState:
+        """No call of it starts until it is resumed. To repeat this changes nothing; so for the verbs below.
+
+        Raises NotAllowed where the state forbids it: what is cancelled or finished is not paused.
+        """
+        return self._backend.steer(self.id, "pause")
+
+    def resume(self) -> AnnouncementState:
+        """Lets it go on. Raises as `pause`."""
+        return self._backend.steer(self.id, "resume")
+
+    def cancel(self) -> AnnouncementState:
+        """Cancels all rows that have not gone out. Raises as `pause`."""
+        return self._backend.steer(self.id, "cancel")
+
+    def rows(self, state: State | str | None = None) -> Iterator[RowResult]:
+        """The rows, all or those in one state, in the order of the file. Read in portions, also while it runs."""
+        wanted = None if state is None else State(state)
+        return (row for row in self._backend.rows(self.id) if wanted in (None, row.state))
+
+    def wait(self, timeout: float | None = None) -> AnnouncementStatus:
+        """Returns when it is finished or cancelled. Raises TimeoutError after so many seconds; it goes on then."""
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        while True:
+            status = self.status()
+            if status.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED):
+                return status
+            left = LOOK_SECONDS if ends_at is None else ends_at - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{self.id} is still {status.state} after {timeout:g} seconds")
+            time.sleep(min(LOOK_SECONDS, left))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
