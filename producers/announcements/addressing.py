@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
+
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
 
 from feishu.contact import Contact, Resolved, Unresolved
 from ledger.delivery_options import ReceiveType, UserIdType
@@ -13,7 +16,7 @@ from ledger.errors import BadInput
 from ledger.times import moment
 from producers.announcements.recipients import Row, place
 
-__all__ = ["NO_VARIABLES", "Address", "Addressing", "Options", "RowError"]
+__all__ = ["NO_VARIABLES", "Address", "Addressing", "Options", "RowError", "RowErrorJson"]
 
 #: The columns that say to whom and how. Every other one is a variable of the template.
 NO_VARIABLES = frozenset({"receiver_id", "receive_type", "user_id_type", "send_at"})
@@ -34,6 +37,15 @@ class Options:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+@with_config(title="RowError")
+class RowErrorJson(TypedDict):
+    """What is wrong with one cell, or with one row."""
+
+    line: Annotated[int, Field(description="Where the row starts, as an editor or Excel counts; of JSON rows from 1.")]
+    column: str | None
+    problem: str
+
+
 class RowError(NamedTuple):
     """What must be mended in a row."""
 
@@ -43,6 +55,9 @@ class RowError(NamedTuple):
 
     def __str__(self) -> str:
         return f"{place(self.line, self.column)}: {self.problem}"
+
+    def as_json(self) -> RowErrorJson:
+        return {"line": self.line, "column": self.column, "problem": self.problem}
 
     def as_bad_input(self) -> BadInput:
         return BadInput(place(self.line, self.column), self.problem)

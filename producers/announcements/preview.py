@@ -1,17 +1,20 @@
 """What is known of an announcement before it is accepted, for the person who decides about it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
 
 from ledger.announcement import Announcement
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
 from ledger.redis_clock import time_ms
 from ledger.times import iso
+from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
@@ -27,6 +30,30 @@ class OpenTicketRows:
 
     rows: int | None
     note: str | None = None
+
+
+@with_config(title="DryRun")
+class DryRun(TypedDict):
+    """What would be sent: the answer to `dry_run`, as `deskbell announce --dry-run --json` prints it."""
+
+    name: str
+    desk: str
+    source: Annotated[str, Field(description="How the file was read.")]
+    rows: int
+    accepted: int
+    invalid: int
+    problems: Annotated[list[RowErrorJson], Field(description="The first 1,000.")]
+    problem_count: int
+    duplicates: int
+    duplicates_dropped: bool
+    open_tickets: int | None
+    open_tickets_note: str | None
+    calls: Annotated[int, Field(description="At least.")]
+    running_beside: int
+    seconds: int | None
+    finishes_at: str | None
+    same_content: dict[str, Any] | None
+    samples: Annotated[list[dict[str, Any]], Field(description="Messages as their receivers would get them.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +89,7 @@ class Preview:
         expires_at = self.draft.spec.expires_at
         return bool(self.finishes_at and expires_at and self.finishes_at > expires_at)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> DryRun:
         """What `announce --dry-run --json` prints."""
         checked, same, tickets = self.checked, self.same_content, self.open_tickets
         return {
@@ -72,9 +99,7 @@ class Preview:
             "rows": checked.rows,
             "accepted": checked.accepted,
             "invalid": checked.invalid,
-            "problems": [
-                {"line": line, "column": column, "problem": problem} for line, column, problem in checked.problems
-            ],
+            "problems": [error.as_json() for error in checked.problems],
             "problem_count": checked.problem_count,
             "duplicates": checked.duplicate_count,
             "duplicates_dropped": not checked.options.allow_duplicates,
@@ -93,7 +118,7 @@ class Preview:
 
 
 def _brief(announcement: Announcement) -> dict[str, Any]:
-    facts = announcement.as_json()
+    facts: Mapping[str, Any] = announcement.as_json()
     return {name: facts[name] for name in ("id", "name", "state", "created_at")}
 
 

@@ -5,7 +5,7 @@ their files on disk. The file is read in a process of its own.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -33,7 +33,7 @@ TOLD_ERRORS = 100
 turns = Turns()
 
 
-async def accepted(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
+async def accepted(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     """Accepts it durably, all rows or none, and gives `{id, total, duplicate}`.
 
     It goes on when the caller hangs up: who repeats the call then finds it done. Raises as `Notifier.announce`, and
@@ -42,18 +42,18 @@ async def accepted(context: WebContext, caller: Caller, request: AnnouncementReq
     return await _in_turn(_accept, context, caller, request)
 
 
-async def foretold(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
+async def foretold(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     """What would be sent, as `announce --dry-run --json` prints it. Accepts nothing. Raises as `accepted`, but not for
     invalid rows."""
     return await _in_turn(_foretell, context, caller, request)
 
 
 async def _in_turn(
-    work: Callable[[WebContext, Caller, AnnouncementRequest], dict[str, Any]],
+    work: Callable[[WebContext, Caller, AnnouncementRequest], Mapping[str, Any]],
     context: WebContext,
     caller: Caller,
     request: AnnouncementRequest,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     try:
         turn = turns.take(caller.by, lambda: work(context, caller, request))
     except BaseException:
@@ -66,7 +66,7 @@ async def _in_turn(
             request.close()
 
 
-def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
+def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     with _checking(context, caller, request) as announcement:
         if announcement.checked.problems and not announcement.draft.skip_invalid:
             raise _invalid(announcement.checked)
@@ -76,7 +76,7 @@ def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -
             raise _meanwhile(error) from error
 
 
-def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> dict[str, Any]:
+def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     with _checking(context, caller, request) as announcement:
         return summarize(announcement, open_ticket_rows(announcement)).as_json()
 
@@ -116,8 +116,7 @@ def _invalid(checked: Checked) -> Problem:
         checked.refuse_invalid()
     except BadInput as error:
         problem = problem_of(error)
-    told = checked.problems[:TOLD_ERRORS]
-    errors = [{"line": line, "column": column, "problem": text} for line, column, text in told]
+    errors = [error.as_json() for error in checked.problems[:TOLD_ERRORS]]
     problem.more |= {"errors": errors, "error_count": checked.problem_count, "rows": checked.rows}
     return problem
 

@@ -6,32 +6,28 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
 from starlette.responses import StreamingResponse
+from typing_extensions import TypedDict
 
-from ledger.announcement import Announcement
+from ledger.announcement import Announcement, AnnouncementJson
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.states import AnnouncementState, Resolution, Retried, State, SteeringVerb
+from producers.announcements.announced import Announced
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.announcement_intake import accepted, foretold
 from producers.web.announcement_request import read_announcement_request
-from producers.web.bodies import Body, BodyOrNothing, chosen
+from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
 from producers.web.notification_parser import given_key
-from producers.web.openapi.announcements import (
-    ANNOUNCING,
-    EXPORTING,
-    LISTING,
-    RESOLVING,
-    RETRYING,
-    SHOWING,
-    steering,
-)
+from producers.web.openapi.refusals import ALWAYS, ON_BODY, invalid_rows, refusals
+from producers.web.openapi.requests import ANNOUNCEMENT, choice_body
 
 __all__ = ["router"]
 
@@ -40,7 +36,41 @@ MOST_LISTED, MOST_RESULTS = 500, 1000
 #: Announcements that are read in one round trip, while those are looked for that are meant.
 _READ = 50
 
-router = APIRouter(prefix="/v1/announcements", tags=["announcements"])
+router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses=ALWAYS)
+
+
+class AnnouncementPage(TypedDict):
+    """A page of announcements."""
+
+    announcements: list[AnnouncementJson]
+    next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
+
+
+class ResultPage(TypedDict):
+    """A page of rows: the columns of the input, and what came of them."""
+
+    results: list[dict[str, Any]]
+    next: Annotated[int | None, Field(description="The cursor of the next page; null at the end.")]
+
+
+class AnnouncementStateJson(TypedDict):
+    """How an announcement stands now."""
+
+    id: str
+    state: AnnouncementState
+
+
+class RowsDone(TypedDict):
+    """To how many rows it was done."""
+
+    id: str
+    rows: int
+
+
+#: Of the routes that pause, resume and cancel.
+_STEERING: dict[str, Any] = {"response_model": AnnouncementStateJson, "responses": refusals(404, 409)}
+#: Of the routes that act on all rows in a state.
+_ACTING: dict[str, Any] = {"response_model": RowsDone, "responses": ON_BODY | refusals(404, 409)}
 
 
 class Format(StrEnum):
@@ -48,7 +78,19 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED, **ANNOUNCING)
+_FILES = {Format.CSV: (csv_of, "text/csv"), Format.JSONL: (jsonl_of, "application/x-ndjson")}
+_TEXT = {"schema": {"type": "string"}}
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Hand in an announcement",
+    response_model=Announced,
+    response_description="On record, and on disk",
+    responses={200: {"model": DryRun, "description": "The answer to `dry_run`"}} | ON_BODY | invalid_rows(),
+    openapi_extra=ANNOUNCEMENT,
+)
 async def announce(
     request: Request,
     caller: Sender,
@@ -63,11 +105,11 @@ async def announce(
     """
     announcement_request = await read_announcement_request(request, given_key(key))
     if announcement_request.dry_run:
-        return _json(await foretold(context, caller, announcement_request))
-    return _json(await accepted(context, caller, announcement_request), HTTPStatus.ACCEPTED)
+        return json_response(await foretold(context, caller, announcement_request))
+    return json_response(await accepted(context, caller, announcement_request), HTTPStatus.ACCEPTED)
 
 
-@router.get("", **LISTING)
+@router.get("", summary="List announcements", response_model=AnnouncementPage)
 def list_announcements(
     caller: Reader,
     context: ContextDep,
@@ -88,16 +130,22 @@ def list_announcements(
     page = _page(context.ledger, is_meant, cursor, limit)
     more = len(page) > limit
     told = [found.as_json() for found in page[:limit]]
-    return _json({"announcements": told, "next": told[-1]["id"] if more else None})
+    return json_response(AnnouncementPage(announcements=told, next=told[-1]["id"] if more else None))
 
 
-@router.get("/{id}", **SHOWING)
+@router.get("/{id}", summary="Show an announcement", response_model=AnnouncementJson, responses=refusals(404))
 def show(id: str, caller: Reader, context: ContextDep) -> Response:
     """How it stands: its rows by state, its rate, when it will be finished, what people did."""
-    return _json(_found(context.ledger, caller, id).as_json())
+    return json_response(_found(context.ledger, caller, id).as_json())
 
 
-@router.get("/{id}/results", **EXPORTING)
+@router.get(
+    "/{id}/results",
+    summary="What came of each row",
+    response_model=ResultPage,
+    response_description="A page, or with `format` a file",
+    responses=refusals(404) | {200: {"content": {media_type: _TEXT for _, media_type in _FILES.values()}}},
+)
 def results(
     id: str,
     caller: Reader,
@@ -115,46 +163,57 @@ def results(
         return _file(id, written_as, names, context.ledger)
     rows = list(islice(results_of(context.ledger, id, cursor), limit + 1))
     told = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
-    return _json({"results": told, "next": cursor + limit if len(rows) > limit else None})
+    return json_response(ResultPage(results=told, next=cursor + limit if len(rows) > limit else None))
 
 
-@router.post("/{id}/pause", **steering("Pause an announcement"))
+@router.post("/{id}/pause", summary="Pause an announcement", **_STEERING)
 def pause(id: str, caller: Operator, context: ContextDep) -> Response:
     """No call of it starts until it is resumed. What is on its way ends as it ends."""
     return _steered(context.ledger, caller, id, "pause")
 
 
-@router.post("/{id}/resume", **steering("Let an announcement go on"))
+@router.post("/{id}/resume", summary="Let an announcement go on", **_STEERING)
 def resume(id: str, caller: Operator, context: ContextDep) -> Response:
     """Lets it go on, if it is paused."""
     return _steered(context.ledger, caller, id, "resume")
 
 
-@router.post("/{id}/cancel", **steering("Cancel an announcement"))
+@router.post("/{id}/cancel", summary="Cancel an announcement", **_STEERING)
 def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     """Cancels all rows that have not gone out."""
     return _steered(context.ledger, caller, id, "cancel")
 
 
-@router.post("/{id}/retry", **RETRYING)
+@router.post(
+    "/{id}/retry",
+    summary="Send rows again",
+    openapi_extra=choice_body("state", Retried, Retried.FAILED),
+    **_ACTING,
+)
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Sends its failed rows again; with `{"state": "unknown"}` those that were maybe sent. Gives how many."""
     state = chosen(body, "state", Retried, Retried.FAILED)
     _found(context.ledger, caller, id)
-    return _json({"id": id, "rows": context.ledger.announcements.retry(id, caller.by, [State(state)])})
+    return json_response(RowsDone(id=id, rows=context.ledger.announcements.retry(id, caller.by, [State(state)])))
 
 
-@router.post("/{id}/resolve", **RESOLVING)
+@router.post(
+    "/{id}/resolve",
+    summary="Settle rows that were maybe sent",
+    openapi_extra=choice_body("as", Resolution),
+    **_ACTING,
+)
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settles its rows that were maybe sent: `{"as": "delivered"}`, `failed` or `resend`. Gives how many."""
     outcome = chosen(body, "as", Resolution)
     _found(context.ledger, caller, id)
-    return _json({"id": id, "rows": context.ledger.announcements.resolve(id, caller.by, outcome)})
+    return json_response(RowsDone(id=id, rows=context.ledger.announcements.resolve(id, caller.by, outcome)))
 
 
 def _steered(ledger: Ledger, caller: Caller, id: str, verb: SteeringVerb) -> Response:
     _found(ledger, caller, id)
-    return _json({"id": id, "state": steer(ledger.announcements, id, verb, caller.by)})
+    state = steer(ledger.announcements, id, verb, caller.by)
+    return json_response(AnnouncementStateJson(id=id, state=state))
 
 
 def _found(ledger: Ledger, caller: Caller, id: str) -> Announcement:
@@ -182,13 +241,6 @@ def _page(
 
 
 def _file(id: str, written_as: Format, names: tuple[str, ...], ledger: Ledger) -> Response:
-    write, media_type = {
-        Format.CSV: (csv_of, "text/csv; charset=utf-8"),
-        Format.JSONL: (jsonl_of, "application/x-ndjson"),
-    }[written_as]
+    write, media_type = _FILES[written_as]
     headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
     return StreamingResponse(write(names, results_of(ledger, id)), media_type=media_type, headers=headers)
-
-
-def _json(told: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS), status, media_type="application/json")

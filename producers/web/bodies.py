@@ -1,11 +1,12 @@
-"""Bodies of requests: strict JSON, and the one choice that some of them are."""
+"""Bodies: of requests strict JSON, and the one choice that some of them are; of answers JSON."""
 
 from collections.abc import Callable
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-from fastapi import Depends, Request
+import orjson
+from fastapi import Depends, Request, Response
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of, shortened
@@ -21,6 +22,7 @@ __all__ = [
     "in_turn",
     "json_object",
     "json_object_or_nothing",
+    "json_response",
     "parse_json",
     "read_json",
     "without_delay",
@@ -94,6 +96,10 @@ def chosen(body: dict[str, Any], name: str, choices: type[ChoiceT], default: Cho
     if given not in list(choices):  # a list: what was given may be one, and so not hashable
         raise BadInput(name, f"must be one of {', '.join(choices)}")
     return choices(given)
+
+
+def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS), status, media_type="application/json")
 
 
 def _check_content_type(request: Request) -> None:

@@ -5,12 +5,12 @@ import logging
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
-import orjson
 import redis
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from ledger.api_keys import Scope
 from ledger.connection import reachable
@@ -21,34 +21,36 @@ from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.signature import BadSignature
 from producers.web.access import Caller, admit, secret_of
+from producers.web.bodies import json_response
 from producers.web.context import ContextDep, WebContext
-from producers.web.openapi.notifications import body, refusals
+from producers.web.openapi.refusals import ALWAYS, refusals
+from producers.web.openapi.requests import json_body
 from producers.web.problems import Problem
 
 __all__ = ["router"]
 
 _log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
+router = APIRouter(prefix="/v1/hooks", tags=["hooks"], responses=ALWAYS)
 
 
 def _example(value: dict[str, Any]) -> dict[str, Any]:
     return {"content": {"application/json": {"example": value}}}
 
 
-class Taken(BaseModel):
+class Taken(TypedDict):
     """One notification that came of it."""
 
     id: str
-    duplicate: bool = Field(description="Whether an earlier request had made it.")
+    duplicate: Annotated[bool, Field(description="Whether an earlier request had made it.")]
 
 
-class HookAnswer(BaseModel):
+class HookAnswer(TypedDict):
     """What a request to a hook became."""
 
     accepted: list[Taken]
-    skipped: int = Field(description="Items of the payload that became no message.")
-    reason: str = Field("", description="Why some, or all, were skipped.")
+    skipped: Annotated[int, Field(description="Items of the payload that became no message.")]
+    reason: NotRequired[Annotated[str, Field(description="Why some, or all, were skipped.")]]
 
 
 Name = Annotated[
@@ -62,10 +64,10 @@ _RECEIVING: dict[str, Any] = {
     "responses": {
         202: {"model": HookAnswer, "description": "Notifications, on disk", **_example(_SOMETHING)},
         200: {"model": HookAnswer, "description": "Nothing is to be sent", **_example(_NOTHING)},
-        **refusals(404, 408, 413, 422),
+        **refusals(404, 408, 413),
     },
     "openapi_extra": {
-        **body({"type": "object"}, {"generic": {"value": {"title": "Backup", "text": "3 of 3 done"}}}),
+        **json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}}),
         "parameters": [
             {
                 "name": "key",
@@ -186,14 +188,14 @@ def _write(context: WebContext, entry: HookEntry) -> None:
 
 
 def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Response:
-    told: dict[str, Any] = {
+    told: HookAnswer = {
         "accepted": [{"id": id, "duplicate": duplicate} for id, duplicate in accepted],
         "skipped": rendered.skipped,
     }
     if rendered.reason:
         told["reason"] = rendered.reason
     status = HTTPStatus.ACCEPTED if accepted else HTTPStatus.OK
-    return Response(orjson.dumps(told), status, media_type="application/json")
+    return json_response(told, status)
 
 
 def _now_ms() -> int:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFound
 from ledger.ids import is_notification
@@ -18,10 +19,11 @@ from ledger.record import Accepted, NotificationJson
 from ledger.search import Cursor, Search
 from ledger.states import Resolution, Retried, State
 from producers.web.access import Caller, Operator, Reader, Sender
-from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, without_delay
+from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, json_response, without_delay
 from producers.web.context import ContextDep, WebContext
 from producers.web.notification_parser import NotificationParser, given_key
-from producers.web.openapi.notifications import ACCEPTING, DECIDING, LISTING, RESOLVING, RETRYING, SHOWING
+from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
+from producers.web.openapi.requests import NOTIFICATIONS, choice_body
 from producers.web.problems import Problem, problem_of
 
 __all__ = ["router"]
@@ -31,10 +33,46 @@ MOST_LISTED = 500
 #: A batch of so many is built on the event loop, if its body is small too: it takes some 12 ms.
 SMALL_BATCH = 200
 
-router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
+router = APIRouter(prefix="/v1/notifications", tags=["notifications"], responses=ALWAYS)
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED, **ACCEPTING)
+class ItemProblem(TypedDict):
+    """Why one item of a batch was not accepted."""
+
+    problem: Annotated[dict[str, Any], Field(description="As a Problem, without `request_id`.")]
+
+
+class Batch(TypedDict):
+    """A result for each item, in their order."""
+
+    accepted: int
+    refused: int
+    results: list[Accepted | ItemProblem]
+
+
+class NotificationPage(TypedDict):
+    """A page of events."""
+
+    notifications: list[NotificationJson]
+    next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
+
+
+class NotificationStateJson(TypedDict):
+    """How a notification stands now."""
+
+    id: str
+    state: State
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Hand in notifications",
+    response_model=Accepted | Batch,
+    response_description="On record, and on disk",
+    responses=ON_BODY,
+    openapi_extra=NOTIFICATIONS,
+)
 async def accept(request: Request, caller: Sender, context: ContextDep) -> Response:
     """Hands in one notification, or up to 1,000 as `{"notifications": […]}`. Answered once it is on disk.
 
@@ -51,7 +89,7 @@ async def accept(request: Request, caller: Sender, context: ContextDep) -> Respo
     [result] = await context.group_commit.accept([notification])
     if isinstance(result, KeyReused):
         raise result
-    return _json(result.as_json(), HTTPStatus.ACCEPTED)
+    return json_response(result.as_json(), HTTPStatus.ACCEPTED)
 
 
 async def _accept_batch(
@@ -66,7 +104,7 @@ async def _accept_batch(
     accepted = sum("id" in result for result in results)
     if accepted:
         counts = {"accepted": accepted, "refused": len(results) - accepted}
-        return _json(counts | {"results": results}, HTTPStatus.ACCEPTED)
+        return json_response(counts | {"results": results}, HTTPStatus.ACCEPTED)
     raise Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Nothing was accepted",
@@ -86,7 +124,7 @@ def _result(result: Accepted | DeskbellError) -> dict[str, Any]:
     return result.as_json() if isinstance(result, Accepted) else {"problem": problem_of(result).as_json()}
 
 
-@router.get("", **LISTING)
+@router.get("", summary="List events", response_model=NotificationPage)
 def list_events(
     caller: Reader,
     context: ContextDep,
@@ -108,16 +146,22 @@ def list_events(
     search = Search(state, caller.desks if desk is None else frozenset({desk}), receiver_id, key, code)
     page = search.page(context.ledger, limit, Cursor.of(cursor) if cursor is not None else None)
     found = [record.as_json() for record in page.records]
-    return _json({"notifications": found, "next": str(page.next) if page.next else None})
+    return json_response(NotificationPage(notifications=found, next=str(page.next) if page.next else None))
 
 
-@router.get("/{id}", **SHOWING)
+@router.get("/{id}", summary="Show a notification", response_model=NotificationJson, responses=refusals(404))
 def show(id: str, caller: Reader, context: ContextDep) -> Response:
     """All that is known of a notification, but for the message itself."""
-    return _json(_shown(context.ledger, caller, id))
+    return json_response(_shown(context.ledger, caller, id))
 
 
-@router.post("/{id}/retry", **RETRYING)
+@router.post(
+    "/{id}/retry",
+    summary="Send a notification again",
+    response_model=NotificationStateJson,
+    responses=ON_BODY | refusals(404, 409),
+    openapi_extra=choice_body("state", Retried, Retried.FAILED),
+)
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Sends a failed notification again; with `{"state": "unknown"}` one that was maybe sent."""
     state = chosen(body, "state", Retried, Retried.FAILED)
@@ -125,14 +169,22 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
     return decide(lambda: context.ledger.retry([id], caller.by, [State(state)]))
 
 
-@router.post("/{id}/cancel", **DECIDING)
+@router.post(
+    "/{id}/cancel", summary="Cancel a notification", response_model=NotificationStateJson, responses=refusals(404, 409)
+)
 def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     """Cancels what has not gone out. What is being sent this moment cannot be cancelled."""
     decide = _Decision(context.ledger, caller, id, "cancel")
     return decide(lambda: context.ledger.cancel([id], caller.by))
 
 
-@router.post("/{id}/resolve", **RESOLVING)
+@router.post(
+    "/{id}/resolve",
+    summary="Settle a notification that was maybe sent",
+    response_model=NotificationStateJson,
+    responses=ON_BODY | refusals(404, 409),
+    openapi_extra=choice_body("as", Resolution),
+)
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settles one that was maybe sent: `{"as": "delivered"}`, `failed` or `resend`."""
     outcome = chosen(body, "as", Resolution)
@@ -159,7 +211,7 @@ class _Decision:
             if not progress.acts or progress.acts[-1][2] != self.did:
                 raise
             state = progress.state
-        return _json({"id": self.id, "state": state})
+        return json_response(NotificationStateJson(id=self.id, state=state))
 
 
 def _shown(ledger: Ledger, caller: Caller, id: str) -> NotificationJson:
@@ -168,7 +220,3 @@ def _shown(ledger: Ledger, caller: Caller, id: str) -> NotificationJson:
     record = ledger.get(id)
     caller.check_desk(record.notification.desk)
     return record.as_json()
-
-
-def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")

@@ -1,11 +1,13 @@
-"""The OpenAPI document: what FastAPI derives, and the keys and problems that all routes share."""
+"""The OpenAPI document: what FastAPI derives, and the keys, problems and bodies that it cannot know."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
-from producers.web.openapi.notifications import Refusal
+from producers.web.openapi.refusals import ProblemJson
+from producers.web.openapi.requests import SCHEMAS
 
 __all__ = ["document"]
 
@@ -30,20 +32,11 @@ def document(app: FastAPI) -> None:
 
 def _made(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    components = found.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = Refusal.model_json_schema()
-    components["securitySchemes"] = _SCHEMES
+    schemas = found["components"]["schemas"]
+    schemas |= SCHEMAS | {"Problem": TypeAdapter(ProblemJson).json_schema()}
+    found["components"]["securitySchemes"] = _SCHEMES
     found["security"] = [{name: []} for name in _SCHEMES]
-    for path, operations in found["paths"].items():
-        for operation in operations.values():
-            if path in _OPEN:
-                operation["security"] = []
-            _drop_derived_refusal(operation)
+    for path in _OPEN:
+        for operation in found["paths"][path].values():
+            operation["security"] = []
     return found
-
-
-def _drop_derived_refusal(operation: dict[str, Any]) -> None:
-    """FastAPI announces a 422 of its own shape wherever there are parameters; ours are problems."""
-    content = operation["responses"].get("422", {}).get("content", {})
-    if "application/json" in content:
-        del operation["responses"]["422"]

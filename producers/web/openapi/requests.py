@@ -1,0 +1,149 @@
+"""The bodies of requests as the OpenAPI document has them, with examples that work when pasted.
+
+Our own strict code reads the bodies, so FastAPI cannot derive them. Fields and limits come from the models; what stands
+here is what a caller writes otherwise than the ledger keeps it.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from ledger.announcement import Spec
+from ledger.ledger import MOST_AT_ONCE
+from ledger.notification import Notification
+from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
+from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
+
+__all__ = ["ANNOUNCEMENT", "NOTIFICATIONS", "SCHEMAS", "choice_body", "json_body"]
+
+_REFERENCE = "#/components/schemas/{model}"
+_TIME = {
+    "type": "string",
+    "pattern": r"^(\d{4}-\d\d-\d\dT\d\d:\d\d|\d{1,6}(ms|s|m|h|d)$)",
+    "description": "A time such as `2026-11-30T09:00+08:00` (without an offset: the server's), or a duration from now"
+    " such as `1h`.",
+}
+_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_FLAG = {"type": "boolean", "default": False}
+_FILE = {"type": "string", "format": "binary"}
+
+
+def json_body(schema: Mapping[str, Any], examples: Mapping[str, Any], *, required: bool = True) -> dict[str, Any]:
+    """For `openapi_extra`. `examples` are values by their summaries."""
+    named = {name: {"summary": name, "value": value} for name, value in examples.items()}
+    content = {"application/json": {"schema": schema, "examples": named}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def choice_body(name: str, choices: type[StrEnum], default: StrEnum | None = None) -> dict[str, Any]:
+    """The body that `bodies.chosen` reads."""
+    choice = {"enum": [*choices]} | ({"default": default} if default else {})
+    schema = _object({name: choice}, () if default else (name,))
+    return json_body(schema, {choice: {name: choice} for choice in choices}, required=default is None)
+
+
+def _object(properties: Mapping[str, Any], required: Collection[str], **more: Any) -> dict[str, Any]:
+    fixed = {"type": "object", "additionalProperties": False, "properties": properties, "required": [*required]}
+    return fixed | more
+
+
+def _fields(model: type[BaseModel], names: Collection[str], written: Mapping[str, Any]) -> dict[str, Any]:
+    fields = model.model_json_schema(ref_template=_REFERENCE)["properties"] | written
+    return {name: fields[name] for name in sorted(names)}
+
+
+def _json_object(fields: Mapping[str, Any], required: Collection[str], **more: Any) -> dict[str, Any]:
+    """null is as good as leaving a field out."""
+    properties = {
+        name: field if name in required or "anyOf" in field else {"anyOf": [field, {"type": "null"}]}
+        for name, field in fields.items()
+    }
+    return _object(properties, required, **more)
+
+
+# -- notifications
+
+_NOTIFICATION = _fields(Notification, FIELDS, {"text": _TEXT | {"maxLength": 30_000}, "at": _TIME, "expires": _TIME})
+_ITEM = {"$ref": _REFERENCE.format(model="NotificationRequest")}
+_BATCH = _object(
+    {"notifications": {"type": "array", "minItems": 1, "maxItems": MOST_AT_ONCE, "items": _ITEM}}, ["notifications"]
+)
+#: Read by our own code: FastAPI takes a tenth of the whole time of a request for one header.
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS},
+    "description": "The same key with the same body gives the first answer again, as a duplicate.",
+}
+_ALERT = {"receiver_id": "ou_ada", "text": "Disk full on db-3"}
+_POST = {"zh_cn": {"title": "Lift 2", "content": [[{"tag": "text", "text": "It is stuck."}]]}}
+#: Of `POST /v1/notifications`.
+NOTIFICATIONS = {"parameters": [_IDEMPOTENCY_KEY]} | json_body(
+    {"oneOf": [_ITEM, {"$ref": _REFERENCE.format(model="NotificationsRequest")}]},
+    {
+        "A plain text": _ALERT,
+        "An alert that is worth something for an hour only": _ALERT | {"key": "alert-8812", "expires": "1h"},
+        "A rich text": {"receiver_id": "ou_ada", "message": {"msg_type": "post", "content": _POST}},
+        "Several, each with a result of its own": {"notifications": [_ALERT, _ALERT | {"receiver_id": "ou_bob"}]},
+    },
+)
+
+# -- announcements
+
+_ROWS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "properties": {"receiver_id": {"type": "string", "pattern": "^[!-~]{1,128}$"}},
+        # The rest is of the message's template. A fraction would have lost how it was written.
+        "additionalProperties": {"type": ["string", "integer", "boolean", "null"]},
+        "anyOf": [{"required": ["receiver_id"]}, {"required": ["email"]}, {"required": ["mobile"]}],
+    },
+    "description": "`receiver_id` (or `email` or `mobile`), perhaps `receive_type`, `user_id_type` and `send_at`; what"
+    " else a row has are the variables of the message.",
+}
+_ANNOUNCEMENT = _fields(
+    Spec,
+    OPTIONS | FLAGS,
+    {
+        "text": _TEXT | {"description": "`{{ name }}` is a column."},
+        "key": {"type": "string", "minLength": 1, "maxLength": 256},
+        "at": _TIME,
+        "expires": _TIME,
+        "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
+        "timezone": {"type": "string", "description": "Whose hours: `Asia/Shanghai`."},
+        **dict.fromkeys(FLAGS, _FLAG),
+    },
+)
+_TOGETHER = {"dependentRequired": {"between": ["timezone"], "timezone": ["between"]}}
+_FILES = {
+    RECIPIENTS: {**_FILE, "description": "CSV, JSONL or XLSX. The name of the file is that of the announcement."},
+    "message": {**_FILE, "description": "JSON or YAML with `msg_type` and `content`; instead of `text`."},
+    "image": {**_FILE, "description": "An image that is the message; instead of `text`."},
+}
+_ONE_MESSAGE = {"oneOf": [{"required": ["text"]}, {"required": ["message"]}, {"required": ["image"]}]}
+_PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
+_MOVE = {"name": "Office move", "text": "Dear {{ name }}, we move on Friday", "rows": _PEOPLE}
+#: Of `POST /v1/announcements`.
+ANNOUNCEMENT = json_body(
+    _json_object(
+        _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS},
+        ["name", "rows"],
+        title="AnnouncementWithRows",
+        **_TOGETHER,
+    ),
+    {"A text to two people": _MOVE, "What would be sent": _MOVE | {"dry_run": True}},
+)
+ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
+    "schema": _object(_ANNOUNCEMENT | _FILES, [RECIPIENTS], title="AnnouncementWithFile", **_ONE_MESSAGE, **_TOGETHER)
+}
+
+#: What the bodies refer to.
+SCHEMAS: dict[str, Any] = Notification.model_json_schema(ref_template=_REFERENCE)["$defs"] | {
+    "NotificationRequest": _json_object(_NOTIFICATION, ["receiver_id"], title="NotificationRequest"),
+    "NotificationsRequest": _BATCH | {"title": "NotificationsRequest"},
+}
