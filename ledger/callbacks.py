@@ -1,6 +1,7 @@
 """Callbacks that are owed: what became of notifications and announcements, for those who asked to be told.
 
-The verbs that bring something to its end write it down in the same step (`owe_callback` in `ledger/lua/prelude.lua`).
+The verbs that bring something to its end write it down in the same step: `owe_callback` in
+`ledger/lua/shared/callbacks.lua`.
 """
 
 import logging
@@ -24,10 +25,10 @@ log = logging.getLogger(__name__)
 
 __all__ = ["KEPT_MS", "Callbacks", "Delay", "Owed"]
 
-#: Put off the score of what was never posted, ms; as NEVER_POSTED in `ledger/lua/prelude.lua`.
+#: Put off the score of what was never posted, ms; as NEVER_POSTED in `ledger/lua/shared/callbacks.lua`.
 _NEVER_POSTED_MS = 10_000_000_000_000
 
-#: How long what is owed is kept, ms; as CALLBACKS_FOR in `ledger/lua/prelude.lua`.
+#: How long what is owed is kept, ms; as CALLBACKS_FOR in `ledger/lua/shared/callbacks.lua`.
 KEPT_MS = 90_000_000
 
 

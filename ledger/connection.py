@@ -41,7 +41,7 @@ _REFUSALS = ("MISCONF", "NOREPLICAS")
 _NO_DATABASE = ("DB index is out of range", "invalid DB index")
 #: How redis-py begins to say that a connection was not made.
 _CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
-#: How those of our own scripts begin, see ledger/lua/prelude.lua.
+#: How those of our own scripts begin, see ledger/lua/shared/keys.lua.
 _WRONG_VERSION = "SCHEMA "
 #: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
 NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")

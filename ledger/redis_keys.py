@@ -1,4 +1,4 @@
-"""The names of the Redis keys. `ledger/lua/prelude.lua` builds the same ones; `docs/lifecycle.md` has the table."""
+"""The names of the Redis keys. `ledger/lua/shared/keys.lua` builds the same ones; `docs/lifecycle.md` has the table."""
 
 from dataclasses import dataclass
 

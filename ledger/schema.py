@@ -1,7 +1,7 @@
 """Which version of the record the ledger holds, and how an older one becomes ours.
 
-The version stands in one key. Every verb looks at it first (`ledger/lua/prelude.lua`), so that neither an old worker
-nor an old producer writes into a ledger that it does not understand, however it came to run beside newer ones.
+The version stands in one key. Every verb looks at it first (`ledger/lua/shared/keys.lua`), so that neither an old
+worker nor an old producer writes into a ledger that it does not understand, however it came to run beside newer ones.
 """
 
 from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ from ledger.redis_when_full import UNREFUSED
 from ledger.states import FINAL, INDEXED, TRANSITIONS
 from ledger.version import SCHEMA
 
-__all__ = ["ADDING", "NAMES", "Verbs", "source"]
+__all__ = ["ADDING", "NAMES", "SHARED", "Verbs", "source"]
 
 NAMES = (
     "accept",
@@ -36,6 +36,9 @@ NAMES = (
     "ticket",
 )  # fmt: skip
 
+#: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
+SHARED = ("keys", "callbacks", "announcements", "records", "slots")
+
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.
 ADDING = frozenset({"accept", "announce", "start"})
@@ -55,7 +58,7 @@ class _Script(NamedTuple):
 
 
 def source(name: str) -> str:
-    """The whole script of a verb: the version, the tables of the states, the prelude, and its own file."""
+    """The whole script of a verb: the version, the tables of the states, what all share, and the verb's own file."""
     return _scripts()[name].source
 
 
@@ -68,12 +71,12 @@ def _scripts() -> dict[str, _Script]:
     """All of them, read at once and kept: a process goes on with those of its own version when an upgrade exchanges the
     files under it, or when it may open no more of them."""
     folder = files("ledger.lua")
-    prelude, tables = (folder / "prelude.lua").read_text("utf-8"), _tables()
+    shared = [_tables(), *((folder / "shared" / f"{name}.lua").read_text("utf-8") for name in SHARED)]
     scripts = {}
     for name in NAMES:
-        refusal = "" if name in ADDING else UNREFUSED
+        refusal = [] if name in ADDING else [UNREFUSED]
         verb = (folder / f"{name}.lua").read_text("utf-8")
-        scripts[name] = _Script.of("\n".join(part for part in (refusal, tables, prelude, verb) if part))
+        scripts[name] = _Script.of("\n".join((*refusal, *shared, verb)))
     return scripts
 
 

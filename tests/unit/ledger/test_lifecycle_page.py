@@ -15,7 +15,7 @@ from ledger.verbs import NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/lifecycle.md").read_text("utf-8")
-PRELUDE = (ROOT / "ledger/lua/prelude.lua").read_text("utf-8")
+SHARED_KEYS = (ROOT / "ledger/lua/shared/keys.lua").read_text("utf-8")
 
 
 def late_ms(limit: Limit) -> int:
@@ -44,7 +44,7 @@ def test_every_verb_is_described_and_has_its_file() -> None:
     table = PAGE.partition("| verb |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    files = {path.stem for path in (ROOT / "ledger/lua").glob("*.lua")} - {"prelude"}
+    files = {path.stem for path in (ROOT / "ledger/lua").glob("*.lua")}
     assert described == set(NAMES) == files
 
 
@@ -76,7 +76,7 @@ def test_lua_builds_the_same_keys_as_python() -> None:
     keys = RedisKeys("p")
     lua = {
         ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
-        for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", PRELUDE, re.MULTILINE)
+        for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", SHARED_KEYS, re.MULTILINE)
     }
     parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.tally, keys.share, keys.tickets)
     of_desk = {part("d") for part in parts}

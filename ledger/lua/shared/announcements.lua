@@ -1,0 +1,105 @@
+-- Announcements: what of one the verbs need, its rate, its turns, and its end.
+
+-- What of an announcement the verbs need, read once; nil when there is none. Of its rows, those from `next` on were never
+-- released: they are all in the state `rest`, and nothing is written of them until their turn comes.
+local known = {}
+
+-- One whose record is damaged is left alone, as if there were none: it must not stop the others of its desk. Until it is
+-- started it has only a state.
+local function is_whole(info)
+  if info.state == 'loading' then return true end
+  return info.next and info.total and ALLOWED[info.rest] and info.expires_at and (info.weight or 0) > 0 and info.opens_at
+    and info.results_for and info.cancelled_ahead and info.started_at
+end
+
+local function announcement(id)
+  if known[id] == nil then
+    local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
+      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback', 'caller')
+    known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
+      expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
+      hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
+      cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14], caller = got[15]} or false
+    if known[id] and not is_whole(known[id]) then known[id] = false end
+  end
+  return known[id] or nil
+end
+
+-- Rows from `next` on that are still in the state `rest`: all but those that were cancelled one by one (cancel.lua).
+local function resting(info) return info.total - info.next - info.cancelled_ahead end
+
+-- Whether the announcement of a row was paused or cancelled, so that no call of it may start.
+local function is_stopped(record)
+  local info = not record.event and announcement(record.lane)
+  return info and info.state ~= 'running'
+end
+
+local function is_given_up(record)
+  local info = not record.event and announcement(record.lane)
+  return info and info.state == 'cancelled'
+end
+
+--: An announcement's rate is sampled this often, ms, and each sample counts this much beside those before it.
+local SAMPLE, NEWEST = 5000, 0.3
+
+-- A sample reaches from one end of a notification to another, so that it holds whole intervals; the first one after a
+-- pause, a night or a retry has no beginning, and only marks one.
+local function note_rate(lane, ended)
+  local got = redis.call('HMGET', key('lane', lane), 'rate_at', 'rate_ended', 'rate')
+  local at, before, rate = tonumber(got[1] or 0), tonumber(got[2] or 0), tonumber(got[3] or 0)
+  if at > now then at = 0 end -- by a clock that was set back since
+  if ended == before or (ended > before and now - at < SAMPLE) then return end
+  if ended > before and at > 0 then
+    local sample = (ended - before) * 1000 / (now - at)
+    rate = rate > 0 and rate + NEWEST * (sample - rate) or sample
+  end
+  redis.call('HSET', key('lane', lane), 'rate_at', now, 'rate_ended', ended, 'rate', string.format('%.6f', rate))
+end
+
+-- Before an announcement goes on: the time in which it could not send says nothing about its rate.
+local function forget_sample(lane) redis.call('HDEL', key('lane', lane), 'rate_at') end
+
+local function keep_announcement(lane, for_ms)
+  for _, name in ipairs({key('lane', lane), key('rows', lane), key('lane', lane, 'failed'), key('lane', lane, 'hours')}) do
+    if for_ms then redis.call('PEXPIRE', name, for_ms) else redis.call('PERSIST', name) end
+  end
+end
+
+-- Gives an announcement that runs its turns. It joins one turn behind the first, so that it neither catches up on what it
+-- missed nor gains by leaving and joining, as it does whenever its only row comes back.
+local function join_turns(lane)
+  local info = announcement(lane)
+  if not info or info.state ~= 'running' or info.opens_at > now then return end
+  local first = redis.call('ZRANGE', TURNS, 0, 0, 'WITHSCORES')[2]
+  redis.call('ZADD', TURNS, 'NX', first and first + 1 / info.weight or 0, lane)
+end
+
+-- What is left in the lane's list then was cancelled row by row.
+local function leave_turns(lane)
+  redis.call('ZREM', TURNS, lane)
+  redis.call('DEL', key('lane', lane, 'ids'))
+end
+
+-- An announcement is finished when no row is left to send, and runs again when one is taken back. Unknown rows rest, and
+-- keep it on record.
+local function settle(lane)
+  local info, left = announcement(lane), 0
+  local counts = redis.call('HMGET', key('lane', lane), 'unknown', 'scheduled', 'queued', 'sending', 'deferred')
+  for index = 2, #counts do left = left + (tonumber(counts[index]) or 0) end
+  note_rate(lane, info.total - left)
+  local to = left == 0 and 'finished' or 'running'
+  if left == 0 and (info.state == 'running' or info.state == 'paused') or left > 0 and info.state == 'finished' then
+    redis.call('HSET', key('lane', lane), 'state', to, 'finished_at', now)
+    info.state = to
+    keep_announcement(lane)
+    -- Joining has to wait until here: who is finished does not get a turn.
+    if left == 0 then leave_turns(lane) else join_turns(lane) end
+    if left == 0 and info.callback then owe_end_of(info) end
+  end
+  -- The last rows of a cancelled one may still be on their way: its end is told when they have come to rest.
+  if left == 0 and info.callback and info.state == 'cancelled'
+    and redis.call('HSETNX', key('lane', lane), 'told', now) == 1 then owe_end_of(info) end
+  if left == 0 and (tonumber(counts[1]) or 0) == 0 then
+    keep_announcement(lane, info.callback and math.max(info.results_for, CALLBACKS_FOR) or info.results_for)
+  end
+end

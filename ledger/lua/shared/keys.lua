@@ -1,0 +1,51 @@
+-- What every verb shares. `ledger.verbs` loads it in front of each verb, behind the tables ALLOWED,
+-- FINAL and INDEXED, which it makes from ledger/states.py.
+--
+-- KEYS[1]  {prefix}   Every other key is built from it here, in one place: which lanes and records a verb
+--                     touches is found out inside it. (Redis Cluster is no loss: kombu does not support it.)
+-- ARGV[1]  desk       name of the desk that the verb works for
+--
+-- Redis TIME is the only clock: skew between workers can neither mint a slot nor end a lease early.
+
+local PREFIX = KEYS[1]
+local DESK = ARGV[1]
+
+local function key(...) return table.concat({PREFIX, ...}, ':') end
+
+-- Whoever is of another version than the ledger touches nothing of it: see ledger/schema.py. The first verb says which it is.
+local schema = redis.call('GET', key('schema'))
+if not schema then
+  redis.call('SET', key('schema'), SCHEMA)
+elseif schema ~= SCHEMA then
+  return redis.error_reply('SCHEMA ' .. schema)
+end
+
+local DESKS = key('desks')                    -- zset   desk -> ms when the pacer must look at it next
+local WAKE = key('wake')                      -- channel: a desk has become due at once
+local EVENTS = key('events')                  -- zset   event -> ms of acceptance
+local ANNOUNCEMENTS = key('announcements')    -- zset   announcement -> ms of its start
+local HOLDS = key('desk', DESK)               -- hash   hold, streak, pace_at, fingerprint
+local SLOTS = key('desk', DESK, 'slots')      -- list   ms of the calls granted, latest first
+local TURNS = key('desk', DESK, 'turns')      -- zset   announcement with rows to release -> turns it has had, by its weight
+local DUE = key('desk', DESK, 'due')          -- zset   lane -> ms when something of it becomes due
+local CALLS = key('desk', DESK, 'calls')      -- hash   outcome -> calls that came to it
+local TALLY = key('desk', DESK, 'tally')      -- hash   what is counted for the metrics (ledger/tally.py) -> how often
+local SHARE = key('desk', DESK, 'share')      -- string share of its quota that the desk dares to use, if not all
+local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
+local TICKETS = key('desk', DESK, 'tickets')  -- zset   receiver with an open ticket -> ms when it was seen
+local DAMAGED = key('damaged')                -- zset   record that was found damaged -> ms when
+local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the last step of it
+local EVENT_LANE = 'e_' .. DESK
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+--: A leading pacer vouches for the clock every 400 ms (lead.lua). After this, ms, nobody has: either none leads, or the clock was set.
+local VOUCHED_FOR = 2000
+
+-- Whether slots and leases may be judged by `now`. If the clock was set forward, the window would be forgotten and every
+-- lease be over; so nothing is taken or ended until a pacer has found out (worker/pacer.py).
+local function is_clock_vouched()
+  local seen = tonumber(redis.call('HGET', CLOCK, 'seen') or now)
+  return math.abs(now - seen) <= VOUCHED_FOR
+end
