@@ -16,8 +16,10 @@ from ledger.messages.json_fields import steering_problem
 from ledger.times import moment, unix_ms
 from ledger.tracing import TRACEPARENT, traceparent
 
-__all__ = ["Notification"]
+__all__ = ["MOST_KEY_CHARACTERS", "Notification"]
 
+#: Of an idempotency key, also of an announcement's.
+MOST_KEY_CHARACTERS = 256
 #: How the keys begin that are made here out of what others know, and of what. With one of its own that begins so, a
 #: caller could stand in the place of a message to come, and nobody would get it.
 _BEGINNINGS_OF_OURS = {"hook/": "hooks", "celery:": "tasks without a key"}
@@ -35,7 +37,7 @@ class Notification(BaseModel):
     receive_type: ReceiveType = ReceiveType.CHAT
     user_id_type: UserIdType = UserIdType.OPEN_ID
     desk: str = DEFAULT_DESK
-    key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    key: Annotated[str, Field(min_length=1, max_length=MOST_KEY_CHARACTERS)] | None = None
     at: datetime | None = None
     expires_at: datetime | None = None
     on_unknown: OnUnknown = OnUnknown.RESEND

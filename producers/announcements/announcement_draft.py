@@ -16,13 +16,11 @@ from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import steering_problem
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
+from ledger.notification import MOST_KEY_CHARACTERS
 from ledger.times import moment
 from producers.announcements.addressing import Options
 
 __all__ = ["AnnouncementDraft"]
-
-#: As long as a notification's key may be.
-_KEY_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,8 @@ def _check_times(spec: Spec, now: datetime) -> None:
 
 
 def _check_names(spec: Spec, key: object) -> None:
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= _KEY_CHARACTERS):
-        raise BadInput("key", f"must be a text of 1 to {_KEY_CHARACTERS} characters")
+    if key is not None and not (isinstance(key, str) and 0 < len(key) <= MOST_KEY_CHARACTERS):
+        raise BadInput("key", f"must be a text of 1 to {MOST_KEY_CHARACTERS} characters")
     for name, text in (("name", spec.name), ("key", key)):
         if isinstance(text, str) and (problem := steering_problem(text)):
             raise BadInput(name, problem)

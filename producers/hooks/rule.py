@@ -14,7 +14,7 @@ from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
-from ledger.notification import Notification
+from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from ledger.settings import Settings
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import LENGTH, TemplateContext, check_names, expression, leaf
@@ -25,8 +25,6 @@ __all__ = ["MOST_RECEIVERS", "Rule"]
 MOST_RECEIVERS = 100
 #: Characters that a text of the payload is cut to, until the message is small enough.
 _LENGTHS = (LENGTH, 4000, 1000, 250, 60)
-#: As long as a notification's key may be.
-_KEY_CHARACTERS = 256
 
 
 class Rule:
@@ -90,7 +88,7 @@ class Rule:
             return None
         full = f"hook/{self._hook}/{key}/{receiver_id}"
         hashed = hashlib.sha256(key.encode()).hexdigest()
-        is_plain = len(full) <= _KEY_CHARACTERS and steering_problem(full) is None
+        is_plain = len(full) <= MOST_KEY_CHARACTERS and steering_problem(full) is None
         return full if is_plain else f"hook/{self._hook}/{hashed}/{receiver_id}"
 
     def _check_options(self, settings: Settings) -> None:

@@ -19,7 +19,7 @@ __all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
 FIELDS = (frozenset(Notification.model_fields) - {"caller", "expires_at"}) | {"text", "expires"}
 #: What Notification itself would also take as a number of seconds.
 _TIMES = ("at", "expires")
-#: Longest Idempotency-Key: in a batch, each item's number is put behind it, and a key may have 256 characters.
+#: Longest Idempotency-Key: in a batch, each item's number is put behind it, and all of it must be a key.
 KEY_CHARACTERS = 250
 
 
