@@ -1,4 +1,4 @@
-"""What acts: the Celery application and its tasks, the pacer, delivery, the Feishu client. Imports `ledger`."""
+"""The worker: the Celery application and its tasks, the pacer, and delivery."""
 
 from worker.celery.app import app
 

@@ -1,4 +1,4 @@
-"""One callback on its way: signed by the Standard Webhooks scheme, and posted to the address that was judged."""
+"""Posts one callback: signed by the Standard Webhooks scheme, to the address that was checked."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ __all__ = ["post", "signed_headers"]
 
 #: To connect, and to answer, seconds.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
-#: No more of an answer is read; all that counts is its status.
+#: No more of an answer is read: only its status counts.
 _ANSWER_BYTES = 64 * 1024
 
 

@@ -1,7 +1,7 @@
-"""Room for posts: how many of whom are under way at a time, and who is left alone after it did not answer.
+"""Room for posts: how many each owner may have under way at a time, and which hosts rest after they did not answer.
 
-Whoever is slow fills no more than a share. The one with most posts under way has at most as many as are still free, so
-that it comes to half of all, the next one to half of the rest, and so on; others always find room at once.
+A slow owner fills no more than a share. The owner with most posts under way has at most as many as are still free, so
+it gets half of all, the next one half of the rest, and so on; others always find room at once.
 """
 
 import threading
@@ -14,14 +14,14 @@ from ledger.callbacks import Owed
 
 __all__ = ["Room"]
 
-#: Posts at a time in one process, and of these for one API key at all its desks together.
+#: Posts at a time in one process; of these, for one API key at all its desks together.
 AT_ONCE, AT_ONCE_FOR_KEY = 16, 12
-#: Of one owner's, to one host and port, and to one address whatever its names and ports.
+#: Of one owner's: to one host and port, and to one address under any of its names and ports.
 AT_ONCE_TO_HOST, AT_ONCE_TO_ADDRESS = 2, 4
-#: A host that did not answer is left alone by the same owner for this long, seconds.
+#: A host that did not answer gets no post of the same owner for this long, seconds.
 REST_SECONDS = 10.0
 
-#: What posts are counted by: its kind, whose, and where.
+#: What posts are counted by: the kind of count, the owner, and the place.
 _Party = tuple[str, ...]
 
 
@@ -41,21 +41,21 @@ class Room:
 
     @property
     def ended(self) -> int:
-        """How many posts have ended. What `wait` waits for is another number."""
+        """How many posts have ended; `wait` waits for this to change."""
         return self._ended
 
     def full_owners(self, owners: set[str]) -> list[str]:
-        """Those of these that have their share."""
+        """The owners among these that have their whole share."""
         with self._changed:
             return [owner for owner in owners if not self._has_share(owner)]
 
     def owners(self) -> set[str]:
-        """Whose posts are under way."""
+        """The owners of the posts under way."""
         with self._changed:
             return {party[1] for party in self._posts if party[0] == "owner"}
 
     def enter(self, owed: Owed) -> bool:
-        """Takes the room for one post, if there is any. Whoever is let in has to leave."""
+        """Takes the room for one post, if there is any; then `leave` must follow."""
         with self._changed:
             if not self._has_share(owed.owner) or self._posts[_host(owed)] >= AT_ONCE_TO_HOST:
                 return False
@@ -88,7 +88,7 @@ class Room:
             return self._posts[_host(owed)] >= AT_ONCE_TO_HOST
 
     def wait(self, ended: int, seconds: float) -> bool:
-        """Until another post has ended than the first so many, or somebody wakes."""
+        """Waits until the count of ended posts differs from `ended`, or `wake` is called."""
         with self._changed:
             return self._changed.wait_for(lambda: self._ended != ended, seconds)
 
@@ -98,14 +98,14 @@ class Room:
             self._changed.notify_all()
 
     def rest(self, owed: Owed) -> None:
-        """Drops those who have rested, too: anybody can make up new hosts."""
+        """Drops the hosts that have rested, too: callers can make up new hosts without end."""
         now = time.monotonic()
         with self._changed:
             self._rests_until = {party: until for party, until in self._rests_until.items() if until > now}
             self._rests_until[_host(owed)] = now + REST_SECONDS
 
     def rest_seconds(self, owed: Owed) -> float:
-        """How long its host is still left alone."""
+        """How much longer its host rests."""
         with self._changed:
             return max(0.0, self._rests_until.get(_host(owed), 0.0) - time.monotonic())
 

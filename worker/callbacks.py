@@ -1,8 +1,8 @@
-"""Posting callbacks: each at least once, beside the deliveries, and none at the cost of another key's or desk's.
+"""Posts callbacks: each at least once, beside the deliveries, and none at the expense of another key or desk.
 
-Whoever asks for callbacks writes the URLs, and so decides how long a post takes. So posts have a share for each key at
-each desk (`worker.callback_room`), what was never posted goes before what is posted again (`ledger.callbacks`), and a
-look-up of a name has a limit of its own (`http_client.resolver`).
+The caller that asks for callbacks chooses the URLs, and so decides how long a post takes. So each key has a share at
+each desk (`worker.callback_room`), first posts go before repeated ones (`ledger.callbacks`), and the look-up of a name
+has its own limit (`http_client.resolver`).
 """
 
 import logging
@@ -25,42 +25,42 @@ __all__ = ["Poster"]
 
 log = logging.getLogger(__name__)
 
-#: How often is looked whether something is owed, seconds: one command to Redis each time.
+#: How often to look for callbacks that are owed, seconds: one command to Redis each time.
 LOOK_SECONDS = 1.0
-#: After an error (Redis is away), and between two remarks (the secret is missing, some were dropped), seconds.
-AFTER_ERROR_SECONDS, REMARK_SECONDS = 2.0, 60.0
-#: When none of the posts under way ends within so many seconds, those taken that there is no room for are given back;
-#: of them, those whose host or address has its posts already are put off for so many ms: others may stand behind them.
+#: After an error (Redis is away), and between two log lines (the secret is missing, some were dropped), seconds.
+AFTER_ERROR_SECONDS, WARNING_SECONDS = 2.0, 60.0
+#: When none of the posts under way ends within this, seconds, the callbacks without room are given back; of these, the
+#: ones whose host or address is full are put off for this long, ms, since others may wait behind them.
 STUCK_SECONDS, STUCK_MS = 0.2, 1_000
-#: Longer than a post (`callback_post`): after this somebody else takes a callback whose poster was lost, ms.
+#: Longer than a post (`callback_post`): after this another worker takes a callback whose poster was lost, ms.
 LEASE_MS = 30_000
-#: The first and the longest interval between two tries, and after which age the last one was made, ms.
+#: The first and the longest interval between two tries, and the age after which no more are made, ms.
 FIRST_WAIT_MS, LONGEST_WAIT_MS, OLDEST_MS = 5_000, 3_600_000, 86_400_000
-#: The receiver wants nothing of the kind any more.
+#: 410 Gone: the receiver wants no more callbacks.
 _GONE = 410
 
 Post = Callable[[Target, dict[str, str], bytes], int]
 
 
 class Poster:
-    """A thread that looks for what is owed, and a thread for each post. Without a `key` nothing is posted."""
+    """A thread that looks for callbacks that are owed, and one for each post. Without a `key` nothing is posted."""
 
-    def __init__(self, callbacks: Callbacks, key: bytes | None, outward: Egress, send: Post = post) -> None:
+    def __init__(self, callbacks: Callbacks, key: bytes | None, egress: Egress, send: Post = post) -> None:
         self._callbacks = callbacks
         self._key = key
-        self._outward = outward
+        self._egress = egress
         self._send = send
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="callbacks", daemon=True)
         self._room = Room()
         self._dropped = 0
-        self._remarks_at = 0.0
+        self._warn_at = 0.0
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """A post that is under way is not waited for: it is made again after its lease."""
+        """Does not wait for posts under way: they are made again after their leases."""
         self._stopping.set()
         self._room.wake()
         self._thread.join(timeout=5)
@@ -74,26 +74,26 @@ class Poster:
                 log.warning("callbacks wait: %s", error)
                 wait_seconds = AFTER_ERROR_SECONDS
             except Exception:  # a thread that ends would leave everything owed until somebody notices
-                log.exception("posting callbacks broke off, and goes on")
+                log.exception("posting callbacks failed, and goes on")
                 wait_seconds = AFTER_ERROR_SECONDS
             self._room.wait(ended, wait_seconds)
 
     def look(self) -> float:
-        """Begins to post what is due. Returns after how many seconds to look again, if no post ends before."""
+        """Starts the posts that are due. Returns after how many seconds to look again, if no post ends before."""
         if self._key is None:
             self._callbacks.forget()
-        self._remark()
+        self._warn()
         if self._key is None:
-            return REMARK_SECONDS
+            return WARNING_SECONDS
         full = self._room.full_owners(self._room.owners())
-        found = self._callbacks.due(free, LEASE_MS, full) if (free := self._room.free) else []
-        self._callbacks.put_off(self._begin_all(found))
-        return 0.0 if found else LOOK_SECONDS
+        due = self._callbacks.due(free, LEASE_MS, full) if (free := self._room.free) else []
+        self._callbacks.put_off(self._start_all(due))
+        return 0.0 if due else LOOK_SECONDS
 
-    def _remark(self) -> None:
-        if time.monotonic() < self._remarks_at:
+    def _warn(self) -> None:
+        if time.monotonic() < self._warn_at:
             return
-        self._remarks_at = time.monotonic() + REMARK_SECONDS
+        self._warn_at = time.monotonic() + WARNING_SECONDS
         if self._key is None and (count := self._callbacks.count()):
             log.error("%s callbacks wait: set DESKBELL_CALLBACK_SECRET to sign them", count)
         before, self._dropped = self._dropped, self._callbacks.dropped()
@@ -102,18 +102,18 @@ class Poster:
 
     # -- one after another
 
-    def _begin_all(self, found: Sequence[Owed]) -> list[Delay]:
-        """Begins one after the other as there is room. Returns those that have to wait longer."""
+    def _start_all(self, due: Sequence[Owed]) -> list[Delay]:
+        """Starts one after the other as there is room. Returns the ones that have to wait longer."""
         delays: list[Delay] = []
-        while found and not self._stopping.is_set():
+        while due and not self._stopping.is_set():
             ended = self._room.ended
-            found = [owed for owed in found if not self._is_begun(owed, delays)]
-            if found and not self._room.wait(ended, STUCK_SECONDS):
+            due = [owed for owed in due if not self._is_started(owed, delays)]
+            if due and not self._room.wait(ended, STUCK_SECONDS):
                 break
-        return [*delays, *(Delay(owed, STUCK_MS if self._room.is_full_at_host(owed) else None) for owed in found)]
+        return [*delays, *(Delay(owed, STUCK_MS if self._room.is_full_at_host(owed) else None) for owed in due)]
 
-    def _is_begun(self, owed: Owed, delays: list[Delay]) -> bool:
-        """Whether nothing more is to be done about it now: its thread runs, or its host rests, which is noted."""
+    def _is_started(self, owed: Owed, delays: list[Delay]) -> bool:
+        """Whether nothing is left to do now: its thread runs, or its host rests, which adds a delay."""
         if rest_seconds := self._room.rest_seconds(owed):
             jittered_seconds = rest_seconds + random.random()  # noqa: S311  jitter is no secret
             delays.append(Delay(owed, round(jittered_seconds * 1000)))
@@ -122,7 +122,7 @@ class Poster:
             return False
         try:
             threading.Thread(target=self._post, args=(owed,), name="callback", daemon=True).start()
-        except RuntimeError:  # no thread can be had: it is taken again after its lease
+        except RuntimeError:  # no thread is available: it is taken again after its lease
             self._room.leave(owed)
             raise
         return True
@@ -138,20 +138,23 @@ class Poster:
             self._room.leave(owed)
 
     def _outcome(self, owed: Owed) -> str | None:
-        """Why it is to be posted again; None when that is over. Raises RedisError, _NoRoom."""
+        """Why to post it again; None when it is done. Raises RedisError, _NoRoom."""
         try:
             document = self._callbacks.document(owed)
             if document is None:
-                log.warning("a callback is dropped: what it tells of has left the record", extra={"id": owed.id})
+                log.warning(
+                    "a callback is dropped: its notification or announcement is no longer on record",
+                    extra={"id": owed.id},
+                )
                 return None
             # The counts of an announcement are by state, and orjson takes no other key for a string.
             return self._failure(owed, orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS))
         except (redis.RedisError, _NoRoom):
             raise
-        except Exception as error:  # the URL was written by others: the next callback must not suffer from it
+        except Exception as error:  # the URL comes from a caller: one callback must not harm the next
             # Where it happened, and not the exception's text: that may repeat the URL.
             where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("a callback broke off: %s\n%s", type(error).__name__, where, extra={"id": owed.id})
+            log.error("a callback failed: %s\n%s", type(error).__name__, where, extra={"id": owed.id})
             return f"an error here ({type(error).__name__})"
 
     def _conclude(self, owed: Owed, failure: str | None) -> None:
@@ -166,10 +169,10 @@ class Poster:
             self._callbacks.put_off([Delay(owed, wait_ms)])
 
     def _failure(self, owed: Owed, body: bytes) -> str | None:
-        """Why it was not taken; None when it was, or when nobody wants it. Of the URL it tells the host alone."""
+        """Why it was not accepted; None when it was, or when it is not wanted. Names only the host of the URL."""
         key = self._key or b""
         try:
-            target = self._outward.target(owed.url)
+            target = self._egress.target(owed.url)
             with self._room.at(owed, target.address) as has_room:
                 if not has_room:
                     raise _NoRoom
@@ -178,19 +181,19 @@ class Poster:
             if refused.came_late:
                 self._room.rest(owed)
             return str(refused)
-        except NoAnswer as failed:
+        except NoAnswer as failure:
             self._room.rest(owed)
-            return f"{owed.host} did not answer ({failed.how})"
+            return f"{owed.host} did not answer ({failure.how})"
         if status == _GONE:
-            log.info("a callback is not wanted: %s says 410", owed.host, extra={"id": owed.id})
+            log.info("a callback is not wanted: %s answered 410", owed.host, extra={"id": owed.id})
         return None if 200 <= status < 300 or status == _GONE else f"{owed.host} answered HTTP {status}"
 
 
 class _NoRoom(Exception):
-    """Its address has as many posts of the same owner already as it may."""
+    """Its address has as many posts of the same owner as allowed."""
 
 
 def _wait_ms(age_ms: int) -> int:
-    """As long again as it has been owed, with a fifth of it jitter: intervals that double, without a count of tries."""
+    """As long again as it has been owed, give or take a tenth: intervals double without a count of tries."""
     wait_ms = min(max(age_ms, FIRST_WAIT_MS), LONGEST_WAIT_MS)
     return round(wait_ms * random.uniform(0.9, 1.1))  # noqa: S311  jitter is no secret

@@ -1,4 +1,4 @@
-"""One claimed notification in the hands of the worker that may send it."""
+"""One claimed notification, in the worker that may send it."""
 
 import threading
 from dataclasses import replace
@@ -22,11 +22,11 @@ __all__ = ["ClaimedNotification", "NotNow"]
 
 #: A thread waits this long for a slot, ms. A slot farther away is waited for in the lane.
 LONGEST_SLOT_WAIT_MS = 1500
-#: Slots that are tried for one call. A slot is missed when Redis or this machine stalls; after so many it is somebody
-#: else's turn.
+#: Slots that are tried for one call. A slot is missed when Redis or this machine stalls; after these it is another
+#: worker's turn.
 SLOT_TRIES = 3
 
-#: What a call says about its desk. A throttle or a wrong credential says nothing about whether the API is up.
+#: What a call says about its desk. A throttle or wrong credentials say nothing about whether the API is up.
 _HEALTH = {
     Kind.TRANSIENT: "down",
     Kind.UNKNOWN: "down",
@@ -37,7 +37,7 @@ _HEALTH = {
 
 
 class NotNow(Exception):
-    """It cannot be sent now and nothing is wrong with it: no slot, a held desk, a ticket to wait for, a shutdown."""
+    """It cannot be sent now, and nothing is wrong with it: no slot, a held desk, a ticket to wait for, a shutdown."""
 
     def __init__(self, wait_ms: int = 0) -> None:
         super().__init__(wait_ms)
@@ -45,10 +45,10 @@ class NotNow(Exception):
 
 
 class ClaimedNotification:
-    """Keeps the slot, the lease and the attempts that are not on record yet.
+    """Holds the slot, the lease and the attempts that are not on record yet.
 
-    Slots are by Redis time (`leases.clock`); the lease counts from `leased_at`, a moment of the monotonic clock before
-    it was asked for, so that no clock that is set makes it longer.
+    Slots are by Redis time (`leases.clock`). The lease counts from `leased_at`, a time of the monotonic clock before
+    the lease was requested, so setting a clock cannot make it longer.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ClaimedNotification:
 
     @property
     def attempts(self) -> list[Attempt]:
-        """All that were made here, on record or not yet."""
+        """All attempts made here, on record or not yet."""
         return [*self._earlier, *self._attempts]
 
     @property
@@ -98,15 +98,15 @@ class ClaimedNotification:
     # -- the right to call
 
     def take_slot(self) -> None:
-        """Waits for the slot and uses it up, after getting another one if it is used or too old.
+        """Waits for the slot and uses it up, after reserving another one if it is used or too old.
 
         Raises:
-            NotNow: none is near, or the worker stops.
-            LeaseLost: somebody else may be sending it now.
+            NotNow: no slot is near, or the worker stops.
+            LeaseLost: another worker may be sending it now.
         """
         self._wait_for_good_slot()
         if 0 < self.notification.expires_ms <= self.redis_now_ms():
-            raise NotNow  # nor later: the next release ends it as expired
+            raise NotNow  # and not later either: the next release ends it as expired
         self._slot = None
 
     def _wait_for_good_slot(self) -> None:
@@ -121,7 +121,7 @@ class ClaimedNotification:
         raise NotNow
 
     def _is_good(self, slot: Slot) -> bool:
-        """Neither is the slot too old, nor the lease: this process may have been frozen since it had them."""
+        """Whether neither the slot nor the lease is too old: this process may have been frozen since it got them."""
         late_ms = late_after_ms(self._desk)
         is_late = late_ms is not None and self.redis_now_ms() - slot.at_ms > late_ms
         return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._leases.begin_within_ms
@@ -149,7 +149,7 @@ class ClaimedNotification:
     # -- what happened
 
     def note(self, verdict: Verdict, via: ReceiveType | None = None) -> None:
-        """A call was made; without `via` it was one on the way to the send, such as for a token."""
+        """A call was made; without `via`, one before the send, such as for a token."""
         self.verdict = verdict
         self._attempts.append(self._attempt(verdict, via))
         self.health = _HEALTH.get(verdict.kind, self.health)
@@ -159,16 +159,16 @@ class ClaimedNotification:
         self._attempts.append(Attempt(at_ms=self.redis_now_ms(), via=None, outcome=Outcome.REFUSED, msg=why))
 
     def note_ticket(self) -> None:
-        """The last call was refused for an open ticket: that is its outcome, and the desk is well.
+        """The last call was refused because of an open ticket: that is its outcome, and the desk is up.
 
-        An attempt that is on record already (a slot was asked for since) stays there as it was first judged.
+        An attempt that is already on record (a slot was reserved since) keeps its first outcome there.
         """
         self.health = "up"
         if self._attempts:
             self._attempts[-1] = replace(self._attempts[-1], outcome=Outcome.TICKET_OPEN)
 
     def rerouted(self) -> Self:
-        """From now on it goes by `user`, also after a restart."""
+        """From now on it is sent to `user`, also after a restart."""
         self.via = ReceiveType.USER
         return self
 
@@ -186,11 +186,11 @@ class ClaimedNotification:
         )
 
     def _after_the_last_ms(self) -> int:
-        # The ledger tells a replay by its attempt's time, so that no two may have the same.
-        made = [*self.claim.progress.attempts, *self.attempts]
-        return made[-1].at_ms + 1 if made else 0
+        # The ledger recognises a replay by its attempt's time, so no two may have the same.
+        attempts = [*self.claim.progress.attempts, *self.attempts]
+        return attempts[-1].at_ms + 1 if attempts else 0
 
-    # -- what comes of it
+    # -- the result
 
     def _extra(self) -> dict[str, Any]:
         return {"via": self.via} if self.via else {}
@@ -211,9 +211,9 @@ class ClaimedNotification:
 
 
 def _what_is_known(verdict: Verdict) -> str | None:
-    """For the record, in words: what Feishu said, else how it ended. A maybe-sent call has left with every byte, or it
-    would count as not sent (`http_client.transport`)."""
+    """For the record, in words: what Feishu said, else how it ended. Every byte of a maybe-sent call has left, or it
+    would count as not sent (`http_client.connection`)."""
     if verdict.kind is Kind.DELIVERED:
         return None
-    told = verdict.msg or verdict.ended
-    return f"the whole request had left, then: {told}" if verdict.kind is Kind.UNKNOWN else told
+    ending = verdict.msg or verdict.ended
+    return f"the whole request had left, then: {ending}" if verdict.kind is Kind.UNKNOWN else ending

@@ -1,6 +1,6 @@
-"""Delivering what was released: claim, then for each notification render, choose, send, conclude, record.
+"""Delivers what was released: claim, then for each notification render, choose, send, conclude; then record.
 
-Who reads one function reads `Delivery._deliver_one`; the rest are its steps.
+If you read one function, read `Delivery._deliver_one`; the rest are its steps.
 """
 
 import logging
@@ -45,8 +45,8 @@ __all__ = ["Delivery"]
 
 log = logging.getLogger(__name__)
 
-#: What is claimed together is sent one by one: whatever is not begun after this goes back, so that a pause holds and
-#: no claim grows old, seconds.
+#: What is claimed together is sent one by one: what has not started after this goes back, so that a pause takes effect
+#: and no claim grows old, seconds.
 START_WITHIN_SECONDS = 0.7
 #: Calls in a row for one transient fault, the first one included. What outlives them is deferred by the ledger.
 INLINE_TRIES = 3
@@ -99,21 +99,21 @@ class Delivery:
         )
 
     def deliver(self, ids: Sequence[str]) -> None:
-        """Delivers those of `ids` that can be claimed, and records what came of each."""
+        """Delivers the `ids` that can be claimed, and records their results."""
         token = uuid.uuid4().hex
         leased_at = self._monotonic()
         now_ms, claims = retry_while_redis_is_away()(self._leases.claim, self.desk, token, ids)
-        begun = self._monotonic()
+        started = self._monotonic()
         with_tickets = self._with_tickets(claims, now_ms)
         batch = [
             ClaimedNotification(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims
         ]
         results: list[Result] = []
         for claimed in batch:
-            too_late = self._monotonic() - begun > START_WITHIN_SECONDS
+            too_late = self._monotonic() - started > START_WITHIN_SECONDS
             if too_late or self._stopping.is_set() or any(each.desk_held for each in batch):
                 results.append(claimed.set_aside())
-            elif result := self._come_to_result(claimed, with_tickets):
+            elif result := self._try_one(claimed, with_tickets):
                 results.append(result)
         health = {claimed.health for claimed in batch}
         recorded = self._record(token, results, health)
@@ -126,17 +126,17 @@ class Delivery:
             return frozenset()  # a round trip that would find nothing
         return self._tickets.known_open([claim.notification for claim in claims], now_ms)
 
-    def _come_to_result(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> Result | None:
-        """None leaves the notification to the end of its lease: the sweep then decides by what is on record."""
+    def _try_one(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> Result | None:
+        """None leaves the notification until its lease ends: then the sweep decides by what is on record."""
         try:
             with delivering(claimed.claim) as note:
                 result = self._deliver_one(claimed, with_tickets)
                 note(result)
             return result
         except LeaseLost:
-            log.warning("lease lost, somebody else decides", extra=self._extra(claimed))
-        except Exception:  # one notification must not take those claimed with it along
-            log.exception("delivery broke off", extra=self._extra(claimed))
+            log.warning("lease lost, another worker decides", extra=self._extra(claimed))
+        except Exception:  # one notification must not harm those claimed with it
+            log.exception("delivery failed", extra=self._extra(claimed))
         return None
 
     def _extra(self, claimed: ClaimedNotification) -> dict[str, str]:
@@ -145,8 +145,8 @@ class Delivery:
     def _deliver_one(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> Result:
         """One notification, step by step. `with_tickets`: receivers known to have an open ticket. Raises LeaseLost."""
         try:
-            if problem := self._feishu.ready():
-                return self._conclude(claimed, problem)
+            if no_token := self._feishu.ready():
+                return self._conclude(claimed, no_token)
             content = self._render(claimed)
             via = self._choose(claimed, with_tickets)
             verdict = self._send(claimed, via, content)
@@ -160,13 +160,13 @@ class Delivery:
         except redis.RedisError as error:
             if not is_redis_away(error):
                 raise
-            # No call is out here: Redis is asked before a call, or after its answer was noted. So nothing is unknown.
+            # No call is under way: Redis is asked before a call, or after its answer was noted. So nothing is unknown.
             log.warning("Redis is away, it goes back to its lane: %s", error, extra=self._extra(claimed))
             return claimed.set_aside()
-        except AskFailed as failed:
-            return self._conclude(claimed, failed.verdict)
-        except (ImageGone, BadInput) as problem:
-            claimed.note_no_call(str(problem))
+        except AskFailed as failure:
+            return self._conclude(claimed, failure.verdict)
+        except (ImageGone, BadInput) as error:
+            claimed.note_no_call(str(error))
             return claimed.result(State.FAILED)
 
     # -- the steps
@@ -179,7 +179,7 @@ class Delivery:
         return orjson.dumps({"image_key": self._images.key_of(message.image_sha256)}).decode()
 
     def _choose(self, claimed: ClaimedNotification, with_tickets: AbstractSet[str]) -> ReceiveType:
-        """`chat` or `user`: a receiver who is known to have an open ticket costs one call, not two."""
+        """`chat` or `user`: a receiver known to have an open ticket costs one call, not two."""
         notification = claimed.notification
         if claimed.via or notification.receive_type == ReceiveType.USER:
             return ReceiveType.USER
@@ -193,9 +193,9 @@ class Delivery:
         return ReceiveType.CHAT
 
     def _send(self, claimed: ClaimedNotification, via: ReceiveType, content: str) -> Verdict:
-        """One call, and for a transient fault a few more, each in a slot of its own. Raises NotNow, LeaseLost.
+        """One call, and for a transient fault a few more, each in its own slot. Raises NotNow, LeaseLost.
 
-        The seconds scale of retrying is tenacity's, here; the minutes scale is the ledger's (`deferred`).
+        Retries within seconds are tenacity's, here; retries within minutes are the ledger's (`deferred`).
         """
         claimed.verdict = None
         try:
@@ -203,7 +203,7 @@ class Delivery:
         except NotNow:
             if claimed.verdict is None:
                 raise
-            return claimed.verdict  # no slot for another try: what the last one came to counts
+            return claimed.verdict  # no slot for another try: the last verdict counts
         return verdict
 
     def _call(self, claimed: ClaimedNotification, via: ReceiveType, content: str) -> Verdict:
@@ -218,9 +218,9 @@ class Delivery:
         return verdict
 
     def _has_open_ticket(self, claimed: ClaimedNotification, via: ReceiveType, verdict: Verdict) -> bool:
-        """Whether a `chat` was refused for a ticket: by a code that is known to say so, else by the ticket list.
+        """Whether a `chat` was refused because of a ticket: by a code known to mean that, else by the ticket list.
 
-        Raises AskFailed when the list does not answer now. Where it may not be asked, the code's own class counts.
+        Raises AskFailed when the list does not answer now. If the app may not ask for it, the code's own class counts.
         """
         if via is not ReceiveType.CHAT or verdict.kind is Kind.DELIVERED:
             return False
@@ -234,10 +234,10 @@ class Delivery:
     def _list_shows_ticket(self, claimed: ClaimedNotification) -> bool:
         try:
             return self._tickets.is_open(claimed.notification)
-        except AskFailed as failed:
-            if failed.verdict.kind not in (Kind.REFUSED, Kind.DESK):
+        except AskFailed as failure:
+            if failure.verdict.kind not in (Kind.REFUSED, Kind.DESK):
                 raise
-            log.warning("the ticket list cannot be asked: %s", failed.verdict, extra=self._extra(claimed))
+            log.warning("the ticket list may not be asked: %s", failure.verdict, extra=self._extra(claimed))
             return False
 
     def _without_reroute(self, claimed: ClaimedNotification) -> Result:
@@ -280,19 +280,19 @@ class Delivery:
         """After the sends, not before them: an event must not wait for a list."""
         try:
             self._tickets.refresh_if_due()
-        except AskFailed as failed:
-            log.warning("the ticket list could not be taken: %s", failed.verdict, extra={"desk": self.desk.name})
+        except AskFailed as failure:
+            log.warning("the ticket list could not be fetched: %s", failure.verdict, extra={"desk": self.desk.name})
 
     def _record(self, token: str, results: Sequence[Result], health: AbstractSet[str]) -> list[Result]:
-        """Records, through an outage of Redis too: a result that is not on record becomes `unknown`.
+        """Records the results, also through an outage of Redis: a result that is not on record becomes `unknown`.
 
-        Returns those that are on record now.
+        Returns the ones that are on record now.
         """
         if not results:
             return []
-        told = "up" if "up" in health else "down" if "down" in health else ""
-        recorded = retry_while_redis_is_away()(self._leases.record, self.desk, token, results, told)
-        for result, done in zip(results, recorded, strict=True):
-            if not done:
+        desk_health = "up" if "up" in health else "down" if "down" in health else ""
+        recorded = retry_while_redis_is_away()(self._leases.record, self.desk, token, results, desk_health)
+        for result, is_recorded in zip(results, recorded, strict=True):
+            if not is_recorded:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})
         return list(compress(results, recorded))

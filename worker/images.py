@@ -1,4 +1,4 @@
-"""Local images: uploaded once per app, then known by their key."""
+"""Local images: uploaded once per app, then sent by their key."""
 
 from typing import Protocol, cast
 
@@ -23,7 +23,7 @@ class _Feishu(Protocol):
 
 
 class Images:
-    """Turns the hash of a local image into the `image_key` that the API wants."""
+    """Turns the hash of a local image into the `image_key` that the API takes."""
 
     def __init__(self, client: redis.Redis, keys: RedisKeys, desk: Desk, feishu: _Feishu) -> None:
         self._redis = client
@@ -32,14 +32,14 @@ class Images:
         self._feishu = feishu
 
     def key_of(self, sha256: str) -> str:
-        """Uploads it if no worker has. Two may do so at once: that costs an upload and does no harm.
+        """Uploads it if no worker has. Two may do so at once, which costs an upload and does no harm.
 
         Raises ImageGone, AskFailed.
         """
         cache = self._keys.image_key(self._desk.name, sha256)
-        known = self._redis.get(cache)
-        if known:
-            return text(known)
+        cached_key = self._redis.get(cache)
+        if cached_key:
+            return text(cached_key)
         image = self._redis.get(self._keys.image(sha256))
         if image is None:
             raise ImageGone(f"the image {sha256[:12]}… is no longer in the ledger")

@@ -1,4 +1,4 @@
-"""The lead among the pacers: one of them has it, under a short lease."""
+"""The lead among the pacers: one of them holds it, under a short lease."""
 
 import logging
 import time
@@ -11,20 +11,20 @@ __all__ = ["LEAD_AGAIN_SECONDS", "Lead"]
 
 log = logging.getLogger(__name__)
 
-#: The lead is kept for this long without a word, ms, and renewed this often, seconds. Another takes over within 2 s.
+#: The lead lasts this long without renewal, ms, and is renewed this often, seconds. Another takes over within 2 s.
 LEAD_MS = 1_500
 LEAD_AGAIN_SECONDS = 0.4
-#: A pacer that failed while it led lets the others go first for so long, seconds: until its lease is over and each of
-#: them has asked. If it fails the next time, too, twice as long, ...
+#: A pacer that failed while it led lets the others go first for this long, seconds: until its lease is over and each
+#: of them has asked. If it fails again, twice as long, ...
 STAND_BACK_SECONDS = 2.0
-#: ... up to this, which is how long a desk stands at most once the last of several that fail is well again.
+#: ... up to this, the longest that a desk waits once the last of several failing pacers works again.
 LONGEST_STAND_BACK_SECONDS = 15.0
-#: A pacer that has led for this long without failing is well again, seconds.
+#: A pacer that has led for this long without failing starts over with the shortest wait, seconds.
 WELL_SECONDS = 30.0
 
 
 class Lead:
-    """Of one pacer. `others_live` tells whether other workers report; raises redis-py's errors as it does."""
+    """Of one pacer. `others_live` returns whether other workers report, and may raise redis-py's errors."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Lead:
         return self._is_mine
 
     def stand_back(self) -> None:
-        """After an error. What keeps this one from working may not keep the others."""
+        """After an error. The cause may not affect the others."""
         self._ask_at = 0.0
         if self._is_mine:
             self._is_mine = False
@@ -67,7 +67,7 @@ class Lead:
             self._failures += 1
 
     def give_up(self) -> None:
-        """Another may take it at once, instead of when its lease is over."""
+        """Lets another take it at once, instead of at the end of the lease."""
         if self._may_be_mine:
             self._leases.lead(self._me, 0)
             self._is_mine = self._may_be_mine = False
@@ -81,7 +81,7 @@ class Lead:
         return answer.leads
 
     def _others_go_first(self, now: float) -> bool:
-        """Unless there are none: nobody is helped if the only worker waits."""
+        """Unless there are none: it helps nobody if the only worker waits."""
         if now >= self._others_first_until or not self._others_live():
             return False
         self.give_up()

@@ -1,4 +1,4 @@
-"""What a worker counts for the metrics: its calls, the attempts, and what came of each notification."""
+"""What a worker counts for the metrics: its calls, attempts, and the results of notifications."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -16,11 +16,11 @@ from ledger.tally import ENDED
 
 __all__ = ["DeskMetrics", "count_swept"]
 
-#: Which undocumented code of the helpdesk means an open ticket can only be learnt from what comes: these keep their
+#: Which undocumented helpdesk code means an open ticket can only be learnt from real answers, so these keep their
 #: number though the table does not list them.
 _HELPDESK_CODES = range(154_000, 156_000)
-#: What a result to this state is called in the tally. Handed back is nothing that came of it.
-_CALLED = {
+#: What a result to this state is called in the tally. One that goes back to its lane does not count.
+_RESULT_NAMES = {
     State.DELIVERED: "delivered",
     State.DEFERRED: "deferred",
     State.FAILED: "failed",
@@ -50,12 +50,12 @@ class DeskMetrics:
         self._listed = frozenset(code for rule in codes.rules for code in rule.code if isinstance(code, int))
 
     def call(self, verdict: Verdict) -> None:
-        """A call of whatever API of Feishu."""
+        """A call of any Feishu API."""
         self._sheet.count(self._desk, "calls", verdict.call, verdict.outcome)
         self._sheet.time(self._desk, Histogram.CALL, verdict.elapsed_ms / 1000, verdict.call)
 
     def deliveries(self, batch: Iterable[_ClaimedNotification], recorded: Iterable[Result]) -> None:
-        """The sends of these notifications, and the results of them that are on record."""
+        """The attempts of these notifications, and the results that are on record."""
         by_id = {claimed.claim.id: claimed for claimed in batch}
         for claimed in by_id.values():
             for attempt in claimed.attempts:
@@ -64,14 +64,14 @@ class DeskMetrics:
             self._result(by_id[result.id], result.to)
 
     def _attempt(self, attempt: Attempt) -> None:
-        if attempt.via is None:  # it was no send
+        if attempt.via is None:  # not a send
             return
         self._sheet.count(self._desk, "attempts", attempt.via, attempt.outcome, self._code(attempt))
         if attempt.outcome is Outcome.THROTTLED:
             self._sheet.count(self._desk, ENDED, "throttled")
 
     def _code(self, attempt: Attempt) -> str:
-        """Few enough to be a label: a metric must not grow with whatever a server may answer."""
+        """Few enough values for a label: a metric must not grow with the answers of a server."""
         code, http_status = attempt.code, attempt.http_status
         if code is not None:
             return str(code) if code in self._listed or code in _HELPDESK_CODES else "other"
@@ -80,15 +80,15 @@ class DeskMetrics:
         return "none"
 
     def _result(self, claimed: _ClaimedNotification, to: State) -> None:
-        called = _CALLED.get(to)
-        if called is None:
+        name = _RESULT_NAMES.get(to)
+        if name is None:
             return
         rerouted = to is State.DELIVERED and claimed.is_rerouted
-        self._sheet.count(self._desk, ENDED, "rerouted" if rerouted else called)
+        self._sheet.count(self._desk, ENDED, "rerouted" if rerouted else name)
         if to is not State.DEFERRED:
             lane = "announcement" if claimed.claim.row else "event"
             waited_ms = claimed.redis_now_ms() - claimed.claim.wanted_ms
-            self._sheet.time(self._desk, Histogram.DELIVERY, waited_ms / 1000, lane, called)
+            self._sheet.time(self._desk, Histogram.DELIVERY, waited_ms / 1000, lane, name)
 
 
 def count_swept(counters: CounterBuffer, desk: Desk, swept: Swept) -> None:

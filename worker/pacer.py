@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 DESKS = 100
 #: Without room at the workers, the next look comes after this, seconds.
 NO_ROOM_SECONDS = 0.005
-#: After an error (Redis is away), seconds.
+#: The pause after an error (Redis is away), seconds.
 AFTER_ERROR_SECONDS = 0.5
 #: A worker that is older than the ledger says so this often, seconds.
 WRONG_VERSION_SECONDS = 5.0
-#: Messages that may wait for a thread: for so many threads one, and so many at least. That is enough to keep them busy,
-#: since the next look is near, and so little that a slot is still good when a busy worker comes to its message.
+#: Messages that may wait for a thread: one for this many threads, and at least this many. That is enough to keep them
+#: busy, since the next look is near, and few enough that a slot is still good when a busy worker gets to its message.
 THREADS_FOR_ONE_AHEAD, LEAST_AHEAD = 8, 4
 #: How often the leading pacer prunes the indexes, seconds.
 PRUNE_SECONDS = 60.0
@@ -107,9 +107,9 @@ class Pacer:
                 if self._complaints.is_due(str(error)):
                     log.warning("the pacer pauses: %s", error)
                 self._pause(AFTER_ERROR_SECONDS)
-            except Exception as error:  # a pacer that ends would leave everything waiting until somebody notices
+            except Exception as error:  # without a pacer everything would wait until somebody notices
                 if self._complaints.is_due(repr(error)):
-                    log.exception("the pacer broke off, and goes on")
+                    log.exception("the pacer failed, and goes on")
                 self._pause(AFTER_ERROR_SECONDS)
 
     def _pause(self, seconds: float) -> None:
@@ -139,7 +139,7 @@ class Pacer:
         self._is_checked = True
 
     def _follow(self) -> float:
-        """What a pacer does that does not lead. Returns after how many seconds to do it again."""
+        """The turn of a pacer that does not lead. Returns after how many seconds the next one comes."""
         pipe = self._redis.pipeline(transaction=False)
         self._heartbeat.beat(pipe)
         pipe.execute()
@@ -161,7 +161,7 @@ class Pacer:
         # Filled up when half of it is free, so that a look serves several desks.
         if room < ahead // 2 or not living:
             return NO_ROOM_SECONDS
-        # Each desk takes a message at least. Those that are left out stand first the next time.
+        # Each desk takes at least one message. The ones left out come first the next time.
         self._release(due[:room], room, threads(workers, 0))
         return 0
 
@@ -186,14 +186,14 @@ class Pacer:
             prune(self._leases)
 
     def _known(self, names: Iterable[str]) -> list[Desk]:
-        known = []
+        desks = []
         for name in names:
             if name in self._desks:
-                known.append(self._desks[name])
+                desks.append(self._desks[name])
             elif name not in self._strangers:
                 self._strangers.add(name)
                 log.error("notifications wait for a desk that is not configured here", extra={"desk": name})
-        return known
+        return desks
 
     def _until_next(self, schedule: _Scores, now_ms: int) -> float:
         ahead = [at_ms - now_ms for name, at_ms in schedule if text(name) in self._desks]

@@ -1,4 +1,4 @@
-"""Patience with Redis: what must get on record once a call is out is tried again for as long as that can help."""
+"""Retries for Redis: what must get on record once a call was made is tried again for as long as that can help."""
 
 import redis
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
@@ -19,7 +19,7 @@ def is_redis_away(error: BaseException) -> bool:
 
 def retry_while_redis_is_away() -> Retrying:
     """Through an outage of Redis. A claim whose answer was lost may have been made, and would end as `unknown` although
-    no call was; so would a result that does not get on record, or a hold before it. All may be repeated."""
+    no call was made; so would a result that does not get on record, or a hold before it. All may be repeated."""
     return Retrying(
         retry=retry_if_exception(is_redis_away),
         stop=stop_after_delay(RETRY_SECONDS),

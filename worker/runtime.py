@@ -34,13 +34,13 @@ __all__ = ["Runtime", "runtime"]
 
 log = logging.getLogger(__name__)
 
-#: For an answer to the pacer or to a delivery, seconds. Over a half-open connection they wait for so long; and a claim
+#: For Redis to answer the pacer or a delivery, seconds. Over a half-open connection they wait this long; and a claim
 #: must be repeated while the notification is still released (`ledger.leases.RELEASED_LEASE_MS`).
 ANSWER_SECONDS = 3.0
 
 
 class Runtime:
-    """The settings, the Redis clients, and a `Delivery` for each desk that work has come for."""
+    """The settings, the Redis clients, and a `Delivery` for each desk that has had work."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -56,7 +56,7 @@ class Runtime:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """With connections of its own, on which an answer may take as long as an fsync."""
+        """With its own connections, on which an answer may take as long as an fsync."""
         return Ledger(self.settings, connect(self.settings, kind=RedisWhenFull))
 
     @cached_property
@@ -65,8 +65,8 @@ class Runtime:
 
     @cached_property
     def pacing(self) -> Leases:
-        """The pacer's, with connections of its own: each half-open one that a thread puts back into a pool would hold
-        it up once more."""
+        """The pacer's, with its own connections: in a shared pool, each half-open one that a thread puts back would
+        delay it once more."""
         client = connect(self.settings, answer_seconds=ANSWER_SECONDS, kind=RedisWhenFull)
         return Leases(client, self.settings, longest_call_ms=self._longest_call_ms, clock=self.clock)
 
@@ -102,14 +102,14 @@ class Runtime:
             return self._deliveries[desk_name]
 
     def call_ms(self, desk: Desk) -> float | None:
-        """How long the desk's calls take lately, by those of this process; if it has made none, those of other desks to
-        the same server; else None."""
+        """How long the desk's recent calls took in this process; if there are none, the calls of other desks to the
+        same server; else None."""
         delivery = self._deliveries.get(desk.name)
         own_ms = delivery.durations.recent_ms if delivery else None
         return own_ms if own_ms is not None else self._server_ms(desk.feishu_url)
 
     def _server_ms(self, url: str) -> float | None:
-        # The last one that is known will do: it is a first guess. A copy, since other threads add to it.
+        # The last known one will do as a first guess. A copy, since other threads add to it.
         for delivery in reversed(list(self._deliveries.values())):
             if delivery.desk.feishu_url == url and (known_ms := delivery.durations.recent_ms) is not None:
                 return known_ms
@@ -148,5 +148,5 @@ def _note_call(metrics: DeskMetrics, verdict: Verdict) -> None:
 
 @cache
 def runtime() -> Runtime:
-    """This process's own. Celery gives its tasks and boot steps no better place to share something."""
+    """The one of this process. Celery gives its tasks and boot steps no better place to share things."""
     return Runtime(Settings.from_env())

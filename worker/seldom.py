@@ -1,18 +1,18 @@
-"""Saying seldom what happens all the time: a log that repeats itself twice a second hides everything else in it."""
+"""Logs rarely what happens all the time: a line that repeats twice a second hides everything else in the log."""
 
 import time
 from collections.abc import Callable
 
 __all__ = ["Seldom"]
 
-#: Between the first time that it is said and the second, seconds. Each further time comes after twice as long, ...
+#: Between the first line and the second, seconds. Each further line comes after twice as long, ...
 FIRST_SECONDS = 2.0
 #: ... up to this.
 LONGEST_SECONDS = 300.0
 
 
 class Seldom:
-    """Tells whether it is time to say once more what has happened again."""
+    """Whether it is time to log once more what has happened again."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -21,7 +21,7 @@ class Seldom:
         self._next_at = self._last_at = float("-inf")
 
     def is_due(self, what: object) -> bool:
-        """At once when it is another thing than before, or had not happened for as long as it is kept silent."""
+        """True at once for another thing than before, or for one that had not happened for the whole interval."""
         now = self._clock()
         is_news = what != self._what or now - self._last_at > self._interval_seconds
         self._what, self._last_at = what, now

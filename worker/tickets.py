@@ -1,6 +1,6 @@
-"""Who has an open ticket, and so cannot be reached by `chat`: an index that all workers share, and the list behind it.
+"""The receivers with an open ticket, whom `chat` cannot reach: an index that all workers share, fed by the ticket list.
 
-The index is fed by the whole ticket list, taken every few minutes while `chat` messages are sent, and by refused sends.
+The whole list is fetched every few minutes while `chat` messages are sent; refused sends feed the index too.
 """
 
 import logging
@@ -25,10 +25,10 @@ __all__ = ["Tickets"]
 
 log = logging.getLogger(__name__)
 
-#: Between two takings of the whole list, ms. Asking is cheap (1,000 calls a minute, 200 tickets a page), a refused send
-#: is dear.
+#: Between two fetches of the whole list, ms. Asking is cheap (1,000 calls a minute, 200 tickets a page), a refused send
+#: is expensive.
 REFRESH_MS = 120_000
-#: How often one process looks whether it is time, seconds.
+#: How often one process checks whether it is time, seconds.
 LOOK_SECONDS = 15.0
 #: An open_id never changes for an app, seconds.
 OPEN_ID_SECONDS = 30 * 86400
@@ -63,15 +63,15 @@ class Tickets:
         self._looking = threading.Lock()
 
     def known_open(self, notifications: Collection[Notification], now_ms: int) -> frozenset[str]:
-        """Which of the receivers had an open ticket when last seen. One round trip for all of them, and no call.
+        """The receivers that had an open ticket when last seen. One round trip for all of them, and no call.
 
-        `now_ms` is Redis time. Nobody, while Redis is away: a call may be refused then, and that is all.
+        `now_ms` is Redis time. Empty while Redis is away: then a call may be refused, nothing worse.
         """
         receivers = [each.receiver_id for each in notifications if each.receive_type == ReceiveType.CHAT]
         if not receivers:
             return frozenset()
         seen: list[float | None] = [None] * len(receivers)
-        with self._as_far_as_redis_is_there():
+        with self._if_redis_is_there():
             seen = self._redis.zmscore(self._index, receivers)
         return frozenset(
             receiver
@@ -81,30 +81,30 @@ class Tickets:
 
     def is_open(self, notification: Notification) -> bool:
         """Asks the ticket list about this receiver. Raises AskFailed."""
-        found = self._feishu.has_open_ticket(self._open_id(notification))
-        if found:
+        is_open = self._feishu.has_open_ticket(self._open_id(notification))
+        if is_open:
             self.note_open(notification)
         else:
-            with self._as_far_as_redis_is_there():
+            with self._if_redis_is_there():
                 self._redis.zrem(self._index, notification.receiver_id)
-        return found
+        return is_open
 
     def note_open(self, notification: Notification) -> None:
-        """An open ticket was seen, by whatever evidence."""
-        with self._as_far_as_redis_is_there():
+        """An open ticket was seen, in the list or by a refused send."""
+        with self._if_redis_is_there():
             self._redis.zadd(self._index, {notification.receiver_id: self._now_ms()})
 
     @contextmanager
-    def _as_far_as_redis_is_there(self) -> Iterator[None]:
-        """Around what only saves calls. An error would break off a delivery between its claim and its record, and it
-        would be `unknown` although everything is known."""
+    def _if_redis_is_there(self) -> Iterator[None]:
+        """Around what only saves calls. An error would end a delivery between its claim and its record, as `unknown`
+        although everything is known."""
         try:
             yield
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            log.warning("without what is known of open tickets: %s", error, extra={"desk": self._desk.name})
+            log.warning("going on without the index of open tickets: %s", error, extra={"desk": self._desk.name})
 
     def refresh_if_due(self) -> None:
-        """Takes the whole list, if no worker has for some minutes. Raises AskFailed."""
+        """Fetches the whole list, if no worker has for some minutes. Raises AskFailed."""
         if not self._is_time_to_look():
             return
         turn = self._keys.tickets_turn(self._desk.name)
@@ -119,21 +119,21 @@ class Tickets:
             return due
 
     def _refresh(self) -> None:
-        begun_ms, page = self._now_ms(), 0
+        started_ms, page = self._now_ms(), 0
         while True:
             page += 1
-            found = self._feishu.open_tickets(page=page)
-            guests = {ticket.guest_open_id: begun_ms for ticket in found.tickets if ticket.guest_open_id}
+            answer = self._feishu.open_tickets(page=page)
+            guests = {ticket.guest_open_id: started_ms for ticket in answer.tickets if ticket.guest_open_id}
             if guests:
-                # GT: what a refused send has noted meanwhile is newer.
+                # GT: a refused send may have noted a newer time meanwhile.
                 self._redis.zadd(self._index, guests, gt=True)
-            if found.last:
+            if answer.last:
                 break
-        if not found.cut:
-            # Whoever is not on a whole list has no open ticket any more.
-            self._redis.zremrangebyscore(self._index, "-inf", f"({begun_ms}")
+        if not answer.cut:
+            # A receiver who is not on a complete list has no open ticket any more.
+            self._redis.zremrangebyscore(self._index, "-inf", f"({started_ms}")
         self._redis.pexpire(self._index, BELIEVED_MS)
-        self._redis.hset(self._keys.desk(self._desk.name), "tickets_at", begun_ms)
+        self._redis.hset(self._keys.desk(self._desk.name), "tickets_at", started_ms)
 
     def _now_ms(self) -> int:
         return time_ms(self._redis.time())
@@ -142,10 +142,10 @@ class Tickets:
         if notification.user_id_type == UserIdType.OPEN_ID:
             return notification.receiver_id
         key = self._keys.open_id(self._desk.fingerprint, notification.user_id_type, notification.receiver_id)
-        with self._as_far_as_redis_is_there():
-            if known := self._redis.get(key):
-                return text(known)
+        with self._if_redis_is_there():
+            if cached := self._redis.get(key):
+                return text(cached)
         open_id = self._feishu.open_id_of(notification.receiver_id, notification.user_id_type)
-        with self._as_far_as_redis_is_there():
+        with self._if_redis_is_there():
             self._redis.set(key, open_id, ex=OPEN_ID_SECONDS)
         return open_id

@@ -1,5 +1,5 @@
-"""The spans of a worker: one for each delivery, in the trace in which the notification was accepted, and in it one for
-each call of Feishu. Without a provider of traces (`ledger.tracing`) nothing is done."""
+"""The spans of a worker: one for each delivery, in the trace in which the notification was accepted, and inside it one
+for each call of Feishu. Without a trace provider (`ledger.tracing`) this does nothing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _FAILURES = frozenset({State.FAILED, State.UNKNOWN})
 
 @contextmanager
 def delivering(claim: Claim) -> Iterator[Callable[[Result], None]]:
-    """Around one delivery. What is given is to be told its result."""
+    """Around one delivery. Yields a function to call with its result."""
     tracer = tracing.tracer()
     if tracer is None:
         yield _ignore
@@ -36,30 +36,32 @@ def delivering(claim: Claim) -> Iterator[Callable[[Result], None]]:
 def trace_call(verdict: Verdict) -> None:
     """A call that has just ended, in the thread that made it.
 
-    One outside of a delivery, such as for the list of all open tickets, belongs to no trace.
+    A call outside of a delivery, such as for the list of all open tickets, belongs to no trace.
     """
     tracer = tracing.tracer()
     if tracer is None or tracing.traceparent() is None:
         return
     from opentelemetry.trace import SpanKind
 
-    begun_ns = verdict.started_at_ms * 1_000_000
-    known = {
+    started_ns = verdict.started_at_ms * 1_000_000
+    values = {
         "deskbell.outcome": str(verdict.outcome),
         "deskbell.code": verdict.code,
         "http.response.status_code": verdict.http_status,
         "feishu.log_id": verdict.log_id,
     }
-    attributes = {name: value for name, value in known.items() if value is not None}
-    span = tracer.start_span(f"feishu {verdict.call}", kind=SpanKind.CLIENT, start_time=begun_ns, attributes=attributes)
+    attributes = {name: value for name, value in values.items() if value is not None}
+    span = tracer.start_span(
+        f"feishu {verdict.call}", kind=SpanKind.CLIENT, start_time=started_ns, attributes=attributes
+    )
     if verdict.outcome is not Outcome.DELIVERED:
         _mark_failed(span, str(verdict.outcome))
-    span.end(begun_ns + verdict.elapsed_ms * 1_000_000)
+    span.end(started_ns + verdict.elapsed_ms * 1_000_000)
 
 
 def _origin(claim: Claim) -> dict[str, Any]:
-    """An event's delivery is a part of the trace that asked for it. A row's is a trace of its own, linked to the one of
-    its announcement: a trace of a million spans could not be looked at."""
+    """An event's delivery is part of the trace that asked for it. A row's is a separate trace, linked to the trace of
+    its announcement: nobody could view a trace of a million spans."""
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, NonRecordingSpan, SpanKind, set_span_in_context
 
@@ -70,10 +72,10 @@ def _origin(claim: Claim) -> dict[str, Any]:
     }
     if claim.traceparent is None:
         return started
-    asked = tracing.remote_context(claim.traceparent)
+    parent = tracing.remote_context(claim.traceparent)
     if claim.row:
-        return {**started, "links": [Link(asked)]}
-    return {**started, "context": set_span_in_context(NonRecordingSpan(asked), Context())}
+        return {**started, "links": [Link(parent)]}
+    return {**started, "context": set_span_in_context(NonRecordingSpan(parent), Context())}
 
 
 def _mark_failed(span: Any, why: str) -> None:

@@ -80,7 +80,7 @@ class WatchdogStep(bootsteps.StartStopStep):
 
     def start(self, worker: WorkController) -> None:
         watchdog = runtime().watchdog
-        # In the event loop of the consumer, hence silent when that is stuck.
+        # In the event loop of the consumer, so it is silent when that is stuck.
         worker.timer.call_repeatedly(TICK_SECONDS, watchdog.beat, (CONSUMER,))
         watchdog.start()
 
@@ -90,7 +90,7 @@ app.steps["worker"].add(WatchdogStep)
 
 
 class CallbacksStep(bootsteps.StartStopStep):
-    """Posts callbacks from this worker's process, in threads of its own."""
+    """Posts callbacks from this worker's process, in separate threads."""
 
     def __init__(self, _: WorkController, **__: Any) -> None:
         shared = runtime()
@@ -112,13 +112,13 @@ app.steps["worker"].add(CallbacksStep)
 
 
 @signals.worker_shutting_down.connect
-def _begin_no_more_calls(**_: Any) -> None:
-    """Calls in flight finish and are recorded; what was only claimed goes back to its lane."""
+def _start_no_more_calls(**_: Any) -> None:
+    """Calls in flight finish and are recorded; what is only claimed goes back to its lane."""
     runtime().watchdog.stop()
     runtime().stopping.set()
 
 
 @signals.worker_shutdown.connect
 def _write_the_rest_of_the_tally(**_: Any) -> None:
-    """After the pool has stopped, since calls in flight are counted until then."""
+    """After the pool has stopped: calls in flight are counted until then."""
     runtime().counters.close()

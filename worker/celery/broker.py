@@ -1,4 +1,4 @@
-"""The ledger's Redis as Celery's broker. kombu reads URLs by rules of its own, so it gets the parts that were read."""
+"""The ledger's Redis as Celery's broker. kombu reads URLs by its own rules, so it gets the parts already read."""
 
 from typing import Any
 from urllib.parse import quote
@@ -7,12 +7,12 @@ from ledger.redis_url import RedisUrl, written_address
 
 __all__ = ["broker_url_of", "tls_of", "transport_options_of"]
 
-#: What kombu itself needs to know of the options: it has timers of its own for these.
+#: The options that kombu itself needs: it has its own timers for these.
 _TIMES = ("socket_timeout", "socket_connect_timeout", "health_check_interval")
 
 
 def broker_url_of(url: RedisUrl) -> str:
-    """What kombu chooses its transport by, and prints. User and password are given past it: `message_filter`."""
+    """What kombu chooses its transport by, and prints. User and password bypass it: `message_filter`."""
     if url.path:
         return f"redis+socket://{quote(url.path)}?virtual_host={url.db}"
     scheme = "sentinel" if url.service else url.scheme
@@ -20,7 +20,7 @@ def broker_url_of(url: RedisUrl) -> str:
 
 
 def tls_of(url: RedisUrl) -> dict[str, Any] | None:
-    """Celery's `broker_use_ssl`. Left to itself kombu does not look at the server's certificate."""
+    """Celery's `broker_use_ssl`. By default kombu does not check the server's certificate."""
     return {"ssl_cert_reqs": "required", **url.tls_options} if url.tls else None
 
 

@@ -1,7 +1,7 @@
 """Celery's configuration, read when it is first needed. Celery takes every lower-case name of this module.
 
-Messages are wake-up calls that carry ids, so nothing here tries to make them reliable: a lost, doubled or late one is
-made good by the ledger's leases.
+Messages are wake-up calls that carry ids, so nothing here tries to make them reliable: the ledger's leases make up for
+a lost, doubled or late one.
 """
 
 import sys
@@ -14,19 +14,19 @@ from ledger.errors import BadInput, LedgerUnreachable
 from ledger.private import check_socket
 from ledger.settings import Settings
 from worker.celery.broker import broker_url_of, tls_of, transport_options_of
-from worker.celery.message_filter import stand_guard
+from worker.celery.message_filter import install_filter
 from worker.celery.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
-#: The exit codes for a wrong setting, and for a socket of somebody else, as the commands have them.
+#: The exit codes for a wrong setting, and for another user's socket, as the commands have them.
 BAD_INPUT, UNREACHABLE = 2, 3
 
 
-def _settings_or_the_end() -> Settings:
-    """Celery would print a traceback of its own, at the bottom of which the wrong variable is named."""
+def _settings_or_exit() -> Settings:
+    """Celery would print its own traceback, with the name of the wrong variable at the bottom."""
     try:
         settings = runtime().settings
-        if settings.embedded:  # kombu connects by itself, and looks at no owner
+        if settings.embedded:  # kombu makes its own connections, and does not check the owner
             check_socket(settings.data_dir.absolute(), settings.socket_path)
     except (BadInput, LedgerUnreachable) as error:
         sys.stderr.write(f"deskbell: {error}\n")
@@ -34,12 +34,12 @@ def _settings_or_the_end() -> Settings:
     return settings
 
 
-stand_guard()
-_settings = _settings_or_the_end()
+install_filter()
+_settings = _settings_or_exit()
 _queues = Queues(_settings.prefix)
 
-#: A half-open connection of the consumer is noticed after up to twice the first and a second, and the second is waited
-#: for whatever it asks meanwhile. Until then its worker hears of nothing, so both are short, seconds.
+#: A half-open connection of the consumer is noticed after up to twice the first and a second; anything it asks
+#: meanwhile waits for the second. Until then its worker receives nothing, so both are short, seconds.
 BROKER_IDLE_SECONDS, BROKER_ANSWER_SECONDS = 2, 3
 
 broker_url = broker_url_of(_settings.redis)
@@ -51,9 +51,9 @@ broker_transport_options: dict[str, Any] = {
     "unacked_index_key": f"{_settings.prefix}:celery:unacked_index",
     "unacked_mutex_key": f"{_settings.prefix}:celery:unacked_mutex",
     "unacked_mutex_expire": 30,
-    # Nothing of ours broadcasts. Whoever starts a worker with gossip or task events finds them under the prefix.
+    # Deskbell broadcasts nothing. With gossip or task events switched on, their channels are under the prefix.
     "fanout_prefix": f"{_settings.prefix}:celery:fanout:",
-    # The intake alone is acknowledged late: a worker that dies there leaves the message to another after this.
+    # Only the intake relies on this: if a worker dies with such a message, another gets it after this.
     "visibility_timeout": 60,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
@@ -89,7 +89,7 @@ worker_pool = "threads"
 worker_concurrency = _settings.concurrency
 worker_prefetch_multiplier = 1
 worker_send_task_events = False
-#: Any application that may write to this Redis could stop the workers by it, and its mailboxes are named after hosts.
+#: Any application that may write to this Redis could stop the workers with it, and its mailboxes are named after hosts.
 worker_enable_remote_control = False
 event_queue_prefix = f"{_settings.prefix}:celery:events"
 worker_cancel_long_running_tasks_on_connection_loss = False

@@ -1,4 +1,4 @@
-"""Celery messages that nobody can act on: logged, counted, dropped."""
+"""Celery messages that the worker cannot handle: logged, counted, dropped."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A worker starts on a server that it can use, or ends and says why not."""
+"""A worker starts only on a server that it can use; otherwise it ends and says why."""
 
 import logging
 from contextlib import suppress
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 class FitnessStep(bootsteps.StartStopStep):
-    """Before the consumer, which would start again several times a second, for ever."""
+    """Runs before the consumer, which would restart several times a second, for ever."""
 
     requires = ("celery.worker.components:Pool",)
 
     def start(self, _: WorkController) -> None:
         try:
-            # Redis may be away for the moment; a worker waits for it.
+            # Redis may be away just now; a worker waits for it.
             with suppress(redis.ConnectionError, redis.TimeoutError):
                 refuse_cluster(runtime().redis, runtime().settings.redis)
         except LedgerUnwritable as error:

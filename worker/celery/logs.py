@@ -1,4 +1,4 @@
-"""What the worker's log lines look like: a constant message, then the same fields everywhere."""
+"""The format of the worker's log lines: a constant message, then the same fields everywhere."""
 
 import logging
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["FieldsFormatter"]
 #: The keys of `extra` that lines carry. Never a message body, never a secret.
 FIELDS = ("desk", "id")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-#: Celery's own lines for each message: two a notification, and nothing that the ledger does not know better.
+#: Celery's own lines for each message: two a notification, and the ledger knows more.
 _CHATTY = ("celery.worker.strategy", "celery.app.trace")
 
 

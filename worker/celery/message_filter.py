@@ -1,7 +1,7 @@
-"""The gate between the queues and Celery: only messages for our two tasks come in, whatever else stands in a queue.
+"""The filter between the queues and Celery: only valid messages for our two tasks pass.
 
-Other applications may write to the queues. Without the gate, something else in them ends every worker that reads it
-(kombu and Celery raise out of their event loop), and what Celery does survive it logs with the message's body.
+Other applications may write to the queues. Without the filter, a foreign message ends every worker that reads it (kombu
+and Celery raise out of their event loop), and the messages that Celery does survive it logs with their bodies.
 """
 
 import base64
@@ -19,23 +19,23 @@ from worker.celery.dropped_messages import count_dropped
 from worker.celery.queues import DELIVER, SEND, Queues
 from worker.runtime import runtime
 
-__all__ = ["Foreign", "GatedSentinelTransport", "GatedTransport", "admitted", "stand_guard"]
+__all__ = ["FilteringSentinelTransport", "FilteringTransport", "ForeignMessage", "filtered", "install_filter"]
 
-#: Of what others wrote, characters that a log line may hold.
+#: Characters of a foreign value that a log line may hold.
 _SHOWN_CHARS = 80
-#: All that is passed on. What is left out (time limits, callbacks, reprs of the arguments) has no meaning here.
+#: All that is passed on. The rest (time limits, callbacks, reprs of the arguments) has no meaning here.
 _HEADERS = ("lang", "task", "id", "root_id", "parent_id", "origin", "eta", "expires")
 _PROPERTIES = ("delivery_tag", "delivery_info", "body_encoding", "correlation_id")
 
 
-class Foreign(Exception):
-    """The message is none of ours. The text says why, and repeats nothing of its body."""
+class ForeignMessage(Exception):
+    """The message is not one of ours. The text says why, and repeats nothing of its body."""
 
 
-def admitted(message: Any) -> dict[str, Any]:
-    """The message as Celery may have it: in Celery's protocol 2, for one of our tasks, with fitting arguments.
+def filtered(message: Any) -> dict[str, Any]:
+    """The message as Celery may see it: in Celery's protocol 2, for one of our tasks, with valid arguments.
 
-    Raises Foreign.
+    Raises ForeignMessage.
     """
     headers, properties = _object(message, "headers"), _object(message, "properties")
     _check_task(headers)
@@ -51,15 +51,15 @@ def admitted(message: Any) -> dict[str, Any]:
     }
 
 
-def stand_guard() -> None:
-    """Has kombu use the gate for every URL of Redis. Before the first connection, since kombu remembers its classes."""
+def install_filter() -> None:
+    """Makes kombu filter for every Redis URL. Must come before the first connection: kombu remembers its classes."""
     for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = f"{__name__}:{GatedTransport.__name__}"
-    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:{GatedSentinelTransport.__name__}"
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{FilteringTransport.__name__}"
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:{FilteringSentinelTransport.__name__}"
 
 
-class _Kept(kombu_redis.QoS):
-    """What a worker holds and has not acknowledged. Wake-ups are only counted, in memory: nobody restores them."""
+class _Unacknowledged(kombu_redis.QoS):
+    """The messages that a worker has not acknowledged. Wake-ups are only counted, in memory, and never restored."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
         if _is_wake_up(message):
@@ -79,14 +79,14 @@ def _is_wake_up(message: Any) -> bool:
     return bool(message.headers.get("task") == DELIVER)
 
 
-class _GatedChannel(kombu_redis.Channel):
-    QoS = _Kept
+class _FilteringChannel(kombu_redis.Channel):
+    QoS = _Unacknowledged
     #: kombu would put unacknowledged messages back when the connection closes, which ends the worker if Redis is gone.
-    #: Wake-ups need no such care, and the intake's messages come back by the visibility timeout.
+    #: Wake-ups do not need it, and the intake's messages come back by the visibility timeout.
     do_restore = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        # Every key of ours begins with the prefix, and kombu has no options for the names of these.
+        # All our keys begin with the prefix, and kombu has no options for the names of these.
         own = f"{runtime().settings.prefix}:celery"
         self.keyprefix_queue = f"{own}:binding.%s"
         self.keyprefix_binding_permanent = f"{own}:binding_permanent.%s"
@@ -94,12 +94,12 @@ class _GatedChannel(kombu_redis.Channel):
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        """kombu's, with the ledger's parts of the URL in the place of what kombu reads from its own."""
+        """kombu's, with the ledger's parts of the URL instead of those that kombu reads from its own."""
         own: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
         return own | runtime().settings.redis.arguments
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
-        # kombu takes the prefix of channels off only where it begins with a slash, which no key of ours does.
+        # kombu removes the prefix of channels only if it begins with a slash, which ours never does.
         exchange = exchange.removeprefix(self.keyprefix_fanout)
         return super()._deliver_fanout_message(message, exchange)  # type: ignore[no-untyped-call]
 
@@ -107,22 +107,22 @@ class _GatedChannel(kombu_redis.Channel):
         return RedisWhenFull
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
-        # A task may come to its acknowledgement after the connection was lost, and kombu would end the worker. What is
-        # not acknowledged comes again, and a wake-up that comes again does no harm.
+        # A task may be acknowledged after the connection was lost, and kombu would end the worker. What is not
+        # acknowledged comes again, and a second wake-up does no harm.
         if self.connection is not None:
             super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
-        except (ValueError, RecursionError) as error:  # of kombu's own parsing: the message is off the queue already
-            count_dropped("a message that is no JSON (%s)", type(error).__name__)
+        except (ValueError, RecursionError) as error:  # raised by kombu's parsing: the message is off the queue already
+            count_dropped("a message that is not JSON (%s)", type(error).__name__)
             return True
 
 
-class _GatedSentinelChannel(_GatedChannel, kombu_redis.SentinelChannel):
+class _FilteringSentinelChannel(_FilteringChannel, kombu_redis.SentinelChannel):
     def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
-        """kombu's has a Sentinel for each of its pools, none of which knows yet whom another found silent."""
+        """kombu's has a Sentinel for each of its pools, and they do not share which sentinels are silent."""
         arguments = self._connparams(asynchronous)
         client: redis.Redis = runtime().sentinels.master_for(  # type: ignore[no-untyped-call]
             runtime().settings.redis.service,
@@ -132,49 +132,49 @@ class _GatedSentinelChannel(_GatedChannel, kombu_redis.SentinelChannel):
         return client.connection_pool
 
 
-class GatedTransport(kombu_redis.Transport):
-    """kombu's transport for Redis, with the gate in it."""
+class FilteringTransport(kombu_redis.Transport):
+    """kombu's transport for Redis, with the filter in it."""
 
-    Channel = _GatedChannel
+    Channel = _FilteringChannel
 
     def _deliver(self, message: Any, queue: str) -> None:
         queues = Queues(runtime().settings.prefix)
-        if queue in (queues.deliver, queues.intake):  # else it is remote control, on a queue of its own
+        if queue in (queues.deliver, queues.intake):  # else it is remote control, on its own queue
             try:
-                message = admitted(message)
-            except Foreign as error:
-                # Nothing to reject: a message is written among the unacknowledged ones only further on.
+                message = filtered(message)
+            except ForeignMessage as error:
+                # Nothing to reject: the message is added to the unacknowledged ones only later.
                 count_dropped("a message on the queue %s: %s", queue, error)
                 return
         super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
-class GatedSentinelTransport(GatedTransport, kombu_redis.SentinelTransport):
-    """The same by way of sentinels."""
+class FilteringSentinelTransport(FilteringTransport, kombu_redis.SentinelTransport):
+    """The same, through sentinels."""
 
-    Channel = _GatedSentinelChannel
+    Channel = _FilteringSentinelChannel
 
 
 def _object(message: Any, name: str) -> Mapping[str, Any]:
     part = message.get(name) if isinstance(message, dict) else None
     if not isinstance(part, dict):
-        raise Foreign(f"no message of Celery: it has no {name}")
+        raise ForeignMessage(f"not a Celery message: it has no {name}")
     return part
 
 
 def _check_task(headers: Mapping[str, Any]) -> None:
     task, id = headers.get("task"), headers.get("id")
     if not isinstance(task, str) or not isinstance(id, str) or not id:
-        raise Foreign("its headers name no task and id, as those of Celery's protocol 2 do")
+        raise ForeignMessage("its headers lack the task and id of Celery's protocol 2")
     if task not in (DELIVER, SEND):
-        raise Foreign(f"no task here is named {task[:_SHOWN_CHARS]!r}")
+        raise ForeignMessage(f"unknown task {task[:_SHOWN_CHARS]!r}")
 
 
 def _check_delivery(properties: Mapping[str, Any]) -> None:
     info = properties.get("delivery_info")
     where = [info.get(name) for name in ("exchange", "routing_key")] if isinstance(info, dict) else [None]
     if not all(isinstance(value, str) for value in (properties.get("delivery_tag"), *where)):
-        raise Foreign("its properties do not tell its delivery")
+        raise ForeignMessage("its properties lack the delivery tag or delivery info")
 
 
 def _check_times(headers: Mapping[str, Any]) -> None:
@@ -183,28 +183,28 @@ def _check_times(headers: Mapping[str, Any]) -> None:
             if headers.get(name) is not None:
                 datetime.fromisoformat(headers[name])
         except (TypeError, ValueError):
-            raise Foreign(f"its {name} is no time") from None
+            raise ForeignMessage(f"its {name} is not a valid time") from None
 
 
 def _body(message: Mapping[str, Any], headers: Mapping[str, Any], properties: Mapping[str, Any]) -> Any:
     kind = (message.get("content-type"), message.get("content-encoding"), headers.get("compression"))
     if kind != ("application/json", "utf-8", None):
-        raise Foreign("its body is not plain JSON in UTF-8")
+        raise ForeignMessage("its body is not plain JSON in UTF-8")
     body, encoding = message.get("body"), properties.get("body_encoding")
     if not isinstance(body, str) or encoding not in (None, "base64"):
-        raise Foreign("its body cannot be read")
+        raise ForeignMessage("its body cannot be read")
     try:
         return json.loads(base64.b64decode(body) if encoding else body)
     except (ValueError, RecursionError):
-        raise Foreign("its body is not JSON") from None
+        raise ForeignMessage("its body is not JSON") from None
 
 
 def _check_arguments(task: str, body: Any) -> None:
     match task, body:
         case (task, [[], dict(fields), *_]) if task == SEND and "self" not in fields:  # Celery would stumble over it
             return
-        # Other fields are those of a newer version, whose pacer leads during a rolling restart: they are left alone.
+        # Other fields come from a newer version, whose pacer leads during a rolling restart: they are ignored.
         case (task, [[str(), [*ids]], dict(fields), *_]) if task == DELIVER and not fields.keys() & {"desk", "ids"}:
             if all(isinstance(id, str) for id in ids):
                 return
-    raise Foreign(f"{task} takes other arguments")
+    raise ForeignMessage(f"{task} takes other arguments")

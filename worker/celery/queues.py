@@ -1,4 +1,4 @@
-"""The Celery queues and tasks by name: part of the outside contract, since other applications send to them."""
+"""The names of the Celery queues and tasks: part of the public contract, since other applications send to them."""
 
 import base64
 import uuid

@@ -1,4 +1,4 @@
-"""Coming back soon: how often the worker tries to reach Redis again after it has lost it."""
+"""Reconnects soon: how often the worker tries to reach Redis again after losing it."""
 
 import logging
 import time
@@ -17,19 +17,19 @@ __all__ = ["FastReconnectAMQP", "FastReconnectConnection"]
 
 log = logging.getLogger(__name__)
 
-#: Between two tries, seconds. Left to itself Celery waits 2, 4, 6, … up to 30 s, and so is deaf for up to half a
-#: minute after Redis is back; no setting of Celery's changes that. One refused connection a second harms nobody.
+#: Between two tries, seconds. By default Celery waits 2, 4, 6, … up to 30 s, and so receives nothing for up to half a
+#: minute after Redis is back; no Celery setting changes that. One refused connection a second does no harm.
 RETRY_SECONDS = 1
-#: So many connections may be made within so many seconds: a consumer that starts makes one or two. At five starts
+#: This many connections may be made within this many seconds: a consumer that starts makes one or two. At five starts
 #: within a second Celery prints a traceback.
 AT_ONCE, AT_ONCE_SECONDS = 4, 2
 
 
 class FastReconnectConnection(Connection):
-    """kombu's connection, whose tries are evenly spaced: those of one, and the first tries of one after another.
+    """kombu's connection, with evenly spaced tries: of one connection, and the first tries of one after another.
 
-    All of kombu's ways back to Redis pass `_ensure_connection`; its public form is one of them. The worker's first
-    event comes by another, which neither says that it waits nor looks whether the worker shall stop. This does both.
+    All of kombu's reconnections go through `_ensure_connection`; its public form is only one caller. The worker's first
+    event comes through another, which neither logs that it waits nor checks whether the worker should stop. This does.
     """
 
     _made: ClassVar[deque[float]] = deque(maxlen=AT_ONCE)  #: when the last of this process were, by the monotonic clock
@@ -49,7 +49,7 @@ class FastReconnectConnection(Connection):
 
     @classmethod
     def _take_time(cls) -> None:
-        """While Redis lets it in and refuses commands, Celery's consumer starts again some hundred times a second."""
+        """While Redis accepts connections but refuses commands, Celery's consumer restarts a hundred times a second."""
         runtime().watchdog.beat(CONSUMER)  # its event loop does not run meanwhile
         if len(cls._made) == AT_ONCE:
             runtime().stopping.wait(max(0.0, cls._made[0] + AT_ONCE_SECONDS - time.monotonic()))
@@ -61,6 +61,6 @@ def _log(error: BaseException, seconds: float) -> None:
 
 
 class FastReconnectAMQP(AMQP):
-    """Has Celery use it: `Celery(amqp=…)`."""
+    """Makes Celery use it: `Celery(amqp=…)`."""
 
     Connection = FastReconnectConnection

@@ -25,12 +25,12 @@ REFUSED_SECONDS = 0.5
 
 
 # Acknowledged late, in memory (worker/celery/message_filter.py), so that a worker takes a message only when it has a
-# free thread for it: behind a desk that hangs, those of the others would wait in the worker's memory.
+# free thread: otherwise messages of other desks would wait in its memory behind a desk that hangs.
 @shared_task(name=DELIVER, ignore_result=True, acks_late=True)
 def deliver(desk: str, ids: list[str], **_newer: Any) -> None:
     """Wakes a worker: these may be released. The ledger says whether they are.
 
-    What a newer version may say besides is not understood, and not needed: what is true stands in the ledger.
+    Extra fields of a newer version are ignored: the truth is in the ledger.
     """
     try:
         delivery = runtime().delivery(desk)
@@ -44,8 +44,8 @@ def deliver(desk: str, ids: list[str], **_newer: Any) -> None:
 def send(self: "Task[..., None]", **fields: Any) -> None:
     """Accepts a notification for another Celery application: the fields of the HTTP API.
 
-    This message is the only trace of what was asked, so it is acknowledged late, unlike a wake-up call; the id of the
-    task stands in for a missing key, so that a redelivered message is not a second notification.
+    This message is the only trace of the request, so it is acknowledged late, unlike a wake-up call. The id of the task
+    replaces a missing key, so that a redelivered message is not a second notification.
     """
     try:
         notification = Notification.build(fields, key_of_ours=f"celery:{self.request.id}")
@@ -56,7 +56,7 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
         if not (is_refusal(error) or is_of_wrong_version(error)):
             raise
         log.warning("Redis takes nothing new, a notification waits: %s", error, extra={"desk": notification.desk})
-        # Back to the end of the queue, and not at once: sending goes on meanwhile, and in the end frees memory.
+        # Back to the end of the queue, and not at once: sending goes on meanwhile, and frees memory in the end.
         runtime().stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
     except DeskbellError as error:

@@ -20,7 +20,7 @@ from tests.calm import Stopwatch
 from tests.certificates import Authority, TlsProxy
 from tests.valkey_process import ValkeyProcess
 from worker.celery.broker import broker_url_of
-from worker.celery.message_filter import stand_guard
+from worker.celery.message_filter import install_filter
 from worker.runtime import runtime
 
 #: With one silent sentinel in front: a second for it, and time enough for the rest.
@@ -115,7 +115,7 @@ def test_a_silent_sentinel_costs_celery_a_second_too(
         url = f"sentinel://127.0.0.1:{port},127.0.0.1:{watched.sentinel.port}/m/3"
         monkeypatch.setenv("DESKBELL_REDIS_URL", url)
         runtime.cache_clear()
-        stand_guard()
+        install_filter()
         watch = Stopwatch()
         with Connection(broker_url_of(RedisUrl.parse(url))) as connection:
             channel = connection.channel()
