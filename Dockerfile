@@ -1,12 +1,12 @@
-# Two stages: the first one builds a virtual environment, the second one holds nothing but that.
-# Both start from the same image, so that the interpreter which the environment links to is there.
+# Two stages: the first builds a virtual environment, the second contains only that.
+# Both start from the same image, so that the environment finds its interpreter.
 
 FROM python:3.12-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_ONLY_BINARY=:all:
 WORKDIR /src
 
-# The dependencies come first: they change seldom, and this layer is the slow one.
-# setuptools only builds, so it goes beside the environment and not into it, pinned and hashed as in the full lock.
+# The dependencies come first: they change rarely, and this layer is the slow one.
+# setuptools is only for building, so it stays outside the environment, pinned and hashed as in the full lock.
 COPY requirements.lock requirements-prod.lock ./
 RUN python -m venv --without-pip /opt/deskbell \
     && pip --python /opt/deskbell install --require-hashes --requirement requirements-prod.lock \
@@ -38,9 +38,9 @@ USER 10001:10001
 # SIGTERM is a warm shutdown: calls in flight finish and are recorded. Give it longer than one HTTP call may take.
 STOPSIGNAL SIGTERM
 
-# Asks the ledger whether this container's worker has reported within the last 5 s. It loads no Celery: that takes as much
-# CPU as an idle worker needs in the half minute between two checks.
-# `deskbell doctor` would not do: it asks Feishu too, and an outage over there must not get healthy workers restarted.
+# Checks in the ledger whether this container's worker has reported within the last 5 s. It does not load Celery, which takes
+# as much CPU as an idle worker uses in the half minute between two checks.
+# Not `deskbell doctor`: that calls Feishu too, and an outage there must not restart healthy workers.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["python", "-m", "ledger.worker_health"]
 
 # The worker line of the Procfile; a test keeps the two equal.

@@ -5,7 +5,7 @@ BIN := .venv/bin
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*##[[:space:]]*/\1|/' | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
 
-setup: .venv/.installed  ## make .venv from the hash-pinned lock
+setup: .venv/.installed  ## create .venv from the hash-pinned lock
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Deskbell needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -18,30 +18,30 @@ lock:  ## resolve pyproject.toml into the two hash-pinned locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --group dev --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraints requirements.lock -o requirements-prod.lock pyproject.toml
 
-check: setup  ## format, lint, types, unit tests and layers: no service needed
+check: setup  ## format, lint, types, unit tests; needs no service
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto -m "not slow" tests/unit
 
-test: check  ## everything that CI runs
+test: check  ## everything CI runs
 	$(BIN)/pytest -n auto --dist loadfile -m slow tests/unit
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration
 	$(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/browser
 
-demo: setup  ## the main job on this machine, against the sandbox
+demo: setup  ## 60 notifications against the sandbox, with everything that can go wrong
 	$(BIN)/python examples/demo.py
 
-up: setup  ## everything on this machine
+up: setup  ## run everything on this machine
 	$(BIN)/deskbell up
 
-bench: setup  ## the figures of benchmarks/
+bench: setup  ## measure the figures of benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-chaos: setup  ## kills, freezes and cuts, with a count of what was lost; CHAOS='--seed 1 --kills 50' for another run
+chaos: setup  ## kills, freezes and power cuts, with a count of losses; CHAOS='--seed 1 --kills 50' for another run
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-docs: setup  ## the reference pages, read off the code
+docs: setup  ## generate the reference pages from the code
 	$(BIN)/python docs/generate.py
 
 screenshots: setup  ## pictures of the console, into docs/screenshots/ (needs Chromium)

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are read off the code, the configuration and the error codes: `make docs`."""
+"""Generates the reference pages of docs/ from the settings and the error codes: `make docs`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,17 +19,17 @@ __all__ = ["PAGES", "configuration", "troubleshooting", "write"]
 HERE = Path(__file__).resolve().parent
 _PAGE = re.compile(r"\b([\w-]+\.md)\b")
 
-#: What an operator sees of each class of answer, in the words of `show`.
+#: What Deskbell does on each class of answer, in the words of `show`.
 _WHAT_FOLLOWS = {
     Kind.DELIVERED: "delivered",
     Kind.REFUSED: "failed at once",
-    Kind.TRANSIENT: "tried again, until `DESKBELL_RETRY_FOR` is over",
-    Kind.THROTTLED: "the desk waits; costs no retry",
-    Kind.TICKET_OPEN: "rerouted, kept waiting or failed, by `--on-open-ticket`",
+    Kind.TRANSIENT: "retried, until `DESKBELL_RETRY_FOR` is over",
+    Kind.THROTTLED: "the desk waits; costs no retries",
+    Kind.TICKET_OPEN: "rerouted, deferred or failed, by `--on-open-ticket`",
     Kind.UNKNOWN: "`unknown`: sent again or held, by `--on-unknown`",
-    Kind.TOKEN: "a fresh token is fetched and the call made again",
-    Kind.DESK: "the desk is held until the credentials are fixed or `deskbell resume --desk NAME`",
-    Kind.QUOTA_SPENT: "the desk is held until `deskbell resume --desk NAME`",
+    Kind.TOKEN: "a new token is fetched and the call repeated",
+    Kind.DESK: "the desk is on hold until the credentials are fixed or `deskbell resume --desk NAME`",
+    Kind.QUOTA_SPENT: "the desk is on hold until `deskbell resume --desk NAME`",
 }
 
 
@@ -53,7 +53,7 @@ def troubleshooting() -> str:
 
 def _described(name: str, field: FieldInfo) -> str:
     if not field.description:
-        raise ValueError(f"{name} says nowhere what it is: give it a docstring in ledger/settings.py")
+        raise ValueError(f"{name} has no description: give it a docstring in ledger/settings.py")
     return _PAGE.sub(r"[\1](\1)", " ".join(field.description.split()).replace("|", "\\|"))
 
 

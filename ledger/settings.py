@@ -74,7 +74,7 @@ def _place(text: str) -> str:
 
 
 def _as_redis_url(text: Any) -> Any:
-    """Checked, and kept as it is: `Settings.redis` has the parts. Nothing at all is as good as unset."""
+    """Checked, and kept as text: `Settings.redis` has the parts. An empty value counts as unset."""
     if isinstance(text, str) and text:
         RedisUrl.parse(text)
     return text or None
@@ -109,7 +109,7 @@ class Desk(BaseModel):
     verification_token: SecretStr = SecretStr("")
     """The Verification Token of the app's event subscription."""
     rate: Rate
-    """How many calls the desk may make; as `DESKBELL_RATE`."""
+    """The desk's quota; as `DESKBELL_RATE`."""
     feishu_url: ApiAddress
     """Feishu's or Lark's address; as `DESKBELL_FEISHU_URL`."""
     ticket_codes: Codes = frozenset()
@@ -124,7 +124,7 @@ class Desk(BaseModel):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Names of the credentials that are not set, in the order of the README."""
+        """Names of the missing credentials, in the order of the README."""
         given = {
             "app_id": self.app_id,
             "app_secret": self.app_secret.get_secret_value(),
@@ -135,7 +135,7 @@ class Desk(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when a credential changes; tells nothing about it. 16 hex digits."""
+        """Changes with every credential, and reveals none. 16 hex digits."""
         parts = (
             self.feishu_url,
             self.app_id,
@@ -159,16 +159,16 @@ class Settings(BaseSettings):
     )
 
     redis_url: Annotated[str | None, BeforeValidator(_as_redis_url)] = Field(None, repr=False)
-    """The Redis or Valkey that keeps the ledger, as a URL: see below. Without it, the embedded Valkey of `deskbell up`,
-    under the data directory."""
+    """The URL of the ledger's Redis or Valkey: see below. If unset, the embedded Valkey of `deskbell up`, under the
+    data directory."""
     sentinel_password: SecretStr = SecretStr("")
-    """The password of the sentinels themselves, where they have one; that of the primary stands in the URL."""
+    """The password of the sentinels themselves, if they have one; the primary's password is in the URL."""
     data_dir: Path = Path(".deskbell")
-    """Where the embedded Valkey keeps its files and its socket."""
+    """The directory of the embedded Valkey's files and socket."""
     prefix: str = Field("deskbell", pattern=r"^[A-Za-z0-9_.-]+$")
-    """Every Redis key and every Celery queue begins with it."""
+    """The prefix of every Redis key and Celery queue."""
     feishu_url: ApiAddress = "https://open.feishu.cn"
-    """Where the API is; for Lark `https://open.larksuite.com`."""
+    """The address of the API; for Lark `https://open.larksuite.com`."""
     app_id: str = ""
     """The id of the custom app of the desk `default`, `cli_…`."""
     app_secret: SecretStr = SecretStr("")
@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     hooks: Path | None = None
     """A TOML file with the hooks for other systems: see integrations.md."""
     rate: Rate = (Limit(calls=100, seconds=60),)
-    """How many calls a desk may make in any window of that length; `unlimited` switches the quota off."""
+    """Each desk's quota: calls in any window of that length; `unlimited` switches the quota off."""
     ticket_codes: Codes = frozenset()
     """Codes that mean “this receiver has an open ticket” without asking the ticket list, joined by commas."""
     retry_for: Duration = timedelta(hours=24)
@@ -196,24 +196,24 @@ class Settings(BaseSettings):
     results_for: Duration = timedelta(days=30)
     """How long a finished notification stays on record."""
     api_keys: SecretStr = SecretStr("")
-    """Keys of the HTTP API that are configured rather than created: see http.md."""
+    """Configured keys of the HTTP API, beside those that `deskbell key` creates: see http.md."""
     host: str = "127.0.0.1"
-    """Where `deskbell web` listens."""
+    """The address that `deskbell web` listens on."""
     port: int = 8480
     """The port that `deskbell web` listens on."""
     callback_secret: CallbackSecret = SecretStr("")
-    """Signs what is posted to callback URLs, `whsec_…`; without it nothing is posted: see callbacks.md."""
+    """Signs callbacks, `whsec_…`; without it none is posted: see callbacks.md."""
     callback_allow: Annotated[frozenset[str], NoDecode, BeforeValidator(_as_places)] = frozenset()
-    """Hosts, addresses and networks, joined by commas, that callbacks may go to although they are private."""
+    """Private hosts, addresses and networks that callbacks may go to, joined by commas."""
     concurrency: int = Field(16, ge=1)
-    """Threads of a worker process: calls that it makes at once."""
+    """Threads of a worker process, that is its concurrent calls."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Worker processes that `deskbell up` starts."""
     maxmemory: Annotated[str, AfterValidator(checked_limit)] = "50%"
-    """Memory that the embedded Valkey may fill with what it keeps, as `2gb`, or a share of the machine's; `unlimited`
-    leaves it out. It is never less than one and a half of what the server holds when it starts."""
+    """The data limit of the embedded Valkey, such as `2gb`, or a share of the machine's memory; `unlimited` sets none.
+    At startup it is raised to one and a half times the data, if it is lower."""
     error_codes: Path | None = None
-    """A TOML file with codes of your own, looked at before the built-in table: see troubleshooting.md."""
+    """A TOML file with more error codes, which precede the built-in table: see troubleshooting.md."""
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -229,7 +229,7 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Whether the ledger lives in the Valkey that `deskbell up` runs under the data directory."""
+        """Whether the ledger is in the Valkey that `deskbell up` runs under the data directory."""
         return self.redis_url is None
 
     @property
@@ -239,7 +239,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def redis(self) -> RedisUrl:
-        """Where the ledger is, in parts; as text it is fit for an error, a log and a screen."""
+        """The parts of the ledger's URL; as text it has no password, so it may be logged and shown."""
         return RedisUrl.parse(self.redis_url) if self.redis_url else RedisUrl.of_socket(str(self.socket_path))
 
     @property
@@ -269,7 +269,7 @@ class Settings(BaseSettings):
         return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Without what was computed from the values before the update."""
+        """Without the cached properties of the original."""
         copy = super().model_copy(update=update, deep=deep)
         for computed in ("all_desks", "redis"):
             copy.__dict__.pop(computed, None)
