@@ -17,7 +17,7 @@ from ledger.errors import (
 )
 from ledger.messages.content import Message
 from ledger.record import Accepted, Record
-from ledger.states import AnnouncementState, State
+from ledger.states import AnnouncementState, Outcome, State
 from producers.announcements.announced import Announced
 from producers.client.announcement_handle import AnnouncementHandle, AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments, EventArguments
@@ -44,6 +44,7 @@ __all__ = [
     "NotDurable",
     "NotFound",
     "Notifier",
+    "Outcome",
     "Record",
     "RowResult",
     "State",

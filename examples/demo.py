@@ -23,10 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deskbell import Notifier
-from ledger.record import Record
-from ledger.settings import Settings
-from ledger.states import FINAL, Outcome, State
+from deskbell import Notifier, Outcome, Record, State
 
 #: The quota of the demo: enough to be over soon, little enough to see it kept.
 RATE = "40/10second"
@@ -53,7 +50,7 @@ def main() -> int:
             console.print(f"{len(ids)} notifications accepted, each fsynced; the workers take them from Redis")
             records = follow(notifier, ids)
             show(records, up["sandbox"])
-    return 0 if all(record.progress.state in FINAL for record in records) else 1
+    return 0 if all(record.progress.state.is_final for record in records) else 1
 
 
 @contextmanager
@@ -120,7 +117,7 @@ def follow(notifier: Notifier, ids: list[str]) -> list[Record]:
         while True:
             records = [notifier.get(id) for id in ids]
             counts = Counter(str(record.progress.state) for record in records)
-            resting = sum(counts[state] for state in FINAL | {State.UNKNOWN})
+            resting = sum(counts[state] for state in State if state.is_final or state is State.UNKNOWN)
             told = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
             progress.update(bar, completed=resting, description=told)
             if resting == len(ids) or time.monotonic() > deadline:
@@ -167,7 +164,7 @@ def show(records: list[Record], sandbox: str) -> None:
         "  .venv/bin/deskbell send --to ou_ada --text Hello --wait\n"
         "  .venv/bin/deskbell list --notifications\n"
         "README.md says how to use your own helpdesk.\n"
-        f"The console, while it is up: http://127.0.0.1:{Settings.model_fields['port'].default}/console/"
+        "The console, while it is up: http://127.0.0.1:8480/console/"
     )
 
 

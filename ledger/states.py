@@ -33,6 +33,11 @@ class State(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it ended here. What is unknown rests, and has not ended."""
+        return self in FINAL
+
 
 FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED})
 

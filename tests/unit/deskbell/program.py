@@ -24,6 +24,7 @@ from deskbell import (
     NotDurable,
     NotFound,
     Notifier,
+    Outcome,
     Record,
     RowResult,
     State,
@@ -76,4 +77,6 @@ def outcome(notifier: Notifier, id: str) -> str:
         return "again, later"
     except DeskbellError as error:
         return str(error)
-    return "there" if record.progress.state is State.DELIVERED else record.progress.state.value
+    if any(attempt.outcome is Outcome.UNKNOWN for attempt in record.progress.attempts):
+        return "maybe there"
+    return "there" if record.progress.state is State.DELIVERED else str(record.progress.state.is_final)
