@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from itertools import count, islice
 from typing import Any, NamedTuple, cast
 
@@ -36,7 +37,14 @@ AT_ONCE = 50
 
 
 class RowsMissing(DeskbellError):
-    """Not all rows are in the ledger: load them again, and nothing is doubled."""
+    """Not all rows are in the ledger: load them again, and nothing is doubled.
+
+    Such as when two calls load the same rows at once, and one begins anew while the other ends.
+    """
+
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "rows-missing"
+    title = "The same announcement is being handed in twice"
 
 
 class Opened(NamedTuple):

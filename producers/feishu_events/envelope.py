@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -61,13 +62,25 @@ class EnvelopeRefused(DeskbellError):
 class TooLarge(EnvelopeRefused):
     """Nothing of it was looked at."""
 
+    http_status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    type = "request-entity-too-large"
+    title = "The body is too large"
+
 
 class Malformed(EnvelopeRefused):
     """It is no JSON object of the kind that Feishu pushes."""
 
+    http_status = HTTPStatus.BAD_REQUEST
+    type = "bad-request"
+    title = "This is no event of Feishu's"
+
 
 class Unproven(EnvelopeRefused):
     """Nothing proves that it comes from Feishu."""
+
+    http_status = HTTPStatus.UNAUTHORIZED
+    type = "unauthorized"
+    title = "Nothing proves that this comes from Feishu"
 
     def __init__(self) -> None:
         super().__init__(
@@ -79,6 +92,10 @@ class Unproven(EnvelopeRefused):
 
 class NotSetUp(EnvelopeRefused):
     """There is nothing here to prove it with."""
+
+    http_status = HTTPStatus.FORBIDDEN
+    type = "forbidden"
+    title = "No events of Feishu's are expected here"
 
 
 @dataclass(frozen=True, slots=True)

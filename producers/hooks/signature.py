@@ -16,6 +16,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 
 from pydantic import SecretStr
 
@@ -33,6 +34,10 @@ _STANDARD_PREFIX = "whsec_"
 
 class BadSignature(DeskbellError):
     """It was not signed with our secret, or too long ago. Nothing of it was looked at."""
+
+    http_status = HTTPStatus.UNAUTHORIZED
+    type = "bad-signature"
+    title = "The signature is not right"
 
 
 class Signature(StrEnum):

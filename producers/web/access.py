@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKey, Scope
 from producers.web.context import WebContext, context_of
-from producers.web.problems import RETRY_AFTER_SECONDS, Problem
+from producers.web.problems import Problem
 from producers.web.shares import MOST_UNDER_WAY
 
 __all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
@@ -166,7 +166,6 @@ def _too_many(key: ApiKey) -> Problem:
         "The key has too many requests under way",
         f"{key.name} has {MOST_UNDER_WAY} requests under way in this process: end some, streams and exports first",
         type="too-many-requests-under-way",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
 
 

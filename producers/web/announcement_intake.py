@@ -6,11 +6,10 @@ their files on disk. The file is read in a process of its own.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from ledger.announcements import RowsMissing
 from ledger.errors import BadInput
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked
@@ -22,7 +21,7 @@ from producers.announcements.recipients.source import Source
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
 from producers.web.context import WebContext
-from producers.web.problems import RETRY_AFTER_SECONDS, Problem, problem_of
+from producers.web.problems import Problem, problem_of
 from producers.web.turns import Turns
 
 __all__ = ["TOLD_ERRORS", "accepted", "foreign", "foretold", "turns"]
@@ -70,10 +69,7 @@ def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -
     with _checking(context, caller, request) as announcement:
         if announcement.checked.problems and not announcement.draft.skip_invalid:
             raise _invalid(announcement.checked)
-        try:
-            return announcement.accept(caller.by).as_json()
-        except RowsMissing as error:
-            raise _meanwhile(error) from error
+        return announcement.accept(caller.by).as_json()
 
 
 def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
@@ -83,7 +79,7 @@ def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest)
 
 @contextmanager
 def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
-    with request:
+    with closing(request):
         draft = _draft(context, caller, request)
         with checked_announcement(context.ledger, draft, lambda: foreign(request.source)) as announcement:
             yield announcement
@@ -100,7 +96,6 @@ def foreign(source: Source) -> Recipients:
             "The file cannot be read now",
             f"the server cannot start the process that reads it ({error.strerror})",
             type="no-reader",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         ) from error
 
 
@@ -119,14 +114,3 @@ def _invalid(checked: Checked) -> Problem:
     errors = [error.as_json() for error in checked.problems[:TOLD_ERRORS]]
     problem.more |= {"errors": errors, "error_count": checked.problem_count, "rows": checked.rows}
     return problem
-
-
-def _meanwhile(error: RowsMissing) -> Problem:
-    """Two calls loaded the same rows at once, and one began anew while the other ended."""
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The same announcement is being handed in twice",
-        str(error),
-        type="rows-missing",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )

@@ -5,8 +5,7 @@ Either a form with the file, or JSON with the rows in it.
 
 from collections.abc import Mapping
 from pathlib import PurePath
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from fastapi import Request
 
@@ -32,7 +31,7 @@ _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class AnnouncementRequest:
-    """Close it, or use it in a `with`."""
+    """Close it."""
 
     def __init__(self, arguments: dict[str, Any], source: Source) -> None:
         """`dry_run` is among the arguments."""
@@ -41,14 +40,6 @@ class AnnouncementRequest:
 
     def close(self) -> None:
         self.source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 async def read_announcement_request(request: Request, key: str | None) -> AnnouncementRequest:

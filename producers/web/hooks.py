@@ -25,7 +25,7 @@ from producers.web.bodies import json_response
 from producers.web.context import ContextDep, WebContext
 from producers.web.openapi.refusals import ALWAYS, refusals
 from producers.web.openapi.requests import json_body
-from producers.web.problems import Problem
+from producers.web.problems import Problem, problem_of
 
 __all__ = ["router"]
 
@@ -116,10 +116,8 @@ async def _admitted(context: WebContext, hook: Hook, request: Request, hook_requ
         if hook.signature_check is None:
             return await admit(request, Scope.SEND, secret_of(request) or request.query_params.get("key"))
         hook.signature_check.check(hook_request, time.time())
-    except BadSignature as error:
-        refusal = Problem(HTTPStatus.UNAUTHORIZED, "The signature is not right", str(error), type="bad-signature")
-    except Problem as error:
-        refusal = error
+    except (BadSignature, Problem) as error:
+        refusal = problem_of(error)
     else:
         return None
     await _note_refusal(context, hook, refusal)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
-from producers.web.problems import RETRY_AFTER_SECONDS, Problem
+from producers.web.problems import Problem
 
 __all__ = ["SMALL_BYTES", "ParsingPool"]
 
@@ -84,5 +84,4 @@ def _busy() -> Problem:
         "Much of yours waits already",
         f"{_MOST_WAITING_BYTES:,} bytes of your requests wait to be read: send fewer at once, and this one again",
         type="too-much-at-once",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

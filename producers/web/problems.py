@@ -47,6 +47,8 @@ class Problem(DeskbellError):
         self.http_status, self.title, self.detail, self.field = status, title, detail, field
         self.type = type or _slug(HTTPStatus(status).phrase)
         self.headers = dict(headers or {})
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         self.more = more
 
     def as_json(self) -> dict[str, Any]:
@@ -66,9 +68,6 @@ def problem_of(error: Exception) -> Problem:
         known.title,
         error.problem if isinstance(error, BadInput) else detail,
         type=known.type,
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
-        if known.http_status == HTTPStatus.SERVICE_UNAVAILABLE
-        else None,
         **{name: getattr(known, name) for name in known.members},
     )
 

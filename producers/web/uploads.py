@@ -21,7 +21,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from ledger.messages.images import IMAGE_MB
 from ledger.messages.json_fields import shortened
 from producers.announcements.recipients.source import Source
-from producers.web.problems import RETRY_AFTER_SECONDS, Problem
+from producers.web.problems import Problem
 
 __all__ = ["Form", "Part", "read_form"]
 
@@ -176,7 +176,6 @@ def _refusing() -> Iterator[None]:
             "There is no room for the upload",
             "the disk that holds the temporary files of the server is full",
             type="no-room",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
     else:
         return
