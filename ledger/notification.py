@@ -13,7 +13,7 @@ from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, Recei
 from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import steering_problem
-from ledger.times import moment, unix_ms
+from ledger.times import check_expiry, given_time, unix_ms
 from ledger.tracing import TRACEPARENT, traceparent
 
 __all__ = ["MOST_KEY_CHARACTERS", "Notification"]
@@ -78,14 +78,8 @@ class Notification(BaseModel):
             notification = cls(**fields)
         except ValidationError as error:
             raise _bad_input(error) from None
-        notification._in_order_of_time(now)
+        check_expiry(notification.expires_at, notification.at, now)
         return notification
-
-    def _in_order_of_time(self, now: datetime) -> None:
-        if self.expires_at and self.expires_at <= now:
-            raise BadInput("expires", f"{self.expires_at.isoformat()} is in the past")
-        if self.expires_at and self.at and self.expires_at <= self.at:
-            raise BadInput("expires", "it expires before it is to be sent (at)")
 
     @property
     def digest(self) -> str:
@@ -166,18 +160,8 @@ def _take_message(fields: dict[str, Any]) -> Message:
 
 def _take_times(fields: dict[str, Any], now: datetime) -> dict[str, Any]:
     """`at` and `expires_at`, as far as they are given."""
-    times = {target: _time(name, fields.pop(name, None), now) for name, target in _TIMES.items()}
+    times = {target: given_time(name, fields.pop(name, None), now) for name, target in _TIMES.items()}
     return {name: time for name, time in times.items() if time is not None}
-
-
-def _time(name: str, value: Any, now: datetime) -> Any:
-    """What is neither text nor a time is reported by the field's own check."""
-    try:
-        if isinstance(value, str):
-            return moment(value, now)
-    except ValueError as error:
-        raise BadInput(name, str(error)) from None
-    return value.astimezone() if isinstance(value, datetime) else value  # without an offset it is local
 
 
 def _bad_input(error: ValidationError) -> BadInput:

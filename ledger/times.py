@@ -2,8 +2,11 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-__all__ = ["duration", "iso", "moment", "unix_ms"]
+from ledger.errors import BadInput
+
+__all__ = ["check_expiry", "duration", "given_time", "iso", "moment", "unix_ms"]
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -29,6 +32,27 @@ def moment(text: str, now: datetime) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time: write 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now") from None
+
+
+def given_time(field: str, value: Any, now: datetime) -> Any:
+    """A time as a caller gives it: text, or a datetime. What is neither is left to the field's own check.
+
+    Raises BadInput.
+    """
+    try:
+        if isinstance(value, str):
+            return moment(value, now)
+    except ValueError as error:
+        raise BadInput(field, str(error)) from None
+    return value.astimezone() if isinstance(value, datetime) else value  # without an offset it is local
+
+
+def check_expiry(expires_at: datetime | None, at: datetime | None, now: datetime) -> None:
+    """Raises BadInput for what would expire before it can be sent."""
+    if expires_at and expires_at <= now:
+        raise BadInput("expires", f"{expires_at.isoformat()} is in the past")
+    if expires_at and at and expires_at <= at:
+        raise BadInput("expires", "it expires before it is to be sent (at)")
 
 
 def unix_ms(time: datetime | None) -> int:

@@ -17,7 +17,7 @@ from ledger.messages.json_fields import steering_problem
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
-from ledger.times import moment
+from ledger.times import check_expiry, given_time
 from producers.announcements.addressing import Options
 
 __all__ = ["AnnouncementDraft"]
@@ -49,10 +49,9 @@ class AnnouncementDraft:
         )
         message = _template_of(given)
         times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
-        spec = _spec(
-            {**given, "caller": caller}, message, at=_time(times, "at", now), expires_at=_time(times, "expires", now)
-        )
-        _check_times(spec, now)
+        at, expires_at = (given_time(name, times.get(name), now) for name in ("at", "expires"))
+        spec = _spec({**given, "caller": caller}, message, at=at, expires_at=expires_at)
+        check_expiry(spec.expires_at, spec.at, now)
         _check_names(spec, key)
         return cls(
             spec=spec,
@@ -106,23 +105,6 @@ def _refusal(error: ValidationError) -> BadInput:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     problem = first["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     return BadInput(".".join(str(part) for part in first["loc"]), problem)
-
-
-def _time(times: Mapping[str, Any], name: str, now: datetime) -> datetime | None:
-    value = times.get(name)
-    if not isinstance(value, str):
-        return value.astimezone() if isinstance(value, datetime) else value  # without an offset it is local
-    try:
-        return moment(value, now)
-    except (ValueError, OverflowError) as error:
-        raise BadInput(name, str(error)) from None
-
-
-def _check_times(spec: Spec, now: datetime) -> None:
-    if spec.expires_at and spec.expires_at <= now:
-        raise BadInput("expires", f"{spec.expires_at.isoformat()} is in the past")
-    if spec.expires_at and spec.at and spec.expires_at <= spec.at:
-        raise BadInput("expires", "it expires before it is to be sent (at)")
 
 
 def _check_names(spec: Spec, key: object) -> None:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
 
 from ledger.states import AnnouncementState, State, SteeringVerb
 
@@ -32,16 +34,10 @@ class AnnouncementStatus:
     finished_at: datetime | None
 
     @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> Self:
+    def of_json(cls, told: Mapping[str, Any]) -> "AnnouncementStatus":
         """Reads the JSON of the outside contract. Raises KeyError, TypeError or ValueError for anything else."""
-        same = ("id", "name", "desk", "ended", "total", "rerouted", "rate", "eta_seconds")
-        return cls(
-            **{name: told[name] for name in same},
-            state=AnnouncementState(told["state"]),
-            counts={state: told["counts"].get(state, 0) for state in State},
-            created_at=_time(told["created_at"]),
-            finished_at=_time(told["finished_at"]),
-        )
+        counts = dict.fromkeys(State, 0) | told["counts"]
+        return _STATUS.validate_python({**told, "counts": counts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +56,15 @@ class RowResult:
     finished_at: datetime | None
 
     @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> Self:
+    def of_json(cls, told: Mapping[str, Any]) -> "RowResult":
         """Reads a row of an export. Raises as `AnnouncementStatus.of_json`."""
-        same = ("line", "receiver_id", "via", "message_id", "attempts", "error_code", "error_msg")
-        ours = {*same, "state", "created_at", "finished_at"}
-        return cls(
-            **{name: told[name] for name in same},
-            values={name: value for name, value in told.items() if name not in ours},
-            state=State(told["state"]),
-            finished_at=_time(told["finished_at"]),
-        )
+        values = {name: value for name, value in told.items() if name not in _NOT_VALUES}
+        return _ROW.validate_python({**told, "values": values})
+
+
+_STATUS, _ROW = TypeAdapter(AnnouncementStatus), TypeAdapter(RowResult)
+#: Names of an export that are no columns of the input.
+_NOT_VALUES = {field.name for field in fields(RowResult) if field.name != "values"} | {"created_at"}
 
 
 class AnnouncementBackend(Protocol):
@@ -143,7 +138,3 @@ class AnnouncementHandle:
             if left <= 0:
                 raise TimeoutError(f"{self.id} is still {status.state} after {timeout:g} seconds")
             time.sleep(min(LOOK_SECONDS, left))
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
