@@ -30,7 +30,7 @@ class _Feishu(Protocol):
 
 
 class People:
-    """Leads contacts to people."""
+    """Resolves contacts to people."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class People:
 
     def resolve(self, contacts: Iterable[Contact]) -> dict[Contact, Resolved]:
         """Waits for as long as Feishu makes it. Raises AskFailed."""
-        wanted = list(dict.fromkeys(contacts))
+        distinct = list(dict.fromkeys(contacts))
         resolved: dict[Contact, Resolved] = {}
-        for start in range(0, len(wanted), CONTACTS_PER_CALL):
-            resolved |= self._resolve_some(wanted[start : start + CONTACTS_PER_CALL])
+        for start in range(0, len(distinct), CONTACTS_PER_CALL):
+            resolved |= self._resolve_some(distinct[start : start + CONTACTS_PER_CALL])
         return resolved
 
     def _resolve_some(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:
@@ -94,8 +94,8 @@ class People:
         return self._feishu.people(emails, mobiles, with_resigned=with_resigned)
 
     def _remembered(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:
-        kept = self._redis.mget([self._key(contact) for contact in contacts])
-        return {contact: _of_json(value) for contact, value in zip(contacts, kept, strict=True) if value is not None}
+        values = self._redis.mget([self._key(contact) for contact in contacts])
+        return {contact: _of_json(value) for contact, value in zip(contacts, values, strict=True) if value is not None}
 
     def _remember(self, resolved: Mapping[Contact, Resolved]) -> None:
         pipe = self._redis.pipeline(transaction=False)

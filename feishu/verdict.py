@@ -188,12 +188,12 @@ def _presentable(msg: str, private: tuple[str, ...]) -> str:
 
 
 def _without_quotes(msg: str, private: tuple[str, ...]) -> str:
-    kept, start = [], 0
+    parts, start = [], 0
     while start < len(msg):
         length = max((_quote_length(msg, start, text) for text in private), default=0)
-        kept.append("…" if length else msg[start])
+        parts.append("…" if length else msg[start])
         start += length or 1
-    return "".join(kept)
+    return "".join(parts)
 
 
 def _quote_length(msg: str, start: int, text: str) -> int:

@@ -106,13 +106,13 @@ class Portion(NamedTuple):
     size: int
     messages: int
 
-    def batches(self, ids: Sequence[str], wanted: int) -> list[Sequence[str]]:
-        """The ids in as few messages as possible, since each costs; or in as many as are `wanted` for every thread to
+    def batches(self, ids: Sequence[str], target: int) -> list[Sequence[str]]:
+        """The ids in as few messages as possible, since each costs; or in as many as `target` for every thread to
         find one, unless the ids are so few that a quarter of the time of a batch suffices for them."""
         if not ids:
             return []
-        wanted = min(self.messages, wanted)
-        count = max(-(-len(ids) // self.size), min(wanted, -(-len(ids) // max(1, self.size // 4))))
+        target = min(self.messages, target)
+        count = max(-(-len(ids) // self.size), min(target, -(-len(ids) // max(1, self.size // 4))))
         size = -(-len(ids) // count)
         return [ids[start : start + size] for start in range(0, len(ids), size)]
 
@@ -151,11 +151,11 @@ class Release:
         answers = self._leases.release([(each.desk, each.size * share, each.size * each.messages) for each in portions])
         if overdue := [desk for desk, released in zip(due, answers, strict=True) if released.overdue]:
             self._sweep(overdue)
-        wanted = room // max(1, sum(bool(released.ids) for released in answers))
+        target = room // max(1, sum(bool(released.ids) for released in answers))
         by_desk = []
         for portion, released in zip(portions, answers, strict=True):
             self._shares.note(portion.desk.name, released.in_flight)
-            by_desk.append([(portion.desk, batch) for batch in portion.batches(released.ids, wanted)])
+            by_desk.append([(portion.desk, batch) for batch in portion.batches(released.ids, target)])
         # The first of each desk, then the second of each: none waits for all of another.
         if in_turns := [batch for turn in zip_longest(*by_desk) for batch in turn if batch]:
             self._publish(in_turns)

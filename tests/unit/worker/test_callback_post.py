@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import queue
 import ssl
 import time
 import tracemalloc
@@ -97,6 +98,23 @@ def test_an_answer_that_claims_to_be_packed_is_not_unpacked() -> None:
         finally:
             tracemalloc.stop()
     assert signed_headers("n", b"{}", b"k", 0)["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"thank you")])
+def test_a_connection_is_closed_and_not_reset_after_a_complete_answer(status: int, body: bytes) -> None:
+    ends: queue.Queue[bytes | OSError] = queue.Queue()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        answering(status, body)(handler)
+        handler.wfile.flush()
+        try:
+            ends.put(handler.connection.recv(1))
+        except OSError as error:
+            ends.put(error)
+
+    with receiving(answer) as receiver:
+        assert post(target_of(receiver), {}, b"{}") == status
+        assert ends.get(timeout=60) == b""
 
 
 def test_an_answer_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
