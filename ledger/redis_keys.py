@@ -1,4 +1,4 @@
-"""The names of the Redis keys. `ledger/lua/shared/keys.lua` builds the same ones; `docs/lifecycle.md` has the table."""
+"""The names of the Redis keys. Verbs build theirs in Lua (`ledger/lua/`); `docs/lifecycle.md` has the table."""
 
 from dataclasses import dataclass
 
@@ -154,15 +154,6 @@ class RedisKeys:
     def tickets_turn(self, desk: str) -> str:
         return self("desk", desk, "tickets", "turn")
 
-    def awaiting(self, desk: str, receiver: str) -> str:
-        return self("desk", desk, "awaiting", receiver)
-
-    def ticket(self, desk: str, digest: str) -> str:
-        return self("desk", desk, "ticket", digest)
-
-    def feishu_event(self, desk: str, digest: str) -> str:
-        return self("desk", desk, "event", digest)
-
     def open_id(self, fingerprint: str, user_id_type: str, user_id: str) -> str:
         return self("open_id", fingerprint, user_id_type, user_id)
 
@@ -180,12 +171,6 @@ class RedisKeys:
 
     def row_index(self, announcement: str, state: str) -> str:
         return self("lane", announcement, state)
-
-    def hours(self, announcement: str) -> str:
-        return self("lane", announcement, "hours")
-
-    def lane_due(self, lane: str) -> str:
-        return self("lane", lane, "due")
 
     def turns(self, desk: str) -> str:
         return self("desk", desk, "turns")

@@ -313,7 +313,7 @@ class Announcing(RuleBasedStateMachine):
         for id in self.started():
             next_number = int(text(self.client.hget(keys.lane(id), "next") or b"0"))
             waiting = [text(row) for row in self.client.lrange(keys.waiting(id), 0, -1)]
-            due = [text(row) for row in self.client.zrange(keys.lane_due(id), 0, -1)]
+            due = [text(row) for row in self.client.zrange(keys("lane", id, "due"), 0, -1)]
             for row in self.ledger.announcements.rows(id):
                 ahead = row.number >= next_number
                 places = waiting.count(row.id) + due.count(row.id) + (row.id in leases) + ahead
@@ -331,7 +331,7 @@ class Announcing(RuleBasedStateMachine):
             opens_ms = int(fields[2])
             if told.state is RUNNING and has_rows and opens_ms <= self.now_ms:
                 assert id in turns or (look_at_ms is not None and look_at_ms <= self.now_ms), f"{id} is forgotten"
-            first_due: list[Any] = self.client.zrange(keys.lane_due(id), 0, 0, withscores=True)
+            first_due: list[Any] = self.client.zrange(keys("lane", id, "due"), 0, 0, withscores=True)
             if first_due or (has_rows and opens_ms > self.now_ms):
                 assert look_at_ms is not None
                 assert look_at_ms <= (first_due[0][1] if first_due else opens_ms)

@@ -243,7 +243,7 @@ class Verbs(RuleBasedStateMachine):
     def nothing_is_absent_and_nothing_is_in_two_places(self) -> None:
         keys = self.ledger.keys
         lane = list(map(text, self.client.lrange(keys.waiting("e_default"), 0, -1)))
-        due = self._times(keys.lane_due("e_default"))
+        due = self._times(keys("lane", "e_default", "due"))
         leases = self._times(keys.leases("default"))
         assert (lane, due, leases) == (self.model.lane, self.model.due, self.model.leases)
         places = Counter([*lane, *due, *leases])

@@ -7,15 +7,35 @@ from pathlib import Path
 
 import pytest
 
+from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
+from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS
+from ledger import audit_log, callbacks, durability, hook_log, tally
+from ledger.announcements import LOADING_MS
+from ledger.leases import AFTER_CALL_MS, AHEAD_TRIPS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS, SPAN_TRIPS
 from ledger.rate import Limit
 from ledger.redis_keys import RedisKeys
+from ledger.settings import Settings
 from ledger.slots import LATE_SHARE, slack_ms
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
+from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
 from ledger.verbs import NAMES
+from ledger.workers import FRESH_MS
+from worker.delivery import INLINE_TRIES
+from worker.desk_hold import CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS
+from worker.images import KEY_SECONDS
+from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
+from worker.retry_policy import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS
+from worker.runtime import Runtime
+from worker.tickets import OPEN_ID_SECONDS, REFRESH_MS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/lifecycle.md").read_text("utf-8")
+FLAT = " ".join(PAGE.split())
 SHARED_KEYS = (ROOT / "ledger/lua/shared/keys.lua").read_text("utf-8")
+
+
+LEASE_MS = Runtime(Settings(_env_file=None)).leases.lease_ms
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
 def late_ms(limit: Limit) -> int:
@@ -27,12 +47,102 @@ def test_the_diagram_has_every_move_and_no_other() -> None:
     assert drawn == {(str(state), str(to)) for state, targets in TRANSITIONS.items() for to in targets}
 
 
-@pytest.mark.parametrize(
-    ("ms_of", "said"), [(slack_ms, "between {} and {} ms), so that"), (late_ms, "between {} and {} ms). A claim")]
+def lua(file: str, name: str) -> float:
+    """The constant of a Lua file: `local NAME = 5` or `local OTHER, NAME = 1, 5`."""
+    text = (ROOT / "ledger/lua" / file).read_text("utf-8")
+    [(names, values)] = re.findall(rf"^local ((?:\w+, )*{name}(?:, \w+)*) = (.+)$", text, re.MULTILINE)
+    return float(dict(zip(names.split(", "), values.split(", "), strict=True))[name])
+
+
+WORDS = {3: "three", 4: "four", 4.5: "four and a half", 5: "five"}
+SPANS = {MINUTE: "a minute", HOUR / 2: "half an hour", HOUR: "an hour", DAY: "a day"}
+#: From how many ms on a unit is used, and its ms.
+UNITS = {
+    "days": (2 * DAY, DAY),
+    "hours": (2 * HOUR, HOUR),
+    "minutes": (2 * MINUTE, MINUTE),
+    "s": (1000, 1000),
+    "ms": (0, 1),
+}
+
+
+def span(ms: float) -> str:
+    """A time as the page writes it."""
+    unit, unit_ms = next((unit, its) for unit, (least, its) in UNITS.items() if ms >= least and ms % its in (0, 500))
+    return SPANS.get(ms) or f"{ms / unit_ms:g} {unit}"
+
+
+def of_quotas(ms_of: Callable[[Limit], int]) -> tuple[int, int]:
+    """The least and the most, over the shortest and the longest window."""
+    least, most = (ms_of(Limit(calls=1, seconds=seconds)) for seconds in (1, 86400))
+    return least, most
+
+
+def share_of_window(ms_of: Callable[[Limit], int]) -> str:
+    """In percent, where neither bound is reached."""
+    return f"{ms_of(Limit(calls=1, seconds=8)) / 80:g} %"
+
+
+#: Everything that the page says in numbers, and what the code has for it.
+STATED = (
+    f"not claimed within {span(RELEASED_LEASE_MS)} goes back",
+    f"plus {span(BEGIN_WITHIN_MS + AFTER_CALL_MS)} ({span(LEASE_MS)} with the default",
+    f"After {WORDS[lua('sweep.lua', 'MOST_LOST')]} losses",
+    f"starts at most {span(BEGIN_WITHIN_MS)} after its claim",
+    "({} of the quota's window, between {} and {} ms)".format(share_of_window(late_ms), *of_quotas(late_ms)),
+    "the quota's plus {} (between {} and {} ms)".format(share_of_window(slack_ms), *of_quotas(slack_ms)),
+    f"{WORDS[AHEAD_TRIPS]} round trips for the way to the worker, and up to {WORDS[SPAN_TRIPS]} more",
+    f"Every {span(LEAD_AGAIN_SECONDS * 1000)} the leading pacer vouches for the clock",
+    f"After {span(lua('shared/keys.lua', 'VOUCHED_FOR'))} without that",
+    f"{WORDS[INLINE_TRIES]} calls with exponential, jittered waits",
+    f"first for {FIRST_DEFERRAL_MS // 2000} to {span(FIRST_DEFERRAL_MS)}, doubling up to {span(LONGEST_DEFERRAL_MS)}",
+    f"When {WORDS[lua('record.lua', 'OUTAGE_AFTER')]} notifications of a desk in a row fail",
+    f"one probe goes after {span(lua('record.lua', 'FIRST_PROBE'))}",
+    f"up to {span(lua('record.lua', 'LONGEST_PROBE'))}, until one succeeds",
+    f"with one probe {span(CREDENTIALS_HOLD_MS)}, a spent monthly quota with one {span(QUOTA_HOLD_MS)}.",
+    f"(Unix time, in minutes) | after {span(tally.KEPT_SECONDS * 1000)} |",
+    f"after repeated throttles | after {span(lua('hold.lua', 'LOWERED_FOR'))} |",
+    f"all: after {span(BELIEVED_MS)} without a list or an event |",
+    f"{span(lua('record.lua', 'LINGERS'))} after the last of them was due |",
+    f"a Feishu event that was processed | after {span(REMEMBERED_MS)} |",
+    f"the time of the ticket's last event, by Feishu's clock | after {span(REMEMBERED_MS)} |",
+    f"a worker's turn to fetch the ticket list | after {span(REFRESH_MS)} |",
+    f"the open_id of a person for an app | after {span(OPEN_ID_SECONDS * 1000)} |",
+    f"after {span(PERSON_SECONDS * 1000)}, a problem after {span(PROBLEM_SECONDS * 1000)} |",
+    f"the next waits until this is gone | after {span(PACE_MS)} |",
+    f"the key of an uploaded image | after {span(KEY_SECONDS * 1000)} |",
+    f"when it was received, or after {span(lua('shared/callbacks.lua', 'CALLBACKS_FOR'))} |",
+    f"the hash of its key's secret | after {span(SESSION_SECONDS * 1000)}, or at sign-out |",
+    f"by their time, the last {SESSIONS_OF_A_KEY} | {span(SESSION_SECONDS * 1000)} after the last one |",
+    f"failed sign-ins to the console | after {span(MINUTE)} |",
+    f"the preview of an unconfirmed announcement | after {span(LOADING_MS)} |",
+    f"newest first, the last {audit_log.KEPT:,} |",
+    f"newest first, the last {hook_log.KEPT} of each |",
+    f"as measured | stays; {span(durability._KEPT_SECONDS * 1000)} if INFO is refused |",
+    f"the leading pacer | after {span(LEAD_MS)} without renewal |",
+    f"dead after {span(FRESH_MS)} without one |",
 )
-def test_the_times_of_a_slot_are_those_of_the_code(ms_of: Callable[[Limit], int], said: str) -> None:
-    shortest, longest = (ms_of(Limit(calls=1, seconds=seconds)) for seconds in (1, 86400))
-    assert said.format(shortest, longest) in " ".join(PAGE.split())
+#: How the page writes a number of something that the code decides.
+COUNT, COUNTED = r"(?:\d[\d,.]*|an?|half|two|three|four|five)", r"(?:%|m?s|(?:an )?hours?|minutes?|days?|trips|losses)"
+NUMBER = rf"\b{COUNT} {COUNTED}\b|last \d[\d,]*"
+
+
+@pytest.mark.parametrize("stated", STATED)
+def test_a_number_on_the_page_is_that_of_the_code(stated: str) -> None:
+    assert stated in FLAT
+
+
+def test_the_page_states_no_number_that_is_not_compared_with_the_code() -> None:
+    left = FLAT
+    for stated in STATED:
+        left = left.replace(stated, " … ")
+    assert re.findall(NUMBER, left) == []
+
+
+def test_lua_and_python_keep_the_same_times() -> None:
+    assert lua("shared/callbacks.lua", "CALLBACKS_FOR") == callbacks.KEPT_MS
+    assert lua("shared/callbacks.lua", "NEVER_POSTED") == callbacks._NEVER_POSTED_MS
+    assert lua("shared/records.lua", "MINUTE_KEPT") == tally.KEPT_SECONDS
 
 
 def test_every_state_has_its_moves_in_the_table() -> None:
@@ -66,10 +176,21 @@ def built_by(keys: RedisKeys) -> set[str]:
     return {shape.removeprefix(":") for shape in shapes}
 
 
-def test_the_key_table_has_every_key_that_python_builds() -> None:
+def built_by_lua() -> set[str]:
+    """As `built_by`; keys of a state, which the caller names, are those of Python."""
+    calls = {
+        call
+        for path in (ROOT / "ledger/lua").rglob("*.lua")
+        for call in re.findall(r"key\(([^()]+)\)", path.read_text())
+    }
+    parts = [call.split(", ") for call in calls if "state" not in call and call != "..."]
+    return {":".join(part[1:-1] if re.fullmatch(r"'\w+'", part) else "{}" for part in each) for each in parts}
+
+
+def test_the_key_table_has_every_key_that_is_built() -> None:
     rows = re.findall(r"^\| (`[^|]+`) \| (?:hash|string|set|zset|list|channel) \|", PAGE, re.MULTILINE)
     described = {key_shapes(name) for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    assert described - {"desk:{}:token:{}"} == built_by(RedisKeys(""))
+    assert described - {"desk:{}:token:{}"} == built_by(RedisKeys("")) | built_by_lua()
 
 
 def test_lua_builds_the_same_keys_as_python() -> None:

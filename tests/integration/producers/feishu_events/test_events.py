@@ -226,14 +226,14 @@ def test_what_waits_for_a_failing_desk_is_not_woken(feishu: Feishu, ledger: Ledg
     feishu.updated(50)
     leases.claim(desk, "t2", leases.release([(desk, 100, 100)])[0].ids)
     leases.record(desk, "t2", [Result(id, State.DEFERRED, wait_ms=MINUTE_MS)], "")
-    feishu.ledger.redis.sadd(ledger.keys.awaiting("default", "ou_ada"), id)
+    feishu.ledger.redis.sadd(ledger.keys("desk", "default", "awaiting", "ou_ada"), id)
     assert feishu.updated(52) == 0
 
 
 def test_who_waits_is_forgotten_by_itself(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     accepted(ledger)
     wait_for_ticket(leases, desk)
-    assert 0 < ledger.redis.pttl(ledger.keys.awaiting("default", "ou_ada")) <= 2 * MINUTE_MS
+    assert 0 < ledger.redis.pttl(ledger.keys("desk", "default", "awaiting", "ou_ada")) <= 2 * MINUTE_MS
 
 
 # -- a Redis that is away
