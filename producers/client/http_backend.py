@@ -21,6 +21,7 @@ from producers.announcements.recipients.source import Source
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft, numbered
+from producers.client.http_patience import Limits
 from producers.client.http_problems import error_of
 from producers.client.http_record import record_of
 from producers.client.http_server import Server
@@ -54,7 +55,8 @@ class HttpBackend:
         Raises BadInput for an invalid URL or key.
         """
         self._server = server or Server(url, key)
-        self._timeout_seconds = timeout_seconds
+        self._limits = Limits(timeout_seconds, timeout_seconds) if timeout_seconds else self._server.limits
+        self._limits_of_announce = self._server.limits._replace(answer=ANNOUNCE_SECONDS)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._server.url!r})"
@@ -77,12 +79,12 @@ class HttpBackend:
         draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
         with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else source_of_rows(rows)) as source:
             upload = Upload(_fields(arguments), _files(draft, source))
-            answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, answer_seconds=ANNOUNCE_SECONDS)
+            answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, limits=self._limits_of_announce)
         return Announced(answer["id"], answer["total"], answer["duplicate"])
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
         path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/{verb}"
-        answer = self._server.post(path, id=id, within_seconds=self._timeout_seconds)
+        answer = self._server.post(path, id=id, limits=self._limits)
         return AnnouncementState(answer["state"])
 
     def status(self, id: str) -> AnnouncementStatus:
@@ -103,10 +105,10 @@ class HttpBackend:
         self._server.close()
 
     def _get(self, path: str, id: str) -> Any:
-        return self._server.get(path, id=id, within_seconds=self._timeout_seconds)
+        return self._server.get(path, id=id, limits=self._limits)
 
     def _post(self, body: Any, key: str) -> Any:
-        return self._server.post(_EVENTS, body, key=key, within_seconds=self._timeout_seconds)
+        return self._server.post(_EVENTS, body, key=key, limits=self._limits)
 
     def _refusal(self, problem: Any, event: Mapping[str, Any], number: int, total: int) -> DeskbellError:
         """Of one of several. The server tells of each by itself, so the others may be accepted."""

@@ -16,26 +16,18 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 from urllib3.exceptions import NewConnectionError
 
-from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
+from ledger.errors import BadInput, LedgerUnreachable
 from ledger.tracing import traceparent
+from producers.client.http_patience import Limits, TryAgain, repeated
 from producers.client.http_problems import error_of
 
-__all__ = ["ANSWER_SECONDS", "CONNECT_SECONDS", "PATIENCE_SECONDS", "Body", "Server"]
+__all__ = ["Body", "Server"]
 
-CONNECT_SECONDS = 5.0
-#: Longer than the server waits for Redis, so that it is the server who says what is wrong.
-ANSWER_SECONDS = 30.0
-#: How long a call is repeated. A restart of the server or of Redis takes seconds.
-PATIENCE_SECONDS = 60.0
-#: The same where nobody takes the connection, so that a wrong address or a server that is down is told within a second.
-_REFUSED_SECONDS = 0.7
-#: Between two tries, unless the server says how long: the longest first wait, and the longest of all.
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 10.0
-#: What is left for a try that begins at the very end; requests takes no 0.
-_LEAST_SECONDS = 0.01
+#: A server that is busy takes a connection late, and one that is gone refuses it.
+_CONNECT_SECONDS = 5.0
+_LIMITS = Limits()
 #: Answers after which the same call may come through: too often, or somebody behind the server is away.
 _WORTH_REPEATING = frozenset({429, 500, 502, 503, 504})
 #: Connections that are kept for the next calls; more threads than that make their own.
@@ -55,14 +47,6 @@ class Body(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
     def __len__(self) -> int: ...
-
-
-class _TryAgain(Exception):
-    """A try failed. `error` is what is raised if it was the last; `after_seconds` is the server's wish."""
-
-    def __init__(self, error: DeskbellError, after_seconds: float = 0.0, *, was_refused: bool = False) -> None:
-        super().__init__(str(error))
-        self.error, self.after_seconds, self.was_refused = error, after_seconds, was_refused
 
 
 class _Bearer(AuthBase):
@@ -85,17 +69,15 @@ class Server:
         url: str,
         key: str | None,
         *,
-        connect_seconds: float = CONNECT_SECONDS,
-        answer_seconds: float = ANSWER_SECONDS,
-        patience_seconds: float = PATIENCE_SECONDS,
+        limits: Limits = _LIMITS,
+        connect_seconds: float = _CONNECT_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Raises BadInput for what is no URL or cannot be a key."""
         self.url = _checked_url(url)
         if key is not None and not _VISIBLE.fullmatch(key):
             raise BadInput("key", "must be a key of `deskbell key create`, dbk_…, without blanks")
-        self._connect_seconds, self._answer_seconds = connect_seconds, answer_seconds
-        self._patience_seconds, self._sleep = patience_seconds, sleep
+        self.limits, self._connect_seconds, self._sleep = limits, connect_seconds, sleep
         self._auth = _Bearer(key)
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
@@ -104,9 +86,9 @@ class Server:
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
 
-    def get(self, path: str, *, id: str, within_seconds: float | None = None) -> Any:
+    def get(self, path: str, *, id: str, limits: Limits | None = None) -> Any:
         """The JSON of the answer. Raises NotFound(id), and as `post`."""
-        return self._asked("GET", path, id=id, within_seconds=within_seconds)
+        return self._ask("GET", path, None, limits, key=None, id=id)
 
     def post(
         self,
@@ -115,70 +97,34 @@ class Server:
         *,
         key: str | None = None,
         id: str | None = None,
-        within_seconds: float | None = None,
-        answer_seconds: float | None = None,
+        limits: Limits | None = None,
     ) -> Any:
         """Posts a `Body`, or anything else as JSON, and gives the JSON of the answer. `key` is told in a KeyReused.
 
-        All tries together take about `within_seconds`, where that is given. Only for what may be repeated. Raises what
-        the server raised; LedgerUnreachable when it was not reached, or its answer never came: then nobody knows
-        whether it was accepted.
+        Only for what may be repeated. Raises what the server raised; LedgerUnreachable when it was not reached, or its
+        answer never came: then nobody knows whether it was accepted.
         """
-        return self._asked(
-            "POST", path, body, key=key, id=id, within_seconds=within_seconds, answer_seconds=answer_seconds
-        )
+        return self._ask("POST", path, body, limits, key=key, id=id)
 
     def close(self) -> None:
         self._session.close()
 
-    def _asked(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        within_seconds: float | None,
-        answer_seconds: float | None = None,
-        **about: Any,
-    ) -> Any:
-        answer_seconds = within_seconds or answer_seconds or self._answer_seconds
-        patience_seconds = within_seconds or self._patience_seconds
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TryAgain),
-            wait=_wait_seconds,
-            stop=_OutOfPatience(patience_seconds),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        ends_at = time.monotonic() + max(answer_seconds, patience_seconds)
-        try:
-            return retrying(
-                lambda: self._try(method, path, body, min(answer_seconds, ends_at - time.monotonic()), **about)
-            )
-        except _TryAgain as last:
-            error, cause = last.error, last.__cause__
-        raise error from cause
+    def _ask(self, method: str, path: str, body: Any, limits: Limits | None, **about: str | None) -> Any:
+        def attempt(answer_seconds: float) -> Any:
+            return self._answer_of(self._response(method, path, body, answer_seconds), **about)
 
-    def _try(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        answer_seconds: float,
-        *,
-        key: str | None = None,
-        id: str | None = None,
-    ) -> Any:
-        response = self._response(method, path, body, max(answer_seconds, _LEAST_SECONDS))
+        return repeated(attempt, limits or self.limits, self._sleep)
+
+    def _answer_of(self, response: requests.Response, *, key: str | None, id: str | None) -> Any:
         answer = _json(response)
         if response.status_code < 300:
             if answer is not None:
                 return answer
             if not response.content:  # cut within its head, which no library minds
-                raise _TryAgain(LedgerUnreachable(f"{self.url} is not reached (its answer was cut off)"))
+                raise TryAgain(LedgerUnreachable(f"{self.url} is not reached (its answer was cut off)"))
         error = error_of(response.status_code, answer, url=self.url, key=key, id=id)
         if response.status_code in _WORTH_REPEATING:
-            raise _TryAgain(error, _retry_after_seconds(response))
+            raise TryAgain(error, _retry_after_seconds(response))
         raise error
 
     def _response(self, method: str, path: str, body: Any, answer_seconds: float) -> requests.Response:
@@ -188,7 +134,7 @@ class Server:
             headers["traceparent"] = active
         data = body if is_upload or body is None else orjson.dumps(body)
         # The time to connect is also that which a piece of the body may take: a busy server reads late.
-        connect_seconds = self._answer_seconds if is_upload else min(self._connect_seconds, answer_seconds)
+        connect_seconds = self.limits.answer if is_upload else min(self._connect_seconds, answer_seconds)
         try:
             # A redirect is not followed: it would turn a POST into a GET, and take the key to who knows whom.
             return self._session.request(
@@ -203,21 +149,8 @@ class Server:
         except requests.RequestException as error:
             lost = LedgerUnreachable(f"{self.url} is not reached ({_said(error)})")
             if isinstance(error, _LOST) and not isinstance(error, _IN_VAIN):
-                raise _TryAgain(lost, was_refused=_was_refused(error)) from error
+                raise TryAgain(lost, was_refused=_was_refused(error)) from error
             raise lost from error
-
-
-class _OutOfPatience:
-    """When no try follows. A server that took a connection in this call may be restarting: it gets all the time."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._was_heard = seconds, False
-
-    def __call__(self, state: RetryCallState) -> bool:
-        failure = state.outcome.exception() if state.outcome else None
-        self._was_heard |= not (isinstance(failure, _TryAgain) and failure.was_refused)
-        seconds = self._seconds if self._was_heard else min(self._seconds, _REFUSED_SECONDS)
-        return (state.seconds_since_start or 0.0) + state.upcoming_sleep >= seconds
 
 
 def _was_refused(error: requests.RequestException) -> bool:
@@ -269,12 +202,3 @@ def _retry_after_seconds(response: requests.Response) -> float:
         return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, OverflowError):  # TypeError: a date without an offset
         return 0.0
-
-
-_jittered = wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS)
-
-
-def _wait_seconds(state: RetryCallState) -> float:
-    failure = state.outcome.exception() if state.outcome else None
-    wished = failure.after_seconds if isinstance(failure, _TryAgain) else 0.0
-    return max(wished, _jittered(state))

@@ -51,7 +51,10 @@ class Notifier:
 
     @classmethod
     def from_env(cls, *, timeout: float = TIMEOUT_SECONDS) -> Self:
-        """Reads `DESKBELL_*` variables and `.env`; connects with the first call. Raises BadInput."""
+        """Reads `DESKBELL_*` variables and `.env`; connects with the first call. Raises BadInput.
+
+        A `socket_timeout` in DESKBELL_REDIS_URL counts instead of `timeout`.
+        """
         from producers.client.ledger_backend import LedgerBackend
 
         return cls(LedgerBackend.from_env(_checked(timeout)))

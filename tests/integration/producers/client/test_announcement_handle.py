@@ -5,7 +5,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deskbell import AnnouncementHandle, AnnouncementState, DeskbellError, NotAllowed, NotFound, Notifier, State
+from deskbell import (
+    AnnouncementHandle,
+    AnnouncementState,
+    DeskbellError,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    Notifier,
+    State,
+    Unauthorized,
+)
+from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.client import http_backend
@@ -131,6 +142,17 @@ def test_an_id_that_is_not_on_record_is_not_found(
 ) -> None:
     with pytest.raises(NotFound, match=f"no such id: {id}"):
         call(notifier.announcement(id))
+
+
+def test_a_key_that_is_unknown_or_lacks_a_scope_has_a_class_to_catch(url: str, ledger: Ledger) -> None:
+    _, secret = ApiKeys(ledger).create("reader", frozenset({Scope.READ}), None, None, "test")
+    for key, kind, told in (
+        (None, Unauthorized, r"answered 401 \(A key is needed\)"),
+        ("dbk_wrong", Unauthorized, r"answered 401 \(The key is not known\)"),
+        (secret, Forbidden, r"answered 403 \(The key lacks a scope\): this needs the scope send"),
+    ):
+        with Notifier.http(url, key, timeout=60) as notifier, pytest.raises(kind, match=told):
+            notifier.send(receiver_id="ou_ada", text="hi")
 
 
 def test_a_server_that_tells_something_else_is_an_error_of_ours() -> None:

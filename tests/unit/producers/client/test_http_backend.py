@@ -21,6 +21,7 @@ from ledger.progress import Attempt, Progress
 from ledger.record import Record
 from ledger.states import Outcome, State
 from producers.client.http_backend import HttpBackend
+from producers.client.http_patience import Limits
 from producers.client.http_record import record_of
 from producers.client.http_server import Server
 from tests.unit.producers.client.scripted_server import CUT, Asked, Scripted, answer, problem, scripted
@@ -186,7 +187,7 @@ def test_a_server_that_reads_late_gets_a_large_file_all_the_same(tmp_path: Path)
     path = tmp_path / "people.csv"
     path.write_text("receiver_id\n" + "ou_ada\n" * 2_000_000)  # more than the sockets hold by themselves
     with scripted(ANNOUNCED, reads_after_seconds=0.5) as server:
-        call = Server(server.url, None, connect_seconds=0.1, patience_seconds=0.0)
+        call = Server(server.url, None, connect_seconds=0.1, limits=Limits(patience=0.0))
         with Notifier(HttpBackend(server.url, server=call)) as notifier:
             notifier.announce(path, text="hi", name="Move")
     assert parts_of(server.asked[0])["recipients"][1] == path.read_bytes()

@@ -24,6 +24,7 @@ from ledger.errors import (
     WrongVersion,
 )
 from producers.client.http_backend import HttpBackend
+from producers.client.http_patience import Limits
 from producers.client.http_problems import Forbidden, Unauthorized
 from producers.client.http_server import Server
 from tests.unit.producers.client.scripted_server import CUT, SILENCE, Scripted, answer, problem, scripted
@@ -80,7 +81,7 @@ def test_the_key_of_the_caller_is_kept() -> None:
 
 
 def test_a_server_that_says_nothing_is_asked_again_when_the_time_is_over() -> None:
-    with scripted(SILENCE, ACCEPTED) as server, notifier_of(server, answer_seconds=0.2) as notifier:
+    with scripted(SILENCE, ACCEPTED) as server, notifier_of(server, limits=Limits(answer=0.2)) as notifier:
         assert notifier.send(receiver_id="ou_ada", text="hi").id == "n_1"
     assert len(server.asked) == 2
 
@@ -88,7 +89,7 @@ def test_a_server_that_says_nothing_is_asked_again_when_the_time_is_over() -> No
 def test_who_has_no_patience_is_told_that_nobody_knows() -> None:
     with (
         scripted(SILENCE) as server,
-        notifier_of(server, answer_seconds=0.2, patience_seconds=0.1) as notifier,
+        notifier_of(server, limits=Limits(answer=0.2, patience=0.1)) as notifier,
         pytest.raises(LedgerUnreachable, match=r"is not reached \(no answer in time\)"),
     ):
         notifier.send(receiver_id="ou_ada", text="hi")
@@ -98,7 +99,7 @@ def test_nobody_there_is_not_reached() -> None:
     with scripted() as server:
         url = server.url
     with (
-        Notifier(HttpBackend(url, server=Server(url, None, patience_seconds=0.1))) as notifier,
+        Notifier(HttpBackend(url, server=Server(url, None, limits=Limits(patience=0.1)))) as notifier,
         pytest.raises(LedgerUnreachable, match="the connection failed"),
     ):
         notifier.get("n_1")
@@ -181,7 +182,7 @@ def test_the_key_goes_with_every_call_whatever_stands_in_netrc(monkeypatch: pyte
 
 def test_no_repr_and_no_error_shows_the_key() -> None:
     with scripted(CUT) as server:
-        call = Server(server.url, KEY, patience_seconds=0)
+        call = Server(server.url, KEY, limits=Limits(patience=0))
         with pytest.raises(LedgerUnreachable) as caught:
             call.get("/x", id="n_1")
         call.close()
@@ -217,4 +218,4 @@ def test_every_error_of_requests_is_one_of_ours(monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(requests.Session, "request", fail)
     with pytest.raises(LedgerUnreachable):
-        Server("http://127.0.0.1:1", None, patience_seconds=0.0).get("/x", id="n_1")
+        Server("http://127.0.0.1:1", None, limits=Limits(patience=0.0)).get("/x", id="n_1")
