@@ -1,7 +1,7 @@
-"""`make demo`: the whole of Deskbell on this machine, against the sandbox, with everything that can go wrong.
+"""`make demo`: all of Deskbell on this machine, against the sandbox, with everything that can go wrong.
 
-A Valkey, two Celery workers and a pretended Feishu are started by `deskbell up --sandbox`; 60 notifications go out at a
-quota of 40 calls in 10 seconds.
+`deskbell up --sandbox` starts a Valkey, two Celery workers and a simulated Feishu; 60 notifications go out at a quota
+of 40 calls in 10 seconds.
 """
 
 import os
@@ -25,9 +25,9 @@ from rich.table import Table
 
 from deskbell import Notifier, Outcome, Record, State
 
-#: The quota of the demo: enough to be over soon, little enough to see it kept.
+#: The quota of the demo: high enough to finish soon, low enough to see it kept.
 RATE = "40/10second"
-#: The code of Feishu for a call over the quota.
+#: Feishu's code for a call over the quota.
 THROTTLED = 99991400
 UP_SECONDS = 30
 DONE_SECONDS = 55
@@ -47,7 +47,7 @@ def main() -> int:
         with everything_up(environment, data_dir / "up.log") as up:
             notifier = Notifier.from_env()
             ids = send_all(notifier, picture_in(data_dir))
-            console.print(f"{len(ids)} notifications accepted, each fsynced; the workers take them from Redis")
+            console.print(f"{len(ids)} notifications accepted and fsynced; the workers take them from Redis")
             records = follow(notifier, ids)
             show(records, up["sandbox"])
     return 0 if all(record.progress.state.is_final for record in records) else 1
@@ -55,14 +55,14 @@ def main() -> int:
 
 @contextmanager
 def everything_up(environment: dict[str, str], log: Path) -> Iterator[dict[str, Any]]:
-    """Runs `deskbell up --sandbox`; the value is what it prints when it is ready. Nothing is left running."""
+    """Runs `deskbell up --sandbox`, and stops it afterwards. Yields the JSON it prints when it is ready."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [Path(sys.executable).with_name("deskbell"), "up", "--sandbox", "--json"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=output,
-            # ctrl-C must reach it once, from here, and not from the terminal as well: a second one means "hurry".
+            # ctrl-C must reach it only once, from here, and not from the terminal too: a second one means "hurry".
             process_group=0,
         )
     try:
@@ -77,7 +77,7 @@ def first_line(output: IO[bytes], log: Path) -> dict[str, Any]:
     line = output.readline() if readable else b""
     if not line:
         console.print(log.read_text("utf-8", "replace"), markup=False)
-        raise SystemExit("deskbell up did not come up: its log is above")
+        raise SystemExit("deskbell up did not start: its log is above")
     ready: dict[str, Any] = orjson.loads(line)
     return ready
 
@@ -89,7 +89,7 @@ def picture_in(folder: Path) -> Path:
 
 
 def send_all(notifier: Notifier, picture: Path) -> list[str]:
-    """Sixty notifications of all four kinds. The sandbox knows what to do by the first letters of a receiver's id."""
+    """Sends sixty notifications of all four kinds. A receiver's id tells the sandbox what to do."""
     post = {"post": {"zh_cn": {"title": "办公室搬迁", "content": [[{"tag": "text", "text": "周五搬到六楼。"}]]}}}
     card = {
         "header": {"title": {"tag": "plain_text", "content": "Laptop ready"}, "template": "green"},
@@ -118,32 +118,32 @@ def follow(notifier: Notifier, ids: list[str]) -> list[Record]:
             records = [notifier.get(id) for id in ids]
             counts = Counter(str(record.progress.state) for record in records)
             resting = sum(counts[state] for state in State if state.is_final or state is State.UNKNOWN)
-            told = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-            progress.update(bar, completed=resting, description=told)
+            description = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+            progress.update(bar, completed=resting, description=description)
             if resting == len(ids) or time.monotonic() > deadline:
                 return records
             time.sleep(0.2)
 
 
 def story_of(record: Record) -> str:
-    """What happened to it, by its attempts."""
+    """What happened to a notification, by its attempts."""
     outcomes = [attempt.outcome for attempt in record.progress.attempts]
     if Outcome.TICKET_OPEN in outcomes:
         return "open ticket: rerouted from chat to user"
     if Outcome.UNKNOWN in outcomes:
-        return "call cut, maybe sent: on record, and sent again by policy"
+        return "call cut, maybe sent: recorded, and sent again by policy"
     if Outcome.TRANSIENT in outcomes:
-        return "155000: tried again"
+        return "155000: retried"
     if record.progress.state is State.FAILED:
         return f"refused: {record.progress.attempts[-1].code} {record.progress.attempts[-1].msg}"
-    return "delivered at the first call"
+    return "delivered by the first call"
 
 
 def show(records: list[Record], sandbox: str) -> None:
     stories: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         stories.setdefault((str(record.progress.state), story_of(record)), []).append(record)
-    table = Table("state", "what happened", "how many", "calls", "for example", title="Outcomes")
+    table = Table("state", "what happened", "count", "calls", "example", title="Outcomes")
     for (state, story), group in sorted(stories.items(), key=lambda item: -len(item[1])):
         calls = sum(len(record.progress.attempts) for record in group)
         table.add_row(state, story, str(len(group)), str(calls), f"{group[0].id} {group[0].notification.receiver_id}")
@@ -156,8 +156,8 @@ def show(records: list[Record], sandbox: str) -> None:
     stats = requests.get(f"{sandbox}/sandbox/stats", timeout=10).json()
     received = stats["calls"]["message"]
     console.print(
-        f"The sandbox received {sum(received.values())} calls, counted every rolling window of 10 s strictly, "
-        f"and had to refuse {received.get(str(THROTTLED), 0)} for the quota."
+        f"The sandbox received {sum(received.values())} calls, checked the quota in every rolling window of 10 s, "
+        f"and had to refuse {received.get(str(THROTTLED), 0)} of them."
     )
     console.print(
         "[bold]Next[/bold]: `.venv/bin/deskbell up --sandbox` in one terminal, and in another\n"
@@ -172,5 +172,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        console.print("stopped; no process is left")
+        console.print("stopped; no process is left running")
         sys.exit(130)
