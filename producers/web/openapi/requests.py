@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE
-from ledger.notification import Notification
+from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
@@ -111,7 +111,7 @@ _ANNOUNCEMENT = _fields(
     OPTIONS | FLAGS,
     {
         "text": _TEXT | {"description": "`{{ name }}` is a column."},
-        "key": {"type": "string", "minLength": 1, "maxLength": 256},
+        "key": {"type": "string", "minLength": 1, "maxLength": MOST_KEY_CHARACTERS},
         "at": _TIME,
         "expires": _TIME,
         "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
