@@ -1,5 +1,6 @@
 """The problems of the HTTP API, turned back into the errors that they were on the server."""
 
+from http import HTTPStatus
 from typing import Any
 
 from ledger import errors
@@ -9,11 +10,15 @@ __all__ = ["Forbidden", "Unauthorized", "error_of"]
 
 
 class Unauthorized(DeskbellError):
-    """The HTTP API was given no key, or one that it does not know (401)."""
+    """The HTTP API was given no key, or one that it does not know."""
+
+    http_status = HTTPStatus.UNAUTHORIZED
 
 
 class Forbidden(DeskbellError):
-    """The key may not do this (403): it lacks the scope, or it is for other desks."""
+    """The key may not do this: it lacks the scope, or it is for other desks."""
+
+    http_status = HTTPStatus.FORBIDDEN
 
 
 #: By the last part of their URN. The root is not among them: that one the server cannot tell apart from its own bugs.
@@ -22,7 +27,7 @@ _KINDS: dict[str, type[DeskbellError]] = {
 }
 del _KINDS[DeskbellError.type]
 #: The key was refused, in whatever words.
-_KEY_REFUSED: dict[int, type[DeskbellError]] = {401: Unauthorized, 403: Forbidden}
+_KEY_REFUSED: dict[int, type[DeskbellError]] = {kind.http_status: kind for kind in (Unauthorized, Forbidden)}
 #: Of other problems: the input is what has to be fixed. 413: the body, or a part of it, is too large.
 _WRONG_INPUT = (400, 413, 415, 422)
 _UNAVAILABLE = (502, 503, 504)
