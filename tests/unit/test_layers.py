@@ -19,6 +19,10 @@ MAY_IMPORT = {
     "sandbox": set(),
     "deskbell": {"ledger", "producers"},
 }
+#: Past these there is a second noun, or a second thought, to be found.
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 330, 30
+#: One list of options after the other.
+DECLARATIVE = {ROOT / "sandbox/options.py"}
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 
 
@@ -75,6 +79,31 @@ def test_what_tames_celery_is_loaded_by_the_worker_alone(module: str) -> None:
 @pytest.mark.parametrize("module", [name for name in IMPORTS if name.startswith("console")])
 def test_the_console_knows_no_more_of_feishu_than_its_codes(module: str) -> None:
     assert {name for name in IMPORTS[module] if name.startswith("feishu")} <= {"feishu.codes"}
+
+
+@pytest.mark.parametrize("module", [name for name in IMPORTS if name.startswith("producers.")])
+def test_producers_do_not_know_the_faces_that_show_them(module: str) -> None:
+    """Commands start the web; the web mounts the console; nothing else knows any of the three."""
+    faces = {("producers", "web"): {"web", "cli"}, ("producers", "cli"): {"cli"}, ("console",): {"web"}}
+    for name in IMPORTS[module]:
+        parts = tuple(name.split("."))
+        known_by = faces.get(parts[:2]) or faces.get(parts[:1])
+        assert known_by is None or module.split(".")[1] in known_by
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_one_noun_and_a_function_one_thought(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text.count("\n") <= MOST_LINES
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
+    if path not in DECLARATIVE:
+        assert [(name, lines) for name, lines in lengths if lines > MOST_LINES_OF_A_FUNCTION] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ledger/lua").rglob("*.lua")), ids=lambda path: path.name)
+def test_a_script_is_one_noun(path: Path) -> None:
+    assert path.read_text("utf-8").count("\n") <= MOST_LINES
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
