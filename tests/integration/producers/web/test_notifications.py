@@ -274,6 +274,18 @@ def test_a_decision_that_is_none_names_the_field(web: WebThread, verb: str, body
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
+def test_the_answer_to_a_batch_is_the_same_to_the_byte(web: WebThread) -> None:
+    first = accepted(web, key="k")
+    answer = web.post(PATH, {"notifications": [ADA | {"key": "k"}, {"text": "hi"}]})
+    assert answer.status_code == 202
+    assert answer.text == (
+        '{"accepted":1,"refused":1,"results":['
+        f'{{"id":"{first}","state":"queued","duplicate":true}},'
+        '{"problem":{"type":"urn:deskbell:problem:bad-input","title":"The input cannot be accepted","status":422,'
+        '"detail":"Field required","field":"receiver_id"}}]}'
+    )
+
+
 # -- the document
 
 
