@@ -174,7 +174,7 @@ class Announcement:
 
     def as_json(self) -> AnnouncementJson:
         """The JSON of the outside contract."""
-        told: AnnouncementJson = {
+        fields: AnnouncementJson = {
             "id": self.id,
             "name": self.spec.name,
             "desk": self.spec.desk,
@@ -192,5 +192,5 @@ class Announcement:
             "finished_at": iso(self.finished_ms) if self.ended else None,
         }
         if self.damage:
-            told["damaged"] = self.damage
-        return told
+            fields["damaged"] = self.damage
+        return fields

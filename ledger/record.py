@@ -79,7 +79,7 @@ class Record:
     def as_json(self) -> NotificationJson:
         """The JSON of the outside contract. The message itself is not in it."""
         progress, last = self.progress, self.last
-        told: NotificationJson = {
+        fields: NotificationJson = {
             "id": self.id,
             "state": progress.state,
             "desk": self.notification.desk,
@@ -100,8 +100,8 @@ class Record:
             "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
         }
         if self.damage:
-            told["damaged"] = self.damage
-        return told
+            fields["damaged"] = self.damage
+        return fields
 
     def _error(self) -> ErrorJson | None:
         if self.last is None or self.last.outcome is Outcome.DELIVERED:

@@ -17,47 +17,49 @@ __all__ = ["record_of"]
 _NOTIFICATION = TypeAdapter(NotificationJson)
 
 
-def record_of(told: Any) -> Record:
-    """What is not told stays at its default: the message is empty, and how far its retries have come is unknown.
+def record_of(fields: Any) -> Record:
+    """What the JSON lacks stays at its default: the message is empty, and how much of its retries is spent is unknown.
 
-    Raises DeskbellError when it is no record.
+    Raises DeskbellError for what is not a record.
     """
     try:
-        return _record(_NOTIFICATION.validate_python(told))
+        return _record(_NOTIFICATION.validate_python(fields))
     except ValueError as error:
         raise DeskbellError("the server told a record that cannot be read here: is it newer?") from error
 
 
-def _record(told: NotificationJson) -> Record:
+def _record(fields: NotificationJson) -> Record:
     notification = Notification.model_construct(
-        receiver_id=told["receiver_id"],
-        message=Message.model_construct(msg_type=told["msg_type"], content={}),
-        receive_type=told["receive_type"],
-        user_id_type=told["user_id_type"],
-        desk=told["desk"],
-        key=told["key"],
-        expires_at=datetime.fromisoformat(told["expires_at"]) if told["expires_at"] else None,
+        receiver_id=fields["receiver_id"],
+        message=Message.model_construct(msg_type=fields["msg_type"], content={}),
+        receive_type=fields["receive_type"],
+        user_id_type=fields["user_id_type"],
+        desk=fields["desk"],
+        key=fields["key"],
+        expires_at=datetime.fromisoformat(fields["expires_at"]) if fields["expires_at"] else None,
     )
-    return Record(told["id"], notification, _progress(told), _ms(told["created_at"]) or 0, told["announcement"])
+    return Record(fields["id"], notification, _progress(fields), _ms(fields["created_at"]) or 0, fields["announcement"])
 
 
-def _progress(told: NotificationJson) -> Progress:
-    last = len(told["attempts"]) - 1  # the JSON has the message_id once
-    attempts = [_attempt(each, told["message_id"] if n == last else None) for n, each in enumerate(told["attempts"])]
-    at_ms = _ms(told["finished_at"]) or (attempts[-1].at_ms if attempts else _ms(told["created_at"]))
+def _progress(fields: NotificationJson) -> Progress:
+    last = len(fields["attempts"]) - 1  # the JSON has the message_id once
+    attempts = [
+        _attempt(each, fields["message_id"] if n == last else None) for n, each in enumerate(fields["attempts"])
+    ]
+    at_ms = _ms(fields["finished_at"]) or (attempts[-1].at_ms if attempts else _ms(fields["created_at"]))
     return Progress(
-        state=told["state"],
+        state=fields["state"],
         at_ms=at_ms or 0,
         attempts=tuple(attempts),
-        acts=tuple((_ms(act["at"]) or 0, act["by"], act["did"]) for act in told["acts"]),
-        via=told["via"],
-        due_ms=_ms(told["due_at"]),
+        acts=tuple((_ms(act["at"]) or 0, act["by"], act["did"]) for act in fields["acts"]),
+        via=fields["via"],
+        due_ms=_ms(fields["due_at"]),
     )
 
 
-def _attempt(told: AttemptJson, message_id: str | None) -> Attempt:
-    same = cast(dict[str, Any], {name: value for name, value in told.items() if name != "at"})
-    return Attempt(at_ms=_ms(told["at"]) or 0, message_id=message_id, **same)
+def _attempt(fields: AttemptJson, message_id: str | None) -> Attempt:
+    same = cast(dict[str, Any], {name: value for name, value in fields.items() if name != "at"})
+    return Attempt(at_ms=_ms(fields["at"]) or 0, message_id=message_id, **same)
 
 
 def _ms(time: str | None) -> int | None:

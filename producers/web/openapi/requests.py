@@ -1,7 +1,7 @@
 """The bodies of requests as the OpenAPI document has them, with examples that work when pasted.
 
-Our own strict code reads the bodies, so FastAPI cannot derive them. Fields and limits come from the models; what stands
-here is what a caller writes otherwise than the ledger keeps it.
+Our own strict code reads the bodies, so FastAPI cannot derive them. Fields and limits come from the models; here are
+those that callers write in another form than the ledger keeps.
 """
 
 from collections.abc import Collection, Mapping
