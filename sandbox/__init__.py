@@ -1,4 +1,4 @@
-"""Where to practise: a Feishu helpdesk that runs on this machine, for demo, tests and benchmarks.
+"""A simulated Feishu helpdesk on this machine, for the demo, tests and benchmarks.
 
     python -m sandbox --port 8470 --rate 100/minute --demo
 

@@ -1,4 +1,4 @@
-"""What goes back to the caller: an answer and the manner in which it is written, and Feishu's refusals as a table."""
+"""Answers to the caller: what is written, how much of it, and Feishu's refusals as values."""
 
 import secrets
 import time
@@ -28,7 +28,7 @@ class Manner(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `code` is Feishu's, None where the body has none; `drip_seconds` is for `Manner.DRIP`."""
+    """An HTTP answer. `code` is Feishu's, None if the body has none; `drip_seconds` is for `Manner.DRIP`."""
 
     status: int
     body: bytes
@@ -39,7 +39,7 @@ class Answer:
     drip_seconds: float = 0.0
 
     def head(self, log_id: str, keep_alive: bool) -> bytes:
-        """Status line and headers, with the empty line that ends them."""
+        """Status line and headers, with the final empty line."""
         extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         return (
             f"HTTP/1.1 {self.status} {_phrase(self.status)}\r\nContent-Type: {self.content_type}\r\n"
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One way in which Feishu says no."""
+    """One error answer of Feishu's."""
 
     status: int
     code: int
@@ -79,7 +79,7 @@ def refusal_answer(refusal: Refusal, log_id: str, detail: str = "") -> Answer:
 
 
 def html_page(status: int) -> Answer:
-    """What a proxy in front of the API shows when it has no JSON to pass on."""
+    """The error page of a proxy in front of the API."""
     text = f"{status} {_phrase(status)}"
     page = (
         f"<html>\r\n<head><title>{text}</title></head>\r\n<body><center><h1>{text}</h1></center></body>\r\n</html>\r\n"

@@ -1,4 +1,4 @@
-"""The record of every call that Feishu's side received, bounded in number, and what can be counted from it."""
+"""The log of received calls, bounded in number, and counts from it."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ __all__ = ["Call", "CallLog"]
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call. Times are unix seconds; `body` is kept only where it may be JSON.
+    """One call. Times are unix seconds; `body` is kept only if it may be JSON.
 
-    `delivered` turns true when the message is out, whether or not anyone hears of it. A call ends when its answer was
-    written, its connection was cut, or the caller went away; it may be delivered after that.
+    `delivered` turns true when the message is sent, even if the caller never learns it. A call ends when its answer was
+    written, its connection was cut, or the caller left; it may be delivered after that.
     """
 
     seq: int
@@ -46,14 +46,14 @@ class Call:
     document: Any = None
 
     def header(self, name: str) -> str:
-        """The value of the first header of this lower-case name, empty when there is none."""
+        """The value of the first header with this lower-case name, or empty."""
         for known, value in self.headers:
             if known == name:
                 return value
         return ""
 
     def as_record(self) -> dict[str, Any]:
-        """What `GET /sandbox/calls` shows. `query` maps names to lists; `raw_bytes` is the size of the body."""
+        """For `GET /sandbox/calls`. `query` maps names to lists; `raw_bytes` is the size of the body."""
         return {
             "seq": self.seq,
             "at": self.at,
@@ -77,7 +77,7 @@ class Call:
         }
 
     def as_message(self) -> dict[str, Any]:
-        """What `GET /sandbox/messages` shows of a delivered call."""
+        """A delivered call, for `GET /sandbox/messages`."""
         body = self.parsed_body()
         return {
             "seq": self.seq,
@@ -91,7 +91,7 @@ class Call:
         }
 
     def parsed_body(self) -> Any:
-        """The body as JSON; None when it is none."""
+        """The body as JSON, or None."""
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -112,7 +112,7 @@ class CallLog:
         self._reset_counts()
 
     def add(self, call: Call) -> None:
-        """Takes the call in, gives it its number, and drops the oldest when there are too many."""
+        """Logs and numbers the call, and drops the oldest when there are too many."""
         self._last_seq += 1
         call.seq = self._last_seq
         self._calls.append(call)
@@ -121,7 +121,7 @@ class CallLog:
             self.dropped += 1
 
     def start(self, call: Call) -> None:
-        """The whole call is here: it is in flight from now on."""
+        """The call is complete: it is in flight from now on."""
         call.started_at = self._clock()
         self._in_flight_now += 1
         self._most_in_flight = max(self._most_in_flight, self._in_flight_now)
@@ -129,7 +129,7 @@ class CallLog:
             self._take_off(call.receiver_id)
 
     def end(self, call: Call, *, answered: bool) -> None:
-        """The caller has its answer, or will have none. A second end of the same call changes nothing."""
+        """The caller has its answer, or never will. A second end of the same call changes nothing."""
         if call.ended_at is not None:
             return
         call.ended_at, call.answered = self._clock(), answered
@@ -140,7 +140,7 @@ class CallLog:
                 self._land(call.receiver_id)
 
     def since(self, seq: int, limit: int | None) -> list[Call]:
-        """The kept calls numbered above `seq`, at most the first `limit` of them."""
+        """The kept calls above `seq`, at most the first `limit` of them."""
         skip = max(0, seq - (self._last_seq - len(self._calls)))
         later = list(self._calls)[skip:]
         return later if limit is None else later[:limit]
@@ -149,7 +149,7 @@ class CallLog:
         return (call for call in self._calls if call.delivered)
 
     def clear(self) -> None:
-        """Forgets calls and counts; numbering goes on, and what is in flight still is."""
+        """Forgets calls and counts; numbering continues, and calls in flight stay in flight."""
         self._calls.clear()
         self._reset_counts()
 

@@ -19,38 +19,38 @@ from sandbox.web_page import sent_by_a_page
 
 __all__ = ["Connection"]
 
-#: What is beyond this in one body is read and thrown away; the largest call that Feishu takes is a 10 MB image.
+#: A body beyond this is read and discarded; the largest call that Feishu accepts is a 10 MB image.
 _MAX_BODY_BYTES = 16 * 1024 * 1024
-#: What a head may have grown to when another read finds it unfinished.
+#: The size of an unfinished head at which the request is refused.
 _MAX_HEAD_BYTES = 64 * 1024
-#: Calls that may wait behind one that is being answered, before reading stops for a while.
+#: Calls that may wait behind the current one before reading pauses.
 _MAX_WAITING = 64
-#: To what a web page orders, or asks under a name of its own.
+#: The answer to web pages that use the control API, or reach the sandbox by a name of their own.
 _NOT_FOR_PAGES = json_answer(
     {"error": "a web page has sent this: call the sandbox from a program, by its address or as localhost"}, status=403
 )
-#: On, and no time to linger: closing then resets the connection.
+#: SO_LINGER on, with no time to linger: closing then resets the connection.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
 class _Request:
-    """One request as it comes in; `call` is None for the control API, which is not on record."""
+    """A request that is being read; `call` is None for the control API, which is not logged."""
 
     method: str
     path: str
     query: str
     call: Call | None
-    is_foreign: bool  #: a web page orders something of the control API
+    is_foreign: bool  #: a web page uses the control API
     chunks: list[bytes] = field(default_factory=list)
     body_bytes: int = 0
     keep_alive: bool = True
 
 
 class Connection(asyncio.Protocol):
-    """Answers one request at a time. A caller that goes away ends its call, but does not undo it.
+    """Answers one request at a time. A caller that leaves ends its call, but does not undo it.
 
-    Half-closed callers count as gone: the end of their stream is all that tells a caller who gave up waiting.
+    Half-closed callers count as gone: the end of the stream is the only sign of a caller that stopped waiting.
     """
 
     def __init__(self, gateway: Gateway, open_connections: set["Connection"]) -> None:
@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[str, str]] = []
         self._head_bytes = 0
 
-    # What the transport tells.
+    # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserCallbackError:
             raise
         except httptools.HttpParserUpgrade:
-            # Nothing here speaks another protocol: the request is answered as it stands, then the connection ends.
+            # No other protocol is supported: the request is answered as it is, then the connection ends.
             self._waiting[-1].keep_alive = False
         except httptools.HttpParserError:
             self._break()
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._broken = True
         self._gateway.log.malformed += 1
 
-    # What the parser tells.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         self._url, self._headers = b"", []
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
     def _finish(self, request: _Request, call: Call, rule: Rule | None) -> None:
         log_id = self._gateway.log_id()
         answer = self._gateway.answer(call, rule, log_id)
-        # The caller may have left during the delay: what was asked for is done all the same.
+        # The caller may have left during the delay: the request is carried out all the same.
         if not self._transport.is_closing():
             self._gateway.sent(call, answer)
             self._write(request, answer, log_id)
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
 
     def _drip_on(self, request: _Request, answer: Answer, written: int) -> None:
         self._transport.write(answer.body[written : written + 1])
-        # The caller may leave with the last byte: that must already be the end of the call.
+        # The caller may leave with the last byte: the call must have ended by then.
         if written + 1 >= len(answer.body):
             self._end(request, answered=True, close=True)
             return
@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
 
 @lru_cache(4096)
 def _header(name: bytes, value: bytes) -> tuple[str, str]:
-    """The pair with its name in lower case. Callers repeat their headers, so most pairs are shared, not copied."""
+    """The pair with its name in lower case. Callers repeat their headers, so pairs are cached and shared."""
     return name.decode("latin-1").lower(), value.decode("latin-1")
 
 

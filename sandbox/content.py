@@ -1,4 +1,4 @@
-"""Whether a message body is one that the helpdesk takes: its fields, and `content` in the shape of its `msg_type`."""
+"""Checks a message body as the helpdesk does: its fields, and `content` by its `msg_type`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,15 @@ from sandbox.refusals import BAD_REQUEST, FIELD_INVALID
 
 __all__ = ["MSG_TYPES", "check_content", "check_fields"]
 
-#: The size limits of message content: text by its request, cards and posts by their JSON.
+#: The size limits of message content: a text by its request, cards and posts by their JSON.
 _TEXT_BYTES = 150 * 1024
 _RICH_BYTES = 30 * 1024
-#: `ja_jp` is in no current document on posts; whether the real helpdesk takes it is not known.
+#: The current documentation of posts does not list `ja_jp`; whether the real helpdesk accepts it is unknown.
 _LOCALES = frozenset({"zh_cn", "en_us", "ja_jp"})
 
 
 def check_fields(document: Any) -> dict[str, Any]:
-    """The body of a message call. Raises RefusalError when a field is missing or not one of its values."""
+    """The body of a message call. Raises RefusalError when a field is missing or has an unknown value."""
     if not isinstance(document, dict):
         raise RefusalError(BAD_REQUEST, "the body is no JSON object")
     for field in ("msg_type", "content", "receiver_id"):
@@ -37,7 +37,7 @@ def check_content(
 ) -> None:
     """Raises RefusalError when `content`, a JSON object written as a string, does not fit `msg_type` or is too big.
 
-    Whether the real helpdesk takes a post without its `post` wrapper is not known; hence the choice.
+    Whether the real helpdesk accepts a post without its `post` wrapper is unknown; hence the option.
     """
     if len(content.encode("utf-8", "surrogatepass")) > (_TEXT_BYTES if msg_type == "text" else _RICH_BYTES):
         raise RefusalError(BAD_REQUEST, "content is too big")
@@ -96,5 +96,5 @@ _PROBLEMS: dict[str, Callable[[dict[str, Any]], str]] = {
     "interactive": _card,
 }
 
-#: The kinds of message that the helpdesk bot sends.
+#: The message types of the helpdesk bot.
 MSG_TYPES = tuple(_PROBLEMS)

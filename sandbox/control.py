@@ -1,21 +1,21 @@
-"""The control API under `/sandbox/`: what was received, tickets and faults on order. It is no part of Feishu.
+"""The control API under `/sandbox/`: received calls, tickets and faults on order. Feishu itself has no such API.
 
 GET    /sandbox/calls?since=SEQ&limit=N   {"calls": […], "dropped": N}: the kept calls numbered above SEQ
 DELETE /sandbox/calls                     forgets calls and statistics; numbering goes on
 GET    /sandbox/messages                  {"messages": […], "dropped": N}: the delivered ones
-GET    /sandbox/stats                     what is counted since the start, or since calls were last forgotten:
+GET    /sandbox/stats                     counts since the start, or since calls were last forgotten:
     calls                       by kind of path, then by code; `none` is an answer without a code, or no answer
-    delivered, malformed        messages that went out; requests that were no HTTP
-    kept, dropped               calls on record, and pushed off it
-    in_flight, max_in_flight    calls under way: all of them, and at most
-    max_in_flight_per_receiver  at most for any one receiver; several_in_flight names those that had more than one
+    delivered, malformed        delivered messages; requests that were not HTTP
+    kept, dropped               calls in the log, and dropped from it
+    in_flight, max_in_flight    calls in flight, now and at most
+    max_in_flight_per_receiver  the same for one receiver; several_in_flight names those with more than one
     max_in_window               by app and window: calls that arrived (refused ones too), and those granted
 POST   /sandbox/tickets                   {"guest_id", "status", "helpdesk_id"?} -> {"ticket_id", "ticket_ids"}
 POST   /sandbox/tickets/ID                {"status"}
-GET    /sandbox/faults                    {"faults": […]}, each with how often it was used
+GET    /sandbox/faults                    {"faults": […]}, each with its number of uses
 POST   /sandbox/faults                    a rule or a list of them, added after those in force
 DELETE /sandbox/faults                    clears them
-GET    /sandbox/subscriptions             {"subscriptions": […]}: the events asked for
+GET    /sandbox/subscriptions             {"subscriptions": […]}: the subscribed events
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ _TICKET_PATH = PREFIX + "tickets/"
 
 
 class Control:
-    """Answers are JSON; a wrong order gets HTTP 400 and `{"error": …}`, an unknown path 404."""
+    """Answers are JSON; an invalid request gets HTTP 400 and `{"error": …}`, an unknown path 404."""
 
     def __init__(
         self, feishu: Feishu, faults: FaultBook, log: CallLog, quotas: Mapping[str, Quota], clock: Callable[[], float]
@@ -94,10 +94,9 @@ class Control:
         return {"ticket_id": ids[-1] if ids else None, "ticket_ids": ids}
 
     def _move_ticket(self, ticket_id: str, document: Any) -> Answer:
-        found = self._feishu.tickets.move(ticket_id, _status_of(document))
-        return json_answer(
-            {"ticket_id": ticket_id} if found else {"error": "no such ticket"}, status=200 if found else 404
-        )
+        if self._feishu.tickets.move(ticket_id, _status_of(document)):
+            return json_answer({"ticket_id": ticket_id})
+        return json_answer({"error": "no such ticket"}, status=404)
 
     def _list_faults(self, _: Any) -> dict[str, Any]:
         return {"faults": self._faults.listed()}

@@ -1,10 +1,10 @@
-"""Faults on order: rules that say which calls go wrong, how often, and in which way.
+"""Faults on order: rules that say which calls fail, how often, and how.
 
     {"match": {"prefix": "ou_slow", "share": 0.05}, "times": 2, "per_receiver": true,
      "do": {"delay_ms": 200, "cut": "after"}}
 
-Without `path` a rule is about message calls. Rules are asked in order, and the first that matches and has times left
-decides. Only calls that passed the gateway (token and rate) are asked about: those it refuses have gone wrong already.
+Without `path` a rule is about message calls. The first rule that matches and has `times` left applies. Rules see only
+calls that passed the gateway's checks of token and rate: refused calls have already failed.
 """
 
 import random
@@ -18,7 +18,7 @@ from sandbox.calls import Call
 
 __all__ = ["DEMO_RULES", "FaultBook", "Rule", "parse_rule"]
 
-#: What goes wrong in a demo without being asked for.
+#: The faults of a demo.
 DEMO_RULES: tuple[dict[str, Any], ...] = (
     {
         "match": {"prefix": "ou_flaky"},
@@ -49,7 +49,7 @@ _CUTS = {"before": Manner.RESET, "after": Manner.CLOSE, "headers": Manner.HEAD_O
 
 @dataclass(slots=True)
 class Rule:
-    """One order. `spec` is what was asked for, checked by `parse_rule`."""
+    """One fault. `spec` is the rule as ordered, checked by `parse_rule`."""
 
     spec: dict[str, Any]
     name: str
@@ -73,7 +73,7 @@ class Rule:
 
     @property
     def stands_in(self) -> bool:
-        """Whether the fault answers instead of the API, so that nothing is delivered."""
+        """Whether the fault answers in place of the API, so that nothing is delivered."""
         do = self.spec["do"]
         return do.get("cut") == "before" or not do.keys().isdisjoint(("answer", "html", "expire_token"))
 
@@ -91,7 +91,7 @@ class Rule:
         return Answer(502, b"", manner=Manner.RESET)
 
     def spoiled(self, answer: Answer) -> Answer:
-        """The API's own answer, as it comes out of this fault."""
+        """The API's own answer, spoiled by this fault."""
         do = self.spec["do"]
         if "html_delivered" in do:
             return html_page(do["html_delivered"])
@@ -114,7 +114,7 @@ class Rule:
 
 
 class FaultBook:
-    """The rules in force. `standing` ones come last and outlive `clear`."""
+    """The rules in force. `standing` rules come last and survive `clear`."""
 
     def __init__(self, rng: random.Random, standing: Iterable[dict[str, Any]] = ()) -> None:
         self._rng = rng
@@ -128,7 +128,7 @@ class FaultBook:
         self._ordered.clear()
 
     def take(self, call: Call) -> Rule | None:
-        """The rule that this call falls under, counted as used; None when it is spared."""
+        """The rule that applies to this call, counted as used, or None."""
         for rules in (self._ordered, self._standing):
             for rule in rules:
                 if rule.matches(call, self._rng):
@@ -137,7 +137,7 @@ class FaultBook:
         return None
 
     def listed(self) -> list[dict[str, Any]]:
-        """The rules as they were ordered, each with how often it was `used`."""
+        """The rules as ordered, each with its number of uses."""
         return [rule.spec | {"used": rule.used.total()} for rule in self._ordered + self._standing]
 
 

@@ -1,4 +1,4 @@
-"""Feishu's endpoints: each takes a call that passed the gateway and gives its answer, or raises RefusalError."""
+"""Feishu's endpoints: each answers a call that passed the gateway, or raises RefusalError."""
 
 import base64
 import random
@@ -23,7 +23,7 @@ from sandbox.tokens import Tokens
 __all__ = ["Feishu"]
 
 _MAX_PAGE_SIZE = 200
-#: Tickets beyond this many are in no page.
+#: Tickets beyond this many are on no page.
 _MAX_LISTED = 10_000
 _MAX_CONTACTS = 50
 
@@ -35,7 +35,7 @@ class Feishu:
         self._options = options
         self._rng = rng
         self.tokens = Tokens(options.apps, options.tokens_live_seconds, clock)
-        self.tickets = TicketBook(clock, demo=options.demo, told=self._push_ticket)
+        self.tickets = TicketBook(clock, demo=options.demo, on_change=self._push_ticket)
         self.images = ImageShelf()
         self.subscriptions: list[dict[str, str]] = []
         self._subscribers: set[str] = set()
@@ -56,7 +56,7 @@ class Feishu:
         return json_answer({"code": 0, "msg": "ok", "tenant_access_token": token, "expire": expire}, code=0)
 
     def message(self, call: Call) -> Answer:
-        """Delivers: from here on the call is on record with a message id."""
+        """Delivers: from here on the call has a message id."""
         helpdesk_id = self._helpdesk_of(call)
         document = check_fields(call.document)
         check_content(
@@ -97,7 +97,7 @@ class Feishu:
         id_type = _id_type_of(call)
         document = call.document
         if not isinstance(document, dict):
-            raise RefusalError(FIELD_INVALID, "the body is no JSON object")
+            raise RefusalError(FIELD_INVALID, "the body is not a JSON object")
         for field in ("emails", "mobiles"):
             if not _are_contacts(document.get(field)):
                 raise RefusalError(FIELD_INVALID, f"{field} must be a list of at most {_MAX_CONTACTS} strings")
@@ -122,7 +122,7 @@ class Feishu:
         return _success({})
 
     def _push_ticket(self, subtype: str, event: dict[str, Any]) -> None:
-        """To the apps that have subscribed, whichever of them asked for this event: here they all share one list."""
+        """Pushes to all subscribed apps: in the sandbox they share one list of subscriptions."""
         if {"type": "helpdesk.ticket", "subtype": subtype} in self.subscriptions:
             for app_id in self._subscribers:
                 self._pushes.push(app_id, f"helpdesk.{subtype}", event)

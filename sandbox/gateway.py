@@ -1,4 +1,4 @@
-"""The way of a call through the sandbox: arrive, start, answer, end. The connection calls these four in this order."""
+"""The path of a call through the sandbox: arrive, start, answer, end, called by the connection in this order."""
 
 import random
 from collections import defaultdict
@@ -29,10 +29,10 @@ class _Route:
 
 
 class Gateway:
-    """What stands before Feishu's endpoints: routes, tokens, the quota, faults, and the record of it all."""
+    """Routes, tokens, the quota, faults and the log, in front of Feishu's endpoints."""
 
     def __init__(self, options: Options, clock: Callable[[], float]) -> None:
-        # Jitter and faults draw from one seeded sequence, so that a run can be repeated; nothing secret comes from it.
+        # Jitter and faults draw from one seeded sequence, so that a run can be repeated; no secret depends on it.
         rng = random.Random(options.seed)  # noqa: S311
         self._clock = clock
         self.feishu = Feishu(options, clock, rng)
@@ -44,7 +44,7 @@ class Gateway:
         self._paths = {path for _, path in self._routes}
 
     def arrive(self, method: str, path: str, query: str, headers: tuple[tuple[str, str], ...]) -> Call:
-        """The head of a call is here: it is judged by token and quota at this moment, whenever its body comes."""
+        """The head of a call has arrived: token and quota are checked now, whenever the body comes."""
         route = self._route(method, path)
         call = Call(0, self._clock(), method, path, query, headers, route.kind if route else "other")
         self.log.add(call)
@@ -55,7 +55,7 @@ class Gateway:
         return call
 
     def start(self, call: Call, body: bytes, *, too_large: bool) -> tuple[Rule | None, float]:
-        """The whole call is here: gives the fault that it falls under and how many seconds it shall take."""
+        """The call is complete. Returns the fault that applies, and the seconds that the call takes."""
         call.raw_bytes = len(body)
         if too_large:
             call.refusal = TOO_LARGE
@@ -73,7 +73,7 @@ class Gateway:
         return rule, delay_seconds
 
     def answer(self, call: Call, rule: Rule | None, log_id: str) -> Answer:
-        """Does what the call asks for, as the fault lets it. Whoever has gone away in the meantime changes nothing."""
+        """Carries out the call, subject to the fault, even if the caller has left."""
         try:
             answer = self._answer(call, rule)
         except RefusalError as refused:
@@ -84,14 +84,14 @@ class Gateway:
         return answer
 
     def sent(self, call: Call, answer: Answer) -> None:
-        """Notes what the caller gets to see, before it is written."""
+        """Logs the visible part of the answer, before it is written."""
         if answer.manner not in (Manner.RESET, Manner.CLOSE):
             call.http_status = answer.status
         if answer.manner in (Manner.WHOLE, Manner.DRIP):
             call.code = answer.code
 
     def end(self, call: Call, *, answered: bool) -> None:
-        """The answer is written, or nobody will hear it."""
+        """The answer was written, or the caller left."""
         self.log.end(call, answered=answered)
 
     def log_id(self) -> str:
@@ -143,7 +143,7 @@ def _routes(feishu: Feishu) -> dict[tuple[str, str], _Route]:
 
 
 def _read(call: Call) -> None:
-    """Parses the body and notes whom the call is about; what is no JSON stays None for the endpoint to refuse."""
+    """Parses the body and notes the receiver or app. An invalid body stays None, and the endpoint refuses it."""
     try:
         call.document = orjson.loads(call.body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Uploaded images: a multipart form with `image_type` and `image`, checked as Feishu checks it, kept by key only."""
+"""Uploaded images: a multipart form with `image_type` and `image`, checked as Feishu does; only keys are kept."""
 
 import re
 import secrets
@@ -13,18 +13,18 @@ _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 _NAME = re.compile(rb'[;\s]name="([^"]*)"', re.IGNORECASE)
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"\0\0\1\0", b"II*\0", b"MM\0*")
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
-#: Keys of this kind count as uploaded by everyone, so that a demo needs no upload.
+#: Keys with this prefix count as uploaded by every app, so that a demo needs no upload.
 _DEMO_PREFIX = "img_demo"
 
 
 class ImageShelf:
-    """Which app uploaded which key. The pictures themselves are not kept."""
+    """The image keys of each app. The images themselves are not kept."""
 
     def __init__(self) -> None:
         self._owners: dict[str, str] = {}
 
     def upload(self, app_id: str, content_type: str, body: bytes) -> str:
-        """The new key. Raises RefusalError with one of the 234xxx codes."""
+        """Returns the new key. Raises RefusalError with a 234xxx code."""
         form = _form(content_type, body)
         if form.get("image_type") not in (b"message", b"avatar") or "image" not in form:
             raise RefusalError(IMAGE_PARAM)
@@ -49,7 +49,7 @@ def _check(image: bytes) -> None:
 
 
 def _form(content_type: str, body: bytes) -> dict[str, bytes]:
-    """The parts of a multipart/form-data body by name; empty when it is none."""
+    """The parts of a multipart/form-data body by name; empty for any other body."""
     boundary = _BOUNDARY.search(content_type)
     if boundary is None or not content_type.lower().startswith("multipart/form-data"):
         return {}

@@ -1,4 +1,4 @@
-"""The command line of the sandbox: one frozen value that says how this Feishu behaves."""
+"""The command line of the sandbox, as one frozen value."""
 
 import argparse
 import random
@@ -17,7 +17,7 @@ _LATENCY = re.compile(r"^(\d+)(?:-(\d+))?$")
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long a message call takes: evenly spread from `low_ms` to `high_ms`."""
+    """The duration of a message call, uniformly distributed from `low_ms` to `high_ms`."""
 
     low_ms: int
     high_ms: int
@@ -30,8 +30,8 @@ class Latency:
 class Options:
     """`apps` and `helpdesks` map ids to their secrets; `ticket_open_answer` is (HTTP status, code).
 
-    No document names the answer to `chat` while a ticket is open. The default, 401 and 154405, is made up: helpdesk
-    codes of this kind are 1544xx with HTTP 401, and 154405 is the first that stands in no list.
+    The answer to `chat` while a ticket is open is undocumented. The default, 401 and 154405, is invented: helpdesk
+    codes of this kind are 1544xx with HTTP 401, and 154405 is the first unlisted one.
     """
 
     host: str
@@ -52,7 +52,7 @@ class Options:
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
-    """Reads the command line, that of the process by default. Exits with 2 and a usage line when it is wrong."""
+    """Parses the command line, by default the process's own. Exits with 2 and a usage line if it is invalid."""
     given = _parser().parse_args(arguments)
     return Options(
         host=given.host,
@@ -108,16 +108,22 @@ def _parser() -> argparse.ArgumentParser:
         type=_status_and_code,
         default="401:154405",
         metavar="HTTP:CODE",
-        help="answer to `chat` while a ticket is open; no document names it (default %(default)s)",
+        help="answer to `chat` while a ticket is open; undocumented (default %(default)s)",
     )
-    add("--accept-unwrapped-post", action="store_true", help="take a post without its `post` wrapper")
+    add("--accept-unwrapped-post", action="store_true", help="accept a post without its `post` wrapper")
     add("--tokens-live-seconds", type=float, default=7200, metavar="N", help="life of a token (default %(default)s)")
-    add("--keep-calls", type=_positive, default=100_000, metavar="N", help="calls on record (default %(default)s)")
+    add(
+        "--keep-calls",
+        type=_positive,
+        default=100_000,
+        metavar="N",
+        help="logged calls to keep (default %(default)s)",
+    )
     add("--seed", type=int, default=0, help="seed of jitter and of shared faults (default %(default)s)")
-    add("--events-url", type=_url, metavar="URL", help="push ticket events there, once they are subscribed to")
+    add("--events-url", type=_url, metavar="URL", help="push subscribed ticket events there")
     add("--encrypt-key", default="", metavar="K", help="encrypt and sign events with this Encrypt Key")
-    add("--verification-token", default="", metavar="T", help="mark events with this Verification Token")
-    add("--demo", action="store_true", help="ou_ticket…, ou_flaky… and ou_cut… misbehave on their own")
+    add("--verification-token", default="", metavar="T", help="put this Verification Token into events")
+    add("--demo", action="store_true", help="ou_ticket…, ou_flaky… and ou_cut… have tickets and faults without orders")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""The people of this tenant, by rule instead of by list: `ou_X`, `on_X` and `u_X` are one person, whatever X is.
+"""The people of this tenant, by a rule: `ou_X`, `on_X` and `u_X` are the same person, for any X.
 
-`ou_unknown…` does not exist. The mail address `X@…` is `ou_X`'s, except that `unknown…@` is nobody's and `resigned…@`
-belongs to someone who left; a mobile number is that of `ou_m` and its digits.
+`ou_unknown…` does not exist. The mail address `X@…` belongs to `ou_X`, but `unknown…@` to no one, and `resigned…@` to
+someone who left; a mobile number belongs to `ou_m` and its digits.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ ID_TYPES = frozenset(_PREFIXES)
 
 
 def open_id_of(any_id: str, id_type: str) -> str | None:
-    """The open_id of the person, None when there is no such person."""
+    """The open_id of the person, None if there is no such person."""
     prefix = _PREFIXES[id_type]
     rest = any_id.removeprefix(prefix)
     if not any_id.startswith(prefix) or not rest or rest.startswith("unknown"):
@@ -24,14 +24,14 @@ def open_id_of(any_id: str, id_type: str) -> str | None:
 
 
 def person(open_id: str) -> dict[str, str]:
-    """The three ids and the name of someone who exists."""
+    """The three ids and the name of an existing person."""
     rest = open_id.removeprefix("ou_")
     ids = {id_type: prefix + rest for id_type, prefix in _PREFIXES.items()}
     return ids | {"name": rest}
 
 
 def users_by_contact(document: dict[str, Any], id_type: str) -> list[dict[str, str]]:
-    """One entry per address and number, in their order; who is not found, or has left, comes without `user_id`."""
+    """One entry per address and number, in their order; without `user_id` for unknown and resigned people."""
     with_resigned = document.get("include_resigned") is True
     mails = [_by_mail(mail, id_type, with_resigned) for mail in document.get("emails") or ()]
     return mails + [_by_mobile(mobile, id_type) for mobile in document.get("mobiles") or ()]

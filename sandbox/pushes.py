@@ -1,4 +1,4 @@
-"""Events, pushed to a URL as Feishu does it: encrypted and signed where there is a key, and again when not answered."""
+"""Events, pushed to a URL as Feishu does: encrypted and signed if there is a key, and repeated until answered."""
 
 import base64
 import hashlib
@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 __all__ = ["Pushes"]
 
-#: The first push, and after each one that was not answered with 200 in time, seconds.
+#: Seconds before the first push, and after each that was not answered with 200 in time.
 _WAITS_SECONDS = (0, 15, 300, 3600, 21600)
 _ANSWER_SECONDS = 3
 _BLOCK_BYTES = 16
 
 
 class Pushes:
-    """Each event has a thread of its own. Without a URL there are none."""
+    """One thread per event. Without a URL nothing is pushed."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class Pushes:
         self._token = verification_token
         self._clock = clock
         self._waits_seconds = tuple(waits_seconds)
-        # Neither a proxy of the environment nor a redirect: Feishu knows of neither.
+        # Neither a proxy from the environment nor redirects: Feishu uses neither.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
     def push(self, app_id: str, event_type: str, event: dict[str, Any]) -> None:
-        """Begins to push; `event_type` is such as `helpdesk.ticket.created_v1`."""
+        """Starts pushing; `event_type` is, for example, `helpdesk.ticket.created_v1`."""
         if self._url is None:
             return
         header = {
@@ -79,7 +79,7 @@ class Pushes:
         try:
             with self._opener.open(request, timeout=_ANSWER_SECONDS) as answer:
                 return bool(answer.status == 200)
-        except OSError:  # HTTPError too, for any status that is no 2xx
+        except OSError:  # HTTPError too, for any status but 2xx
             return False
 
     def _headers(self, body: bytes) -> dict[str, str]:

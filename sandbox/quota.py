@@ -1,4 +1,4 @@
-"""The quota of one app: so many calls in any rolling window, counted at arrival, and the peaks that were seen."""
+"""The quota of one app: calls in any rolling window, counted at arrival, and their peaks."""
 
 import math
 import re
@@ -9,7 +9,7 @@ __all__ = ["Limit", "Quota", "RollingCount", "parse_rate"]
 
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
-#: With no limit there is no window to watch; peaks are then told per minute, as Feishu counts this API.
+#: Without a limit, peaks are counted per minute, as Feishu counts this API.
 _WATCHED_SECONDS = 60
 
 
@@ -36,7 +36,7 @@ def _limit(text: str) -> Limit:
 
 
 class RollingCount:
-    """How many calls lie in the window that ends now, and the most that ever did. A call leaves after `seconds`."""
+    """The calls in the current window, and their peak. A call leaves the window after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
@@ -49,7 +49,7 @@ class RollingCount:
         self.peak = max(self.peak, len(self._times))
 
     def wait_seconds(self, now: float, calls: int) -> float:
-        """Seconds until fewer than `calls` are in the window; 0 when that is so now."""
+        """Seconds until fewer than `calls` are in the window; 0 if there are fewer now."""
         self._forget(now)
         if len(self._times) < calls:
             return 0.0
@@ -66,14 +66,14 @@ class RollingCount:
 
 
 class Quota:
-    """One app's quota. Calls that were refused take none of it, yet the peaks count them: they were made."""
+    """One app's quota. Refused calls use none of it, but count in the peaks."""
 
     def __init__(self, limits: tuple[Limit, ...]) -> None:
         self._granted = [(limit, RollingCount(limit.seconds)) for limit in limits]
         self.arrived = [RollingCount(limit.seconds) for limit in limits] or [RollingCount(_WATCHED_SECONDS)]
 
     def take(self, now: float) -> tuple[Limit, int] | None:
-        """Takes a slot, or says which limit is in the way and for how many whole seconds (at least 1)."""
+        """Takes a slot, or returns the exceeded limit and the whole seconds to wait (at least 1)."""
         for count in self.arrived:
             count.add(now)
         for limit, count in self._granted:
@@ -85,7 +85,7 @@ class Quota:
         return None
 
     def peaks(self) -> dict[str, dict[str, int]]:
-        """By window (`60s`): the most calls that arrived, and the most that were granted."""
+        """By window (`60s`): the most calls that arrived, and that were granted."""
         granted = {count.seconds: count.peak for _, count in self._granted}
         return {
             f"{count.seconds}s": {"arrived": count.peak, "granted": granted.get(count.seconds, count.peak)}

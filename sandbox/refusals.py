@@ -1,6 +1,6 @@
-"""Every refusal that this Feishu knows, as data. Codes and statuses are those of the public documents.
+"""Every error answer of the sandbox, with codes and statuses from Feishu's public documentation.
 
-Where no document names the HTTP status (wrong path, wrong method, unknown id) the plain HTTP one stands in.
+Undocumented HTTP statuses (wrong path, wrong method, unknown id) are the usual HTTP ones.
 """
 
 from sandbox.answers import Refusal
@@ -26,10 +26,10 @@ __all__ = [
     "over_rate",
 ]
 
-#: Beyond the rate, whatever the API.
+#: Over the rate, for every API.
 RATE_LIMIT_CODE = 99991400
 
-# Answered by the gateway, before any API sees the call.
+# From the gateway, before any API sees the call.
 NO_TOKEN = Refusal(400, 99991661, "Missing access token for authorization. Please make a request with token attached.")
 TOKEN_INVALID = Refusal(400, 99991663, "Invalid access token for authorization.")
 NO_SUCH_PATH = Refusal(404, 99991201, "path not found")
@@ -38,7 +38,7 @@ FIELD_INVALID = Refusal(400, 99992402, "field validation failed")
 ID_NOT_FOUND = Refusal(400, 99992351, "the id does not exist")
 TOO_LARGE = Refusal(413, 9499, "request entity too large")
 
-# The token endpoint says no with HTTP 200.
+# The token endpoint refuses with HTTP 200.
 INVALID_PARAM = Refusal(200, 10003, "invalid param")
 APP_SECRET_WRONG = Refusal(200, 10015, "app secret invalid")
 
@@ -55,6 +55,6 @@ IMAGE_FORMAT = Refusal(400, 234011, "Can't recognize the image format.")
 
 
 def over_rate(calls: int, wait_seconds: int) -> Refusal:
-    """HTTP 429 with the two headers that say the limit and when to come back."""
+    """HTTP 429, with the limit and the time to wait in two headers."""
     headers = (("x-ogw-ratelimit-limit", str(calls)), ("x-ogw-ratelimit-reset", str(wait_seconds)))
     return Refusal(429, RATE_LIMIT_CODE, "request trigger frequency limit", headers)

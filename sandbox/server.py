@@ -1,4 +1,4 @@
-"""Listening, on the command line and inside a test."""
+"""The server, for the command line and for tests."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ __all__ = ["main", "running", "steady_clock"]
 
 #: Longest wait for a sandbox thread to listen, and to end.
 _THREAD_SECONDS = 10
-#: Connections that may wait to be accepted: a herd of workers connects at once.
+#: Connections that may wait to be accepted: many workers connect at once.
 _BACKLOG = 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until SIGTERM or SIGINT and gives the exit code: 0, or 1 when it cannot listen."""
+    """Serves until SIGTERM or SIGINT. Returns the exit code: 0, or 1 if it cannot listen."""
     options = parse_options(arguments)
     try:
         asyncio.run(_serve(options, steady_clock(), _announce))
@@ -35,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def running(*arguments: str, clock: Callable[[], float] | None = None) -> Iterator[str]:
-    """A sandbox in a thread of this process, on a free port of 127.0.0.1 unless told otherwise; gives its base URL.
+    """Runs a sandbox in a thread of this process, by default on a free port of 127.0.0.1. Yields its base URL.
 
-    `arguments` are those of the command line; `clock` gives unix seconds and may be a test's own.
-    Raises OSError when it cannot listen.
+    `arguments` are those of the command line; `clock` returns unix seconds.
+    Raises OSError if it cannot listen.
     """
     options = parse_options(["--port", "0", *arguments])
     listening: Future[tuple[str, Callable[[], object]]] = Future()
@@ -53,7 +53,7 @@ def running(*arguments: str, clock: Callable[[], float] | None = None) -> Iterat
 
 
 def steady_clock() -> Callable[[], float]:
-    """Unix seconds that never jump: the wall clock is read once, and from there time runs on monotonically."""
+    """Unix seconds that never jump: the wall clock is read once, and the monotonic clock continues it."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 
@@ -61,7 +61,7 @@ def steady_clock() -> Callable[[], float]:
 async def _serve(
     options: Options, clock: Callable[[], float], on_listening: Callable[[str, asyncio.Event], None]
 ) -> None:
-    """Serves until the event that `on_listening` is given, beside the base URL, is set."""
+    """Serves until the event is set that `on_listening` gets beside the base URL."""
     stop = asyncio.Event()
     gateway = Gateway(options, clock)
     connections: set[Connection] = set()

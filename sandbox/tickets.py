@@ -1,4 +1,4 @@
-"""The tickets of all helpdesks: moved by the control API, listed by Feishu's, asked about by every `chat` call."""
+"""The tickets of all helpdesks: changed by the control API, listed by Feishu's, checked by every `chat` call."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ __all__ = ["OPEN", "STATUSES", "TicketBook"]
 
 #: Created, processing, in the queue, pending, awaiting the guest.
 OPEN = frozenset({1, 2, 3, 4, 5})
-#: The open ones, and closed by the bot, by an agent, by the guest.
+#: Open; closed by the bot, by an agent, by the guest.
 STATUSES = OPEN | {50, 51, 52}
-#: The number that the first ticket comes after: nineteen digits, as Feishu's ticket ids have.
+#: Ticket ids count from here: nineteen digits, like Feishu's.
 _FIRST_TICKET = 7_000_000_000_000_000_000
-#: Guests of this kind have an open ticket from the first time that anyone asks, when the demo is on.
+#: In a demo, guests with this prefix have an open ticket from the first query on.
 _DEMO_PREFIX = "ou_ticket"
 
 
-Told = Callable[[str, dict[str, Any]], None]
+OnChange = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Ticket:
         self.status, self.updated_ms = status, now_ms
         self.closed_ms = -1 if status in OPEN else now_ms
 
-    def as_events_tell_it(self) -> dict[str, Any]:
+    def as_event(self) -> dict[str, Any]:
         """The shape of the ticket events: all ids of the guest, and `stage` for what the list calls `ticket_type`."""
         guest = person(self.guest_id)
         ids = {name: guest[name] for name in ("open_id", "union_id", "user_id")}
@@ -54,8 +54,8 @@ class _Ticket:
             "chat_id": f"oc_{self.id}",
         }
 
-    def as_feishu_tells_it(self) -> dict[str, Any]:
-        """The shape of `data.tickets[]`: times in ms, -1 where there is none."""
+    def as_listed(self) -> dict[str, Any]:
+        """The shape of `data.tickets[]`: times in ms, or -1."""
         name = person(self.guest_id)["name"]
         return {
             "ticket_id": self.id,
@@ -76,10 +76,10 @@ class _Ticket:
 
 
 class TicketBook:
-    """Guests are known by open_id. `told` hears of each change: its subtype, and the event."""
+    """Guests are known by open_id. `on_change` gets each change: its subtype, and the event."""
 
-    def __init__(self, clock: Callable[[], float], demo: bool = False, told: Told = lambda *_: None) -> None:
-        self._told = told
+    def __init__(self, clock: Callable[[], float], demo: bool = False, on_change: OnChange = lambda *_: None) -> None:
+        self._on_change = on_change
         self._clock = clock
         self._demo = demo
         self._by_id: dict[str, _Ticket] = {}
@@ -89,7 +89,7 @@ class TicketBook:
         return any(ticket.status in OPEN for ticket in self._of_guest(helpdesk_id, guest_id))
 
     def put(self, helpdesk_id: str, guest_id: str, status: int) -> list[str]:
-        """Moves the guest's open tickets to `status` and gives their ids; an open status with none open opens one."""
+        """Moves the guest's open tickets to `status`, or opens one if there are none. Returns their ids."""
         moved = [ticket for ticket in self._of_guest(helpdesk_id, guest_id) if ticket.status in OPEN]
         for ticket in moved:
             self._move(ticket, status)
@@ -98,7 +98,7 @@ class TicketBook:
         return [ticket.id for ticket in moved]
 
     def move(self, ticket_id: str, status: int) -> bool:
-        """Whether there is such a ticket, which then has this status."""
+        """Sets a ticket's status. Returns whether the ticket exists."""
         ticket = self._by_id.get(ticket_id)
         if ticket is not None:
             self._move(ticket, status)
@@ -107,11 +107,11 @@ class TicketBook:
     def select(
         self, helpdesk_id: str, *, guest_id: str | None, ticket_id: str | None, statuses: Collection[int]
     ) -> list[dict[str, Any]]:
-        """The helpdesk's tickets in the order in which they were opened; no filter lets all pass."""
+        """The helpdesk's tickets in the order of opening; without filters, all."""
         tickets: Iterator[_Ticket] | list[_Ticket]
         tickets = iter(self._by_id.values()) if guest_id is None else self._of_guest(helpdesk_id, guest_id)
         return [
-            ticket.as_feishu_tells_it()
+            ticket.as_listed()
             for ticket in tickets
             if ticket.helpdesk_id == helpdesk_id
             and (ticket_id is None or ticket.id == ticket_id)
@@ -128,13 +128,13 @@ class TicketBook:
         ticket = _Ticket(str(_FIRST_TICKET + len(self._by_id) + 1), helpdesk_id, guest_id, status, self._now_ms())
         self._by_id[ticket.id] = ticket
         self._by_guest.setdefault((helpdesk_id, guest_id), []).append(ticket)
-        self._told("ticket.created_v1", ticket.as_events_tell_it())
+        self._on_change("ticket.created_v1", ticket.as_event())
         return ticket
 
     def _move(self, ticket: _Ticket, status: int) -> None:
         before = {"status": ticket.status, "updated_at": ticket.updated_ms}
         ticket.move(status, self._now_ms())
-        self._told("ticket.updated_v1", {"object": ticket.as_events_tell_it(), "old_object": before})
+        self._on_change("ticket.updated_v1", {"object": ticket.as_event(), "old_object": before})
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

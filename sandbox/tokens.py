@@ -1,4 +1,4 @@
-"""Tenant access tokens: who gets one, how long it lives, and when a new one is made."""
+"""Tenant access tokens: access, lifetime and renewal."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from sandbox.refusals import APP_SECRET_WRONG, INVALID_PARAM
 
 __all__ = ["Tokens"]
 
-#: Feishu hands out the same token until less than this is left of it, then a new one beside it.
+#: Feishu returns the same token until it has less than this left, then a new one beside it.
 _SAME_TOKEN_SECONDS = 1800
 
 
@@ -21,7 +21,7 @@ class _Token:
 
 
 class Tokens:
-    """The tokens of all apps. With lives other than two hours, the 30-minute rule shrinks to a quarter of the life."""
+    """The tokens of all apps. For lifetimes other than two hours, the 30 minutes become a quarter of the lifetime."""
 
     def __init__(self, secrets_by_app: Mapping[str, str], life_seconds: float, clock: Callable[[], float]) -> None:
         self._secrets = secrets_by_app
@@ -32,7 +32,7 @@ class Tokens:
         self._valid: dict[str, _Token] = {}
 
     def grant(self, app_id: object, app_secret: object) -> tuple[str, int]:
-        """The token and the whole seconds left of it. Raises RefusalError when the credentials are wrong."""
+        """The token and its remaining whole seconds. Raises RefusalError for wrong credentials."""
         if not isinstance(app_id, str) or app_id not in self._secrets or not app_secret:
             raise RefusalError(INVALID_PARAM)
         if app_secret != self._secrets[app_id]:
@@ -44,7 +44,7 @@ class Tokens:
         return token.text, round(token.ends_at - now)
 
     def app_of(self, text: str) -> str | None:
-        """The app that a token speaks for; None when it is unknown or over."""
+        """The app of a token; None if the token is unknown or expired."""
         token = self._valid.get(text)
         if token is None or token.ends_at <= self._clock():
             return None

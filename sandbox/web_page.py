@@ -1,7 +1,7 @@
-"""Whether a web page has sent a request: the control API is for whoever practises here, not for pages they look at.
+"""Whether a web page sent a request: the control API is for programs on this machine, not for pages in its browser.
 
-A page reaches this machine in two ways: across sites, which browsers mark, and under a name of its own that it lets
-resolve to this machine, which stands in `Host`.
+A page can reach this machine in two ways: across sites, which browsers mark, and by a name of its own that resolves to
+this machine, which is then in `Host`.
 """
 
 import ipaddress
@@ -12,16 +12,16 @@ __all__ = ["sent_by_a_page"]
 
 
 def sent_by_a_page(headers: Iterable[tuple[str, str]]) -> bool:
-    """Names of headers are in lower case. A page of the sandbox's own would be let in; it has none."""
-    given = dict(headers)
-    host = given.get("host", "")
-    if given.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    """Header names are in lower case. Pages of the sandbox itself would be allowed; it has none."""
+    by_name = dict(headers)
+    host = by_name.get("host", "")
+    if by_name.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
-    return given.get("origin", f"http://{host}") != f"http://{host}" or not _is_of_a_machine(host)
+    return by_name.get("origin", f"http://{host}") != f"http://{host}" or not _is_of_a_machine(host)
 
 
 def _is_of_a_machine(host: str) -> bool:
-    """An address, localhost, or the name of a container: no site of the web has a name without a dot."""
+    """An address, localhost, or the name of a container: no web site has a name without a dot."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
