@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from ledger.phrases import filled
+from ledger.phrases import Phrase, filled
 
 __all__ = ["LANGUAGES", "Language", "chosen_language", "language"]
 
@@ -22,7 +22,7 @@ class Language:
     """One catalogue. Calling it gives a text: `one | many` by the value `n`. A missing key is a bug: KeyError."""
 
     def __init__(self, name: str, texts: Mapping[str, str], meanings: Mapping[str, str]) -> None:
-        """`meanings` has the texts of the table of error codes by their English."""
+        """`meanings` has the texts of the table of error codes, and phrases, by their English."""
         self.name = name
         self.texts = texts
         self.meanings = meanings
@@ -31,8 +31,15 @@ class Language:
         return filled(self.texts[key], values)
 
     def meaning(self, english: str) -> str:
-        """A text of the table of error codes. What an operator has added to the table stands as it was written."""
-        return self.meanings.get(english, english)
+        """A text of the table of error codes, or of a refusal. What an operator has added stands as it was written."""
+        if not isinstance(english, Phrase):
+            return self.meanings.get(english, english)
+        if english.template not in self.meanings:
+            return english
+        values = {
+            name: self.meaning(value) if isinstance(value, str) else value for name, value in english.values.items()
+        }
+        return filled(self.meanings[english.template], values)
 
     def action_text(self, action: str) -> str:
         """An action of the audit log in this language."""
@@ -66,8 +73,11 @@ def language(name: str) -> Language:
     """Reads a catalogue. `name` is one of LANGUAGES."""
     folder = files("console").joinpath("catalogue")
     texts = dict(_flat(tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8"))))
-    codes = files("feishu").joinpath(f"codes.{name}.toml")
-    return Language(name, texts, tomllib.loads(codes.read_text("utf-8")) if codes.is_file() else {})
+    meanings: dict[str, str] = {}
+    for by_english in (files("feishu").joinpath(f"codes.{name}.toml"), folder.joinpath(f"phrases.{name}.toml")):
+        if by_english.is_file():
+            meanings |= tomllib.loads(by_english.read_text("utf-8"))
+    return Language(name, texts, meanings)
 
 
 def chosen_language(preferred: str | None, accept_language: str) -> Language:

@@ -23,6 +23,7 @@ from console.sessions import anonymous_cookie
 from console.viewer import LOCAL, Viewer
 from ledger.connection import reachable
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase
 
 __all__ = [
     "View",
@@ -184,7 +185,8 @@ def _error_page(page_request: PageRequest, error: Exception) -> Response:
     status = HTTPStatus((error if isinstance(error, DeskbellError) else DeskbellError()).http_status)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a page of the console failed: %s", type(error).__name__, exc_info=error)
-    return _told(page_request, status, str(error))
+    problem = next((part for part in error.args if isinstance(part, Phrase)), str(error))
+    return _told(page_request, status, page_request.say.meaning(problem))
 
 
 async def http_error(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ import redis
 from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved, Unresolved
 from feishu.people_answer import Person
 from feishu.query_retry import QueryRetry
+from ledger.phrases import Phrase
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
@@ -121,9 +122,20 @@ def _values(contacts: Iterable[Contact]) -> list[str]:
     return [contact.value for contact in contacts]
 
 
+# Whole texts: cached as JSON, a phrase loses its values.
+_RESIGNED = {
+    "email": Phrase("the person with this email has resigned"),
+    "mobile": Phrase("the person with this mobile has resigned"),
+}
+_NOBODY = {
+    "email": Phrase("nobody with this email is visible to the app"),
+    "mobile": Phrase("nobody with this mobile is visible to the app"),
+}
+
+
 def _answer(contact: Contact, person: Person) -> Resolved:
     if person.left:
-        return Unresolved(f"the person with this {contact.kind} has resigned")
+        return Unresolved(_RESIGNED[contact.kind])
     if person.open_id is None:
-        return Unresolved(f"nobody with this {contact.kind} is visible to the app")
+        return Unresolved(_NOBODY[contact.kind])
     return person.open_id

@@ -17,6 +17,8 @@ Each class says how it is reported: over HTTP as a problem (RFC 9457), and by th
 from http import HTTPStatus
 from typing import Self
 
+from ledger.phrases import Phrase
+
 __all__ = [
     "URN",
     "BadInput",
@@ -60,7 +62,7 @@ class BadInput(DeskbellError):
     arguments = ("field", "detail")
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+        super().__init__(Phrase("{field}: {problem}", field=field, problem=problem))
         self.field = field
         self.problem = problem
 
@@ -74,7 +76,9 @@ class KeyReused(BadInput):
     arguments = ("key", "first_id")
 
     def __init__(self, key: str, first_id: str) -> None:
-        super().__init__("key", f"{key!r} was already used for {first_id} with another content")
+        super().__init__(
+            "key", Phrase("{key} was already used for {id} with other content", key=repr(key), id=first_id)
+        )
         self.first_id = first_id
 
 
@@ -88,7 +92,7 @@ class NotFound(DeskbellError):
     arguments = ("id",)
 
     def __init__(self, id: str) -> None:
-        super().__init__(f"no such id: {id}")
+        super().__init__(Phrase("no such id: {id}", id=id))
         self.id = id
 
 
@@ -101,7 +105,7 @@ class NotAllowed(DeskbellError):
     members = arguments = ("id", "verb", "state")
 
     def __init__(self, id: str, verb: str, state: str) -> None:
-        super().__init__(f"cannot {verb} {id}: it is {state}")
+        super().__init__(Phrase("cannot {verb} {id}: it is {state}", verb=verb, id=id, state=state))
         self.id, self.verb, self.state = id, verb, state
 
 
@@ -148,5 +152,5 @@ class WrongVersion(DeskbellError):
     def of(cls, found: str, ours: int) -> Self:
         """`found` is the version as the ledger writes it: `2`, or `2 from 1` while it is migrated."""
         newer = int(found.split()[0]) > ours
-        do = "upgrade this Deskbell" if newer else "it is brought up to date when an upgraded worker starts"
-        return cls(f"the ledger is of version {found}, and this is Deskbell for version {ours}: {do}")
+        do = "upgrade this Deskbell" if newer else "an upgraded worker migrates it when it starts"
+        return cls(f"the ledger has version {found}, but this Deskbell needs version {ours}: {do}")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 
 __all__ = ["check_expiry", "duration", "given_time", "iso", "moment", "unix_ms"]
 
@@ -16,7 +17,7 @@ def duration(text: str) -> timedelta:
     """Reads `90s`, `15m`, `24h` or `30d`. Raises ValueError."""
     match = _DURATION.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is no duration: write a number and a unit, such as 90s, 15m, 24h or 30d")
+        raise ValueError(Phrase("{text} is not a valid duration: use 90s, 15m, 24h or 30d", text=repr(text)))
     return timedelta(seconds=float(match[1]) * _DURATION_UNITS[match[2]])
 
 
@@ -27,11 +28,15 @@ def moment(text: str, now: datetime) -> datetime:
     except ValueError:
         pass
     except OverflowError:
-        raise ValueError(f"{text!r} is further away than the calendar reaches") from None
+        raise ValueError(Phrase("{text} is too far in the future", text=repr(text))) from None
     try:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no time: write 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now") from None
+        raise ValueError(
+            Phrase(
+                "{text} is not a valid time: use 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now", text=repr(text)
+            )
+        ) from None
 
 
 def given_time(field: str, value: Any, now: datetime) -> Any:
@@ -43,16 +48,16 @@ def given_time(field: str, value: Any, now: datetime) -> Any:
         if isinstance(value, str):
             return moment(value, now)
     except ValueError as error:
-        raise BadInput(field, str(error)) from None
+        raise BadInput(field, error.args[0]) from None
     return value.astimezone() if isinstance(value, datetime) else value  # without an offset it is local
 
 
 def check_expiry(expires_at: datetime | None, at: datetime | None, now: datetime) -> None:
     """Raises BadInput for what would expire before it can be sent."""
     if expires_at and expires_at <= now:
-        raise BadInput("expires", f"{expires_at.isoformat()} is in the past")
+        raise BadInput("expires", Phrase("{time} is in the past", time=expires_at.isoformat()))
     if expires_at and at and expires_at <= at:
-        raise BadInput("expires", "it expires before it is to be sent (at)")
+        raise BadInput("expires", Phrase("must be later than the time of sending (at)"))
 
 
 def unix_ms(time: datetime | None) -> int:

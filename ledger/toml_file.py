@@ -34,6 +34,6 @@ def parse_toml(text: str, name: str, where: str) -> dict[str, Any]:
     except RecursionError:
         problem = "is nested too deeply"
     except ValueError:
-        problem = "holds a number of too many digits"
+        problem = "contains a number with too many digits"
     # Raised outside the except clauses: the traceback of a RecursionError has a thousand frames.
     raise BadInput(where, f"{name} {problem}")

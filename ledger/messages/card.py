@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import Filled, Shape, dotted, link_problem, validated
+from ledger.phrases import Phrase
 
 __all__ = ["check_card"]
 
@@ -26,7 +27,7 @@ _LINKS = frozenset({"url", "pc_url", "ios_url", "android_url", "default_url"})
 _OPAQUE = frozenset({"value", "chart_spec", "rows"})
 #: Documented as the way to switch a link off on one kind of device.
 _NO_LINK_HERE = "lark://msgcard/unsupported_action"
-_JSON_2 = (
+_JSON_2 = Phrase(
     "card JSON 2.0 is not supported by the helpdesk API: put the elements at the top level, without body and schema, "
     "or export the card from the card builder as version 1.0"
 )
@@ -107,7 +108,7 @@ def _reference_shape(kind: Any, where: str) -> type[_TemplateCard] | type[_CardE
             return _TemplateCard
         case "card":
             return _CardEntity
-    raise BadInput(dotted(where, ("type",)), "must be 'template' or 'card'; a card written out has no type")
+    raise BadInput(dotted(where, ("type",)), Phrase("must be 'template' or 'card'; a full card has no type"))
 
 
 def _check_links(value: JsonValue, where: str) -> None:
@@ -136,9 +137,12 @@ def _check_components(elements: JsonValue | Elements, where: str) -> None:
     for tag, at, layers in _components(elements, where, 0):
         seen[tag] += 1
         if layers > _LAYERS:
-            raise BadInput(at, f"is a container in {layers - 1} others: at most {_LAYERS} may be nested")
+            problem = Phrase(
+                "is nested in {n} containers: at most {most} levels are allowed", n=layers - 1, most=_LAYERS
+            )
+            raise BadInput(at, problem)
     if seen["table"] > _TABLES:
-        raise BadInput(where, f"holds {seen['table']} tables: at most {_TABLES} are allowed")
+        raise BadInput(where, Phrase("contains {n} tables: at most {most} are allowed", n=seen["table"], most=_TABLES))
 
 
 def _components(value: Any, where: str, layers: int) -> Iterator[tuple[str, str, int]]:

@@ -17,6 +17,7 @@ from ledger.errors import BadInput
 from ledger.messages.card import check_card
 from ledger.messages.json_fields import Shape, check_json, dotted, kind_of, validated
 from ledger.messages.post import ImageKey, check_post, wrapped_post
+from ledger.phrases import Phrase
 
 __all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "parse_message"]
 
@@ -79,13 +80,13 @@ class Message(BaseModel):
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise PydanticCustomError("blank", "must not be blank")
+        raise PydanticCustomError("blank", Phrase("must not be blank"))
     return text
 
 
 def _hex_digest(text: str) -> str:
     if not _SHA256.fullmatch(text):
-        raise PydanticCustomError("sha256", "must be 64 lower-case hexadecimal digits")
+        raise PydanticCustomError("sha256", Phrase("must be 64 lower-case hexadecimal digits"))
     return text
 
 
@@ -116,7 +117,7 @@ def parse_message(raw: Mapping[str, object], *, where: str = "message") -> Messa
         BadInput: its field is the dotted path of what to mend, below `where`; its problem repeats no value.
     """
     if not isinstance(raw, Mapping):
-        raise BadInput(where, f"must be an object with msg_type and content, not {kind_of(raw)}")
+        raise BadInput(where, Phrase("must be an object with msg_type and content, not {kind}", kind=kind_of(raw)))
     given = dict(raw)
     check_json(given, where)
     envelope = validated(_Envelope, given, where)
@@ -135,7 +136,7 @@ def _as_object(content: JsonValue, where: str) -> dict[str, JsonValue]:
         content = _parsed(content, where)
         check_json(content, where)
     if not isinstance(content, dict):
-        raise BadInput(where, f"must be an object, or a string of JSON that holds one, not {kind_of(content)}")
+        raise BadInput(where, Phrase("must be an object, or a JSON string of one, not {kind}", kind=kind_of(content)))
     return content
 
 
@@ -143,7 +144,11 @@ def _parsed(text: str, where: str) -> JsonValue:
     try:
         parsed: JsonValue = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        problem = f"is a string that is not JSON (line {error.lineno}, column {error.colno}): write an object"
+        problem = Phrase(
+            "is a string that is not JSON (line {line}, column {column}): use an object",
+            line=error.lineno,
+            column=error.colno,
+        )
     else:
         return parsed
     # Raised outside the except clause: a JSONDecodeError holds the whole text.
@@ -168,7 +173,7 @@ def _checked(msg_type: MsgType, content: dict[str, JsonValue], where: str) -> di
 
 def _check_image(content: dict[str, JsonValue], where: str) -> None:
     if "file" in content:
-        raise BadInput(dotted(where, ("file",)), "is possible in a message file only: give an image_key here")
+        raise BadInput(dotted(where, ("file",)), Phrase("is only allowed in a message file: use image_key"))
     validated(_ImageBySha256 if "image_sha256" in content else _ImageByKey, content, where)
 
 
@@ -177,11 +182,14 @@ def _check_size(message: Message, where: str) -> None:
     match message.msg_type:
         case MsgType.TEXT:
             # In the request the content is a JSON string: quotes and backslashes in it are escaped once more.
-            _check_bytes(len(orjson.dumps(wire)) + _ENVELOPE_BYTES, TEXT_REQUEST_KB, "makes a request of", where)
+            _check_bytes(
+                len(orjson.dumps(wire)) + _ENVELOPE_BYTES, TEXT_REQUEST_KB, Phrase("makes a request of"), where
+            )
         case MsgType.POST | MsgType.INTERACTIVE:
-            _check_bytes(len(wire.encode()), CARD_AND_POST_KB, "serialises to", where)
+            _check_bytes(len(wire.encode()), CARD_AND_POST_KB, Phrase("serialises to"), where)
 
 
 def _check_bytes(found: int, allowed_kb: int, verb: str, where: str) -> None:
     if found > allowed_kb * 1024:
-        raise BadInput(where, f"{verb} {found:,} bytes: at most {allowed_kb * 1024:,} ({allowed_kb} KB) are allowed")
+        problem = Phrase("{verb} {n:,} bytes: at most {most:,} are allowed", verb=verb, n=found, most=allowed_kb * 1024)
+        raise BadInput(where, problem)

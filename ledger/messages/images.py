@@ -17,6 +17,7 @@ from typing import Self
 from PIL import Image, UnidentifiedImageError
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 
 __all__ = ["FORMATS", "IMAGE_MB", "LocalImage"]
 
@@ -68,9 +69,9 @@ class LocalImage:
             try:
                 format_name = _format_of(data)
             except _RefusedError as refusal:
-                problem = str(refusal)
+                problem = refusal.args[0]
         if problem:
-            raise BadInput(where, f"{name!r} {problem}")
+            raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
         return cls(data, hashlib.sha256(data).hexdigest(), format_name, len(data))
 
 
@@ -80,8 +81,8 @@ class _RefusedError(Exception):
 
 def _size_problem(data: bytes) -> str | None:
     if not data:
-        return "is empty"
-    return f"is larger than {_BYTES:,} bytes ({IMAGE_MB} MB), the most that is allowed" if len(data) > _BYTES else None
+        return Phrase("is empty")
+    return Phrase("is larger than {most} MB", most=IMAGE_MB) if len(data) > _BYTES else None
 
 
 def _format_of(data: bytes) -> str:
@@ -94,14 +95,14 @@ def _format_of(data: bytes) -> str:
     except _RefusedError:
         raise
     except Image.DecompressionBombError as error:
-        raise _RefusedError(
-            f"has more pixels than {_EDGE_PIXELS:,} × {_EDGE_PIXELS:,}, the most that is allowed"
-        ) from error
+        raise _RefusedError(Phrase("has more than {most:,} × {most:,} pixels", most=_EDGE_PIXELS)) from error
     except UnidentifiedImageError as error:
-        raise _RefusedError(f"is not an image of a format that Feishu takes: {', '.join(FORMATS)}") from error
+        raise _RefusedError(
+            Phrase("is not an image that Feishu accepts: use {formats}", formats=", ".join(FORMATS))
+        ) from error
     except Exception as error:
         # Pillow's decoders answer damaged bytes with OSError, SyntaxError, struct.error, IndexError and what not.
-        raise _RefusedError("is damaged or cut off: it cannot be decoded") from error
+        raise _RefusedError(Phrase("is damaged or incomplete: it cannot be decoded")) from error
 
 
 def _is_heic(data: bytes) -> bool:
@@ -127,7 +128,14 @@ def _opened(data: bytes) -> str:
 
 def _check_edges(size: tuple[int, int], allowed: int) -> None:
     if max(size) > allowed:
-        raise _RefusedError(f"is {size[0]:,} × {size[1]:,} pixels: at most {allowed:,} × {allowed:,} are allowed")
+        raise _RefusedError(
+            Phrase(
+                "is {width:,} × {height:,} pixels: at most {most:,} × {most:,} are allowed",
+                width=size[0],
+                height=size[1],
+                most=allowed,
+            )
+        )
 
 
 def _decode(data: bytes) -> None:
@@ -145,10 +153,12 @@ def _check_icon(data: bytes) -> None:
     for number in range(count):
         size, offset = struct.unpack_from("<II", data, 6 + 16 * number + 8)
         if offset + size > len(data):
-            raise _RefusedError("is cut off: a picture of the icon is missing")
+            raise _RefusedError(Phrase("is incomplete: a picture of the icon is missing"))
         width, height = _icon_picture_edges(data, offset)
         if width * height > _DECODED_PIXELS:
-            raise _RefusedError(f"is an icon with a picture of {width:,} × {height:,} pixels: icons have 256 × 256")
+            raise _RefusedError(
+                Phrase("is an icon of {width:,} × {height:,} pixels: icons have 256 × 256", width=width, height=height)
+            )
 
 
 def _icon_picture_edges(data: bytes, offset: int) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import shortened
+from ledger.phrases import Phrase
 
 __all__ = [
     "BUDGET",
@@ -94,7 +95,7 @@ _FILTERS = (
 #: Of these, the ones that look at every character or item; and those that look at none.
 _SLOW = frozenset({"e", "escape", "join", "sort", "title", "unique", "urlencode", "wordcount"})
 _INSTANT = frozenset({"abs", "count", "d", "default", "first", "last", "length", "round", "safe"})
-TOO_MUCH_WORK = "asks for more work than a message can need: shorter values, or fewer filters and turns"
+TOO_MUCH_WORK = Phrase("needs too much work for one message: use shorter values, fewer filters or shorter loops")
 #: No name that a template can write.
 _LOOP, _PIECE = "turns of a loop", "a piece of a text"
 
@@ -137,9 +138,11 @@ def restricted(tree: nodes.Template, where: str) -> nodes.Template:
     Raises BadInput for what a message may not use, with the line in its text.
     """
     for count, node in enumerate(tree.find_all(nodes.Node), start=1):
-        problem = _node_problem(node) if count <= _NODES else f"is too long: more than {_NODES} expressions and texts"
+        problem = _node_problem(node)
+        if count > _NODES:
+            problem = Phrase("is too long: more than {most} expressions and texts", most=_NODES)
         if problem:
-            raise BadInput(where, f"{problem} (line {node.lineno} of this text)")
+            raise BadInput(where, Phrase("{problem} (line {line} of this text)", problem=problem, line=node.lineno))
     for loop in tree.find_all(nodes.For):
         size = nodes.Const(sum(1 for _ in loop.find_all(nodes.Node)))
         loop.iter = _filtered(loop.iter, _LOOP, size)
@@ -155,14 +158,17 @@ def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Expr:
 def _node_problem(node: nodes.Node) -> str | None:
     match node:
         case nodes.Filter() if node.name not in ENVIRONMENT.filters or node.name in (_LOOP, _PIECE):
-            return f"uses the filter {shortened(node.name)}: there are {', '.join(sorted(_OFFERED))}"
+            known = ", ".join(sorted(_OFFERED))
+            return Phrase("uses the unknown filter {name}: use one of {known}", name=shortened(node.name), known=known)
         case nodes.Test() if node.name not in ENVIRONMENT.tests:
-            return f"uses the test {shortened(node.name)}, which does not exist"
+            return Phrase("uses the test {name}, which does not exist", name=shortened(node.name))
         case nodes.Call() if not _may_be_called(node.node):
-            return f"calls something else than range or a method of text: {', '.join(sorted(_METHODS))}"
+            known = ", ".join(sorted(_METHODS))
+            return Phrase("calls something other than range or a text method: use one of {known}", known=known)
     if isinstance(node, _NODES_ALLOWED):
         return None
-    return f"uses {_WORDS.get(type(node), type(node).__name__)}, which is not allowed in a message"
+    what = _WORDS.get(type(node), type(node).__name__)
+    return Phrase("uses {what}, which is not allowed in a message", what=what)
 
 
 def _may_be_called(node: nodes.Expr) -> bool:
@@ -220,7 +226,7 @@ def _size(value: object) -> int:
             return _TOLD_CHARACTERS
         case Undefined():
             return len(str(value))  # raises, unless it is an `if` without `else`
-    raise Unbounded("writes something other than text, a number or a list")
+    raise Unbounded(Phrase("writes something other than text, a number or a list"))
 
 
 def _piece(value: Any) -> Any:
@@ -236,7 +242,7 @@ def _range(*bounds: int) -> list[int]:
 
 def _check_length(characters: int) -> None:
     if characters > LEAF_CHARACTERS:
-        raise Unbounded(f"makes a text of more than {LEAF_CHARACTERS:,} characters")
+        raise Unbounded(Phrase("produces a text of more than {most:,} characters", most=LEAF_CHARACTERS))
 
 
 @pass_context
@@ -245,7 +251,7 @@ def _turns(context: Context, items: Iterable[Any], body_nodes: int) -> Iterator[
     for count, item in enumerate(items):
         BUDGET.spend(body_nodes * (_NODE_WORK + longest // _AT_ONCE))
         if count == _TURNS:
-            raise Unbounded(f"has a loop of more than {_TURNS} turns")
+            raise Unbounded(Phrase("has a loop of more than {most} turns", most=_TURNS))
         yield item
 
 
@@ -268,7 +274,7 @@ def _round(value: float, precision: int = 0) -> float:
 def _format(template: Any, *values: Any) -> str:
     """printf's notation: `"%.2f"|format(price|float)`."""
     if not _FORMAT.fullmatch(str(template)):
-        raise Unbounded("uses format with something else than %s, %d, %.2f and their like")
+        raise Unbounded(Phrase("uses format with something other than %s, %d, %.2f and the like"))
     text: str = str(template) % values
     return text
 
@@ -294,7 +300,7 @@ class _Environment(SandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if not isinstance(left, int | float) or not isinstance(right, int | float):
             if operator != "+":
-                raise Unbounded(f"uses {operator} with something else than numbers")
+                raise Unbounded(Phrase("uses {operator} with something other than numbers", operator=operator))
             BUDGET.spend(_CALL_WORK + (_size(left) + _size(right)) // _QUICKLY)
         return super().call_binop(context, operator, left, right)
 

@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 from ledger.errors import BadInput
 from ledger.messages.jinja_sandbox import BUDGET, ENVIRONMENT, LEAF_CHARACTERS, Unbounded, restricted
 from ledger.messages.json_fields import shortened
+from ledger.phrases import Phrase
 
 __all__ = ["Expression", "LacksVariable", "Leaf", "context_of", "has_markup"]
 
@@ -34,7 +35,7 @@ class LacksVariable(BadInput):
     """The leaf `field` needs the variable `name`, which the values do not have."""
 
     def __init__(self, field: str, name: str) -> None:
-        super().__init__(field, f"uses the variable {shortened(name)}, which has no value")
+        super().__init__(field, Phrase("uses the variable {name}, which has no value", name=shortened(name)))
         self.name = name
 
 
@@ -79,7 +80,7 @@ class Leaf:
                 chunks.append(chunk)
                 length += len(chunk)
                 if length > LEAF_CHARACTERS:
-                    raise Unbounded(f"renders to more than {LEAF_CHARACTERS:,} characters")
+                    raise Unbounded(Phrase("renders to more than {most:,} characters", most=LEAF_CHARACTERS))
             return "".join(chunks)
         except Exception as error:  # an expression can raise what it likes
             refusal = _refusal(error, self.where, self._parts)
@@ -129,7 +130,7 @@ def _only_expression(tree: nodes.Template, where: str) -> nodes.Expr:
     match tree.body:
         case [nodes.Output(nodes=[inner])] if not isinstance(inner, nodes.TemplateData):
             return inner
-    raise BadInput(where, "must be one expression, without braces")
+    raise BadInput(where, Phrase("must be one expression, without braces"))
 
 
 def _parts_of(tree: nodes.Template) -> frozenset[str]:
@@ -145,16 +146,21 @@ def _refusal(error: Exception, where: str, parts: frozenset[str]) -> BadInput:
             return LacksVariable(where, found[1])
         case UndefinedError():
             found = _LACKS_PART.fullmatch(error.message or "")
-            name = f": {shortened(found[1])}" if found and found[1] in parts else ""
-            return BadInput(where, f"looks for a part that a value does not have{name}")
+            if found and found[1] in parts:
+                return BadInput(
+                    where, Phrase("uses the field {name}, which a value does not have", name=shortened(found[1]))
+                )
+            return BadInput(where, Phrase("uses a field that a value does not have"))
         case Unbounded():
-            return BadInput(where, str(error))
-    return BadInput(where, f"cannot be rendered with these values ({type(error).__name__})")
+            return BadInput(where, error.args[0])
+    return BadInput(where, Phrase("cannot be rendered with these values ({error})", error=type(error).__name__))
 
 
 def _parsed(source: str, where: str) -> nodes.Template:
     if len(source) > LEAF_CHARACTERS:
-        raise BadInput(where, f"has {len(source):,} characters: at most {LEAF_CHARACTERS:,} are allowed")
+        raise BadInput(
+            where, Phrase("has {n:,} characters: at most {most:,} are allowed", n=len(source), most=LEAF_CHARACTERS)
+        )
     return _translated(lambda: ENVIRONMENT.parse(source), where)
 
 
@@ -171,11 +177,13 @@ def _translated(work: Callable[[], T], where: str) -> T:
     try:
         return work()
     except TemplateSyntaxError as error:
-        problem = f"is no template that can be read: {error.message} (line {error.lineno} of this text)"
+        problem = Phrase(
+            "is not a valid template: {problem} (line {line} of this text)", problem=error.message, line=error.lineno
+        )
     except (RecursionError, MemoryError, SyntaxError):
-        problem = "holds expressions that are nested too deeply"
+        problem = Phrase("contains expressions that are nested too deeply")
     except (ValueError, OverflowError):
-        problem = "holds a number of too many digits"
+        problem = Phrase("contains a number with too many digits")
     except TemplateError as error:
-        problem = f"is no template that can be read: {error.message}"
+        problem = Phrase("is not a valid template: {problem}", problem=error.message)
     raise BadInput(where, problem)

@@ -14,8 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 
 __all__ = [
+    "LONE_SURROGATE",
     "Filled",
     "Link",
     "Shape",
@@ -40,15 +42,16 @@ _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
 #: the direction of text.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+LONE_SURROGATE = Phrase("contains half of a surrogate pair, which is not a character")
 _PROBLEMS = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a known field",
-    "string_too_short": "must not be empty",
-    "string_type": "must be a string",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
+    "missing": Phrase("is missing"),
+    "extra_forbidden": Phrase("is not a known field"),
+    "string_too_short": Phrase("must not be empty"),
+    "string_type": Phrase("must be a string"),
+    "bool_type": Phrase("must be true or false"),
+    "list_type": Phrase("must be a list"),
+    "dict_type": Phrase("must be an object"),
+    "model_type": Phrase("must be an object"),
 }
 
 
@@ -67,10 +70,10 @@ def link_problem(url: str) -> str | None:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return "is not a valid link"
+        return Phrase("is not a valid link")
     if parts.scheme not in ("http", "https") or not host:
-        return "must be a link that starts with http:// or https://"
-    return "must not hold blanks: write %20" if _BLANK_OR_CONTROL.search(url) else None
+        return Phrase("must be a link that starts with http:// or https://")
+    return Phrase("must not contain spaces: use %20") if _BLANK_OR_CONTROL.search(url) else None
 
 
 def _link(url: str) -> str:
@@ -106,24 +109,24 @@ def steering_problem(text: str) -> str | None:
     found = _STEERING.search(text)
     if found is None:
         return None
-    return f"holds the character U+{ord(found[0]):04X}, which nobody sees and which steers terminals: leave it out"
+    return Phrase("contains the invisible character {character}: remove it", character=f"U+{ord(found[0]):04X}")
 
 
 def kind_of(value: object) -> str:
     """The JSON kind of a value, with its article, for a sentence."""
     match value:
         case None:
-            return "null"
+            return Phrase("null")
         case bool():
-            return "true or false"
+            return Phrase("true or false")
         case int() | float():
-            return "a number"
+            return Phrase("a number")
         case str():
-            return "a string"
+            return Phrase("a string")
         case list():
-            return "a list"
+            return Phrase("a list")
         case dict():
-            return "an object"
+            return Phrase("an object")
     return f"a Python {type(value).__name__}"
 
 
@@ -152,7 +155,7 @@ def _is_json(value: object, level: int) -> bool:
 
 def _refuse_json(value: object, where: str, level: int) -> None:
     if level > _DEEPEST_LEVEL:
-        raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+        raise BadInput(where, Phrase("is nested more than {most} levels deep", most=_DEEPEST_LEVEL))
     match value:
         case dict():
             for key, inner in value.items():
@@ -169,10 +172,10 @@ def _refuse_json(value: object, where: str, level: int) -> None:
 
 def _check_key(key: object, where: str) -> None:
     if not isinstance(key, str):
-        raise BadInput(where, f"has a key that is {kind_of(key)}: a key must be a string, so quote it")
+        raise BadInput(where, Phrase("has a key that is {kind}: keys must be strings, so quote it", kind=kind_of(key)))
     problem = _scalar_problem(key)
     if problem:
-        raise BadInput(where, f"has a key that {problem}")
+        raise BadInput(where, Phrase("has a key that {problem}", problem=problem))
 
 
 def _scalar_problem(value: object) -> str | None:
@@ -180,12 +183,12 @@ def _scalar_problem(value: object) -> str | None:
         case bool() | None:
             return None
         case str():
-            return "holds half of a surrogate pair, which is no character" if _SURROGATE.search(value) else None
+            return LONE_SURROGATE if _SURROGATE.search(value) else None
         case int():
-            return None if value in _INTEGERS else "is an integer of more than 64 bits: write it as a string"
+            return None if value in _INTEGERS else Phrase("is an integer of more than 64 bits: write it as a string")
         case float():
-            return None if math.isfinite(value) else "is not a finite number"
-    return f"is {kind_of(value)}, which JSON does not know"
+            return None if math.isfinite(value) else Phrase("is not a finite number")
+    return Phrase("is {kind}, which JSON cannot represent", kind=kind_of(value))
 
 
 def validated(shape: type[ShapeT], raw: object, where: str) -> ShapeT:
@@ -201,12 +204,12 @@ def validated(shape: type[ShapeT], raw: object, where: str) -> ShapeT:
 def _refusal(errors: list[ErrorDetails], where: str) -> BadInput:
     first = errors[0]
     path = [part for part in first["loc"] if not _is_marker(part)]
-    problem = _PROBLEMS.get(first["type"]) or first["msg"].replace("Input should be", "must be")
+    problem = _PROBLEMS.get(first["type"]) or Phrase(first["msg"].replace("Input should be", "must be"))
     if first["type"].endswith("_type"):
-        problem += f", not {kind_of(first['input'])}"
+        problem = Phrase("{problem}, not {kind}", problem=problem, kind=kind_of(first["input"]))
     others = [shortened(str(error["loc"][-1])) for error in errors[1:] if error["type"] == "extra_forbidden"]
     if first["type"] == "extra_forbidden" and others:
-        problem += f"; nor is {', '.join(others[:5])}"
+        problem = Phrase("{problem}; nor is {names}", problem=problem, names=", ".join(others[:5]))
     return BadInput(dotted(where, path), problem)
 
 

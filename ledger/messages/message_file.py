@@ -19,6 +19,7 @@ from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import check_json, dotted, kind_of, shortened
 from ledger.messages.json_in_yaml import json_in_yaml
 from ledger.messages.strict_json import NameTwiceError, object_of
+from ledger.phrases import Phrase
 
 __all__ = [
     "MessageFile",
@@ -86,9 +87,13 @@ def foreign_template(raw: Mapping[str, object], *, where: str = "message") -> Me
     """A message as another machine gives it. Raises BadInput when it means an image by what only this one knows."""
     match raw:
         case {"content": {"file": _}}:
-            raise BadInput(dotted(where, ("content", "file")), "would be a file of the server: upload the image itself")
+            raise BadInput(
+                dotted(where, ("content", "file")), Phrase("would be a file on the server: upload the image itself")
+            )
         case {"content": {"image_sha256": _}}:
-            raise BadInput(dotted(where, ("content", "image_sha256")), "is not yours to give: upload the image itself")
+            raise BadInput(
+                dotted(where, ("content", "image_sha256")), Phrase("cannot be given: upload the image itself")
+            )
     return MessageTemplate(raw)
 
 
@@ -103,19 +108,20 @@ def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalI
 
 
 def _parsed(parse: Callable[[str], object], data: bytes, name: str, where: str) -> dict[str, object]:
+    problem: str
     try:
         raw = parse(_text_of(data, parse, name, where))
     except RecursionError:
-        problem = "is nested too deeply"
+        problem = Phrase("is nested too deeply")
     except (yaml.YAMLError, ValueError) as error:
         problem = _syntax_problem(error)
     else:
         check_json(raw, where)
         if isinstance(raw, dict):
             return raw
-        problem = f"must hold an object with msg_type and content, not {kind_of(raw)}"
+        problem = Phrase("must be an object with msg_type and content, not {kind}", kind=kind_of(raw))
     # Raised outside the except clause: the parsers' errors hold the text of the file.
-    raise BadInput(where, f"{name!r} {problem}")
+    raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
 
 
 def _content_of(path: Path, where: str) -> bytes:
@@ -129,29 +135,40 @@ def _content_of(path: Path, where: str) -> bytes:
 
 def _text_of(data: bytes, parse: Callable[[str], object], name: str, where: str) -> str:
     if parse is json_in_yaml and len(data) > _YAML_BYTES:
-        problem = f"is larger than {_YAML_BYTES:,} bytes: write a message as large as that in JSON"
-        raise BadInput(where, f"{name!r} {problem}")
+        problem = Phrase("is larger than {most:,} bytes: write a message this large in JSON", most=_YAML_BYTES)
+        raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
     if len(data) > _FILE_BYTES:
-        raise BadInput(where, f"{name!r} is larger than {_FILE_BYTES:,} bytes: no message needs that")
+        problem = Phrase("is larger than {most:,} bytes, which no message needs", most=_FILE_BYTES)
+        raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 text (byte {error.start})"
-    raise BadInput(where, f"{name!r} {problem}")
+        problem = Phrase("is not UTF-8 text (byte {at:,})", at=error.start)
+    raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
 
 
 def _syntax_problem(error: Exception) -> str:
     """Says where the syntax is broken without the snippet of the file that the parsers would add."""
     match error:
         case json.JSONDecodeError():
-            return f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+            return Phrase(
+                "is not valid JSON: {problem} (line {line}, column {column})",
+                problem=error.msg,
+                line=error.lineno,
+                column=error.colno,
+            )
         case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None:
-            return f"is not YAML as it is read here: {error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+            return Phrase(
+                "is not valid YAML: {problem} (line {line}, column {column})",
+                problem=error.problem,
+                line=mark.line + 1,
+                column=mark.column + 1,
+            )
         case NameTwiceError():
-            return f"has the key {shortened(str(error.name))} twice in one object"
+            return Phrase("has the key {name} twice in one object", name=shortened(str(error.name)))
         case yaml.reader.ReaderError():
-            return f"holds a character that YAML does not allow (position {error.position})"
-    return "holds a number of too many digits"
+            return Phrase("contains a character that YAML does not allow (position {at:,})", at=error.position)
+    return Phrase("contains a number with too many digits")
 
 
 def _from_json(text: str) -> object:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model
 from pydantic_core import PydanticCustomError
 
 from ledger.messages.json_fields import Filled, Link, Shape, validated
+from ledger.phrases import Phrase
 
 __all__ = ["ImageKey", "check_post", "wrapped_post"]
 
@@ -24,7 +25,7 @@ _LOCALE = re.compile(r"[a-z]{2}_[a-z]{2}", re.ASCII)
 
 def _image_key(key: str) -> str:
     if not _IMAGE_KEY.fullmatch(key):
-        raise PydanticCustomError("image_key", "must be a key from Feishu's image upload, such as img_v2_…")
+        raise PydanticCustomError("image_key", Phrase("must be a key from Feishu's image upload, such as img_v2_…"))
     return key
 
 
@@ -117,13 +118,13 @@ Element = Annotated[
 def _each_alone(paragraph: list[Element]) -> list[Element]:
     lone = next((element.tag for element in paragraph if element.tag in _ALONE), None)
     if lone and len(paragraph) > 1:
-        raise PydanticCustomError("alone", "holds {tag} beside others: it must stand alone", {"tag": lone})
+        raise PydanticCustomError("alone", "contains {tag} next to other elements: it must be alone", {"tag": lone})
     return paragraph
 
 
 def _known_locale(name: str) -> str:
     if name not in _LOCALES:
-        raise PydanticCustomError("locale", "is no locale of a post: Feishu documents zh_cn and en_us only")
+        raise PydanticCustomError("locale", Phrase("is not a locale of a post: use zh_cn or en_us"))
     return name
 
 
@@ -134,13 +135,13 @@ class _Localised(Shape):
     @model_validator(mode="after")
     def _shows_something(self) -> "_Localised":
         if not self.title.strip() and not any(self.content):
-            raise PydanticCustomError("blank", "has neither a title nor an element: there is nothing to show")
+            raise PydanticCustomError("blank", Phrase("has neither a title nor an element: there is nothing to show"))
         return self
 
 
 def _at_least_one(locales: dict[str, _Localised]) -> dict[str, _Localised]:
     if not locales:
-        raise PydanticCustomError("locales", "needs at least one locale: zh_cn or en_us")
+        raise PydanticCustomError("locales", Phrase("needs at least one locale: zh_cn or en_us"))
     return locales
 
 

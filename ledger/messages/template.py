@@ -16,8 +16,9 @@ from ledger.errors import BadInput
 from ledger.messages.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
 from ledger.messages.jinja_sandbox import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
 from ledger.messages.jinja_text import LacksVariable, Leaf, context_of, has_markup
-from ledger.messages.json_fields import check_json, dotted, link_problem
+from ledger.messages.json_fields import LONE_SURROGATE, check_json, dotted, link_problem
 from ledger.messages.post import wrapped_post
+from ledger.phrases import Phrase
 
 __all__ = ["LacksVariable", "Template"]
 
@@ -87,7 +88,7 @@ class Template:
         content = _object_of(raw.get("content"))
         if raw.keys() != {"msg_type", "content"} or raw["msg_type"] not in list(MsgType) or content is None:
             parse_message(raw, where=where)
-            raise BadInput(where, "must be an object with msg_type and content")
+            raise BadInput(where, Phrase("must be an object with msg_type and content"))
         msg_type = MsgType(raw["msg_type"])
         return cls(msg_type, wrapped_post(content) if msg_type is MsgType.POST else content, where)
 
@@ -118,8 +119,8 @@ class Template:
         for name in self.variables:
             length = len(values.get(name, ""))
             if length > LEAF_CHARACTERS:
-                problem = f"cannot take {length:,} characters: at most {LEAF_CHARACTERS:,} are allowed"
-                raise BadInput(self._where, f"the variable {name!r} {problem}")
+                problem = Phrase("has {n:,} characters: at most {most:,} are allowed", n=length, most=LEAF_CHARACTERS)
+                raise BadInput(self._where, Phrase("the variable {name} {problem}", name=repr(name), problem=problem))
             if length > longest:
                 longest = length
         if longest > SHORT_CHARACTERS or not self._is_plain:  # most messages of most announcements are plain
@@ -155,8 +156,9 @@ def _json(text: str, where: str) -> bytes:
     try:
         return orjson.dumps(text)
     except orjson.JSONEncodeError:
-        problem = "holds half of a surrogate pair, which is no character"
-    raise BadInput(where, problem)
+        refusal = BadInput(where, LONE_SURROGATE)
+    # Raised outside the except clause: orjson's error would carry the text along.
+    raise refusal
 
 
 def _split(pieces: Iterator[bytes | _Slot | int], where: str) -> tuple[list[bytes], list[_Slot]]:
@@ -174,7 +176,7 @@ def _split(pieces: Iterator[bytes | _Slot | int], where: str) -> tuple[list[byte
             case int():
                 node_count += piece
         if node_count > _NODES:
-            raise BadInput(where, f"is too long: more than {_NODES:,} expressions and texts in all its strings")
+            raise BadInput(where, Phrase("is too long: more than {most:,} expressions and texts in all", most=_NODES))
     return [b"".join(constant) for constant in constants], slots
 
 

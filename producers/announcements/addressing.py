@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from feishu.contact import Contact, Resolved, Unresolved
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from ledger.times import moment
 from producers.announcements.recipients import Row, place
 
@@ -135,9 +136,15 @@ class Addressing:
             self._refuse_wrong_contact(row)
             return self._with_choices(row, self._checked_id(self._cell(row, "receiver_id"), id_type), id_type)
         if id_type is not self.options.user_id_type:
-            problem = f"must be empty or {self.options.user_id_type} here: that is what the {contact.kind} leads to"
-            raise _WrongError("user_id_type", problem)
-        found = resolved.get(contact, Unresolved("leads to nobody"))
+            raise _WrongError(
+                "user_id_type",
+                Phrase(
+                    "must be empty or {type}: the {kind} leads to that",
+                    type=self.options.user_id_type,
+                    kind=contact.kind,
+                ),
+            )
+        found = resolved.get(contact, Unresolved(Phrase("leads to nobody")))
         if isinstance(found, Unresolved):
             raise _WrongError(contact.kind, found.problem)
         return self._with_choices(row, self._checked_id(found, id_type), id_type)
@@ -150,9 +157,11 @@ class Addressing:
         if self._cell(row, "receiver_id"):
             return
         if self._cell(row, "email"):
-            raise _WrongError("email", "is no email address")
+            raise _WrongError("email", Phrase("is not an email address"))
         if self._cell(row, "mobile"):
-            raise _WrongError("mobile", "is no mobile number: write digits, with +country code outside mainland China")
+            raise _WrongError(
+                "mobile", Phrase("is not a mobile number: use digits, with +country code outside mainland China")
+            )
 
     def _checked_id(self, receiver_id: str, id_type: UserIdType) -> str:
         receiver_id = receiver_id.strip()
@@ -160,14 +169,18 @@ class Addressing:
             raise _WrongError(*self._id_problem(receiver_id))
         other = _PREFIX_OF_OTHER.get(id_type)
         if other and receiver_id.startswith(other):
-            raise _WrongError("receiver_id", f"begins with {other}, so it is no {id_type}")
+            raise _WrongError(
+                "receiver_id", Phrase("begins with {prefix}, so it cannot be {type}", prefix=other, type=id_type)
+            )
         return receiver_id
 
     def _id_problem(self, receiver_id: str) -> tuple[str, str]:
         if not receiver_id:
             names = [name for name in ("receiver_id", "email", "mobile") if name in self._at]
-            return names[0], "is empty" if len(names) == 1 else f"is empty, and so is {' and '.join(names[1:])}"
-        return "receiver_id", "must be 1 to 128 visible ASCII characters without blanks, such as ou_…"
+            if len(names) == 1:
+                return names[0], Phrase("is empty")
+            return names[0], Phrase("is empty (as well as {names})", names=", ".join(names[1:]))
+        return "receiver_id", Phrase("must be 1 to 128 visible ASCII characters without spaces, such as ou_…")
 
     def _user_id_type(self, row: Row) -> UserIdType:
         return _choice("user_id_type", self._cell(row, "user_id_type"), self.options.user_id_type)
@@ -179,7 +192,9 @@ class Addressing:
             return round(moment(text, self.options.now).timestamp() * 1000)
         except (ValueError, OverflowError):
             pass
-        raise _WrongError("send_at", "is no time: write 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now")
+        raise _WrongError(
+            "send_at", Phrase("is not a valid time: use 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now")
+        )
 
     def _cell(self, row: Row, column: str) -> str:
         at = self._at.get(column)
@@ -193,4 +208,7 @@ def _choice(column: str, text: str, default: EnumT) -> EnumT:
         return type(default)(text)
     except ValueError:
         pass
-    raise _WrongError(column, f"must be {' or '.join(type(default))}, or empty for {default}")
+    raise _WrongError(
+        column,
+        Phrase("must be one of {choices}, or empty for {default}", choices=", ".join(type(default)), default=default),
+    )

@@ -17,6 +17,7 @@ from ledger.messages.json_fields import steering_problem
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
+from ledger.phrases import Phrase
 from ledger.times import check_expiry, given_time
 from producers.announcements.addressing import Options
 
@@ -73,7 +74,7 @@ class AnnouncementDraft:
 def _template_of(given: dict[str, Any]) -> MessageTemplate:
     """Takes `text` or `message` out of the arguments."""
     if ("text" in given) == ("message" in given):
-        raise BadInput("message", "give either text or message")
+        raise BadInput("message", Phrase("give either text or message"))
     if "text" in given:
         return MessageTemplate({"msg_type": "text", "content": {"text": given.pop("text")}})
     match given.pop("message"):
@@ -83,13 +84,13 @@ def _template_of(given: dict[str, Any]) -> MessageTemplate:
             return MessageTemplate({"msg_type": str(message.msg_type), "content": message.content})
         case Mapping() as raw:
             return MessageTemplate(dict(raw))
-    raise BadInput("message", "must be an object with msg_type and content")
+    raise BadInput("message", Phrase("must be an object with msg_type and content"))
 
 
 def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime | None) -> Spec:
     Template.of(message.raw)
     if ("between" in given) != ("timezone" in given):
-        raise BadInput("timezone", "goes with between: 09:00-18:00 in Asia/Shanghai, for example")
+        raise BadInput("timezone", Phrase("goes with between: for example 09:00-18:00 in Asia/Shanghai"))
     try:
         spec = Spec(**given, message=dict(message.raw), **times)
     except ValidationError as error:

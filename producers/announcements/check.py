@@ -15,6 +15,7 @@ from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.jinja_sandbox import BUDGET
 from ledger.messages.template import LacksVariable, Template
+from ledger.phrases import Phrase
 from producers.announcements.addressing import NO_VARIABLES, Addressing, Options, RowError
 from producers.announcements.check_store import CheckStore, Duplicate
 from producers.announcements.recipients import Recipients, Row
@@ -58,8 +59,14 @@ class Checked:
         """Raises BadInput when a row is invalid, about the first problem."""
         if self.problems:
             first, others = self.problems[0], self.problem_count - 1
-            more = f" (and {others:,} more problem{'s' if others > 1 else ''})" if others else ""
-            raise BadInput(first.as_bad_input().field, first.problem + more)
+            problem = first.problem
+            if others:
+                problem = Phrase(
+                    "{problem} (and {n:,} more problem) | {problem} (and {n:,} more problems)",
+                    problem=problem,
+                    n=others,
+                )
+            raise BadInput(first.as_bad_input().field, problem)
 
     def close(self) -> None:
         self._findings.close()
@@ -113,7 +120,7 @@ def accepted_rows(recipients: Recipients, checked: Checked) -> Iterator[bytes]:
             yield orjson.dumps([line, receiver_id, values, extras] if extras else [line, receiver_id, values])
             line, receiver_id = next(kept, _NO_MORE)
     if (line, receiver_id) != _NO_MORE:
-        raise BadInput(recipients.name, "has fewer rows than when it was checked")
+        raise BadInput(recipients.name, Phrase("has fewer rows than when it was checked"))
 
 
 def write_invalid(path: Path, recipients: Recipients, checked: Checked) -> int:
@@ -178,8 +185,13 @@ class _Check:
         for row, resolved in self._resolved(resolver):
             self._rows += 1
             if self._rows % _COUNTED_ROWS == 0 and BUDGET.spent - began > _WORK + _ROW_WORK * self._rows:
-                problem = "asks for too much work for so many rows: fewer filters and turns, or shorter values"
-                raise BadInput("message", f"{problem} (after {self._rows:,} rows)")
+                raise BadInput(
+                    "message",
+                    Phrase(
+                        "needs too much work (after {n:,} rows): use fewer filters, shorter loops or values",
+                        n=self._rows,
+                    ),
+                )
             problems = self._judge(row, resolved)
             if problems:
                 self._reject(problems)
@@ -225,15 +237,18 @@ class _Check:
         except LacksVariable as error:
             if error.name not in self._recipients.columns or error.name in NO_VARIABLES:
                 raise self._no_column(error) from None
-            return RowError(row.line, error.name, "has no value, and the message needs one")
+            return RowError(row.line, error.name, Phrase("has no value, but the message needs one"))
         except BadInput as error:
-            return RowError(row.line, None, str(error))
+            return RowError(row.line, None, error.args[0])
 
     def _no_column(self, error: LacksVariable) -> BadInput:
         names = ", ".join(name for _, name in _variables(self._recipients.columns)[:20])
-        return BadInput(
-            error.field, f"uses the variable {error.name!r}, which is no column: there are {names or 'none'}"
+        problem = Phrase(
+            "uses the variable {name}, which is not a column: use {columns}",
+            name=repr(error.name),
+            columns=names or "–",
         )
+        return BadInput(error.field, problem)
 
     def _note(self, rendered: _Rendered) -> None:
         self._first = self._first or rendered
@@ -282,5 +297,7 @@ def _places(columns: Sequence[str]) -> list[int]:
 
 
 def _needs_credentials(name: str) -> BadInput:
-    problem = "has rows without receiver_id: to find people by email or mobile, DESKBELL_APP_ID and DESKBELL_APP_SECRET"
-    return BadInput(name, f"{problem} must be set")
+    return BadInput(
+        name,
+        Phrase("has rows without receiver_id: set DESKBELL_APP_ID and DESKBELL_APP_SECRET to find people"),
+    )

@@ -11,6 +11,7 @@ from ledger.connection import text
 from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.tracing import traceparent
 from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
@@ -94,7 +95,7 @@ class CheckedAnnouncement:
         if not self.draft.skip_invalid:
             self.checked.refuse_invalid()
         if not self.checked.accepted:
-            raise BadInput("recipients", "there is no valid row to send to")
+            raise BadInput("recipients", Phrase("there is no valid row to send to"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +117,7 @@ class LoadedAnnouncement:
 
 
 def _refuse_contacts(contacts: Sequence[Contact]) -> NoReturn:
-    problem = f"must be open_id for rows without receiver_id: that is what the {contacts[0].kind} of a person leads to"
+    problem = Phrase(
+        "must be open_id for rows without receiver_id: the {kind} of a person leads to that", kind=contacts[0].kind
+    )
     raise BadInput("user_id_type", problem)

@@ -23,6 +23,7 @@ from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
+from ledger.phrases import Phrase
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import LoadedAnnouncement, checked_announcement
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
@@ -96,7 +97,7 @@ class LedgerProposals:
         raw: dict[str, Any] = orjson.loads(kept) if kept else {}
         # The desk, too: the key may be for fewer of them than when the file was shown.
         if not raw or not sees(raw["spec"].get("desk", DEFAULT_DESK)):
-            raise NotFound("what was shown here to the same key (it is kept for a day)")
+            raise NotFound(Phrase("this preview (it is kept for a day, for the key that made it)"))
         spec = Spec.of_json(orjson.dumps(raw["spec"]))
         return LoadedAnnouncement(raw["id"], spec, raw["total"], raw["content_hash"]).start(self._ledger, by).id
 

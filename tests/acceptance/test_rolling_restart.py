@@ -63,7 +63,7 @@ def test_a_worker_refuses_a_newer_ledger_and_goes_on_when_it_may(new_installatio
     installation.ledger.redis.set(installation.ledger.keys.schema, SCHEMA)
 
     assert refused.returncode == 1
-    assert f"of version {SCHEMA + 1}, and this is Deskbell for version {SCHEMA}" in refused.stderr
+    assert f"has version {SCHEMA + 1}, but this Deskbell needs version {SCHEMA}" in refused.stderr
     assert "upgrade this Deskbell" in doctor.stdout
     after = installation.accept("ou_after")
     installation.wait_until_delivered(after, seconds=15)

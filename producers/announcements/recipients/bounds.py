@@ -3,7 +3,18 @@
 They are those of a sheet in Excel, so nothing that a person typed meets them. What a program made to do harm does.
 """
 
-__all__ = ["CELL_CHARACTERS", "MOST_CELLS", "MOST_COLUMNS", "MOST_ROWS", "ROW_CHARACTERS", "TooMuch", "cell_problem"]
+from ledger.phrases import Phrase
+
+__all__ = [
+    "CELL_CHARACTERS",
+    "MOST_CELLS",
+    "MOST_COLUMNS",
+    "MOST_ROWS",
+    "NEW_WORKBOOK",
+    "ROW_CHARACTERS",
+    "TooMuch",
+    "cell_problem",
+]
 
 #: Rows of a sheet in Excel, the header among them.
 MOST_ROWS = 1_048_576
@@ -15,6 +26,8 @@ MOST_CELLS = 32 * 1024 * 1024
 CELL_CHARACTERS = 32_767
 #: Of all cells of a row together, with what stands between them. A notification takes a seventh of it.
 ROW_CHARACTERS = 1024 * 1024
+#: What to do about a workbook that no spreadsheet program writes.
+NEW_WORKBOOK = Phrase("copy the cells into a new workbook, or save the sheet as CSV UTF-8")
 
 
 class TooMuch(Exception):
@@ -25,4 +38,4 @@ def cell_problem(text: str) -> str | None:
     """What is wrong with a cell that is too long, or None."""
     if len(text) <= CELL_CHARACTERS:
         return None
-    return f"has {len(text):,} characters; at most {CELL_CHARACTERS:,} are read: shorten it"
+    return Phrase("has {n:,} characters; at most {most:,} are allowed: shorten it", n=len(text), most=CELL_CHARACTERS)

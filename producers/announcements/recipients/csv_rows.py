@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import CELL_CHARACTERS, cell_problem
 from producers.announcements.recipients.encoding import CODECS, UTF_16, Encoding, encoding_of
 from producers.announcements.recipients.row import (
@@ -15,11 +16,13 @@ from producers.announcements.recipients.row import (
     checked_columns,
     is_blank,
     place,
+    width_problem,
 )
 from producers.announcements.recipients.source import EndlessRowError, RowGuard, Source, TextGuard
 
 __all__ = ["CsvRows"]
 
+_QUOTE_INSIDE = Phrase('has a quote inside a cell: put the cell in quotes, and write each quote in it twice ("")')
 _DELIMITERS = (",", ";", "\t")
 #: What Python's csv says where a cell was opened and never closed; its other complaints are about one row.
 _NEVER_CLOSED = ("field larger than field limit", "unexpected end of data")
@@ -39,7 +42,7 @@ class CsvRows:
         self.encoding: Encoding = encoding_of(source)
         header = next(self._records(), None)
         if header is None:
-            raise BadInput(source.name, "is empty: the first line must name the columns, such as receiver_id,name")
+            raise BadInput(source.name, Phrase("is empty: the first line must name the columns"))
         if header.problem:
             raise BadInput(place(header.line), header.problem)
         names = [(name or "").removeprefix("\ufeff") for name in header.values]
@@ -52,9 +55,7 @@ class CsvRows:
         width = len(self.columns)
         for row in records:
             if len(row.values) != width and row.problem is None:
-                found = len(row.values)
-                cells = "1 cell" if found == 1 else f"{found:,} cells"
-                yield row._replace(problem=f"has {cells}, but the header names {width:,} columns")
+                yield row._replace(problem=width_problem(len(row.values), width))
             else:
                 yield row
 
@@ -94,11 +95,12 @@ class CsvRows:
 def _unreadable(line: int, problem: str) -> Row:
     if problem.startswith(_NEVER_CLOSED):
         raise _never_closed(line)
-    return Row(line, (), 'has a quote within a cell: put the cell in quotes, and write each quote in it twice ("")')
+    return Row(line, (), _QUOTE_INSIDE)
 
 
 def _never_closed(line: int) -> BadInput:
-    return BadInput(place(line), f"a quote is never closed, or a cell has more than {CELL_CHARACTERS:,} characters")
+    problem = Phrase("a quote is never closed, or a cell has more than {most:,} characters", most=CELL_CHARACTERS)
+    return BadInput(place(line), problem)
 
 
 def _delimiter_of(source: Source) -> str:

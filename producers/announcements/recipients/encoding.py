@@ -4,6 +4,7 @@ import codecs
 from typing import Literal
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.recipients.source import Source, TextGuard
 
 __all__ = ["CODECS", "UTF_16", "Encoding", "encoding_of"]
@@ -19,15 +20,21 @@ _SAMPLE_BYTES = 64 * 1024
 def encoding_of(source: Source) -> Encoding:
     """Reads the whole file once, which also hashes it. Raises BadInput for what is no text in one of the two."""
     if source.head(2) in UTF_16:
-        raise BadInput(source.name, "is UTF-16 text: save it as CSV UTF-8")
+        raise BadInput(source.name, Phrase("is UTF-16 text: save it as CSV UTF-8"))
     bad_byte = _first_invalid_byte(source, "utf-8")
     if bad_byte is None:
         return "UTF-8"
     if not _looks_like_gb18030(source.read_at(max(0, bad_byte - _SAMPLE_BYTES), 2 * _SAMPLE_BYTES)):
-        raise BadInput(source.name, f"is not valid UTF-8 at byte {bad_byte:,}, and it does not look like GB18030")
+        raise BadInput(
+            source.name, Phrase("is not valid UTF-8 at byte {at:,} and does not look like GB18030", at=bad_byte)
+        )
     bad_gb18030_byte = _first_invalid_byte(source, "gb18030")
     if bad_gb18030_byte is not None:
-        problem = f"is not valid UTF-8 at byte {bad_byte:,}, nor valid GB18030 at byte {bad_gb18030_byte:,}"
+        problem = Phrase(
+            "is not valid UTF-8 at byte {at:,}, nor valid GB18030 at byte {gb18030_at:,}",
+            at=bad_byte,
+            gb18030_at=bad_gb18030_byte,
+        )
         raise BadInput(source.name, problem)
     return "GB18030"
 

@@ -20,6 +20,7 @@ from typing import IO, Any, NoReturn, cast
 import orjson
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, phrase_of
 from producers.announcements.recipients.recipients import Recipients
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
@@ -40,7 +41,6 @@ _END_SECONDS = 5.0
 _FRAME_BYTES = 16 * 1024 * 1024
 #: What the other process may know of our environment: no secret stands in these.
 _VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
-_SAVE_IT = "save it as CSV UTF-8, or divide it into several files"
 
 
 class ForeignRecipients(Recipients):
@@ -81,7 +81,7 @@ class ForeignRecipients(Recipients):
         try:
             while (portion := self._answer("rows", "end")) is not None:
                 for line, values, problem, column in portion:
-                    yield Row(line, tuple(values), problem, column)
+                    yield Row(line, tuple(values), phrase_of(problem) if problem else None, column)
             complete = True
         finally:
             if not complete:  # the rest of its rows would be taken for those of the next pass
@@ -120,7 +120,7 @@ class ForeignRecipients(Recipients):
             self._fail()
         kind, told = orjson.loads(self._read(length))
         if kind == "refused":
-            raise BadInput(*told)
+            raise BadInput(*map(phrase_of, told))
         if kind == "memory":
             self._refuse_memory()
         if kind not in kinds:
@@ -152,14 +152,17 @@ class ForeignRecipients(Recipients):
             self._refuse_time()
         if code == -signal.SIGKILL:
             self._refuse_memory()
-        raise BadInput(self.name, f"cannot be read here (its reader ended with {code}): {_SAVE_IT}")
+        problem = Phrase("cannot be read (its reader ended with {code}): save it as CSV UTF-8, or split it", code=code)
+        raise BadInput(self.name, problem)
 
     def _refuse_memory(self) -> NoReturn:
         most = _MEMORY_BYTES // 1024**2
-        raise BadInput(self.name, f"takes more than {most:,} MiB of memory to read: {_SAVE_IT}")
+        problem = Phrase("takes more than {most:,} MiB of memory to read: save it as CSV UTF-8, or split it", most=most)
+        raise BadInput(self.name, problem)
 
     def _refuse_time(self) -> NoReturn:
-        raise BadInput(self.name, f"takes more than {self._cpu_seconds} s to read: {_SAVE_IT}")
+        problem = Phrase("takes more than {most} s to read: save it as CSV UTF-8, or split it", most=self._cpu_seconds)
+        raise BadInput(self.name, problem)
 
     def _end(self) -> int:
         """Its exit code, negative for a signal. It has nothing to lose, so it is killed unless it has ended."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.errors import BadInput
-from ledger.messages.json_fields import kind_of
+from ledger.messages.json_fields import LONE_SURROGATE, kind_of
 from ledger.messages.strict_json import NameTwiceError, object_of
+from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
 from producers.announcements.recipients.encoding import CODECS, Encoding, encoding_of
 from producers.announcements.recipients.row import Row, checked_columns, place
@@ -64,17 +65,18 @@ class JsonlRows:
             else:
                 names.update(dict.fromkeys(found))
                 if len(names) > MOST_COLUMNS:
-                    raise BadInput(place(line), f"is where the file has more than {MOST_COLUMNS:,} different names")
+                    problem = Phrase("brings the file to more than {most:,} different names", most=MOST_COLUMNS)
+                    raise BadInput(place(line), problem)
         if names:
             return self._as_written(checked_columns(tuple(names), 1, self._source.name), tuple(names))
         if first_problem:
             raise BadInput(place(first_problem[0]), first_problem[1])
-        raise BadInput(self._source.name, "is empty: each line must hold an object with a receiver_id")
+        raise BadInput(self._source.name, Phrase("is empty: each line must be an object with a receiver_id"))
 
     def _as_written(self, columns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
         blanks = next((name for name, column in zip(names, columns, strict=True) if name != column), None)
         if blanks is not None:
-            raise BadInput(self._source.name, f"has blanks around the name {blanks!r}")
+            raise BadInput(self._source.name, Phrase("has spaces around the name {name}", name=repr(blanks)))
         return columns
 
     def _objects(self) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -92,12 +94,14 @@ def _parsed(content: str) -> dict[str, Any] | str:
     try:
         found = _DECODER.decode(content)
     except json.JSONDecodeError as error:
-        return f"is not JSON: {error.msg} (column {error.colno})"
+        return Phrase("is not valid JSON: {problem} (column {column})", problem=error.msg, column=error.colno)
     except NameTwiceError:
-        return "has the same name twice in its object"
+        return Phrase("has the same name twice in its object")
     except (RecursionError, ValueError):
-        return "is not JSON that can be read here"
-    return found if isinstance(found, dict) else f'must be an object such as {{"receiver_id": …}}, not {kind_of(found)}'
+        return Phrase("is not readable JSON")
+    if isinstance(found, dict):
+        return found
+    return Phrase('must be an object such as {{"receiver_id": …}}, not {kind}', kind=kind_of(found))
 
 
 def _text(value: Any) -> str | None:
@@ -111,9 +115,9 @@ def _text(value: Any) -> str | None:
 
 def _problem(value: Any, text: str | None) -> str | None:
     if isinstance(value, dict | list):
-        return f"must be a text, a number, true or false, not {kind_of(value)}"
+        return Phrase("must be a text, a number, true or false, not {kind}", kind=kind_of(value))
     if text != _printable(text):
-        return "holds half of a surrogate pair, which is no character"
+        return LONE_SURROGATE
     return cell_problem(text) if text else None
 
 

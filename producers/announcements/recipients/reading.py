@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, phrase_json
 from producers.announcements.recipients.recipients import Recipients
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
@@ -80,9 +81,9 @@ def _portions(rows: Iterator[Row]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _write(answers: BinaryIO, kind: str, told: Any) -> None:
     try:
-        frame = orjson.dumps([kind, told])
+        frame = orjson.dumps([kind, told], default=phrase_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
     except orjson.JSONEncodeError:
-        raise BadInput("recipients", "holds half of a surrogate pair, which is no character") from None
+        raise BadInput("recipients", Phrase("contains half of a surrogate pair, which is not a character")) from None
     answers.write(len(frame).to_bytes(4) + frame)
     answers.flush()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, Self
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_CELLS, MOST_ROWS
 from producers.announcements.recipients.csv_rows import CsvRows
 from producers.announcements.recipients.encoding import Encoding
@@ -94,13 +95,19 @@ class Recipients:
                 raise self._too_long(most)
             yield row
         if not count:
-            raise BadInput(self.name, "has a header and no rows")
+            raise BadInput(self.name, Phrase("has a header but no rows"))
 
     def _too_long(self, most: int) -> BadInput:
-        do = ": divide it into several files"
-        if most < MOST_ROWS:
-            do = f" with {len(self.columns):,} columns: leave out those that the message does not use"
-        return BadInput(self.name, f"has more than {most:,} rows; at most {most:,} are read{do}")
+        if most == MOST_ROWS:
+            return BadInput(self.name, Phrase("has more than {most:,} rows: split it into several files", most=most))
+        return BadInput(
+            self.name,
+            Phrase(
+                "has more than {most:,} rows with {columns:,} columns: leave out unused columns",
+                most=most,
+                columns=len(self.columns),
+            ),
+        )
 
     def close(self) -> None:
         self._source.close()
@@ -115,11 +122,11 @@ class Recipients:
 def _format_of(source: Source) -> Format:
     head = source.head(1024)
     if not head:
-        raise BadInput(source.name, "is empty")
+        raise BadInput(source.name, Phrase("is empty"))
     if head.startswith(_OLD_EXCEL):
         raise BadInput(
             source.name,
-            "is a workbook of an old kind (.xls) or with a password: save it as .xlsx without one, or as CSV UTF-8",
+            Phrase("is an old workbook (.xls) or has a password: save it as .xlsx without a password, or as CSV UTF-8"),
         )
     if suffix := _SUFFIXES.get(Path(source.name).suffix.lower()):
         return suffix
@@ -127,7 +134,7 @@ def _format_of(source: Source) -> Format:
         return "xlsx"
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first == b"[":
-        raise BadInput(source.name, "holds a JSON list: write one object a line (JSONL)")
+        raise BadInput(source.name, Phrase("contains a JSON list: write one object per line (JSONL)"))
     return "jsonl" if first == b"{" else "csv"
 
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import orjson
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_COLUMNS
 
-__all__ = ["RECEIVER_COLUMNS", "Row", "check_receiver", "checked_columns", "is_blank", "place"]
+__all__ = ["RECEIVER_COLUMNS", "Row", "check_receiver", "checked_columns", "is_blank", "place", "width_problem"]
 
 #: One of these says who the receiver is.
 RECEIVER_COLUMNS = ("receiver_id", "email", "mobile")
@@ -30,7 +31,9 @@ class Row(NamedTuple):
 
 def place(line: int, column: str | None = None) -> str:
     """How an error names a cell: `line 7, column "name"`."""
-    return f"line {line}" if column is None else f"line {line}, column {_quoted(column)}"
+    if column is None:
+        return Phrase("line {line}", line=line)
+    return Phrase("line {line}, column {column}", line=line, column=_quoted(column))
 
 
 def is_blank(cells: Sequence[str | None]) -> bool:
@@ -42,26 +45,41 @@ def checked_columns(names: Sequence[str], line: int, file: str) -> tuple[str, ..
     """The names without blanks around them. Raises BadInput for a name that is empty or doubled; for no receiver."""
     columns = tuple(name.strip() for name in names)
     if len(columns) > MOST_COLUMNS:
-        raise BadInput(place(line), f"has {len(columns):,} columns: at most {MOST_COLUMNS:,} are allowed")
+        problem = Phrase("has {n:,} columns: at most {most:,} are allowed", n=len(columns), most=MOST_COLUMNS)
+        raise BadInput(place(line), problem)
     check_receiver(columns, file)
     for number, name in enumerate(columns, start=1):
         if not name:
-            raise BadInput(place(line), f"column {number} has no name")
+            raise BadInput(place(line), Phrase("column {number} has no name", number=number))
     name, times = Counter(columns).most_common(1)[0]
     if times > 1:
-        raise BadInput(place(line, name), f"stands there {times} times: each name must be there once")
+        raise BadInput(place(line, name), Phrase("appears {n} times: each name must be unique", n=times))
     return columns
+
+
+def width_problem(found: int, width: int) -> str:
+    """What is wrong with a row of another width than the header's."""
+    return Phrase(
+        "has {n:,} cell, but the header names {width:,} | has {n:,} cells, but the header names {width:,}",
+        n=found,
+        width=width,
+    )
 
 
 def check_receiver(columns: Sequence[str], file: str) -> None:
     """Raises BadInput when no column says who the receiver is."""
     if not set(RECEIVER_COLUMNS) & set(columns):
-        raise BadInput(file, f"has no column receiver_id (nor email or mobile): its columns are {_listed(columns)}")
+        raise BadInput(
+            file,
+            Phrase(
+                "has no column receiver_id (nor email or mobile): its columns are {columns}", columns=_listed(columns)
+            ),
+        )
 
 
 def _listed(columns: Sequence[str]) -> str:
     shown = ", ".join(_quoted(name) for name in columns[:10])
-    return f"{shown} and {len(columns) - 10:,} more" if len(columns) > 10 else shown
+    return Phrase("{names} and {n:,} more", names=shown, n=len(columns) - 10) if len(columns) > 10 else shown
 
 
 def _quoted(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.recipients.row import place
 
 __all__ = ["BLOCK_BYTES", "EndlessRowError", "RowGuard", "Source", "TextGuard"]
@@ -33,11 +34,13 @@ class TextGuard:
         """Takes the next block, at most BLOCK_BYTES long, so that only lines across blocks can be too long."""
         zero = block.find(b"\0")
         if zero >= 0:
-            problem = f"holds a NUL byte (byte {self._seen_bytes + zero:,}): it must be text (CSV, JSONL) or XLSX"
+            problem = Phrase(
+                "contains a NUL byte (byte {at:,}): it must be text (CSV, JSONL) or XLSX", at=self._seen_bytes + zero
+            )
             raise BadInput(self._name, problem)
         first, last = _line_ends(block)
         if self._since_line_end_bytes + (len(block) if first < 0 else first) > BLOCK_BYTES:
-            raise BadInput(place(self._lines), "is longer than 1 MiB: this is no table of receivers")
+            raise BadInput(place(self._lines), Phrase("is longer than 1 MiB: this is not a list of receivers"))
         self._since_line_end_bytes = self._since_line_end_bytes + len(block) if last < 0 else len(block) - last - 1
         self._lines += block.count(b"\n") or block.count(b"\r")
         self._seen_bytes += len(block)
@@ -171,7 +174,7 @@ class Source:
             raise self.changed()
 
     def changed(self) -> BadInput:
-        return BadInput(self.name, "changed while it was read: nothing was accepted, start again with the new content")
+        return BadInput(self.name, Phrase("changed while it was read: nothing was accepted, start again"))
 
     def close(self) -> None:
         self._file.close()

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import IO, BinaryIO, cast
 
-from producers.announcements.recipients.bounds import TooMuch
+from ledger.phrases import Phrase
+from producers.announcements.recipients.bounds import NEW_WORKBOOK, TooMuch
 
 __all__ = ["MIB", "Parts"]
 
@@ -23,7 +24,6 @@ _MOST_PARTS = 2_000
 _HEAD_BYTES = 30
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_NEW_WORKBOOK = "copy the cells into a new workbook, or save the sheet as CSV UTF-8"
 
 
 class Parts:
@@ -58,7 +58,15 @@ class Parts:
         part = self._archive.getinfo(name)
         if part.file_size > most_bytes:
             size, most = -(-part.file_size // MIB), most_bytes // MIB
-            raise TooMuch(f"has {what} of {size:,} MiB; at most {most:,} MiB are read: {_NEW_WORKBOOK}")
+            raise TooMuch(
+                Phrase(
+                    "has {what} of {n:,} MiB; at most {most:,} MiB are read: {do}",
+                    what=what,
+                    n=size,
+                    most=most,
+                    do=NEW_WORKBOOK,
+                )
+            )
         return self._archive.open(part)
 
 
@@ -75,25 +83,39 @@ class _Guarded:
         return self._file.read(-1 if size is None else size)
 
     def _check_directory(self) -> None:
-        raise TooMuch(f"is a zip file with a directory of more than {_DIRECTORY_BYTES // MIB} MiB: {_NEW_WORKBOOK}")
+        raise TooMuch(
+            Phrase(
+                "is a zip file with a directory of more than {most} MiB: {do}",
+                most=_DIRECTORY_BYTES // MIB,
+                do=NEW_WORKBOOK,
+            )
+        )
 
 
 def _problems(archive: zipfile.ZipFile) -> Iterator[str]:
     parts = archive.infolist()
     if len(parts) > _MOST_PARTS:
-        yield f"has {len(parts):,} parts; at most {_MOST_PARTS:,} are read: {_NEW_WORKBOOK}"
+        yield Phrase(
+            "has {n:,} parts; at most {most:,} are read: {do}", n=len(parts), most=_MOST_PARTS, do=NEW_WORKBOOK
+        )
     if len({part.filename for part in parts}) < len(parts):
-        yield f"holds a part twice, so it is damaged: {_NEW_WORKBOOK}"
+        yield Phrase("contains a part twice, so it is damaged: {do}", do=NEW_WORKBOOK)
     if any(part.flag_bits & _ENCRYPTED for part in parts):
-        yield "is locked with a password: save it without one"
+        yield Phrase("is locked with a password: save it without one")
     if any(part.compress_type not in _METHODS for part in parts) or _overlap(parts, archive.start_dir):
-        yield f"is packed as no spreadsheet program does it: {_NEW_WORKBOOK}"
+        yield Phrase("was not packed by a spreadsheet program: {do}", do=NEW_WORKBOOK)
     unpacked, packed = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
     if unpacked > _UNPACKED_BYTES:
         most = _UNPACKED_BYTES // MIB
-        yield f"unpacks to {unpacked // MIB:,} MiB; at most {most:,} MiB are read: save it as CSV UTF-8"
+        yield Phrase(
+            "unpacks to {n:,} MiB; at most {most:,} MiB are read: save it as CSV UTF-8", n=unpacked // MIB, most=most
+        )
     if unpacked > max(_PLAIN_BYTES, _RATIO * packed):
-        yield f"unpacks to {unpacked // MIB:,} MiB, more than {_RATIO} times its size: save it as CSV UTF-8"
+        yield Phrase(
+            "unpacks to {n:,} MiB, more than {ratio} times its size: save it as CSV UTF-8",
+            n=unpacked // MIB,
+            ratio=_RATIO,
+        )
 
 
 def _overlap(parts: Sequence[zipfile.ZipInfo], directory_at: int) -> bool:

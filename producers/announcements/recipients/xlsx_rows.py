@@ -16,8 +16,9 @@ from xml.etree.ElementTree import Element, ParseError
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_COLUMNS, MOST_ROWS, TooMuch, cell_problem
-from producers.announcements.recipients.row import Row, checked_columns
+from producers.announcements.recipients.row import Row, checked_columns, width_problem
 from producers.announcements.recipients.source import Source
 from producers.announcements.recipients.xlsx_parts import MIB, Parts
 from producers.announcements.recipients.xlsx_workbook import Workbook
@@ -61,7 +62,7 @@ class XlsxRows:
             pass
         line, header = next(self._records(), (1, []))
         if not header:
-            raise BadInput(source.name, "is empty: the first row must name the columns, such as receiver_id and name")
+            raise BadInput(source.name, Phrase("is empty: the first line must name the columns"))
         self.columns = checked_columns([cell.text for cell in header], line, source.name)
 
     def rows(self) -> Iterator[Row]:
@@ -71,8 +72,8 @@ class XlsxRows:
         for line, cells in records:
             shown += sum([len(cell.text) for cell in cells])
             if shown > most:
-                do = "save it as CSV UTF-8"
-                raise BadInput(self._source.name, f"repeats its texts: more than {most:,} characters in all: {do}")
+                problem = Phrase("shows more than {most:,} characters in all: save it as CSV UTF-8", most=most)
+                raise BadInput(self._source.name, problem)
             yield self._row(line, cells)
         for _ in self._source.blocks():  # the hash, again: a zip file is not read from its start to its end
             pass
@@ -81,10 +82,10 @@ class XlsxRows:
         width, found = len(self.columns), len(cells)
         values = tuple([cell.text for cell in cells] + [""] * (width - found))
         if found > width:
-            return Row(line, values, f"has {found} cells, but the header names {width} columns")
+            return Row(line, values, width_problem(found, width))
         for column, cell in zip(self.columns, cells, strict=False):
             if cell.is_error:
-                return Row(line, values, f"holds the error {cell.text} of a formula", column)
+                return Row(line, values, Phrase("contains the formula error {error}", error=cell.text), column)
             if problem := cell_problem(cell.text):
                 return Row(line, values, problem, column)
         return Row(line, values)
@@ -99,11 +100,11 @@ class XlsxRows:
                     self._workbook = self._workbook or Workbook.of(parts)
                     yield from _rows_of(parts, self._workbook)
             except TooMuch as error:
-                problem = str(error)
+                problem = error.args[0]
             except zipfile.BadZipFile:
-                problem = "is no XLSX workbook: in Excel, save it as .xlsx or as CSV UTF-8"
+                problem = Phrase("is not an XLSX workbook: in Excel, save it as .xlsx or as CSV UTF-8")
             except (*_BROKEN, *_BROKEN_TOO) as error:
-                problem = f"is no XLSX workbook that can be read ({type(error).__name__})"
+                problem = Phrase("is not a readable XLSX workbook ({error})", error=type(error).__name__)
             else:
                 return
         raise BadInput(self._source.name, problem)
@@ -111,8 +112,8 @@ class XlsxRows:
 
 def _rows_of(parts: Parts, workbook: Workbook) -> Iterator[tuple[int, list[_Cell]]]:
     read = _Sheet(workbook).read
-    with parts.open(workbook.sheet, "a sheet", _SHEET_BYTES) as part:
-        for row in repeated(part, f"{NAMESPACE}row", "a row", until=f"{NAMESPACE}sheetData"):
+    with parts.open(workbook.sheet, Phrase("a sheet"), _SHEET_BYTES) as part:
+        for row in repeated(part, f"{NAMESPACE}row", Phrase("a row"), until=f"{NAMESPACE}sheetData"):
             line, cells = read(row)
             if cells:
                 yield line, cells
@@ -137,7 +138,7 @@ class _Sheet:
         """Its number, and its cells without the empty ones at its end. Raises TooMuch, and ValueError."""
         line = int(row.get("r", self._line + 1))
         if line > MOST_ROWS:
-            raise TooMuch(f"has a row {line:,}; at most {MOST_ROWS:,} are read: divide the sheet into several files")
+            raise TooMuch(Phrase("has a row {n:,}; at most {most:,} are read: split the sheet", n=line, most=MOST_ROWS))
         if line <= self._line:
             raise ValueError("rows out of order")
         self._line = self._parser.row_counter = line
@@ -147,8 +148,11 @@ class _Sheet:
     def _placed(self, found: Sequence[dict[str, Any]]) -> list[_Cell]:
         last = max((cell["column"] for cell in found), default=0)
         if last > MOST_COLUMNS:
-            do = "delete what is right of the last one"
-            raise TooMuch(f"has a row of {last:,} columns; at most {MOST_COLUMNS:,} are read: {do}")
+            raise TooMuch(
+                Phrase(
+                    "has a row of {n:,} columns; at most {most:,} are read: delete the rest", n=last, most=MOST_COLUMNS
+                )
+            )
         cells = [_BLANK] * last
         for cell in found:
             cells[cell["column"] - 1] = self._cell(cell)

@@ -14,6 +14,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelt
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from openpyxl.xml.constants import SHARED_STRINGS, STYLES_TYPE, XLSM, XLSX, XLTM, XLTX
 
+from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_ROWS, TooMuch
 from producers.announcements.recipients.xlsx_parts import MIB, Parts
 from producers.announcements.recipients.xlsx_xml import NAMESPACE, repeated
@@ -72,7 +73,7 @@ def _types(parts: Parts) -> dict[str, str]:
 
 
 def _small(parts: Parts, name: str, tag: str) -> Iterator[Element]:
-    what = f"a part {posixpath.basename(name)[:60]!r}"
+    what = Phrase("a part {name}", name=repr(posixpath.basename(name)[:60]))
     with parts.open(name, what, _SMALL_BYTES) as part:
         yield from repeated(part, tag, what)
 
@@ -96,10 +97,10 @@ def _epoch(parts: Parts, workbook: str) -> datetime.datetime:
 
 
 def _texts(parts: Parts, name: str) -> Iterator[str]:
-    with parts.open(name, "texts", _TEXTS_BYTES) as part:
-        for count, each in enumerate(repeated(part, f"{NAMESPACE}si", "a text"), start=1):
+    with parts.open(name, Phrase("texts"), _TEXTS_BYTES) as part:
+        for count, each in enumerate(repeated(part, f"{NAMESPACE}si", Phrase("a text")), start=1):
             if count > _MOST_TEXTS:
-                raise TooMuch(f"has more than {_MOST_TEXTS:,} different texts: save it as CSV UTF-8")
+                raise TooMuch(Phrase("has more than {most:,} different texts: save it as CSV UTF-8", most=_MOST_TEXTS))
             yield _text(each).replace("x005F_", "")
 
 
@@ -122,6 +123,11 @@ def _formats(parts: Parts, name: str) -> list[str]:
 def _checked(number_format: Mapping[str, Any]) -> str:
     code: str = number_format.get("formatCode", "General")
     if len(code) > _FORMAT_CHARACTERS:
-        do = "give its cells another format"
-        raise TooMuch(f"has a number format of {len(code):,} characters; at most {_FORMAT_CHARACTERS} are read: {do}")
+        raise TooMuch(
+            Phrase(
+                "has a number format of {n:,} characters; at most {most} are read: use another format",
+                n=len(code),
+                most=_FORMAT_CHARACTERS,
+            )
+        )
     return code

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import IO
 from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
 
-from producers.announcements.recipients.bounds import ROW_CHARACTERS, TooMuch
+from ledger.phrases import Phrase
+from producers.announcements.recipients.bounds import NEW_WORKBOOK, ROW_CHARACTERS, TooMuch
 
 __all__ = ["NAMESPACE", "repeated"]
 
@@ -16,7 +17,6 @@ _TOKEN_BYTES = 1024 * 1024
 #: Within one of those elements. Excel keeps at most 65,490 cell formats.
 _MOST_PARTS = 65_536
 _DEEPEST_LEVEL = 100
-_NEW_WORKBOOK = "copy the cells into a new workbook, or save the sheet as CSV UTF-8"
 
 
 def repeated(part: IO[bytes], tag: str, what: str, *, until: str = "") -> Iterator[Element]:
@@ -33,7 +33,7 @@ def repeated(part: IO[bytes], tag: str, what: str, *, until: str = "") -> Iterat
         yield from target.take()
         silent_bytes = silent_bytes + len(block) if target.is_silent else 0
         if silent_bytes > _TOKEN_BYTES:
-            raise TooMuch(f"is XML that no spreadsheet program writes: {_NEW_WORKBOOK}")
+            raise TooMuch(Phrase("was not written by a spreadsheet program: {do}", do=NEW_WORKBOOK))
     if not target.is_done:
         parser.close()
 
@@ -57,7 +57,7 @@ class _Target:
         self.is_silent = False
         self._level += 1
         if self._level > _DEEPEST_LEVEL:
-            raise TooMuch(f"is nested more than {_DEEPEST_LEVEL} levels deep: {_NEW_WORKBOOK}")
+            raise TooMuch(Phrase("is nested more than {most} levels deep: {do}", most=_DEEPEST_LEVEL, do=NEW_WORKBOOK))
         if self._builder is None:
             if name != self._tag or self.is_done:
                 return
@@ -65,7 +65,11 @@ class _Target:
             self._opened_at, self._parts, self._characters = self._level, 0, 0
         self._parts += 1
         if self._parts > _MOST_PARTS:
-            raise TooMuch(f"has {self._what} of more than {_MOST_PARTS:,} entries: {_NEW_WORKBOOK}")
+            raise TooMuch(
+                Phrase(
+                    "has {what} of more than {most:,} entries: {do}", what=self._what, most=_MOST_PARTS, do=NEW_WORKBOOK
+                )
+            )
         self._builder.start(name, attributes)
 
     def data(self, text: str) -> None:
@@ -73,7 +77,11 @@ class _Target:
         if self._builder is not None:
             self._characters += len(text)
             if self._characters > ROW_CHARACTERS:
-                raise TooMuch(f"has {self._what} of more than {ROW_CHARACTERS:,} characters: shorten it")
+                raise TooMuch(
+                    Phrase(
+                        "has {what} of more than {most:,} characters: shorten it", what=self._what, most=ROW_CHARACTERS
+                    )
+                )
             self._builder.data(text)
 
     def end(self, name: str) -> None:
@@ -88,7 +96,7 @@ class _Target:
         self._level -= 1
 
     def doctype(self, *_: str | None) -> None:
-        raise TooMuch(f"is XML that declares a DOCTYPE, which no spreadsheet program does: {_NEW_WORKBOOK}")
+        raise TooMuch(Phrase("was not written by a spreadsheet program (DOCTYPE): {do}", do=NEW_WORKBOOK))
 
     def close(self) -> None:
         """What the parser calls at the end of the part."""

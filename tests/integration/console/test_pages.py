@@ -279,7 +279,7 @@ def test_what_was_shown_to_one_key_is_confirmed_by_this_key_alone(url: str, oper
             f"{other.url}/announcements/accept", {"csrf": other.token(), "token": token[1]}, timeout=20
         )
         assert answer.status_code == 404
-        assert "what was shown here to the same key" in answer.text
+        assert "no such id: this preview" in answer.text
     assert ledger.announcements.ids() == before
     assert len(accepted(operator, page, ledger, before)) == 1
 

@@ -31,8 +31,8 @@ def test_the_first_verb_writes_the_version(ledger: Ledger) -> None:
     ("found", "says"),
     [
         (str(SCHEMA + 1), "upgrade this Deskbell"),
-        (str(SCHEMA - 1), "brought up to date when an upgraded worker starts"),
-        (f"{SCHEMA} from {SCHEMA - 1}", "brought up to date"),
+        (str(SCHEMA - 1), "an upgraded worker migrates it when it starts"),
+        (f"{SCHEMA} from {SCHEMA - 1}", "an upgraded worker migrates it"),
     ],
 )
 def test_no_verb_touches_a_ledger_of_another_version(

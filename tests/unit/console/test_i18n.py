@@ -1,14 +1,18 @@
 """The catalogues hold the same texts, all that the pages ask for; the browser's language is found."""
 
+import ast
 import re
 import string
 from pathlib import Path
 
+import orjson
 import pytest
 
 import console
 from console.i18n import LANGUAGES, chosen_language, language
 from feishu.codes import CodeTable
+from ledger.errors import BadInput
+from ledger.phrases import Phrase, phrase_json, phrase_of
 from ledger.states import Outcome, State
 
 __all__: list[str] = []
@@ -36,8 +40,21 @@ ACTIONS = [
 ]
 
 
+def phrases() -> set[str]:
+    """The templates of all that may be wrong with a file or a message, wherever it is found."""
+    paths = [path for folder in ("ledger", "feishu", "producers") for path in (FOLDER.parent / folder).rglob("*.py")]
+    calls = [
+        node
+        for path in paths
+        if not {"cli", "doctor"} & set(path.parts)  # they speak English alone
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Phrase"
+    ]
+    return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
 def placeholders(text: str) -> set[str]:
-    return set() if "{{" in text else {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 @pytest.mark.parametrize("name", LANGUAGES[1:])
@@ -79,7 +96,40 @@ def test_no_text_is_unused() -> None:
 def test_every_language_tells_what_the_codes_mean(name: str) -> None:
     rules = CodeTable.load().rules
     english = {text for rule in rules for text in (rule.means, rule.do) if text}
-    assert language(name).meanings.keys() == english
+    assert language(name).meanings.keys() == english | phrases()
+
+
+@pytest.mark.parametrize("name", LANGUAGES[1:])
+def test_every_language_fills_the_same_values_into_a_phrase(name: str) -> None:
+    for template in phrases():
+        forms = {frozenset(placeholders(form)) for form in template.split(" | ")}
+        assert forms == {frozenset(placeholders(language(name).meanings[template]))}, template
+
+
+def test_a_phrase_is_shown_in_the_language_of_the_page_with_all_phrases_in_it() -> None:
+    chinese = language("zh-CN")
+    kind = Phrase("must be a text, a number, true or false, not {kind}", kind=Phrase("a list"))
+    assert str(kind) == "must be a text, a number, true or false, not a list"
+    assert chinese.meaning(kind) == "应为文本、数字、true 或 false，而不是列表"
+    assert chinese.meaning(BadInput("line 2", kind).args[0]).endswith("而不是列表")
+    assert language("en").meaning(kind) == kind
+    assert chinese.meaning(Phrase("is {n} parsecs away", n=2)) == "is 2 parsecs away"
+
+
+def test_a_phrase_comes_whole_through_another_process_and_a_foreign_template_is_not_filled_in() -> None:
+    phrase = Phrase("must be a text, a number, true or false, not {kind}", kind=Phrase("a list"))
+    sent = orjson.dumps([phrase, "plain"], default=phrase_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+    again, plain = map(phrase_of, orjson.loads(sent))
+    assert (again, plain) == (phrase, "plain")
+    assert language("zh-CN").meaning(again) == language("zh-CN").meaning(phrase)
+    assert language("zh-CN").meaning(phrase_of(["odd", "{n.__class__}", {"n": 1}])) == "odd"
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(0, "0 rows"), (1, "1 row"), ("1", "1 row"), (2, "2 rows"), (1_000, "1000 rows")]
+)
+def test_one_is_counted_in_the_singular(n: object, text: str) -> None:
+    assert Phrase("{n} row | {n} rows", n=n) == text
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 HOSTILE = {
     "nested": (b"a = " + b"[" * 5000, "is nested too deeply"),
     "nested tables": (b"a = " + b"{a=" * 5000, "is nested too deeply"),
-    "digits": (b"a = " + b"9" * 5000, "holds a number of too many digits"),
+    "digits": (b"a = " + b"9" * 5000, "contains a number with too many digits"),
     "large": (b"# " + b"x" * 1024 * 1024, "has more than 1,048,576 bytes"),
     "cut": (b"[", "is not TOML: "),
     "no text": (b"\xff", "cannot be read: "),

@@ -108,7 +108,7 @@ def test_a_file_that_takes_too_much_memory_is_told_so(monkeypatch: pytest.Monkey
         pytest.skip("macOS keeps to no limit of memory")
     hostile = workbook(parts={"xl/texts.xml": texts(500_000)})
     assert refusal(hostile) == (
-        "people.xlsx: takes more than 56 MiB of memory to read: save it as CSV UTF-8, or divide it into several files"
+        "people.xlsx: takes more than 56 MiB of memory to read: save it as CSV UTF-8, or split it"
     )
 
 
@@ -136,7 +136,7 @@ def ended(recipients: ForeignRecipients) -> None:
     [
         (stopped, "people.csv: takes more than 50 s to read"),
         (killed, "people.csv: takes more than 1,024 MiB of memory to read"),
-        (ended, r"people.csv: cannot be read here \(its reader ended with -15\): save it as CSV UTF-8"),
+        (ended, r"people.csv: cannot be read \(its reader ended with -15\): save it as CSV UTF-8"),
     ],
 )
 def test_whatever_it_dies_of_is_a_sentence(harm: Callable[[ForeignRecipients], None], problem: str) -> None:

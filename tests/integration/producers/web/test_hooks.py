@@ -290,7 +290,7 @@ def test_a_name_that_is_no_hook_is_not_found(web: WebThread, ledger: Ledger, pat
         (b"", 422, "is not JSON in UTF-8"),
         (b"{", 422, "is not JSON in UTF-8"),
         (b"[]", 422, "must be a JSON object"),
-        (b'{"name": 5}', 422, "looks for a part that a value does not have: 'text'"),
+        (b'{"name": 5}', 422, "uses a field that a value does not have: 'text'"),
         (b'{"name": " ", "text": ""}', 422, "must not be blank"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, 422, "is nested more than 64 levels deep"),
         (b"[" * 500_000, 422, "is not JSON in UTF-8"),

@@ -108,7 +108,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "text a number": ({"msg_type": "text", "content": {"text": 5}}, "message.content.text", "not a number"),
     "half a surrogate": ({"msg_type": "text", "content": {"text": "\ud83d"}}, "message.content.text", "surrogate"),
     "not JSON": ({"msg_type": "text", "content": {"text": b"x"}}, "message.content.text", "a Python bytes"),
-    "a key that is a number": ({"msg_type": "text", "content": {1: "x"}}, "message.content", "must be a string"),
+    "a key that is a number": ({"msg_type": "text", "content": {1: "x"}}, "message.content", "keys must be strings"),
     "NaN": (a_card(config={"a": float("nan")}), f"{CARD}.config.a", "not a finite number"),
     "2**64": (a_card(config={"a": [2**64]}), f"{CARD}.config.a[0]", "more than 64 bits"),
     "endless": (a_card(config=json.loads('{"a":' * 120 + "1" + "}" * 120)), f"{CARD}.config" + ".a" * 99, "100 levels"),
@@ -116,7 +116,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "unknown locale": (
         {"msg_type": "post", "content": {"ja_jp": {"title": "x", "content": []}}},
         "message.content.post.ja_jp",
-        "zh_cn and en_us only",
+        "is not a locale of a post: use zh_cn or en_us",
     ),
     "no locale": ({"msg_type": "post", "content": {"post": {}}}, "message.content.post", "at least one locale"),
     "nothing of a post": ({"msg_type": "post", "content": {}}, "message.content.post", "is missing"),
@@ -148,12 +148,12 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "img beside text": (
         a_post([{"tag": "text", "text": "x"}, {"tag": "img", "image_key": "img_1"}]),
         f"{POST}.content[0]",
-        "holds img beside others",
+        "contains img next to other elements",
     ),
     "md beside md": (
         a_post([{"tag": "md", "text": "x"}, {"tag": "md", "text": "x"}]),
         f"{POST}.content[0]",
-        "holds md beside others",
+        "contains md next to other elements",
     ),
     "img by path": (a_post([{"tag": "img", "image_key": "a.png"}]), f"{POST}.content[0][0].image_key", "img_v2_"),
     "at nobody": (a_post([{"tag": "at", "user_id": ""}]), f"{POST}.content[0][0].user_id", "must not be empty"),
@@ -161,7 +161,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "image by nothing": ({"msg_type": "image", "content": {}}, "message.content.image_key", "is missing"),
     "image by both": (an_image(image_key="i", image_sha256="0" * 64), "message.content.image_key", "not a known"),
     "image by a wrong digest": (an_image(image_sha256="F" * 64), "message.content.image_sha256", "64 lower-case"),
-    "image by file": (an_image(file="a.png"), "message.content.file", "in a message file only"),
+    "image by file": (an_image(file="a.png"), "message.content.file", "is only allowed in a message file"),
     "card 2.0": (a_card(schema="2.0", body={}), f"{CARD}.schema", "card JSON 2.0 is not supported by the helpdesk"),
     "card 2.0 by its body": (a_card(body={"elements": []}), f"{CARD}.body", "card JSON 2.0 is not supported"),
     "card of no version": (a_card(schema="3.0"), f"{CARD}.schema", "must be '1.0'"),
@@ -183,12 +183,12 @@ BAD: dict[str, tuple[Any, str, str]] = {
         f"{CARD}.elements[0].actions[0].multi_url.pc_url",
         "http:// or https://",
     ),
-    "six tables": (a_card(elements=tables(6)), f"{CARD}.elements", "holds 6 tables: at most 5"),
+    "six tables": (a_card(elements=tables(6)), f"{CARD}.elements", "contains 6 tables: at most 5"),
     "six tables in a language": (a_card(i18n_elements={"en_us": tables(6)}), f"{CARD}.i18n_elements.en_us", "6 tables"),
     "six layers": (
         a_card(elements=nested_columns(6)),
         f"{CARD}.elements[0]" + ".columns[0].elements[0]" * 5,
-        "at most 5 may be nested",
+        "at most 5 levels are allowed",
     ),
 }
 
@@ -280,7 +280,7 @@ def test_a_text_is_measured_as_it_stands_in_the_request(text: str, request_bytes
     if request_bytes <= 153_600:
         assert Message.text(text)
         return
-    told = f"message.content: makes a request of {request_bytes:,} bytes: at most 153,600 (150 KB)"
+    told = f"message.content: makes a request of {request_bytes:,} bytes: at most 153,600 are allowed"
     with pytest.raises(BadInput, match=re.escape(told)):
         Message.text(text)
 
@@ -294,7 +294,7 @@ def test_a_post_and_a_card_are_measured_by_their_content(kind: str) -> None:
     room = 30 * 1024 - len(orjson.dumps(of("")["content"]))
 
     assert len(parse_message(of("x" * room)).wire_content()) == 30_720
-    with pytest.raises(BadInput, match=r"message.content: serialises to 30,722 bytes: at most 30,720 \(30 KB\)"):
+    with pytest.raises(BadInput, match=r"message.content: serialises to 30,722 bytes: at most 30,720 are allowed"):
         parse_message(of("é" + "x" * room))
 
 

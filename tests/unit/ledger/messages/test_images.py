@@ -80,7 +80,7 @@ def test_heic_is_told_by_its_brand(brand: bytes, compatible: bytes) -> None:
 
 @pytest.mark.parametrize("data", [heic(b"avif", b"mif1miaf"), heic()[:16], heic()[:-8], b"\0\0\0\x14ftyp"])
 def test_what_only_resembles_heic_is_refused(data: bytes) -> None:
-    assert "is not an image of a format that Feishu takes: JPEG, PNG" in refusal_of(data)
+    assert "is not an image that Feishu accepts: use JPEG, PNG" in refusal_of(data)
 
 
 def test_a_jpeg_of_several_pictures_as_phones_write_it_is_a_jpeg() -> None:
@@ -114,7 +114,7 @@ def test_what_is_no_image_is_refused_whatever_its_name(data: bytes) -> None:
 
 @pytest.mark.parametrize("format_name", ["PPM", "TGA", "JPEG2000", "ICNS"])
 def test_an_image_of_another_format_is_refused(format_name: str) -> None:
-    assert "is not an image of a format that Feishu takes" in refusal_of(drawn(format_name, (32, 32)))
+    assert "is not an image that Feishu accepts" in refusal_of(drawn(format_name, (32, 32)))
 
 
 def test_an_empty_file_is_refused() -> None:
@@ -125,7 +125,7 @@ def test_ten_megabytes_are_taken_and_one_byte_more_is_refused() -> None:
     picture = drawn("PNG")
 
     assert LocalImage.check(picture + bytes(TEN_MB - len(picture))).size_bytes == TEN_MB
-    assert "is larger than 10,485,760 bytes (10 MB)" in refusal_of(picture + bytes(TEN_MB - len(picture) + 1))
+    assert "is larger than 10 MB" in refusal_of(picture + bytes(TEN_MB - len(picture) + 1))
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,11 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     header = struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 6, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
 
-    assert "has more pixels than 12,000 × 12,000" in refusal_of(bomb + png_chunk(b"IEND", b""))
+    assert "has more than 12,000 × 12,000 pixels" in refusal_of(bomb + png_chunk(b"IEND", b""))
 
 
 def test_a_bomb_inside_an_icon_is_refused_before_pillow_unpacks_it() -> None:
-    assert "is an icon with a picture of 11,000 × 11,000 pixels" in refusal_of(
-        icon_around(png_of_zeros(11_000, 11_000))
-    )
+    assert "is an icon of 11,000 × 11,000 pixels" in refusal_of(icon_around(png_of_zeros(11_000, 11_000)))
     assert LocalImage.check(icon_around(drawn("PNG", (256, 256), "RGBA"))).format == "ICO"
 
 
@@ -195,7 +193,7 @@ def test_a_file_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**40)  # sparse: takes no room
 
-    with pytest.raises(BadInput, match=r"'film\.png' is larger than 10,485,760 bytes"):
+    with pytest.raises(BadInput, match=r"'film\.png' is larger than 10 MB"):
         LocalImage.read(path)
 
 
@@ -235,6 +233,6 @@ def test_damaged_bytes_are_taken_or_refused_and_nothing_else(format_name: str, d
 def test_a_list_of_brands_without_end_is_not_gone_through() -> None:
     endless = (9_000_000).to_bytes(4) + b"ftypheic" + bytes(9_500_000)
     began = time.thread_time()
-    with pytest.raises(BadInput, match="is not an image of a format that Feishu takes"):
+    with pytest.raises(BadInput, match="is not an image that Feishu accepts"):
         LocalImage.check(endless)
     assert time.thread_time() - began < 0.2

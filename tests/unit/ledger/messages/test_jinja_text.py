@@ -58,12 +58,12 @@ def test_what_is_no_single_expression_is_refused(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("x.gone", "when: looks for a part that a value does not have: 'gone'"),
-        ("x[y]", "when: looks for a part that a value does not have"),
-        ("x.gone.far", "when: looks for a part that a value does not have: 'gone'"),
+        ("x.gone", "when: uses the field 'gone', which a value does not have"),
+        ("x[y]", "when: uses a field that a value does not have"),
+        ("x.gone.far", "when: uses the field 'gone', which a value does not have"),
         ("x.__class__", "when: cannot be rendered with these values (SecurityError)"),
         ("x + 1", "when: cannot be rendered with these values (TypeError)"),
-        ("x * 5", "when: uses * with something else than numbers"),
+        ("x * 5", "when: uses * with something other than numbers"),
         ("range(9999999)|list|length", "when: cannot be rendered with these values (OverflowError)"),
     ],
 )

@@ -114,19 +114,19 @@ def test_samples_are_the_first_row_the_longest_and_the_last() -> None:
         ("张三,Ann,,,", 'line 2, column "receiver_id": must be 1 to 128 visible ASCII characters'),
         ("a b,Ann,,,", 'line 2, column "receiver_id": must be 1 to 128 visible ASCII characters'),
         (f"{'x' * 129},Ann,,,", 'line 2, column "receiver_id": must be 1 to 128'),
-        ("on_1,Ann,,,", 'line 2, column "receiver_id": begins with on_, so it is no open_id'),
-        ("ou_1,Ann,,union_id,", 'line 2, column "receiver_id": begins with ou_, so it is no union_id'),
-        ("ou_1,Ann,fax,,", 'line 2, column "receive_type": must be chat or user, or empty for chat'),
+        ("on_1,Ann,,,", 'line 2, column "receiver_id": begins with on_, so it cannot be open_id'),
+        ("ou_1,Ann,,union_id,", 'line 2, column "receiver_id": begins with ou_, so it cannot be union_id'),
+        ("ou_1,Ann,fax,,", 'line 2, column "receive_type": must be one of chat, user, or empty for chat'),
         (
             "ou_1,Ann,,id,",
-            'line 2, column "user_id_type": must be open_id or union_id or user_id, or empty for open_id',
+            'line 2, column "user_id_type": must be one of open_id, union_id, user_id, or empty for open_id',
         ),
-        ("ou_1,Ann,,,soon", 'line 2, column "send_at": is no time: write 2026-11-30T09:00+08:00'),
-        ("ou_1,Ann,,,99999999999d", 'line 2, column "send_at": is no time'),
-        ("ou_1,Ann,,", "line 2: has 4 cells, but the header names 5 columns"),
+        ("ou_1,Ann,,,soon", 'line 2, column "send_at": is not a valid time: use 2026-11-30T09:00+08:00'),
+        ("ou_1,Ann,,,99999999999d", 'line 2, column "send_at": is not a valid time'),
+        ("ou_1,Ann,,", "line 2: has 4 cells, but the header names 5"),
         (
             f"ou_1,{'x' * 32_768},,,",
-            'line 2, column "name": has 32,768 characters; at most 32,767 are read: shorten it',
+            'line 2, column "name": has 32,768 characters; at most 32,767 are allowed: shorten it',
         ),
         (f"ou_1,{'x' * 32_767},,,", "line 2: message.content.text: renders to more than 153,600 characters"),
     ],
@@ -142,14 +142,14 @@ def test_a_wrong_row_is_named_by_line_and_column(row: str, problem: str) -> None
 
 def test_a_variable_that_a_row_lacks_is_named_with_its_line() -> None:
     run = Run('{"receiver_id": "a", "name": "Ann"}\n{"receiver_id": "b"}\n{"receiver_id": "c", "name": null}')
-    problem = 'column "name": has no value, and the message needs one'
+    problem = 'column "name": has no value, but the message needs one'
     assert run.problems == [f"line 2, {problem}", f"line 3, {problem}"]
 
 
 @pytest.mark.parametrize("name", ["nmae", "receiver_id"])
 def test_a_variable_that_is_no_column_is_refused_at_once(name: str) -> None:
     with pytest.raises(
-        BadInput, match=rf"message\.content\.text: uses the variable '{name}', which is no column: .* name"
+        BadInput, match=rf"message\.content\.text: uses the variable '{name}', which is not a column: use .*name"
     ):
         Run(csv_of("ou_1,Ann"), {"msg_type": "text", "content": {"text": f"Dear {{{{ {name} }}}}"}})
 
@@ -183,7 +183,7 @@ def test_the_invalid_rows_are_written_with_their_problems_and_can_be_mended(tmp_
     assert written == [
         "problem;receiver_id;name",
         '"line 3, column ""receiver_id"": is empty";;Bob',
-        'line 4: has 3 cells, but the header names 2 columns;ou_3;"C;y";',
+        'line 4: has 3 cells, but the header names 2;ou_3;"C;y";',
     ]
     mended = "\n".join([written[0], written[1].replace(";;", ";ou_2;")])
     assert [row[1] for row in Run(mended).accepted] == ["ou_2"]
@@ -275,9 +275,9 @@ def test_people_who_are_not_found_are_problems_of_their_rows() -> None:
     assert run.problems == [
         'line 3, column "email": leads to nobody',
         'line 4, column "email": belongs to somebody who has resigned',
-        'line 5, column "email": is no email address',
-        'line 7, column "mobile": is no mobile number: write digits, with +country code outside mainland China',
-        'line 8, column "receiver_id": is empty, and so is email and mobile',
+        'line 5, column "email": is not an email address',
+        'line 7, column "mobile": is not a mobile number: use digits, with +country code outside mainland China',
+        'line 8, column "receiver_id": is empty (as well as email, mobile)',
     ]
 
 
@@ -288,14 +288,12 @@ def test_two_contacts_of_one_person_are_duplicates() -> None:
 
 def test_an_id_type_that_the_contact_does_not_lead_to_is_a_problem() -> None:
     run = Run(csv_of("a@x.y,A,user_id", header="email,name,user_id_type"), resolver=Directory())
-    assert run.problems == [
-        'line 2, column "user_id_type": must be empty or open_id here: that is what the email leads to'
-    ]
+    assert run.problems == ['line 2, column "user_id_type": must be empty or open_id: the email leads to that']
 
 
 @pytest.mark.parametrize("content", ["email,name\na@x.y,A", "receiver_id,email,name\nou_1,,A\n,a@x.y,A"])
 def test_without_a_resolver_the_missing_credentials_are_named(content: str) -> None:
-    with pytest.raises(BadInput, match="DESKBELL_APP_ID and DESKBELL_APP_SECRET must be set"):
+    with pytest.raises(BadInput, match="set DESKBELL_APP_ID and DESKBELL_APP_SECRET to find people"):
         Run(content)
 
 
@@ -343,7 +341,7 @@ def test_whatever_values_a_row_has_the_ledger_gets_them_and_the_message_is_whole
 def test_the_work_for_all_rows_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.announcements.check._WORK", 0)
     message = {"msg_type": "text", "content": {"text": "{{ name|title|urlencode|title|urlencode }}"}}
-    with pytest.raises(BadInput, match=r"message: asks for too much work for so many rows: .* \(after \d rows\)"):
+    with pytest.raises(BadInput, match=r"message: needs too much work \(after \d rows\): "):
         Run(csv_of(*[f"ou_{row},{'Ann' * 300}" for row in range(50)]), message)
 
 

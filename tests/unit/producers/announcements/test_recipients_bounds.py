@@ -85,7 +85,7 @@ def with_a_directory_of(size_bytes: int) -> bytes:
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a cell far to the right": (
         lambda: workbook('<row r="3"><c r="XFD3"/></row>'),
-        "has a row of 16,384 columns; at most 1,000 are read: delete what is right of the last one",
+        "has a row of 16,384 columns; at most 1,000 are read: delete the rest",
     ),
     "a row of a hundred thousand cells": (
         lambda: workbook(f'<row r="3">{"<c/>" * 100_000}</row>'),
@@ -93,11 +93,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a row below the last one of Excel": (
         lambda: workbook('<row r="1048577"><c r="A1048577"/></row>'),
-        "has a row 1,048,577; at most 1,048,576 are read: divide the sheet into several files",
+        "has a row 1,048,577; at most 1,048,576 are read: split the sheet",
     ),
     "rows out of order": (
         lambda: workbook('<row r="9"><c r="A9"/></row><row r="8"><c r="A8"/></row>'),
-        "is no XLSX workbook that can be read (ValueError)",
+        "is not a readable XLSX workbook (ValueError)",
     ),
     "a text of a megabyte and more": (
         lambda: workbook(f'<row r="3"><c t="inlineStr"><is><t>{"x" * 1_100_000}</t></is></c></row>'),
@@ -108,11 +108,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
             "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(3, 400)),
             parts={"xl/texts.xml": f"<sst {MAIN}><si><t>{'x' * 32_767}</t></si></sst>"},
         ),
-        "repeats its texts: more than 8,388,608 characters in all: save it as CSV UTF-8",
+        "shows more than 8,388,608 characters in all: save it as CSV UTF-8",
     ),
     "a number format of a hundred thousand zeros": (
         lambda: workbook(parts=styles(f'<numFmt numFmtId="164" formatCode="{"0" * 100_000}"/>')),
-        "has a number format of 100,000 characters; at most 255 are read: give its cells another format",
+        "has a number format of 100,000 characters; at most 255 are read: use another format",
     ),
     "a hundred thousand cell formats": (
         lambda: workbook(parts=styles(cells="<xf/>" * 100_000)),
@@ -124,7 +124,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a DOCTYPE": (
         lambda: workbook(parts={"xl/texts.xml": f'<!DOCTYPE a [<!ENTITY b "c">]><sst {MAIN}/>'}),
-        "is XML that declares a DOCTYPE, which no spreadsheet program does",
+        "was not written by a spreadsheet program (DOCTYPE)",
     ),
     "elements a thousand deep": (
         lambda: workbook(f'<row r="3">{"<a>" * 1000}{"</a>" * 1000}</row>'),
@@ -132,11 +132,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a comment that goes on and on": (
         lambda: workbook(f"<!--{'x' * 5_000_000}-->"),
-        "is XML that no spreadsheet program writes",
+        "was not written by a spreadsheet program",
     ),
     "an attribute that goes on and on": (
         lambda: workbook(f'<row r="3" x="{"x" * 5_000_000}"/>'),
-        "is XML that no spreadsheet program writes",
+        "was not written by a spreadsheet program",
     ),
     "parts that unpack to a gigabyte together": (
         lambda: workbook(parts={f"xl/media/{n}": "\0" * 17 * 1024 * 1024 for n in range(4)}),
@@ -147,9 +147,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: with_a_directory_of(2_000_000),
         "is a zip file with a directory of more than 1 MiB",
     ),
-    "a part that stands there twice": (with_a_part_twice, "holds a part twice, so it is damaged"),
-    "parts that overlap": (with_parts_that_overlap, "is packed as no spreadsheet program does it"),
-    "an unusual compression": (lambda: patched(10, zipfile.ZIP_LZMA), "is packed as no spreadsheet program does it"),
+    "a part that stands there twice": (with_a_part_twice, "contains a part twice, so it is damaged"),
+    "parts that overlap": (with_parts_that_overlap, "was not packed by a spreadsheet program"),
+    "an unusual compression": (lambda: patched(10, zipfile.ZIP_LZMA), "was not packed by a spreadsheet program"),
     "a password": (lambda: patched(8, 1), "is locked with a password: save it without one"),
 }
 
@@ -197,14 +197,14 @@ LONG = "x" * (bounds.CELL_CHARACTERS + 1)
     ],
 )
 def test_a_cell_has_at_most_as_many_characters_as_one_of_excel(content: str, name: str) -> None:
-    problem = "has 32,768 characters; at most 32,767 are read: shorten it"
+    problem = "has 32,768 characters; at most 32,767 are allowed: shorten it"
     assert problems(content.encode(), name) == [(2, "name", problem)]
 
 
 def test_a_long_cell_of_a_workbook_is_a_problem_of_its_row_alone() -> None:
     cell = f'<row r="3"><c r="A3" t="inlineStr"><is><t>{LONG}</t></is></c></row>'
     found = problems(workbook(cell), "people.xlsx")
-    assert found == [(3, "receiver_id", "has 32,768 characters; at most 32,767 are read: shorten it")]
+    assert found == [(3, "receiver_id", "has 32,768 characters; at most 32,767 are allowed: shorten it")]
 
 
 def test_a_quote_that_takes_in_line_after_line_ends_at_a_megabyte() -> None:
@@ -215,13 +215,13 @@ def test_a_quote_that_takes_in_line_after_line_ends_at_a_megabyte() -> None:
 def test_more_rows_than_a_sheet_has_are_refused_in_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.announcements.recipients.recipients.MOST_ROWS", 3)
     lines = "receiver_id\nou_1\nou_2\nou_3\nou_4\n"
-    assert "has more than 3 rows; at most 3 are read: divide it" in refusal(lines.encode(), "people.csv")
+    assert "has more than 3 rows: split it into several files" in refusal(lines.encode(), "people.csv")
 
 
 def test_a_thousand_empty_columns_in_each_row_do_not_fill_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.announcements.recipients.recipients.MOST_CELLS", 6)
     content = '{"receiver_id": "ou_1", "a": 1, "b": 2}\n' + '{"receiver_id": "ou_2"}\n' * 2
-    problem = "at most 2 are read with 3 columns: leave out those that the message does not use"
+    problem = "has more than 2 rows with 3 columns: leave out unused columns"
     assert problem in refusal(content.encode(), "people.jsonl")
 
 

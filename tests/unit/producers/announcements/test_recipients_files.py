@@ -105,8 +105,8 @@ def test_a_workbook_that_openpyxl_wrote_is_read_and_its_empty_columns_are_none(t
     workbook.save(tmp_path / "people.xlsx")
     one, two, three = rows_of(tmp_path / "people.xlsx")
     assert one == Row(2, ("ou_1", "12345678901234"))
-    assert (two.line, two.column, two.problem) == (4, "name", "holds the error #N/A of a formula")
-    assert (three.line, three.problem) == (5, "has 4 cells, but the header names 2 columns")
+    assert (two.line, two.column, two.problem) == (4, "name", "contains the formula error #N/A")
+    assert (three.line, three.problem) == (5, "has 4 cells, but the header names 2")
 
 
 def test_jsonl_has_the_columns_of_all_its_objects_and_numbers_as_they_are_written(file: Callable[..., Path]) -> None:
@@ -123,8 +123,8 @@ def test_jsonl_has_the_columns_of_all_its_objects_and_numbers_as_they_are_writte
     assert rows[1] == Row(3, ("123456789012345678901234567890", None, "true"))
     assert [(row.line, row.column, row.problem) for row in rows[2:]] == [
         (4, "n", "must be a text, a number, true or false, not a list"),
-        (5, "n", "holds half of a surrogate pair, which is no character"),
-        (6, None, "is not JSON: Expecting value (column 1)"),
+        (5, "n", "contains half of a surrogate pair, which is not a character"),
+        (6, None, "is not valid JSON: Expecting value (column 1)"),
         (7, None, 'must be an object such as {"receiver_id": …}, not a list'),
         (8, None, "has the same name twice in its object"),
     ]
@@ -182,20 +182,20 @@ def test_reading_holds_a_few_blocks_whatever_the_size_of_the_file(file: Callable
 
 BAD = [
     ("", "people.csv: is empty"),
-    ("\n\r\n \n", "people.csv: is empty: the first line must name the columns, such as receiver_id,name"),
-    ("receiver_id,name\n", "people.csv: has a header and no rows"),
-    ("receiver_id,name\n\n,\n", "people.csv: has a header and no rows"),
+    ("\n\r\n \n", "people.csv: is empty: the first line must name the columns"),
+    ("receiver_id,name\n", "people.csv: has a header but no rows"),
+    ("receiver_id,name\n\n,\n", "people.csv: has a header but no rows"),
     ("name,room\na,b\n", 'people.csv: has no column receiver_id (nor email or mobile): its columns are "name", "room"'),
     ("姓名\n张三\n", 'people.csv: has no column receiver_id (nor email or mobile): its columns are "姓名"'),
     ("receiver_id,,b\n1,2,3\n", "line 1: column 2 has no name"),
-    ("\nreceiver_id,a, a\n1,2,3\n", 'line 2, column "a": stands there 2 times: each name must be there once'),
+    ("\nreceiver_id,a, a\n1,2,3\n", 'line 2, column "a": appears 2 times: each name must be unique'),
     ('receiver_id,a\nou_1,b\nou_2,"c\nou_3,d\n', "line 3: a quote is never closed, or a cell has more than 32,767"),
     ("receiver_id,a\nou_1," + "x" * 131_073, "line 2: a quote is never closed, or a cell has more than 32,767"),
     ("receiver_id\n" + "x," * 600_000, "line 2: is longer than 1 MiB"),
-    (b"receiver_id\nou_1\n\xff\xff", "people.csv: is not valid UTF-8 at byte 17, and it does not look like GB18030"),
+    (b"receiver_id\nou_1\n\xff\xff", "people.csv: is not valid UTF-8 at byte 17 and does not look like GB18030"),
     (
         "receiver_id\nJérôme\nAndré\n".encode("latin-1"),
-        "is not valid UTF-8 at byte 13, and it does not look like GB18030",
+        "is not valid UTF-8 at byte 13 and does not look like GB18030",
     ),
     ("receiver_id\n张三李四\n".encode().replace("三".encode(), b"\xe4\xb8"), "is not valid UTF-8 at byte 15"),
     (
@@ -203,9 +203,9 @@ BAD = [
         "not valid UTF-8 at byte 12, nor valid GB18030 at byte 20",
     ),
     ("receiver_id\nou_1".encode("utf-16"), "is UTF-16 text: save it as CSV UTF-8"),
-    (b"receiver_id\nou_1\0\n", "holds a NUL byte (byte 16)"),
-    ((DATA / "libreoffice_layout.xlsx").read_bytes(), "people.csv: holds a NUL byte"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook of an old kind (.xls) or with a password"),
+    (b"receiver_id\nou_1\0\n", "contains a NUL byte (byte 16)"),
+    ((DATA / "libreoffice_layout.xlsx").read_bytes(), "people.csv: contains a NUL byte"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an old workbook (.xls) or has a password"),
 ]
 
 
@@ -217,13 +217,16 @@ def test_what_is_no_recipients_file_says_where_and_why(file: Callable[..., Path]
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("x\n", "line 1: is not JSON: Expecting value (column 1)"),
+        ("x\n", "line 1: is not valid JSON: Expecting value (column 1)"),
         ("[1]\n", "line 1: must be an object"),
-        ("[" * 100_000, "line 1: is not JSON that can be read here"),
+        ("[" * 100_000, "line 1: is not readable JSON"),
         ('{"name": "x"}', 'has no column receiver_id (nor email or mobile): its columns are "name"'),
-        ('{"receiver_id": NaN}', "line 1: is not JSON that can be read here"),
-        ('{" receiver_id": 1}', "has blanks around the name ' receiver_id'"),
-        ("\n".join(f'{{"{n}": 1}}' for n in range(1001)), "line 1001: is where the file has more than 1,000"),
+        ('{"receiver_id": NaN}', "line 1: is not readable JSON"),
+        ('{" receiver_id": 1}', "has spaces around the name ' receiver_id'"),
+        (
+            "\n".join(f'{{"{n}": 1}}' for n in range(1001)),
+            "line 1001: brings the file to more than 1,000 different names",
+        ),
         (" \n", "is empty"),
     ],
 )
@@ -232,17 +235,17 @@ def test_what_is_no_jsonl_says_where_and_why(file: Callable[..., Path], content:
 
 
 def test_a_list_of_json_is_told_what_to_write_instead() -> None:
-    with pytest.raises(BadInput, match="holds a JSON list: write one object a line"):
+    with pytest.raises(BadInput, match="contains a JSON list: write one object per line"):
         Recipients.open("-", io.BytesIO(b'[{"receiver_id": 1}]'))
 
 
 def test_a_row_of_the_wrong_width_says_what_was_expected_and_found(file: Callable[..., Path]) -> None:
     rows = rows_of(file('receiver_id,a\nou_1\nou_2,b\nou_3,"b"c\nou_4,b,c\n'))
     assert [(row.line, row.problem) for row in rows] == [
-        (2, "has 1 cell, but the header names 2 columns"),
+        (2, "has 1 cell, but the header names 2"),
         (3, None),
-        (4, 'has a quote within a cell: put the cell in quotes, and write each quote in it twice ("")'),
-        (5, "has 3 cells, but the header names 2 columns"),
+        (4, 'has a quote inside a cell: put the cell in quotes, and write each quote in it twice ("")'),
+        (5, "has 3 cells, but the header names 2"),
     ]
 
 
@@ -251,7 +254,7 @@ def test_a_row_of_the_wrong_width_says_what_was_expected_and_found(file: Callabl
 )
 def test_what_is_no_workbook_says_so(file: Callable[..., Path], damage: Callable[[bytes], bytes]) -> None:
     data = damage((DATA / "libreoffice_layout.xlsx").read_bytes())
-    assert "is no XLSX workbook" in refusal(file(data, "people.xlsx"))
+    assert "is not an XLSX workbook" in refusal(file(data, "people.xlsx"))
 
 
 @pytest.mark.parametrize(

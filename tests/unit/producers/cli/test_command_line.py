@@ -58,7 +58,7 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
         ((*SEND, "--receive-type", "fax"), "'fax'"),
         ((*SEND, "--wait", "soon"), "'--wait'"),
         ((*SEND, "--wait", "-1"), "-1"),
-        ((*SEND, "--expires", "never"), "expires: 'never' is no time"),
+        ((*SEND, "--expires", "never"), "expires: 'never' is not a valid time"),
         ((*SEND, "--desk", "hr"), "no desk is named 'hr'"),
         (("send", "--to", ", ,", "--text", "hi"), "to: give at least one receiver"),
         (("send", "--to", "ou_ada", "--text", " "), "must not be blank"),

@@ -50,7 +50,7 @@ def test_without_a_file_there_are_no_hooks() -> None:
         ('[hook.it]\nto = "on_a"\ntext = "x"', "hook.it.to: one that begins with on_ is no open_id"),
         ('[hook.it]\nto = ["ou_a", "ou b"]\ntext = "x"', "hook.it.to: "),
         ('[hook.it]\nto = "x {{ payload.to }}"\ntext = "x"', "hook.it.to: must be an id, or one expression"),
-        ('[hook.it]\nto = ["{{ payload. }}"]\ntext = "x"', "hook.it.to[0]: is no template that can be read"),
+        ('[hook.it]\nto = ["{{ payload. }}"]\ntext = "x"', "hook.it.to[0]: is not a valid template"),
         ('[hook.it]\nto = "ou_a"\ntext = "{{ paylod.x }}"', "hook.it.text: uses the variable 'paylod'"),
         (
             '[hook.it]\nto = "ou_a"\ntext = "x"\nkey = "{{ id }}"',
@@ -63,7 +63,7 @@ def test_without_a_file_there_are_no_hooks() -> None:
             "hook.it.for_each: must be one expression",
         ),
         ('[hook.it]\nto = "ou_a"\ntext = "{% set x = 1 %}"', "hook.it.text.content.text: uses {% set %}"),
-        ('[hook.it]\nto = "ou_a"\ntext = "x"\nexpires = "soon"', "hook.it.expires: 'soon' is no time"),
+        ('[hook.it]\nto = "ou_a"\ntext = "x"\nexpires = "soon"', "hook.it.expires: 'soon' is not a valid time"),
         ('[hook.it]\nto = "ou_a"\ntext = "x"\ndesk = "hr"', "desk: no desk is named 'hr'"),
         (
             '[hook.it]\nto = "ou_a"\ntext = "x"\nreceive_type = "group"',

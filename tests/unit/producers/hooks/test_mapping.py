@@ -50,7 +50,7 @@ def test_who_gets_it_is_fixed_or_comes_from_the_payload(
         ("on_eve", "hook.it.to: one that begins with on_ is no open_id"),
         (SECRET, "hook.it.to: "),
         ([f"ou_{n}" for n in range(101)], "hook.it.to: comes to 101 receivers: at most 100 are allowed"),
-        (None, "hook.it.to: looks for a part that a value does not have: 'oncall'"),
+        (None, "hook.it.to: uses the field 'oncall', which a value does not have"),
     ],
 )
 def test_a_receiver_that_is_none_is_refused(tmp_path: Path, oncall: Any, problem: str) -> None:
@@ -89,7 +89,7 @@ def test_each_item_becomes_a_message_of_the_first_case_that_holds(tmp_path: Path
         ({"a": 1}, "hook.it.for_each: must come to a list, not an object"),
         ([{"id": 1}, 5], "hook.it.for_each: must come to a list of objects or texts, not of a number"),
         ([{"id": 1}, None], "hook.it.for_each: must come to a list of objects or texts, not of null"),
-        (None, "hook.it.for_each: looks for a part that a value does not have: 'alerts'"),
+        (None, "hook.it.for_each: uses the field 'alerts', which a value does not have"),
     ],
 )
 def test_what_cannot_be_taken_item_by_item_is_refused(tmp_path: Path, alerts: Any, problem: str) -> None:
