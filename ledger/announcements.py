@@ -16,7 +16,7 @@ from ledger.announcement_fields import announcement_of_fields
 from ledger.connection import text
 from ledger.damage import NOBODY, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
-from ledger.ids import announcement_of, new_announcement_id, row_number
+from ledger.ids import announcement_of, is_announcement, new_announcement_id, row_number
 from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
@@ -159,8 +159,8 @@ class Announcements:
     # -- asking
 
     def get(self, id: str) -> Announcement:
-        """Raises NotFound."""
-        fields = self._fields(id)
+        """Raises NotFound, also for an id of anything else."""
+        fields = self._fields(id) if is_announcement(id) else {}
         if not fields or fields.get(b"state") == b"loading":
             raise NotFound(id)
         return announcement_of_fields(id, fields, time_ms(self._redis.time()))

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from ledger.connection import connect, reachable
-from ledger.errors import NotFound
-from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.record import Accepted, Record
 from ledger.settings import Settings
@@ -70,14 +68,10 @@ class LedgerBackend:
             return steer(self._ledger.announcements, id, verb, machine_user())
 
     def status(self, id: str) -> AnnouncementStatus:
-        if not is_announcement(id):
-            raise NotFound(id)
         with reachable(self._ledger.settings):
             return AnnouncementStatus.of_json(self._ledger.announcements.get(id).as_json())
 
     def rows(self, id: str) -> Iterator[RowResult]:
-        if not is_announcement(id):
-            raise NotFound(id)
         with reachable(self._ledger.settings):
             names = names_of(self._ledger.announcements.get(id).spec.columns)
             for row in results_of(self._ledger, id):
