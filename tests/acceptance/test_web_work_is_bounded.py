@@ -117,7 +117,7 @@ def test_healthz_answers_beside_the_page_of_a_message_of_tags(web: tuple[str, st
     visitor = Visitor(url).sign_in(secret)
     with again_and_again(lambda _: visitor.look(f"/notifications/{id}")):
         assert_healthz_answers(url)
-    assert "is shown as it was written" in visitor.look(f"/notifications/{id}")
+    assert "are shown unformatted" in visitor.look(f"/notifications/{id}")
 
 
 @contextmanager
