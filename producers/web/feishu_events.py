@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from producers.feishu_events.envelope import Challenge, Event, Pushed, open_envelope
 from producers.feishu_events.events import take_event
 from producers.web.context import ContextDep, WebContext
+from producers.web.openapi.requests import json_body
 from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
 
@@ -33,18 +34,12 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     413: {"description": "It is larger than any event."},
     503: {"description": "Redis did not answer in time. Feishu pushes the event again."},
 }
-_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {"type": "object"},
-            "example": {"type": "url_verification", "challenge": "ajls384k", "token": "xxxxxx"},
-        }
-    },
-}
+_CHALLENGE = {"type": "url_verification", "challenge": "ajls384k", "token": "xxxxxx"}
 
 
-@router.post("/v1/feishu/events", responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
+@router.post(
+    "/v1/feishu/events", responses=_ANSWERS, openapi_extra=json_body({"type": "object"}, {"A challenge": _CHALLENGE})
+)
 async def feishu_events(request: Request, context: ContextDep) -> dict[str, str]:
     """Take in an event that Feishu pushes: tickets that open and close.
 

@@ -5,11 +5,12 @@ import logging
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, NotRequired
 
 import redis
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field
+from pydantic import Field, with_config
+from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from ledger.api_keys import Scope
@@ -32,10 +33,12 @@ __all__ = ["router"]
 _log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/hooks", tags=["hooks"], responses=ALWAYS)
-
-
-def _example(value: dict[str, Any]) -> dict[str, Any]:
-    return {"content": {"application/json": {"example": value}}}
+_EXAMPLES: JsonDict = {
+    "examples": [
+        {"accepted": [{"id": "n_06hzb2k1c9f3q8rd", "duplicate": False}], "skipped": 0},
+        {"accepted": [], "skipped": 1, "reason": NOTHING_HOLDS},
+    ]
+}
 
 
 class Taken(TypedDict):
@@ -45,6 +48,7 @@ class Taken(TypedDict):
     duplicate: Annotated[bool, Field(description="Whether an earlier request had made it.")]
 
 
+@with_config(json_schema_extra=_EXAMPLES)
 class HookAnswer(TypedDict):
     """What a request to a hook became."""
 
@@ -57,30 +61,24 @@ Name = Annotated[
     str,
     Path(description="As the hooks file has it.", openapi_examples={"oncall": {"value": "oncall"}}),
 ]
-_NOTHING = {"accepted": [], "skipped": 1, "reason": NOTHING_HOLDS}
-_SOMETHING = {"accepted": [{"id": "n_06hzb2k1c9f3q8rd", "duplicate": False}], "skipped": 0}
-_RECEIVING: dict[str, Any] = {
-    "summary": "Post to a hook",
-    "responses": {
-        202: {"model": HookAnswer, "description": "Notifications, on disk", **_example(_SOMETHING)},
-        200: {"model": HookAnswer, "description": "Nothing is to be sent", **_example(_NOTHING)},
-        **refusals(404, 408, 413),
-    },
-    "openapi_extra": {
-        **json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}}),
-        "parameters": [
-            {
-                "name": "key",
-                "in": "query",
-                "schema": {"type": "string"},
-                "description": "The API key, for tools that can neither sign nor set a header.",
-            }
-        ],
-    },
+_KEY = {
+    "name": "key",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "The API key, for tools that can neither sign nor set a header.",
 }
 
 
-@router.post("/{name}", status_code=HTTPStatus.ACCEPTED, **_RECEIVING)
+@router.post(
+    "/{name}",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Post to a hook",
+    response_model=HookAnswer,
+    response_description="Notifications, on disk",
+    responses=refusals(404, 408, 413) | {200: {"model": HookAnswer, "description": "Nothing is to be sent"}},
+    openapi_extra=json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
+    | {"parameters": [_KEY]},
+)
 async def receive(name: Name, request: Request, context: ContextDep) -> Response:
     """Turns what a tool posts into notifications. It is signed, or comes with a key that has the scope `send`."""
     hook = _found(context, name)

@@ -98,7 +98,7 @@ _ROWS = {
     "minItems": 1,
     "items": {
         "type": "object",
-        "properties": {"receiver_id": {"type": "string", "pattern": "^[!-~]{1,128}$"}},
+        "properties": {"receiver_id": _NOTIFICATION["receiver_id"]},
         # The rest is of the message's template. A fraction would have lost how it was written.
         "additionalProperties": {"type": ["string", "integer", "boolean", "null"]},
         "anyOf": [{"required": ["receiver_id"]}, {"required": ["email"]}, {"required": ["mobile"]}],
