@@ -1,3 +1,3 @@
-"""The figures that Deskbell publishes, each beside the command that makes it: `python -m benchmarks`."""
+"""Deskbell's published figures, each with its command: `python -m benchmarks`."""
 
 __all__: list[str] = []

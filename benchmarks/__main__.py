@@ -1,4 +1,4 @@
-"""Runs benchmarks by name, or all of them, prints the table and writes it to `benchmarks/RESULTS.md`."""
+"""Runs benchmarks by name, or all of them; prints the table and writes it to `benchmarks/RESULTS.md`."""
 
 import os
 import platform
@@ -42,7 +42,7 @@ def main(names: list[str]) -> int:
         for figure in BENCHMARKS[name]():
             print(figure.as_row(), flush=True)
             figures.append(figure)
-    if not names:  # the published table is always of one run
+    if not names:  # the published table is from a single run
         RESULTS.write_text(page(figures), "utf-8")
     return 0 if all(figure.met is not False for figure in figures) else 1
 
@@ -56,8 +56,8 @@ def page(figures: list[Figure]) -> str:
 
 
 def commit() -> str:
-    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Announcements: what accepting, keeping, releasing, pausing and sharing cost."""
+"""The cost of announcements: accepting, storing, releasing, pausing and sharing a desk."""
 
 import csv
 import os
@@ -74,12 +74,12 @@ def accepting() -> Iterator[Figure]:
             people = Path(folder) / "people.csv"
             write_people(people, rows)
             seconds, rss_mb = announce(ledger.settings.data_dir, people)
-            [found] = ledger.announcements.newest()
+            [announcement] = ledger.announcements.newest()
             yield Figure(
                 f"`announce` of {rows:,} CSV rows with 3 variables, until accepted and fsynced",
                 f"≤ {seconds_asked} s" + (", ≤ 250 MB RSS" if rows == MILLION else ""),
                 f"{seconds:.1f} s, {rss_mb:.0f} MB peak RSS",
-                found.total == rows and seconds <= seconds_asked and rss_mb <= 250,
+                announcement.total == rows and seconds <= seconds_asked and rss_mb <= 250,
                 COMMAND,
             )
 
@@ -142,18 +142,18 @@ def used_memory(ledger: Ledger) -> int:
 def deliver_all(ledger: Ledger, rows: int) -> None:
     leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
     desk = ledger.settings.desk("default").model_copy(update={"rate": ()})
-    done = 0
-    while done < rows:
+    finished = 0
+    while finished < rows:
         [released] = leases.release([(desk, 512, rows)])
         now_ms, claims = leases.claim(desk, "token", released.ids)
         log_id, message_id = f"20261122{uuid.uuid4().hex[:26]}", f"om_{uuid.uuid4().hex}"
         attempt = Attempt(now_ms, ReceiveType.CHAT, Outcome.DELIVERED, 0, 200, log_id, 153, message_id)
         leases.record(desk, "token", [Result(claim.id, State.DELIVERED, [attempt]) for claim in claims], "up")
-        done += len(claims)
+        finished += len(claims)
 
 
 def releasing() -> Iterator[Figure]:
-    """Compared in one run and in turns, since the machine's speed drifts."""
+    """Measured in one run, in turns, since the machine's speed drifts."""
     with a_ledger() as few, a_ledger() as many:
         announced(few, 2_000, "few")
         announced(many, MILLION, "many")
@@ -173,7 +173,7 @@ def releasing() -> Iterator[Figure]:
 
 
 def wait_for_rewrite(ledger: Ledger) -> None:
-    """Loading so much makes the server rewrite its append-only file, and while it does each write copies a page."""
+    """Loading this much makes the server rewrite its append-only file, and meanwhile each write copies a page."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         state = ledger.redis.info("persistence")

@@ -1,4 +1,4 @@
-"""Everything that a benchmark measures, as separate processes: the sandbox, and `deskbell up` pointed at it."""
+"""The system under test, as separate processes: the sandbox, and `deskbell up` using it."""
 
 import os
 import subprocess
@@ -28,14 +28,14 @@ _CREDENTIALS = {
 
 @dataclass(frozen=True)
 class BenchSetup:
-    """A running Deskbell and what the sandbox has seen of it."""
+    """A running Deskbell and its sandbox."""
 
     ledger: Ledger
     sandbox_url: str
     web_url: str
 
     def calls(self) -> list[dict[str, Any]]:
-        """The message calls that the sandbox received, in order."""
+        """The message calls at the sandbox, in order."""
         calls: list[dict[str, Any]] = []
         while page := self._get(f"calls?limit=5000&since={calls[-1]['seq'] if calls else 0}")["calls"]:
             calls += page
@@ -56,9 +56,9 @@ class BenchSetup:
 def running(
     *, rate: str, workers: int = 2, sandbox: tuple[str, ...] = (), desks: str = "", redis_url: str | None = None
 ) -> Iterator[BenchSetup]:
-    """Starts all of it in an own data directory; `sandbox` are options of the sandbox, whose quota is `rate` too.
+    """Starts everything in a new data directory; `sandbox` are options of the sandbox, whose quota is `rate` too.
 
-    `desks`: other desks beside it, as TOML. `redis_url`: instead of the embedded Valkey.
+    `desks`: more desks, as TOML. `redis_url`: in place of the embedded Valkey.
     """
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
         python = [sys.executable, "-m", "sandbox", "--port", "0", "--rate", rate, *sandbox]
@@ -80,7 +80,7 @@ def running(
                 environment["DESKBELL_REDIS_URL"] = redis_url
             up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
             with _process(up, environment, Path(folder) / "up.log") as line:
-                told = orjson.loads(line)
+                ready = orjson.loads(line)
                 settings = Settings(
                     data_dir=Path(folder),
                     redis_url=redis_url,
@@ -88,12 +88,12 @@ def running(
                     desks=Path(folder) / "desks.toml",
                     _env_file=None,
                 )
-                yield BenchSetup(Ledger(settings), url, told["web"])
+                yield BenchSetup(Ledger(settings), url, ready["web"])
 
 
 @contextmanager
 def _process(command: list[str | Path], environment: dict[str, str], log: Path) -> Iterator[bytes]:
-    """Runs a program; the value is its first line, which says that it is ready."""
+    """Runs a program. Yields its first line, which says that it is ready."""
     with log.open("wb") as errors:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
     try:

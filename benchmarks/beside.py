@@ -1,4 +1,4 @@
-"""An event beside a long announcement: it waits for one slot at most. And how much of the quota is used meanwhile."""
+"""An event beside a long announcement waits for at most one slot. Also, the share of the quota used meanwhile."""
 
 import random
 import time

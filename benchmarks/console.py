@@ -1,4 +1,4 @@
-"""The console: how soon its pages are there and how large, what an open page costs Redis, and whether 200 disturb."""
+"""The console: time and size of its pages, cost of an open page for Redis, and the effect of 200 open pages."""
 
 import os
 import re
@@ -26,13 +26,13 @@ __all__ = ["measure"]
 
 COMMAND = "python -m benchmarks console"
 ROWS, ANNOUNCEMENTS = 1_000_000, 50
-#: Longer than a snapshot is thought fresh: each page then begins with a look at everything.
+#: Longer than a snapshot stays fresh, so that each page starts with a full survey.
 STALE_SECONDS = 2.2
 #: For counting commands, seconds.
 WATCHED_SECONDS = 10
 OPEN_PAGES = 200
 RATE, CALLS_PER_SECOND = "300/6second", 50
-#: With pages and without, in turns: what else the machine does then concerns both.
+#: With and without pages, in turns, so that other load on the machine affects both.
 TURNS, TURN_SECONDS = 4, 12
 
 
@@ -47,7 +47,7 @@ def measure() -> Iterator[Figure]:
 
 
 def fill(ledger: Ledger) -> str:
-    """All but ROWS in small ones. Gives the id of the large one."""
+    """Small announcements beside one with ROWS, whose id is returned."""
     large = announce(ledger, "Large", ROWS)
     for number in range(1, ANNOUNCEMENTS):
         announce(ledger, f"Announcement {number}", 1_000)
@@ -63,7 +63,7 @@ def announce(ledger: Ledger, name: str, count: int) -> str:
 
 
 def pages(port: int, paths: list[str]) -> Iterator[Figure]:
-    """Times are those of the client, on this machine; sizes are of the page and all the files that it loads."""
+    """Times are the client's, on this machine; sizes include all files that the page loads."""
     url = f"http://127.0.0.1:{port}"
     session = requests.Session()
     shown, files = {}, {}
@@ -123,7 +123,7 @@ def commands(pid: int, port: int, ledger: Ledger, count: int) -> Figure:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of a process, in user and kernel mode (proc(5): the 14th and 15th field)."""
+    """A process's time in user and kernel mode (proc(5): the 14th and 15th field)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -135,7 +135,7 @@ def processed(ledger: Ledger) -> int:
 
 @contextmanager
 def open_pages(port: int, streams: list[str]) -> Iterator[None]:
-    """Reads these streams of the console as browsers would, and throws away what comes."""
+    """Reads these streams of the console as browsers would, and discards the events."""
     chosen, ended = selectors.DefaultSelector(), threading.Event()
     with ExitStack() as stack:
         for stream in streams:
@@ -164,7 +164,7 @@ def undisturbed() -> Figure:
     with running(rate=RATE, sandbox=("--demo",)) as setup:
         port = int(setup.web_url.rpartition(":")[2])
         id = announce(setup.ledger, "Under way", CALLS_PER_SECOND * TURN_SECONDS * TURNS * 3)
-        time.sleep(8)  # the first window is not an ordinary one
+        time.sleep(8)  # skip the first window, which is not typical
         streams = ["now", "announcements", f"announcements/{id}", "badge"]
         alone = watched = 0
         for _ in range(TURNS):
@@ -181,7 +181,7 @@ def undisturbed() -> Figure:
 
 
 def delivered_in(setup: BenchSetup, id: str, seconds: float) -> int:
-    """By the clock: how many more were delivered after so long."""
+    """The number of deliveries within this time."""
     began, before = time.monotonic(), delivered(setup, id)
     time.sleep(seconds - (time.monotonic() - began))
     return delivered(setup, id) - before

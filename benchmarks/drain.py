@@ -1,8 +1,8 @@
-"""How fast waiting notifications are sent, and what each costs.
+"""The rate at which waiting notifications are sent, and the cost of each.
 
-One run goes through all systems in turns (A B C A B C …), since the machine's speed drifts: only ratios of one run mean
-something. Each gets a Valkey of its own; its workers stand still while the work is put in; and what is measured lies
-between the first stretch of the run and the last.
+One run measures all systems in turns (A B C A B C …), since the machine's speed drifts: only ratios within a run are
+meaningful. Each system has its own Valkey; its workers are stopped while the work is enqueued; the first and the last
+part of the run are left out.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.valkey_process import ValkeyProcess
 
 __all__ = ["drained", "interleaved", "middle", "responder"]
 
-#: Of all notifications: those before are the start, those after the end, when threads run out of work.
+#: Shares of all notifications: before the first is the start; after the second, threads run out of work.
 FROM, TO = 0.15, 0.9
 #: A run that takes longer has failed, seconds.
 LONGEST_SECONDS = 120
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.02
 
 
 def interleaved(systems: Sequence[System], latency_ms: int, rounds: int, seconds: float) -> dict[str, list[Cost]]:
-    """The costs by the system's name, of so many rounds of about `seconds` each."""
+    """The costs by system name, from rounds of about `seconds` each."""
     costs: dict[str, list[Cost]] = {system.name: [] for system in systems}
     for _ in range(rounds):
         for system in systems:
@@ -42,12 +42,12 @@ def interleaved(systems: Sequence[System], latency_ms: int, rounds: int, seconds
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
-    """The run of the median speed."""
+    """The run with the median speed."""
     return sorted(costs, key=lambda cost: cost.per_second)[len(costs) // 2]
 
 
 def drained(system: System, latency_ms: int, count: int) -> Cost:
-    """The cost of sending `count` notifications that wait already."""
+    """The cost of sending `count` waiting notifications."""
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         options = {"appendonly": "yes", "appendfsync": "always"}
@@ -84,7 +84,7 @@ def _reading_at(answered: Callable[[], int], calls: int, groups: Sequence[int], 
 
 @contextmanager
 def _count(api_url: str) -> Iterator[Callable[[], int]]:
-    """Tells how many sends were answered."""
+    """The number of answered sends."""
     with requests.Session() as session:
         session.trust_env = False
         yield lambda: int(session.get(f"{api_url}/count", timeout=30).text)
@@ -103,7 +103,7 @@ def _standing_still(groups: Sequence[int]) -> Iterator[None]:
 
 @contextmanager
 def responder(latency_ms: int) -> Iterator[str]:
-    """The URL of an API that answers every call after so long."""
+    """The URL of an API that answers every call after this latency."""
     command = [sys.executable, "-m", "benchmarks.responder", str(latency_ms)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -116,7 +116,7 @@ def responder(latency_ms: int) -> Iterator[str]:
 
 @contextmanager
 def _group(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> Iterator[int]:
-    """Starts a program as the leader of a process group, which is killed in the end: what it holds is thrown away."""
+    """Starts a program as the leader of a process group, which is killed at the end, with its data."""
     with (folder / "workers.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -1,4 +1,4 @@
-"""The engine, beside what a user would pick instead: all systems in turns, doing the same work on the same machine."""
+"""The engine and its alternatives: all systems in turns, with the same work on the same machine."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,10 +11,10 @@ __all__ = ["measure"]
 
 COMMAND = "python -m benchmarks engine"
 ROUNDS, SECONDS = 3, 6.0
-#: Where two figures should be nearly the same, the middle one of three is not sure enough.
+#: For two nearly equal figures, the median of three rounds is too uncertain.
 ROUNDS_OF_PAIRS = 5
 ENGINE = deskbell()
-#: They acknowledge and record each notification on its own, as Deskbell does; tasks of a hundred do not.
+#: Peers that acknowledge and record each notification, like Deskbell; tasks of a hundred do not.
 ACKNOWLEDGED = (DRAMATIQ, TASKIQ)
 LATENCIES_MS = (0, 50)
 
@@ -22,17 +22,17 @@ LATENCIES_MS = (0, 50)
 def measure() -> Iterator[Figure]:
     for latency_ms in LATENCIES_MS:
         costs = interleaved((NAIVE, BATCHED, *ACKNOWLEDGED, ENGINE), latency_ms, ROUNDS, SECONDS)
-        found = {name: middle(each) for name, each in costs.items()}
-        yield from against_peers(found, latency_ms)
-        yield from what_each_costs(found, latency_ms)
+        by_name = {name: middle(each) for name, each in costs.items()}
+        yield from against_peers(by_name, latency_ms)
+        yield from what_each_costs(by_name, latency_ms)
     yield with_quotas()
     yield from many_waiting()
     yield from many_desks()
 
 
-def against_peers(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
-    engine, naive = found[ENGINE.name], found[NAIVE.name]
-    best = max((found[peer.name] for peer in ACKNOWLEDGED), key=lambda cost: cost.per_second)
+def against_peers(by_name: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
+    engine, naive = by_name[ENGINE.name], by_name[NAIVE.name]
+    best = max((by_name[peer.name] for peer in ACKNOWLEDGED), key=lambda cost: cost.per_second)
     conditions = f"rate unlimited, {ENGINE.desks} desks, {latency_ms} ms API, all on this machine"
     yield _ratio(f"drain against naive Celery, {conditions}", engine.per_second / naive.per_second, 4)
     yield _ratio(f"drain against the best acknowledged peer, {conditions}", engine.per_second / best.per_second, 1.3)
@@ -53,8 +53,8 @@ def against_peers(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure
     )
 
 
-def what_each_costs(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
-    for name, cost in found.items():
+def what_each_costs(by_name: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
+    for name, cost in by_name.items():
         yield Figure(
             f"{name}, {latency_ms} ms API, the middle one of {ROUNDS} rounds",
             "",
@@ -65,7 +65,7 @@ def what_each_costs(found: Mapping[str, Cost], latency_ms: int) -> Iterator[Figu
 
 
 def with_quotas() -> Figure:
-    """Each desk may send all of its part at once: the workers are what is short."""
+    """Each desk's quota covers its part at once: the workers are the bottleneck."""
     system = deskbell(100, "600/minute")
     cost = middle(interleaved([system], LATENCIES_MS[-1], ROUNDS, SECONDS)[system.name])
     return Figure(

@@ -1,4 +1,4 @@
-"""What a Redis that is far away costs: whether all is sent, whether the quota is kept, and how much of it is used."""
+"""The cost of a distant Redis: deliveries, and the quota's observance and use."""
 
 import tempfile
 import time
@@ -21,10 +21,10 @@ __all__ = ["measure"]
 COMMAND = "python -m benchmarks far"
 ROUND_TRIPS_MS = (5, 20, 70, 150, 250)
 RATES = ("100/minute", "5/second")
-#: Up to here most of the quota is to be used.
+#: Up to this distance most of the quota should be used.
 USED_UP_TO_MS = 150
 EVENTS = 20
-#: The announcement is watched for so long, seconds, after its first calls.
+#: Duration of the measurement after the announcement's first calls, seconds.
 WATCHED_SECONDS, LEFT_OUT_SECONDS = 60.0, 5.0
 OVER_QUOTA = "99991400"
 
@@ -40,8 +40,8 @@ def _figure(rate: str, round_trip_ms: int) -> Figure:
         id = announced(setup.ledger, 2000, f"far {rate} {round_trip_ms}")
         time.sleep(LEFT_OUT_SECONDS + WATCHED_SECONDS)
         used = _share(setup, rate)
-        asked = [Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(EVENTS)]
-        delivered = _delivered(setup, [accepted.id for accepted in setup.ledger.accept(asked)])
+        events = [Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(EVENTS)]
+        delivered = _delivered(setup, [accepted.id for accepted in setup.ledger.accept(events)])
         setup.ledger.announcements.cancel(id, by="benchmark")
         refused = setup.stats()["calls"]["message"].get(OVER_QUOTA, 0)
     is_asked = round_trip_ms <= USED_UP_TO_MS
@@ -64,7 +64,7 @@ def _delivered(setup: BenchSetup, ids: list[str], seconds: float = 30) -> int:
 
 
 def _share(setup: BenchSetup, rate: str) -> float:
-    """Of the slots that the kept window has, evenly paced."""
+    """Share of the kept window's slots, evenly paced."""
     at = sorted(call["at"] for call in setup.calls())
     from_at = at[-1] - WATCHED_SECONDS
     [limit] = parse_rate(rate)
@@ -74,7 +74,7 @@ def _share(setup: BenchSetup, rate: str) -> float:
 
 @contextmanager
 def _far(rate: str, round_trip_ms: int) -> Iterator[BenchSetup]:
-    """Everything is on one side of the way, and Redis on the other."""
+    """A proxy with latency between everything else and Redis."""
     with (
         tempfile.TemporaryDirectory(prefix="deskbell-bench-far-") as folder,
         ValkeyProcess(Path(folder), appendonly="yes", appendfsync="always") as valkey,

@@ -7,7 +7,7 @@ __all__ = ["Figure"]
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, what was asked for, what came out, and whether it is met (None: nothing was asked for)."""
+    """A measurement, its target, its result, and whether the target is met (None: no target)."""
 
     what: str
     asked: str

@@ -1,4 +1,4 @@
-"""The HTTP API: how many notifications one web process accepts with fsync, how soon, and what memory it takes."""
+"""The HTTP API: acceptance with fsync by one web process, its latency and memory."""
 
 import os
 import re
@@ -57,10 +57,10 @@ def web_process() -> Iterator[tuple[int, int, Ledger]]:
 
 def press(port: int, connections: int, requests: int, batch: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.http_load", *map(str, (port, connections, requests, batch))]
-    found: dict[str, Any] = orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    if set(found["statuses"]) != {"202"}:
-        raise RuntimeError(f"not all were accepted: {found['statuses']}")
-    return found
+    load: dict[str, Any] = orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    if set(load["statuses"]) != {"202"}:
+        raise RuntimeError(f"not all were accepted: {load['statuses']}")
+    return load
 
 
 def one_by_one(port: int) -> Figure:
@@ -88,7 +88,7 @@ def in_batches(port: int) -> Figure:
 
 
 def memory(pid: int, port: int, ledger: Ledger) -> Figure:
-    """In five steps; in between the ledger is emptied, since it is not what is measured."""
+    """In five steps; the ledger is emptied in between, since only the web process is measured."""
     sizes = []
     for _ in range(6):
         press(port, 8, 1_000, 100)
@@ -117,7 +117,7 @@ def until_the_call() -> Figure:
             sent[receiver] = time.time()
             body = {"receiver_id": receiver, "text": "Disk full on db-3"}
             session.post(f"{setup.web_url}/v1/notifications", json=body, timeout=30).raise_for_status()
-            time.sleep(0.02 + 0.02 * (number % 3))  # the desk is idle again before the next one
+            time.sleep(0.02 + 0.02 * (number % 3))  # until the desk is idle again
         time.sleep(1)
         calls = {call["receiver_id"]: call["at"] for call in setup.calls()}
     waited = sorted((calls[receiver] - at) * 1000 for receiver, at in sent.items() if receiver != "ou_0")

@@ -1,4 +1,4 @@
-"""Load on the HTTP API from a process of its own: raw keep-alive sockets, so that it costs the server's cores little.
+"""Load on the HTTP API from a separate process, with raw keep-alive sockets to save the server's cores.
 
 `python -m benchmarks.http_load PORT CONNECTIONS REQUESTS BATCH` prints {seconds, statuses, p50_ms, p99_ms, max_ms}.
 """
@@ -16,7 +16,7 @@ __all__ = ["press"]
 
 
 class _Connection:
-    """One request at a time, the next when the last is answered."""
+    """One request at a time."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -30,7 +30,7 @@ class _Connection:
         self.socket.sendall(request)
 
     def status(self) -> int | None:
-        """Reads what is there. The status once the answer is complete."""
+        """Reads available data. Returns the status once the answer is complete."""
         part = self.socket.recv(1 << 18)
         if not part:
             raise ConnectionError("the server has closed the connection")
@@ -43,7 +43,7 @@ class _Connection:
 
 
 def press(port: int, connections: int, requests: int, batch: int) -> dict[str, Any]:
-    """Sends so many requests, each of `batch` notifications, over so many connections at once."""
+    """Sends requests of `batch` notifications each, over concurrent connections."""
     bodies = iter([_request(number, batch) for number in range(min(requests, 2000))] * (requests // 2000 + 1))
     selector = selectors.DefaultSelector()
     begun = time.perf_counter()
@@ -82,5 +82,5 @@ def _request(number: int, batch: int) -> bytes:
 
 
 if __name__ == "__main__":
-    found = press(*(int(argument) for argument in sys.argv[1:5]))
-    sys.stdout.write(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    result = press(*(int(argument) for argument in sys.argv[1:5]))
+    sys.stdout.write(orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")

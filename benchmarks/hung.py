@@ -1,4 +1,4 @@
-"""Events of one desk while the API of two others hangs: they must not wait for threads that the others hold."""
+"""Events of one desk while the API of two others hangs: they must not wait for threads held by the others."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ __all__ = ["measure"]
 
 COMMAND = "python -m benchmarks hung"
 SENDS, HUNG_DESKS, WAITING, HANGS_MS = 200, ("hung", "dead"), 500, 20_000
-#: What counts as the same: these machines are noisy, and a hung call would cost a thousand times this, ms.
+#: Tolerance, ms: machines are noisy, and a hung call would cost a thousand times this.
 NOISE_MS = 20
 
 
@@ -38,10 +38,10 @@ def _hang(setup: BenchSetup) -> None:
     for desk in HUNG_DESKS:
         events = [{"receiver_id": f"ou_{number}", "text": "x", "desk": desk} for number in range(WAITING)]
         setup.ledger.accept([Notification.build(event) for event in events])
-    time.sleep(2)  # until they hold what they can get
+    time.sleep(2)  # until they hold all threads they can get
 
 
 def _p99(waited_ms: list[float]) -> float:
     if len(waited_ms) < SENDS:
-        return float("inf")  # some never came to their call
+        return float("inf")  # some were never called
     return waited_ms[int(len(waited_ms) * 0.99) - 1]

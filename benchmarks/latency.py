@@ -28,7 +28,7 @@ def measure() -> Iterator[Figure]:
 
 
 def send_one_by_one(setup: BenchSetup, sends: int) -> list[float]:
-    """How long each waited from its acceptance to its call, ms, the shortest first. The desk is idle before each."""
+    """Times from acceptance to call, ms, shortest first. The desk is idle before each."""
     _send(setup, "ou_warm")
     time.sleep(1)
     setup.forget_calls()

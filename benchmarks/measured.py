@@ -1,4 +1,4 @@
-"""What a stretch of work cost: seconds, CPU of the workers, commands and round trips as Redis counts them."""
+"""The cost of a measured period: seconds, CPU of the workers, commands and round trips as Redis counts them."""
 
 import os
 import time
@@ -12,13 +12,13 @@ import redis
 __all__ = ["Cost", "Reading"]
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-#: What the one who measures asks for himself.
+#: Commands of the measurement itself.
 _OWN = frozenset({"info", "client|setname", "client|setinfo", "hello", "ping"})
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The counters at one moment. `calls`: what the API has answered so far."""
+    """The counters at one moment. `calls`: answers of the API so far."""
 
     at: float
     calls: int
@@ -35,7 +35,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Cost:
-    """Between two readings, for one call of the API each, but for `seconds` and `calls`."""
+    """The difference of two readings, per call of the API, except `seconds` and `calls`."""
 
     seconds: float
     calls: int
@@ -60,7 +60,7 @@ class Cost:
 
 
 def _commands(stats: dict[str, Any]) -> int:
-    """Those that scripts call inside are counted too, beside the script itself."""
+    """Includes the commands inside scripts, beside the script itself."""
     prefix = "cmdstat_"
     return sum(
         value["calls"]
@@ -80,5 +80,5 @@ def _processes() -> Iterable[tuple[int, int]]:
             try:
                 fields = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
-                continue  # it has just ended
+                continue  # it just ended
             yield int(fields[2]), int(fields[11]) + int(fields[12])

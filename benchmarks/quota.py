@@ -1,4 +1,4 @@
-"""How much of the quota is used while anything waits, and whether a strict server ever refuses."""
+"""The used share of the quota while notifications wait, and refusals by a strict server."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from benchmarks.figure import Figure
 __all__ = ["measure"]
 
 COMMAND = "python -m benchmarks quota"
-#: Behind each window a slack of 0.3 s is kept: of a minute 99.5 % can be had, of a shorter window less.
+#: Each window has a slack of 0.3 s: at most 99.5 % of a minute can be used, less of a shorter window.
 RATE, CALLS, WINDOW_SECONDS, WINDOWS = "100/minute", 100, 60, 10
 OVER_QUOTA = "99991400"
 LATENCY_MS = "50-400"

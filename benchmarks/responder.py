@@ -1,7 +1,7 @@
-"""The leanest Feishu: `python -m benchmarks.responder [LATENCY_MS]` answers every send in the same words.
+"""A minimal Feishu: `python -m benchmarks.responder [LATENCY_MS]` gives every send the same answer.
 
-At thousands of calls a second the sandbox, which checks and records each, would be what is measured. This one costs
-some 0.02 CPU s per 1,000 calls and serves all systems alike. `GET /count` tells how many sends were answered.
+At thousands of calls a second the sandbox, which checks and records each, would dominate the measurement. This server
+costs about 0.02 CPU s per 1,000 calls and serves all systems alike. `GET /count` returns the number of answered sends.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _MESSAGE = b"/open-apis/helpdesk/v1/message"
 
 
 class _Responder(asyncio.Protocol):
-    """One connection. Requests on it come one at a time, as `requests` makes them."""
+    """One connection, with one request at a time, as `requests` sends them."""
 
     answered = 0
 
@@ -55,7 +55,7 @@ class _Responder(asyncio.Protocol):
             self._send(path)
 
     def _send(self, path: bytes) -> None:
-        if self._transport.is_closing():  # the caller was killed, as all are at the end of a run
+        if self._transport.is_closing():  # the caller was killed at the end of a run
             return
         _Responder.answered += path == _MESSAGE
         self._transport.write(_ANSWERS[path])

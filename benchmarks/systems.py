@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is given its work, and how its workers are started."""
+"""The compared systems: how work is enqueued, and how workers start."""
 
 import os
 import subprocess
@@ -16,9 +16,9 @@ from ledger.settings import Settings
 
 __all__ = ["BATCHED", "CREDENTIALS", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "announcing", "deskbell"]
 
-#: A message of the same length as the peers send.
+#: A message as long as the peers'.
 TEXT = "The backup of db-3 has failed twice. " + "Please look at the disk and at the log of the night. " * 3
-#: Of a desk whose API believes everybody, as TOML.
+#: A desk whose API accepts any credentials, as TOML.
 CREDENTIALS = 'app_id = "cli_1"\napp_secret = "s"\nhelpdesk_id = "1"\nhelpdesk_token = "h"\n'
 
 Enqueue = Callable[[Mapping[str, str], int], None]
@@ -27,10 +27,10 @@ Commands = Sequence[Sequence[str | Path]]
 
 @dataclass(frozen=True)
 class System:
-    """`enqueue(environment, count)` puts the work in, `workers(latency_ms)` are the commands that do it.
+    """`enqueue(environment, count)` adds the work, `workers(latency_ms)` are the commands that do it.
 
-    `per_second` is about what it does, for runs of equal length; `warm_up` notifications are sent before those that are
-    measured.
+    `per_second` is the approximate rate, for runs of equal length; `warm_up` notifications are sent before the measured
+    ones.
     """
 
     name: str
@@ -66,7 +66,7 @@ def _by(peer: str, script: str, *arguments: str) -> Enqueue:
 
 
 def _celery(threads: int) -> Callable[[int], Commands]:
-    """The best pool for each latency: processes while the CPU is what is short, threads while calls are waited for."""
+    """The best pool for each latency: processes when CPU is scarce, threads when calls are slow."""
 
     def workers(latency_ms: int) -> Commands:
         base = [interpreter("celery"), "-m", "celery", "--quiet", "-A", "celery_app", "worker", "--loglevel", "ERROR"]
@@ -96,7 +96,7 @@ TASKIQ = System("taskiq, Redis stream", 1000, _by("taskiq", "taskiq_app.py"), _t
 
 
 def deskbell(desks: int = 500, rate: str = "unlimited") -> System:
-    """Events, spread over so many desks. Each desk fetches its token and its ticket list in the warm-up."""
+    """Events, spread over the desks. Each desk fetches its token and its ticket list in the warm-up."""
 
     def enqueue(environment: Mapping[str, str], count: int) -> None:
         ledger = _ledger(environment)
@@ -114,7 +114,7 @@ def deskbell(desks: int = 500, rate: str = "unlimited") -> System:
 
 
 def announcing(rows: int) -> System:
-    """An announcement of so many rows, of which a part is sent."""
+    """An announcement of this many rows, part of which is sent."""
 
     def enqueue(environment: Mapping[str, str], _: int) -> None:
         ledger = _ledger(environment)

@@ -1,4 +1,4 @@
-"""Messages delivered for each slot, while receivers have open tickets, and tickets open and close."""
+"""Messages delivered per slot, while some receivers have open tickets, and tickets open and close."""
 
 import random
 import time
@@ -15,7 +15,7 @@ __all__ = ["measure"]
 
 COMMAND = "python -m benchmarks tickets"
 ROWS, RATE, LATENCY_MS = 1_500, "100/6second", "50-400"
-#: Of the receivers at the start; and how often then one opens and one closes, seconds.
+#: Share of receivers with a ticket at the start; then one opens and one closes this often, seconds.
 WITH_TICKET, CHANGES_SECONDS = 0.2, 4.0
 LONGEST_SECONDS = 150
 OPEN, CLOSED = 2, 52

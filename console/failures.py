@@ -44,19 +44,19 @@ class Failures:
     def of_announcement(self, id: str) -> list[Failure]:
         """Of the last LOOKED_AT rows that failed, the most frequent code first. Raises redis-py's errors."""
         with self._turn:
-            read_at, found = self._known.get(id, (0.0, []))
+            read_at, failures = self._known.get(id, (0.0, []))
             if time.monotonic() - read_at > FRESH_SECONDS:
-                found = self._read(id)
+                failures = self._read(id)
                 # Only what was asked for lately is kept.
                 fresh = {
                     key: value for key, value in self._known.items() if time.monotonic() - value[0] < FRESH_SECONDS
                 }
-                self._known = {**fresh, id: (time.monotonic(), found)}
-            return found
+                self._known = {**fresh, id: (time.monotonic(), failures)}
+            return failures
 
     def _read(self, id: str) -> list[Failure]:
         index = self._ledger.keys.row_index(id, State.FAILED)
-        ids = [text(found) for found in self._ledger.redis.zrevrange(index, 0, LOOKED_AT - 1)]
+        ids = [text(id) for id in self._ledger.redis.zrevrange(index, 0, LOOKED_AT - 1)]
         rows = self._ledger.announcements.some_rows(id, [row_number(each) for each in ids])
         return grouped((row.progress.attempts[-1] for row in rows if row.progress.attempts), self._codes)
 

@@ -86,9 +86,9 @@ def chosen_language(preferred: str | None, accept_language: str) -> Language:
         return language(str(preferred))
     ranges = sorted(map(_range, accept_language.split(",")), key=lambda pair: -pair[1])
     for tag, quality in ranges:
-        found = _match(tag) if quality > 0 else None
-        if found:
-            return language(found)
+        name = _match(tag) if quality > 0 else None
+        if name:
+            return language(name)
     return language(LANGUAGES[0])
 
 
@@ -110,10 +110,10 @@ def _range(part: str) -> tuple[str, float]:
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested tables as dotted keys."""
-    found: list[tuple[str, str]] = []
+    texts: list[tuple[str, str]] = []
     for name, value in table.items():
         if isinstance(value, dict):
-            found += _flat(value, f"{prefix}{name}.")
+            texts += _flat(value, f"{prefix}{name}.")
         else:
-            found.append((prefix + name, str(value)))
-    return found
+            texts.append((prefix + name, str(value)))
+    return texts

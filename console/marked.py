@@ -29,14 +29,14 @@ def text_html(text: str) -> Markup:
     if len(text) > MARKED_CHARACTERS:
         return escape(text)
     walk = _Walk(text)
-    for found in _TEXT.finditer(text):
-        walk.write_up_to(found)
-        if found["tag"] is None:
-            walk.write_span(found)
-        elif found["ends"]:
-            walk.end(found["tag"], found[0])
+    for match in _TEXT.finditer(text):
+        walk.write_up_to(match)
+        if match["tag"] is None:
+            walk.write_span(match)
+        elif match["ends"]:
+            walk.end(match["tag"], match[0])
         else:
-            walk.begin(found["tag"], found[0])
+            walk.begin(match["tag"], match[0])
     return walk.finished()
 
 
@@ -45,15 +45,15 @@ def markdown_html(text: str) -> Markup:
     if len(text) > MARKED_CHARACTERS:
         return escape(text)
     walk = _Walk(text)
-    for found in _MARKDOWN.finditer(text):
-        walk.write_up_to(found)
-        if found["line"]:
+    for match in _MARKDOWN.finditer(text):
+        walk.write_up_to(match)
+        if match["line"]:
             walk.forget_open()
             walk.write("\n")
-        elif found["mark"]:
-            walk.begin_or_end(_TAG_OF_MARK[found["mark"]], found["mark"])
-        elif not found[0].startswith(("<font", "</font")):
-            walk.write_span(found)
+        elif match["mark"]:
+            walk.begin_or_end(_TAG_OF_MARK[match["mark"]], match["mark"])
+        elif not match[0].startswith(("<font", "</font")):
+            walk.write_span(match)
     return walk.finished()
 
 
@@ -66,20 +66,20 @@ class _Walk:
         self._open: list[tuple[str, int]] = []  #: tags, and where in `_written` they stand; those within stand behind
         self._counts: Counter[str] = Counter()  #: of the open ones
 
-    def write_up_to(self, found: re.Match[str]) -> None:
-        self.write(self._text[self._rest : found.start()])
-        self._rest = found.end()
+    def write_up_to(self, match: re.Match[str]) -> None:
+        self.write(self._text[self._rest : match.start()])
+        self._rest = match.end()
 
     def write(self, text: str) -> None:
         if text:
             self._written.append(str(escape(text)))
 
-    def write_span(self, found: re.Match[str]) -> None:
+    def write_span(self, match: re.Match[str]) -> None:
         """Nothing leads out of the console: a link shows where it would lead."""
-        if found["label"]:
-            span = Markup('<span class="link" title="{}">{}</span>').format(found["url"], found["label"])
+        if match["label"]:
+            span = Markup('<span class="link" title="{}">{}</span>').format(match["url"], match["label"])
         else:
-            span = Markup('<span class="at">@{}</span>').format(found["name"] or found["user"])
+            span = Markup('<span class="at">@{}</span>').format(match["name"] or match["user"])
         self._written.append(str(span))
 
     def begin(self, tag: str, typed: str) -> None:

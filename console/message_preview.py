@@ -109,8 +109,8 @@ def _header(header: Mapping[str, Any]) -> Markup:
 
 
 def _card_part(element: Any) -> Markup:
-    made = _element(_dict(element))
-    return Markup('<div class="part">{}</div>').format(made) if made else Markup()
+    html = _element(_dict(element))
+    return Markup('<div class="part">{}</div>').format(html) if html else Markup()
 
 
 def _element(element: Mapping[str, Any]) -> Markup:

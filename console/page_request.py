@@ -71,14 +71,14 @@ class PageRequest:
 
     def number(self, name: str, most: int, *, least: int = 0) -> int | None:
         """Of the query, or of the form; None when it was not given. Raises BadInput."""
-        given = self.query(name) or self.field(name)
-        if not given:
+        value = self.query(name) or self.field(name)
+        if not value:
             return None
         # By its length first: Python refuses to read more than some thousand digits.
-        is_number = given.isascii() and given.removeprefix("-").isdecimal() and len(given) <= len(str(most)) + 1
-        if not is_number or not least <= int(given) <= most:
+        is_number = value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= len(str(most)) + 1
+        if not is_number or not least <= int(value) <= most:
             raise BadInput(name, self.say("error.number", least=f"{least:,}", most=f"{most:,}"))
-        return int(given)
+        return int(value)
 
     def note(self, did: str, id: str = "") -> None:
         """Puts on record what this person has done."""
@@ -134,5 +134,5 @@ class PageRequest:
 
 
 def url(path: str, query: Mapping[str, object]) -> str:
-    given = {name: value for name, value in query.items() if value not in (None, "")}
-    return ROOT + path + ("?" + urlencode(given) if given else "")
+    parameters = {name: value for name, value in query.items() if value not in (None, "")}
+    return ROOT + path + ("?" + urlencode(parameters) if parameters else "")

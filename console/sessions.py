@@ -79,8 +79,8 @@ class Sessions:
             return frozenset()
         kept: Any = self._redis.mget([self._names.session(session) for session, _ in viewers])
         keys = self._api_keys.find_hashed([digest for _, digest in viewers])
-        found = zip(viewers, kept, keys, strict=True)
-        return frozenset(viewer for viewer, digest, key in found if not (digest and key and may_look(key)))
+        sessions = zip(viewers, kept, keys, strict=True)
+        return frozenset(viewer for viewer, digest, key in sessions if not (digest and key and may_look(key)))
 
     def sign_out(self, cookie: str) -> None:
         self._redis.delete(self._names.session(_session_of(cookie)))

@@ -26,10 +26,10 @@ def _form(request: PageRequest) -> Response:
 
 
 def _sign_in(request: PageRequest) -> Response:
-    found = request.context.sessions.sign_in(request.field("key"))
-    if found is None:
+    signed_in = request.context.sessions.sign_in(request.field("key"))
+    if signed_in is None:
         return _failed(request)
-    cookie, viewer = found
+    cookie, viewer = signed_in
     record_action(request.context.ledger, viewer.by, "sign in")
     response = request.to(own_path(request.field("next")))
     # A new one: whoever knew the cookie from before gains nothing.

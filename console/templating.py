@@ -18,7 +18,7 @@ __all__ = ["environment"]
 @cache
 def environment() -> Environment:
     """One for the process, its templates compiled. A name that is not given is a bug, and raises."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("console"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -26,12 +26,12 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,  # a file that is replaced under a running process would not fit the texts it has read
     )
-    made.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
-    made.tests["plain"] = is_plain
-    made.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
-    for name in made.list_templates():  # now, so that the first visitor need not wait for it
-        made.get_template(name)
-    return made
+    templates.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
+    templates.tests["plain"] = is_plain
+    templates.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
+    for name in templates.list_templates():  # now, so that the first visitor need not wait for it
+        templates.get_template(name)
+    return templates
 
 
 def _number(value: float) -> str:

@@ -68,8 +68,8 @@ class Control:
             return json_answer({"error": str(error)}, status=400)
 
     def _calls(self, query: str) -> dict[str, Any]:
-        wanted = {name: int(values[-1]) for name, values in parse_qs(query).items()}
-        calls = self._log.since(wanted.get("since", 0), wanted.get("limit"))
+        parameters = {name: int(values[-1]) for name, values in parse_qs(query).items()}
+        calls = self._log.since(parameters.get("since", 0), parameters.get("limit"))
         return {"calls": [call.as_record() for call in calls], "dropped": self._log.dropped}
 
     def _forget_calls(self, _: Any) -> dict[str, Any]:

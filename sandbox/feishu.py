@@ -115,9 +115,9 @@ class Feishu:
         if not isinstance(events, list) or not all(map(_is_event, events)):
             raise RefusalError(BAD_REQUEST, "events must be a list of objects with type and subtype")
         for event in events:
-            wanted = {"type": event["type"], "subtype": event["subtype"]}
-            if wanted not in self.subscriptions:
-                self.subscriptions.append(wanted)
+            subscription = {"type": event["type"], "subtype": event["subtype"]}
+            if subscription not in self.subscriptions:
+                self.subscriptions.append(subscription)
         self._subscribers.add(call.app_id or "")
         return _success({})
 
@@ -161,10 +161,10 @@ def _whole(query: Mapping[str, list[str]], name: str, default: int) -> int:
 
 
 def _statuses(query: Mapping[str, list[str]]) -> frozenset[int]:
-    wanted = query.get("status_list", [])
-    if not all(text in map(str, STATUSES) for text in wanted):
+    statuses = query.get("status_list", [])
+    if not all(text in map(str, STATUSES) for text in statuses):
         raise RefusalError(BAD_REQUEST, "status_list must hold ticket statuses, as repeated keys")
-    return frozenset(map(int, wanted))
+    return frozenset(map(int, statuses))
 
 
 def _id_type_of(call: Call) -> str:

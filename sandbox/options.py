@@ -53,23 +53,23 @@ class Options:
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Parses the command line, by default the process's own. Exits with 2 and a usage line if it is invalid."""
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     return Options(
-        host=given.host,
-        port=given.port,
-        apps=dict(given.app or [_DEFAULT_APP]),
-        helpdesks=dict(given.helpdesk or [_DEFAULT_HELPDESK]),
-        rate=given.rate,
-        latency=given.latency_ms,
-        ticket_open_answer=given.ticket_open_answer,
-        accept_unwrapped_post=given.accept_unwrapped_post,
-        tokens_live_seconds=given.tokens_live_seconds,
-        keep_calls=given.keep_calls,
-        seed=given.seed,
-        demo=given.demo,
-        events_url=given.events_url,
-        encrypt_key=given.encrypt_key,
-        verification_token=given.verification_token,
+        host=options.host,
+        port=options.port,
+        apps=dict(options.app or [_DEFAULT_APP]),
+        helpdesks=dict(options.helpdesk or [_DEFAULT_HELPDESK]),
+        rate=options.rate,
+        latency=options.latency_ms,
+        ticket_open_answer=options.ticket_open_answer,
+        accept_unwrapped_post=options.accept_unwrapped_post,
+        tokens_live_seconds=options.tokens_live_seconds,
+        keep_calls=options.keep_calls,
+        seed=options.seed,
+        demo=options.demo,
+        events_url=options.events_url,
+        encrypt_key=options.encrypt_key,
+        verification_token=options.verification_token,
     )
 
 

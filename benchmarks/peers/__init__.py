@@ -1,3 +1,3 @@
-"""What a user would pick instead, each in an environment of its own, doing the same work as Deskbell."""
+"""Alternatives to Deskbell, each in its own environment, doing the same work."""
 
 __all__: list[str] = []

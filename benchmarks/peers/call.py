@@ -1,4 +1,4 @@
-"""The call that every peer makes: the body that Deskbell sends, by `requests`, one session a thread.
+"""The call of every peer: Deskbell's body, sent with `requests`, one session per thread.
 
 Runs inside the peers' environments, so it imports nothing of Deskbell.
 """
@@ -24,10 +24,10 @@ _thread = threading.local()
 
 
 def call(receiver_id: str, text: str) -> str:
-    """Sends, and returns the id of the message. Raises what `requests` raises."""
+    """Sends, and returns the message id. Raises requests' exceptions."""
     if not hasattr(_thread, "session"):
         _thread.session = requests.Session()
-        _thread.session.trust_env = False  # as Deskbell does towards this machine
+        _thread.session.trust_env = False  # as Deskbell does for loopback
     message = {
         "msg_type": "text",
         "content": json.dumps({"text": text}),

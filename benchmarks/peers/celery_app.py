@@ -1,6 +1,6 @@
-"""Celery as one finds it in a tutorial, but careful: acknowledged late, the result in Redis.
+"""Celery as in a tutorial, but careful: late acknowledgement, results in Redis.
 
-`python celery_app.py one|many COUNT` puts so many notifications into the queue: a task each, or a task for a hundred.
+`python celery_app.py one|many COUNT` enqueues notifications: one task each, or one per hundred.
 """
 
 import sys
@@ -40,7 +40,7 @@ def main(way, count):
 
 
 if __name__ == "__main__":
-    # The task's name has to be that under which the worker knows it.
+    # The task's name must be the one that the worker knows.
     import celery_app
 
     celery_app.main(sys.argv[1], int(sys.argv[2]))

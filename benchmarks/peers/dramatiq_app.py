@@ -1,6 +1,6 @@
 """dramatiq with its Redis broker, acknowledged when done, the result in Redis.
 
-`python dramatiq_app.py COUNT` puts so many notifications into the queue.
+`python dramatiq_app.py COUNT` enqueues notifications.
 """
 
 import sys

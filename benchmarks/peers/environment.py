@@ -1,4 +1,4 @@
-"""A virtual environment for each peer, made when it is first needed from its pinned requirements."""
+"""A virtual environment for each peer, created on first use from pinned requirements."""
 
 import hashlib
 import subprocess
@@ -12,7 +12,7 @@ _CACHE = HERE.parents[1] / ".bench"
 
 
 def interpreter(peer: str) -> Path:
-    """The Python of the environment of `peer`. The first time it takes half a minute, and the package index."""
+    """The Python of the peer's environment. The first call takes half a minute and needs the package index."""
     requirements = HERE / f"requirements-{peer}.txt"
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = _CACHE / f"{peer}-{digest}"

@@ -1,6 +1,6 @@
 """taskiq on a Redis stream, acknowledged when done, the result in Redis.
 
-`python taskiq_app.py COUNT` puts so many notifications into the stream.
+`python taskiq_app.py COUNT` enqueues notifications.
 """
 
 import asyncio
