@@ -1,6 +1,5 @@
 """The announcements of the ledger: opened, loaded, started, steered, read row by row."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +19,7 @@ from ledger.ids import announcement_of, is_announcement, new_announcement_id, ro
 from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
+from ledger.redis_keys import key_digest
 from ledger.states import AnnouncementState, Resolution, State
 from ledger.store import Store
 from ledger.times import unix_ms
@@ -75,7 +75,7 @@ class Announcements:
             "announce",
             spec.desk,
             new_announcement_id(),
-            hashlib.sha256(f"announcement\0{key}".encode()).hexdigest()[:32],
+            key_digest(f"announcement\0{key}"),
             digest,
             self._store.key_ttl_ms(spec.at, spec.expires_at),
             LOADING_MS,

@@ -1,6 +1,5 @@
 """The ledger: the record, in Redis, of every notification. What it says is true; Celery messages are wake-up calls."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -15,6 +14,7 @@ from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.notification import Notification
 from ledger.record import Accepted, Record
+from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
 from ledger.store import Store
 from ledger.verbs import Argument
@@ -87,7 +87,7 @@ class Ledger(Store):
             self.settings.desk(name)
 
     def _acceptance(self, notification: Notification) -> tuple[Argument, ...]:
-        key = hashlib.sha256(notification.key.encode()).hexdigest()[:32] if notification.key else ""
+        key = key_digest(notification.key) if notification.key else ""
         return (
             new_notification_id(),
             notification.to_input(),

@@ -1,81 +1,41 @@
 """The names of the Redis keys. Verbs build theirs in Lua (`ledger/lua/`); `docs/lifecycle.md` has the table."""
 
-from dataclasses import dataclass
+import hashlib
 
-__all__ = ["RedisKeys"]
+__all__ = ["RedisKeys", "key_digest"]
 
 
-@dataclass(frozen=True, slots=True)
 class RedisKeys:
     """Every key starts with the prefix and a colon."""
 
-    prefix: str
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.desks = self("desks")
+        self.wake = self("wake")
+        self.events = self("events")
+        self.announcements = self("announcements")
+        self.schema = self("schema")
+        self.damaged = self("damaged")
+        self.aof = self("aof")
+        self.clock = self("clock")
+        self.waitaof = self("waitaof")
+        self.leader = self("leader")
+        self.workers = self("workers")
+        self.dropped = self("dropped")
+        self.api_keys = self("api_keys")
+        self.api_key_uses = self("api_keys", "uses")
+        self.acts = self("acts")
+        self.hook_log = self("hooks")
+        self.hook_refusals = self("hooks", "refused")
+        self.callbacks = self("callbacks")
+        self.callback_owners = self("callbacks", "owners")
+        self.callbacks_dropped = self("callbacks", "dropped")
 
     def __call__(self, *parts: str) -> str:
         return ":".join((self.prefix, *parts))
 
-    @property
-    def desks(self) -> str:
-        return self("desks")
-
-    @property
-    def wake(self) -> str:
-        return self("wake")
-
-    @property
-    def events(self) -> str:
-        return self("events")
-
-    @property
-    def announcements(self) -> str:
-        return self("announcements")
-
-    @property
-    def schema(self) -> str:
-        return self("schema")
-
-    @property
-    def damaged(self) -> str:
-        return self("damaged")
-
-    @property
-    def aof(self) -> str:
-        return self("aof")
-
-    @property
-    def clock(self) -> str:
-        return self("clock")
-
-    @property
-    def waitaof(self) -> str:
-        return self("waitaof")
-
-    @property
-    def leader(self) -> str:
-        return self("leader")
-
-    @property
-    def workers(self) -> str:
-        return self("workers")
-
-    @property
-    def dropped(self) -> str:
-        return self("dropped")
-
-    @property
-    def api_keys(self) -> str:
-        return self("api_keys")
-
-    @property
-    def api_key_uses(self) -> str:
-        return self("api_keys", "uses")
-
     def api_key_rate(self, limit: str) -> str:
         return self("rate", limit)
-
-    @property
-    def acts(self) -> str:
-        return self("acts")
 
     def session(self, digest: str) -> str:
         return self("session", digest)
@@ -89,28 +49,8 @@ class RedisKeys:
     def proposal(self, digest: str) -> str:
         return self("proposal", digest)
 
-    @property
-    def hook_log(self) -> str:
-        return self("hooks")
-
-    @property
-    def hook_refusals(self) -> str:
-        return self("hooks", "refused")
-
-    @property
-    def callbacks(self) -> str:
-        return self("callbacks")
-
-    @property
-    def callback_owners(self) -> str:
-        return self("callbacks", "owners")
-
     def callbacks_of(self, owner: str) -> str:
         return self("callbacks", "of", owner)
-
-    @property
-    def callbacks_dropped(self) -> str:
-        return self("callbacks", "dropped")
 
     def callback(self, name: str) -> str:
         return self("callback", name)
@@ -186,3 +126,8 @@ class RedisKeys:
 
     def image_key(self, desk: str, sha256: str) -> str:
         return self("desk", desk, "image", sha256)
+
+
+def key_digest(text: str) -> str:
+    """What stands in a key for a text from outside, which may be long, or hold anything. 32 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

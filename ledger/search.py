@@ -6,7 +6,6 @@ reads a bounded number of records, and may so have few matches, or none, and a c
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,6 +14,7 @@ from ledger.connection import text
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.record import Record
+from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
 
 __all__ = ["Cursor", "Page", "Search"]
@@ -84,7 +84,7 @@ class Search:
         return Page(tuple(found), None, looked_at)
 
     def _page_of_key(self, ledger: Ledger) -> Page:
-        digest = hashlib.sha256((self.key or "").encode()).hexdigest()[:32]
+        digest = key_digest(self.key or "")
         desks = sorted(self.desks if self.desks is not None else ledger.settings.all_desks)
         uses: Any = ledger.redis.mget([ledger.keys.key(desk, digest) for desk in desks]) if desks else []
         records = ledger.get_known([text(use).split(" ")[0] for use in uses if use])

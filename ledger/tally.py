@@ -69,11 +69,6 @@ class Tally:
         """All that was counted since each desk began, by name. One round trip."""
         return list(map(_counts, self._read(map(self._keys.tally, desks))))
 
-    def last_hour(self, desk: str, now_ms: int) -> list[Minute]:
-        """Sixty minutes, oldest first; the last one is still under way at `now_ms`. One round trip."""
-        last = now_ms // MINUTE_MS
-        return self.minutes(desk, range(last - MINUTES + 1, last + 1))
-
     def minutes(self, desk: str, minutes: range) -> list[Minute]:
         """These minutes, Unix time in minutes. One round trip, with a command for each."""
         found = self._read(self._keys.tally_minute(desk, str(minute)) for minute in minutes)

@@ -4,9 +4,9 @@ The index of open tickets is fed by workers (`worker.tickets`) and by these even
 in step with what waits for a ticket to close.
 """
 
-import hashlib
 from dataclasses import dataclass
 
+from ledger.redis_keys import key_digest
 from ledger.store import Store
 
 __all__ = ["BELIEVED_MS", "CLOSED_STATUSES", "OPEN_STATUSES", "TicketChange", "take_ticket_change"]
@@ -42,8 +42,8 @@ def take_ticket_change(store: Store, desk: str, change: TicketChange) -> int | N
     woken: int = store.verbs.call(
         "ticket",
         desk,
-        _digest(change.event_id),
-        _digest(change.ticket_id),
+        key_digest(change.event_id),
+        key_digest(change.ticket_id),
         change.at_ms,
         int(change.is_open),
         REMEMBERED_MS,
@@ -52,8 +52,3 @@ def take_ticket_change(store: Store, desk: str, change: TicketChange) -> int | N
         *change.other_ids,
     )
     return None if woken < 0 else woken
-
-
-def _digest(id: str) -> str:
-    """Ids come from outside, and their length is nowhere said."""
-    return hashlib.sha256(id.encode()).hexdigest()[:32]

@@ -1,12 +1,13 @@
 """The ledger's verbs: one Lua file each, loaded by name and run atomically by Redis."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import redis
+from redis.client import Pipeline
 
 from ledger.durability import Waits
 from ledger.redis_when_full import UNREFUSED
@@ -44,6 +45,8 @@ SHARED = ("keys", "callbacks", "announcements", "records", "slots")
 ADDING = frozenset({"accept", "announce", "start"})
 
 Argument = str | bytes | int | float
+#: A verb, its desk, and its further arguments.
+Call = tuple[str, str, tuple[Argument, ...]]
 
 
 class _Script(NamedTuple):
@@ -104,20 +107,15 @@ class Verbs:
         except redis.exceptions.NoScriptError:  # a new server, or one that was restarted
             return self._client.eval(source(name), 1, self._prefix, desk, *arguments)
 
-    def call_many_durably(
-        self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]], waits: Waits, *, timeout_ms: int
-    ) -> tuple[list[Any], bool]:
-        """Runs several (verb, desk, arguments) in one round trip, and waits once until the writes of all are safe.
+    def call_many_durably(self, calls: Sequence[Call], waits: Waits, *, timeout_ms: int) -> tuple[list[Any], bool]:
+        """Runs several verbs in one round trip, and waits once until the writes of all are safe.
 
         Returns also whether they are. The first error of one is raised; the others may have been done.
         """
-        calls = list(calls)
-        pipe = self._client.pipeline(transaction=False)
-        for name, desk, arguments in calls:
-            pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        pipe = self._pipeline(calls)
         waits.ask(pipe, timeout_ms)
         answers = pipe.execute(raise_on_error=False)
-        if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
+        if _lack_scripts(answers):
             for name in {name for name, _, _ in calls}:
                 self._client.script_load(source(name))
             return self.call_many_durably(calls, waits, timeout_ms=timeout_ms)
@@ -126,13 +124,19 @@ class Verbs:
                 raise answer
         return answers[: len(calls)], waits.are_over(answers[len(calls) :])
 
-    def call_many(self, calls: Iterable[tuple[str, str, tuple[Argument, ...]]]) -> list[Any]:
-        """Runs several (verb, desk, arguments) in one round trip. An error of one is its answer, not raised."""
-        calls = list(calls)
+    def call_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Runs several verbs in one round trip. An error of one is its answer, not raised."""
+        answers = self._pipeline(calls).execute(raise_on_error=False)
+        if _lack_scripts(answers):
+            return [self.call(name, desk, *arguments) for name, desk, arguments in calls]
+        return answers
+
+    def _pipeline(self, calls: Sequence[Call]) -> Pipeline:
         pipe = self._client.pipeline(transaction=False)
         for name, desk, arguments in calls:
             pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
-        answers = pipe.execute(raise_on_error=False)
-        if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
-            return [self.call(name, desk, *arguments) for name, desk, arguments in calls]
-        return answers
+        return pipe
+
+
+def _lack_scripts(answers: Sequence[Any]) -> bool:
+    return any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers)

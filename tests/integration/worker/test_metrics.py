@@ -14,7 +14,7 @@ from ledger.leases import Swept
 from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import Outcome, State
-from ledger.tally import Tally
+from ledger.tally import MINUTES, Tally
 from tests.integration.worker.delivering import TEXT, DeskAtWork, desk_at_work
 from worker.metrics import DeskMetrics, count_swept
 
@@ -35,7 +35,8 @@ def counted(at_work: DeskAtWork) -> dict[str, int]:
 
 def in_the_last_hour(at_work: DeskAtWork) -> Counter[str]:
     seconds, _ = at_work.ledger.redis.time()
-    hour = Tally(at_work.ledger.redis, at_work.ledger.keys).last_hour("default", seconds * 1000)
+    minutes = range(seconds // 60 - MINUTES + 1, seconds // 60 + 1)
+    hour = Tally(at_work.ledger.redis, at_work.ledger.keys).minutes("default", minutes)
     return sum((Counter(minute.counts) for minute in hour), Counter())
 
 

@@ -164,11 +164,9 @@ def key_shapes(name: str) -> str:
 
 def built_by(keys: RedisKeys) -> set[str]:
     """The shapes of all keys that Python can build; where a state is asked for, of those that have an index."""
-    shapes = set()
+    shapes = set(vars(keys).values()) - {keys.prefix}
     for name, member in inspect.getmembers(RedisKeys):
-        if isinstance(member, property):
-            shapes.add(getattr(keys, name))
-        elif inspect.isfunction(member) and not name.startswith("_"):
+        if inspect.isfunction(member) and not name.startswith("_"):
             parameters = list(inspect.signature(member).parameters)[1:]
             states = sorted(INDEXED) if "state" in parameters else [""]
             for state in states:
