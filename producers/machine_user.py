@@ -1,4 +1,4 @@
-"""The user of this machine, as the record has it for what is done without an API key."""
+"""The user of this machine: goes on record for acts that need no API key."""
 
 import getpass
 import os
@@ -8,7 +8,7 @@ __all__ = ["machine_user"]
 
 
 def machine_user() -> str:
-    """`ada@web-1`; goes on record with the act."""
+    """As `ada@web-1`."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have a number only

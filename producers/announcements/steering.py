@@ -1,4 +1,4 @@
-"""Pausing, resuming and cancelling as programs do it: to repeat what was done already changes nothing."""
+"""Pausing, resuming and cancelling for programs: repeating a verb changes nothing."""
 
 from ledger.announcements import Announcements
 from ledger.errors import NotAllowed
@@ -14,7 +14,7 @@ _VERBS = {
 
 
 def steer(announcements: Announcements, id: str, verb: SteeringVerb, by: str) -> AnnouncementState:
-    """The state it is in then. Raises NotFound, and NotAllowed where the state forbids the verb."""
+    """Returns the new state. Raises NotFound, and NotAllowed if the state forbids the verb."""
     act, ends_as = _VERBS[verb]
     try:
         return act(announcements, id, by)

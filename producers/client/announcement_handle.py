@@ -1,4 +1,4 @@
-"""An announcement in the hands of a program: how it stands, what came of its rows, and the verbs that steer it."""
+"""An announcement for a program: its status, the results of its rows, and the verbs that steer it."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ class AnnouncementStatus:
     state: AnnouncementState
     ended: str | None  #: `complete` when everybody has it, else `partial`; None while it is not finished
     total: int
-    counts: Mapping[State, int]  #: of every state, also where there are none; they sum to the total
+    counts: Mapping[State, int]  #: for every state, zeros included; they sum to the total
     rerouted: int  #: of those delivered: through `user`, because a ticket was open
     rate: float  #: rows that ended in the last minutes, per minute
     eta_seconds: int | None
@@ -42,7 +42,7 @@ class AnnouncementStatus:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What came of one row."""
+    """The result of one row."""
 
     line: int  #: where it stood in the file, from 1
     receiver_id: str
@@ -68,7 +68,7 @@ _NOT_VALUES = {field.name for field in fields(RowResult) if field.name != "value
 
 
 class AnnouncementBackend(Protocol):
-    """What a way into the ledger does with one announcement."""
+    """What either way into the ledger can do with one announcement."""
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState: ...
 
@@ -78,7 +78,7 @@ class AnnouncementBackend(Protocol):
 
 
 class AnnouncementHandle:
-    """`Notifier.announcement` gives it. Nothing is asked before the first call, and everything anew by each.
+    """`Notifier.announcement` returns it. Each method asks anew; nothing is cached.
 
     >>> move = notifier.announcement("a_06hzb2k1c9f3q8rd")
     >>> move.pause()
@@ -108,9 +108,9 @@ class AnnouncementHandle:
         return self._backend.status(self.id)
 
     def pause(self) -> AnnouncementState:
-        """No call of it starts until it is resumed. To repeat this changes nothing; so for the verbs below.
+        """No row is sent until it is resumed. Repeating a verb changes nothing.
 
-        Raises NotAllowed where the state forbids it: what is cancelled or finished is not paused.
+        Raises NotAllowed if its state forbids it: a cancelled or finished announcement cannot be paused.
         """
         return self._backend.steer(self.id, "pause")
 
@@ -119,7 +119,7 @@ class AnnouncementHandle:
         return self._backend.steer(self.id, "resume")
 
     def cancel(self) -> AnnouncementState:
-        """Cancels all rows that have not gone out. Raises as `pause`."""
+        """Cancels all rows that have not been sent. Raises as `pause`."""
         return self._backend.steer(self.id, "cancel")
 
     def rows(self, state: State | str | None = None) -> Iterator[RowResult]:
@@ -128,7 +128,7 @@ class AnnouncementHandle:
         return (row for row in self._backend.rows(self.id) if wanted in (None, row.state))
 
     def wait(self, timeout: float | None = None) -> AnnouncementStatus:
-        """Returns when it is finished or cancelled. Raises TimeoutError after so many seconds; it goes on then."""
+        """Returns once it is finished or cancelled. Raises TimeoutError after `timeout` seconds; sending continues."""
         ends_at = None if timeout is None else time.monotonic() + timeout
         while True:
             status = self.status()

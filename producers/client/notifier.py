@@ -1,4 +1,4 @@
-"""The Python client: hands notifications to Deskbell, and asks what became of them."""
+"""The Python client: hands notifications and announcements to Deskbell, and reads their records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -38,9 +38,9 @@ class Notifier:
     >>> notifier.get(accepted.id).progress.state
     <State.QUEUED: 'queued'>
 
-    Every method raises LedgerUnreachable when Redis, or the server, does not answer within `timeout` seconds; a
-    connection that is refused is told within a second. After that, and after NotDurable, nobody knows whether the
-    notification was accepted: repeat the call with the same `key`, and it is accepted once. `announce` may take longer.
+    Every method raises LedgerUnreachable when Redis, or the server, does not answer within `timeout` seconds, and
+    within a second when the connection is refused. After that, and after NotDurable, the notification may or may not
+    have been accepted: repeat the call with the same `key`, and it is accepted once. `announce` may take longer.
     """
 
     # Each backend is imported by the way that leads to it: a program loads a client for Redis or one for HTTP.
@@ -101,7 +101,7 @@ class Notifier:
 
         >>> notifier.send_many([{"receiver_id": id, "text": "Lift 2 is stuck"} for id in ("ou_ada", "ou_bob")])
 
-        Raises as `send`; a BadInput says which of them is meant, counting from 1.
+        Raises as `send`; a BadInput says which of them is wrong, counting from 1.
         """
         return self._backend.send(notifications) if notifications else []
 
@@ -112,7 +112,7 @@ class Notifier:
         """Accepts one message to many receivers durably: all rows or none. `rows` are mappings, or a file's path.
 
         A row has `receiver_id` (or `email` or `mobile`), and may have `receive_type`, `user_id_type` and `send_at`;
-        what else it has are variables for the Jinja in the message. All rows are checked before one is accepted.
+        its other columns are variables for the Jinja in the message. All rows are checked before one is accepted.
         Without a `key`, the same rows, message and options are accepted once.
 
         >>> people = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
@@ -126,7 +126,7 @@ class Notifier:
         return self._backend.announce(rows, **arguments)
 
     def announcement(self, announced: Announced | str) -> AnnouncementHandle:
-        """To steer an announcement and to ask about it: what `announce` returned, or an id.
+        """The announcement that `announce` returned, or of this id, to steer and to follow.
 
         >>> notifier.announcement(announced).wait(timeout=600).counts[State.FAILED]
         0
@@ -138,7 +138,7 @@ class Notifier:
         return self._backend.get(id)
 
     def close(self) -> None:
-        """Ends its connections. Called again, it makes new ones."""
+        """Closes its connections. The next call opens new ones."""
         self._backend.close()
 
     def __enter__(self) -> Self:
