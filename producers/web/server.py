@@ -15,11 +15,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ledger.errors import URN
 from ledger.gc_tuning import tune_gc
 from ledger.settings import Settings
 from producers.web.app import create_app
-from producers.web.problems import RETRY_AFTER_SECONDS
+from producers.web.problems import Problem
 
 __all__ = ["BoundedHttp", "serve", "server_of"]
 
@@ -127,13 +126,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self._for_headers.stop()
-        name = status.phrase.lower().replace(" ", "-")
-        problem = {"type": URN + name, "title": status.phrase, "status": status, "detail": detail}
-        body = orjson.dumps(problem)
-        head = f"HTTP/1.1 {status:d} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            head += f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
-        self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+        problem = Problem(status, status.phrase, detail, headers={"connection": "close"})
+        body = orjson.dumps(problem.as_json())
+        headers = {"content-type": "application/problem+json", "content-length": len(body), **problem.headers}
+        fields = (f"{name.lower()}: {value}" for name, value in headers.items())
+        lines = [f"HTTP/1.1 {status:d} {status.phrase}", *fields]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.transport.close()
 
 
