@@ -25,7 +25,7 @@ from producers.web.announcement_intake import accepted, foretold
 from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
-from producers.web.notification_parser import given_key
+from producers.web.notification_parser import KEY_CHARACTERS, given_key
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, invalid_rows, refusals
 from producers.web.openapi.requests import ANNOUNCEMENT, choice_body
 
@@ -95,7 +95,7 @@ async def announce(
     request: Request,
     caller: Sender,
     context: ContextDep,
-    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=250)] = None,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=KEY_CHARACTERS)] = None,
 ) -> Response:
     """Hands in an announcement: a form with the file of its recipients, or JSON with the rows.
 
