@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 #: The patience where nobody takes the connection, so that a wrong address, or a server that is down, is told within a
 #: second.
-_REFUSED_SECONDS = 0.7
+_REFUSED_SECONDS = 0.5
 #: Between two tries, unless the server says how long: the longest first wait, and the longest of all, seconds.
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 10.0
 #: What is left for a try that begins at the very end, seconds; requests takes no 0.
