@@ -22,14 +22,14 @@ from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
 from producers.web.context import WebContext
 from producers.web.problems import Problem, problem_of
-from producers.web.turns import Turns
+from producers.web.turns import FileTurns
 
 __all__ = ["TOLD_ERRORS", "accepted", "foreign", "foretold", "turns"]
 
 #: Invalid cells that a problem tells one by one; it has the number of all.
 TOLD_ERRORS = 100
 #: Of all that come in, over HTTP and from the console.
-turns = Turns()
+turns = FileTurns()
 
 
 async def accepted(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:

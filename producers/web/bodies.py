@@ -12,8 +12,8 @@ from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.strict_json import NotJson, strict_json
 from producers.web.context import context_of
-from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
+from producers.web.turns import SMALL_BYTES
 
 __all__ = [
     "Body",

@@ -13,8 +13,8 @@ from ledger.tally import Tally
 from producers.hooks.hook_file import Hooks
 from producers.web.authentication import KeyVerifier
 from producers.web.group_commit import GroupCommit
-from producers.web.parsing_pool import ParsingPool
 from producers.web.shares import Shares
+from producers.web.turns import ParsingPool
 
 __all__ = ["ContextDep", "WebContext", "context_of"]
 

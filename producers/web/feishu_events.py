@@ -12,8 +12,8 @@ from producers.feishu_events.envelope import Challenge, Event, Pushed, open_enve
 from producers.feishu_events.events import take_event
 from producers.web.context import ContextDep, WebContext
 from producers.web.openapi.requests import json_body
-from producers.web.parsing_pool import SMALL_BYTES
 from producers.web.problems import Problem
+from producers.web.turns import SMALL_BYTES
 
 __all__ = ["router"]
 

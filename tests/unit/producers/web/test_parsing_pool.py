@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from producers.web import parsing_pool
-from producers.web.parsing_pool import ParsingPool
+from producers.web import turns
 from producers.web.problems import Problem
+from producers.web.turns import ParsingPool
 
 __all__: list[str] = []
 
@@ -55,7 +55,7 @@ def test_callers_come_in_turns_however_many_one_of_them_has_waiting() -> None:
 def test_what_waits_of_one_caller_is_bounded_in_bytes_and_the_problem_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parsing_pool, "_MOST_WAITING_BYTES", 100)
+    monkeypatch.setattr(turns, "_MOST_WAITING_BYTES", 100)
     release = threading.Event()
 
     async def test(pool: ParsingPool) -> None:

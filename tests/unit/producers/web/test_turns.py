@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import pytest
 
 from producers.web.problems import Problem
-from producers.web.turns import Turns
+from producers.web.turns import FileTurns
 
 __all__: list[str] = []
 
@@ -14,7 +14,7 @@ WAIT_SECONDS = 20
 
 
 def test_a_key_has_one_file_at_a_time_and_others_come_between() -> None:
-    turns, gate, order = Turns(at_once=1), threading.Event(), list[str]()
+    turns, gate, order = FileTurns(at_once=1), threading.Event(), list[str]()
     turns.take("held", lambda: gate.wait(WAIT_SECONDS))
     taken = [turns.take(key, lambda name=name: order.append(name)) for key, name in _many()]  # type: ignore[misc]
     gate.set()
@@ -28,7 +28,7 @@ def _many() -> list[tuple[str, str]]:
 
 
 def test_two_files_of_one_key_are_never_read_at_once() -> None:
-    turns, inside, most, lock = Turns(at_once=4), [0], [0], threading.Lock()
+    turns, inside, most, lock = FileTurns(at_once=4), [0], [0], threading.Lock()
 
     def work() -> None:
         with lock:
@@ -44,7 +44,7 @@ def test_two_files_of_one_key_are_never_read_at_once() -> None:
 
 
 def test_the_fifth_file_of_a_key_is_refused_and_another_key_is_not() -> None:
-    turns, gate = Turns(), threading.Event()
+    turns, gate = FileTurns(), threading.Event()
     taken = [turns.take("a", lambda: gate.wait(WAIT_SECONDS)) for _ in range(4)]
     with pytest.raises(Problem) as caught:
         turns.take("a", lambda: None)
@@ -56,7 +56,7 @@ def test_the_fifth_file_of_a_key_is_refused_and_another_key_is_not() -> None:
 
 
 def test_an_error_is_of_whoever_waits_and_the_next_has_its_turn() -> None:
-    turns = Turns(at_once=1)
+    turns = FileTurns(at_once=1)
 
     def fails() -> None:
         raise ValueError("mine")
@@ -68,7 +68,7 @@ def test_an_error_is_of_whoever_waits_and_the_next_has_its_turn() -> None:
 
 
 def test_what_is_cancelled_before_its_turn_is_not_begun() -> None:
-    turns, gate, begun = Turns(at_once=1), threading.Event(), list[int]()
+    turns, gate, begun = FileTurns(at_once=1), threading.Event(), list[int]()
     turns.take("a", lambda: gate.wait(WAIT_SECONDS))
     waiting, last = turns.take("a", lambda: begun.append(1)), turns.take("a", lambda: begun.append(2))
     assert waiting.cancel()
@@ -80,4 +80,4 @@ def test_what_is_cancelled_before_its_turn_is_not_begun() -> None:
 def test_work_has_the_context_of_whoever_asked() -> None:
     name: ContextVar[str] = ContextVar("name")
     name.set("Ada")
-    assert Turns().take("a", name.get).result(WAIT_SECONDS) == "Ada"
+    assert FileTurns().take("a", name.get).result(WAIT_SECONDS) == "Ada"
