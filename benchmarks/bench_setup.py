@@ -16,7 +16,7 @@ import requests
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 
-__all__ = ["BenchSetup", "running"]
+__all__ = ["BenchSetup", "process_of", "running"]
 
 _CREDENTIALS = {
     "DESKBELL_APP_ID": "cli_sandbox",
@@ -62,7 +62,7 @@ def running(
     """
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
         python = [sys.executable, "-m", "sandbox", "--port", "0", "--rate", rate, *sandbox]
-        with _process(python, dict(os.environ), Path(folder) / "sandbox.log") as line:
+        with process_of(python, dict(os.environ), Path(folder) / "sandbox.log") as (line, _):
             url = line.split()[-1].decode()
             (Path(folder) / "desks.toml").write_text(desks, "utf-8")
             environment = {
@@ -79,7 +79,7 @@ def running(
             if redis_url:
                 environment["DESKBELL_REDIS_URL"] = redis_url
             up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
-            with _process(up, environment, Path(folder) / "up.log") as line:
+            with process_of(up, environment, Path(folder) / "up.log") as (line, _):
                 ready = orjson.loads(line)
                 settings = Settings(
                     data_dir=Path(folder),
@@ -92,15 +92,15 @@ def running(
 
 
 @contextmanager
-def _process(command: list[str | Path], environment: dict[str, str], log: Path) -> Iterator[bytes]:
-    """Runs a program. Yields its first line, which says that it is ready."""
+def process_of(command: list[str | Path], environment: dict[str, str], log: Path) -> Iterator[tuple[bytes, int]]:
+    """Runs a program. Yields its first line, which says that it is ready, and its pid."""
     with log.open("wb") as errors:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
     try:
         line = cast(IO[bytes], process.stdout).readline()
         if not line:
             raise RuntimeError(log.read_text("utf-8", "replace"))
-        yield line
+        yield line, process.pid
     finally:
         process.terminate()
         process.wait(120)

@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import orjson
 import requests
 
+from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from benchmarks.http import web_process
@@ -24,7 +24,6 @@ from ledger.states import State
 
 __all__ = ["measure"]
 
-COMMAND = "python -m benchmarks console"
 ROWS, ANNOUNCEMENTS = 1_000_000, 50
 #: Longer than a snapshot stays fresh, so that each page starts with a full survey.
 STALE_SECONDS = 2.2
@@ -56,10 +55,7 @@ def fill(ledger: Ledger) -> str:
 
 def announce(ledger: Ledger, name: str, count: int) -> str:
     spec = Spec(name=name, message={"msg_type": "text", "content": {"text": "We move"}}, columns=())
-    opened = ledger.announcements.open(spec, key=name, digest="1")
-    ledger.announcements.load(opened.id, (orjson.dumps([n, f"ou_{n}", []]) for n in range(count)))
-    ledger.announcements.start(opened.id, spec, count)
-    return opened.id
+    return announced(ledger, count, name, spec, receiver=str)
 
 
 def pages(port: int, paths: list[str]) -> Iterator[Figure]:
@@ -90,14 +86,12 @@ def pages(port: int, paths: list[str]) -> Iterator[Figure]:
         "≤ 100 ms",
         f"Now {shown['/'][0]:.0f} ms (median); the slowest, {name_of(worst)}: {shown[worst][1]:.0f} ms at most",
         shown[worst][1] <= 100,
-        COMMAND,
     )  # fmt: skip
     yield Figure(
         f"size of a page with its scripts and styles, uncompressed, {of}",
         "≤ 150 KB",
         f"Now {shown['/'][2]:.0f} KB; the largest, {name_of(largest)}: {shown[largest][2]:.0f} KB",
         shown[largest][2] <= 150,
-        COMMAND,
     )
 
 
@@ -118,7 +112,6 @@ def commands(pid: int, port: int, ledger: Ledger, count: int) -> Figure:
         "≤ 20 for each page",
         f"{per_second:.1f} altogether; the web process takes {100 * share:.1f} % of a core",
         per_second <= 20 * count,
-        COMMAND,
     )  # fmt: skip
 
 
@@ -176,7 +169,6 @@ def undisturbed() -> Figure:
         "at most 0.5 % fewer",
         f"{watched:,} against {alone:,} ({100 * (watched - alone) / alone:+.2f} %)",
         watched >= 0.995 * alone,
-        COMMAND,
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import redis
 import requests
 
+from benchmarks.bench_setup import process_of
 from benchmarks.measured import Cost, Reading
 from benchmarks.systems import System
 from tests.valkey_process import ValkeyProcess
@@ -104,14 +105,9 @@ def _standing_still(groups: Sequence[int]) -> Iterator[None]:
 @contextmanager
 def responder(latency_ms: int) -> Iterator[str]:
     """The URL of an API that answers every call after this latency."""
-    command = [sys.executable, "-m", "benchmarks.responder", str(latency_ms)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        yield line.split()[-1]
-    finally:
-        process.kill()
-        process.wait(10)
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.responder", str(latency_ms)]
+    with process_of(command, dict(os.environ), Path(os.devnull)) as (line, _):
+        yield line.split()[-1].decode()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from benchmarks.systems import BATCHED, DRAMATIQ, NAIVE, TASKIQ, announcing, des
 
 __all__ = ["measure"]
 
-COMMAND = "python -m benchmarks engine"
 ROUNDS, SECONDS = 3, 6.0
 #: For two nearly equal figures, the median of three rounds is too uncertain.
 ROUNDS_OF_PAIRS = 5
@@ -42,26 +41,18 @@ def against_peers(by_name: Mapping[str, Cost], latency_ms: int) -> Iterator[Figu
         "≤ 0.4×",
         f"{share:.2f}× ({engine.cpu_ms:.2f} ms against {naive.cpu_ms:.2f} ms)",
         share <= 0.4,
-        COMMAND,
     )
     yield Figure(
         f"Redis commands (scripts' own counted) and round trips of a notification, {latency_ms} ms API",
         "≤ 16, ≤ 0.5",
         f"{engine.commands:.1f}, {engine.round_trips:.2f}",
         engine.commands <= 16 and engine.round_trips <= 0.5,
-        COMMAND,
     )
 
 
 def what_each_costs(by_name: Mapping[str, Cost], latency_ms: int) -> Iterator[Figure]:
     for name, cost in by_name.items():
-        yield Figure(
-            f"{name}, {latency_ms} ms API, the middle one of {ROUNDS} rounds",
-            "",
-            _cost(cost),
-            None,
-            COMMAND,
-        )
+        yield Figure(f"{name}, {latency_ms} ms API, the middle one of {ROUNDS} rounds", "", _cost(cost), None)
 
 
 def with_quotas() -> Figure:
@@ -73,7 +64,6 @@ def with_quotas() -> Figure:
         "",
         _cost(cost),
         None,
-        COMMAND,
     )
 
 
@@ -99,4 +89,4 @@ def _cost(cost: Cost) -> str:
 
 
 def _ratio(what: str, ratio: float, asked: float) -> Figure:
-    return Figure(what, f"≥ {asked}×", f"{ratio:.2f}×", ratio >= asked, COMMAND)
+    return Figure(what, f"≥ {asked}×", f"{ratio:.2f}×", ratio >= asked)

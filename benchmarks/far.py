@@ -18,7 +18,6 @@ from tests.valkey_process import ValkeyProcess
 
 __all__ = ["measure"]
 
-COMMAND = "python -m benchmarks far"
 ROUND_TRIPS_MS = (5, 20, 70, 150, 250)
 RATES = ("100/minute", "5/second")
 #: Up to this distance most of the quota should be used.
@@ -50,7 +49,6 @@ def _figure(rate: str, round_trip_ms: int) -> Figure:
         f"all delivered, 0 refused{', ≥ 97 % used' if is_asked else ''}",
         f"{delivered} delivered, {refused} refused, {used:.1%} used",
         delivered == EVENTS and not refused and (used >= 0.97 or not is_asked),
-        COMMAND,
     )
 
 

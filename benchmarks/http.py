@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import orjson
 import requests
 
-from benchmarks.bench_setup import running
+from benchmarks.bench_setup import process_of, running
 from benchmarks.figure import Figure
 from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
@@ -23,7 +23,6 @@ from ledger.settings import Settings
 
 __all__ = ["measure", "web_process"]
 
-COMMAND = "python -m benchmarks http"
 CONNECTIONS = 32
 EVENTS = 200
 
@@ -42,17 +41,10 @@ def web_process() -> Iterator[tuple[int, int, Ledger]]:
     """A Valkey and one web process, without workers: its pid, its port, and the ledger."""
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
         settings = Settings(data_dir=Path(folder), _env_file=None)
-        with EmbeddedValkey(settings), (Path(folder) / "web.log").open("wb") as log:
-            web = subprocess.Popen(
-                [Path(sys.executable).with_name("deskbell"), "web", "--port", "0", "--json"],
-                env={**os.environ, "DESKBELL_DATA_DIR": folder}, stdout=subprocess.PIPE, stderr=log,
-            )  # fmt: skip
-            try:
-                url = orjson.loads(cast(IO[bytes], web.stdout).readline())["url"]
-                yield web.pid, int(url.rpartition(":")[2]), Ledger(settings)
-            finally:
-                web.terminate()
-                web.wait(60)
+        command: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "web", "--port", "0", "--json"]
+        environment = {**os.environ, "DESKBELL_DATA_DIR": folder}
+        with EmbeddedValkey(settings), process_of(command, environment, Path(folder) / "web.log") as (line, pid):
+            yield pid, int(orjson.loads(line)["url"].rpartition(":")[2]), Ledger(settings)
 
 
 def press(port: int, connections: int, requests: int, batch: int) -> dict[str, Any]:
@@ -71,7 +63,6 @@ def one_by_one(port: int) -> Figure:
         "≥ 1,800/s, p99 ≤ 60 ms",
         f"{rate:,.0f}/s, p99 {p99:.0f} ms",
         rate >= 1_800 and p99 <= 60,
-        COMMAND,
     )
 
 
@@ -83,7 +74,6 @@ def in_batches(port: int) -> Figure:
         "≥ 20,000 notifications/s",
         f"{rate:,.0f}/s, p99 {median(run['p99_ms'] for run in runs):.0f} ms a batch",
         rate >= 20_000,
-        COMMAND,
     )
 
 
@@ -100,7 +90,6 @@ def memory(pid: int, port: int, ledger: Ledger) -> Figure:
         "flat (≤ 5 %)",
         f"{sizes[0]:.0f} MB, then {sizes[-1]:.0f} MB",
         grown <= 1.05,
-        COMMAND,
     )
 
 
@@ -127,5 +116,4 @@ def until_the_call() -> Figure:
         "p99 ≤ 60 ms",
         f"p50 {p50:.1f} ms, p99 {p99:.1f} ms",
         p99 <= 60,
-        COMMAND,
     )

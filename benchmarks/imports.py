@@ -44,7 +44,6 @@ def measure() -> Iterator[Figure]:
             f"≤ {most} s" if most else "",
             f"{median(runs):.2f} s ({min(runs):.2f} to {max(runs):.2f})",
             median(runs) <= most if most else None,
-            "python -m benchmarks imports",
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.announcements import wait_for_rewrite
+from benchmarks.announcements import announced, wait_for_rewrite
 from benchmarks.peers.environment import HERE, interpreter
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE, Ledger
@@ -119,9 +119,7 @@ def announcing(rows: int) -> System:
     def enqueue(environment: Mapping[str, str], _: int) -> None:
         ledger = _ledger(environment)
         spec = Spec(name="Waiting", message={"msg_type": "text", "content": {"text": TEXT}}, desk="d0")
-        id, _digest = ledger.announcements.open(spec, key="waiting", digest="waiting")
-        ledger.announcements.load(id, (f'[{row},"ou_{row}",[]]'.encode() for row in range(rows)))
-        ledger.announcements.start(id, spec, rows)
+        announced(ledger, rows, "waiting", spec, receiver=str)
         wait_for_rewrite(ledger)
         ledger.redis.close()
 

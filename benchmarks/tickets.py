@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import requests
 
-from benchmarks.announcements import SPEC, row_to
+from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from ledger.states import State
 
 __all__ = ["measure"]
 
-COMMAND = "python -m benchmarks tickets"
 ROWS, RATE, LATENCY_MS = 1_500, "100/6second", "50-400"
 #: Share of receivers with a ticket at the start; then one opens and one closes this often, seconds.
 WITH_TICKET, CHANGES_SECONDS = 0.2, 4.0
@@ -28,9 +27,7 @@ def measure() -> Iterator[Figure]:
     with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as setup:
         for receiver in with_ticket:
             _move(setup, receiver, OPEN)
-        id, _ = setup.ledger.announcements.open(SPEC, key="tickets", digest="tickets")
-        setup.ledger.announcements.load(id, (row_to(number, receiver) for number, receiver in enumerate(receivers)))
-        setup.ledger.announcements.start(id, SPEC, ROWS)
+        id = announced(setup.ledger, ROWS, "tickets", receiver=str)
         deadline = time.monotonic() + LONGEST_SECONDS
         while setup.ledger.announcements.get(id).counts[State.DELIVERED] < ROWS and time.monotonic() < deadline:
             _one_opens_one_closes(setup, receivers, with_ticket, rng)
@@ -43,7 +40,6 @@ def measure() -> Iterator[Figure]:
         "≥ 0.97",
         f"{each:.3f} ({delivered:,} messages, {calls:,} calls)",
         each >= 0.97 and delivered == ROWS,
-        COMMAND,
     )
 
 
