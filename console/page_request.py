@@ -43,7 +43,7 @@ class PageRequest:
     @property
     def who(self) -> Viewer:
         if self.viewer is None:
-            raise RuntimeError("this page is for those who have signed in")
+            raise RuntimeError("this page needs a signed-in user")
         return self.viewer
 
     def query(self, name: str) -> str:

@@ -69,7 +69,7 @@ class Egress:
             addresses = [ip_address(address) for address in self._resolve(host, port)]
         except (OSError, UnicodeError) as error:
             came_late = isinstance(error, TimeoutError)
-            problem = "was not looked up in time" if came_late else f"has no address ({type(error).__name__})"
+            problem = "could not be looked up in time" if came_late else f"has no address ({type(error).__name__})"
             raise EgressRefused(f"{host} {problem}", came_late=came_late) from error
         for address in addresses:
             if host in self._names or self._is_allowed(address):

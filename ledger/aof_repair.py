@@ -34,7 +34,7 @@ class Damaged(DeskbellError):
     def __init__(self, file: Path, at: int, found: str) -> None:
         super().__init__(
             f"{file.name} cannot be repaired without losing what was accepted: at byte {at} {found}. Nothing was"
-            " changed: keep a copy of the directory, and go back to a backup or a replica"
+            " changed: keep a copy of the directory, and restore a backup or use a replica"
         )
 
 
@@ -134,7 +134,7 @@ def _broken_off(file: Path, data: mmap.mmap, at: int) -> int:
 def _cut_out(file: Path, holes: Sequence[Zeros]) -> None:
     before, repaired = file.with_name(f"{file.name}.before-repair"), file.with_name(f"{file.name}.repaired")
     if before.exists():
-        raise DeskbellError(f"{before} is there from an earlier repair: move it away first")
+        raise DeskbellError(f"{before} exists from an earlier repair: move it away first")
     with file.open("rb") as source, repaired.open("wb") as target:
         for begin, end in _kept(holes, os.fstat(source.fileno()).st_size):
             _copy(source, target, begin, end)

@@ -181,7 +181,9 @@ class ApiKeys:
         if matches:
             return min(matches, key=lambda pair: pair[1].revoked_at is not None)
         if any(id_or_name in (key.id, key.name) for key in self._fixed.values()):
-            raise BadInput("key", f"{id_or_name} comes from DESKBELL_API_KEYS: take it out there, and restart the web")
+            raise BadInput(
+                "key", f"{id_or_name} comes from DESKBELL_API_KEYS: remove it there and restart the web side"
+            )
         raise NotFound(id_or_name)
 
     def _forget_revoked(self) -> None:
@@ -206,7 +208,9 @@ class ApiKeys:
         waits = self._store.assurance.waits
         waits.ask(pipe, FSYNC_TIMEOUT_MS)
         if not waits.are_over(pipe.execute()[1:]):
-            raise NotDurable(f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: look with `key list`")
+            raise NotDurable(
+                f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: check with `deskbell key list`"
+            )
 
     def _note_use(self, ids: set[str]) -> None:
         now = time.time()
@@ -239,10 +243,12 @@ def _key_of_entry(entry: str, which: str) -> tuple[str, ApiKey]:
     secret, scopes, desks, rate, *more = [*rest.split(":"), "", "", ""]
     if any(more) or not scopes:
         raise BadInput(
-            "DESKBELL_API_KEYS", f"{which}: write name:secret:scope+scope, then perhaps :desk+desk and :rate"
+            "DESKBELL_API_KEYS", f"{which}: use name:secret:scope+scope, optionally followed by :desk+desk and :rate"
         )
     if len(secret) < _LEAST_SECRET_CHARACTERS:
-        raise BadInput("DESKBELL_API_KEYS", f"{which}: a secret needs at least {_LEAST_SECRET_CHARACTERS} characters")
+        raise BadInput(
+            "DESKBELL_API_KEYS", f"{which}: a secret must have at least {_LEAST_SECRET_CHARACTERS} characters"
+        )
     try:
         check_name(name)
         key = ApiKey(f"variable:{name}", name, _scopes(scopes), _desks(desks), rate or None)
@@ -267,7 +273,7 @@ def _desks(joined: str) -> frozenset[str] | None:
 def check_name(name: str) -> None:
     """Raises BadInput for what cannot be the name of a key."""
     if not _NAME.fullmatch(name):
-        raise BadInput("name", "must be 1 to 64 letters, digits and _ . @ -, and begin with a letter or digit")
+        raise BadInput("name", "must be 1 to 64 letters, digits and _ . @ -, and start with a letter or digit")
 
 
 def _check_scopes(field: str, scopes: frozenset[Scope]) -> None:

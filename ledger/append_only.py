@@ -103,7 +103,7 @@ class AppendOnlyFile:
         if unsettled and not failed and state.rewritten:
             self._note("rewritten", state)
             self._wait_seconds = FIRST_WAIT_SECONDS
-            log.warning("writes to the append-only file had failed, so it was rewritten: now it has no hole")
+            log.warning("writes to the append-only file had failed, so it was rewritten and is complete again")
         elif (failed or unsettled) and now >= self._order_at:
             self._order(state, now)
 

@@ -27,7 +27,7 @@ def _problem(url: str) -> str | None:
         return problem
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
-        return "must hold no user or password"
+        return "must not contain a user or password"
     if parts.fragment:
         return "must not end in a #fragment: that is for browsers"
     return None if _has_port(url) else "must have a port from 1 to 65535, or none"

@@ -148,7 +148,9 @@ class Callbacks:
         try:
             record = replace(record, progress=Progress.of_json(owed.snapshot))
         except UNREADABLE:  # as it stands now is better than nothing
-            log.error("how it stood then is damaged, so the callback tells how it stands now", extra={"id": owed.id})
+            log.error(
+                "the recorded result is damaged, so the callback reports the current state", extra={"id": owed.id}
+            )
         return "notification", record.as_json()
 
     def _announcement(self, owed: Owed) -> tuple[str, Mapping[str, Any]]:
@@ -165,7 +167,9 @@ class Callbacks:
                 eta_seconds=None,
             )
         except UNREADABLE:
-            log.error("how it stood then is damaged, so the callback tells how it stands now", extra={"id": owed.id})
+            log.error(
+                "the recorded result is damaged, so the callback reports the current state", extra={"id": owed.id}
+            )
             return "announcement", now.as_json()
         return "announcement", then.as_json()
 

@@ -134,7 +134,7 @@ def reachable(settings: Settings) -> Iterator[None]:
 def _problem(error: redis.RedisError) -> str:
     """redis-py's words without the address, which stands before them already, and in one line."""
     if isinstance(error, AuthenticationError) and "HELLO" in str(error):
-        return "it wants a password"
+        return "it needs a password"
     return _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
 
 
@@ -163,9 +163,9 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
         do = "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR"
         return LedgerFull(f"Redis at {where} is full, nothing was accepted: {do}")
     if problem.endswith(NO_ROOM):
-        return LedgerFull(f"the disk of Redis at {where} is full, nothing was accepted: make room on it")
+        return LedgerFull(f"the disk of Redis at {where} is full, nothing was accepted: free some space")
     return LedgerUnwritable(
-        f"Redis at {where} takes no writes, nothing was accepted ({problem}): see `deskbell doctor`"
+        f"Redis at {where} accepts no writes, nothing was accepted ({problem}): run `deskbell doctor`"
     )
 
 

@@ -59,33 +59,33 @@ class Durability(StrEnum):
 
 _SET_ALWAYS = "set `appendfsync always` on the server"
 _SAID = {
-    Durability.ALWAYS: ("each write is fsynced before it is answered (appendfsync always)", ""),
+    Durability.ALWAYS: ("every write is fsynced before it is confirmed (appendfsync always)", ""),
     Durability.CONFIRMED: (
         "each acceptance waits about a second for its fsync (appendfsync everysec); claims and results do not wait",
         f"{_SET_ALWAYS}: acceptance then takes milliseconds",
     ),
     Durability.HIDDEN: (
-        "the server hides its settings: with `appendfsync everysec` a power cut takes the last second of what it took",
-        "allow this user CONFIG GET, or see to it that the server has `appendfsync always`",
+        "the server hides its settings: with `appendfsync everysec` a power cut loses the last second",
+        "allow CONFIG GET for this user, or make sure that the server has `appendfsync always`",
     ),
     Durability.REWRITES: (
-        "a power cut takes what was accepted while the server rewrites its files (no-appendfsync-on-rewrite yes)",
+        "a power cut loses what was accepted while the server rewrites its files (no-appendfsync-on-rewrite yes)",
         "set `no-appendfsync-on-rewrite no` on the server",
     ),
     Durability.EARLY: (
-        "a power cut takes the last seconds of what was accepted: appendfsync is everysec, and WAITAOF answers early",
+        "a power cut loses the last seconds of what was accepted: appendfsync is everysec, and WAITAOF answers early",
         _SET_ALWAYS,
     ),
     Durability.EVERY_SECOND: (
-        "a power cut takes the last seconds of what was accepted: appendfsync is everysec, and WAITAOF tells nothing",
+        "a power cut loses the last seconds of what was accepted: appendfsync is everysec, and WAITAOF is missing",
         _SET_ALWAYS,
     ),
     Durability.NEVER: (
-        "a power cut takes the last half a minute of what was accepted: appendfsync is no",
+        "a power cut loses the last half minute of accepted notifications: appendfsync is no",
         _SET_ALWAYS,
     ),
     Durability.NONE: (
-        "append-only files are off: a restart of Redis loses what was accepted",
+        "append-only files are off: a restart of Redis loses accepted notifications",
         "set `appendonly yes` and `appendfsync always` on the server",
     ),
 }

@@ -127,7 +127,7 @@ class EmbeddedValkey:
         Raises LedgerUnreachable when it runs.
         """
         if not self._files.exists():
-            raise LedgerUnreachable(f"no embedded Valkey has ever run in {self.data_dir}: check DESKBELL_DATA_DIR")
+            raise LedgerUnreachable(f"no embedded Valkey has been run in {self.data_dir}: check DESKBELL_DATA_DIR")
         self._take_lock()
         try:
             with suppress(redis.ConnectionError), self._client(STOP_SECONDS) as client:

@@ -6,7 +6,7 @@ DeskbellError
 ├── NotFound             no such id
 ├── NotAllowed           the state does not allow it
 ├── LedgerUnreachable    Redis cannot be reached: try again
-├── LedgerUnwritable     Redis takes no writes now, nothing was accepted: try again
+├── LedgerUnwritable     Redis accepts no writes now, nothing was accepted: try again
 │   └── LedgerFull       it has no room left, in memory or on disk
 ├── WrongVersion         the ledger is of another version of Deskbell: upgrade what is older
 └── NotDurable           Redis did not confirm the fsync in time: try again with the same key
@@ -71,7 +71,7 @@ class KeyReused(BadInput):
     """The same key was used before, for other content."""
 
     type = "key-reused"
-    title = "The key stands for another content"
+    title = "The key was already used for other content"
     members = ("field", "first_id")
     arguments = ("key", "first_id")
 
@@ -123,7 +123,7 @@ class LedgerUnwritable(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "ledger-unwritable"
-    title = "Redis takes no writes"
+    title = "Redis accepts no writes"
 
 
 class LedgerFull(LedgerUnwritable):

@@ -46,7 +46,9 @@ def checked_limit(text: str) -> str:
     share = found and found[2] == "%"
     if text.strip().lower() == UNLIMITED or (found and 0 < int(found[1]) <= (100 if share else 10**12)):
         return text.strip().lower()
-    raise ValueError(f"{text!r} is not an amount of memory: write 2gb, 512mb, 50% of the machine's, or unlimited")
+    raise ValueError(
+        f"{text!r} is not an amount of memory: use 2gb, 512mb, 50% (of the machine's memory), or unlimited"
+    )
 
 
 def limit_bytes(limit: str, holds: int) -> int:

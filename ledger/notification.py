@@ -51,7 +51,7 @@ class Notification(BaseModel):
         # open_ids begin with ou_ and union_ids with on_: the wrong type would be refused by the API, one call later.
         other = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}.get(self.user_id_type)
         if other and self.receiver_id.startswith(other):
-            raise ValueError(f"receiver_id: one that begins with {other} is no {self.user_id_type}")
+            raise ValueError(f"receiver_id: begins with {other}, so it cannot be {self.user_id_type}")
         return self
 
     @classmethod
@@ -138,9 +138,9 @@ def _checked_key(key: Any, key_of_ours: str | None) -> Any:
 def _check_key_of_caller(key: str) -> None:
     for beginning, of in _BEGINNINGS_OF_OURS.items():
         if key.startswith(beginning):
-            raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: let it begin otherwise")
+            raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: use another beginning")
     if "\0" in key:  # the keys of announcements are told from those of events by it
-        raise BadInput("key", "must hold no NUL character")
+        raise BadInput("key", "must not contain a NUL character")
     if problem := steering_problem(key):
         raise BadInput("key", problem)
 

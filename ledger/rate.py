@@ -31,7 +31,9 @@ def parse_rate(text: str) -> tuple[Limit, ...]:
     for part in text.split(";"):
         match = _RATE.match(part)
         if match is None:
-            raise ValueError(f"{part.strip()!r} is no rate: write 100/minute, 5/second or 100/6second, joined by ';'")
+            raise ValueError(
+                f"{part.strip()!r} is not a valid rate: use 100/minute, 5/second or 100/6second, joined by ';'"
+            )
         calls, several, unit = match.groups()
         limits.append(Limit(calls=int(calls), seconds=int(several or 1) * _UNITS[unit]))
     return tuple(limits)

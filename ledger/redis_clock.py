@@ -75,7 +75,7 @@ class RedisClock:
         with self._lock:
             sample = self._quickest()
         if sample is None:
-            raise LookupError("Redis has not told the time yet")
+            raise LookupError("the time of Redis is not known yet")
         return round(self.monotonic() * 1000 + sample.offset_ms)
 
     @property

@@ -16,18 +16,18 @@ _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 _VERIFICATION = ("required", "optional", "none")
 #: Options of redis-py's that are refused by name. Every other name may be a part of a password, and is not repeated.
 _REFUSED = {
-    "max_connections": "each thread has a connection of its own: set DESKBELL_CONCURRENCY",
-    "retry_on_timeout": "Deskbell decides what is tried again",
-    "retry_on_error": "Deskbell decides what is tried again",
+    "max_connections": "each thread has its own connection: set DESKBELL_CONCURRENCY",
+    "retry_on_timeout": "Deskbell decides what is retried",
+    "retry_on_error": "Deskbell decides what is retried",
     "decode_responses": "Deskbell reads bytes",
     "encoding": "Deskbell reads bytes",
     "client_name": "it is DESKBELL_PREFIX",
-    "socket_read_size": "it is not a setting of the server",
-    "timeout": "write socket_timeout or socket_connect_timeout",
+    "socket_read_size": "it is not a server setting",
+    "timeout": "use socket_timeout or socket_connect_timeout",
     "virtual_host": "write db",
-    "ssl": "write rediss:// or sentinels://",
-    "ssl_ca_data": "name a file by ssl_ca_certs",
-    "ssl_min_version": "TLS 1.2 and newer are spoken",
+    "ssl": "use rediss:// or sentinels://",
+    "ssl_ca_data": "name a file with ssl_ca_certs",
+    "ssl_min_version": "TLS 1.2 and newer are supported",
 }
 
 
@@ -40,7 +40,7 @@ def read_options(query: str, *, tls: bool, unix: bool) -> dict[str, Any]:
     for name, value in parse_qsl(query, keep_blank_values=True):
         _check_name(name, known, options)
         if not value:
-            raise ValueError(f"gives no value to {name}")
+            raise ValueError(f"has no value for {name}")
         try:
             options[name] = known[name](value)
         except ValueError as error:
@@ -54,10 +54,10 @@ def _check_name(name: str, known: Mapping[str, Any], seen: Mapping[str, Any]) ->
     if name in known:
         return
     if name in _REFUSED:
-        raise ValueError(f"leave {name} out: {_REFUSED[name]}")
+        raise ValueError(f"remove {name}: {_REFUSED[name]}")
     if name in _OF_TLS:
-        raise ValueError(f"{name} is for TLS: write rediss:// or sentinels://")
-    raise ValueError(f"has an option that is not known here: known are {', '.join(known)}")
+        raise ValueError(f"{name} is for TLS: use rediss:// or sentinels://")
+    raise ValueError(f"has an unknown option: use one of {', '.join(known)}")
 
 
 def _database(text: str) -> int:
@@ -114,7 +114,7 @@ def _file(text: str) -> str:
 
 def _folder(text: str) -> str:
     if not Path(text).is_dir():
-        raise ValueError("names no directory")
+        raise ValueError("is not a directory")
     return text
 
 

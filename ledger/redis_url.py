@@ -110,7 +110,9 @@ def _check_credentials(credentials: str, options: Mapping[str, Any]) -> None:
     if (user and "username" in options) or (password and "password" in options):
         _refuse("gives the user or the password twice")
     if user and not colon and "password" not in options:
-        _refuse("names a user and no password: write :PASSWORD@ for a password alone, USER:@ for a user without one")
+        _refuse(
+            "names a user but no password: use :PASSWORD@ for a password alone, USER:@ for a user without a password"
+        )
 
 
 def _by_redis_py(credentials: str, query: str, where: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def _of_sentinels(hosts: str, path: str) -> dict[str, Any]:
 def _of_unix(hosts: str, path: str) -> dict[str, Any]:
     socket = unquote(path)
     if hosts or socket in ("", "/") or not socket.isprintable():
-        _refuse("write unix:///absolute/path/to.sock, and ?db=2 for a database")
+        _refuse("use unix:///absolute/path/to.sock, and ?db=2 for a database")
     return {"path": socket}
 
 

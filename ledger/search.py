@@ -47,7 +47,7 @@ class Cursor:
                 return cls(int(at_ms), id)
         except (ValueError, binascii.Error):
             pass
-        raise BadInput("cursor", "is none that a page has given")
+        raise BadInput("cursor", "is not a cursor from a page")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,15 @@ class SendingHours(NamedTuple):
         """Reads `09:00-18:00` and `Asia/Shanghai`. Raises BadInput."""
         match = _BETWEEN.match(between.strip())
         if match is None or (match[3] == "24" and match[4] != "00"):
-            raise BadInput("between", f"{between!r} are no hours: write 09:00-18:00")
+            raise BadInput("between", f"{between!r} are not valid hours: use 09:00-18:00")
         opens = time(int(match[1]), int(match[2]))
         closes = time(int(match[3]) % 24, int(match[4]))
         if opens == closes:
-            raise BadInput("between", f"{between!r} has no end: leave it out to send at any hour")
+            raise BadInput("between", f"{between!r} has no end: omit it to send at any hour")
         try:
             return cls(opens, closes, ZoneInfo(timezone))
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise BadInput("timezone", f"{timezone!r} is no time zone: write a name such as Asia/Shanghai") from None
+            raise BadInput("timezone", f"{timezone!r} is not a time zone: use a name such as Asia/Shanghai") from None
 
     def windows(self, start: datetime, days: int = DAYS) -> Iterator[Window]:
         """The windows that end after `start`, in order."""

@@ -47,7 +47,7 @@ class Sentinels(Sentinel):
             if found and self.check_master_state(found, service_name):  # type: ignore[no-untyped-call]
                 self._asked_first = place
                 return found["ip"], found["port"]
-            problems.append(f"{_address_of(sentinel)} {'holds it for down' if found else 'does not know it'}")
+            problems.append(f"{_address_of(sentinel)} {'considers it down' if found else 'does not know it'}")
         self._problem = f"no sentinel names a primary of {service_name!r}: {'; '.join(problems)}"
         self._found_nothing = time.monotonic()
         raise MasterNotFoundError(self._problem)
@@ -79,7 +79,7 @@ def _address_of(sentinel: Any) -> str:
 def _problem(error: redis.RedisError) -> str:
     text = str(error)
     if isinstance(error, AuthenticationError) or text.startswith(("NOAUTH", "NOPERM")):
-        return "refuses DESKBELL_SENTINEL_PASSWORD, or wants one"
+        return "refuses DESKBELL_SENTINEL_PASSWORD, or needs one"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "has a certificate that is not trusted: see ssl_ca_certs"
     if isinstance(error, redis.TimeoutError) or "imed out" in text:

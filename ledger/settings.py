@@ -68,9 +68,7 @@ def _place(text: str) -> str:
         if _HOST_NAME.match(text) and not text[-1].isdecimal():  # a mistyped address is no name
             return text
     given = "a URL" if "@" in text or "?" in text else repr(text)  # either may have a secret in it
-    raise ValueError(
-        f"{given} is not a valid host, address or network: write hooks.example.com, 10.1.2.3 or 10.0.0.0/8"
-    )
+    raise ValueError(f"{given} is not a valid host, address or network: use hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
 
 
 def _as_redis_url(text: Any) -> Any:
@@ -82,7 +80,7 @@ def _as_redis_url(text: Any) -> Any:
 
 def _api_address(text: str) -> str:
     if not _API_ADDRESS.fullmatch(text):
-        raise ValueError("write https://host or https://host:port, without a user, a path or anything behind it")
+        raise ValueError("use https://host or https://host:port, without a user, a path or anything else")
     return text
 
 
@@ -119,7 +117,9 @@ class Desk(BaseModel):
     @classmethod
     def _name_is_plain(cls, name: str) -> str:
         if not _DESK_NAME.match(name):
-            raise ValueError(f"{name!r} is no desk name: lower-case letters, digits, '-' and '_', 32 at most")
+            raise ValueError(
+                f"{name!r} is not a valid desk name: use lower-case letters, digits, '-' and '_', 32 at most"
+            )
         return name
 
     @property
@@ -281,7 +281,7 @@ class Settings(BaseSettings):
             return self.all_desks[name]
         except KeyError:
             known = ", ".join(sorted(self.all_desks))
-            raise BadInput("desk", f"no desk is named {name!r}; configured are: {known}") from None
+            raise BadInput("desk", f"there is no desk {name!r}; configured: {known}") from None
 
 
 def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, Desk]:
@@ -289,7 +289,7 @@ def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, De
         return {}
     tables = read_toml(path, "DESKBELL_DESKS").get("desk", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise BadInput("DESKBELL_DESKS", f"{path} must hold tables [desk.NAME]")
+        raise BadInput("DESKBELL_DESKS", f"{path} must contain tables [desk.NAME]")
     desks = {}
     for name, table in tables.items():
         try:

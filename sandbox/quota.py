@@ -31,7 +31,9 @@ def parse_rate(text: str) -> tuple[Limit, ...]:
 def _limit(text: str) -> Limit:
     match = _RATE.match(text)
     if match is None or int(match[1]) < 1 or int(match[2] or 1) < 1:
-        raise ValueError(f"{text.strip()!r} is no rate: write 100/minute, 5/second or 100/6second, joined by ';'")
+        raise ValueError(
+            f"{text.strip()!r} is not a valid rate: use 100/minute, 5/second or 100/6second, joined by ';'"
+        )
     return Limit(int(match[1]), int(match[2] or 1) * _UNIT_SECONDS[match[3]])
 
 

@@ -36,7 +36,7 @@ def json_in_yaml(text: str) -> object:
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
             if found:
-                raise _refused("it holds more than one document", event)
+                raise _refused("it contains more than one document", event)
             found.append(_value(next(events), events, 0))
     return found[0] if found else None
 

@@ -1,6 +1,6 @@
 """JSON from outside, read more strictly than the language's reader does.
 
-A name that stands twice in an object, NaN and half of a surrogate pair are refused: two readers of such a document may
+A name that appears twice in an object, NaN and half of a surrogate pair are refused: two readers of such a document may
 understand two different things, and one of them may be a proxy that was meant to check it. The standard library's
 reader can tell, orjson cannot; with a hook that has no Python loop in it the two are as fast.
 """
@@ -22,10 +22,10 @@ class NotJson(DeskbellError):
 
 
 class NameTwiceError(ValueError):
-    """A name stands twice in an object. Its text repeats nothing of the object."""
+    """A name appears twice in an object. Its text repeats nothing of the object."""
 
     def __init__(self, name: Hashable) -> None:
-        super().__init__("a name stands twice in an object")
+        super().__init__("a name appears twice in an object")
         self.name = name
 
 
@@ -50,15 +50,15 @@ def strict_json(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         problem = f"byte {error.start} is not UTF-8"
     except UnicodeEncodeError:
-        problem = "it holds half of a surrogate pair, which is no character"
+        problem = "it contains half of a surrogate pair, which is not a character"
     except json.JSONDecodeError as error:
         problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
     except RecursionError:
         problem = "it is nested too deep"
     except NameTwiceError as error:
-        problem = f"the member {shortened(str(error.name))} stands twice in an object"
+        problem = f"the member {shortened(str(error.name))} appears twice in an object"
     except ValueError:
-        problem = "it holds a number of more digits than anybody needs"
+        problem = "it contains a number with too many digits"
     else:
         return found
     # Raised outside the except clauses: as its context a JSONDecodeError would carry the whole document along.
@@ -66,13 +66,13 @@ def strict_json(raw: bytes) -> Any:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise NotJson(f"{name} is no JSON number")
+    raise NotJson(f"{name} is not a JSON number")
 
 
 def _finite_number(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise NotJson("it holds a number that is too large")
+        raise NotJson("it contains a number that is too large")
     return number
 
 

@@ -120,7 +120,7 @@ def _read(read: Callable[[Any], T], told: Any) -> T:
     try:
         return read(told)
     except (KeyError, TypeError, ValueError):
-        raise DeskbellError("the server's answer cannot be read here: is it newer?") from None
+        raise DeskbellError("the server's answer cannot be read: is the server newer?") from None
 
 
 def _event(draft: EventDraft) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def error_of(status: int, problem: Any, *, url: str, key: str | None, id: str | 
             members |= {"field": problem.get("field") or "request", "detail": detail[:_TOLD_CHARACTERS]}
             return _error_of_ours(urn.removeprefix(URN), status, members, url)
     if status in _UNAVAILABLE:
-        return LedgerUnreachable(f"{url} answered {status}: what stands before it does not reach it")
-    return DeskbellError(f"{url} answered {status}, and it is no answer of Deskbell's: check the URL")
+        return LedgerUnreachable(f"{url} answered {status}: the proxy in front of it cannot reach it")
+    return DeskbellError(f"{url} answered {status}, but not as Deskbell does: check the URL")
 
 
 def _error_of_ours(name: str, status: int, members: dict[str, Any], url: str) -> DeskbellError:

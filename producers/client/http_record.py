@@ -25,7 +25,7 @@ def record_of(fields: Any) -> Record:
     try:
         return _record(_NOTIFICATION.validate_python(fields))
     except ValueError as error:
-        raise DeskbellError("the server told a record that cannot be read here: is it newer?") from error
+        raise DeskbellError("the server's record cannot be read: is the server newer?") from error
 
 
 def _record(fields: NotificationJson) -> Record:

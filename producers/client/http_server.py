@@ -121,7 +121,7 @@ class Server:
             if answer is not None:
                 return answer
             if not response.content:  # cut within its head, which no library minds
-                raise TryAgain(LedgerUnreachable(f"{self.url} is not reached (its answer was cut off)"))
+                raise TryAgain(LedgerUnreachable(f"{self.url} cannot be reached (its answer was cut off)"))
         error = error_of(response.status_code, answer, url=self.url, key=key, id=id)
         if response.status_code in _WORTH_REPEATING:
             raise TryAgain(error, _retry_after_seconds(response))
@@ -166,9 +166,9 @@ def _checked_url(url: str) -> str:
     except ValueError:
         is_one = False
     if not is_one or parts.query or parts.fragment:
-        raise BadInput("url", "is no address of a server: write https://deskbell.example.com")
+        raise BadInput("url", "is not a server address: use https://deskbell.example.com")
     if parts.username or parts.password:
-        raise BadInput("url", "must be without user and password: the key alone lets you in")
+        raise BadInput("url", "must not contain a user or password: only the key is used")
     return url.rstrip("/")
 
 
@@ -176,11 +176,11 @@ def _said(error: requests.RequestException) -> str:
     """Without the texts of the libraries, which are long and repeat the URL."""
     match error:
         case requests.ConnectTimeout():
-            return "it does not take the connection"
+            return "it refuses the connection"
         case requests.Timeout():
             return "no answer in time"
         case requests.exceptions.SSLError():
-            return "its certificate is not valid, or it speaks no TLS"
+            return "its certificate is not valid, or it does not support TLS"
         case requests.exceptions.ChunkedEncodingError():
             return "its answer was cut off"
     return "the connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__

@@ -72,7 +72,7 @@ class Malformed(EnvelopeRefused):
 
     http_status = HTTPStatus.BAD_REQUEST
     type = "bad-request"
-    title = "This is no event of Feishu's"
+    title = "This is not a Feishu event"
 
 
 class Unproven(EnvelopeRefused):
@@ -84,7 +84,7 @@ class Unproven(EnvelopeRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            "it is not encrypted, signed or marked as Feishu does it for an app that is configured here: compare "
+            "it was not encrypted, signed or marked for an app that is configured here: compare "
             "Encrypt Key and Verification Token in the developer console with DESKBELL_ENCRYPT_KEY and "
             "DESKBELL_VERIFICATION_TOKEN"
         )
@@ -95,7 +95,7 @@ class NotSetUp(EnvelopeRefused):
 
     http_status = HTTPStatus.FORBIDDEN
     type = "forbidden"
-    title = "No events of Feishu's are expected here"
+    title = "Feishu events are not configured here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def decrypt(encrypted: str, encrypt_key: str) -> bytes:
     blob = base64.b64decode(encrypted, validate=True)
     vector, ciphertext = blob[:_BLOCK_BYTES], blob[_BLOCK_BYTES:]
     if not ciphertext:
-        raise ValueError("there is nothing in it")
+        raise ValueError("it is empty")
     key = hashlib.sha256(encrypt_key.encode()).digest()
     decryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
     padded = decryptor.update(ciphertext) + decryptor.finalize()
@@ -199,7 +199,7 @@ def _without_key(desks: Sequence[Desk]) -> list[Desk]:
     if not any(_revealed(desk.encrypt_key) or _revealed(desk.verification_token) for desk in desks):
         raise NotSetUp(
             "set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN (encrypt_key or verification_token of a desk in "
-            "the file of DESKBELL_DESKS): without either nobody can tell whether an event is Feishu's"
+            "the file of DESKBELL_DESKS): without either, an event cannot be verified"
         )
     return [desk for desk in desks if not _revealed(desk.encrypt_key) and _revealed(desk.verification_token)]
 

@@ -25,13 +25,15 @@ def cloud_event(request: HookRequest) -> dict[str, Any]:
         BadInput: it is no event, one of another version of the specification, or several at once.
     """
     if request.media_type == _BATCHED:
-        raise BadInput("body", "holds a batch of events: have them sent one by one")
+        raise BadInput("body", "contains a batch of events: send them one by one")
     if request.media_type == _STRUCTURED:
         event = request.json()
     elif "ce-specversion" in request.headers:
         event = _binary(request)
     else:
-        raise BadInput("body", f"is no CloudEvent: there is neither a ce-specversion header nor the type {_STRUCTURED}")
+        raise BadInput(
+            "body", f"is not a CloudEvent: there is neither a ce-specversion header nor the type {_STRUCTURED}"
+        )
     _check(event)
     return event
 

@@ -25,7 +25,7 @@ MOST_ITEMS = 100
 #: What the templates may cost for one request, in the units of a message's budget (µs at most).
 _WORK = 2_000_000
 #: Why an item is skipped.
-NOTHING_HOLDS = "no condition holds, or nobody is to get it"
+NOTHING_HOLDS = "no condition is true, or there is no receiver"
 #: Notifications of one request: what the ledger takes at once.
 _MOST_NOTIFICATIONS = 1000
 #: Of the messages of one request, all receivers counted. Ten times what is posted at most.
@@ -95,11 +95,13 @@ class Hook:
         """After each item: nothing is made that is not taken."""
         problem = None
         if work > _WORK:
-            problem = "asks for more work than a request can need: fewer filters and turns"
+            problem = "needs too much work for one request: use fewer filters or shorter loops"
         elif notifications > _MOST_NOTIFICATIONS:
-            problem = f"comes to more than {_MOST_NOTIFICATIONS:,} notifications: have fewer items posted at once"
+            problem = f"results in more than {_MOST_NOTIFICATIONS:,} notifications: post fewer items at once"
         elif message_bytes > _MOST_MESSAGE_BYTES:
-            problem = f"comes to more than {_MOST_MESSAGE_BYTES:,} bytes of messages: shorter texts, or fewer receivers"
+            problem = (
+                f"results in more than {_MOST_MESSAGE_BYTES:,} bytes of messages: use shorter texts or fewer receivers"
+            )
         if problem:
             raise BadInput(f"hook.{self.name}", problem)
 
@@ -109,10 +111,10 @@ class Hook:
             return 1, [context]
         found = self._for_each.value(context.values())
         if not isinstance(found, list):
-            raise BadInput(self._for_each.where, f"must come to a list, not {_kind(found)}")
+            raise BadInput(self._for_each.where, f"must be a list, not {_kind(found)}")
         for item in found[:MOST_ITEMS]:
             if not isinstance(item, JsonObject | str):
-                raise BadInput(self._for_each.where, f"must come to a list of objects or texts, not of {_kind(item)}")
+                raise BadInput(self._for_each.where, f"must be a list of objects or texts, not of {_kind(item)}")
         return len(found), [context.about(item) for item in found[:MOST_ITEMS]]
 
     def _of_item(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
@@ -131,9 +133,9 @@ class Hook:
 
 def _reason(items: int, skipped: int) -> str | None:
     if items == 0:
-        return "for_each comes to nothing"
+        return "for_each is empty"
     if items > MOST_ITEMS:
-        return f"for_each comes to {items:,} items: the first {MOST_ITEMS} were looked at"
+        return f"for_each has {items:,} items: only the first {MOST_ITEMS} were used"
     return NOTHING_HOLDS if skipped else None
 
 

@@ -49,7 +49,7 @@ class Hooks(Mapping[str, Hook]):
         found = {}
         for name, table in _tables(settings.hooks).items():
             if not _NAME.fullmatch(name):
-                problem = "is no name of a hook: lower-case letters, digits, '-' and '_', 32 at most"
+                problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
                 raise BadInput(VARIABLE, f"{shortened(name)} {problem}")
             found[name] = _hook(name, table, settings, settings.hooks.parent, environment)
         return cls(found)
@@ -77,7 +77,7 @@ def _tables(path: Path) -> Mapping[str, Any]:
     others = [shortened(key) for key in raw if key != "hook"]
     if not others and isinstance(tables, dict):
         return tables
-    problem = f"{path} must hold tables [hook.NAME] alone" + (f", not {', '.join(others[:5])}" if others else "")
+    problem = f"{path} must contain only tables [hook.NAME]" + (f", not {', '.join(others[:5])}" if others else "")
     raise BadInput(VARIABLE, problem)
 
 
@@ -107,7 +107,7 @@ def _ready(use: str | None, where: str) -> HookFields:
         return HookFields()
     known = ready_made()
     if use not in known:
-        raise BadInput(where, f"is no ready-made hook: there are {', '.join(known)}")
+        raise BadInput(where, f"is not a ready-made hook: use one of {', '.join(known)}")
     return known[use]
 
 
@@ -141,7 +141,7 @@ def _seal(
         for name in ("signature", "timestamp_header") if secret is None else ("secret", "secret_env", "secret_file"):
             if name in fields.model_fields_set:
                 lacks = "secret, secret_env or secret_file" if secret is None else "signature"
-                raise BadInput(f"{where}.{name}", f"needs {lacks} beside it")
+                raise BadInput(f"{where}.{name}", f"also needs {lacks}")
         return None
     signature_check = SignatureCheck(joined.signature, SecretStr(secret), joined.timestamp_header)
     signature_check.check_secret(f"{where}.secret")
@@ -151,7 +151,7 @@ def _seal(
 def _secret(fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]) -> str | None:
     given = [name for name in ("secret", "secret_env", "secret_file") if getattr(fields, name) is not None]
     if len(given) > 1:
-        raise BadInput(f"{where}.{given[1]}", f"is there beside {given[0]}: give one of them")
+        raise BadInput(f"{where}.{given[1]}", f"cannot be combined with {given[0]}: give one of them")
     if fields.secret_env is not None:
         return _of_variable(fields.secret_env, f"{where}.secret_env", environment)
     if fields.secret_file is not None:
@@ -169,5 +169,5 @@ def _of_file(path: Path, where: str) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        problem = f"names {path}, which cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8'}"
+        problem = f"names {path}, which cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
     raise BadInput(where, problem)

@@ -93,9 +93,7 @@ def check_shape(value: object, where: str) -> None:
         level = _inner(child for outer in level for child in _children(outer))
         count += len(level)
         if count > _MOST_INNER:
-            raise BadInput(
-                where, f"holds more than {_MOST_INNER:,} objects and lists: have fewer of them posted at once"
-            )
+            raise BadInput(where, f"contains more than {_MOST_INNER:,} objects and lists: post fewer of them at once")
     if level:
         raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
 

@@ -49,7 +49,7 @@ class Rule:
         """One for each receiver; none when `to` comes to nobody. Raises BadInput."""
         receivers = list(dict.fromkeys(id for each in self._to for id in self._ids(each, context)))
         if len(receivers) > MOST_RECEIVERS:
-            problem = f"comes to {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
+            problem = f"has {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
             raise BadInput(f"{self._where}.to", problem)
         if not receivers:
             return []
@@ -78,7 +78,7 @@ class Rule:
         found = to.value(context.values())
         for id in found if isinstance(found, list | tuple) else [found]:
             if not isinstance(id, str):
-                raise BadInput(to.where, f"must come to an id or a list of ids, not {kind_of(id)}")
+                raise BadInput(to.where, f"must be an id or a list of ids, not {kind_of(id)}")
             if id.strip():
                 yield id.strip()
 
@@ -132,7 +132,7 @@ def _source(fields: RuleFields, where: str, folder: Path) -> _Source:
             return _Source(f"{where}.message", read_message_template(folder / file, where=f"{where}.message"))
         case None, None:
             raise BadInput(f"{where}.text", "is missing: give either text or message")
-    raise BadInput(f"{where}.message", "is there beside text: give one of them")
+    raise BadInput(f"{where}.message", "cannot be combined with text: give one of them")
 
 
 def _options(fields: RuleFields) -> dict[str, object]:
@@ -142,7 +142,7 @@ def _options(fields: RuleFields) -> dict[str, object]:
 
 def _receivers(to: str | list[str] | None, where: str) -> Iterator["str | Expression"]:
     if not to:
-        raise BadInput(where, "is missing: who gets the messages?")
+        raise BadInput(where, "is missing: name the receivers")
     for index, each in enumerate([to] if isinstance(to, str) else to):
         each_where = where if isinstance(to, str) else f"{where}[{index}]"
         yield _braced(each, each_where) if has_markup(each) else each

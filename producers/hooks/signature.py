@@ -106,7 +106,7 @@ class SignatureCheck:
         # While a secret is changed, a sender signs with both: one of them is ours.
         given = _header(request, "webhook-signature").split(" ")
         if not any(hmac.compare_digest(each.encode(), expected) for each in given):
-            raise BadSignature("webhook-signature was not made with our secret")
+            raise BadSignature("webhook-signature does not match the secret")
 
     def _standard_key(self, where: str) -> bytes:
         try:
@@ -117,7 +117,7 @@ class SignatureCheck:
 
 def _compare(request: HookRequest, header: str, expected: str) -> None:
     if not hmac.compare_digest(_header(request, header).encode(), expected.encode()):
-        raise BadSignature(f"{header} was not made with our secret")
+        raise BadSignature(f"{header} does not match the secret")
 
 
 def _header(request: HookRequest, name: str) -> str:
@@ -129,6 +129,6 @@ def _header(request: HookRequest, name: str) -> str:
 
 def _check_clock(timestamp: str, now_seconds: float) -> None:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-        raise BadSignature("the timestamp is no number of seconds")
+        raise BadSignature("the timestamp is not a number of seconds")
     if abs(now_seconds - int(timestamp)) > _CLOCK_SECONDS:
-        raise BadSignature(f"the timestamp is more than {_CLOCK_SECONDS} seconds off our clock")
+        raise BadSignature(f"the timestamp is more than {_CLOCK_SECONDS} seconds off this server's clock")

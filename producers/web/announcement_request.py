@@ -99,13 +99,13 @@ def _rows_of(rows: Any) -> Source:
         for name, value in row.items():
             if isinstance(value, float):
                 # Read as a number it has lost how it was written: 1.50 would go out as 1.5.
-                raise BadInput(f"rows[{number}].{shortened(name)}", "must be written as a string, not as a fraction")
+                raise BadInput(f"rows[{number}].{shortened(name)}", "must be a string, not a fraction")
     return source_of_rows(rows)
 
 
 def _with_key(arguments: dict[str, Any], key: str | None) -> dict[str, Any]:
     if key is not None and arguments.setdefault("key", key) != key:
-        raise BadInput("key", "is another than the header Idempotency-Key: give one of them")
+        raise BadInput("key", "differs from the header Idempotency-Key: give one of them")
     return arguments
 
 

@@ -231,7 +231,7 @@ def _page(
     ids = ledger.announcements.ids()
     if after is not None:
         if not is_announcement(after):
-            raise BadInput("cursor", "is none that a page has given")
+            raise BadInput("cursor", "is not a cursor from a page")
         # Its record may have gone since: ids sort by time.
         ids = ids[ids.index(after) + 1 :] if after in ids else [id for id in ids if id < after]
     portions = (ledger.announcements.several(ids[start : start + _READ]) for start in range(0, len(ids), _READ))

@@ -43,7 +43,7 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
 
 def of_all_desks(workers: Sequence[Worker], dropped: int, callbacks: int, callbacks_dropped: int) -> Iterator[Metric]:
     """Metrics that belong to no desk."""
-    yield _gauge("workers", "Worker processes that reported lately.", value=len(workers))
+    yield _gauge("workers", "Worker processes that reported recently.", value=len(workers))
     yield _gauge("worker_threads", "Their threads.", value=sum(worker.concurrency for worker in workers))
     yield _gauge("callbacks_waiting", "Callbacks that are owed.", value=callbacks)
     yield CounterMetricFamily(
@@ -68,7 +68,7 @@ def checked(checks: Sequence[Check], *, reached: bool) -> Iterator[Metric]:
     """What `deskbell doctor` finds of Redis and the workers."""
     yield _gauge("ledger_up", "1 when Redis answers.", value=reached)
     found = _gauge(
-        "ledger_check", "What `deskbell doctor` looks at: 0 is well, 1 wants attention, 2 breaks a promise.", "check"
+        "ledger_check", "What `deskbell doctor` looks at: 0 is fine, 1 needs attention, 2 breaks a promise.", "check"
     )
     for check in checks:
         found.add_metric([check.name], _SEVERITY[check.status])

@@ -31,7 +31,7 @@ def check_head(scope: Any, headers: dict[bytes, bytes]) -> None:
 
 def _check_version(version: str) -> None:
     if version not in _VERSIONS:
-        raise _refused("it is in a version of HTTP that is not spoken here: speak 1.1, or 1.0")
+        raise _refused("its HTTP version is not supported: use 1.1 or 1.0")
 
 
 def _check_host(scope: Any, host: bytes | None) -> None:
@@ -39,13 +39,13 @@ def _check_host(scope: Any, host: bytes | None) -> None:
     if host is None and scope["http_version"] == "1.1":
         raise _refused("the header Host is missing")
     if host is not None and not _is_host(host):
-        raise _refused("the header Host is no host and port")
+        raise _refused("the header Host is not a host and port")
 
 
 def _check_once(names: list[bytes]) -> None:
     for name in _ONCE:
         if names.count(name) > 1:
-            raise _refused(f"the header {name.decode().title()} stands twice in it")
+            raise _refused(f"the header {name.decode().title()} appears twice")
 
 
 @lru_cache(maxsize=256)

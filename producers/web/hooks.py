@@ -102,9 +102,7 @@ async def receive(name: Name, request: Request, context: ContextDep) -> Response
 def _found(context: WebContext, name: str) -> Hook:
     hook = context.hooks.get(name)
     if hook is None:
-        raise Problem(
-            HTTPStatus.NOT_FOUND, "No hook has this name", "see `deskbell hook list` for those that there are"
-        )
+        raise Problem(HTTPStatus.NOT_FOUND, "No hook has this name", "see `deskbell hook list`")
     return hook
 
 

@@ -33,7 +33,7 @@ class NotificationParser:
     def one(self, raw: Mapping[str, Any]) -> Notification:
         """Raises BadInput, or Problem (403) for a desk that the caller may not use."""
         if self._key is not None and raw.get("key") not in (None, self._key):
-            raise BadInput("key", "is another than the header Idempotency-Key: give one of them")
+            raise BadInput("key", "differs from the header Idempotency-Key: give one of them")
         return self._built(raw, self._key)
 
     def each(self, raws: Any) -> list[Notification | DeskbellError]:

@@ -97,7 +97,7 @@ async def _accept_batch(
 ) -> Response:
     if len(body) > 1:
         other = next(name for name in body if name != "notifications")
-        raise BadInput(shortened(other), "stands beside notifications: an option belongs to each item")
+        raise BadInput(shortened(other), "cannot be combined with notifications: put it into each item")
     items = await _items(request, parser, body["notifications"])
     accept_results = iter(await context.group_commit.accept([item for item in items if isinstance(item, Notification)]))
     results = [_result(next(accept_results) if isinstance(item, Notification) else item) for item in items]

@@ -117,7 +117,7 @@ class _FormParser(MultiPartParser):
         self._charset = "utf-8"  # as RFC 7578 has it, whatever a Content-Type names
         super().on_headers_finished()
         if part.field_name in self.uploads:
-            raise _refused(f"the part {shortened(part.field_name)} stands twice in it")
+            raise _refused(f"the part {shortened(part.field_name)} appears twice")
         if part.file is None:
             file = SpooledTemporaryFile[bytes](self.spool_max_size)
             self._files_to_close_on_error.append(file)

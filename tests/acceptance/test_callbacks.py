@@ -67,7 +67,7 @@ def test_the_ends_of_notifications_and_announcements_are_posted(calling_site: In
 def test_a_url_that_is_none_is_bad_input(calling_site: Installation) -> None:
     done = calling_site.deskbell("send", "--to", "ou_ada", "--text", "x", "--callback-url", "https://a:s3cret@b.c/")
     assert done.returncode == 2
-    assert "callback_url: must hold no user or password" in done.stderr
+    assert "callback_url: must not contain a user or password" in done.stderr
     assert "s3cret" not in done.stderr
 
 

@@ -58,7 +58,7 @@ def test_ledger_and_celery_read_the_same_url(
         ("list", ":hunter2%2Fx@", 99, "has no such database"),
         ("doctor", ":hunter2%2Fx@", 99, "has no such database"),
         ("list", ":hunter3@", 0, "invalid username-password pair"),
-        ("list", "", 0, "it wants a password"),
+        ("list", "", 0, "it needs a password"),
     ],
 )
 def test_what_the_server_refuses_is_told_in_words(

@@ -316,7 +316,7 @@ def test_invalid_rows_are_named_and_stop_it_unless_they_are_left_out(operator: V
         ({"text": "Dear {{ nobody }}"}, "nobody"),
         ({"text": "x", "weight": "many"}, "must be a whole number"),
         ({"text": "x", "between": "9-18"}, "timezone"),
-        ({"text": "x", "desk": "nowhere"}, "no desk is named"),
+        ({"text": "x", "desk": "nowhere"}, "there is no desk"),
     ],
 )
 def test_what_is_wrong_in_the_form_is_said_and_what_was_written_is_kept(

@@ -71,7 +71,7 @@ def test_nothing_is_accepted_for_a_desk_that_nobody_knows(ledger: Ledger) -> Non
         lambda: ledger.keep_image("0" * 64, b"png", given),
         lambda: ledger.announcements.open(spec, key="k", digest="d"),
     ):
-        with pytest.raises(BadInput, match="desk: no desk is named 'hr'; configured are: default"):
+        with pytest.raises(BadInput, match="desk: there is no desk 'hr'; configured: default"):
             accept()
     assert ledger.redis.keys() in ([], [ledger.keys.schema.encode()])
 

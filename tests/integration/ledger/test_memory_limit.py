@@ -41,5 +41,5 @@ def test_it_is_never_less_than_one_and_a_half_of_what_it_holds(tmp_path: Path) -
 @pytest.mark.parametrize("given", ["", "2", "0mb", "101%", "-1gb", "2tb", "lots"])
 def test_what_is_no_amount_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("DESKBELL_MAXMEMORY", given)
-    with pytest.raises(BadInput, match=r"DESKBELL_MAXMEMORY: .* is not an amount of memory: write 2gb"):
+    with pytest.raises(BadInput, match=r"DESKBELL_MAXMEMORY: .* is not an amount of memory: use 2gb"):
         Settings.from_env()

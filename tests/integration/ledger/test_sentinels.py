@@ -154,7 +154,7 @@ def test_the_sentinels_have_a_password_of_their_own(tmp_path: Path) -> None:
             settings = settings_of(url, **wrong)
             with pytest.raises(LedgerUnreachable) as refusal, reachable(settings):
                 found_within(settings)
-            assert "refuses DESKBELL_SENTINEL_PASSWORD, or wants one" in str(refusal.value)
+            assert "refuses DESKBELL_SENTINEL_PASSWORD, or needs one" in str(refusal.value)
             assert "hunter" not in f"{refusal.value} {settings!r}"
 
 

@@ -85,5 +85,5 @@ def test_a_name_server_that_says_nothing_takes_no_thread_for_long(
             owe(ledger, [f"http://n{number}.evil.example/bell" for number in range(40)], "evil")
             owe(ledger, [good.url], "good")
             good.wait(seconds=SOON_SECONDS)
-            until(lambda: "was not looked up in time" in caplog.text)
+            until(lambda: "could not be looked up in time" in caplog.text)
     assert Callbacks(ledger).count() == 40

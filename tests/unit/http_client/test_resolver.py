@@ -29,7 +29,7 @@ def test_a_name_server_that_says_nothing_is_not_waited_for() -> None:
 def test_a_callback_to_such_a_name_goes_nowhere_and_says_so() -> None:
     with silent_name_server() as port:
         outward = Egress((), Resolver(0.2, servers=["127.0.0.1"], udp_port=port))
-        with pytest.raises(EgressRefused, match=r"slow\.example\.com was not looked up in time") as caught:
+        with pytest.raises(EgressRefused, match=r"slow\.example\.com could not be looked up in time") as caught:
             outward.target("https://slow.example.com/bell?token=s3cret")
     assert caught.value.came_late
 

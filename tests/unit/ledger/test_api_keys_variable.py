@@ -26,13 +26,13 @@ def test_nothing_is_no_key() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("grafana", "write name:secret:scope"),
-        (f"grafana:{SECRET}", "write name:secret:scope"),
-        (f"grafana:{SECRET}:send:it:1/second:more", "write name:secret:scope"),
+        ("grafana", "use name:secret:scope"),
+        (f"grafana:{SECRET}", "use name:secret:scope"),
+        (f"grafana:{SECRET}:send:it:1/second:more", "use name:secret:scope"),
         ("grafana:dbk_short:send", "at least 32 characters"),
         (f"grafana:{SECRET}:sned", "a scope is one of send, read, operate"),
         (f"no name:{SECRET}:send", "must be 1 to 64 letters"),
-        (f"grafana:{SECRET}:send::often", "is no rate"),
+        (f"grafana:{SECRET}:send::often", "is not a valid rate"),
         (f"a:{SECRET}:send,b:{SECRET}:send", "entry 2 has the name or the secret"),
         (f"a:{SECRET}:send,a:{OTHER}:send", "entry 2 has the name or the secret"),
     ],

@@ -26,7 +26,7 @@ def test_the_python_client_and_the_command_line_are_told_the_same(key: str) -> N
 
 
 def test_an_event_cannot_have_the_key_of_an_announcement() -> None:
-    with pytest.raises(BadInput, match="key: must hold no NUL"):
+    with pytest.raises(BadInput, match="key: must not contain a NUL"):
         Notification.build({**ASKED, "key": "announcement\0office-move"})
 
 

@@ -42,5 +42,5 @@ def test_hostile_toml_is_one_line(tmp_path: Path, variable: str, content: bytes,
 def test_a_desks_file_without_tables_says_so(tmp_path: Path, content: str) -> None:
     path = tmp_path / "desks.toml"
     path.write_text(content)
-    with pytest.raises(BadInput, match=r"must hold tables \[desk\.NAME\]"):
+    with pytest.raises(BadInput, match=r"must contain tables \[desk\.NAME\]"):
         READERS["DESKBELL_DESKS"](path)

@@ -321,7 +321,7 @@ def test_rates_are_read_in_the_usual_notation(text: str, limits: list[tuple[int,
 
 @pytest.mark.parametrize("text", ["", "100", "0/minute", "5/0second", "5/fortnight", "5/second;"])
 def test_a_wrong_rate_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a valid rate"):
         parse_rate(text)
 
 

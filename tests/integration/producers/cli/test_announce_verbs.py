@@ -185,7 +185,7 @@ def test_one_row_is_shown_and_steered_by_its_own_id(settings: Settings, worker: 
         (("announce", "p.csv", "--message", "m.json"), "'m.json' cannot be read"),
         (("announce", "p.csv", "--text", "hi", "--between", "9-5"), "timezone: goes with between"),
         (("announce", "p.csv", "--text", "hi", "--weight", "0"), "'--weight'"),
-        (("announce", "p.csv", "--text", "hi", "--desk", "hr"), "no desk is named 'hr'"),
+        (("announce", "p.csv", "--text", "hi", "--desk", "hr"), "there is no desk 'hr'"),
         (("announce", "p.csv", "--text", "hi {{"), "message.content.text"),
     ],
 )

@@ -156,7 +156,7 @@ def test_a_key_that_is_unknown_or_lacks_a_scope_has_a_class_to_catch(url: str, l
 
 
 def test_a_server_that_tells_something_else_is_an_error_of_ours() -> None:
-    with pytest.raises(DeskbellError, match="the server's answer cannot be read here: is it newer"):
+    with pytest.raises(DeskbellError, match="cannot be read: is the server newer"):
         http_backend._read(http_backend.AnnouncementStatus.of_json, {"id": ABSENT})
 
 

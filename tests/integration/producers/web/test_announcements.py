@@ -235,7 +235,7 @@ def test_invalid_rows_may_be_skipped(url: str) -> None:
     [
         ({"text": "Dear {{ nobody }}"}, "message.content.text", "'nobody'"),
         ({"text": ""}, "message", "give either text or message"),
-        ({"desk": "it"}, "desk", "no desk is named 'it'"),
+        ({"desk": "it"}, "desk", "there is no desk 'it'"),
         ({"weight": "many"}, "weight", "valid integer"),
         ({"weight": "101"}, "weight", "less than or equal to 100"),
         ({"receive_type": "mail"}, "receive_type", "must be 'chat' or 'user'"),
@@ -337,15 +337,15 @@ FORM = "multipart/form-data; boundary=b"
         (FORM, b"", 400, "ends before its last boundary"),
         (FORM, b"receiver_id\n", 400, "not built as"),
         (FORM, b"--b\r\n\r\nx\r\n" + END, 400, "without a name"),
-        (FORM, RECIPIENTS + RECIPIENTS + END, 400, "'recipients' stands twice"),
-        (FORM, part("text") + part("text") + RECIPIENTS + END, 400, "'text' stands twice"),
+        (FORM, RECIPIENTS + RECIPIENTS + END, 400, "'recipients' appears twice"),
+        (FORM, part("text") + part("text") + RECIPIENTS + END, 400, "'text' appears twice"),
         (FORM, part("text", b"\xff") + RECIPIENTS + END, 400, "the part text is not UTF-8"),
         (FORM, b"".join(part(f"p{n}") for n in range(60)) + END, 400, "more than 50 parts"),
         (FORM, part("image", b"x" * 12_000_000) + END, 413, "has more than"),
         (FORM, END, 422, "is missing"),
         (FORM, part("text") + END, 422, "is missing"),
         ("text/csv", CSV, 415, "send JSON"),
-        ("application/json", b'{"rows": [], "rows": []}', 400, "stands twice"),
+        ("application/json", b'{"rows": [], "rows": []}', 400, "appears twice"),
     ],
 )
 def test_what_is_no_such_form_is_refused(

@@ -154,7 +154,7 @@ def test_a_push_signed_by_github_is_accepted_and_its_redelivery_is_the_same(web:
 def test_a_ping_of_github_is_answered_and_sends_nothing(web: WebThread, ledger: Ledger) -> None:
     answer = github(web, payload("github_ping"), "ping")
     assert answer.status_code == 200
-    assert answer.json() == {"accepted": [], "skipped": 1, "reason": "no condition holds, or nobody is to get it"}
+    assert answer.json() == {"accepted": [], "skipped": 1, "reason": "no condition is true, or there is no receiver"}
     assert [each.outcome for each in log_of(ledger)] == [HookOutcome.SKIPPED]
     assert not list(ledger.events())
 
@@ -185,8 +185,8 @@ def test_a_picture_beside_the_hooks_file_is_in_the_ledger_before_its_notificatio
     ("headers", "detail"),
     [
         ({}, "the header X-Hub-Signature-256 is missing"),
-        ({"X-Hub-Signature-256": "sha256=" + "0" * 64}, "X-Hub-Signature-256 was not made with our secret"),
-        ({"X-Hub-Signature-256": "é"}, "X-Hub-Signature-256 was not made with our secret"),
+        ({"X-Hub-Signature-256": "sha256=" + "0" * 64}, "X-Hub-Signature-256 does not match the secret"),
+        ({"X-Hub-Signature-256": "é"}, "X-Hub-Signature-256 does not match the secret"),
         ({"X-Api-Key": "dbk_x"}, "the header X-Hub-Signature-256 is missing"),
     ],
 )
@@ -290,7 +290,7 @@ def test_a_name_that_is_no_hook_is_not_found(web: WebThread, ledger: Ledger, pat
         (b"", 422, "is not JSON in UTF-8"),
         (b"{", 422, "is not JSON in UTF-8"),
         (b"[]", 422, "must be a JSON object"),
-        (b'{"name": 5}', 422, "uses a field that a value does not have: 'text'"),
+        (b'{"name": 5}', 422, "uses the field 'text', which a value does not have"),
         (b'{"name": " ", "text": ""}', 422, "must not be blank"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, 422, "is nested more than 64 levels deep"),
         (b"[" * 500_000, 422, "is not JSON in UTF-8"),

@@ -131,7 +131,7 @@ def test_a_receiver_gets_it_once_unless_duplicates_are_allowed(notifier: Notifie
 
 
 def test_a_desk_that_is_not_configured_is_refused(notifier: Notifier) -> None:
-    with pytest.raises(BadInput, match="no desk is named 'hr'"):
+    with pytest.raises(BadInput, match="there is no desk 'hr'"):
         move(notifier, desk="hr")
 
 

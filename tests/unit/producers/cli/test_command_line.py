@@ -59,7 +59,7 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
         ((*SEND, "--wait", "soon"), "'--wait'"),
         ((*SEND, "--wait", "-1"), "-1"),
         ((*SEND, "--expires", "never"), "expires: 'never' is not a valid time"),
-        ((*SEND, "--desk", "hr"), "no desk is named 'hr'"),
+        ((*SEND, "--desk", "hr"), "there is no desk 'hr'"),
         (("send", "--to", ", ,", "--text", "hi"), "to: give at least one receiver"),
         (("send", "--to", "ou_ada", "--text", " "), "must not be blank"),
         (("list", "--state", "lost"), "'lost'"),
@@ -121,7 +121,7 @@ def test_doctor_goes_on_without_redis_and_exits_3(no_redis: None, capsys: Output
 def test_a_wrong_setting_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("DESKBELL_RATE", "5")
     assert run(["desks"]) == 2
-    assert "DESKBELL_RATE: '5' is no rate" in capsys.readouterr().err
+    assert "DESKBELL_RATE: '5' is not a valid rate" in capsys.readouterr().err
 
 
 def test_dotenv_is_read(tmp_path: Path, capsys: Output) -> None:

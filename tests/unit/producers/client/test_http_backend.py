@@ -257,5 +257,5 @@ def test_a_record_says_the_same_after_its_way_over_http(record: Record) -> None:
 
 @pytest.mark.parametrize("told", [None, [], {}, {"id": "n_1"}, "n_1"])
 def test_what_is_no_record_is_said_to_be_none(told: Any) -> None:
-    with pytest.raises(DeskbellError, match="cannot be read here"):
+    with pytest.raises(DeskbellError, match="record cannot be read"):
         record_of(told)

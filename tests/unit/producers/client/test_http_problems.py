@@ -27,11 +27,11 @@ URL = "https://deskbell.example.com"
 #: The outside contract: status, last part of the URN, title, and exit code.
 CONTRACT: list[tuple[DeskbellError, tuple[int, str, str, int]]] = [
     (BadInput("text", "must not be blank"), (422, "bad-input", "The input cannot be accepted", 2)),
-    (KeyReused("k", "n_0"), (422, "key-reused", "The key stands for another content", 2)),
+    (KeyReused("k", "n_0"), (422, "key-reused", "The key was already used for other content", 2)),
     (NotFound("n_1"), (404, "not-found", "Nothing has this id", 5)),
     (NotAllowed("n_1", "cancel", "delivered"), (409, "not-allowed", "The state does not allow it", 1)),
     (LedgerUnreachable("gone"), (503, "ledger-unreachable", "Redis is not reached", 3)),
-    (LedgerUnwritable("a replica"), (503, "ledger-unwritable", "Redis takes no writes", 1)),
+    (LedgerUnwritable("a replica"), (503, "ledger-unwritable", "Redis accepts no writes", 1)),
     (LedgerFull("full"), (503, "ledger-full", "Redis has no room left", 1)),
     (NotDurable("slow"), (503, "not-durable", "Redis did not confirm the fsync", 1)),
     (WrongVersion.of("9", 1), (503, "wrong-version", "The ledger is of another version", 1)),

@@ -67,7 +67,7 @@ def test_a_try_in_json_has_every_notification(capsys: pytest.CaptureFixture[str]
 def test_a_condition_that_does_not_hold_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     ping = str(PAYLOADS / "github_ping.json")
     assert run(["hook", "test", "github", ping, "--header", "X-GitHub-Event: ping"]) == ExitCode.DONE
-    assert capsys.readouterr().out == "skipped 1: no condition holds, or nobody is to get it\n"
+    assert capsys.readouterr().out == "skipped 1: no condition is true, or there is no receiver\n"
 
 
 def test_a_payload_may_come_from_standard_input(

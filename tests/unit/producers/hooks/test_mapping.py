@@ -44,12 +44,12 @@ def test_who_gets_it_is_fixed_or_comes_from_the_payload(
 @pytest.mark.parametrize(
     ("oncall", "problem"),
     [
-        ({}, "hook.it.to: must come to an id or a list of ids, not a Python JsonObject"),
-        (5, "hook.it.to: must come to an id or a list of ids, not a number"),
-        ([["ou_a"]], "hook.it.to: must come to an id or a list of ids, not a list"),
-        ("on_eve", "hook.it.to: one that begins with on_ is no open_id"),
+        ({}, "hook.it.to: must be an id or a list of ids, not a Python JsonObject"),
+        (5, "hook.it.to: must be an id or a list of ids, not a number"),
+        ([["ou_a"]], "hook.it.to: must be an id or a list of ids, not a list"),
+        ("on_eve", "hook.it.to: begins with on_, so it cannot be open_id"),
         (SECRET, "hook.it.to: "),
-        ([f"ou_{n}" for n in range(101)], "hook.it.to: comes to 101 receivers: at most 100 are allowed"),
+        ([f"ou_{n}" for n in range(101)], "hook.it.to: has 101 receivers: at most 100 are allowed"),
         (None, "hook.it.to: uses the field 'oncall', which a value does not have"),
     ],
 )
@@ -79,16 +79,16 @@ def test_each_item_becomes_a_message_of_the_first_case_that_holds(tmp_path: Path
     rendered = hooks_of(tmp_path, toml)["it"].render(incoming(ALERTS))
     assert [each.message.content["text"] for each in rendered.notifications] == ["Wake up: 1", "Wake up: 3"]
     assert [each.key for each in rendered.notifications] == ["hook/it/1/ou_ada", "hook/it/3/ou_ada"]
-    assert (rendered.skipped, rendered.reason) == (1, "no condition holds, or nobody is to get it")
+    assert (rendered.skipped, rendered.reason) == (1, "no condition is true, or there is no receiver")
 
 
 @pytest.mark.parametrize(
     ("alerts", "problem"),
     [
-        ("many", "hook.it.for_each: must come to a list, not a string"),
-        ({"a": 1}, "hook.it.for_each: must come to a list, not an object"),
-        ([{"id": 1}, 5], "hook.it.for_each: must come to a list of objects or texts, not of a number"),
-        ([{"id": 1}, None], "hook.it.for_each: must come to a list of objects or texts, not of null"),
+        ("many", "hook.it.for_each: must be a list, not a string"),
+        ({"a": 1}, "hook.it.for_each: must be a list, not an object"),
+        ([{"id": 1}, 5], "hook.it.for_each: must be a list of objects or texts, not of a number"),
+        ([{"id": 1}, None], "hook.it.for_each: must be a list of objects or texts, not of null"),
         (None, "hook.it.for_each: uses the field 'alerts', which a value does not have"),
     ],
 )
@@ -103,14 +103,14 @@ def test_of_very_many_items_the_first_hundred_are_taken_and_the_answer_says_so(t
     rendered = hook.render(incoming({"names": [f"n{number}" for number in range(250)]}))
     assert len(rendered.notifications) == MOST_ITEMS
     assert rendered.skipped == 150
-    assert rendered.reason == "for_each comes to 250 items: the first 100 were looked at"
-    assert hook.render(incoming({"names": []})).reason == "for_each comes to nothing"
+    assert rendered.reason == "for_each has 250 items: only the first 100 were used"
+    assert hook.render(incoming({"names": []})).reason == "for_each is empty"
 
 
 def test_more_than_a_thousand_notifications_are_an_announcement(tmp_path: Path) -> None:
     ids = ", ".join(f'"ou_{number}"' for number in range(11))
     hook = a_hook(tmp_path, f"to = [{ids}]", 'text = "{{ item }}"', 'for_each = "payload.names"')
-    with pytest.raises(BadInput, match=r"^hook.it: comes to more than 1,000 notifications"):
+    with pytest.raises(BadInput, match=r"^hook.it: results in more than 1,000 notifications"):
         hook.render(incoming({"names": ["x"] * 100}))
 
 
@@ -208,7 +208,7 @@ def test_templates_do_not_see_the_secrets_among_the_headers(tmp_path: Path) -> N
         (b"", "body: is not JSON in UTF-8 (line 1, column 1: "),
         (b"{", "body: is not JSON in UTF-8"),
         (b'{"a": NaN}', "body: is not JSON in UTF-8"),
-        (b'{"a": 1, "a": 2}', "body: is not JSON in UTF-8 (the member 'a' stands twice"),
+        (b'{"a": 1, "a": 2}', "body: is not JSON in UTF-8 (the member 'a' appears twice"),
         (b'{"a": "\xff"}', "body: is not JSON in UTF-8"),
         (b'{"a": "\\ud800"}', "body: is not JSON in UTF-8"),
         (b"[]", "body: must be a JSON object"),

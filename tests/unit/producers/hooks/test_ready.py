@@ -155,8 +155,8 @@ def test_the_data_of_a_binary_cloud_event_may_be_anything(
 @pytest.mark.parametrize(
     ("headers", "body", "problem"),
     [
-        ({"Content-Type": "application/json"}, b"{}", "body: is no CloudEvent"),
-        ({"Content-Type": "application/cloudevents-batch+json"}, b"[]", "body: holds a batch"),
+        ({"Content-Type": "application/json"}, b"{}", "body: is not a CloudEvent"),
+        ({"Content-Type": "application/cloudevents-batch+json"}, b"[]", "body: contains a batch"),
         ({"Content-Type": "application/cloudevents+json"}, b"[]", "body: must be a JSON object"),
         ({"Content-Type": "application/cloudevents+json"}, b'{"specversion":"0.3"}', "specversion: must be 1.0"),
         ({"ce-specversion": "1.0", "ce-id": "1", "ce-type": "t"}, b"", "source: must be a text"),
