@@ -1,4 +1,4 @@
-"""What shows: the web pages over the ledger, mounted beside the HTTP API. Imports the ledger alone."""
+"""The console: web pages over the ledger, mounted beside the HTTP API."""
 
 from console.app import application
 

@@ -1,4 +1,4 @@
-"""The pages of the announcements: the list, one of them, its rows, and what can be done to it."""
+"""The pages about announcements: the list, one announcement, its rows, and its actions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,11 +22,11 @@ from ledger.states import AnnouncementState, Resolution, Retried, State
 
 __all__ = ["routes"]
 
-#: On one page of the list, and pages that may be asked for.
+#: Announcements on a page of the list, and the last page.
 PAGE, MOST_PAGES = 50, 1_000_000
-#: Where a look for rows may begin: no announcement has more.
+#: The highest row number: no announcement has more rows.
 MOST_ROWS = 100_000_000
-#: Parts of the progress bar, in its order. What is not among them is still to come.
+#: Parts of the progress bar, in order. The rest is still waiting.
 BAR = ("delivered", "rerouted", "failed", "unknown", "expired", "cancelled")
 
 
@@ -63,14 +63,14 @@ def _list_stream(request: PageRequest) -> Response:
 
 
 def _draw_list(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
-    """An event for each of them: most stand still, and what stands still is not sent."""
+    """One event per announcement: most do not change, and unchanged ones are not sent."""
     seen = [each for each in snapshot.announcements.values() if view.sees(each.spec.desk)][:PAGE]
     lines = {each.id: part(templates, view, "parts/announcement_line.html", line=line_of(each)) for each in seen}
     return {**drawn(templates, snapshot, view, {}), **lines, "list-changed": " ".join(each.id for each in seen)}
 
 
 def line_of(announcement: Announcement) -> dict[str, Any]:
-    """What the templates show of one."""
+    """An announcement for the templates."""
     return {"it": announcement, "done": done_of(announcement), "bar": bar_of(announcement)}
 
 
@@ -79,7 +79,7 @@ def done_of(announcement: Announcement) -> int:
 
 
 def bar_of(announcement: Announcement) -> list[tuple[str, int, float, float]]:
-    """Name, count, and in percent of all rows where each part of the bar begins and how wide it is."""
+    """Name and count of each part of the bar, with its start and width in percent."""
     parts, begins = [], 0.0
     for name, count in counts_of(announcement).items():
         if name in BAR and count:
@@ -90,7 +90,7 @@ def bar_of(announcement: Announcement) -> list[tuple[str, int, float, float]]:
 
 
 def counts_of(announcement: Announcement) -> dict[str, int]:
-    """Rows by what people ask for: rerouted ones are not among the delivered here."""
+    """Rows by result. Rerouted rows do not count as delivered here."""
     counts = {str(state): count for state, count in announcement.counts.items()}
     delivered = counts.pop("delivered") - announcement.rerouted
     return {"delivered": delivered, "rerouted": announcement.rerouted, **{name: counts[name] for name in _ORDER}}
@@ -99,7 +99,7 @@ def counts_of(announcement: Announcement) -> dict[str, int]:
 _ORDER = ("failed", "unknown", "expired", "cancelled", "deferred", "sending", "queued", "scheduled")
 
 
-# -- one of them
+# -- one announcement
 
 
 def _page(request: PageRequest) -> Response:
@@ -115,7 +115,7 @@ def _stream(request: PageRequest) -> Response:
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     announcement = snapshot.announcements.get(view.announcement)
-    if announcement is None:  # its record has gone meanwhile
+    if announcement is None:  # its record has expired meanwhile
         return drawn(templates, snapshot, view, {})
     parts = {"standing": "parts/standing.html", "actions": "parts/actions.html"}
     drawing = drawn(templates, snapshot, view, parts, **_context(announcement))
@@ -127,7 +127,7 @@ def _context(announcement: Announcement) -> dict[str, Any]:
 
 
 def _message_of(ledger: Ledger, announcement: Announcement) -> Any:
-    """The message as the first row has it."""
+    """The message, rendered for the first row."""
     [first] = ledger.announcements.some_rows(announcement.id, [0])
     try:
         return first.row.message(announcement.spec)
@@ -169,7 +169,7 @@ def _export(request: PageRequest) -> Response:
 
 
 def _announcement(request: PageRequest) -> Announcement:
-    """The one of the path. Raises NotFound, also for one of a desk that is not the viewer's."""
+    """The announcement in the path. Raises NotFound, also if its desk is not the viewer's."""
     id = request.part("id")
     if not is_announcement(id):
         raise NotFound(shortened(id))
@@ -178,7 +178,7 @@ def _announcement(request: PageRequest) -> Announcement:
     return announcement
 
 
-# -- what people do
+# -- actions
 
 
 def _pause(request: PageRequest) -> Response:

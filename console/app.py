@@ -1,4 +1,4 @@
-"""The application that `deskbell web` mounts: the pages, who may see them, and the headers that keep them safe."""
+"""The console's application, which `deskbell web` mounts."""
 
 from importlib.resources import files
 
@@ -36,9 +36,9 @@ def application(
     exports: Exports,
     callers: Callers,
 ) -> Starlette:
-    """Connects to nothing yet. Mount it at `/console`.
+    """Opens no connection yet. Mount it at `/console`.
 
-    Raises BadInput for an operator's file of error codes that is wrong.
+    Raises BadInput for an invalid file of error codes.
     """
     templates = environment()
     sessions = Sessions(ledger, keys)
@@ -47,7 +47,7 @@ def application(
     static = StaticFiles(directory=str(files("console").joinpath("static")))
     routes = [Mount("/static", static, name="static"), *(route for module in _PAGES for route in module.routes())]
     app = Starlette(routes=routes, exception_handlers={HTTPException: http_error, DeskbellError: refused})
-    # It would lead to whatever `Host` says, and with http behind a proxy that speaks TLS.
+    # A redirect would follow `Host`, and use http behind a TLS proxy.
     app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)
     app.state.context = ConsoleContext(

@@ -1,4 +1,4 @@
-"""What waits for a person: desks on hold, and notifications that were maybe sent."""
+"""Problems that need a person: desks on hold, and notifications that were maybe sent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ __all__ = ["Attention", "attention_of"]
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """As far as the viewer may see it."""
+    """Those that the viewer may see."""
 
     held: tuple[DeskOverview, ...]
     unknown_events: int
-    unknown: tuple[Announcement, ...]  #: with rows that are unknown
+    unknown: tuple[Announcement, ...]  #: with unknown rows
     failed_events: int
-    failed: tuple[Announcement, ...]  #: with rows that failed
+    failed: tuple[Announcement, ...]  #: with failed rows
 
     @property
     def count(self) -> int:
-        """What only a person can settle. Failed ones wait for nobody."""
+        """Problems that only a person can settle. Failed notifications do not count."""
         rows = sum(each.counts[State.UNKNOWN] for each in self.unknown)
         return len(self.held) + self.unknown_events + rows
 
@@ -30,7 +30,7 @@ class Attention:
 def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
     desks = [desk for name, desk in snapshot.desks.items() if sees(name)]
     announcements = [each for each in snapshot.announcements.values() if sees(each.spec.desk)]
-    # Events at rest are counted over all desks: whose they are would have to be read one by one.
+    # Events at rest are counted over all desks: to tell their desks, each would have to be read.
     all_desks = all(map(sees, snapshot.desks))
     return Attention(
         held=tuple(desk for desk in desks if desk.status.hold and desk.status.hold["kind"] != "throttled"),

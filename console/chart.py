@@ -1,4 +1,4 @@
-"""The chart of the last hour: stacked bars, one for each minute, as shapes that a template draws into an SVG."""
+"""The chart of the last hour: stacked bars, one per minute, as shapes for an SVG template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from ledger.tally import Minute
 
 __all__ = ["SERIES", "Bars", "Chart", "chart_of", "scale_of"]
 
-#: What is stacked, from the bottom up.
+#: The stacked series, from the bottom up.
 SERIES = ("delivered", "rerouted", "deferred", "failed")
-#: In units of the SVG: the whole drawing, and what is left above the highest bar.
+#: In SVG units: the size of the drawing, and the space above the highest bar.
 WIDTH, HEIGHT, HEADROOM = 600, 100, 6
-#: Of each minute's width.
+#: The share of a minute's width that its bar takes.
 BAR_SHARE = 0.72
-#: What a scale may end at, times a power of ten.
+#: The ends of scales, times a power of ten.
 _ROUND = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 
 
@@ -40,7 +40,7 @@ class Chart:
 
 
 def chart_of(minutes: Sequence[Minute]) -> Chart:
-    """Deferred and failed ones stand on top, where they are seen first."""
+    """Deferred and failed are on top, where they are most visible."""
     top = scale_of(max((sum(_stack(minute)) for minute in minutes), default=0))
     unit = (HEIGHT - HEADROOM) / top
     bars = (
@@ -51,7 +51,7 @@ def chart_of(minutes: Sequence[Minute]) -> Chart:
 
 
 def scale_of(highest: int) -> int:
-    """The next round number, 10 at least: one lonely notification must not fill the chart."""
+    """The next round number, at least 10: a single notification must not fill the chart."""
     power = 1
     while True:
         for step in _ROUND:

@@ -1,4 +1,4 @@
-"""What the pages of one web process share."""
+"""The objects that all pages of a web process share."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ __all__ = ["ConsoleContext"]
 
 @dataclass(frozen=True)
 class ConsoleContext:
-    """Stands at `app.state.context` of the console's own application."""
+    """In `app.state.context` of the console's application."""
 
     ledger: Ledger
     keys: ApiKeys

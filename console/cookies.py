@@ -1,4 +1,4 @@
-"""The cookies of the console: out of reach for scripts and for other sites, and with https never sent without it."""
+"""The console's cookies: hidden from scripts and other sites, and over https never sent without it."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,11 +7,11 @@ from console.sessions import SESSION_SECONDS
 
 __all__ = ["FORM", "SESSION", "cookie_of", "set_cookie"]
 
-#: Who has signed in.
+#: The session.
 SESSION = "deskbell_session"
-#: What the tokens of the forms are made of, beside the session: the form for signing in needs one, too.
+#: The secret of form tokens, beside the session: the sign-in form needs a token too.
 FORM = "deskbell_form"
-#: Browsers take a cookie of such a name over https only, so that nobody on the way can plant one with http.
+#: Browsers accept a cookie of this name only over https, so that it cannot be planted over http.
 _OVER_HTTPS = "__Secure-"
 #: Where the console is mounted.
 _PATH = "/console"
@@ -40,6 +40,6 @@ def _name(request: Request, name: str) -> str:
 
 
 def _is_https(request: Request) -> bool:
-    """A proxy in front that speaks https says so, the first one first; who lies about it only harms themselves."""
+    """As the first proxy in front says; a false claim harms only its sender."""
     said = request.headers.get("x-forwarded-proto", request.url.scheme)
     return said.partition(",")[0].strip().lower() == "https"

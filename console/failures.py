@@ -1,4 +1,4 @@
-"""Errors grouped by their code, with what they mean and what helps."""
+"""Errors grouped by code, with their meaning and remedy."""
 
 import threading
 import time
@@ -15,26 +15,26 @@ from ledger.states import State
 
 __all__ = ["Failure", "Failures", "grouped"]
 
-#: Rows that are looked at: those that failed last. Their codes tell what goes wrong.
+#: Rows to read, the latest failures first: their codes are representative.
 LOOKED_AT = 500
-#: For so long the answer stands for all who ask.
+#: The answer is shared for this long, seconds.
 FRESH_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What failed with one code. An attempt without an answer has none."""
+    """The failures with one code. Attempts without an answer have no code."""
 
     code: int | None
     http_status: int | None
-    msg: str  #: what Feishu said, of one of them
+    msg: str  #: Feishu's text, from one of them
     count: int
     means: str
     do: str
 
 
 class Failures:
-    """Of announcements. However many look at one, its index is read once in a few seconds. For any thread."""
+    """The failures of announcements. Each index is read every few seconds, for any number of viewers. Thread-safe."""
 
     def __init__(self, ledger: Ledger, codes: CodeTable) -> None:
         self._ledger, self._codes = ledger, codes
@@ -42,12 +42,12 @@ class Failures:
         self._turn = threading.Lock()
 
     def of_announcement(self, id: str) -> list[Failure]:
-        """Of the last LOOKED_AT rows that failed, the most frequent code first. Raises redis-py's errors."""
+        """Failures of the last LOOKED_AT failed rows, the most frequent code first. Raises redis-py's errors."""
         with self._turn:
             read_at, failures = self._known.get(id, (0.0, []))
             if time.monotonic() - read_at > FRESH_SECONDS:
                 failures = self._read(id)
-                # Only what was asked for lately is kept.
+                # Only recent answers are kept.
                 fresh = {
                     key: value for key, value in self._known.items() if time.monotonic() - value[0] < FRESH_SECONDS
                 }

@@ -1,4 +1,4 @@
-"""Forms as they come in: bounded in bytes, fields and files, and read without keeping the event loop busy."""
+"""Reading forms, with limits on bytes, fields and files, without blocking the event loop."""
 
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -10,12 +10,12 @@ from starlette.types import Message, Receive
 
 __all__ = ["read_form"]
 
-#: A form without files, bytes: forms of ours need a tenth of it.
+#: A form without files, bytes: the console's own forms need a tenth of it.
 _FORM_BYTES = 64 * 1024
-#: One with files: a million receivers with some columns fit.
+#: A form with files, bytes: a million receivers with some columns fit.
 _UPLOAD_BYTES = 256 * 1024 * 1024
 _MOST_FIELDS, _MOST_FILES = 50, 2
-#: Of a field in a form with files: more than the longest text that can be sent.
+#: A field in a form with files, bytes: more than the longest text that can be sent.
 _FIELD_BYTES = 256 * 1024
 #: Of the Content-Type: a boundary has 70 at most, and the parser is slow with thousands of parameters.
 _TYPE_CHARACTERS = 300

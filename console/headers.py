@@ -1,11 +1,11 @@
-"""Headers that keep the pages safe: nothing from elsewhere, nothing inline, in nobody's frame."""
+"""Security headers: no foreign content, nothing inline, no framing."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["POLICY", "SafeHeaders"]
 
-#: What a page may load and do. There is neither a script nor a style in the pages themselves, only files of ours.
+#: What a page may load and do. Pages have no inline scripts or styles, only the console's own files.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -27,12 +27,12 @@ _ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-#: Files of ours carry their version in the address.
+#: The console's files have their version in the URL.
 _STATIC = "public, max-age=31536000, immutable"
 
 
 class SafeHeaders:
-    """Sets them on every answer. Pages are kept by no cache."""
+    """Sets the headers on every answer. No cache may keep pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

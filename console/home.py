@@ -1,4 +1,4 @@
-"""The page *Now*: is it sending, how far is the big announcement, what holds it up."""
+"""The page *Now*: desks, progress of announcements, holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def routes() -> list[Route]:
 
 @dataclass(frozen=True, slots=True)
 class DeskPanel:
-    """One desk, ready to be drawn."""
+    """One desk, for the template."""
 
     status: DeskStatus
     chart: Chart
@@ -37,7 +37,7 @@ class DeskPanel:
 
     @classmethod
     def of(cls, sight: DeskOverview, announcements: Mapping[str, Announcement]) -> "DeskPanel":
-        # The events' lane is told even when it is empty; a paused announcement waits too.
+        # The events' lane is shown even if empty; a paused announcement waits too.
         lanes = [(lane, announcements.get(lane.name)) for lane in sight.status.lanes]
         return cls(sight.status, chart_of(sight.hour), sight.last_minute, tuple(lanes))
 

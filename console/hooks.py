@@ -1,4 +1,4 @@
-"""The page *Hooks and keys*: what came in lately, what it became, what was refused, and who may ask for anything."""
+"""The page *Hooks and keys*: recent requests to hooks with their results, refusals, and the API keys."""
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,7 +10,7 @@ from ledger.hook_log import HookLog
 
 __all__ = ["routes"]
 
-#: Lines of each list.
+#: Lines per list.
 SHOWN = 50
 
 

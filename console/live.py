@@ -1,7 +1,7 @@
-"""What keeps pages up to date: one poller for a whole web process, and a stream of server-sent events to each page.
+"""Live pages: one poller per web process, and a stream of server-sent events to each page.
 
-While somebody looks, the poller takes one glance a second and draws what the open pages show, each drawing once for all
-who see the same. However many look, Redis is asked as if one did.
+While pages are open, the poller reads the ledger once a second and renders each part once for everyone with the same
+view. So any number of open pages costs Redis as much as one.
 """
 
 import asyncio
@@ -24,41 +24,41 @@ __all__ = ["Drawing", "Live", "LivePart"]
 
 log = logging.getLogger(__name__)
 
-#: Between two glances.
+#: Seconds between two polls.
 LOOK_SECONDS = 1.0
-#: A page that is opened while nobody looks shows at most such old facts.
+#: The greatest age of the data on a newly opened page, seconds.
 FRESH_SECONDS = 2.0
-#: After so many glances each stream's session and key are looked up again: where one is over, so is the stream.
+#: After this many polls each stream's session and key are checked again; a stream ends with its session.
 LOGIN_CHECK_EVERY = 5
-#: Nothing new for so long: a comment keeps the connection alive, and tells when the other end is gone.
+#: After this long without news a comment keeps the connection alive, and reveals a client that is gone, seconds.
 QUIET_SECONDS = 15.0
-#: A stream ends after this, and the browser opens it anew.
+#: A stream ends after this many seconds, and the browser reopens it.
 STREAM_SECONDS = 300.0
 
-#: The event after which a page is for its viewer no longer: console.js asks for it anew, and is led to sign in.
+#: The event for a session that ended: console.js reloads the page, and is redirected to sign in.
 ENDED = "ended"
-#: An event whose name ends so shows nothing: it says that something on the page is old now.
+#: The suffix of events without content: something on the page is outdated.
 CHANGED = "-changed"
 
-#: What a page shows of a snapshot: the HTML of each of its live parts, by the name of their event.
+#: The HTML of a page's live parts, by the name of their event.
 Drawing = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class LivePart:
-    """What a stream shows. Streams with equal views share one drawing."""
+    """The view of a stream. Streams with equal views share one drawing."""
 
     draw: Callable[[Environment, Snapshot, "LivePart"], Drawing]
     language: str
     desks: frozenset[str] | None
-    announcement: str = ""  #: the one that its page is about
+    announcement: str = ""  #: the announcement of its page
 
     def sees(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks
 
 
 class Live:
-    """One for each web process. Streams are for the event loop, everything else is for any thread."""
+    """One per web process. Streams run on the event loop; everything else is thread-safe."""
 
     def __init__(self, ledger: Ledger, templates: Environment, sessions: Sessions) -> None:
         self._ledger, self._templates, self._sessions = ledger, templates, sessions
@@ -76,7 +76,7 @@ class Live:
         self._stopped = False
 
     def snapshot(self) -> Snapshot:
-        """How everything stands, at most two seconds ago. Raises redis-py's errors."""
+        """The state of everything, at most two seconds old. Raises redis-py's errors."""
         with self._turn:
             if self._snapshot is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
                 self._remember(self._overview.survey())
@@ -85,22 +85,22 @@ class Live:
             return self._snapshot
 
     def forget(self, announcement: str = "") -> None:
-        """What somebody has just changed must be seen in the next page."""
+        """After an action: the next page must show its effect."""
         with self._turn:
             self._overview.forget(announcement)
             self._seen_at = 0.0
 
     def check_logins(self) -> None:
-        """At the next glance: somebody has just signed out. Another process learns of it a few glances later."""
+        """After a sign-out, checks sessions at the next poll. Other processes notice a few polls later."""
         self._glances = 0
 
     def stop(self) -> None:
-        """Ends all streams, and those to come: the process is about to end. For the event loop."""
+        """Ends all present and future streams, before the process ends. For the event loop."""
         self._stopped = True
         self._tick()
 
     async def stream(self, view: LivePart, viewer: Viewer) -> AsyncIterator[bytes]:
-        """Events with the parts of the page that have changed, until the reader is gone or no longer signed in."""
+        """Events with the changed parts of the page, until the reader leaves or the session ends."""
         self._join(view, viewer)
         sent: dict[str, str] = {}
         ends_at = time.monotonic() + STREAM_SECONDS
@@ -109,7 +109,7 @@ class Live:
             while not self._stopped and time.monotonic() < ends_at and viewer.login not in self._ended:
                 drawing = self._drawings.get(view, {})
                 changed = {event: html for event, html in drawing.items() if sent.get(event) != html}
-                if not sent:  # the page has just been drawn, so nothing has changed yet
+                if not sent:  # the page was just rendered, so nothing has changed yet
                     sent = {event: html for event, html in drawing.items() if event.endswith(CHANGED)}
                     changed = {event: html for event, html in drawing.items() if event not in sent}
                 sent |= changed
@@ -123,7 +123,7 @@ class Live:
             self._leave(view, viewer)
 
     async def _next_glance(self) -> bool:
-        """Whether there was one soon."""
+        """Waits for the next poll. Returns whether it came in time."""
         try:
             await asyncio.wait_for(self._ticked.wait(), QUIET_SECONDS)
         except TimeoutError:
@@ -144,7 +144,7 @@ class Live:
         self._views, self._logins = +self._views, +self._logins
 
     async def _poll(self) -> None:
-        """Glances while somebody looks. A Redis that does not answer now is asked again a second later."""
+        """Polls while streams are open. If Redis does not answer, tries again a second later."""
         try:
             while self._views and not self._stopped:
                 begins = time.monotonic()
@@ -156,7 +156,7 @@ class Live:
             self._drawings = {}
 
     def _tick(self) -> None:
-        """Wakes all who wait now; who waits from here on is woken by the next one."""
+        """Wakes all current waiters; later ones wait for the next tick."""
         self._ticked.set()
         self._ticked = asyncio.Event()
 
@@ -171,8 +171,8 @@ class Live:
             snapshot = self._snapshot
             if snapshot:
                 self._drawings = {view: view.draw(self._templates, snapshot, view) for view in views}
-        except Exception:  # the pages stay as they are, and the next glance tries again
-            log.warning("a glance of the console failed", exc_info=True)
+        except Exception:  # the pages stay as they are, and the next poll tries again
+            log.warning("a poll of the console failed", exc_info=True)
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._snapshot, self._seen_at = snapshot, time.monotonic()

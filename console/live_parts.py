@@ -1,4 +1,4 @@
-"""Drawing the live parts of a page: by the page itself at first, then by its stream."""
+"""Rendering the live parts of a page, first in the page itself, then in its stream."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def view_of(request: PageRequest, draw: Any, announcement: str = "") -> LivePart
 
 
 def streamed(request: PageRequest, view: LivePart) -> Response:
-    """The stream of a page. No proxy may hold it back."""
+    """The stream of a page. Proxies must not buffer it."""
     events = request.context.live.stream(view, request.who)
     return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
@@ -35,10 +35,10 @@ def drawn(
 
 
 def part(templates: Environment, view: LivePart, name: str, **context: Any) -> str:
-    """One template, drawn for one view."""
+    """One template, rendered for a view."""
     return templates.get_template(name).render(say=language(view.language), **context)
 
 
 def badge(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
-    """What is live on every page."""
+    """The live part of every page."""
     return drawn(templates, snapshot, view, {})

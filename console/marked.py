@@ -1,7 +1,7 @@
-"""Marks in the text of a message as HTML: mentions, links, and what makes words bold, italic, underlined or struck.
+"""Markup in the text of a message as HTML: mentions, links, bold, italic, underlined and struck text.
 
-One walk over the text, in linear time whatever stands in it: an expression that looks for `<b>` and its end together
-goes through all of the text for each `<b>` that has none.
+One pass over the text, in linear time for any input: an expression that matches `<b>` together with its end would scan
+the whole text for each `<b>` without one.
 """
 
 import re
@@ -11,21 +11,21 @@ from markupsafe import Markup, escape
 
 __all__ = ["MARKED_CHARACTERS", "markdown_html", "text_html"]
 
-#: A longer text is shown as it was written. No person writes one that long to be read in a chat.
+#: A longer text is shown as plain text: people do not write such long ones for a chat.
 MARKED_CHARACTERS = 8 * 1024
 
 _SPAN = (
     r"<at (?:user_)?id=[\"']?(?P<user>[^<>\"'\s]*)[\"']?>(?P<name>[^<\n]*)</at>"
     r"|\[(?P<label>[^\[\]]+)\]\((?P<url>[^()\s]+)\)"
 )
-#: Nothing in these repeats over the beginning of another mark, so that no character is looked at again and again.
+#: No repetition in these runs past the beginning of another mark, so no character is scanned repeatedly.
 _TEXT = re.compile(_SPAN + r"|<(?P<ends>/?)(?P<tag>[bius])>")
 _MARKDOWN = re.compile(_SPAN + r"|</?font[^<>]*>|(?P<mark>\*\*|\*|~~)|(?P<line>\n)")
 _TAG_OF_MARK = {"**": "b", "*": "i", "~~": "s"}
 
 
 def text_html(text: str) -> Markup:
-    """Of a text message: the four tags that it may have."""
+    """A text message, with the four tags it may have."""
     if len(text) > MARKED_CHARACTERS:
         return escape(text)
     walk = _Walk(text)
@@ -41,7 +41,7 @@ def text_html(text: str) -> Markup:
 
 
 def markdown_html(text: str) -> Markup:
-    """Of the Markdown of cards: a mark ends in the line in which it begins, and fonts are left out."""
+    """A card's Markdown: a mark ends on the line where it begins, and fonts are left out."""
     if len(text) > MARKED_CHARACTERS:
         return escape(text)
     walk = _Walk(text)
@@ -58,13 +58,13 @@ def markdown_html(text: str) -> Markup:
 
 
 class _Walk:
-    """What has been written so far. A tag that begins stands there as the reader typed it until its end is found."""
+    """The output so far. An opening tag stays as typed until its end is found."""
 
     def __init__(self, text: str) -> None:
         self._text, self._rest = text, 0
         self._written: list[str] = []
-        self._open: list[tuple[str, int]] = []  #: tags, and where in `_written` they stand; those within stand behind
-        self._counts: Counter[str] = Counter()  #: of the open ones
+        self._open: list[tuple[str, int]] = []  #: open tags with their positions in `_written`, the innermost last
+        self._counts: Counter[str] = Counter()  #: of the open tags
 
     def write_up_to(self, match: re.Match[str]) -> None:
         self.write(self._text[self._rest : match.start()])
@@ -75,7 +75,7 @@ class _Walk:
             self._written.append(str(escape(text)))
 
     def write_span(self, match: re.Match[str]) -> None:
-        """Nothing leads out of the console: a link shows where it would lead."""
+        """A link shows its target, but cannot be followed out of the console."""
         if match["label"]:
             span = Markup('<span class="link" title="{}">{}</span>').format(match["url"], match["label"])
         else:
@@ -88,7 +88,7 @@ class _Walk:
         self.write(typed)
 
     def end(self, tag: str, typed: str) -> None:
-        """What began within it and has no end stays as it was typed: tags never cross."""
+        """Unclosed tags inside stay as typed: tags never overlap."""
         if not self._counts[tag]:
             self.write(typed)
             return
@@ -101,7 +101,7 @@ class _Walk:
     def begin_or_end(self, tag: str, typed: str) -> None:
         if not self._counts[tag]:
             self.begin(tag, typed)
-        elif self._open[-1] == (tag, len(self._written) - 1):  # there is nothing between them
+        elif self._open[-1] == (tag, len(self._written) - 1):  # empty
             self._take()
             self.write(typed)
         else:

@@ -1,4 +1,4 @@
-"""How a message looks in Feishu, more or less: as HTML that loads nothing and leads nowhere."""
+"""An approximate preview of a message in Feishu, as HTML that loads nothing and has no working links."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ledger.messages.content import Message, MsgType
 
 __all__ = ["is_plain", "preview_of"]
 
-#: The languages of a post and the parts of a card's header colour that we know by name.
+#: The known locales of a post, and colours of a card's header.
 _LOCALES = ("zh_cn", "en_us")
 _COLOURS = frozenset(
     (
@@ -21,7 +21,7 @@ _COLOURS = frozenset(
 
 
 def preview_of(message: Message) -> Markup:
-    """The message as a bubble or a card. Everything in it is escaped."""
+    """The message as a bubble or a card, escaped."""
     content = message.content
     match message.msg_type:
         case MsgType.TEXT:
@@ -34,7 +34,7 @@ def preview_of(message: Message) -> Markup:
 
 
 def is_plain(message: Message) -> bool:
-    """Whether a text in it is too long to be marked up, and so is shown as it was written."""
+    """Whether a text in it is too long for markup, and is shown as plain text."""
     return any(len(text) > MARKED_CHARACTERS for text in _texts(message.content))
 
 

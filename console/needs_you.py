@@ -1,4 +1,4 @@
-"""The page *Needs you*: what no machine can settle, what failed and why, and keys that nobody uses."""
+"""The page *Needs you*: unknown notifications, failures by code, and unused keys."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -27,11 +27,11 @@ from ledger.states import State
 
 __all__ = ["routes"]
 
-#: Unknown events, and unknown rows of each announcement, that are shown one by one.
+#: Unknown events, and unknown rows per announcement, shown one by one.
 SHOWN = 20
-#: Failed events that are looked at for their codes.
+#: Failed events to read for their codes.
 LOOKED_AT = 500
-#: A key that was made longer ago than this and never used is worth a question.
+#: A key older than this and never used is listed as unused.
 UNUSED_FOR = timedelta(hours=1)
 
 
@@ -72,7 +72,7 @@ def _stream(request: PageRequest) -> Response:
 
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
-    """The list itself holds forms, so it is not replaced under somebody's hands: a line says that it has changed."""
+    """The list contains forms, so it is not replaced while in use: a line says that it has changed."""
     attention = attention_of(snapshot, view.sees)
     facts: list[Any] = [desk.status.name for desk in attention.held]
     facts += [attention.unknown_events, *((each.id, each.counts[State.UNKNOWN]) for each in attention.unknown)]
@@ -111,7 +111,7 @@ def _resume_desk(request: PageRequest) -> Response:
 
 
 def _retry_events(request: PageRequest) -> Response:
-    """All failed events with one code, of the desks that the person sees."""
+    """Retries all failed events with one code, of the person's desks."""
     code = request.number("code", MOST_CODE, least=-MOST_CODE)
     if code is None:
         raise BadInput("code", request.say("search.code_is_a_number"))

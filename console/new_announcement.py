@@ -1,4 +1,4 @@
-"""A new announcement: a file and a message, what would come of them, and the word that sends it."""
+"""A new announcement: upload, preview, confirmation."""
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,7 +10,7 @@ from ledger.errors import BadInput
 
 __all__ = ["routes"]
 
-#: Fields of the form that are handed on by their names.
+#: Fields of the form, passed on by name.
 FIELDS = (
     *("name", "text", "desk", "receive_type", "between", "timezone", "at", "expires"),
     *("weight", "on_open_ticket", "on_unknown", "skip_invalid", "allow_duplicates"),

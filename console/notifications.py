@@ -1,4 +1,4 @@
-"""The pages of the notifications: the search, and one of them with its attempts."""
+"""The pages about notifications: the search, and one notification with its attempts."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ def _wanted(request: PageRequest) -> Search:
 
 
 def _cursor(request: PageRequest) -> Cursor | None:
-    """From the page before, or from the time until which events are wanted (the reader's, turned into UTC)."""
+    """From the previous page, or from the end of the requested time range (the reader's time, converted to UTC)."""
     if request.query("cursor"):
         return Cursor.of(request.query("cursor"))
     if not request.query("until"):
@@ -71,16 +71,16 @@ def _cursor(request: PageRequest) -> Cursor | None:
     except ValueError:
         raise BadInput("until", request.say("search.until_is_a_time")) from None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    # No event has this id: it stands behind all those of the same millisecond.
+    # Not an id of an event: it sorts after all events of the same millisecond.
     return Cursor(round(until.timestamp() * 1000), "~")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One attempt, with what its answer means."""
+    """One attempt, with the meaning of its answer."""
 
     attempt: Attempt
-    rule: Rule | None  #: None for a success, and where there was no answer
+    rule: Rule | None  #: None for a success, and without an answer
 
 
 def _page(request: PageRequest) -> Response:
@@ -103,7 +103,7 @@ def _rule(request: PageRequest, attempt: Attempt) -> Rule | None:
 
 
 def _message_of(ledger: Ledger, record: Record) -> Message | None:
-    """None where the record is damaged, and the message with it."""
+    """The message, or None if the record is damaged."""
     if not is_row(record.id):
         return record.notification.message
     id = announcement_of(record.id)
@@ -117,7 +117,7 @@ def _message_of(ledger: Ledger, record: Record) -> Message | None:
 
 
 def _record(request: PageRequest) -> Record:
-    """The one of the path. Raises NotFound, also for one of a desk that is not the viewer's."""
+    """The notification in the path. Raises NotFound, also if its desk is not the viewer's."""
     id = request.part("id")
     if not is_notification(id):
         raise NotFound(shortened(id))

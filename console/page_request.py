@@ -1,4 +1,4 @@
-"""One request of one person: who it is, in which language, and the answers that a page can give."""
+"""A page's request: the viewer, the language, form and query fields, and the possible answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from ledger.errors import BadInput, DeskbellError
 __all__ = ["MOST_CODE", "THEMES", "PageRequest"]
 
 THEMES = ("auto", "light", "dark")
-#: Codes of Feishu's have at most nine digits.
+#: Feishu's codes have at most nine digits.
 MOST_CODE = 999_999_999_999
 #: Where the console is mounted.
 ROOT = "/console"
@@ -31,11 +31,11 @@ ROOT = "/console"
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What a page gets."""
+    """The argument of a page."""
 
     http: Request
     context: ConsoleContext
-    viewer: Viewer | None  #: None on the page for signing in
+    viewer: Viewer | None  #: None on the sign-in page
     say: Language
     cookie: str
     form: FormData | None = None
@@ -50,11 +50,11 @@ class PageRequest:
         return self.http.query_params.get(name, "").strip()
 
     def part(self, name: str) -> str:
-        """Of the path."""
+        """A part of the path."""
         return str(self.http.path_params[name])
 
     def field(self, name: str) -> str:
-        """Of the form; empty when it was not given."""
+        """A field of the form, or empty."""
         value = self.form.get(name) if self.form else None
         return value.strip() if isinstance(value, str) else ""
 
@@ -63,25 +63,25 @@ class PageRequest:
         return value if isinstance(value, UploadFile) and value.filename else None
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
-        """A field of the form that is one of these. Raises BadInput."""
+        """A field of the form with one of these values. Raises BadInput."""
         value = self.field(name)
         if value not in allowed:
             raise BadInput(name, f"must be one of {', '.join(allowed)}")
         return value
 
     def number(self, name: str, most: int, *, least: int = 0) -> int | None:
-        """Of the query, or of the form; None when it was not given. Raises BadInput."""
+        """A number from the query or the form, or None. Raises BadInput."""
         value = self.query(name) or self.field(name)
         if not value:
             return None
-        # By its length first: Python refuses to read more than some thousand digits.
+        # Length first: Python refuses to parse thousands of digits.
         is_number = value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= len(str(most)) + 1
         if not is_number or not least <= int(value) <= most:
             raise BadInput(name, self.say("error.number", least=f"{least:,}", most=f"{most:,}"))
         return int(value)
 
     def note(self, did: str, id: str = "") -> None:
-        """Puts on record what this person has done."""
+        """Records this person's action in the audit log."""
         record_action(self.context.ledger, self.who.by, did, id)
 
     def page(self, template: str, status: int = 200, /, **context: Any) -> Response:
@@ -91,10 +91,10 @@ class PageRequest:
         return self.context.templates.get_template(template).render(request=self, say=self.say, **context)
 
     def to(self, path: str, **query: object) -> Response:
-        """Sends the browser on. `flash` names a text under `flash.` that the next page shows."""
+        """Redirects. `flash` names a text under `flash.` for the next page."""
         return RedirectResponse(url(path, query), 303)
 
-    # -- what every page shows
+    # -- on every page
 
     @cached_property
     def csrf(self) -> str:
@@ -107,14 +107,14 @@ class PageRequest:
 
     @property
     def here(self) -> str:
-        """The path of this page, for coming back to it."""
+        """The path of this page, to return to it."""
         path = self.http.scope["path"].removeprefix(ROOT) or "/"
         query = self.http.url.query
         return f"{path}?{query}" if query and self.http.method == "GET" else str(path)
 
     @cached_property
     def attention(self) -> Attention | None:
-        """None where it cannot be told, as when Redis is away."""
+        """None if Redis is unavailable."""
         try:
             return attention_of(self.context.live.snapshot(), self.who.sees)
         except (DeskbellError, redis.RedisError):
@@ -122,7 +122,7 @@ class PageRequest:
 
     @property
     def flash(self) -> str | None:
-        """What the act that led here came to. Only texts of the catalogue are shown, whatever the address says."""
+        """The result of the previous action. The URL can select only texts of the catalogue."""
         key = f"flash.{self.query('flash')}"
         if not self.query("flash") or not self.say.knows(key):
             return None

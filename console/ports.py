@@ -1,4 +1,4 @@
-"""What the console needs of the side that asks, which it does not import: whoever mounts it hands these in."""
+"""The console's interfaces to the producers, which it does not import: the web application implements them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ __all__ = ["Callers", "Exports", "Proposal", "Proposals", "RowError", "Sample", 
 
 
 class RowError(NamedTuple):
-    """What must be mended in a row of a file."""
+    """An error in a row of a file."""
 
     line: int
     column: str | None
@@ -22,14 +22,14 @@ class RowError(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What the receiver of the row at `line` would get."""
+    """The message for the receiver of the row at `line`."""
 
     line: int
     message: Message
 
 
 class Uploaded(NamedTuple):
-    """A file of a form."""
+    """An uploaded file of a form."""
 
     name: str
     file: BinaryIO
@@ -37,9 +37,9 @@ class Uploaded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An announcement as it would be, for the person who decides. Nothing in its repr tells the message."""
+    """The preview of an announcement, to be confirmed. Its repr has no message."""
 
-    token: str | None  #: for `accept`; None when nothing can be accepted as it is
+    token: str | None  #: for `accept`; None if it cannot be accepted
     name: str
     desk: str
     source: str  #: how the file was read
@@ -48,15 +48,15 @@ class Proposal:
     invalid: int
     findings: tuple[RowError, ...]  #: the first ones
     finding_count: int
-    duplicates: tuple[tuple[int, int], ...]  #: the first ones: a line, and the line that has its receiver
+    duplicates: tuple[tuple[int, int], ...]  #: the first ones: a line, and the earlier line with its receiver
     duplicate_count: int
     are_duplicates_dropped: bool
     calls: int  #: at least
     running_beside: int
-    seconds: float | None  #: until it is finished; None without a quota, or beyond what is planned ahead
+    seconds: float | None  #: until it is finished; None without a quota, or beyond the forecast
     finishes_ms: int | None
     is_too_late: bool  #: rows expire before their turn comes
-    same_content: Announcement | None  #: went to the same people lately
+    same_content: Announcement | None  #: recently went to the same people
     samples: tuple[Sample, ...] = field(repr=False)
 
 
@@ -64,34 +64,34 @@ class Proposals(Protocol):
     """New announcements."""
 
     def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
-        """Checks everything, and keeps what can be accepted for a day, by the same person. `fields` are those of the
-        form, by name.
+        """Checks everything, and keeps a valid proposal for a day, for the same person. `fields` are the form's, by
+        name.
 
         Raises BadInput.
         """
         ...
 
     def accept(self, token: str, by: str, sees: Callable[[str], bool]) -> str:
-        """Accepts what was proposed, durably, and gives its id. Again, it gives the same id.
+        """Accepts a proposal durably, and returns its id. A repeat returns the same id.
 
-        Raises NotFound when nothing of this person waits under this token, or it is of a desk that they do not see.
+        Raises NotFound if this person has no proposal under this token, or does not see its desk.
         """
         ...
 
 
 class Callers(Protocol):
-    """Who calls, and how much, as the HTTP API beside the console counts it."""
+    """Callers and their rates, shared with the HTTP API."""
 
     def is_local(self, request: Request) -> bool:
-        """Whether somebody at this very machine asks."""
+        """Whether the request comes from this machine."""
         ...
 
     def wait_seconds(self, key: ApiKey) -> float:
-        """Counts one call of the key. 0 when its rate allows it, else how long to wait."""
+        """Counts one call of the key. Returns the seconds to wait, 0 within its rate."""
         ...
 
     def have_room(self, request: Request, key: str) -> bool:
-        """Whether the key may have one more request under way. It is given back when the request ends."""
+        """Whether the key may have one more concurrent request. Released when the request ends."""
         ...
 
 

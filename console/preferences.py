@@ -1,4 +1,4 @@
-"""Light or dark, and the language: kept in cookies, so that a page is right from its first byte."""
+"""Theme and language, in cookies, so that a page is right from its first byte."""
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,7 +11,7 @@ from console.sign_in import own_path
 
 __all__ = ["routes"]
 
-#: A year, seconds.
+#: A year, in seconds.
 _KEPT_SECONDS = 365 * 86_400
 
 

@@ -1,4 +1,4 @@
-"""The way to every page: who asks, whether they may, and what an error looks like."""
+"""Routes to pages and actions: authorisation, CSRF, and error pages."""
 
 import logging
 import math
@@ -38,12 +38,12 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-#: Files that are checked at once. One may keep a processor busy for a minute; other pages must not wait for it.
+#: Files that are checked concurrently. One may keep a processor busy for a minute; other pages must not wait for it.
 _uploading = CapacityLimiter(2)
 
 View = Callable[[PageRequest], Response]
 
-#: What the pages say where the server refuses by itself.
+#: Texts for refusals by the server itself.
 _TOLD_HTTP = {
     HTTPStatus.BAD_REQUEST: "error.bad_form",
     HTTPStatus.NOT_FOUND: "error.no_page",
@@ -53,22 +53,22 @@ _TOLD_HTTP = {
 
 
 def page(path: str, view: View) -> Route:
-    """A page for whoever has signed in."""
+    """A page that requires signing in."""
     return Route(path, _endpoint(view, is_open=False, acts=False), methods=["GET"])
 
 
 def action(path: str, view: View, *, uploads: bool = False) -> Route:
-    """What a form does, for those who may operate. Files may come with it if it `uploads`."""
+    """The action of a form; requires the scope `operate`. `uploads`: the form may contain files."""
     return Route(path, _endpoint(view, is_open=False, acts=True, uploads=uploads), methods=["POST"])
 
 
 def open_page(path: str, view: View) -> Route:
-    """A page for everybody."""
+    """A page that requires no sign-in."""
     return Route(path, _endpoint(view, is_open=True, acts=False), methods=["GET"])
 
 
 def open_action(path: str, view: View) -> Route:
-    """What a form does that everybody may send."""
+    """The action of a form that requires no sign-in."""
     return Route(path, _endpoint(view, is_open=True, acts=False), methods=["POST"])
 
 
@@ -94,7 +94,7 @@ def _answer(request: Request, form: FormData | None, view: View, is_open: bool, 
     context, say = context_of(request), _language(request)
     cookie = cookie_of(request, FORM) or anonymous_cookie()
     page_request = PageRequest(request, context, None, say, cookie, form)
-    if _comes_from_elsewhere(request):
+    if _is_followed_link(request):
         return page_request.page("bounce.html", here=page_request.here)
     try:
         with reachable(context.ledger.settings):
@@ -108,21 +108,21 @@ def _answer(request: Request, form: FormData | None, view: View, is_open: bool, 
     return response
 
 
-def _comes_from_elsewhere(request: Request) -> bool:
-    """Whether a link of another site leads here: strict cookies are not sent then, so the page asks for itself anew."""
+def _is_followed_link(request: Request) -> bool:
+    """Whether a link on another site led here: strict cookies are not sent then, so the page reloads itself."""
     headers = request.headers
     is_link = request.method == "GET" and headers.get("sec-fetch-mode") == "navigate"
     return is_link and headers.get("sec-fetch-site") == "cross-site"
 
 
 def _early_refusal(request: Request) -> Response | None:
-    """Before a file is read, which may be large: of nobody, and of those who may not act."""
+    """Refuses before reading a file, which may be large: without a session, or without the scope."""
     context = context_of(request)
     try:
         with reachable(context.ledger.settings):
             viewer = _viewer(request, context)
     except (DeskbellError, redis.RedisError):
-        return None  # which the page itself will tell
+        return None  # the page itself reports it
     if viewer is None:
         return RedirectResponse(f"{ROOT}/sign-in", 303)
     return None if viewer.may_operate else _read_only(PageRequest(request, context, viewer, _language(request), ""))
@@ -137,7 +137,7 @@ def _viewer(request: Request, context: ConsoleContext) -> Viewer | None:
 
 
 def _refusal(page_request: PageRequest, is_open: bool, acts: bool) -> Response | None:
-    """Why this visit leads nowhere, if it does."""
+    """Why the request is refused, if it is."""
     if page_request.form is not None and not _is_ours(page_request):
         return _told(page_request, HTTPStatus.FORBIDDEN, page_request.say("error.csrf"))
     if is_open:
@@ -159,7 +159,7 @@ def _read_only(page_request: PageRequest) -> Response:
 
 
 def _too_much(page_request: PageRequest, viewer: Viewer) -> Response | None:
-    """What the HTTP API would refuse a key."""
+    """The limits of a key, as in the HTTP API."""
     if viewer.rated and (seconds := page_request.context.callers.wait_seconds(viewer.rated)):
         problem = page_request.say("error.too_often", name=viewer.name, rate=viewer.rated.rate, n=math.ceil(seconds))
         return _told(page_request, HTTPStatus.TOO_MANY_REQUESTS, problem)
@@ -171,9 +171,9 @@ def _too_much(page_request: PageRequest, viewer: Viewer) -> Response | None:
 
 
 def _is_ours(page_request: PageRequest) -> bool:
-    """Whether the form stood in a page of ours: it has the token, and the browser says nothing to the contrary."""
+    """Whether the form came from the console: it has the token, and the browser does not contradict."""
     is_same_site = page_request.http.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-    # Compared plainly: the token is a hash of what the caller must have sent along.
+    # Compared plainly: the token is a hash of values that the caller must have sent.
     return (
         is_same_site
         and cookie_of(page_request.http, FORM) is not None
@@ -190,7 +190,7 @@ def _error_page(page_request: PageRequest, error: Exception) -> Response:
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """The page for what never came as far as a page: a wrong address, a form that is too large."""
+    """The error page for requests that reach no page: a wrong URL, a form that is too large."""
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
     say = _language(request)
     page_request = PageRequest(request, context_of(request), None, say, cookie_of(request, FORM) or "")
@@ -206,7 +206,7 @@ async def refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, DeskbellError) or headers is None:
         raise error
     response = await http_error(request, HTTPException(error.http_status))
-    response.headers.update(headers)  # that the connection ends: more of the form is on its way
+    response.headers.update(headers)  # such as the end of the connection: more of the form is in transit
     return response
 
 

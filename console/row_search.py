@@ -1,4 +1,4 @@
-"""Looking for rows of an announcement. There is no index of receivers: a look reads so many rows, and says which."""
+"""Search in the rows of an announcement. Without an index of receivers, it reads a limited range, and says which."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -11,27 +11,27 @@ from ledger.states import INDEXED, State
 
 __all__ = ["FoundRows", "found_rows"]
 
-#: Rows on a page, and rows that are read for one.
+#: Rows on a page, and rows to read for one.
 PAGE, READ = 50, 5000
-#: Of those, in one round trip.
+#: Rows per round trip.
 PORTION = 500
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRows:
-    """`first` to `last`, from 1, are what was searched; of an index, its entries."""
+    """`first` to `last`, from 1, is the searched range of rows, or of index entries."""
 
     rows: tuple[RowRecord, ...]
     first: int
     last: int
     of: int
-    next: int | None  #: where to go on; None at the end
+    next: int | None  #: where to continue; None at the end
 
 
 def found_rows(
     ledger: Ledger, announcement: Announcement, *, state: State | None, receiver: str, start: int | None
 ) -> FoundRows:
-    """Rows in this state and of this receiver, as far as they are given, from number `start` on."""
+    """Rows in this state and of this receiver, if given, from number `start` on."""
     if state in INDEXED and state is not None:
         return _of_index(ledger, announcement, state, receiver, start or 0)
     begins = _first_number(ledger, announcement, state) if start is None else start
@@ -65,11 +65,11 @@ def _of_index(ledger: Ledger, announcement: Announcement, state: State, receiver
 
 
 def _first_number(ledger: Ledger, announcement: Announcement, state: State | None) -> int:
-    """Rows are released in their order: what still waits for its first turn stands behind `next`."""
+    """Rows are released in order: those that wait for their first turn start at `next`."""
     if state not in (State.QUEUED, State.SCHEDULED):
         return 0
     first = int(ledger.redis.hget(ledger.keys.lane(announcement.id), "next") or 0)
-    # Others have come back, and stand before it.
+    # Returning rows are before it.
     return first if announcement.counts[state] == announcement.total - first else 0
 
 

@@ -1,4 +1,4 @@
-"""Signing in to the console, and staying signed in: one random cookie, one record in Redis."""
+"""Console sessions: one random cookie, one record in Redis."""
 
 import hashlib
 import secrets
@@ -21,40 +21,40 @@ __all__ = [
     "csrf_token",
 ]
 
-#: After this whoever works in the console signs in again, seconds.
+#: The length of a session, seconds.
 SESSION_SECONDS = 12 * 3600
-#: From one address. A secret cannot be guessed; this keeps those who try from costing much.
+#: Failed sign-ins per address. Secrets cannot be guessed; this limits the cost of attempts.
 FAILED_SIGN_INS_A_MINUTE = 10
-#: Of one key at once: beyond that the oldest ends, and whoever has it signs in again.
+#: Sessions per key; beyond that the oldest ends.
 SESSIONS_OF_A_KEY = 200
 
 
 def anonymous_cookie() -> str:
-    """For a browser that has none: its forms need it too, the one for signing in first of all."""
+    """For a browser without a cookie: the sign-in form needs one too."""
     return secrets.token_urlsafe(32)
 
 
 def csrf_token(cookie: str, session: str) -> str:
-    """Stands in each form. Only who can read both cookies, which no script and no other site can, knows it.
+    """The token in each form. It needs both cookies, which no script and no other site can read.
 
-    Of the session's, too: whoever plants the other one in a browser, from a neighbouring host, does not know that one.
+    Also the session's: an attacker who plants the other cookie from a sibling host does not know that one.
     """
     return hashlib.sha256(f"csrf\0{cookie}\0{session}".encode()).hexdigest()
 
 
 class Sessions:
-    """A session ends at once when its key is revoked: the key is looked up anew for each page.
+    """A session ends at once when its key is revoked, since each page looks the key up.
 
-    Redis keeps the hash of the cookie alone, so that nobody who reads Redis can sign in with what stands there.
+    Redis keeps only the cookie's hash, so reading Redis does not allow signing in.
     """
 
     def __init__(self, ledger: Ledger, keys: ApiKeys) -> None:
-        # When Redis is full, people sign in to see why. What that writes is bounded for each key and address.
+        # When Redis is full, people sign in to see why. These writes are limited per key and address.
         self._redis, self._names = RedisWhenFull(connection_pool=ledger.redis.connection_pool), ledger.keys
         self._api_keys = keys
 
     def sign_in(self, secret: str) -> tuple[str, Viewer] | None:
-        """A new cookie, and whose it is; None for a secret that is none, or whose key may not look."""
+        """A new cookie and its viewer; None for an invalid secret, or a key without the scope to read."""
         key = self._api_keys.find(secret)
         if key is None or not may_look(key):
             return None
@@ -65,7 +65,7 @@ class Sessions:
         return cookie, Viewer.of_key(key, digest, session)
 
     def viewer(self, cookie: str) -> Viewer | None:
-        """Whose session it is; None when it is over."""
+        """The viewer of a session; None if it ended."""
         session = _session_of(cookie)
         digest = cast(bytes | None, self._redis.get(self._names.session(session)))
         if digest is None:
@@ -74,7 +74,7 @@ class Sessions:
         return Viewer.of_key(key, text(digest), session) if key and may_look(key) else None
 
     def ended(self, viewers: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Of these, each a session and the hash of its key's secret, those that are over: signed out, or revoked."""
+        """The ended ones among these pairs of a session and the hash of its key's secret: signed out, or revoked."""
         if not viewers:
             return frozenset()
         kept: Any = self._redis.mget([self._names.session(session) for session, _ in viewers])
@@ -86,11 +86,11 @@ class Sessions:
         self._redis.delete(self._names.session(_session_of(cookie)))
 
     def are_needed(self) -> bool:
-        """Whether a key is configured. Until then this machine alone is served, and nobody signs in."""
+        """Whether any key is configured. Without one, only local requests are served, and there is no sign-in."""
         return self._api_keys.are_configured()
 
     def fails_too_often(self, address: str) -> bool:
-        """Counts one more wrong secret."""
+        """Counts a failed sign-in. Returns whether there are too many."""
         name = self._names.sign_ins(address)
         pipe = self._redis.pipeline()
         pipe.set(name, 0, ex=60, nx=True)
@@ -99,7 +99,7 @@ class Sessions:
         return int(fails) > FAILED_SIGN_INS_A_MINUTE
 
     def _end_oldest(self, digest: str, session: str) -> None:
-        """Adds one to the sessions of a key. They are kept in the order of their beginning."""
+        """Adds a session to those of a key, which are kept in order of their start."""
         name, now = self._names.sessions(digest), time.time()
         pipe = self._redis.pipeline()
         pipe.zadd(name, {session: now})

@@ -20,7 +20,7 @@ def routes() -> list[Route]:
 def _form(request: PageRequest) -> Response:
     if request.viewer:
         return request.to(own_path(request.query("next")))
-    # Without a key, and from another machine: there is nothing to sign in with yet.
+    # Without any key, a remote request cannot sign in yet.
     is_closed = not request.context.sessions.are_needed()
     return request.page("sign_in.html", next=request.query("next"), problem=None, is_closed=is_closed)
 
@@ -32,13 +32,13 @@ def _sign_in(request: PageRequest) -> Response:
     cookie, viewer = signed_in
     record_action(request.context.ledger, viewer.by, "sign in")
     response = request.to(own_path(request.field("next")))
-    # A new one: whoever knew the cookie from before gains nothing.
+    # A new cookie, so that knowing the old one gains nothing.
     set_cookie(response, request.http, SESSION, cookie)
     return response
 
 
 def _failed(request: PageRequest) -> Response:
-    """Failures alone are counted: a right key is let in, however often others behind the same proxy fail."""
+    """Only failures count: a correct key works, even if others behind the same proxy fail."""
     address = request.http.client.host if request.http.client else "unknown"
     if request.context.sessions.fails_too_often(address):
         return _refused(request, HTTPStatus.TOO_MANY_REQUESTS, "sign_in.too_often")
@@ -63,7 +63,6 @@ def _sign_out(request: PageRequest) -> Response:
 
 
 def own_path(path: str) -> str:
-    """A path of the console, and nothing that leads elsewhere. Browsers take a backslash for a slash, and leave tabs
-    and line ends out."""
+    """The path, if it is within the console. Browsers treat a backslash as a slash, and drop tabs and line breaks."""
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if is_ours else "/"

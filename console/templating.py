@@ -1,4 +1,4 @@
-"""The templates, and how they write numbers, times and pieces of SVG. What they are given is escaped."""
+"""The templates, and their filters for numbers, times and SVG. Values are escaped."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -17,19 +17,19 @@ __all__ = ["environment"]
 
 @cache
 def environment() -> Environment:
-    """One for the process, its templates compiled. A name that is not given is a bug, and raises."""
+    """One per process, with compiled templates. An undefined name is a bug, and raises."""
     templates = Environment(
         loader=PackageLoader("console"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload=False,  # a file that is replaced under a running process would not fit the texts it has read
+        auto_reload=False,  # a template replaced under a running process might not match its texts
     )
     templates.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
     templates.tests["plain"] = is_plain
     templates.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
-    for name in templates.list_templates():  # now, so that the first visitor need not wait for it
+    for name in templates.list_templates():  # now, so that the first visitor need not wait
         templates.get_template(name)
     return templates
 
@@ -39,7 +39,7 @@ def _number(value: float) -> str:
 
 
 def _percent(part: float, whole: float) -> str:
-    """For a width or a label, such as 34.5. Never 100 before all is there."""
+    """For a width or a label, such as 34.5. Never 100 before the total is reached."""
     if not whole:
         return "0"
     share = min(100.0, 100 * part / whole)
@@ -47,7 +47,7 @@ def _percent(part: float, whole: float) -> str:
 
 
 def _when(ms: int | datetime | None) -> Markup:
-    """A moment: in UTC as it stands, in the reader's own time once console.js has seen it."""
+    """A time: in UTC, which console.js converts to the reader's own."""
     return _time(ms, "%H:%M:%S", "time")
 
 
@@ -66,6 +66,6 @@ def _time(moment: int | datetime | None, written: str, form: str) -> Markup:
 
 @cache
 def _static(name: str) -> str:
-    """The address of a file of ours, which changes when the file does."""
+    """The URL of a static file, which changes with the file."""
     content = files("console").joinpath("static", *name.split("/")).read_bytes()
     return f"/console/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Who looks at a page, and what they may see and do."""
+"""The viewer of a page, and their permissions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ __all__ = ["LOCAL", "Viewer"]
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who has signed in with a key, or sits at this machine while no key is configured."""
+    """A person signed in with a key, or a local request while no key is configured."""
 
     name: str
-    by: str  #: goes on record with what they do
+    by: str  #: the name in the audit log
     may_operate: bool
     desks: frozenset[str] | None  #: None: every desk
     digest: str | None = None  #: the hash of the key's secret; None without a key
     session: str | None = None  #: the hash of the cookie; None without a key
-    rated: ApiKey | None = None  #: the key, where it may not call as often as it likes
+    rated: ApiKey | None = None  #: the key, if it has a rate
 
     @classmethod
     def of_key(cls, key: ApiKey, digest: str, session: str) -> "Viewer":
@@ -29,7 +29,7 @@ class Viewer:
 
     @property
     def login(self) -> tuple[str, str] | None:
-        """The session, and whose: None without a key."""
+        """The session and its key; None without a key."""
         return (self.session, self.digest) if self.session and self.digest else None
 
     def sees(self, desk: str) -> bool:
@@ -39,7 +39,7 @@ class Viewer:
         return [each for each in announcements if self.sees(each.spec.desk)]
 
     def check_desk(self, desk: str, id: str) -> None:
-        """Raises NotFound for what belongs to a desk that is not theirs, as if it were not there."""
+        """Raises NotFound for another desk, as if the record did not exist."""
         if not self.sees(desk):
             raise NotFound(id)
 
