@@ -125,25 +125,22 @@ class Desk(BaseModel):
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of the missing credentials, in the order of the README."""
-        given = {
+        return tuple(name for name, value in self._credentials.items() if not value)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with every credential, and reveals none. 16 hex digits."""
+        parts = (self.feishu_url, *self._credentials.values())
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def _credentials(self) -> dict[str, str]:
+        return {
             "app_id": self.app_id,
             "app_secret": self.app_secret.get_secret_value(),
             "helpdesk_id": self.helpdesk_id,
             "helpdesk_token": self.helpdesk_token.get_secret_value(),
         }
-        return tuple(name for name, value in given.items() if not value)
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with every credential, and reveals none. 16 hex digits."""
-        parts = (
-            self.feishu_url,
-            self.app_id,
-            self.app_secret.get_secret_value(),
-            self.helpdesk_id,
-            self.helpdesk_token.get_secret_value(),
-        )
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 class Settings(BaseSettings):

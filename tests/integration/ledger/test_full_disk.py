@@ -38,7 +38,9 @@ def test_the_embedded_server_is_started_again_until_there_is_room(tmp_path: Path
             limit_files(pid, most)
 
         until(lambda: running.said().count("the embedded Valkey has died (the disk is full: make room") >= 3, running)
-        waits = [line.rpartition(" again ")[2] for line in running.said().splitlines() if "Valkey has died" in line]
+        waits = [
+            line.rpartition("; restarting it ")[2] for line in running.said().splitlines() if "Valkey has died" in line
+        ]
         assert waits[:3] == ["at once", "in 1 s", "in 2 s"]
         limit_files(running.process.pid, resource.RLIM_INFINITY)
 
