@@ -5,6 +5,7 @@ from types import ModuleType
 import pytest
 
 import deskbell
+import producers
 
 __all__: list[str] = []
 
@@ -53,3 +54,9 @@ def test_each_public_name_says_what_it_is(name: str) -> None:
 def test_every_error_is_a_deskbell_error(name: str) -> None:
     kind = getattr(deskbell, name)
     assert not issubclass(kind, Exception) or issubclass(kind, deskbell.DeskbellError)
+
+
+def test_programs_that_import_from_producers_go_on_as_they_are() -> None:
+    assert all(getattr(producers, name) is getattr(deskbell, name) for name in deskbell.__all__)
+    with pytest.raises(ImportError):
+        exec("from producers import NoSuchName")

@@ -1,0 +1,3 @@
+"""What type checkers see of `public.py`."""
+
+from deskbell import *  # noqa: F403
