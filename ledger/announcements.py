@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, cast
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
-from ledger.announcement import Announcement, Row, RowRecord, Spec
-from ledger.announcement_fields import announcement_of_fields
+from ledger.announcement import Announcement, Row, RowRecord, Spec, announcement_of_fields
 from ledger.connection import text
 from ledger.damage import NOBODY, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound

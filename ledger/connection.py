@@ -1,4 +1,4 @@
-"""How Deskbell reaches its Redis: URLs and timeouts, and its refusals in our words."""
+"""How Deskbell reaches its Redis: URLs and timeouts, its refusals in our words, and which servers it cannot use."""
 
 import re
 import time
@@ -22,9 +22,11 @@ from ledger.version import SCHEMA
 __all__ = [
     "NO_ROOM",
     "connect",
+    "is_in_cluster",
     "is_of_wrong_version",
     "is_refusal",
     "reachable",
+    "refuse_cluster",
     "text",
 ]
 
@@ -172,3 +174,21 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
 def text(value: Any) -> str:
     """A string that Redis keeps. Our clients give bytes; their annotations leave it open."""
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def is_in_cluster(client: redis.Redis) -> bool:
+    """False where INFO is refused: nobody can tell then."""
+    try:
+        info: Any = client.info("cluster")
+    except redis.ResponseError:
+        return False
+    return bool(info.get("cluster_enabled"))
+
+
+def refuse_cluster(client: redis.Redis, url: RedisUrl) -> None:
+    """Raises LedgerUnwritable: the keys lie in many slots, and a script or a pop may reach into one only."""
+    if is_in_cluster(client):
+        raise LedgerUnwritable(
+            f"Redis at {url} is part of a cluster, nothing was accepted:"
+            " use a server without cluster mode (cluster-enabled no)"
+        )

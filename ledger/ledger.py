@@ -16,8 +16,7 @@ from ledger.notification import Notification
 from ledger.record import Accepted, Record
 from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
-from ledger.store import Store
-from ledger.verbs import Argument
+from ledger.store import Argument, Store
 
 __all__ = ["MOST_AT_ONCE", "Ledger"]
 

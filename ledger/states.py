@@ -1,7 +1,7 @@
 """The states of a notification and of an announcement, the moves between them, and the outcomes of one attempt.
 
 `TRANSITIONS` is the only place that says which moves are allowed: the Lua verbs get their copy
-from here when they are loaded (`ledger.verbs`), and `docs/lifecycle.md` is tested against it.
+from here when they are loaded (`ledger.store`), and `docs/lifecycle.md` is tested against it.
 """
 
 from enum import StrEnum

@@ -1,20 +1,154 @@
-"""The store under the ledger: one Redis with its keys and its verbs, and what it takes until a write is safe."""
+"""The store under the ledger: one Redis with its keys and its verbs, and what it takes until a write is safe.
 
-from collections.abc import Iterable
+A verb is one Lua file, loaded by name and run atomically by Redis.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple, Self
 
 import redis
+from redis.client import Pipeline
 
-from ledger.cluster import refuse_cluster
-from ledger.connection import connect
-from ledger.durability import Assurance
+from ledger.connection import connect, refuse_cluster
+from ledger.durability import Assurance, Waits
 from ledger.errors import NotDurable
 from ledger.redis_keys import RedisKeys
+from ledger.redis_when_full import UNREFUSED
 from ledger.settings import Settings
-from ledger.verbs import Argument, Verbs
+from ledger.states import FINAL, INDEXED, TRANSITIONS
+from ledger.version import SCHEMA
 
-__all__ = ["FSYNC_TIMEOUT_MS", "Store"]
+__all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "source"]
+
+NAMES = (
+    "accept",
+    "announce",
+    "callbacks",
+    "cancel",
+    "claim",
+    "hold",
+    "lead",
+    "record",
+    "release",
+    "renew",
+    "resolve",
+    "resume",
+    "retry",
+    "start",
+    "steer",
+    "step",
+    "sweep",
+    "ticket",
+)  # fmt: skip
+
+#: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
+SHARED = ("keys", "callbacks", "announcements", "records", "slots")
+
+#: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
+#: a whole; all others go on, since sending is what frees memory in the end.
+ADDING = frozenset({"accept", "announce", "start"})
+
+Argument = str | bytes | int | float
+#: A verb, its desk, and its further arguments.
+Call = tuple[str, str, tuple[Argument, ...]]
+
+
+class _Script(NamedTuple):
+    """A Lua script, and its SHA-1 by which a server that has seen it knows it."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def of(cls, source: str) -> "_Script":
+        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def source(name: str) -> str:
+    """The whole script of a verb: the version, the tables of the states, what all share, and the verb's own file."""
+    return _scripts()[name].source
+
+
+def _sha(name: str) -> str:
+    return _scripts()[name].sha
+
+
+@cache
+def _scripts() -> dict[str, _Script]:
+    """All of them, read at once and kept: a process goes on with those of its own version when an upgrade exchanges the
+    files under it, or when it may open no more of them."""
+    folder = files("ledger.lua")
+    shared = [_tables(), *((folder / "shared" / f"{name}.lua").read_text("utf-8") for name in SHARED)]
+    scripts = {}
+    for name in NAMES:
+        refusal = [] if name in ADDING else [UNREFUSED]
+        verb = (folder / f"{name}.lua").read_text("utf-8")
+        scripts[name] = _Script.of("\n".join((*refusal, *shared, verb)))
+    return scripts
+
+
+def _tables() -> str:
+    allowed = ", ".join(
+        f"{state} = {{{', '.join(f'{to} = true' for to in sorted(targets))}}}" for state, targets in TRANSITIONS.items()
+    )
+    final, indexed = (", ".join(f"{state} = true" for state in sorted(states)) for states in (FINAL, INDEXED))
+    tables = {"ALLOWED": allowed, "FINAL": final, "INDEXED": indexed}
+    return "\n".join((f"local SCHEMA = '{SCHEMA}'", *(f"local {name} = {{{table}}}" for name, table in tables.items())))
+
+
+class Verbs:
+    """Calls verbs on one Redis. Raises redis-py's errors; every verb may be called again after a lost answer."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        _scripts()
+
+    def call(self, name: str, desk: str, *arguments: Argument) -> Any:
+        """Runs one verb, in one round trip. Its return value is described in its Lua file."""
+        try:
+            return self._client.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        except redis.exceptions.NoScriptError:  # a new server, or one that was restarted
+            return self._client.eval(source(name), 1, self._prefix, desk, *arguments)
+
+    def call_many_durably(self, calls: Sequence[Call], waits: Waits, *, timeout_ms: int) -> tuple[list[Any], bool]:
+        """Runs several verbs in one round trip, and waits once until the writes of all are safe.
+
+        Returns also whether they are. The first error of one is raised; the others may have been done.
+        """
+        pipe = self._pipeline(calls)
+        waits.ask(pipe, timeout_ms)
+        answers = pipe.execute(raise_on_error=False)
+        if _lack_scripts(answers):
+            for name in {name for name, _, _ in calls}:
+                self._client.script_load(source(name))
+            return self.call_many_durably(calls, waits, timeout_ms=timeout_ms)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers[: len(calls)], waits.are_over(answers[len(calls) :])
+
+    def call_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Runs several verbs in one round trip. An error of one is its answer, not raised."""
+        answers = self._pipeline(calls).execute(raise_on_error=False)
+        if _lack_scripts(answers):
+            return [self.call(name, desk, *arguments) for name, desk, arguments in calls]
+        return answers
+
+    def _pipeline(self, calls: Sequence[Call]) -> Pipeline:
+        pipe = self._client.pipeline(transaction=False)
+        for name, desk, arguments in calls:
+            pipe.evalsha(_sha(name), 1, self._prefix, desk, *arguments)
+        return pipe
+
+
+def _lack_scripts(answers: Sequence[Any]) -> bool:
+    return any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers)
+
 
 #: How long a durable write waits for the disk before it is an error, ms. The caller repeats it with the same key.
 FSYNC_TIMEOUT_MS = 5000

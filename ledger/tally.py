@@ -1,11 +1,17 @@
-"""The tally: how often what happened, for metrics and charts. Counted in each process, added up in Redis every 2 s.
+"""The tally: how often what happened and how long it took, for metrics and charts. Counted in each process, added up in
+Redis every 2 s.
 
 It is no record: a process that is killed takes its last two seconds along. What is true of a notification stands in the
 ledger, and the calls and counts that the ledger keeps itself (`ledger.desk_status`) are exact.
 """
 
+import logging
+import threading
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +21,22 @@ import redis
 from ledger.connection import text
 from ledger.redis_keys import RedisKeys
 
-__all__ = ["ENDED", "EVERYWHERE", "KEPT_SECONDS", "MINUTES", "MINUTE_MS", "Minute", "Tally"]
+__all__ = [
+    "BUCKETS",
+    "ENDED",
+    "EVERYWHERE",
+    "KEPT_SECONDS",
+    "MICROSECONDS",
+    "MINUTES",
+    "MINUTE_MS",
+    "CounterBuffer",
+    "Histogram",
+    "Minute",
+    "Tally",
+    "bucket_of",
+]
+
+log = logging.getLogger(__name__)
 
 #: What is counted of no desk stands under this name.
 EVERYWHERE = ""
@@ -86,3 +107,99 @@ class Tally:
 
 def _counts(found: Mapping[bytes, bytes]) -> dict[str, int]:
     return {text(name): int(count) for name, count in found.items()}
+
+
+class Histogram(StrEnum):
+    """The values are also words in the names of the tally."""
+
+    ACCEPT = "accept"  #: an HTTP request that asks to accept something, by its route
+    DELIVERY = "delivery"  #: from when a notification was accepted, or was due if that is later, to what came of it
+    CALL = "call"  #: one call of the Feishu API
+
+
+#: Upper bounds, seconds; what takes longer than the last is counted all the same. An announcement may take days.
+BUCKETS: Mapping[Histogram, tuple[float, ...]] = {
+    Histogram.ACCEPT: (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    Histogram.DELIVERY: (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 43200, 86400, 604800),
+    Histogram.CALL: (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25),
+}
+
+
+def bucket_of(latency: Histogram, seconds: float) -> str:
+    """The upper bound of the bucket that so many seconds belong to, as a word; `inf` above the last one."""
+    bounds = BUCKETS[latency]
+    index = bisect_left(bounds, seconds)
+    return f"{bounds[index]:g}" if index < len(bounds) else "inf"
+
+
+#: Between two writes, seconds: what a process that is killed can lose, and how old a chart may be.
+WRITE_SECONDS = 2.0
+#: The last word under which the sum of a latency is counted.
+MICROSECONDS = "us"
+
+
+class CounterBuffer:
+    """Counting takes no round trip: a thread of its own writes all of it together. Threads share the sheet.
+
+    While Redis is away, or takes no writes, the counts wait here. After a write whose answer was lost they are written
+    again, so that these seconds may count twice.
+    """
+
+    def __init__(self, tally: Tally, *, write_seconds: float = WRITE_SECONDS) -> None:
+        self._tally = tally
+        self._write_seconds = write_seconds
+        self._counted: Counter[tuple[str, str]] = Counter()
+        self._counting = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._written = True
+
+    def count(self, desk: str, *words: str, by: int = 1) -> None:
+        """Adds to what has the name of these words. There must be few such names: each is kept for good."""
+        with self._counting:
+            self._counted[desk, " ".join(words)] += by
+            self._start()
+
+    def time(self, desk: str, latency: Histogram, seconds: float, *words: str) -> None:
+        """Adds one case that took so long; negative by skew between clocks counts as none at all."""
+        seconds = max(0.0, seconds)
+        self.count(desk, latency, *words, bucket_of(latency, seconds))
+        self.count(desk, latency, *words, MICROSECONDS, by=round(seconds * 1_000_000))
+
+    def write(self) -> bool:
+        """Adds what was counted to the tally, now. False when that cannot be done now, and nothing is lost."""
+        with self._counting:
+            counted, self._counted = self._counted, Counter()
+        if not counted:
+            return True
+        try:
+            self._tally.add(counted)
+        except redis.RedisError as error:
+            self._take_back(counted)
+            if self._written:
+                log.warning("the metrics wait for Redis: %s", error)
+            self._written = False
+            return False
+        self._written = True
+        return True
+
+    def close(self) -> None:
+        """Writes the rest. Nothing that is counted after this is written."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join(timeout=5)
+        self.write()
+
+    def _take_back(self, counted: Counter[tuple[str, str]]) -> None:
+        with self._counting:
+            self._counted.update(counted)
+
+    def _start(self) -> None:
+        """Not before something is counted: a process may fork, or only ask."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._write_seconds):
+            self.write()

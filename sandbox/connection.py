@@ -12,10 +12,9 @@ import httptools
 
 from sandbox.answers import Answer, Manner, json_answer
 from sandbox.calls import Call
-from sandbox.control import PREFIX
+from sandbox.control import PREFIX, sent_by_a_page
 from sandbox.faults import Rule
 from sandbox.gateway import Gateway
-from sandbox.web_page import sent_by_a_page
 
 __all__ = ["Connection"]
 

@@ -18,9 +18,10 @@ DELETE /sandbox/faults                    clears them
 GET    /sandbox/subscriptions             {"subscriptions": […]}: the subscribed events
 """
 
-from collections.abc import Callable, Mapping
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
@@ -31,7 +32,7 @@ from sandbox.feishu import Feishu
 from sandbox.quota import Quota
 from sandbox.tickets import STATUSES
 
-__all__ = ["PREFIX", "Control"]
+__all__ = ["PREFIX", "Control", "sent_by_a_page"]
 
 PREFIX = "/sandbox/"
 _TICKET_PATH = PREFIX + "tickets/"
@@ -119,3 +120,29 @@ def _status_of(document: Any) -> int:
     if not isinstance(status, int) or status not in STATUSES:
         raise ValueError(f"status must be one of {', '.join(map(str, sorted(STATUSES)))}")
     return status
+
+
+def sent_by_a_page(headers: Iterable[tuple[str, str]]) -> bool:
+    """Header names are in lower case. Pages of the sandbox itself would be allowed; it has none."""
+    by_name = dict(headers)
+    host = by_name.get("host", "")
+    if by_name.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    return by_name.get("origin", f"http://{host}") != f"http://{host}" or not _is_of_a_machine(host)
+
+
+def _is_of_a_machine(host: str) -> bool:
+    """An address, localhost, or the name of a container: no web site has a name without a dot."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return "." not in name.removesuffix(".localhost") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -411,7 +411,7 @@ OURS = {
     "ledger/audit_log.py:_act": "the ledger's",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
-    "ledger/announcement_fields.py:_whole": "the ledger's",
+    "ledger/announcement.py:_whole": "the ledger's",
     "ledger/api_keys.py:of_json": "the ledger's",
     "ledger/callbacks.py:_announcement": "the ledger's",
     "ledger/desk_status.py:_hold": "the ledger's",

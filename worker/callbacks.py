@@ -2,28 +2,61 @@
 
 The caller that asks for callbacks chooses the URLs, and so decides how long a post takes. So each key has a share at
 each desk (`worker.callback_room`), first posts go before repeated ones (`ledger.callbacks`), and the look-up of a name
-has its own limit (`http_client.resolver`).
+has its own limit (`http_client.egress`).
 """
 
+import base64
+import hashlib
+import hmac
 import logging
 import random
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import orjson
 import redis
+from requests import Request
 
+from http_client.connection import Deadline
 from http_client.egress import Egress, EgressRefused, Target
 from http_client.errors import NoAnswer
+from http_client.transport import Transport
 from ledger.callbacks import Callbacks, Delay, Owed
-from worker.callback_post import post, signed_headers
 from worker.callback_room import Room
 
-__all__ = ["Poster"]
+__all__ = ["Poster", "post", "signed_headers"]
 
 log = logging.getLogger(__name__)
+
+#: To connect, and to answer, seconds.
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+#: No more of an answer is read: only its status counts.
+_ANSWER_BYTES = 64 * 1024
+
+
+def post(target: Target, headers: dict[str, str], body: bytes) -> int:
+    """Makes one POST to that very address, and returns the HTTP status. A redirect is not followed. Raises NoAnswer."""
+    request = Request("POST", target.url, data=body, headers={**headers, "Host": target.host_header})
+    with closing(Transport(target.url, server_name=target.host)) as transport:
+        deadline = Deadline(CONNECT_SECONDS, ANSWER_SECONDS)
+        return transport.send(transport.prepare(request), deadline, max_bytes=_ANSWER_BYTES, truncate=True).http_status
+
+
+def signed_headers(name: str, body: bytes, key: bytes, now_seconds: float) -> dict[str, str]:
+    """The headers of Standard Webhooks: https://www.standardwebhooks.com/ has the scheme."""
+    timestamp = str(int(now_seconds))
+    digest = hmac.new(key, f"{name}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return {
+        "Content-Type": "application/json",
+        "Accept-Encoding": "identity",
+        "webhook-id": name,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
+
 
 #: How often to look for callbacks that are owed, seconds: one command to Redis each time.
 LOOK_SECONDS = 1.0
@@ -32,7 +65,7 @@ AFTER_ERROR_SECONDS, WARNING_SECONDS = 2.0, 60.0
 #: When none of the posts under way ends within this, seconds, the callbacks without room are given back; of these, the
 #: ones whose host or address is full are put off for this long, ms, since others may wait behind them.
 STUCK_SECONDS, STUCK_MS = 0.2, 1_000
-#: Longer than a post (`callback_post`): after this another worker takes a callback whose poster was lost, ms.
+#: Longer than a post: after this another worker takes a callback whose poster was lost, ms.
 LEASE_MS = 30_000
 #: The first and the longest interval between two tries, and the age after which no more are made, ms.
 FIRST_WAIT_MS, LONGEST_WAIT_MS, OLDEST_MS = 5_000, 3_600_000, 86_400_000

@@ -8,15 +8,14 @@ import redis
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
-from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
-from ledger.leases import Leases, Result
+from ledger.leases import Claim, Leases, Result
 from ledger.notification import Notification
 from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.slots import Slot, late_after_ms
 from ledger.states import Outcome, State
-from worker.redis_retry import is_redis_away
+from worker.retries import is_redis_away
 
 __all__ = ["ClaimedNotification", "NotNow"]
 

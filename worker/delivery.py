@@ -25,19 +25,17 @@ from tenacity import (
 from feishu.codes import Kind
 from feishu.errors import AskFailed
 from feishu.verdict import Verdict
-from ledger.claim import Claim
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.errors import BadInput
-from ledger.leases import LeaseLost, Leases, Result
+from ledger.leases import Claim, LeaseLost, Leases, Result
 from ledger.settings import Desk
 from ledger.states import State
 from worker.claimed import ClaimedNotification, NotNow
 from worker.desk_hold import DeskHold
 from worker.images import ImageGone, Images
 from worker.metrics import DeskMetrics
-from worker.redis_retry import is_redis_away, retry_while_redis_is_away
 from worker.release import CallDurations
-from worker.retry_policy import RetryPolicy
+from worker.retries import RetryPolicy, is_redis_away, retry_while_redis_is_away
 from worker.tickets import Tickets
 from worker.tracing import delivering
 

@@ -7,7 +7,7 @@ from ledger.leases import Leases, Result
 from ledger.settings import Desk
 from ledger.states import State
 from worker.claimed import ClaimedNotification
-from worker.redis_retry import retry_while_redis_is_away
+from worker.retries import retry_while_redis_is_away
 
 __all__ = ["DeskHold"]
 

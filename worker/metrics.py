@@ -5,14 +5,11 @@ from typing import Protocol
 
 from feishu.codes import CodeTable
 from feishu.verdict import Verdict
-from ledger.claim import Claim
-from ledger.counter_buffer import CounterBuffer
-from ledger.histogram import Histogram
-from ledger.leases import Result, Swept
+from ledger.leases import Claim, Result, Swept
 from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
-from ledger.tally import ENDED
+from ledger.tally import ENDED, CounterBuffer, Histogram
 
 __all__ = ["DeskMetrics", "count_swept"]
 

@@ -18,13 +18,11 @@ from ledger.redis_keys import RedisKeys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
 from ledger.workers import FRESH_MS
-from worker.clock_steps import ClockSteps
 from worker.heartbeat import Heartbeat, threads
-from worker.leader import LEAD_AGAIN_SECONDS, Lead
+from worker.leader import LEAD_AGAIN_SECONDS, ClockSteps, Lead
 from worker.release import Release
-from worker.seldom import Seldom
 
-__all__ = ["Pacer"]
+__all__ = ["Pacer", "Seldom"]
 
 log = logging.getLogger(__name__)
 
@@ -199,3 +197,30 @@ class Pacer:
         ahead = [at_ms - now_ms for name, at_ms in schedule if text(name) in self._desks]
         soonest_ms = max(1.0, min(ahead, default=LEAD_AGAIN_SECONDS * 1000))
         return min(soonest_ms / 1000, LEAD_AGAIN_SECONDS)
+
+
+#: Between the first line and the second, seconds. Each further line comes after twice as long, ...
+FIRST_SECONDS = 2.0
+#: ... up to this.
+LONGEST_SECONDS = 300.0
+
+
+class Seldom:
+    """Whether it is time to log once more what has happened again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._what: object = None
+        self._interval_seconds = FIRST_SECONDS
+        self._next_at = self._last_at = float("-inf")
+
+    def is_due(self, what: object) -> bool:
+        """True at once for another thing than before, or for one that had not happened for the whole interval."""
+        now = self._clock()
+        is_news = what != self._what or now - self._last_at > self._interval_seconds
+        self._what, self._last_at = what, now
+        if not is_news and now < self._next_at:
+            return False
+        self._interval_seconds = FIRST_SECONDS if is_news else min(self._interval_seconds * 2, LONGEST_SECONDS)
+        self._next_at = now + self._interval_seconds
+        return True

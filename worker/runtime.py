@@ -13,7 +13,6 @@ from feishu.codes import CodeTable
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
 from ledger.connection import connect
-from ledger.counter_buffer import CounterBuffer
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock
@@ -21,11 +20,11 @@ from ledger.redis_keys import RedisKeys
 from ledger.redis_when_full import RedisWhenFull
 from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
-from ledger.tally import Tally
+from ledger.tally import CounterBuffer, Tally
 from worker.delivery import Delivery
 from worker.images import Images
 from worker.metrics import DeskMetrics
-from worker.retry_policy import RetryPolicy
+from worker.retries import RetryPolicy
 from worker.tickets import Tickets
 from worker.tracing import trace_call
 from worker.watchdog import CONSUMER, PACER, Watchdog

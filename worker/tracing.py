@@ -7,8 +7,7 @@ from typing import Any
 
 from feishu.verdict import Verdict
 from ledger import tracing
-from ledger.claim import Claim
-from ledger.leases import Result
+from ledger.leases import Claim, Result
 from ledger.states import Outcome, State
 
 __all__ = ["delivering", "trace_call"]

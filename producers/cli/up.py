@@ -14,7 +14,7 @@ import redis
 import typer
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from ledger.cluster import refuse_cluster
+from ledger.connection import refuse_cluster
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ledger.api_keys import ApiKeys
-from ledger.cluster import refuse_cluster
+from ledger.connection import refuse_cluster
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings
 from producers.cli.access import open_ledger

@@ -6,10 +6,9 @@ from typing import Annotated, Self
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKeys
-from ledger.counter_buffer import CounterBuffer
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from ledger.tally import Tally
+from ledger.tally import CounterBuffer, Tally
 from producers.hooks.hook_file import Hooks
 from producers.web.authentication import KeyVerifier
 from producers.web.group_commit import GroupCommit

@@ -7,10 +7,8 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from ledger.counter_buffer import MICROSECONDS
-from ledger.histogram import BUCKETS, Histogram
 from ledger.leases import Swept
-from ledger.tally import ENDED, EVERYWHERE
+from ledger.tally import BUCKETS, ENDED, EVERYWHERE, MICROSECONDS, Histogram
 
 __all__ = ["tallied"]
 

@@ -8,9 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger import tracing
-from ledger.counter_buffer import CounterBuffer
-from ledger.histogram import Histogram
-from ledger.tally import EVERYWHERE
+from ledger.tally import EVERYWHERE, CounterBuffer, Histogram
 
 __all__ = ["Telemetry"]
 

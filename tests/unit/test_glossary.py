@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.states import Outcome, State
-from ledger.verbs import NAMES
+from ledger.store import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("console", "feishu", "http_client", "ledger", "producers", "sandbox", "worker")

@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from ledger.desk_status import DeskStatus, Lane, Window
-from ledger.histogram import Histogram
 from ledger.states import Outcome
-from ledger.tally import EVERYWHERE
+from ledger.tally import EVERYWHERE, Histogram
 from ledger.workers import Worker
 from producers.doctor.diagnosis import Check, Status
 from producers.doctor.redis_time import RedisTime

@@ -3,22 +3,24 @@
 import logging
 import os
 import socket
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import redis
 from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
 from http_client.egress import Egress
 from ledger.callback_secret import signing_key
 from ledger.callbacks import Callbacks
+from ledger.connection import refuse_cluster
+from ledger.errors import LedgerUnwritable
 from ledger.gc_tuning import tune_gc
 from ledger.tracing import export_traces
 from worker.callbacks import Poster
 from worker.celery import logs as _logs  # noqa: F401  connects to Celery's signals
-from worker.celery import quiet as _quiet  # noqa: F401  connects to Celery's signals
 from worker.celery import tasks as _tasks  # noqa: F401  registers them
-from worker.celery.fitness import FitnessStep
 from worker.celery.queues import Queues
 from worker.metrics import count_swept
 from worker.pacer import Pacer
@@ -29,10 +31,28 @@ __all__ = ["app"]
 
 log = logging.getLogger(__name__)
 
-app = Celery("deskbell", amqp="worker.celery.reconnection:FastReconnectAMQP")
+app = Celery("deskbell", amqp="worker.celery.broker:FastReconnectAMQP")
 # By name: the settings are read when Celery first needs them, not when this module is imported.
 app.config_from_object("worker.celery.config")
 app.set_default()
+
+
+class FitnessStep(bootsteps.StartStopStep):
+    """Ends a worker whose server it cannot use: its consumer would restart several times a second, for ever."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, _: WorkController) -> None:
+        try:
+            # Redis may be away just now; a worker waits for it.
+            with suppress(redis.ConnectionError, redis.TimeoutError):
+                refuse_cluster(runtime().redis, runtime().settings.redis)
+        except LedgerUnwritable as error:
+            log.critical("this worker ends: %s", error)
+            raise SystemExit(1) from None
+
+    def stop(self, _: Any) -> None:
+        pass
 
 
 class PacerStep(bootsteps.StartStopStep):

@@ -15,8 +15,7 @@ from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
 from ledger.redis_when_full import RedisWhenFull
-from worker.celery.dropped_messages import count_dropped
-from worker.celery.queues import DELIVER, SEND, Queues
+from worker.celery.queues import DELIVER, SEND, Queues, count_dropped
 from worker.runtime import runtime
 
 __all__ = ["FilteringSentinelTransport", "FilteringTransport", "ForeignMessage", "filtered", "install_filter"]

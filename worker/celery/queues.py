@@ -1,6 +1,10 @@
-"""The names of the Celery queues and tasks: part of the public contract, since other applications send to them."""
+"""The names of the Celery queues and tasks: part of the public contract, since other applications send to them.
+
+Also what happens to messages on them that the worker cannot handle.
+"""
 
 import base64
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +13,11 @@ import orjson
 import redis
 
 from ledger.settings import Desk
+from worker.runtime import runtime
 
-__all__ = ["DELIVER", "SEND", "Queues"]
+__all__ = ["DELIVER", "SEND", "Queues", "count_dropped"]
+
+log = logging.getLogger(__name__)
 
 #: Tasks. Their messages carry ids (deliver) or the fields of the HTTP API (send).
 DELIVER = "deskbell.deliver"
@@ -57,3 +64,12 @@ class Queues:
                 },
             }
         )
+
+
+def count_dropped(message: str, *arguments: object) -> None:
+    """Logs why a message is dropped, and counts it where `doctor` and the metrics find it."""
+    log.error("dropped: " + message, *arguments)
+    try:
+        runtime().redis.incr(runtime().keys.dropped)
+    except redis.RedisError as error:
+        log.warning("a dropped message could not be counted: %s", error)

@@ -12,8 +12,7 @@ from ledger.connection import is_of_wrong_version, is_refusal
 from ledger.errors import DeskbellError, NotDurable
 from ledger.notification import Notification
 from ledger.record import Accepted
-from worker.celery.dropped_messages import count_dropped
-from worker.celery.queues import DELIVER, SEND
+from worker.celery.queues import DELIVER, SEND, count_dropped
 from worker.runtime import runtime
 
 __all__ = ["deliver", "send"]

@@ -1,4 +1,4 @@
--- What every verb shares. `ledger.verbs` loads it in front of each verb, behind the tables ALLOWED,
+-- What every verb shares. `ledger.store` loads it in front of each verb, behind the tables ALLOWED,
 -- FINAL and INDEXED, which it makes from ledger/states.py.
 --
 -- KEYS[1]  {prefix}   Every other key is built from it here, in one place: which lanes and records a verb

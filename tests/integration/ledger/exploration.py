@@ -9,7 +9,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from ledger import verbs
+from ledger import store as verbs
 
 __all__ = ["CLOCK_KEY", "clock_in_a_key", "explore", "next_morning_ms"]
 

@@ -14,7 +14,7 @@ from ledger.settings import Desk
 from worker.delivery import Delivery
 from worker.images import Images
 from worker.metrics import DeskMetrics
-from worker.retry_policy import RetryPolicy
+from worker.retries import RetryPolicy
 
 __all__ = ["RETRY_FOR", "FeishuByHand", "NoTickets", "a_verdict", "delivery_by_hand"]
 

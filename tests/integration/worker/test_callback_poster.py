@@ -271,14 +271,14 @@ def test_a_lost_poster_s_callback_is_posted_after_its_lease(ledger: Ledger) -> N
 
 def test_redis_may_go_and_come_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER_ERROR_SECONDS", 0.02)
-    real, failures = ledger.verbs.call, iter([redis.ConnectionError("away"), RuntimeError("a bug")])
+    real, failures = ledger.store.call, iter([redis.ConnectionError("away"), RuntimeError("a bug")])
 
     def failing(verb: str, *arguments: Any) -> Any:
         if verb == "callbacks" and (error := next(failures, None)):
             raise error
         return real(verb, *arguments)
 
-    monkeypatch.setattr(ledger.verbs, "call", failing)
+    monkeypatch.setattr(ledger.store, "call", failing)
     with receiving() as receiver, posting(ledger):
         owe(ledger, receiver.url)
         receiver.wait()

@@ -7,8 +7,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from http_client.egress import Egress
-from http_client.resolver import Resolver
+from http_client.egress import Egress, Resolver
 from ledger.callbacks import Callbacks
 from ledger.ledger import Ledger
 from ledger.notification import Notification

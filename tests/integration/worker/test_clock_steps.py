@@ -15,8 +15,7 @@ from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
-from worker.clock_steps import ClockSteps
-from worker.leader import LEAD_MS
+from worker.leader import LEAD_MS, ClockSteps
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

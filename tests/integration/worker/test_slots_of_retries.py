@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from feishu.codes import Kind
-from ledger.claim import Claim
-from ledger.leases import Leases
+from ledger.leases import Claim, Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import parse_rate

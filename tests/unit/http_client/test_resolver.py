@@ -2,8 +2,7 @@
 
 import pytest
 
-from http_client.egress import Egress, EgressRefused
-from http_client.resolver import Resolver
+from http_client.egress import Egress, EgressRefused, Resolver
 from tests.calm import Stopwatch
 from tests.tarpits import silent_name_server
 

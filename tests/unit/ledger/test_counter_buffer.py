@@ -8,10 +8,19 @@ import pytest
 import redis
 from redis.exceptions import OutOfMemoryError
 
-from ledger.counter_buffer import CounterBuffer
-from ledger.histogram import BUCKETS, Histogram, bucket_of
 from ledger.redis_keys import RedisKeys
-from ledger.tally import EVERYWHERE, KEPT_SECONDS, MINUTE_MS, MINUTES, Minute, Tally
+from ledger.tally import (
+    BUCKETS,
+    EVERYWHERE,
+    KEPT_SECONDS,
+    MINUTE_MS,
+    MINUTES,
+    CounterBuffer,
+    Histogram,
+    Minute,
+    Tally,
+    bucket_of,
+)
 
 __all__: list[str] = []
 

@@ -17,14 +17,14 @@ from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
 from ledger.slots import LATE_SHARE, slack_ms
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
+from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
-from ledger.verbs import NAMES
 from ledger.workers import FRESH_MS
 from worker.delivery import INLINE_TRIES
 from worker.desk_hold import CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS
 from worker.images import KEY_SECONDS
 from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
-from worker.retry_policy import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS
+from worker.retries import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS
 from worker.runtime import Runtime
 from worker.tickets import OPEN_ID_SECONDS, REFRESH_MS
 

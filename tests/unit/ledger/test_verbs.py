@@ -3,7 +3,7 @@
 import fakeredis
 import pytest
 
-from ledger import verbs
+from ledger import store as verbs
 
 
 def test_no_file_is_read_once_verbs_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

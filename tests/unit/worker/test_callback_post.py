@@ -22,8 +22,8 @@ from http_client.errors import NoAnswer
 from ledger.callback_secret import signing_key
 from tests.calm import Stopwatch
 from tests.receiver import Receiver, answering, receiving
-from worker import callback_post
-from worker.callback_post import post, signed_headers
+from worker import callbacks
+from worker.callbacks import post, signed_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NAME = "hooks.example.com"
@@ -118,7 +118,7 @@ def test_a_connection_is_closed_and_not_reset_after_a_complete_answer(status: in
 
 
 def test_an_answer_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback_post, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(callbacks, "ANSWER_SECONDS", 0.4)
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
         try:

@@ -1,6 +1,6 @@
 """What happens again and again is said again and again, and ever more seldom."""
 
-from worker.seldom import LONGEST_SECONDS, Seldom
+from worker.pacer import LONGEST_SECONDS, Seldom
 
 
 class Clock:

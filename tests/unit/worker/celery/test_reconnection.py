@@ -11,8 +11,8 @@ import pytest
 from celery.exceptions import WorkerShutdown
 from celery.worker import state
 
-from worker.celery import reconnection
-from worker.celery.reconnection import FastReconnectConnection
+from worker.celery import broker
+from worker.celery.broker import FastReconnectConnection
 from worker.watchdog import CONSUMER
 
 
@@ -21,8 +21,8 @@ def beats(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The signs of life that are given."""
     given: list[str] = []
     watchdog = SimpleNamespace(beat=given.append)
-    monkeypatch.setattr(reconnection, "runtime", lambda: SimpleNamespace(watchdog=watchdog, stopping=Event()))
-    monkeypatch.setattr(FastReconnectConnection, "_made", reconnection.deque(maxlen=reconnection.AT_ONCE))
+    monkeypatch.setattr(broker, "runtime", lambda: SimpleNamespace(watchdog=watchdog, stopping=Event()))
+    monkeypatch.setattr(FastReconnectConnection, "_made", broker.deque(maxlen=broker.AT_ONCE))
     return given
 
 
@@ -57,11 +57,11 @@ def test_a_worker_that_publishes_says_that_it_waits_for_redis(
         monkeypatch.setattr(state, "should_stop", 0)
         return True
 
-    reconnection.log.addFilter(stop_after_the_first)
+    broker.log.addFilter(stop_after_the_first)
     try:
         with pytest.raises(WorkerShutdown):
             publish()
     finally:
-        reconnection.log.removeFilter(stop_after_the_first)
+        broker.log.removeFilter(stop_after_the_first)
     assert "Cannot connect to Redis" in caplog.text
     assert set(beats) == {CONSUMER}
