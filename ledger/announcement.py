@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from ledger.callback_url import CallbackUrl
-from ledger.connection import text
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
@@ -238,7 +237,7 @@ def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announ
     reading = Reading()
     desk = fields.get(b"desk", b"").decode(errors="replace")
     spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
-    state = reading.part("state", lambda: AnnouncementState(text(fields[b"state"])), AnnouncementState.PAUSED)
+    state = reading.part("state", lambda: AnnouncementState(fields[b"state"].decode()), AnnouncementState.PAUSED)
     counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in State}  # noqa: B023
     total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
     created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)
