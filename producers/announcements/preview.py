@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from ledger.announcement import Announcement
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase
 from ledger.redis_clock import time_ms
 from ledger.times import iso
 from producers.announcements.addressing import RowErrorJson
@@ -22,6 +23,8 @@ from producers.announcements.forecast import Share, calls_per_second, finish_ms,
 from producers.announcements.recipients import Recipients
 
 __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
+
+_DELIMITERS = {",": Phrase("commas"), ";": Phrase("semicolons"), "\t": Phrase("tabs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +179,8 @@ def _is_barred(row: list[Any], draft: AnnouncementDraft, open_ids: Collection[st
 
 def _source(recipients: Recipients) -> str:
     """How the file was read: that is guessed, so a person must be able to see it."""
-    said = [recipients.format.upper()]
-    if recipients.encoding:
-        said.append(recipients.encoding)
-    if recipients.delimiter:
-        said.append({",": "commas", ";": "semicolons", "\t": "tabs"}.get(recipients.delimiter, recipients.delimiter))
-    return ", ".join(said)
+    source: str = recipients.format.upper()
+    for part in (recipients.encoding, _DELIMITERS.get(recipients.delimiter or "")):
+        if part:
+            source = Phrase("{before}, {part}", before=source, part=part)
+    return source

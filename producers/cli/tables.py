@@ -36,10 +36,10 @@ def screen() -> Console:
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None, on: Console | None = None
 ) -> None:
-    """Cells may be anything; None and the empty string are shown as a dash. The first column is never cut."""
+    """Cells may be anything; None and the empty string are shown as a dash. Ids and states are never cut."""
     table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
+        table.add_column(column, no_wrap=number == 0 or column == "state", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else _cell(cell) for cell in row))
     (on or screen()).print(table)
