@@ -1,4 +1,4 @@
-"""An announcement: what all of its rows share, one row, and how it stands."""
+"""An announcement: what its rows share, one row, and its state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ __all__ = ["Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec", "anno
 
 
 class Spec(BaseModel):
-    """What all rows of an announcement share. Kept once, with the announcement."""
+    """The fields that all rows of an announcement share. Stored once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -45,7 +45,7 @@ class Spec(BaseModel):
     between: str | None = None
     timezone: str | None = None
     callback_url: CallbackUrl | None = Field(None, repr=False)
-    caller: str | None = None  #: the API key whose share of the callbacks its end has
+    caller: str | None = None  #: the API key whose share of the callbacks its end uses
     traceparent: str | None = None  #: of the trace in which it was accepted
 
     @cached_property
@@ -63,8 +63,7 @@ class Spec(BaseModel):
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
-        """Leaves alone what a newer version may have written besides. Raises one of `ledger.damage.UNREADABLE` for what
-        `to_json` did not write."""
+        """Ignores fields of newer versions. Raises one of `ledger.damage.UNREADABLE` for damaged JSON."""
         raw = orjson.loads(text)
         MsgType(raw["message"]["msg_type"])
         return cls.model_validate({name: raw[name] for name in cls.model_fields if name in raw})
@@ -72,9 +71,9 @@ class Spec(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One receiver, as the ledger keeps it: the JSON list `[line, receiver_id, values, overrides]`."""
+    """One receiver, as the ledger stores it: the JSON list `[line, receiver_id, values, overrides]`."""
 
-    line: int  #: where it stood in the file, from 1
+    line: int  #: its line in the file, from 1
     receiver_id: str
     values: tuple[str | None, ...]  #: in the order of the columns; None where a JSONL row has no such column
     overrides: Mapping[str, Any] = field(default_factory=dict)  #: receive_type, user_id_type, send_at_ms
@@ -85,7 +84,7 @@ class Row:
         return cls(line, receiver_id, tuple(values), overrides[0] if overrides else {})
 
     def addressed(self, spec: Spec) -> Notification:
-        """Who gets it and how; its message is left empty."""
+        """The row's notification, with an empty message."""
         message = Message.model_construct(msg_type=MsgType(str(spec.message["msg_type"])), content={})
         return Notification.model_construct(
             receiver_id=self.receiver_id,
@@ -109,7 +108,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """A row and where it stands, for an export."""
+    """A row and its state, for an export."""
 
     announcement: str
     number: int
@@ -124,7 +123,7 @@ class RowRecord:
 
 @with_config(title="Announcement")
 class AnnouncementJson(TypedDict):
-    """How an announcement stands."""
+    """The state of an announcement."""
 
     id: str
     name: str
@@ -146,7 +145,7 @@ class AnnouncementJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """How an announcement stands."""
+    """The state of an announcement."""
 
     id: str
     spec: Spec
@@ -156,9 +155,9 @@ class Announcement:
     created_ms: int
     finished_ms: int | None
     acts: tuple[Act, ...]
-    rerouted: int  #: of those delivered: through `user`, because a ticket was open
-    rate_per_second: float  #: notifications that came to an end lately
-    eta_seconds: float | None  #: until no row is left to send; None while nothing is known or it does not run
+    rerouted: int  #: delivered through `user`, because a ticket was open
+    rate_per_second: float  #: the recent rate of finished notifications
+    eta_seconds: float | None  #: until no row is left to send; None if unknown or not running
     damage: str | None = None  #: what of it cannot be read, in words
 
     @property
@@ -168,7 +167,7 @@ class Announcement:
 
     @property
     def ended(self) -> str | None:
-        """`complete` when everybody has it, else `partial`; None while it runs."""
+        """`complete` if every row was delivered, else `partial`; None while it runs."""
         if self.state is not AnnouncementState.FINISHED:
             return None
         return "complete" if self.counts[State.DELIVERED] == self.total else "partial"

@@ -1,8 +1,8 @@
-"""Cutting zeros out of append-only files, and nothing else: all that was written to them is kept.
+"""Cuts zeros out of append-only files, and nothing else: all written data is kept.
 
-Zeros come in two ways. A power cut can leave a tail of them, since ext4 and XFS may have noted the new size of a file
-and not what was written there. And a write that a full disk cut short leaves a hole of them between two commands (see
-`ledger/append_only.py`). `valkey-check-aof --fix` cuts off everything behind the first zero, acknowledged or not.
+Zeros have two origins. A power cut can leave a tail of zeros, since ext4 and XFS may have stored the new size of a
+file but not its new content. And a write that a full disk cut short leaves a hole of zeros between two commands (see
+`ledger/append_only.py`). `valkey-check-aof --fix` cuts off everything after the first zero, acknowledged or not.
 """
 
 import mmap
@@ -18,18 +18,18 @@ from ledger.errors import DeskbellError
 
 __all__ = ["Damaged", "Zeros", "cut_tail", "newest_file", "repair"]
 
-#: Of a file that is read from its end, bytes.
+#: Bytes per read, from the end of a file.
 _PORTION = 64 * 1024
 #: A command is `*3` and three times `$length`, then as many bytes; an annotation is a line (aof.c of Valkey and Redis).
 _ARRAY, _BULK = re.compile(rb"\*([1-9]\d{0,9})\r\n"), re.compile(rb"\$(\d{1,10})\r\n")
 _ANNOTATION = re.compile(rb"#[^\0\r\n]{0,1000}\r\n")
 _ZEROS = re.compile(rb"\0+")
-#: What an element may be the beginning of, at the end of a file that breaks off.
+#: The beginning of an element, at the end of an incomplete file.
 _BEGUN = re.compile(rb"[*$]\d{0,10}\r?|#[^\0\r\n]{0,1000}\r?")
 
 
 class Damaged(DeskbellError):
-    """The file is damaged in another way than by zeros between commands: it is left as it is."""
+    """The file has other damage than zeros between commands, and is left as it is."""
 
     def __init__(self, file: Path, at: int, found: str) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ class Damaged(DeskbellError):
 
 
 class Zeros(NamedTuple):
-    """Where they stood."""
+    """The position of a run of zeros."""
 
     file: Path
     at: int
@@ -47,13 +47,13 @@ class Zeros(NamedTuple):
 
 
 def newest_file(directory: Path) -> Path | None:
-    """The one that the server last wrote to, by the manifest; None when there is none yet."""
+    """The file that the server last wrote to, by the manifest; None if there is none yet."""
     files = _files(directory)
     return files[-1] if files else None
 
 
 def cut_tail(file: Path) -> int:
-    """Cuts zeros off the end. Returns how many. No command ends in one, so that nothing is lost with them."""
+    """Cuts zeros off the end. Returns their number. No command ends in a zero, so nothing is lost."""
     with file.open("r+b") as opened:
         end = size = opened.seek(0, os.SEEK_END)
         kept = 0
@@ -79,7 +79,7 @@ def repair(directory: Path) -> list[Zeros]:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Those with commands, in their order. The base is a snapshot, and was written as a whole."""
+    """The files with commands, in order. The base is a snapshot, and was written as a whole."""
     manifests = list(directory.glob("*.manifest"))
     if len(manifests) != 1:
         raise DeskbellError(f"{directory} has no *.manifest of append-only files: name the directory that has it")
@@ -107,8 +107,7 @@ def _zeros_of(file: Path) -> Iterator[Zeros]:
 
 
 def _end_of_command(file: Path, data: mmap.mmap, at: int) -> int:
-    """Where the command or annotation ends; the file's end for one that breaks off there, which the server cuts off
-    itself."""
+    """The end of the command or annotation; the file's end for an incomplete one, which the server cuts off itself."""
     if annotation := _ANNOTATION.match(data, at):
         return annotation.end()
     if not (array := _ARRAY.match(data, at)):

@@ -1,8 +1,8 @@
-"""The keys of the HTTP API: who may call it, for what, and how often.
+"""The keys of the HTTP API, with their scopes, desks and rates.
 
-A secret is 256 random bits, so its SHA-256 is all that is kept: stretching (scrypt, argon2) protects secrets that can
-be guessed, and these cannot. A secret is found by its hash. How long that takes tells at most how a hash begins, and a
-hash leads nobody to a secret, so nothing here has to be compared in constant time.
+A secret is 256 random bits, so only its SHA-256 is kept: stretching (scrypt, argon2) protects secrets that can be
+guessed, and these cannot. Secrets are looked up by their hash. The time of a lookup reveals at most the beginning of
+a hash, which does not lead to a secret, so no comparison needs constant time.
 """
 
 import hashlib
@@ -27,28 +27,28 @@ from ledger.times import iso
 
 __all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "keys_of_variable"]
 
-#: What every secret of ours begins with, so that people and scanners know one when they see it.
+#: The prefix of every secret, so that people and scanners recognise it.
 KEY_MARK = "dbk_"
-#: Shortest secret that DESKBELL_API_KEYS may give: it is hashed without stretching, so it must not be guessable.
+#: Shortest secret in DESKBELL_API_KEYS: it is hashed without stretching, so it must not be guessable.
 _LEAST_SECRET_CHARACTERS = 32
-#: The last use of a key is written at most this often by each process.
+#: Each process writes the last use of a key at most this often.
 _USE_NOTED_EVERY_SECONDS = 60
-#: Keys that can be used, and revoked ones that are kept, at most: all of them are read to list them.
+#: Active keys, and revoked ones that are kept, at most: listing reads all of them.
 MOST_KEYS, REVOKED_KEYS = 1000, 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 
 
 class Scope(StrEnum):
-    """What a key is good for. None includes another: a key has a set of them."""
+    """A permission of a key. None includes another: a key has a set of them."""
 
-    SEND = "send"  #: hand in notifications and announcements
-    READ = "read"  #: see what became of them
+    SEND = "send"  #: submit notifications and announcements
+    READ = "read"  #: see their results
     OPERATE = "operate"  #: pause, resume, cancel, retry, resolve
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One key without its secret."""
+    """One key, without its secret."""
 
     id: str  #: `k_…`; of one from DESKBELL_API_KEYS `variable:` and its name
     name: str
@@ -77,7 +77,7 @@ class ApiKey:
 
     @classmethod
     def of_json(cls, raw: bytes | str) -> "ApiKey":
-        """Leaves alone what a newer version may have written besides."""
+        """Ignores fields of newer versions."""
         written = orjson.loads(raw)
         fields = {name: written[name] for name in cls.__slots__ if name in written}
         fields |= {"scopes": frozenset(map(Scope, fields["scopes"]))}
@@ -92,9 +92,9 @@ def _read(raw: bytes) -> ApiKey | None:
 
 
 class ApiKeys:
-    """The keys of this ledger: those that `deskbell key create` made, and those of DESKBELL_API_KEYS.
+    """The keys of this ledger: those of `deskbell key create`, and those of DESKBELL_API_KEYS.
 
-    Threads may share one. Raises redis-py's errors; the constructor raises BadInput for a variable that is wrong.
+    Thread-safe. Raises redis-py's errors; the constructor raises BadInput for an invalid variable.
     """
 
     def __init__(self, store: Store) -> None:
@@ -106,7 +106,7 @@ class ApiKeys:
     def create(
         self, name: str, scopes: frozenset[Scope], desks: frozenset[str] | None, rate: str | None, by: str
     ) -> tuple[ApiKey, str]:
-        """Makes a key. Its secret is returned once and kept nowhere. Raises BadInput, also for a name in use."""
+        """Creates a key. Its secret is returned once and stored nowhere. Raises BadInput, also for a name in use."""
         check_name(name)
         _check_scopes("scope", scopes)
         _check_rate("rate", rate)
@@ -126,7 +126,7 @@ class ApiKeys:
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key of this secret, unless it is none or was revoked."""
+        """The key of this secret, or None if it is unknown or revoked."""
         return self.find_many([secret])[0]
 
     @staticmethod
@@ -134,11 +134,11 @@ class ApiKeys:
         return _digest(secret)
 
     def find_many(self, given: Sequence[str]) -> list[ApiKey | None]:
-        """As `find`, for several secrets in one round trip. Their use is noted."""
+        """As `find`, for several secrets in one round trip. Notes their use."""
         return self.find_hashed([_digest(secret) for secret in given])
 
     def find_hashed(self, digests: Sequence[str]) -> list[ApiKey | None]:
-        """As `find_many`, by the hashes of the secrets (`digest_of`), which is what a session of the console keeps."""
+        """As `find_many`, by the hashes of the secrets (`digest_of`), which console sessions keep."""
         stored: Any = self._redis.hmget(self._keys.api_keys, digests) if digests else []
         found = [
             self._fixed.get(digest) or (_read(raw) if raw else None)
@@ -149,11 +149,11 @@ class ApiKeys:
         return usable
 
     def are_configured(self) -> bool:
-        """Whether there was ever a key. Revoking the last one does not open the door to those without any."""
+        """Whether there was ever a key. Revoking the last key does not admit requests without one."""
         return bool(self._fixed) or bool(self._redis.exists(self._keys.api_keys))
 
     def list(self) -> list[ApiKey]:
-        """All keys, also the revoked ones, in the order of their making; those of the variable first."""
+        """All keys, revoked ones included, in order of creation; those of the variable first."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.hvals(self._keys.api_keys)
         pipe.hgetall(self._keys.api_key_uses)
@@ -163,7 +163,7 @@ class ApiKeys:
         return [replace(key, last_used_at=times.get(key.id)) for key in (*self._fixed.values(), *made)]
 
     def revoke(self, id_or_name: str, by: str) -> ApiKey:
-        """Ends a key at once, for all processes. Again, it changes nothing. Raises NotFound, or BadInput for one of
+        """Ends a key at once, for all processes. A repeat changes nothing. Raises NotFound, or BadInput for a key of
         the variable."""
         with self._turn():
             stored: Any = self._redis.hgetall(self._keys.api_keys)
@@ -171,12 +171,12 @@ class ApiKeys:
             digest, key = self._named(id_or_name, found)
             if key.revoked_at is None:
                 key = replace(key, revoked_at=_now(), revoked_by=by)
-            # Also when it was revoked before: that may not be fsynced yet.
+            # Also for an earlier revocation: it may not be fsynced yet.
             self._write(digest, key)
         return key
 
     def _named(self, id_or_name: str, found: dict[str, ApiKey]) -> tuple[str, ApiKey]:
-        """The one that is not revoked comes first: a name may have been used before."""
+        """The key of this name. Active keys come first: a name may have been used before."""
         matches = [pair for pair in found.items() if id_or_name in (pair[1].id, pair[1].name)]
         if matches:
             return min(matches, key=lambda pair: pair[1].revoked_at is not None)
@@ -187,7 +187,7 @@ class ApiKeys:
         raise NotFound(id_or_name)
 
     def _forget_revoked(self) -> None:
-        """But for the latest: a secret that was forgotten is as unknown as one that was revoked."""
+        """Keeps only the latest: a forgotten secret is as unknown as a revoked one."""
         stored: Any = self._redis.hgetall(self._keys.api_keys)
         found = [(digest, ApiKey.of_json(raw)) for digest, raw in stored.items()]
         revoked = [(key.revoked_at, digest, key.id) for digest, key in found if key.revoked_at]
@@ -202,7 +202,7 @@ class ApiKeys:
         return self._redis.lock(f"{self._keys.api_keys}:turn", timeout=10, blocking_timeout=10)
 
     def _write(self, digest: str, key: ApiKey) -> None:
-        """Until it is fsynced: a power cut must not bring a revoked key back."""
+        """Waits for the fsync: a power cut must not restore a revoked key."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.hset(self._keys.api_keys, digest, orjson.dumps(key.as_json()))
         waits = self._store.assurance.waits
@@ -223,7 +223,7 @@ class ApiKeys:
         except redis.ResponseError as error:
             if not is_refusal(error):
                 raise
-            # A Redis that takes no writes can still be read, and this is no reason to refuse a reader.
+            # A Redis that refuses writes can still be read, so readers are not refused.
 
 
 def keys_of_variable(value: str) -> dict[str, ApiKey]:
@@ -271,7 +271,7 @@ def _desks(joined: str) -> frozenset[str] | None:
 
 
 def check_name(name: str) -> None:
-    """Raises BadInput for what cannot be the name of a key."""
+    """Raises BadInput for an invalid name."""
     if not _NAME.fullmatch(name):
         raise BadInput("name", "must be 1 to 64 letters, digits and _ . @ -, and start with a letter or digit")
 
@@ -293,7 +293,7 @@ def _digest(secret: str) -> str:
 
 
 def _now() -> datetime:
-    """To the ms, as it is kept."""
+    """To the ms, as it is stored."""
     return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
 

@@ -1,9 +1,9 @@
-"""The server's append-only file after writes that failed: it has to be rewritten before the server starts again.
+"""Rewriting the server's append-only file after failed writes, before the server restarts.
 
 After any rewrite the server appends to its file without O_APPEND (`openNewIncrAofForAppend` in aof.c of Valkey and
-Redis). A write that a full disk cuts short is undone by a truncation that leaves the position where it was, so that the
-next write leaves a hole of zeros behind it. The server goes on content, and cannot read the file at its next start. A
-rewrite makes a new file from what is in memory.
+Redis). It undoes a write that a full disk cut short by truncating the file, but keeps the position, so the next
+write leaves a hole of zeros before it. The server continues, and cannot read the file at its next start. A rewrite
+creates a new file from memory.
 """
 
 import logging
@@ -28,7 +28,7 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 10.0, 300.0
 
 
 class _State(NamedTuple):
-    """What INFO tells."""
+    """The relevant fields of INFO."""
 
     run: str  #: of the server: each start has another
     appends: bool
@@ -50,13 +50,13 @@ class _State(NamedTuple):
 
 
 def may_have_hole(info: Mapping[str, Any], note: Mapping[Any, Any]) -> bool:
-    """By INFO and by the hash `aof`: whether writes failed in this run of the server, with no rewrite since."""
+    """By INFO and the hash `aof`: whether writes failed in this run of the server, without a rewrite since."""
     state = _State.of(info)
     return state.appends and state.refused > max(0, _noted(note, b"rewritten", state))
 
 
 def _noted(note: Mapping[Any, Any], what: bytes, state: _State) -> int:
-    """How many had been refused when a rewrite was ordered, or the one that has ended since; -1 without one in this run
+    """The count of refused commands when a rewrite was ordered, or when the last one ended; -1 without one in this run
     of the server."""
     run, _, refused = text(note.get(what, b" -1")).partition(" ")
     # Somebody may have set the server's statistics back meanwhile.
@@ -64,11 +64,10 @@ def _noted(note: Mapping[Any, Any], what: bytes, state: _State) -> int:
 
 
 class AppendOnlyFile:
-    """Has the file rewritten, once, after writes to it failed. Of all workers the leading pacer alone does it.
+    """Orders one rewrite of the file after writes to it failed. Only the leading pacer does it.
 
-    Whether they failed is told by the server, which counts the commands that it refused for it: so it does not matter
-    who looked at that moment. Nor can it go unseen: each pacer writes several times a second. What was done about
-    it stands in the ledger, for the next leader.
+    The server counts the commands it refused because of failed writes, so the failure is visible afterwards, and it
+    cannot be missed: each pacer writes several times a second. The ledger records the order, for the next leader.
     """
 
     def __init__(self, client: redis.Redis, keys: RedisKeys, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,7 +76,7 @@ class AppendOnlyFile:
         self._wait_seconds = FIRST_WAIT_SECONDS
 
     def look(self) -> None:
-        """Call it as often as you like. Raises redis-py's errors."""
+        """Cheap to call often. Raises redis-py's errors."""
         if (now := self._clock()) < self._look_at:
             return
         self._look_at = now + LOOK_SECONDS

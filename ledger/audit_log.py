@@ -1,4 +1,4 @@
-"""What people did in the console, lately: who, when, what, to what. It is kept beside the acts of each record."""
+"""The audit log: recent actions in the console. Records keep their own actions too."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,13 @@ from ledger.store import Store
 
 __all__ = ["AuditEntry", "recent_actions", "record_action"]
 
-#: Acts that are kept.
+#: Kept actions.
 KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One thing that a person did."""
+    """One action of a person."""
 
     at_ms: int
     by: str
@@ -27,9 +27,9 @@ class AuditEntry:
 
 
 def record_action(store: Store, by: str, did: str, id: str = "") -> None:
-    """Puts one on record. Raises redis-py's errors."""
+    """Adds an action. Raises redis-py's errors."""
     at_ms = time_ms(store.redis.time())
-    # What somebody has done is done, also when Redis is full, and the list is short.
+    # The action is done, so it is recorded even if Redis is full; the list is short.
     pipe = RedisWhenFull(connection_pool=store.redis.connection_pool).pipeline()
     pipe.lpush(store.keys.acts, orjson.dumps([at_ms, by, did, id]))
     pipe.ltrim(store.keys.acts, 0, KEPT - 1)

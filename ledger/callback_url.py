@@ -1,6 +1,6 @@
-"""The URL that the end of a notification or announcement is posted to: what may stand in it.
+"""The URL of a callback, and its syntax.
 
-Where it leads is another question, which only the worker that posts can answer, at that moment (`http_client.egress`).
+Whether its address is allowed is checked by the worker at the time of the post (`http_client.egress`).
 """
 
 from typing import Annotated
@@ -13,12 +13,12 @@ from ledger.messages.json_fields import link_problem
 
 __all__ = ["CallbackUrl"]
 
-#: What servers and proxies take as a rule.
+#: The usual limit of servers and proxies.
 _LONGEST_CHARACTERS = 2048
 
 
 def _problem(url: str) -> str | None:
-    """What is wrong with it, or None. Never repeats it: what follows the host may be a secret."""
+    """What is wrong with it, or None. Never repeats it: after the host it may contain a secret."""
     if len(url) > _LONGEST_CHARACTERS:
         return f"must have {_LONGEST_CHARACTERS} characters at most"
     if not url.isascii():

@@ -1,7 +1,6 @@
-"""Callbacks that are owed: what became of notifications and announcements, for those who asked to be told.
+"""Pending callbacks: results of notifications and announcements, for callers that asked for them.
 
-The verbs that bring something to its end write it down in the same step: `owe_callback` in
-`ledger/lua/shared/callbacks.lua`.
+Verbs record them in the same step as the final state: `owe_callback` in `ledger/lua/shared/callbacks.lua`.
 """
 
 import logging
@@ -28,7 +27,7 @@ __all__ = ["KEPT_MS", "Callbacks", "Delay", "Owed"]
 #: Put off the score of what was never posted, ms; as NEVER_POSTED in `ledger/lua/shared/callbacks.lua`.
 _NEVER_POSTED_MS = 10_000_000_000_000
 
-#: How long what is owed is kept, ms; as CALLBACKS_FOR in `ledger/lua/shared/callbacks.lua`.
+#: How long a pending callback is kept, ms; as CALLBACKS_FOR in `ledger/lua/shared/callbacks.lua`.
 KEPT_MS = 90_000_000
 
 
@@ -39,47 +38,47 @@ class Owed:
     name: str
     id: str  #: of the notification or announcement
     state: str
-    at_ms: int  #: when it came to that state
+    at_ms: int  #: when it reached that state
     age_ms: int  #: since then
     url: str = field(repr=False)
-    snapshot: bytes = field(repr=False)  #: how it stood then: a progress, or the counts of an announcement
+    snapshot: bytes = field(repr=False)  #: the record at that time: a progress, or the counts of an announcement
     owner: str = "@"  #: whose share of the posts it takes: the id of an API key or nothing, an @, and the desk
-    is_new: bool = False  #: nobody has posted it yet
+    is_new: bool = False  #: never posted yet
 
     @property
     def host(self) -> str:
-        """Of the URL, with its port."""
+        """The URL's host, with its port."""
         return self.url.split("/", 3)[2].partition("?")[0]
 
     @property
     def key(self) -> str:
-        """The id of the API key that asked for it; empty when none did."""
+        """The id of the API key that asked for it, or empty."""
         return self.owner.partition("@")[0]
 
 
 class Delay(NamedTuple):
-    """A callback that is posted later. Without a time it is given back, and stands where it stood."""
+    """A later time for a callback. Without a time it is given back unchanged."""
 
     owed: Owed
     wait_ms: int | None
 
 
 class Callbacks:
-    """What is owed, and its end. Each callback is taken under a lease, and posted at least once."""
+    """Pending callbacks. Each is taken under a lease, and posted at least once."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def count(self) -> int:
-        """How many are owed."""
+        """The number of pending callbacks."""
         return self.counts()[0]
 
     def dropped(self) -> int:
-        """How many were ever dropped because too many were owed to the same key and desk."""
+        """The number of callbacks ever dropped because one key and desk had too many."""
         return self.counts()[1]
 
     def counts(self) -> tuple[int, int]:
-        """How many are owed, and how many were ever dropped. Two round trips, whatever is owed to how many."""
+        """The numbers of pending and dropped callbacks, in two round trips."""
         pipe = self._ledger.redis.pipeline(transaction=False)
         pipe.get(self._ledger.keys.callbacks_dropped)
         for queue in [self._ledger.keys.callbacks, *self._queues()]:
@@ -88,7 +87,7 @@ class Callbacks:
         return sum(owed), int(dropped or 0)
 
     def forget(self) -> None:
-        """Drops what has been owed for so long that nothing else of it is kept, since nobody posts."""
+        """Drops callbacks that have waited longer than anything else of them is kept."""
         oldest_ms = self._now_ms() - KEPT_MS
         pipe = self._ledger.redis.pipeline(transaction=False)
         for queue in [self._ledger.keys.callbacks, *self._queues()]:
@@ -97,22 +96,21 @@ class Callbacks:
         pipe.execute()
 
     def due(self, most: int, lease_ms: int, full: Collection[str] = ()) -> list[Owed]:
-        """Takes callbacks that are due, of owners in turn but for those that are `full`. Others leave them alone for
-        `lease_ms`."""
+        """Takes due callbacks, of owners in turn, except `full` ones. No other worker takes them for `lease_ms`."""
         now_ms, *found = self._ledger.verbs.call("callbacks", "", most, lease_ms, *full)
         values = iter(found)
         taken = [_owed(now_ms, *each) for each in zip(*[values] * 8, strict=True)]
         return [owed for owed in taken if owed]
 
     def strike_off(self, owed: Owed) -> None:
-        """It was taken, or never will be."""
+        """Removes a callback that was received, or never will be."""
         pipe = self._ledger.redis.pipeline()
         pipe.zrem(self._ledger.keys.callbacks_of(owed.owner), owed.name)
         pipe.delete(self._ledger.keys.callback(owed.name))
         pipe.execute()
 
     def put_off(self, delays: Iterable[Delay]) -> None:
-        """They are due again after that. What was struck off meanwhile stays so."""
+        """Delays callbacks. Ones removed meanwhile stay removed."""
         waits = list(delays)
         if not waits:
             return
@@ -133,10 +131,7 @@ class Callbacks:
         return time_ms(self._ledger.redis.time())
 
     def document(self, owed: Owed) -> dict[str, Any] | None:
-        """What is posted: type, time, and what `show --json` tells, as it stood then.
-
-        None when it has left the record.
-        """
+        """The body: type, time, and the snapshot in the form of `show --json`. None if the record is gone."""
         try:
             kind, data = self._announcement(owed) if is_announcement(owed.id) else self._notification(owed)
         except NotFound:
@@ -177,7 +172,7 @@ class Callbacks:
 def _owed(
     now_ms: int, name: bytes, id: bytes, state: bytes, at: bytes, url: bytes, snapshot: bytes, owner: bytes, new: int
 ) -> Owed | None:
-    """None for one that is damaged: nobody could post it, and it goes when what is owed is forgotten."""
+    """None for a damaged one: it cannot be posted, and is dropped later."""
     try:
         at_ms, kept = int(at), snapshot or b""
         told = name.decode(), id.decode(), state.decode(), at_ms, now_ms - at_ms, url.decode()

@@ -1,4 +1,4 @@
-"""How Deskbell reaches its Redis: URLs and timeouts, its refusals in our words, and which servers it cannot use."""
+"""Connecting to Redis: clients, timeouts, unsupported servers, and Redis' errors as Deskbell's."""
 
 import re
 import time
@@ -35,15 +35,15 @@ CONNECT_SECONDS = 3
 ANSWER_SECONDS = 8
 #: A connection that was idle this long is pinged before it is used again.
 IDLE_SECONDS = 10
-#: Tries after the first. Every verb may be replayed, so a lost answer is no harm.
+#: Retries. Every verb may be replayed, so a lost answer does no harm.
 RETRIES = 2
-#: How a server's answers begin that refuses all writes: it cannot write its files, or has fewer replicas than it wants.
+#: Prefixes of errors of a server that refuses all writes: it cannot write its files, or lacks required replicas.
 _REFUSALS = ("MISCONF", "NOREPLICAS")
-#: What it says to a number of a database that is too large.
+#: Its error for a database number that is too large.
 _NO_DATABASE = ("DB index is out of range", "invalid DB index")
-#: How redis-py begins to say that a connection was not made.
+#: The prefix of redis-py's message for a connection that was not made.
 _CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
-#: How those of our own scripts begin, see ledger/lua/shared/keys.lua.
+#: The prefix of errors of Deskbell's own scripts, see ledger/lua/shared/keys.lua.
 _WRONG_VERSION = "SCHEMA "
 #: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
 NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
@@ -56,9 +56,9 @@ def connect(
     repeat_seconds: float = float("inf"),
     kind: type[redis.Redis] = redis.Redis,
 ) -> redis.Redis:
-    """A client, of this kind, with timeouts everywhere. Nothing is sent yet. Raises BadInput for a wrong URL.
+    """A client of this kind, with timeouts everywhere. Sends nothing yet. Raises BadInput for an invalid URL.
 
-    A call that failed is not repeated `repeat_seconds` after its start.
+    A failed call is not repeated later than `repeat_seconds` after its start.
     """
     url = settings.redis
     options: dict[str, Any] = {
@@ -79,7 +79,7 @@ def connect(
 
 
 class RetryInTime(Retry):
-    """redis-py's, which knows a number of tries alone: each of them may take all the time that a caller has."""
+    """redis-py's retry, limited by time too: otherwise each try may take a caller's whole time."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES)
@@ -97,7 +97,7 @@ class RetryInTime(Retry):
 
 
 def connection_class(url: RedisUrl) -> type[AbstractConnection]:
-    """redis-py's for this kind of URL."""
+    """redis-py's class for this kind of URL."""
     if url.path:
         return redis.UnixDomainSocketConnection
     return redis.SSLConnection if url.tls else redis.Connection
@@ -134,19 +134,19 @@ def reachable(settings: Settings) -> Iterator[None]:
 
 
 def _problem(error: redis.RedisError) -> str:
-    """redis-py's words without the address, which stands before them already, and in one line."""
+    """redis-py's message in one line, without the address."""
     if isinstance(error, AuthenticationError) and "HELLO" in str(error):
         return "it needs a password"
     return _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
 
 
 def is_refusal(error: redis.ResponseError) -> bool:
-    """Whether the server takes no writes at all for now: no memory, no disk, a replica, or too few of them."""
+    """Whether the server refuses all writes for now: no memory, no disk, a replica, or too few replicas."""
     return isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS)
 
 
 def is_of_wrong_version(error: redis.ResponseError) -> bool:
-    """Whether a verb was refused because we are older or newer than the ledger."""
+    """Whether a verb was refused because this process is older or newer than the ledger."""
     return str(error).startswith(_WRONG_VERSION)
 
 
@@ -172,12 +172,12 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
 
 
 def text(value: Any) -> str:
-    """A string that Redis keeps. Our clients give bytes; their annotations leave it open."""
+    """A string from Redis. The clients return bytes; their annotations leave it open."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def is_in_cluster(client: redis.Redis) -> bool:
-    """False where INFO is refused: nobody can tell then."""
+    """False if INFO is refused, since it is unknown then."""
     try:
         info: Any = client.info("cluster")
     except redis.ResponseError:
@@ -186,7 +186,7 @@ def is_in_cluster(client: redis.Redis) -> bool:
 
 
 def refuse_cluster(client: redis.Redis, url: RedisUrl) -> None:
-    """Raises LedgerUnwritable: the keys lie in many slots, and a script or a pop may reach into one only."""
+    """Raises LedgerUnwritable: the keys are in many slots, and a script or a pop may touch only one."""
     if is_in_cluster(client):
         raise LedgerUnwritable(
             f"Redis at {url} is part of a cluster, nothing was accepted:"

@@ -1,6 +1,6 @@
-"""Records that cannot be read: a bit that flipped on disk must not hide, or stop, all the others.
+"""Damaged records: a flipped bit on disk must not hide, or stop, all other records.
 
-The server reads its files without a checksum for each record, so that a letter may be another one afterwards.
+The server reads its files without a checksum per record, so any letter may have changed.
 """
 
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def whole(what: str, read: Callable[[Kept], T], kept: Kept) -> T | None:
-    """Reads one of several. None when it is damaged, which only the log tells: the others are more than it."""
+    """Reads one of several records. None if it is damaged, which is only logged: the others matter more."""
     try:
         return read(kept)
     except UNREADABLE:
@@ -36,14 +36,14 @@ def whole(what: str, read: Callable[[Kept], T], kept: Kept) -> T | None:
 
 
 class Reading:
-    """Reads the parts of one record, and notes which cannot be read."""
+    """Reads the parts of one record, and notes unreadable ones."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
 
     @property
     def damage(self) -> str | None:
-        """In words; None when all could be read."""
+        """A description; None if everything was readable."""
         return f"its record is damaged: {' and '.join(self._parts)} cannot be read" if self._parts else None
 
     def part(self, name: str, read: Callable[[], T], instead: T) -> T:
@@ -54,7 +54,7 @@ class Reading:
             return instead
 
     def notification(self, kept: bytes | None, desk: str) -> Notification:
-        """Of an event. Without a message if it cannot be read."""
+        """An event, without a message if that is unreadable."""
         return self.part("input", lambda: Notification.of_input(kept or b""), _nobody(desk))
 
     def progress(self, kept: bytes | None, at_ms: int) -> Progress:

@@ -1,4 +1,4 @@
-"""Dead letters: what failed, found by what it failed of and when, and taken back to its lane together."""
+"""Dead letters: failed notifications, found by error and time, and queued again together."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,13 @@ from ledger.states import AnnouncementState, State
 
 __all__ = ["DeadLetters"]
 
-#: Records that are read, or taken back, in one round trip.
+#: Records per round trip.
 PORTION = 200
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """Which are meant: events, or the rows of one announcement. Whatever is None does not matter; `until` itself is not
-    in the range."""
+    """A selection: events, or the rows of one announcement. None matches everything; `until` is exclusive."""
 
     code: int | None = None  #: of the last attempt, which is the error that `show` names
     since: datetime | None = None  #: when it came to rest
@@ -32,7 +31,7 @@ class DeadLetters:
     announcement: str | None = None  #: its rows, and no events
 
     def find(self, ledger: Ledger) -> Iterator[Record | RowRecord]:
-        """In the order in which they came to rest, the longest first. Reads the index once, then record by record."""
+        """In the order of their failure, the oldest first. Reads the index once, then record by record."""
         ids = [text(id) for id in ledger.redis.zrange(self._index(ledger.keys), self._from(), self._to(), byscore=True)]
         for start in range(0, len(ids), PORTION):
             for record in self._read(ledger, ids[start : start + PORTION]):
@@ -40,10 +39,9 @@ class DeadLetters:
                     yield record
 
     def retry(self, ledger: Ledger, by: str) -> list[str]:
-        """Takes all of them back to the ends of their lanes, with a fresh retry budget. Returns the ids that were.
+        """Queues all of them again at the end of their lanes, with a fresh retry budget. Returns their ids.
 
-        Raises NotFound and NotAllowed for an announcement that there is not, or that is cancelled, and BadInput for a
-        desk that is not configured.
+        Raises NotFound and NotAllowed for an unknown or cancelled announcement, and BadInput for an unknown desk.
         """
         if self.desk is not None:
             ledger.settings.desk(self.desk)
@@ -74,7 +72,7 @@ class DeadLetters:
         for start in range(0, len(ids), PORTION):
             portion = ids[start : start + PORTION]
             answers = ledger.durably("retry", desk, by, str(self.state), *portion)
-            # Somebody else may have taken one back, or settled it, since it was found.
+            # Another process may have queued or settled one since it was found.
             yield from (id for id, done in zip(portion, answers[::2], strict=True) if done)
 
     def _means(self, record: Record | RowRecord) -> bool:

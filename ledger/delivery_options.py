@@ -1,10 +1,10 @@
-"""The choices of how a notification is delivered, and their words."""
+"""The options for delivering a notification."""
 
 from enum import StrEnum
 
 __all__ = ["DEFAULT_DESK", "OnOpenTicket", "OnUnknown", "ReceiveType", "UserIdType"]
 
-#: The desk that the four `DESKBELL_…` credential variables describe, and that speaks unless another is named.
+#: The desk that the four `DESKBELL_…` credential variables describe, and the default.
 DEFAULT_DESK = "default"
 
 
@@ -16,7 +16,7 @@ class ReceiveType(StrEnum):
 
 
 class UserIdType(StrEnum):
-    """Which kind of id `receiver_id` is."""
+    """The kind of id of `receiver_id`."""
 
     OPEN_ID = "open_id"
     UNION_ID = "union_id"
@@ -24,7 +24,7 @@ class UserIdType(StrEnum):
 
 
 class OnUnknown(StrEnum):
-    """What to do when a message was maybe sent: send it again (twice is better than never), or hold it for a person."""
+    """What to do after a maybe-sent message: send it again, or hold it for a person."""
 
     RESEND = "resend"
     HOLD = "hold"

@@ -1,4 +1,4 @@
-"""Secrets of a desk that stand elsewhere than in the desks file: in variables, or in files, as orchestrators do it."""
+"""Desk secrets outside the desks file: in variables or files, as orchestrators provide them."""
 
 import os
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def _of_variable(where: str, name: Any, _: Path) -> str:
 
 
 def _of_file(where: str, name: Any, folder: Path) -> str:
-    """A relative path starts at the folder of the desks file. A newline at the end is no part of the secret."""
+    """Relative paths start at the folder of the desks file. A trailing newline is not part of the secret."""
     if not isinstance(name, str):
         raise BadInput("DESKBELL_DESKS", f"{where}: write the path of a file")
     try:

@@ -1,4 +1,4 @@
-"""How a desk stands: its quota, its lanes, its calls, its hold, its open tickets. Read in few round trips."""
+"""The status of a desk: quota, lanes, calls, hold and open tickets, in few round trips."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses", "whol
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One limit of the quota, and the calls granted in the window that ends now."""
+    """One limit of the quota, and the calls granted in the current window."""
 
     limit: int
     seconds: int
@@ -30,7 +30,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Where notifications wait: the events of the desk, or one announcement."""
+    """A lane with its backlog: the events of the desk, or one announcement."""
 
     name: str
     waiting: int
@@ -42,7 +42,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class DeskStatus:
-    """All that `deskbell desks` and the console tell of a desk."""
+    """The status of a desk, for `deskbell desks` and the console."""
 
     name: str
     windows: tuple[Window, ...]
@@ -50,11 +50,11 @@ class DeskStatus:
     in_flight: int  #: released or claimed
     calls: Mapping[Outcome, int]  #: since the desk began
     lanes: tuple[Lane, ...]
-    eta_seconds: float | None  #: until nothing waits, at the whole quota; None without limits, or while it is held
+    eta_seconds: float | None  #: until nothing waits, at the whole quota; None without limits, or on hold
     tickets_open: int
-    tickets_age_seconds: float | None  #: since the ticket list was last taken
+    tickets_age_seconds: float | None  #: since the ticket list was last fetched
     hold: Mapping[str, Any] | None
-    unknown: int  #: notifications that were maybe sent, and rest until somebody decides
+    unknown: int  #: maybe-sent notifications at rest
 
     @property
     def wasted(self) -> dict[Outcome, int]:
@@ -82,14 +82,14 @@ class DeskStatus:
 
 
 def desk_status(store: Store, desk: Desk, announcements: Iterable[Announcement] | None = None) -> DeskStatus:
-    """Reads how a desk stands now, beside those announcements; without them they are read too."""
+    """Reads a desk's status, with these announcements; by default it reads them too."""
     return desk_statuses(store, [desk], announcements)[0]
 
 
 def desk_statuses(
     store: Store, desks: Sequence[Desk], announcements: Iterable[Announcement] | None = None
 ) -> list[DeskStatus]:
-    """How several desks stand, in two round trips for all of them beside those for the announcements."""
+    """The statuses of several desks, in two round trips for all, beside those for the announcements."""
     known = list(Announcements(store).newest() if announcements is None else announcements)
     pipe = store.redis.pipeline(transaction=False)
     for desk in desks:
@@ -104,7 +104,7 @@ def desk_statuses(
 
 
 class _Answer(NamedTuple):
-    """To what `_ask` asks, in this order."""
+    """The answers to `_ask`, in order."""
 
     time: tuple[int, int]
     fields: Mapping[bytes, bytes]
@@ -142,7 +142,7 @@ def _accepted_at(store: Store, ids: Sequence[bytes | None]) -> list[int | None]:
 
 
 def whole_hold(kept: bytes | None) -> dict[str, Any] | None:
-    """A desk's hold, if there is one. A damaged one holds nothing, for the verbs neither."""
+    """A desk's hold, if any. A damaged one has no effect, in the verbs too."""
     return whole("a hold", _hold, kept) if kept else None
 
 
@@ -189,7 +189,7 @@ def _lane(announcement: Announcement, now_ms: int) -> Lane:
 def _eta(
     desk: Desk, lowered_to: float | None, lanes: Sequence[Lane], announcements: Sequence[Announcement]
 ) -> float | None:
-    """At the whole quota. What is paused counts for nothing, since nobody knows until when."""
+    """At the whole quota. Paused announcements do not count, since their end is unknown."""
     paused = {each.id for each in announcements if each.state is not AnnouncementState.RUNNING}
     waiting = sum(lane.waiting for lane in lanes if lane.name not in paused)
     if not desk.rate:

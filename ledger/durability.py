@@ -1,8 +1,8 @@
-"""What an acceptance is worth when the server's machine loses its power the moment after, and what it must wait for.
+"""Durability of an acceptance when the server's machine loses power right after it, and what an acceptance waits for.
 
-With `appendfsync always` the server fsyncs before it answers, so that the answer itself is the confirmation. With
-`everysec` only WAITAOF could confirm; but Redis 7.4.0 (up to 7.4.2 at least) and Valkey 8.0 (up to 9.1.2 at least)
-answer it before the fsync. So with `everysec` it is measured whether the answers can be true.
+With `appendfsync always` the server fsyncs before it answers, so the answer is the confirmation. With `everysec`
+only WAITAOF could confirm; but Redis 7.4.0 (up to 7.4.2 at least) and Valkey 8.0 (up to 9.1.2 at least) answer it
+before the fsync. So with `everysec` Deskbell measures whether the answers can be true.
 """
 
 import logging
@@ -33,7 +33,7 @@ _KEPT_SECONDS = 3600
 
 
 class Durability(StrEnum):
-    """What of it is on disk when an acceptance is answered."""
+    """How much of an acceptance is on disk when it is answered."""
 
     ALWAYS = "always"  #: all: each write is fsynced before its answer
     CONFIRMED = "confirmed"  #: all: WAITAOF waits for the fsync, about a second
@@ -93,20 +93,20 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """What stands at the end of a pipeline so that its answers come when what it wrote is safe."""
+    """The end of a pipeline, whose answers come when its writes are safe."""
 
     fsync: bool
     replicas: int
 
     def ask(self, pipe: Pipeline, timeout_ms: int) -> None:
-        """WAITAOF and WAIT speak only for writes of their own connection, hence the pipeline."""
+        """WAITAOF and WAIT cover only writes of their own connection, hence the pipeline."""
         if self.fsync:
             pipe.execute_command("WAITAOF", 1, 0, timeout_ms)  # type: ignore[no-untyped-call]
         if self.replicas:
             pipe.wait(self.replicas, timeout_ms)
 
     def are_over(self, answers: Sequence[Any]) -> bool:
-        """Whether these answers, the last of the pipeline, say that it is safe."""
+        """Whether these answers, the last of the pipeline, confirm that it is safe."""
         copies = answers[1:] if self.fsync else answers
         return not (self.fsync and answers[0][0] < 1) and all(count >= self.replicas for count in copies)
 
@@ -115,7 +115,7 @@ class Waits:
 
 
 class Assurance:
-    """What the server gives now."""
+    """The server's current durability."""
 
     def __init__(self, client: redis.Redis, keys: RedisKeys) -> None:
         self._client, self._keys = client, keys
@@ -128,7 +128,7 @@ class Assurance:
 
     @property
     def waits(self) -> Waits:
-        """What an acceptance waits for. An early WAITAOF is waited for, too: it does tell a write that failed."""
+        """What an acceptance waits for. It waits for an early WAITAOF too, which reveals failed writes."""
         return self._now()[1]
 
     def _now(self) -> tuple[Durability, Waits]:
@@ -170,7 +170,7 @@ class Assurance:
         return Durability.CONFIRMED if self._waits_truly() else Durability.HIDDEN
 
     def _waits_truly(self) -> bool | None:
-        """Whether WAITAOF waits for the fsync, measured once for each run of the server. None where nobody can tell."""
+        """Whether WAITAOF waits for the fsync, measured once per run of the server. None if unknown."""
         run = self._run_of_server()
         kept = self._client.get(self._keys.waitaof)
         if kept in (f"{run} true".encode(), f"{run} early".encode()):
