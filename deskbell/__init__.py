@@ -16,9 +16,8 @@ from ledger.errors import (
     WrongVersion,
 )
 from ledger.messages.content import Message
-from ledger.record import Accepted, Record
+from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, Outcome, State
-from producers.announcements.announced import Announced
 from producers.client.announcement_handle import AnnouncementHandle, AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments, EventArguments
 from producers.client.http_problems import Forbidden, Unauthorized

@@ -1,6 +1,6 @@
-"""The record of a notification, and the answer to who handed it in."""
+"""The record of a notification, and the answers to those who hand in notifications and announcements."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NotRequired
 
 from pydantic import with_config
@@ -13,7 +13,7 @@ from ledger.progress import ActJson, Attempt, AttemptJson, Progress, acts_as_jso
 from ledger.states import FINAL, Outcome, State
 from ledger.times import iso
 
-__all__ = ["Accepted", "NotificationJson", "Record"]
+__all__ = ["Accepted", "Announced", "NotificationJson", "Record"]
 
 
 @with_config(title="Error")
@@ -59,6 +59,18 @@ class Accepted:
 
     def as_json(self) -> dict[str, Any]:
         return {"id": self.id, "state": self.state, "duplicate": self.duplicate}
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An announcement is on record. `duplicate`: an earlier call with this key had made it."""
+
+    id: str
+    total: int
+    duplicate: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
+from ledger.record import Announced
 from ledger.tracing import traceparent
-from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, accepted_rows, check
 from producers.announcements.lookup import Lookup

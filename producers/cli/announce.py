@@ -13,7 +13,7 @@ from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.phrases import Phrase
-from producers.announcements.announced import Announced
+from ledger.record import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, write_invalid
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement

@@ -11,12 +11,10 @@ from urllib.parse import quote
 import orjson
 
 from ledger.errors import BadInput, DeskbellError
-from ledger.record import Accepted, Record
+from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import duration
-from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.recipients.program_rows import source_of_rows
 from producers.announcements.recipients.source import Source
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
@@ -77,7 +75,7 @@ class HttpBackend:
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
-        with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else source_of_rows(rows)) as source:
+        with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else Source.of_rows(rows)) as source:
             upload = Upload(_fields(arguments), _files(draft, source))
             answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, limits=self._limits_of_announce)
         return Announced(answer["id"], answer["total"], answer["duplicate"])

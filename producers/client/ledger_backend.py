@@ -6,15 +6,14 @@ from typing import Any, Self, Unpack
 
 from ledger.connection import connect, reachable
 from ledger.ledger import Ledger
-from ledger.record import Accepted, Record
+from ledger.record import Accepted, Announced, Record
 from ledger.settings import Settings
 from ledger.states import AnnouncementState, SteeringVerb
-from producers.announcements.announced import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import checked_announcement
 from producers.announcements.export import names_of, results_of
 from producers.announcements.recipients import Recipients
-from producers.announcements.recipients.program_rows import source_of_rows
+from producers.announcements.recipients.source import Source
 from producers.announcements.steering import steer
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
@@ -57,7 +56,7 @@ class LedgerBackend:
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         def opened() -> Recipients:
-            return Recipients.open(rows) if isinstance(rows, Path | str) else Recipients.of(source_of_rows(rows))
+            return Recipients.open(rows) if isinstance(rows, Path | str) else Recipients.of(Source.of_rows(rows))
 
         draft = AnnouncementDraft.build(arguments)
         with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):

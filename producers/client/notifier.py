@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Protocol, Self, Unpack
 
 from ledger.errors import BadInput
-from ledger.record import Accepted, Record
-from producers.announcements.announced import Announced
+from ledger.record import Accepted, Announced, Record
 from producers.client.announcement_handle import AnnouncementBackend, AnnouncementHandle
 from producers.client.arguments import AnnouncementArguments, EventArguments, spelled_out
 

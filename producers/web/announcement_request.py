@@ -13,7 +13,6 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
-from producers.announcements.recipients.program_rows import source_of_rows
 from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
 from producers.web.bodies import in_turn, json_object, without_delay
@@ -100,7 +99,7 @@ def _rows_of(rows: Any) -> Source:
             if isinstance(value, float):
                 # Read as a number it has lost how it was written: 1.50 would go out as 1.5.
                 raise BadInput(f"rows[{number}].{shortened(name)}", "must be a string, not a fraction")
-    return source_of_rows(rows)
+    return Source.of_rows(rows)
 
 
 def _with_key(arguments: dict[str, Any], key: str | None) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from ledger.announcement import Announcement, AnnouncementJson
 from ledger.errors import BadInput
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.record import Announced
 from ledger.states import AnnouncementState, Resolution, Retried, State, SteeringVerb
-from producers.announcements.announced import Announced
 from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
 from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer

@@ -55,25 +55,13 @@ class ForeignRecipients(Recipients):
         self.name = source.name
         self._process = self._started()
         try:
-            self._told: dict[str, Any] = self._answer("opened")
+            told: dict[str, Any] = self._answer("opened")
         except BaseException:
             self.close()
             raise
-        self.format = self._told["format"]
-        self.columns = tuple(self._told["columns"])
-
-    @property
-    def encoding(self) -> Any:
-        return self._told["encoding"]
-
-    @property
-    def delimiter(self) -> str | None:
-        delimiter: str | None = self._told["delimiter"]
-        return delimiter
-
-    @property
-    def sha256(self) -> str:
-        return str(self._told["sha256"])
+        self.columns = tuple(told["columns"])
+        self.format, self.encoding, self.delimiter = told["format"], told["encoding"], told["delimiter"]
+        self.sha256 = told["sha256"]
 
     def rows(self) -> Iterator[Row]:
         complete = False

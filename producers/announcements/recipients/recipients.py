@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
@@ -11,6 +11,10 @@ from producers.announcements.recipients.csv_rows import CsvRows
 from producers.announcements.recipients.encoding import Encoding
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
+
+if TYPE_CHECKING:
+    from producers.announcements.recipients.jsonl_rows import JsonlRows
+    from producers.announcements.recipients.xlsx_rows import XlsxRows
 
 __all__ = ["Recipients"]
 
@@ -29,18 +33,6 @@ _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
-class _Rows(Protocol):
-    columns: tuple[str, ...]
-
-    @property
-    def encoding(self) -> Encoding | None: ...
-
-    @property
-    def delimiter(self) -> str | None: ...
-
-    def rows(self) -> Iterator[Row]: ...
-
-
 class Recipients:
     """The rows of a file, read from disk anew by each call of `rows`. Close it, or use it in a `with`."""
 
@@ -51,6 +43,9 @@ class Recipients:
         self.format: Format = _format_of(source)
         self._rows = _rows_of(source, self.format)
         self.columns = self._rows.columns
+        self.encoding: Encoding | None = self._rows.encoding  #: None for a workbook
+        self.delimiter: str | None = self._rows.delimiter  #: of a CSV file
+        self.sha256 = source.sha256 or ""  #: of the file's bytes, hexadecimal; every pass over the rows verifies it
 
     @classmethod
     def open(cls, path: Path | str, stdin: BinaryIO | None = None) -> Self:
@@ -65,21 +60,6 @@ class Recipients:
         except BaseException:
             source.close()
             raise
-
-    @property
-    def encoding(self) -> Encoding | None:
-        """None for a workbook."""
-        return self._rows.encoding
-
-    @property
-    def delimiter(self) -> str | None:
-        """Of a CSV file."""
-        return self._rows.delimiter
-
-    @property
-    def sha256(self) -> str:
-        """Of the file's bytes, hexadecimal. Every pass over the rows verifies it."""
-        return self._source.sha256 or ""
 
     def rows(self) -> Iterator[Row]:
         """The rows from the first. A row that is wrong by itself says so in its `problem`.
@@ -138,7 +118,7 @@ def _format_of(source: Source) -> Format:
     return "jsonl" if first == b"{" else "csv"
 
 
-def _rows_of(source: Source, written_in: Format) -> _Rows:
+def _rows_of(source: Source, written_in: Format) -> "CsvRows | JsonlRows | XlsxRows":
     match written_in:
         case "csv":
             return CsvRows(source)

@@ -6,10 +6,12 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
+
+import orjson
 
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
@@ -80,18 +82,9 @@ def _line_ends(block: bytes) -> tuple[int, int]:
     return min(firsts, default=-1), max(block.rfind(b"\n"), block.rfind(b"\r"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Identity:
+def _identity_of(status: os.stat_result) -> tuple[int, ...]:
     """What differs when a file was written to or replaced."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Self:
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Source:
@@ -103,7 +96,8 @@ class Source:
         self.sha256: str | None = None  #: of the content; None until a pass has come to its end
         self._file = file
         self._path = path
-        self._identity = _Identity.of(os.fstat(file.fileno()))
+        status = os.fstat(file.fileno())
+        self.size_bytes, self._identity = status.st_size, _identity_of(status)
 
     @classmethod
     def opened(cls, path: Path) -> Self:
@@ -129,9 +123,17 @@ class Source:
             raise
         return cls(file, name, None)
 
-    @property
-    def size_bytes(self) -> int:
-        return self._identity.size_bytes
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, str]]) -> Self:
+        """The rows of a program as JSONL, on disk until closed: the line of a row is its number. Raises BadInput."""
+        with tempfile.TemporaryFile() as file:
+            for number, row in enumerate(rows, start=1):
+                try:
+                    file.write(orjson.dumps(dict(row)) + b"\n")
+                except (TypeError, ValueError):  # orjson's error is a TypeError; dict() has both
+                    raise BadInput(f"rows[{number - 1}]", "must be a mapping of names to texts") from None
+            file.seek(0)
+            return cls.spooled(file, "rows")
 
     def fileno(self) -> int:
         """Of the open file, for another process that reads it as this one does: at offsets, moving nothing."""
@@ -170,7 +172,7 @@ class Source:
             found = [os.fstat(self._file.fileno())] + ([os.stat(self._path)] if self._path else [])
         except FileNotFoundError:
             raise self.changed() from None
-        if any(_Identity.of(status) != self._identity for status in found):
+        if any(_identity_of(status) != self._identity for status in found):
             raise self.changed()
 
     def changed(self) -> BadInput:
