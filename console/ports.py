@@ -95,9 +95,5 @@ class Callers(Protocol):
         ...
 
 
-class Exports(Protocol):
-    """The results of an announcement, as a file."""
-
-    def pieces(self, id: str, written_as: str) -> Iterator[bytes]:
-        """`written_as` is csv or jsonl. Raises NotFound before the first piece."""
-        ...
+#: The results of an announcement, as a file: its id, and csv or jsonl. Raises NotFound before the first piece.
+Exports = Callable[[str, str], Iterator[bytes]]

@@ -1,12 +1,13 @@
 """A rate, such as `100/minute; 5/second`: how many calls may be made in any window of some length."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-__all__ = ["Limit", "Rate", "parse_rate"]
+__all__ = ["Limit", "Rate", "parse_rate", "rate_text"]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
@@ -37,6 +38,11 @@ def parse_rate(text: str) -> tuple[Limit, ...]:
         calls, several, unit = match.groups()
         limits.append(Limit(calls=int(calls), seconds=int(several or 1) * _UNITS[unit]))
     return tuple(limits)
+
+
+def rate_text(rate: Iterable[Limit]) -> str:
+    """The notation that `parse_rate` reads."""
+    return ";".join(f"{limit.calls}/{limit.seconds}second" for limit in rate) or "unlimited"
 
 
 def _as_limits(value: Any) -> Any:

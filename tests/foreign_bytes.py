@@ -25,7 +25,7 @@ from ledger.redis_options import read_options
 from ledger.search import Cursor
 from ledger.settings import Settings
 from producers.client.http_server import _json
-from producers.hooks.hook_file import Hooks
+from producers.hooks.hook_file import load_hooks
 from tests.integration.console.console_visitor import Visitor
 from worker.celery.message_filter import _body
 
@@ -379,7 +379,7 @@ READ = {
     "the hooks file": Read(
         MIB,
         keys,
-        as_file(lambda file: Hooks.load(Settings(hooks=file, _env_file=None), {})),
+        as_file(lambda file: load_hooks(Settings(hooks=file, _env_file=None), {})),
     ),
     "the file of error codes": Read(MIB, keys, as_file(CodeTable.load)),
     "an answer of Feishu's": Read(

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from ledger.ledger import Ledger
 from ledger.states import FINAL, Outcome
 from ledger.times import iso
 
-__all__ = ["RESULT_COLUMNS", "csv_of", "jsonl_of", "names_of", "results_of"]
+__all__ = ["RESULT_COLUMNS", "Format", "csv_of", "export_of", "jsonl_of", "names_of", "results_of"]
 
 #: What we know of a row. `line` is where it stood in the file.
 RESULT_COLUMNS = (
@@ -29,6 +30,18 @@ _FORMULA = re.compile(
 )
 #: Rows that are written as one piece.
 _PIECE_ROWS = 500
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def export_of(ledger: Ledger, id: str, written_as: Format) -> Iterator[bytes]:
+    """All rows of an announcement as a file, in pieces. Raises NotFound."""
+    names = names_of(ledger.announcements.get(id).spec.columns)
+    write = jsonl_of if written_as is Format.JSONL else csv_of
+    return write(names, results_of(ledger, id))
 
 
 def names_of(columns: Sequence[str]) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ import typer
 
 from ledger.desk_status import desk_status
 from ledger.ledger import Ledger
+from ledger.rate import rate_text
 from ledger.settings import Desk
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import show_table, spoken
-from producers.doctor.status import rate_text
 
 __all__ = ["desk_facts", "register", "spoken_facts"]
 
@@ -40,7 +40,7 @@ def desk_facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
     return {
         **desk_status(ledger, desk).as_json(),
         "feishu_url": desk.feishu_url,
-        "rate": rate_text(desk),
+        "rate": rate_text(desk.rate),
         "missing": list(desk.missing),
         "counts": {state: count for state, count in ledger.counts(desk.name).items() if count},
     }

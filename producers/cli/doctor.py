@@ -11,8 +11,7 @@ from producers.cli.exits import ExitCode
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import in_colour, progress, show_table
 from producers.doctor.credentials import check_feishu
-from producers.doctor.diagnosis import Check, Status, check_desks, check_ledger
-from producers.doctor.private_files import check_files
+from producers.doctor.diagnosis import Check, Status, check_desks, check_files, check_ledger
 
 __all__ = ["register"]
 

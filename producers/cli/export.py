@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -13,7 +12,7 @@ import typer
 
 from ledger.errors import BadInput
 from ledger.ids import is_announcement
-from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.export import Format, export_of
 from producers.cli.access import open_ledger
 from producers.cli.exits import ExitCode
 from producers.cli.output import note
@@ -30,11 +29,6 @@ _EXAMPLES = """\b
 Examples:
   deskbell export a_06hzb2k1c9f3q8rd --format csv -o results.csv
   deskbell export a_06hzb2k1c9f3q8rd --format jsonl | jq 'select(.state == "failed")'"""
-
-
-class Format(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 def register(app: typer.Typer) -> None:
@@ -58,12 +52,10 @@ def export(
     """
     if not is_announcement(id):
         raise BadInput("id", f"{id} is not an announcement (a_…): use `deskbell show` for a notification")
-    write = jsonl_of if _format(written_as, output, as_json) is Format.JSONL else csv_of
-    with open_ledger() as ledger:
-        names = names_of(ledger.announcements.get(id).spec.columns)
-        with progress(f"exporting {id}"):
-            pieces = write(names, results_of(ledger, id))
-            _write(map(_for_eyes, pieces) if output is None and sys.stdout.isatty() else pieces, output)
+    as_file = _format(written_as, output, as_json)
+    with open_ledger() as ledger, progress(f"exporting {id}"):
+        pieces = export_of(ledger, id, as_file)
+        _write(map(_for_eyes, pieces) if output is None and sys.stdout.isatty() else pieces, output)
     if output:
         note(f"{id} was written to {output}")
     return ExitCode.DONE

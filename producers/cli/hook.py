@@ -1,7 +1,7 @@
 """`deskbell hook`: what the hooks are, and what one would make of a payload."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from ledger.times import iso
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.tables import show_table
 from producers.hooks.hook import Hook, Rendered
-from producers.hooks.hook_file import VARIABLE, Hooks, ready_made
+from producers.hooks.hook_file import VARIABLE, load_hooks, ready_made
 from producers.hooks.hook_request import MOST_BYTES, HookRequest
 
 __all__ = ["register"]
@@ -44,7 +44,7 @@ def list_hooks(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False,
 ) -> None:
     """List the hooks in the file of DESKBELL_HOOKS, and check the whole file."""
-    found = _ready_made() if ready else [_facts(hook) for hook in Hooks.load(Settings.from_env()).values()]
+    found = _ready_made() if ready else [_facts(hook) for hook in load_hooks(Settings.from_env()).values()]
     if as_json:
         answer_json(found)
     elif is_interactive():
@@ -66,7 +66,7 @@ def try_on(
 
     No API key or signature is needed.
     """
-    hook = _named(Hooks.load(Settings.from_env()), name)
+    hook = _named(load_hooks(Settings.from_env()), name)
     rendered = hook.render(HookRequest.of([_header(each) for each in header or ()], _body(payload)))
     if as_json:
         answer_json(_as_json(hook, rendered))
@@ -88,7 +88,7 @@ def _ready_made() -> list[dict[str, Any]]:
     return [{"name": name, "summary": fields.summary} for name, fields in ready_made().items()]
 
 
-def _named(hooks: Hooks, name: str) -> Hook:
+def _named(hooks: Mapping[str, Hook], name: str) -> Hook:
     if not hooks:
         raise BadInput(VARIABLE, "is not set, so there are no hooks: see docs/integrations.md")
     if name not in hooks:

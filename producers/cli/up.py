@@ -20,6 +20,7 @@ from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
+from ledger.rate import rate_text
 from ledger.settings import Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
@@ -27,8 +28,7 @@ from producers.cli.exits import ExitCode
 from producers.cli.output import answer_json, note, printable
 from producers.cli.revival import Revival
 from producers.cli.supervisor import LOOK_SECONDS, Program, StopSignals, Supervisor
-from producers.doctor.status import rate_text
-from producers.hooks.hook_file import Hooks
+from producers.hooks.hook_file import load_hooks
 from producers.web.listening import listen, reachable_at, url_of
 
 __all__ = ["register"]
@@ -73,7 +73,7 @@ def up(
     Ctrl-C or SIGTERM stops it after calls in flight are finished and recorded. A second one stops it at once.
     """
     settings = _practising() if sandbox else Settings.from_env()
-    Hooks.load(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
+    load_hooks(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
     with StopSignals() as signals, ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
         settings = _with_a_port(settings)
@@ -166,7 +166,7 @@ def _programs(settings: Settings, *, practising: bool) -> list[Program]:
     programs.append(Program("web", (*python, "producers.cli", "web"), stop_turn=-1))
     if practising:
         port = settings.feishu_url.rpartition(":")[2]
-        rate = rate_text(settings.desk(DEFAULT_DESK))
+        rate = rate_text(settings.desk(DEFAULT_DESK).rate)
         # Stopped after the workers: their last calls want an answer.
         programs.insert(
             0, Program("sandbox", (*python, "sandbox", "--demo", "--port", port, "--rate", rate), stop_turn=1)

@@ -1,27 +1,33 @@
 """What `deskbell doctor` looks at: Redis, the workers, and the desks."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
 
 import redis
 
 from ledger.append_only import may_have_hole
-from ledger.connection import reachable
+from ledger.connection import reachable, text
 from ledger.delivery_options import DEFAULT_DESK
+from ledger.desk_status import whole_hold
 from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.phrases import Phrase
+from ledger.private import OTHERS
 from ledger.schema import check_version
 from ledger.settings import Desk, Settings
 from ledger.workers import live_workers
-from producers.doctor.damaged_records import check_records
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
-from producers.doctor.status import hold_of
 
-__all__ = ["Check", "Status", "check_desks", "check_ledger"]
+__all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger"]
+
+#: Events that are looked at for damage, the newest first; and damaged records that are named.
+_LOOKED_AT, _NAMED = 1000, 5
 
 #: All others fail.
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
@@ -37,7 +43,7 @@ def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], 
             return [
                 *_check_redis(ledger),
                 *_check_version(ledger),
-                *check_records(ledger, newest=newest),
+                *_check_records(ledger, newest=newest),
                 _check_workers(ledger),
             ], True
     except LedgerUnreachable as error:
@@ -147,6 +153,26 @@ def _check_workers(ledger: Ledger) -> Check:
     return Check("workers", Status.OK, found)
 
 
+def _check_records(ledger: Ledger, *, newest: bool) -> Iterator[Check]:
+    """Damaged records that the verbs came across, and on request those among the newest."""
+    damaged = {text(id) for id in ledger.redis.zrange(ledger.keys.damaged, 0, -1)}
+    if newest:
+        damaged |= {record.id for record in islice(ledger.events(), _LOOKED_AT) if record.damage}
+        damaged |= {each.id for each in ledger.announcements.newest() if each.damage}
+    if damaged:
+        found = f"{len(damaged)} damaged: {', '.join(sorted(damaged)[:_NAMED])}"
+        do = "inspect them with `deskbell show ID`, settle them with `deskbell resolve`, and check disk and memory"
+        yield Check("records", Status.WARN, found, do)
+
+
+def check_files(settings: Settings) -> Iterator[Check]:
+    """Whether others can read `.env`, where it is read, and the data directory of the embedded server."""
+    for path in (Path(".env"), *([settings.data_dir] if settings.embedded else [])):
+        if path.exists() and (mode := path.stat().st_mode & 0o777) & OTHERS:
+            found = f"{path} has mode {mode:o}: other users of this machine can read it"
+            yield Check("files", Status.WARN, found, f"chmod {mode & ~OTHERS:o} {path}")
+
+
 def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
     """Credentials that are not set, and holds; without a ledger only the first."""
     for desk in settings.all_desks.values():
@@ -154,10 +180,12 @@ def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
         if ledger is None:
             continue
         with reachable(settings):
-            hold = hold_of(ledger, desk.name)
+            hold = whole_hold(cast("bytes | None", ledger.redis.hget(ledger.keys.desk(desk.name), "hold")))
         if hold:
+            until = datetime.fromtimestamp(hold["until"] / 1000).astimezone()
+            found = f"held ({hold['kind']}) until {until:%H:%M:%S}: {hold['reason']}"
             do = f"fix the cause, then `deskbell resume --desk {desk.name}`"
-            yield Check(f"desk {desk.name}", Status.WARN, str(hold), "" if hold.kind == "throttled" else do)
+            yield Check(f"desk {desk.name}", Status.WARN, found, "" if hold["kind"] == "throttled" else do)
 
 
 def _check_credentials(desk: Desk, *, alone: bool) -> Check:

@@ -10,7 +10,7 @@ to = ["ou_ada", "ou_bob"]
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,43 +25,27 @@ from producers.hooks.hook import Hook
 from producers.hooks.schema import HookFields, RuleFields
 from producers.hooks.signature import SignatureCheck
 
-__all__ = ["VARIABLE", "Hooks", "ready_made"]
+__all__ = ["VARIABLE", "load_hooks", "ready_made"]
 
 VARIABLE = "DESKBELL_HOOKS"
 #: Plain, so that it fits in a URL and a key, and is no path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 
-class Hooks(Mapping[str, Hook]):
-    """The hooks by name."""
+def load_hooks(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Hook]:
+    """The hooks by name: reads and checks the whole file; without one there are none.
 
-    def __init__(self, hooks: Mapping[str, Hook]) -> None:
-        self._hooks = dict(hooks)
-
-    @classmethod
-    def load(cls, settings: Settings, environment: Mapping[str, str] = os.environ) -> "Hooks":
-        """Reads and checks the whole file; without one there are no hooks.
-
-        Raises BadInput naming the hook and the field that is wrong.
-        """
-        if settings.hooks is None:
-            return cls({})
-        found = {}
-        for name, table in _tables(settings.hooks).items():
-            if not _NAME.fullmatch(name):
-                problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
-                raise BadInput(VARIABLE, f"{shortened(name)} {problem}")
-            found[name] = _hook(name, table, settings, settings.hooks.parent, environment)
-        return cls(found)
-
-    def __getitem__(self, name: str) -> Hook:
-        return self._hooks[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._hooks)
-
-    def __len__(self) -> int:
-        return len(self._hooks)
+    Raises BadInput naming the hook and the field that is wrong.
+    """
+    if settings.hooks is None:
+        return {}
+    found = {}
+    for name, table in _tables(settings.hooks).items():
+        if not _NAME.fullmatch(name):
+            problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
+            raise BadInput(VARIABLE, f"{shortened(name)} {problem}")
+        found[name] = _hook(name, table, settings, settings.hooks.parent, environment)
+    return found
 
 
 def ready_made() -> dict[str, HookFields]:

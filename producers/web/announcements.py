@@ -1,7 +1,6 @@
 """`/v1/announcements`: one message to many, what became of it, and what people decide about it."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from http import HTTPStatus
 from itertools import islice
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.record import Announced
 from ledger.states import AnnouncementState, Resolution, Retried, State, SteeringVerb
-from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.export import Format, export_of, names_of, results_of
 from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer
 from producers.web.access import Caller, Operator, Reader, Sender
@@ -73,12 +72,7 @@ _STEERING: dict[str, Any] = {"response_model": AnnouncementStateJson, "responses
 _ACTING: dict[str, Any] = {"response_model": RowsDone, "responses": ON_BODY | refusals(404, 409)}
 
 
-class Format(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
-_FILES = {Format.CSV: (csv_of, "text/csv"), Format.JSONL: (jsonl_of, "application/x-ndjson")}
+_MEDIA_TYPES = {Format.CSV: "text/csv", Format.JSONL: "application/x-ndjson"}
 _TEXT = {"schema": {"type": "string"}}
 
 
@@ -144,7 +138,7 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
     summary="What came of each row",
     response_model=ResultPage,
     response_description="A page, or with `format` a file",
-    responses=refusals(404) | {200: {"content": {media_type: _TEXT for _, media_type in _FILES.values()}}},
+    responses=refusals(404) | {200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _TEXT)}},
 )
 def results(
     id: str,
@@ -160,7 +154,9 @@ def results(
     """
     names = names_of(_found(context.ledger, caller, id).spec.columns)
     if written_as is not None:
-        return _file(id, written_as, names, context.ledger)
+        headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
+        pieces = export_of(context.ledger, id, written_as)
+        return StreamingResponse(pieces, media_type=_MEDIA_TYPES[written_as], headers=headers)
     rows = list(islice(results_of(context.ledger, id, cursor), limit + 1))
     told = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
     return json_response(ResultPage(results=told, next=cursor + limit if len(rows) > limit else None))
@@ -236,9 +232,3 @@ def _page(
         ids = ids[ids.index(after) + 1 :] if after in ids else [id for id in ids if id < after]
     portions = (ledger.announcements.several(ids[start : start + _READ]) for start in range(0, len(ids), _READ))
     return list(islice((found for portion in portions for found in portion if is_meant(found)), limit + 1))
-
-
-def _file(id: str, written_as: Format, names: tuple[str, ...], ledger: Ledger) -> Response:
-    write, media_type = _FILES[written_as]
-    headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
-    return StreamingResponse(write(names, results_of(ledger, id)), media_type=media_type, headers=headers)

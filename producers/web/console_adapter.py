@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any, cast
@@ -26,7 +26,7 @@ from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.phrases import Phrase
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import LoadedAnnouncement, checked_announcement
-from producers.announcements.export import csv_of, jsonl_of, names_of, results_of
+from producers.announcements.export import Format, export_of
 from producers.announcements.preview import Preview, summarize
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.source import Source
@@ -35,7 +35,7 @@ from producers.web.announcement_intake import foreign, turns
 from producers.web.context import WebContext
 from producers.web.problems import Problem
 
-__all__ = ["LedgerExports", "LedgerProposals", "console_of", "router"]
+__all__ = ["LedgerProposals", "console_of", "router"]
 
 #: Leads those who come to the front door to the console.
 router = APIRouter(include_in_schema=False)
@@ -61,7 +61,7 @@ def console_of(context: WebContext) -> Starlette:
         context.ledger,
         context.keys,
         proposals=LedgerProposals(context.ledger),
-        exports=LedgerExports(context.ledger),
+        exports=lambda id, written_as: export_of(context.ledger, id, Format(written_as)),
         callers=WebCallers(context),
     )
 
@@ -127,18 +127,6 @@ class WebCallers:
 
     def have_room(self, request: Request, key: str) -> bool:
         return self._context.shares.take(request.scope, key)
-
-
-class LedgerExports:
-    """The same files as those of `deskbell export`."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def pieces(self, id: str, written_as: str) -> Iterator[bytes]:
-        names = names_of(self._ledger.announcements.get(id).spec.columns)
-        write = jsonl_of if written_as == "jsonl" else csv_of
-        return write(names, results_of(self._ledger, id))
 
 
 def _arguments(recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> dict[str, Any]:

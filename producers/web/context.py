@@ -1,5 +1,6 @@
 """What the routes of one web process share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -9,7 +10,8 @@ from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.tally import CounterBuffer, Tally
-from producers.hooks.hook_file import Hooks
+from producers.hooks.hook import Hook
+from producers.hooks.hook_file import load_hooks
 from producers.web.authentication import KeyVerifier
 from producers.web.group_commit import GroupCommit
 from producers.web.shares import Shares
@@ -29,7 +31,7 @@ class WebContext:
     key_verifier: KeyVerifier
     parsing: ParsingPool
     shares: Shares
-    hooks: Hooks
+    hooks: Mapping[str, Hook]
     counters: CounterBuffer
 
     @classmethod
@@ -37,8 +39,6 @@ class WebContext:
         """Raises BadInput for a variable that is wrong."""
         ledger = Ledger(settings)
         keys = ApiKeys(ledger)
-        hooks = Hooks.load(settings)
-        counters = CounterBuffer(Tally(ledger.redis, ledger.keys))
         return cls(
             settings,
             ledger,
@@ -47,8 +47,8 @@ class WebContext:
             KeyVerifier(ledger, keys),
             ParsingPool(),
             Shares(),
-            hooks,
-            counters,
+            load_hooks(settings),
+            CounterBuffer(Tally(ledger.redis, ledger.keys)),
         )
 
     def close(self) -> None:

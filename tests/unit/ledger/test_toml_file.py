@@ -8,13 +8,13 @@ import pytest
 from feishu.codes import CodeTable
 from ledger.errors import BadInput
 from ledger.settings import Settings
-from producers.hooks.hook_file import Hooks
+from producers.hooks.hook_file import load_hooks
 
 __all__: list[str] = []
 
 READERS: dict[str, Callable[[Path], object]] = {
     "DESKBELL_DESKS": lambda path: Settings(desks=path, _env_file=None).all_desks,
-    "DESKBELL_HOOKS": lambda path: Hooks.load(Settings(hooks=path, _env_file=None)),
+    "DESKBELL_HOOKS": lambda path: load_hooks(Settings(hooks=path, _env_file=None)),
     "DESKBELL_ERROR_CODES": CodeTable.load,
 }
 HOSTILE = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from ledger.settings import Settings
 from producers.hooks.hook import Hook
-from producers.hooks.hook_file import Hooks
+from producers.hooks.hook_file import load_hooks
 from producers.hooks.hook_request import HookRequest
 
 __all__ = ["a_hook", "hooks_of", "incoming", "payload", "text_of", "with_headers"]
@@ -14,10 +14,10 @@ __all__ = ["a_hook", "hooks_of", "incoming", "payload", "text_of", "with_headers
 PAYLOADS = Path(__file__).parent / "data"
 
 
-def hooks_of(folder: Path, toml: str, **environment: str) -> Hooks:
+def hooks_of(folder: Path, toml: str, **environment: str) -> dict[str, Hook]:
     file = folder / "hooks.toml"
     file.write_text(toml, "utf-8")
-    return Hooks.load(Settings(hooks=file, _env_file=None), environment)
+    return load_hooks(Settings(hooks=file, _env_file=None), environment)
 
 
 def a_hook(folder: Path, *lines: str) -> Hook:

@@ -8,7 +8,7 @@ import pytest
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.settings import Settings
-from producers.hooks.hook_file import Hooks
+from producers.hooks.hook_file import load_hooks
 from producers.hooks.signature import Signature
 from tests.unit.producers.hooks.hook_cases import a_hook, hooks_of, incoming, payload, text_of
 
@@ -22,7 +22,7 @@ def problem_of(folder: Path, toml: str, **environment: str) -> str:
 
 
 def test_without_a_file_there_are_no_hooks() -> None:
-    assert dict(Hooks.load(Settings(_env_file=None))) == {}
+    assert dict(load_hooks(Settings(_env_file=None))) == {}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, toml: str, problem: str) -> None
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^DESKBELL_HOOKS: .*gone.toml cannot be read"):
-        Hooks.load(Settings(hooks=tmp_path / "gone.toml", _env_file=None))
+        load_hooks(Settings(hooks=tmp_path / "gone.toml", _env_file=None))
 
 
 def test_no_error_repeats_a_secret(tmp_path: Path) -> None:
