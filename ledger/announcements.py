@@ -1,4 +1,4 @@
-"""The announcements of the ledger: opened, loaded, started, steered, read row by row."""
+"""The announcements of the ledger: opening, loading, starting, steering, reading rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -36,9 +36,9 @@ AT_ONCE = 50
 
 
 class RowsMissing(DeskbellError):
-    """Not all rows are in the ledger: load them again, and nothing is doubled.
+    """Not all rows are in the ledger: load them again; nothing is doubled.
 
-    Such as when two calls load the same rows at once, and one begins anew while the other ends.
+    For example if two calls load the same rows, and one starts again while the other finishes.
     """
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -47,14 +47,14 @@ class RowsMissing(DeskbellError):
 
 
 class Opened(NamedTuple):
-    """The announcement that a key stands for. `started`: it was accepted before, and is not to be loaded again."""
+    """The announcement of a key. `started`: it was accepted before, and must not be loaded again."""
 
     id: str
     started: bool
 
 
 class Announcements:
-    """What producers and operators do with announcements."""
+    """Announcements, for producers and operators."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -130,7 +130,7 @@ class Announcements:
         return True
 
     def _unload(self, id: str) -> None:
-        """Gives back the room of what was not accepted, so that others need not wait until it is forgotten."""
+        """Frees the memory of rows that were not accepted, before they expire."""
         lane_key = self._keys.lane(id)
 
         def drop(pipe: Pipeline) -> None:
@@ -171,11 +171,11 @@ class Announcements:
             yield from self.several(ids[start : start + AT_ONCE])
 
     def ids(self, count: int = 0) -> list[str]:
-        """Of those on record, newest first: of so many, or of all."""
+        """The newest ids on record: this many, or all."""
         return [text(id) for id in self._redis.zrevrange(self._keys.announcements, 0, count - 1)]
 
     def several(self, ids: Sequence[str], now_ms: int | None = None) -> list[Announcement]:
-        """Those of `ids` that are on record, in their order. One round trip, and one more for the time if not given."""
+        """The existing ones among `ids`, in order. One round trip, and one more for the time if not given."""
         now_ms = now_ms or time_ms(self._redis.time())
         pipe = self._redis.pipeline(transaction=False)
         for id in ids:
@@ -200,7 +200,7 @@ class Announcements:
             yield from self._rows(id, range(start, min(start + PORTION, total)))
 
     def record(self, id: str) -> Record | None:
-        """One row by the id of its notification, without its message; None when there is none."""
+        """One row by its notification's id, without its message; None if there is none."""
         fields = self._fields(announcement_of(id))
         if not fields:
             return None
@@ -230,15 +230,15 @@ class Announcements:
             yield RowRecord(id, number, read, reading.told(stands), reading.damage)
 
     def _unreadable_row(self, id: str, number: int) -> Row:
-        """As many values as there are columns, so that a table keeps its shape."""
+        """With as many values as there are columns, so that a table keeps its shape."""
         return Row(number + 1, NOBODY, (None,) * len(self.get(id).spec.columns))
 
     def some_rows(self, id: str, numbers: Sequence[int]) -> list[RowRecord]:
-        """These rows, in one round trip. Raises NotFound for one that there is not."""
+        """These rows, in one round trip. Raises NotFound for an unknown row."""
         return list(self._rows(id, numbers)) if numbers else []
 
     def numbers_in(self, id: str, state: State, count: int = PORTION) -> list[str]:
-        """Ids of rows that are failed or unknown, oldest first."""
+        """Ids of failed or unknown rows, oldest first."""
         return [text(found) for found in self._redis.zrange(self._keys.row_index(id, state), 0, count - 1)]
 
     # -- steering
@@ -251,20 +251,20 @@ class Announcements:
         return self._steer(id, "resume", by)
 
     def cancel(self, id: str, by: str) -> AnnouncementState:
-        """No call starts after this, except of rows that were tried already and come back while it goes on."""
+        """No call starts after this, except for rows that were tried before and return meanwhile."""
         return self._steer(id, "cancel", by)
 
     def retry(self, id: str, by: str, states: Sequence[State] = (State.FAILED,)) -> int:
-        """Takes rows in one of `states` back to the lane. Returns how many. Raises NotFound, NotAllowed."""
+        """Queues rows in one of `states` again. Returns their number. Raises NotFound, NotAllowed."""
         announcement = self.get(id)
         if announcement.state is AnnouncementState.CANCELLED:
             raise NotAllowed(id, "retry", announcement.state)
         return sum(self._act_on_all(id, state, "retry", (by, str(state))) for state in states)
 
     def resolve(self, id: str, by: str, outcome: str) -> int:
-        """Settles all its unknown rows as `delivered`, `failed`, or to `resend`. Returns how many.
+        """Settles all unknown rows as `delivered`, `failed`, or to `resend`. Returns their number.
 
-        Raises NotFound, and NotAllowed for a resend of what is cancelled.
+        Raises NotFound, and NotAllowed for a resend in a cancelled announcement.
         """
         announcement = self.get(id)
         if outcome == Resolution.RESEND and announcement.state is AnnouncementState.CANCELLED:
@@ -301,7 +301,7 @@ def _row(kept: bytes | None) -> Row:
 
 
 def _unwritten(number: int, next_number: bytes, rest: bytes, started_ms: bytes) -> Progress:
-    """Of a row whose turn has not come, or that was released and not claimed yet."""
+    """The progress of a row before its first claim."""
     return Progress(State.QUEUED if number < int(next_number) else State(text(rest)), int(started_ms))
 
 

@@ -1,4 +1,4 @@
-"""The embedded Valkey: an own valkey-server under the data directory, append-only, on a unix socket."""
+"""The embedded Valkey: a valkey-server under the data directory, append-only, on a unix socket."""
 
 import fcntl
 import logging
@@ -29,9 +29,9 @@ __all__ = ["EmbeddedValkey"]
 
 log = logging.getLogger(__name__)
 
-#: A big append-only file takes a while to load; after this the start has failed, seconds.
+#: The longest start, seconds: a big append-only file takes a while to load.
 START_SECONDS = 60
-#: For the last fsync on the way down, seconds. Then it is killed, which loses nothing that was confirmed.
+#: Time for the last fsync at shutdown, seconds. Then it is killed, which loses nothing confirmed.
 STOP_SECONDS = 10
 #: What it says before it names a program that is not installed here, and would cut off all that follows.
 _UNREADABLE = "Bad file format reading the append only file"
@@ -41,7 +41,7 @@ LAST_MOMENT_SECONDS = 1
 _CUT_OFF = re.compile(r"Truncating the AOF (?:.{0,200}? )?at offset (\d+)")
 #: What the server puts in front of each line: process, role, time, and the level, of which `#` is a warning.
 _LINE_HEAD = re.compile(r"^\d+:\w \d+ \w+ \d+ [\d:.]+ (\S) ")
-#: With less than this free the disk is full, bytes: then the server's log may not have had room to say so.
+#: Below this much free space the disk counts as full, bytes: the server's log may have had no room to say so.
 LEAST_FREE = 64 * 1024
 #: What it says when the disk took only a part of a write (`flushAppendOnlyFile` in aof.c): that names no cause.
 _SHORT_WRITE = "Short write while writing to the AOF file"
@@ -71,7 +71,7 @@ class EmbeddedValkey:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts it and waits until it answers. Raises LedgerUnreachable when it cannot, or another one runs here."""
+        """Starts it and waits for its answer. Raises LedgerUnreachable if it fails, or if another one runs here."""
         make_private(self.data_dir)
         self._take_lock()
         try:
@@ -87,7 +87,8 @@ class EmbeddedValkey:
             raise
 
     def start_again(self) -> None:
-        """After it died. The directory stays locked meanwhile. Raises LedgerUnreachable when it does not start."""
+        """Restarts it after it died. The directory stays locked meanwhile. Raises LedgerUnreachable if it does not
+        start."""
         self._end_process()
         self._cut_zeros_off()
         # A socket file that a power cut left behind would make the bind fail.
@@ -107,14 +108,14 @@ class EmbeddedValkey:
         self._tell_what_was_cut_off()
 
     def _limit_memory(self) -> None:
-        """Only now is it known what it holds. A full one refuses what is new, where a full machine would kill it."""
+        """Only now is the size of the data known. A full server refuses new writes; a full machine would kill it."""
         with self._client(STOP_SECONDS) as client:
             info: Any = client.info("memory")
             holds = info["used_memory"] - info.get("mem_not_counted_for_evict", 0)
             client.config_set("maxmemory", limit_bytes(self._maxmemory, holds))
 
     def _cut_zeros_off(self) -> None:
-        """A power cut may leave them at the end of a file that grew, and the server does not start on them."""
+        """A power cut may leave zeros at the end of a file that grew, and the server does not start with them."""
         if not self._files.exists() or not (file := newest_file(self._files)):
             return
         if size := cut_tail(file):
@@ -146,7 +147,7 @@ class EmbeddedValkey:
             )  # fmt: skip
 
     def why_it_ended(self) -> str:
-        """What ended it, or what it said last; a full disk may have had no room for that."""
+        """The cause of its end, or its last log line; a full disk may have left no room for that."""
         if self.lacks_room:
             return f"the disk is full: make room for {self.data_dir}"
         if (number := self._killed_by()) is not None:
@@ -167,7 +168,7 @@ class EmbeddedValkey:
 
     @property
     def lacks_room(self) -> bool:
-        """Whether it ended for want of room on its disk."""
+        """Whether it ended because its disk was full."""
         disk = os.statvfs(self.data_dir)
         said = "\n".join(self._last_lines())
         return disk.f_bavail * disk.f_frsize < LEAST_FREE or any(words in said for words in (_SHORT_WRITE, *NO_ROOM))
@@ -176,7 +177,7 @@ class EmbeddedValkey:
         return self._said().strip().splitlines()[-LAST_LINES:]
 
     def _said(self) -> str:
-        """The end of its log, as far as it is of this start."""
+        """The end of its log since this start."""
         with self._log_path.open("rb") as lines:
             end = lines.seek(0, os.SEEK_END)
             lines.seek(max(self._said_before, end - END_OF_LOG))
@@ -206,7 +207,7 @@ class EmbeddedValkey:
             raise LedgerUnreachable(f"another `deskbell up` is running on {self.data_dir}: stop it first") from None
 
     def _stop_orphan(self) -> None:
-        """A server that answers while the lock is free was left behind by a killed `up`: its files are ours now."""
+        """A server that answers while the lock is free was left by a killed `up`; this process takes over its files."""
         with suppress(redis.ConnectionError), self._client(STOP_SECONDS) as client:
             client.shutdown(nosave=True)
 
@@ -234,7 +235,7 @@ class EmbeddedValkey:
         raise LedgerUnreachable(f"the embedded Valkey did not start: {self.why_it_ended()}")
 
     def stop(self) -> None:
-        """Stops the server; it fsyncs on the way."""
+        """Stops the server, which fsyncs first."""
         self._end_process()
         if self._lock:
             self._lock.close()

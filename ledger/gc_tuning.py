@@ -1,4 +1,4 @@
-"""Python's garbage collector, in processes that make many short-lived objects for a long time."""
+"""Tuning of Python's garbage collector for long-running processes with many short-lived objects."""
 
 import gc
 
@@ -9,8 +9,8 @@ _THRESHOLDS = (20_000, 20, 100)
 
 
 def tune_gc() -> None:
-    """Called once when everything is loaded. What is there by now stays, and need not be looked through again; and
-    what a notification takes goes without the collector's help, so that it may look seldom."""
+    """Call once, after loading. Objects that exist by then are never scanned again; later ones are mostly freed by
+    reference counting, so the collector runs rarely."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

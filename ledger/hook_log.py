@@ -1,6 +1,6 @@
-"""What came in through the hooks lately, what it became, and what was refused. Never what was posted.
+"""The hook log: recent requests with their results, and refusals. Never payloads.
 
-Refusals are kept apart: who knocks without a key must not push out the record of what came in.
+Refusals have a list of their own, so that requests without a key cannot push out accepted ones.
 """
 
 from collections.abc import Sequence
@@ -18,26 +18,26 @@ from ledger.times import iso
 
 __all__ = ["HookEntry", "HookLog", "HookOutcome"]
 
-#: Entries that are kept, of each of the two lists.
+#: Entries kept in each of the two lists.
 KEPT = 500
 #: Ids in one entry; the others are counted.
 IDS = 20
-#: Of a reason, which may name a path in what was posted.
+#: Characters of a reason, which may name a path in the payload.
 REASON_CHARACTERS = 500
 
 
 class HookOutcome(StrEnum):
-    """What a request to a hook came to."""
+    """The result of a request to a hook."""
 
     ACCEPTED = "accepted"
-    SKIPPED = "skipped"  #: no condition held, or there was nobody to send it to
-    FAILED = "failed"  #: the body, or a template with it
+    SKIPPED = "skipped"  #: no condition held, or `to` was empty
+    FAILED = "failed"  #: the body was invalid, or a template failed on it
     REFUSED = "refused"  #: no key or signature, or a wrong one
 
 
 @dataclass(frozen=True, slots=True)
 class HookEntry:
-    """One request. `reason` repeats nothing that was posted."""
+    """One request. `reason` repeats nothing of the payload."""
 
     at_ms: int
     hook: str
@@ -56,7 +56,7 @@ class HookEntry:
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
-        """Leaves alone what a newer version may have written besides."""
+        """Ignores fields of newer versions."""
         written = orjson.loads(text)
         raw = {name: written[name] for name in cls.__slots__ if name in written}
         return cls(**{**raw, "outcome": HookOutcome(raw["outcome"]), "ids": tuple(raw["ids"])})
@@ -74,7 +74,7 @@ class HookLog:
         self._keys = keys
 
     def add(self, entry: HookEntry) -> None:
-        """One round trip. Not awaited by the disk: the notifications themselves are, and they are the record."""
+        """One round trip. It does not wait for the disk: the notifications themselves do, and they are the record."""
         key = self._key(refused=entry.outcome is HookOutcome.REFUSED)
         pipe = self._redis.pipeline(transaction=False)
         pipe.lpush(key, entry.to_json())

@@ -36,7 +36,7 @@ _ANNOUNCEMENT = re.compile(r"a_[0-9a-z]{1,32}", re.ASCII)
 
 
 def _stem() -> str:
-    """Nine characters of time, in ms, and seven of chance."""
+    """Nine characters of time, in ms, and seven random ones."""
     number = time.time_ns() // 1_000_000 << _RANDOM_BITS | _chance.getrandbits(_RANDOM_BITS)
     return "".join([_PAIRS[number >> bits & 1023] for bits in (70, 60, 50, 40, 30, 20, 10, 0)])
 
@@ -50,12 +50,12 @@ def new_announcement_id() -> str:
 
 
 def row_id(announcement: str, number: int) -> str:
-    """The id of an announcement's row: it tells where the row is."""
+    """The id of an announcement's row, which contains its number."""
     return f"n_{announcement.removeprefix('a_')}-{number}"
 
 
 def is_row(id: str) -> bool:
-    """Whether it is the id of an announcement's row, and no event's."""
+    """Whether it is the id of an announcement's row, not of an event."""
     found = _NOTIFICATION.fullmatch(id)
     return found is not None and found[1] is not None
 

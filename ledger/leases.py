@@ -1,4 +1,4 @@
-"""The ledger as the workers use it: who may send what now, and what came of it."""
+"""The workers' side of the ledger: releasing, claiming, renewing, recording."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,7 +90,7 @@ SPECS = 200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a claim."""
+    """The result of a claim."""
 
     id: str
     to: State
@@ -101,7 +101,7 @@ class Result:
 
 
 class Released(NamedTuple):
-    """The answer of `release`: ids to publish, and when to look again (None: nothing waits)."""
+    """The answer of `release`: ids to publish, and the time of the next look (None: nothing waits)."""
 
     ids: list[str]
     again_ms: int | None
@@ -110,7 +110,7 @@ class Released(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Whether a hold is news, and the share of its quota that the desk uses from now on if that was lowered."""
+    """Whether a hold is new, and the share of the quota from now on, if that was lowered."""
 
     is_new: bool
     lowered_to: float | None
@@ -127,7 +127,7 @@ class LeadAnswer(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep took back."""
+    """The notifications that a sweep took back."""
 
     returned: int
     resent: int
@@ -135,7 +135,7 @@ class Swept(NamedTuple):
 
 
 class Leases(Store):
-    """The verbs of workers, for one process. `longest_call_ms` bounds one API call, from which the lease follows."""
+    """The verbs of workers, for one process. `longest_call_ms` limits one API call, and determines the lease."""
 
     def __init__(
         self, client: redis.Redis, settings: Settings, *, longest_call_ms: int, clock: RedisClock | None = None
@@ -147,10 +147,10 @@ class Leases(Store):
         self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS
 
     def release(self, shares: Sequence[tuple[Desk, int, int]]) -> list[Released]:
-        """Hands out the slots of several desks that are due, in one round trip.
+        """Hands out the slots of several due desks, in one round trip.
 
-        Each share is a desk, the most that is released of it now, and the most it may have in flight (released or
-        claimed) after that.
+        Each share is a desk, the most to release of it now, and the most it may have in flight (released or claimed)
+        afterwards.
         """
         calls = [
             (
@@ -176,7 +176,7 @@ class Leases(Store):
         return [Swept(*_raised(answer)) for answer in self.verbs.call_many(calls)]
 
     def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
-        """Takes those of `ids` that are released and have a good slot, or get one. Returns also the Redis time, ms."""
+        """Claims those of `ids` that are released and have, or get, a good slot. Also returns the Redis time, ms."""
         asked = self.clock.monotonic()
         now_ms, probing, tickets, *found = self.verbs.call(
             "claim",
@@ -219,7 +219,7 @@ class Leases(Store):
         return Claim(id, addressed, progress, slot, probing, accepted_ms, row, tickets, reading.damage)
 
     def _spec(self, announcement: str) -> Spec:
-        """Never changes once the announcement is there, so that each worker reads it once."""
+        """It never changes, so each worker reads it once."""
         if announcement not in self._specs:
             if len(self._specs) >= SPECS:
                 self._specs.clear()
@@ -271,14 +271,14 @@ class Leases(Store):
         return None if wait_ms == -1 else Slot(slot_ms, wait_ms)
 
     def hold(self, desk: Desk, kind: str, hold_ms: int, reason: str, server_limit: int | None = None) -> Held:
-        """Makes all workers hold back. `server_limit`: calls in the longest window, as a throttle told."""
+        """Puts the desk on hold for all workers. `server_limit`: calls in the longest window, as a throttle said."""
         longest = max(desk.rate, key=lambda limit: limit.seconds, default=None)
         share = f"{server_limit / longest.calls:.3f}" if server_limit and longest else ""
         is_new, lowered_to = self.verbs.call("hold", desk.name, kind, hold_ms, reason, share)
         return Held(bool(is_new), float(lowered_to) if lowered_to else None)
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:
-        """Ends the desk's hold; with `if_changed` only if its credentials are not those of last time."""
+        """Ends the desk's hold; with `if_changed` only if its credentials have changed."""
         return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else ""))
 
     def lead(self, pacer: str, lease_ms: int, step_ms: int | None = None) -> LeadAnswer:
@@ -304,11 +304,11 @@ class Leases(Store):
 
 
 class LeaseLost(Exception):
-    """Somebody else decides about this notification now: stop working on it."""
+    """Another process decides about this notification now: stop working on it."""
 
 
 def _json(value: Any) -> bytes | str:
-    """Empty for nothing at all."""
+    """Empty for an empty value."""
     return orjson.dumps(value) if value else ""
 
 

@@ -1,4 +1,4 @@
-"""The ledger: the record, in Redis, of every notification. What it says is true; Celery messages are wake-up calls."""
+"""The ledger: the record, in Redis, of every notification. It decides; Celery messages are only wake-up calls."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -81,7 +81,7 @@ class Ledger(Store):
         return [verdicts[place] for place in range(len(notifications))]
 
     def _check_desks(self, names: Iterable[str]) -> None:
-        """What waits for a desk that nobody knows would wait for ever."""
+        """Notifications for an unknown desk would wait for ever."""
         for name in names:
             self.settings.desk(name)
 
@@ -137,7 +137,7 @@ class Ledger(Store):
         return [record for record in found if record]
 
     def get_known(self, ids: Sequence[str]) -> list[Record]:
-        """The records of those ids that are on record, in one round trip."""
+        """The records of those ids that exist, in one round trip."""
         return [record for record in self._read(ids) if record]
 
     def _read(self, ids: Sequence[str]) -> list[Record | None]:
@@ -154,7 +154,8 @@ class Ledger(Store):
         return [_event(id, *kept) for id, kept in zip(ids, pipe.execute(), strict=True)]
 
     def events(self, state: State | None = None) -> Iterator[Record]:
-        """The events on record, newest first. Failed and unknown ones come from an index, other states by looking."""
+        """The events on record, newest first. Failed and unknown ones come from an index; for other states all events
+        are read."""
         index = self.keys.index(state) if state in INDEXED else self.keys.events
         start = 0
         while ids := [text(id) for id in self.redis.zrevrange(index, start, start + PAGE - 1)]:
@@ -164,7 +165,7 @@ class Ledger(Store):
             start += PAGE
 
     def counts(self, desk: str = DEFAULT_DESK) -> dict[State, int]:
-        """How many events of a desk are in each state, since the desk began."""
+        """The number of a desk's events by state."""
         found = self.redis.hgetall(self.keys.lane(f"e_{desk}"))
         return {state: int(found.get(state.encode(), 0)) for state in State}
 
@@ -175,7 +176,7 @@ class Ledger(Store):
         return self._steer("cancel", ids, (self.results_for_ms, by))
 
     def retry(self, ids: Sequence[str], by: str, states: Sequence[State] = (State.FAILED,)) -> list[State]:
-        """Takes notifications in one of `states` back to their lane. Raises NotFound or NotAllowed."""
+        """Queues notifications in one of `states` again. Raises NotFound or NotAllowed."""
         return self._steer("retry", ids, (by, ",".join(states)))
 
     def resolve(self, ids: Sequence[str], by: str, outcome: str) -> list[State]:
@@ -183,7 +184,7 @@ class Ledger(Store):
         return self._steer("resolve", ids, (self.results_for_ms, by, outcome))
 
     def resume_desk(self, desk: str) -> bool:
-        """Ends the desk's hold, whatever it was for. True when there was one. Raises BadInput for an unknown desk."""
+        """Ends any hold of the desk. Returns whether there was one. Raises BadInput for an unknown desk."""
         self.settings.desk(desk)
         return bool(self.verbs.call("resume", desk, ""))
 

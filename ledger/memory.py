@@ -1,4 +1,4 @@
-"""How much memory the server may take, and how full it is."""
+"""The server's memory limit and its use."""
 
 import os
 import re
@@ -23,14 +23,14 @@ _CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memor
 
 @dataclass(frozen=True, slots=True)
 class Fullness:
-    """What counts towards the limit, and the limit, bytes."""
+    """Memory that counts towards the limit, and the limit, bytes."""
 
     used: int
     limit: int
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> "Fullness | None":
-        """By INFO; None without a limit. Buffers for replicas and files do not count towards it."""
+        """From INFO; None without a limit. Buffers for replicas and files do not count."""
         limit = int(info.get("maxmemory") or 0)
         used = int(info.get("used_memory", 0)) - int(info.get("mem_not_counted_for_evict", 0))
         return cls(used, limit) if limit else None

@@ -1,4 +1,4 @@
-"""A notification, as a producer asks for it and the ledger keeps it."""
+"""A notification, as producers submit it and the ledger stores it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _TIMES = {"at": "at", "expires": "expires_at"}
 
 
 class Notification(BaseModel):
-    """One message to one receiver, as a producer asks for it. Nothing in its repr tells the message."""
+    """One message to one receiver, as a producer submits it. Its repr has no message."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -43,7 +43,7 @@ class Notification(BaseModel):
     on_unknown: OnUnknown = OnUnknown.RESEND
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
     callback_url: CallbackUrl | None = Field(None, repr=False)
-    caller: str | None = None  #: the API key whose share of the callbacks its end has; never given by the caller itself
+    caller: str | None = None  #: the API key whose share of the callbacks its end uses; never set by the caller
     traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
 
     @model_validator(mode="after")
@@ -83,7 +83,7 @@ class Notification(BaseModel):
 
     @property
     def digest(self) -> str:
-        """A hash of the content: what must be the same when a key is used again. Times are no content."""
+        """A hash of the content, which must be the same when a key is reused. Times do not count."""
         parts = (
             self.desk,
             self.receiver_id,
@@ -107,7 +107,7 @@ class Notification(BaseModel):
         return unix_ms(self.expires_at)
 
     def to_input(self) -> bytes:
-        """The JSON that the ledger keeps; defaults are left out."""
+        """The JSON for the ledger, without defaults."""
         return orjson.dumps(self.model_dump(mode="json", exclude_defaults=True))
 
     @classmethod
@@ -146,7 +146,7 @@ def _check_key_of_caller(key: str) -> None:
 
 
 def _take_message(fields: dict[str, Any]) -> Message:
-    """Of `text`, or of `message` in any of its forms."""
+    """From `text`, or from `message` in any of its forms."""
     if ("text" in fields) == ("message" in fields):
         raise BadInput("message", "give either text or message")
     if "text" not in fields:
@@ -159,7 +159,7 @@ def _take_message(fields: dict[str, Any]) -> Message:
 
 
 def _take_times(fields: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """`at` and `expires_at`, as far as they are given."""
+    """`at` and `expires_at`, if given."""
     times = {target: given_time(name, fields.pop(name, None), now) for name, target in _TIMES.items()}
     return {name: time for name, time in times.items() if time is not None}
 

@@ -1,4 +1,4 @@
-"""A look at everything that goes on: desks, announcements, workers. One each second costs Redis a few commands."""
+"""The overview: desks, announcements and workers. One a second costs Redis a few commands."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class DeskOverview:
-    """A desk now, and what its notifications came to in each of the last sixty minutes, oldest first."""
+    """A desk now, and the results of its notifications in each of the last sixty minutes, oldest first."""
 
     status: DeskStatus
     hour: tuple[Minute, ...]
 
     @property
     def last_minute(self) -> int:
-        """Notifications that were delivered in the last whole minute."""
+        """Notifications delivered in the last full minute."""
         counts = self.hour[-2].counts
         return counts.get("delivered", 0) + counts.get("rerouted", 0)
 
@@ -46,7 +46,7 @@ class DeskOverview:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a look has seen."""
+    """The result of a survey or glance."""
 
     at_ms: int
     desks: Mapping[str, DeskOverview]
@@ -55,12 +55,12 @@ class Snapshot:
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
 
     def under_way(self) -> list[Announcement]:
-        """Announcements that run or are paused."""
+        """Running and paused announcements."""
         states = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)
         return [each for each in self.announcements.values() if each.state in states]
 
     def as_json(self) -> dict[str, Any]:
-        """What `deskbell watch --json` prints."""
+        """For `deskbell watch --json`."""
         return {
             "at": iso(self.at_ms),
             "desks": [desk.as_json() for desk in self.desks.values()],
@@ -71,7 +71,7 @@ class Snapshot:
 
 
 class Overview:
-    """Remembers what it saw, so that the next glance need not read all again. Not for several threads at once."""
+    """Caches what it read, so that a glance need not read everything again. Not thread-safe."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -83,18 +83,18 @@ class Overview:
         self._looks = 0
 
     def survey(self) -> Snapshot:
-        """Everything as it is now."""
+        """The state of everything, now."""
         ids = self._ledger.announcements.ids(KNOWN)
         over = {id for id, each in self._announcements.items() if each.state not in _MOVING}
         again = [id for place, id in enumerate(ids) if place < SURVEYED or id not in over]
         return self._seen(ids, again, self._ledger.settings.all_desks)
 
     def forget(self, id: str) -> None:
-        """Has the next look read this announcement anew."""
+        """Makes the next glance read this announcement again."""
         self._announcements.pop(id, None)
 
     def glance(self, watched: Collection[str] = ()) -> Snapshot:
-        """One desk and some announcements as they are now, those that are `watched` first; the rest as it was seen."""
+        """The current state of one desk and some announcements, `watched` ones first; the rest from the cache."""
         if not self._looks:
             return self.survey()
         ids = self._ledger.announcements.ids(KNOWN)
@@ -102,7 +102,7 @@ class Overview:
         return self._seen(ids, self._turn(ids, watched), [desks[self._looks % len(desks)]])
 
     def _turn(self, ids: Iterable[str], watched: Collection[str]) -> list[str]:
-        """Whoever is new, then who moves, then who was not read for the longest time."""
+        """New ones first, then running ones, then those read longest ago."""
         others = sorted((id for id in ids if id not in watched), key=self._precedence)
         return [*watched, *others[:TURNS]]
 
@@ -148,7 +148,7 @@ class Overview:
         return DeskOverview(status, self._hour(name, now_ms))
 
     def _hour(self, name: str, now_ms: int) -> tuple[Minute, ...]:
-        """What is over does not change, so the last two minutes do: workers count a second late."""
+        """Finished minutes do not change, except the last two: workers count a second late."""
         last = now_ms // MINUTE_MS
         known = self._desks.get(name)
         begins = last - MINUTES + 1

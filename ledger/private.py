@@ -1,7 +1,7 @@
-"""What the embedded server keeps is its owner's alone: its directory, its files, its socket.
+"""The embedded server's directory, files and socket are private to their owner.
 
-The files hold all messages and Feishu's tokens. And whoever listens at the socket's path in our server's place is
-handed the messages that producers send.
+The files contain all messages and Feishu's tokens. And a process that listens on the socket's path in the server's
+place would receive the producers' messages.
 """
 
 import logging
@@ -26,9 +26,9 @@ OURS = frozenset({"lock", "valkey.log", "valkey.sock", "appendonlydir"})
 
 
 def make_private(directory: Path) -> None:
-    """Makes it, or takes from others what they may do with it and with what the server keeps there.
+    """Creates it, or revokes others' access to it and to the server's files in it.
 
-    A directory that holds other things too keeps its mode. Raises LedgerUnreachable where others could still get in.
+    A directory that holds other things too keeps its mode. Raises LedgerUnreachable if others could still get in.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = [path for path in directory.iterdir() if path.name in OURS]
@@ -49,7 +49,7 @@ def _another_directory(directory: Path, why: str) -> str:
 
 
 def private_file(path: Path) -> IO[bytes]:
-    """Opened at its end, and made for its owner alone if it is not there."""
+    """Opens it for appending, and creates it private to its owner."""
     return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
 
 
@@ -62,14 +62,14 @@ def _take_from_others(path: Path) -> bool:
 
 
 def make_socket_directory(data_dir: Path, socket: Path) -> None:
-    """Where the socket is not in the data directory itself. Raises LedgerUnreachable for one that is not ours."""
+    """For a socket outside the data directory. Raises LedgerUnreachable for another owner's directory."""
     if socket.parent != data_dir:
         socket.parent.mkdir(exist_ok=True, mode=0o700)
     check_socket(data_dir, socket)
 
 
 def check_socket(data_dir: Path, socket: Path) -> None:
-    """Raises LedgerUnreachable when somebody else than the data directory's owner may be listening at the socket."""
+    """Raises LedgerUnreachable if anyone but the data directory's owner may be listening on the socket."""
     owner = data_dir.stat().st_uid if data_dir.exists() else os.geteuid()
     if socket.parent != data_dir:
         _check(socket.parent, owner, _is_private_directory)
@@ -92,7 +92,7 @@ def _is_private_directory(mode: int) -> bool:
 
 
 class OwnSocketConnection(redis.UnixDomainSocketConnection):
-    """Connects to the server of the data directory's owner alone."""
+    """Connects only to a server of the data directory's owner."""
 
     def __init__(self, *, data_dir: Path, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Where a notification stands: its state, its attempts, and what people did."""
+"""The progress of a notification: its state, its attempts, and people's actions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ Act = tuple[int, str, str]
 
 @with_config(title="Act")
 class ActJson(TypedDict):
-    """What a person did."""
+    """A person's action."""
 
     at: str | None
     by: str
@@ -33,7 +33,7 @@ def acts_as_json(acts: Iterable[Act]) -> list[ActJson]:
 
 @with_config(title="Attempt")
 class AttemptJson(TypedDict):
-    """One call of Feishu's API."""
+    """One call to Feishu's API."""
 
     at: str | None
     via: ReceiveType | None
@@ -47,7 +47,7 @@ class AttemptJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One API call. Kept as a list in this order, trailing nulls left out."""
+    """One API call. Stored as a list in this order, without trailing nulls."""
 
     at_ms: int
     via: ReceiveType | None
@@ -78,7 +78,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a notification stands, as the verbs write it."""
+    """The progress of a notification, as the verbs write it."""
 
     state: State
     at_ms: int

@@ -1,4 +1,4 @@
-"""Pruning: the indexes forget what has left the record."""
+"""Pruning: removes expired records from the indexes."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ PAGE = 500
 
 
 def prune(store: Store) -> int:
-    """Takes out of the indexes what has left the record. Returns how many ids."""
+    """Removes ids of expired records from the indexes. Returns their number."""
     keys = store.keys
     events = (keys.events, *map(keys.index, sorted(INDEXED)))
     pruned = sum(_prune(store, index, keys.notification) for index in events)

@@ -1,4 +1,4 @@
-"""The record of a notification, and the answers to those who hand in notifications and announcements."""
+"""The record of a notification, and the answers to an acceptance."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, NotRequired
@@ -18,7 +18,7 @@ __all__ = ["Accepted", "Announced", "NotificationJson", "Record"]
 
 @with_config(title="Error")
 class ErrorJson(TypedDict):
-    """What Feishu said last."""
+    """The last error from Feishu."""
 
     code: int | None
     msg: str | None
@@ -26,7 +26,7 @@ class ErrorJson(TypedDict):
 
 @with_config(title="Notification")
 class NotificationJson(TypedDict):
-    """All that is known of a notification, but for the message itself."""
+    """A notification's record, without the message."""
 
     id: str
     state: State
@@ -51,7 +51,7 @@ class NotificationJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A notification is on record, and on disk. `duplicate`: an earlier call with this key had handed it in."""
+    """A notification is recorded, and on disk. `duplicate`: an earlier call with this key submitted it."""
 
     id: str
     duplicate: bool
@@ -63,7 +63,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An announcement is on record. `duplicate`: an earlier call with this key had made it."""
+    """An announcement is recorded. `duplicate`: an earlier call with this key submitted it."""
 
     id: str
     total: int
@@ -75,7 +75,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is known of one notification."""
+    """The record of one notification."""
 
     id: str
     notification: Notification
@@ -89,7 +89,7 @@ class Record:
         return self.progress.attempts[-1] if self.progress.attempts else None
 
     def as_json(self) -> NotificationJson:
-        """The JSON of the outside contract. The message itself is not in it."""
+        """The JSON of the outside contract, without the message."""
         progress, last = self.progress, self.last
         fields: NotificationJson = {
             "id": self.id,

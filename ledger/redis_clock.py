@@ -1,4 +1,4 @@
-"""Redis time as a worker tells it between two answers, without asking."""
+"""Redis time, estimated between answers."""
 
 import threading
 import time
@@ -15,13 +15,13 @@ STEP_MS = 50
 
 
 def time_ms(answer: tuple[int, int]) -> int:
-    """What Redis answers to TIME, seconds and microseconds, as ms."""
+    """The answer to TIME, seconds and microseconds, in ms."""
     seconds, microseconds = answer
     return seconds * 1000 + microseconds // 1000
 
 
 class _Sample(NamedTuple):
-    """One answer: Redis time less our own, ms, give or take half the round trip."""
+    """One answer: Redis time minus local time, ms, give or take half the round trip."""
 
     offset_ms: float
     round_trip_ms: float
@@ -80,13 +80,13 @@ class RedisClock:
 
     @property
     def round_trip_ms(self) -> float:
-        """How far away Redis is: the quickest answer of the last seconds. 0 before the first."""
+        """The round trip to Redis: the quickest answer of the last seconds. 0 before the first."""
         with self._lock:
             sample = self._quickest()
         return sample.round_trip_ms if sample else 0.0
 
     def take_step_ms(self) -> int:
-        """By how much Redis' clock was set since this was last asked: forward is positive, 0 is not at all."""
+        """The steps of Redis' clock since the last call, in sum: forward is positive, 0 is none."""
         with self._lock:
             step_ms, self._step_ms = self._step_ms, 0.0
         return round(step_ms)

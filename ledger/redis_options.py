@@ -1,4 +1,4 @@
-"""What may stand behind the `?` of DESKBELL_REDIS_URL: redis-py's options that every client of ours takes."""
+"""The options after the `?` of DESKBELL_REDIS_URL: those of redis-py that every client accepts."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,7 +32,7 @@ _REFUSED = {
 
 
 def read_options(query: str, *, tls: bool, unix: bool) -> dict[str, Any]:
-    """The options by redis-py's names, with the types that it takes. Raises ValueError, which repeats no value."""
+    """The options by redis-py's names, with their types. Raises ValueError, which repeats no value."""
     known = {**_PLAIN, **(_OF_TLS if tls else {})}
     if unix:
         del known["socket_keepalive"]

@@ -32,7 +32,7 @@ _MUST_BE_ESCAPED = (
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """Where the ledger is and how to get in. As text it is the parts that are no secret, never what was written."""
+    """The parts of a Redis URL. As text it has no secret, and never the original URL."""
 
     scheme: str
     addresses: tuple[Address, ...] = ()  #: of the server, or of its sentinels
@@ -45,7 +45,7 @@ class RedisUrl:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a URL. Raises BadInput, in words that repeat nothing of it but names that are known."""
+        """Parses a URL. Raises BadInput, which repeats only known names."""
         written = _WRITTEN.fullmatch(text)
         if written is None or written["scheme"] not in _TLS:
             _refuse("must begin with redis://, rediss://, unix://, sentinel:// or sentinels://")
@@ -70,7 +70,7 @@ class RedisUrl:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What redis-py makes a connection with, the password too; not where the primary of a service is."""
+        """redis-py's arguments for a connection, with the password; not for sentinels."""
         where: dict[str, Any] = {"path": self.path} if self.path else {}
         if self.addresses and not self.service:
             where["host"], where["port"] = self.addresses[0]
@@ -99,13 +99,13 @@ def _refuse(problem: str) -> NoReturn:
 
 
 def _check_escapes(text: str, credentials: str, rest: str) -> None:
-    """What is not escaped ends the password early, or a part of it is dropped without a word (a tab, by urllib)."""
+    """An unescaped character ends the password early, or is silently dropped (a tab, by urllib)."""
     if "@" in rest or "#" in rest or {"[", "]"} & set(credentials) or not text.isprintable() or " " in text:
         _refuse(_MUST_BE_ESCAPED)
 
 
 def _check_credentials(credentials: str, options: Mapping[str, Any]) -> None:
-    """A user alone is nearly always a password in the wrong place."""
+    """A user without a password is nearly always a password in the wrong place."""
     user, colon, password = credentials.partition(":")
     if (user and "username" in options) or (password and "password" in options):
         _refuse("gives the user or the password twice")
@@ -116,7 +116,7 @@ def _check_credentials(credentials: str, options: Mapping[str, Any]) -> None:
 
 
 def _by_redis_py(credentials: str, query: str, where: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """User, password, database and options as redis-py has them from a URL with this user part and query."""
+    """User, password, database and options, as redis-py parses them from this user part and query."""
     try:
         found = parse_url(f"redis://{credentials}@localhost{query}")  # type: ignore[no-untyped-call]
     except ValueError:  # of urllib, which repeats the password: a letter that looks like / or @, for instance

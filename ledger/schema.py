@@ -1,7 +1,7 @@
-"""Which version of the record the ledger holds, and how an older one becomes ours.
+"""The version of the record in the ledger, and migrations from older versions.
 
-The version stands in one key. Every verb looks at it first (`ledger/lua/shared/keys.lua`), so that neither an old
-worker nor an old producer writes into a ledger that it does not understand, however it came to run beside newer ones.
+The version is in one key. Every verb checks it first (`ledger/lua/shared/keys.lua`), so that no older worker or
+producer writes into a ledger that it does not understand.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ TURN_SECONDS = 600
 
 
 def check_version(client: redis.Redis, keys: RedisKeys) -> None:
-    """Raises WrongVersion unless the ledger is empty, or of our version."""
+    """Raises WrongVersion unless the ledger is empty, or of this version."""
     found = client.get(keys.schema)
     if found is not None and text(found) != str(SCHEMA):
         raise WrongVersion.of(text(found), SCHEMA)
@@ -33,9 +33,10 @@ def check_version(client: redis.Redis, keys: RedisKeys) -> None:
 def bring_up_to_date(
     client: redis.Redis, keys: RedisKeys, migrations: Mapping[int, Migration] = MIGRATIONS, ours: int = SCHEMA
 ) -> bool:
-    """Migrates an older ledger, one worker at a time; True when this one did. Raises WrongVersion for a newer one.
+    """Migrates an older ledger, one worker at a time. Returns whether this one did. Raises WrongVersion for a newer
+    one.
 
-    While it goes on, the verbs refuse everybody.
+    Meanwhile the verbs refuse all other processes.
     """
     if _version(client, keys, ours) == ours:
         return False
@@ -52,7 +53,7 @@ def bring_up_to_date(
 
 
 def _version(client: redis.Redis, keys: RedisKeys, ours: int) -> int:
-    """What is to be migrated from. `2 from 1` stands there while it goes on, or after whoever did it has died."""
+    """The version to migrate from. `2 from 1` means that a migration is running, or its worker died."""
     found = client.get(keys.schema)
     if found is None:
         return ours

@@ -1,7 +1,7 @@
-"""Searching the events on record, page by page and newest first, with a cursor that new events do not move.
+"""Searching events, page by page and newest first, with a cursor that new events do not move.
 
-There is no index by receiver or code: each would cost every notification more than the few searches are worth. A page
-reads a bounded number of records, and may so have few matches, or none, and a cursor to go on from.
+There is no index by receiver or code: it would cost each notification more than the few searches are worth. A page
+reads a bounded number of records, so it may have few matches, or none, and a cursor to continue.
 """
 
 import base64
@@ -19,9 +19,9 @@ from ledger.states import INDEXED, State
 
 __all__ = ["Cursor", "Page", "Search"]
 
-#: Records that are read for one page at most.
+#: Most records to read for one page.
 MOST_READ = 2000
-#: Ids and records read in one round trip.
+#: Ids and records per round trip.
 PORTION = 200
 #: Of a time in ms, until the year 5138.
 _TIME_DIGITS = 14
@@ -29,7 +29,7 @@ _TIME_DIGITS = 14
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last event that was looked at: the next page begins behind it."""
+    """The last event that was read: the next page starts after it."""
 
     at_ms: int  #: its place in the index
     id: str
@@ -39,7 +39,7 @@ class Cursor:
 
     @classmethod
     def of(cls, written: str) -> Self:
-        """Raises BadInput for what we did not write."""
+        """Raises BadInput for an invalid cursor."""
         try:
             padded = written.encode() + b"=" * (-len(written) % 4)
             at_ms, id = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split(" ")
@@ -52,7 +52,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some matches, and where to go on: None when everything was looked at."""
+    """Matches, and the cursor to continue: None at the end."""
 
     records: tuple[Record, ...]
     next: Cursor | None
@@ -61,7 +61,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which events are meant. Whatever is None does not matter."""
+    """A selection of events. None matches everything."""
 
     state: State | None = None
     desks: frozenset[str] | None = None
@@ -70,7 +70,7 @@ class Search:
     code: int | None = None  #: of the last attempt
 
     def page(self, ledger: Ledger, limit: int, after: Cursor | None = None) -> Page:
-        """At most `limit` matches. A key leads straight to its events, at most one of each desk."""
+        """At most `limit` matches. A key leads directly to its events, at most one per desk."""
         if self.key is not None:
             return self._page_of_key(ledger)
         found: list[Record] = []
@@ -103,7 +103,7 @@ class Search:
 
 
 def _newest(ledger: Ledger, state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
-    """Events with their places, newest first; None for one whose record has expired."""
+    """Events with their positions, newest first; None for an expired record."""
     index = ledger.keys.index(state) if state in INDEXED else ledger.keys.events
     looked_at = after
     while places := _places(ledger, index, _rank_behind(ledger, index, looked_at) if looked_at else 0):
@@ -122,7 +122,7 @@ def _places(ledger: Ledger, index: str, start: int) -> list[tuple[bytes, float]]
 
 
 def _rank_behind(ledger: Ledger, index: str, after: Cursor) -> int:
-    """The rank of the next one. For an event that has left the index it may be that of one that was seen before."""
+    """The rank of the next event. If the event has left the index, this may be an event that was already read."""
     pipe = ledger.redis.pipeline(transaction=False)
     pipe.zrevrank(index, after.id)
     pipe.zscore(index, after.id)

@@ -16,14 +16,14 @@ DAYS = 400
 
 
 class Window(NamedTuple):
-    """From `opens_ms` until before `closes_ms`, Unix time."""
+    """From `opens_ms` to before `closes_ms`, Unix time."""
 
     opens_ms: int
     closes_ms: int
 
 
 class SendingHours(NamedTuple):
-    """The same hours every day, by the clock of one time zone, its changes of summer time included."""
+    """The same hours every day, in one time zone, including its changes to and from summer time."""
 
     opens: time
     closes: time  #: not later than `opens`: on the next day
@@ -61,7 +61,7 @@ class SendingHours(NamedTuple):
 
 
 def seconds_open(windows: Iterator[Window], start_ms: int, needed_seconds: float) -> float:
-    """How long, by the clock on the wall, until `needed_seconds` of open time have passed."""
+    """The wall-clock time until `needed_seconds` of open time have passed."""
     left_ms = needed_seconds * 1000
     ends_ms = float(start_ms)
     for window in windows:

@@ -1,4 +1,4 @@
-"""Asking sentinels for the primary: at most a second for one that is silent, and a short word on each in an error."""
+"""Asking sentinels for the primary, with at most a second per silent one, and a short reason for each in an error."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ class Sentinels(Sentinel):
         self._found_nothing, self._problem = float("-inf"), ""
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Raises MasterNotFoundError, whose text says of each sentinel why it did not help."""
+        """Raises MasterNotFoundError, which gives a reason for each sentinel."""
         if time.monotonic() < self._found_nothing + HOLDS_SECONDS:
             raise MasterNotFoundError(self._problem)
         problems = []
@@ -60,7 +60,7 @@ class Sentinels(Sentinel):
 
 
 def _of_connections(url: RedisUrl) -> Mapping[str, Any]:
-    """Redis' own retry is three more tries with pauses of seconds."""
+    """redis-py's own retry would be three more tries with pauses of seconds."""
     shared = {name: value for name, value in url.options.items() if name.startswith("ssl_") or name == "protocol"}
     return {
         **shared,

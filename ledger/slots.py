@@ -1,4 +1,4 @@
-"""Slots: how far the window that is kept reaches beyond the quota's own, and how long a slot is good."""
+"""Slots: the slack of the kept window beyond the quota's, and the lifetime of a slot."""
 
 from typing import NamedTuple
 
@@ -20,16 +20,16 @@ class Slot(NamedTuple):
 
 
 def slack_ms(limit: Limit) -> int:
-    """How much longer than the quota's own window the window that we keep is.
+    """How much longer Deskbell's window is than the quota's.
 
-    A call starts a little after its slot and arrives a little later still. A server that counts strictly must not see
-    the last call of a window early and the first one late: both shifts together have to stay below this.
+    A call starts a little after its slot and arrives a little later still. A strict server must not see the last
+    call of a window early and the first one late: both shifts together must stay below this.
     """
     return round(min(300, max(80, limit.seconds * 1000 * 0.025)))
 
 
 def late_after_ms(desk: Desk) -> int | None:
-    """How long after its slot a call of this desk may start; None when there are no limits, and a slot never ages."""
+    """How long after its slot a call of this desk may start; None without limits, when slots do not age."""
     return round(min(map(slack_ms, desk.rate)) * LATE_SHARE) if desk.rate else None
 
 

@@ -21,12 +21,12 @@ __all__ = [
 
 
 class State(StrEnum):
-    """Where a notification stands. Exactly one at any moment."""
+    """The state of a notification: exactly one at any moment."""
 
     SCHEDULED = "scheduled"  #: accepted, and its time has not come
-    QUEUED = "queued"  #: waits its turn in its lane
+    QUEUED = "queued"  #: waiting for its turn in its lane
     SENDING = "sending"  #: one worker holds it, under a lease
-    DEFERRED = "deferred"  #: a try came to nothing; due again later
+    DEFERRED = "deferred"  #: could not be sent yet; due again later
     UNKNOWN = "unknown"  #: maybe sent; rests until its policy or an operator resolves it
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -41,7 +41,7 @@ class State(StrEnum):
 
 FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED})
 
-#: What people ask for by state has an index; the other states are only counted.
+#: States that people search for have an index; the others are only counted.
 INDEXED = frozenset({State.FAILED, State.UNKNOWN})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
@@ -60,25 +60,25 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 
 class Outcome(StrEnum):
-    """What one attempt, that is one API call, came to."""
+    """The outcome of one attempt, that is one API call."""
 
     DELIVERED = "delivered"
     REFUSED = "refused"  #: permanent: the same call would be refused again
     TRANSIENT = "transient"  #: not delivered; worth another try
     THROTTLED = "throttled"  #: over the quota; nothing was sent
-    TICKET_OPEN = "ticket_open"  #: `chat` is closed to us while the receiver has an open ticket
-    UNKNOWN = "unknown"  #: the call may have been delivered, and nobody can ask
+    TICKET_OPEN = "ticket_open"  #: `chat` is closed while the receiver has an open ticket
+    UNKNOWN = "unknown"  #: the call may have been delivered, and there is no way to ask
 
 
 class Retried(StrEnum):
-    """The states that people take a notification back from."""
+    """The states from which a notification can be retried."""
 
     FAILED = "failed"
     UNKNOWN = "unknown"
 
 
 class Resolution(StrEnum):
-    """What a person says about a notification that was maybe sent."""
+    """A person's decision about a maybe-sent notification."""
 
     DELIVERED = "delivered"
     FAILED = "failed"

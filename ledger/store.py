@@ -1,7 +1,4 @@
-"""The store under the ledger: one Redis with its keys and its verbs, and what it takes until a write is safe.
-
-A verb is one Lua file, loaded by name and run atomically by Redis.
-"""
+"""The store under the ledger: one Redis with its keys and verbs, and durable writes."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -155,7 +152,7 @@ FSYNC_TIMEOUT_MS = 5000
 
 
 class Store:
-    """What `Ledger`, its announcements and everything else that reads or writes the record have in common."""
+    """Shared by `Ledger`, its announcements and everything else that reads or writes the record."""
 
     def __init__(
         self, settings: Settings, client: redis.Redis | None = None, *, most_fsync_ms: int | None = None
@@ -176,16 +173,18 @@ class Store:
         return cls(Settings.from_env())
 
     def key_ttl_ms(self, *times: datetime | None) -> int:
-        """A key is remembered as long as it can be in motion, until the last of `times`, and its result on record."""
+        """A key is kept while its notification can still be sent, until the last of `times`, and while its result is on
+        record."""
         ahead = 0
         if last := max((time for time in times if time), default=None):
             ahead = max(0, (last - datetime.now(UTC)) // timedelta(milliseconds=1))
         return ahead + self.retry_for_ms + self.results_for_ms
 
     def durably(self, verb: str, desk: str, *arguments: Argument) -> Any:
-        """Calls a verb, and returns when its writes are fsynced, as far as the server can be sure. Raises NotDurable.
+        """Calls a verb, and returns when its writes are fsynced, as far as the server can confirm it. Raises
+        NotDurable.
 
-        Where the server wants replicas (`min-replicas-to-write`), when one of these has them too.
+        If the server requires replicas (`min-replicas-to-write`), also waits until one has them.
         """
         [result] = self.durably_each(verb, [(desk, arguments)])
         return result

@@ -1,8 +1,7 @@
-"""The tally: how often what happened and how long it took, for metrics and charts. Counted in each process, added up in
-Redis every 2 s.
+"""The tally: counts for metrics and charts, kept by each process and added up in Redis every 2 s.
 
-It is no record: a process that is killed takes its last two seconds along. What is true of a notification stands in the
-ledger, and the calls and counts that the ledger keeps itself (`ledger.desk_status`) are exact.
+It is not a record: a killed process loses its last two seconds. Notifications, and the calls and counts that the
+ledger keeps itself (`ledger.desk_status`), are exact.
 """
 
 import logging
@@ -52,10 +51,10 @@ KEPT_SECONDS = 3_900
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What notifications of a desk came to in one minute.
+    """Results of a desk's notifications in one minute.
 
-    The names are `delivered`, `rerouted` (delivered by `user`, since a ticket was open, and not among `delivered`),
-    `deferred`, `failed`, `unknown`, `expired`, and for calls that were refused as too many `throttled`.
+    The names are `delivered`, `rerouted` (delivered by `user`, since a ticket was open, and not in `delivered`),
+    `deferred`, `failed`, `unknown`, `expired`, and for throttled calls `throttled`.
     """
 
     at_ms: int  #: when it began
@@ -63,14 +62,14 @@ class Minute:
 
 
 class Tally:
-    """Adds up and tells. What is counted has a name of one or more words, such as `attempts chat refused 154000`."""
+    """Adds and reads counts. A counter's name has one or more words, such as `attempts chat refused 154000`."""
 
     def __init__(self, client: redis.Redis, keys: RedisKeys) -> None:
         self._redis = client
         self._keys = keys
 
     def add(self, counted: Mapping[tuple[str, str], int]) -> None:
-        """Adds counts by (desk, name), all or none, in the minute that it is now by the clock of Redis."""
+        """Adds counts by (desk, name), all or none, in the current minute of Redis' clock."""
         now_s, _ = self._redis.time()
         pipe = self._redis.pipeline()
         for desk, of_desk in groupby(sorted(counted), key=lambda place: place[0]):
@@ -87,11 +86,11 @@ class Tally:
         pipe.execute()
 
     def totals(self, desks: Sequence[str]) -> list[dict[str, int]]:
-        """All that was counted since each desk began, by name. One round trip."""
+        """All counts since each desk began, by name. One round trip."""
         return list(map(_counts, self._read(map(self._keys.tally, desks))))
 
     def minutes(self, desk: str, minutes: range) -> list[Minute]:
-        """These minutes, Unix time in minutes. One round trip, with a command for each."""
+        """These minutes, Unix time in minutes. One round trip, one command each."""
         found = self._read(self._keys.tally_minute(desk, str(minute)) for minute in minutes)
         return [
             Minute(minute * MINUTE_MS, MappingProxyType(_counts(counts)))

@@ -24,7 +24,7 @@ REMEMBERED_MS = 43_200_000
 
 @dataclass(frozen=True, slots=True)
 class TicketChange:
-    """What one event says."""
+    """The content of one event."""
 
     event_id: str
     ticket_id: str
@@ -35,9 +35,9 @@ class TicketChange:
 
 
 def take_ticket_change(store: Store, desk: str, change: TicketChange) -> int | None:
-    """Brings the index of this desk up to date. Returns how many notifications have become due by it.
+    """Updates this desk's index. Returns the number of notifications that became due.
 
-    None: the event was there before, or tells what is no longer true of its ticket.
+    None: the event is a duplicate, or older than the ticket's last one.
     """
     woken: int = store.verbs.call(
         "ticket",

@@ -1,4 +1,4 @@
-"""A TOML file that somebody else wrote: read within bounds, and whatever is wrong with it is one line."""
+"""Reading an operator's TOML file within limits, with one-line errors."""
 
 import tomllib
 from pathlib import Path

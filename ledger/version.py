@@ -1,4 +1,4 @@
-"""The version of the record: how keys and fields in Redis are to be read."""
+"""The version of the record, that is of the keys and fields in Redis."""
 
 __all__ = ["SCHEMA"]
 

@@ -28,7 +28,7 @@ ANSWER_SECONDS = 3.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Says how it stands, and gives the exit code. The one argument is a host's name, in place of this one's."""
+    """Prints a problem, and returns the exit code. The argument is a host name, by default this host's."""
     [host] = arguments or [socket.gethostname()]
     try:
         found = _workers_of(host)

@@ -1,4 +1,4 @@
-"""The worker processes that are alive, as they report themselves in Redis."""
+"""The live worker processes, as they report in Redis."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ FRESH_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker process that reported lately."""
+    """A worker process that reported recently."""
 
     host: str
     pid: int
@@ -36,12 +36,12 @@ def live_workers(client: redis.Redis, keys: RedisKeys) -> list[Worker]:
 
 
 def workers_of(reports: list[tuple[bytes, float]], now_ms: int) -> list[Worker]:
-    """Reads members of the workers' sorted set with their scores."""
+    """Parses members of the workers' sorted set with their scores."""
     found = [_worker(text(member), now_ms - int(at_ms)) for member, at_ms in reports]
     return sorted(found, key=lambda worker: (worker.host, worker.pid))
 
 
 def _worker(member: str, silent_ms: int) -> Worker:
-    """`member` is written host:pid:concurrency, and a host may hold colons."""
+    """`member` is host:pid:concurrency, and a host may contain colons."""
     host, pid, concurrency = member.rsplit(":", 2)
     return Worker(host, int(pid), int(concurrency), max(0, silent_ms))
