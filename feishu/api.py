@@ -10,9 +10,8 @@ from requests import Request
 from requests.models import PreparedRequest
 
 from feishu.codes import CodeTable, Kind
-from feishu.errors import AskFailed, NoToken
 from feishu.token import TURN_SECONDS, CachedToken, Token, Tokens, TokenStore, usable_seconds
-from feishu.verdict import Call, Verdict, envelope, verdict_of_answer, verdict_of_failure
+from feishu.verdict import AskFailed, Call, NoToken, Verdict, envelope, verdict_of_answer, verdict_of_failure
 from http_client.connection import Deadline
 from http_client.errors import NoAnswer
 from http_client.response import Response

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 from feishu.client import FeishuClient
-from feishu.errors import AskFailed
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 
 __all__ = ["Checkup", "check_desk"]
 

@@ -10,10 +10,9 @@ import orjson
 
 from feishu.api import FeishuApi, misshapen
 from feishu.codes import CodeTable, Kind
-from feishu.errors import AskFailed, NoToken
 from feishu.people_answer import Person, people_of_answer
 from feishu.token import TokenStore
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, NoToken, Verdict
 from ledger.errors import BadInput
 from ledger.settings import Desk, Settings
 from ledger.tickets import OPEN_STATUSES

@@ -3,11 +3,11 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
 
 import orjson
 import redis
 
+from feishu.client import FeishuClient
 from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved, Unresolved
 from feishu.people_answer import Person
 from feishu.query_retry import QueryRetry
@@ -26,10 +26,6 @@ PROBLEM_SECONDS = 600
 PACE_MS = 61
 
 
-class _Feishu(Protocol):
-    def people(self, emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]: ...
-
-
 class People:
     """Resolves contacts to people."""
 
@@ -38,7 +34,7 @@ class People:
         client: redis.Redis,
         keys: RedisKeys,
         desk: Desk,
-        feishu: _Feishu,
+        feishu: FeishuClient,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

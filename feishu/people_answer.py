@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feishu.api import misshapen
-from feishu.errors import AskFailed
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 
 __all__ = ["Person", "people_of_answer"]
 

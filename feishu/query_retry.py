@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from feishu.codes import Kind
-from feishu.errors import AskFailed
+from feishu.verdict import AskFailed
 
 __all__ = ["QueryRetry"]
 

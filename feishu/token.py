@@ -13,7 +13,8 @@ from redis.client import Pipeline
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
-from feishu.errors import NoToken
+from feishu.verdict import NoToken
+from ledger.connection import text
 from ledger.settings import Desk
 
 __all__ = ["TURN_SECONDS", "CachedToken", "NoStore", "RedisTokens", "Token", "TokenStore", "Tokens", "usable_seconds"]
@@ -75,7 +76,7 @@ class RedisTokens:
         pipe.get(self._key(desk))
         pipe.pttl(self._key(desk))
         value, left_ms = pipe.execute()
-        return Token(_text(value), left_ms / 1000) if value and left_ms > 0 else None
+        return Token(text(value), left_ms / 1000) if value and left_ms > 0 else None
 
     def put(self, desk: Desk, token: Token) -> None:
         self._redis.set(self._key(desk), token.value, px=max(1, int(token.seconds_left * 1000)))
@@ -86,7 +87,7 @@ class RedisTokens:
         def forget(pipe: Pipeline) -> None:
             token = pipe.get(key)  # watched: the deletion fails and is tried again if somebody puts a new one
             pipe.multi()
-            if token and _text(token) == value:
+            if token and text(token) == value:
                 pipe.delete(key)
 
         self._redis.transaction(forget, key)
@@ -226,7 +227,3 @@ def _release(lock: Lock) -> None:
     except LockError:
         # It expired: the fetch took longer than the lock lasts, and it is another worker's turn.
         _log.debug("the turn to fetch a token had expired")
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

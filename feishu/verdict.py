@@ -1,4 +1,7 @@
-"""The result of one call of the Feishu API."""
+"""The result of one call of the Feishu API, and the errors that carry it.
+
+What the HTTP exchange itself raises is in `http_client.errors`.
+"""
 
 import re
 import time
@@ -11,9 +14,10 @@ import orjson
 from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
 from http_client.response import Response
+from ledger.errors import DeskbellError
 from ledger.states import Outcome
 
-__all__ = ["Call", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
+__all__ = ["AskFailed", "Call", "NoToken", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
 
 #: Characters of `msg` that are kept: Feishu's own texts are shorter, and records are many.
 _MSG_CHARS = 200
@@ -90,6 +94,25 @@ class Verdict:
         code = f"code {self.code}" if self.code is not None else self.ended or "no code"
         status = f"HTTP {self.http_status}, " if self.http_status is not None else ""
         return f"{self.call}: {self.kind.value} ({status}{code})"
+
+
+class NoToken(DeskbellError):
+    """No access token could be got. Nothing was sent."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"no access token: {verdict}")
+        self.verdict = verdict
+
+
+class AskFailed(DeskbellError):
+    """A question to Feishu, or an upload, failed. Asking again does no harm.
+
+    Its text tells a person what it means and what helps, then Feishu's own words.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(" ".join(filter(None, [verdict.means, verdict.do, f"({verdict.evidence})"])))
+        self.verdict = verdict
 
 
 def envelope(answer: Response) -> Mapping[str, Any] | None:

@@ -18,16 +18,7 @@ from collections.abc import Iterator
 import requests.exceptions
 import urllib3.exceptions
 
-__all__ = [
-    "BY_THE_WIRE",
-    "FOREIGN",
-    "UNSENDABLE",
-    "MaybeSent",
-    "NeverSent",
-    "NoAnswer",
-    "Unsendable",
-    "translated",
-]
+__all__ = ["FOREIGN", "UNSENDABLE", "MaybeSent", "NeverSent", "NoAnswer", "Unsendable", "translated"]
 
 
 class NoAnswer(Exception):
@@ -53,7 +44,8 @@ class Unsendable(NoAnswer):
 #: What `requests` may raise: its own tree, and what it lets through from below.
 FOREIGN = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 
-#: Raised before a connection is made, because the address or a header cannot be used.
+#: Raised before a connection is made, because the address or a header cannot be used. All others are judged by what had
+#: left when they were raised; a test names them.
 UNSENDABLE: tuple[type[Exception], ...] = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidProxyURL,
@@ -62,26 +54,6 @@ UNSENDABLE: tuple[type[Exception], ...] = (
     requests.exceptions.MissingSchema,
     requests.exceptions.URLRequired,
     urllib3.exceptions.LocationValueError,
-)
-
-#: Judged by what had left when they were raised. A test compares both tuples with all that `requests` defines.
-BY_THE_WIRE: tuple[type[Exception], ...] = (
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.ConnectionError,
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.HTTPError,
-    requests.exceptions.InvalidJSONError,
-    requests.exceptions.JSONDecodeError,
-    requests.exceptions.ProxyError,
-    requests.exceptions.ReadTimeout,
-    requests.exceptions.RequestException,
-    requests.exceptions.RetryError,
-    requests.exceptions.SSLError,
-    requests.exceptions.StreamConsumedError,
-    requests.exceptions.Timeout,
-    requests.exceptions.TooManyRedirects,
-    requests.exceptions.UnrewindableBodyError,
 )
 
 # The first row that matches anything in the chain counts, so the finer type stands before its parent:

@@ -69,16 +69,8 @@ class Callbacks:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def count(self) -> int:
-        """The number of pending callbacks."""
-        return self.counts()[0]
-
-    def dropped(self) -> int:
-        """The number of callbacks ever dropped because one key and desk had too many."""
-        return self.counts()[1]
-
     def counts(self) -> tuple[int, int]:
-        """The numbers of pending and dropped callbacks, in two round trips."""
+        """The numbers of pending callbacks, and of those ever dropped because one key and desk had too many."""
         pipe = self._ledger.redis.pipeline(transaction=False)
         pipe.get(self._ledger.keys.callbacks_dropped)
         for queue in [self._ledger.keys.callbacks, *self._queues()]:

@@ -12,6 +12,13 @@ from sandbox.answers import Refusal
 
 __all__ = ["Call", "CallLog"]
 
+#: What is told of a delivered message, and of any call, as it stands.
+_OF_A_MESSAGE = ("seq", "at", "message_id", "receiver_id", "receive_type", "app_id")
+_RECORDED = (
+    *_OF_A_MESSAGE,
+    *("method", "path", "raw_bytes", "http_status", "code", "delivered", "fault", "answered"),
+)
+
 
 @dataclass(slots=True, eq=False)
 class Call:
@@ -55,23 +62,10 @@ class Call:
     def as_record(self) -> dict[str, Any]:
         """For `GET /sandbox/calls`. `query` maps names to lists; `raw_bytes` is the size of the body."""
         return {
-            "seq": self.seq,
-            "at": self.at,
-            "method": self.method,
-            "path": self.path,
+            **{name: getattr(self, name) for name in _RECORDED},
             "query": parse_qs(self.query, keep_blank_values=True),
             "headers": dict(self.headers),
             "body": self.parsed_body(),
-            "raw_bytes": self.raw_bytes,
-            "app_id": self.app_id,
-            "http_status": self.http_status,
-            "code": self.code,
-            "delivered": self.delivered,
-            "message_id": self.message_id,
-            "receiver_id": self.receiver_id,
-            "receive_type": self.receive_type,
-            "fault": self.fault,
-            "answered": self.answered,
             "started_ms": _ms(self.started_at),
             "ended_ms": _ms(self.ended_at),
         }
@@ -79,16 +73,8 @@ class Call:
     def as_message(self) -> dict[str, Any]:
         """A delivered call, for `GET /sandbox/messages`."""
         body = self.parsed_body()
-        return {
-            "seq": self.seq,
-            "at": self.at,
-            "message_id": self.message_id,
-            "receiver_id": self.receiver_id,
-            "receive_type": self.receive_type,
-            "msg_type": body["msg_type"],
-            "content": body["content"],
-            "app_id": self.app_id,
-        }
+        fields = {name: getattr(self, name) for name in _OF_A_MESSAGE}
+        return {**fields, "msg_type": body["msg_type"], "content": body["content"]}
 
     def parsed_body(self) -> Any:
         """The body as JSON, or None."""

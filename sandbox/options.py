@@ -53,24 +53,10 @@ class Options:
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Parses the command line, by default the process's own. Exits with 2 and a usage line if it is invalid."""
-    options = _parser().parse_args(arguments)
-    return Options(
-        host=options.host,
-        port=options.port,
-        apps=dict(options.app or [_DEFAULT_APP]),
-        helpdesks=dict(options.helpdesk or [_DEFAULT_HELPDESK]),
-        rate=options.rate,
-        latency=options.latency_ms,
-        ticket_open_answer=options.ticket_open_answer,
-        accept_unwrapped_post=options.accept_unwrapped_post,
-        tokens_live_seconds=options.tokens_live_seconds,
-        keep_calls=options.keep_calls,
-        seed=options.seed,
-        demo=options.demo,
-        events_url=options.events_url,
-        encrypt_key=options.encrypt_key,
-        verification_token=options.verification_token,
-    )
+    options = vars(_parser().parse_args(arguments))
+    apps = dict(options.pop("app") or [_DEFAULT_APP])
+    helpdesks = dict(options.pop("helpdesk") or [_DEFAULT_HELPDESK])
+    return Options(apps=apps, helpdesks=helpdesks, **options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +88,14 @@ def _parser() -> argparse.ArgumentParser:
         default="100/minute",
         help="message calls per app, such as 100/minute, '5/second;100/minute', unlimited (default %(default)s)",
     )
-    add("--latency-ms", type=_latency, default="0", metavar="N|LOW-HIGH", help="how long a message call takes")
+    add(
+        "--latency-ms",
+        dest="latency",
+        type=_latency,
+        default="0",
+        metavar="N|LOW-HIGH",
+        help="how long a message call takes",
+    )
     add(
         "--ticket-open-answer",
         type=_status_and_code,

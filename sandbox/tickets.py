@@ -40,17 +40,9 @@ class _Ticket:
         guest = person(self.guest_id)
         ids = {name: guest[name] for name in ("open_id", "union_id", "user_id")}
         return {
-            "ticket_id": self.id,
-            "helpdesk_id": self.helpdesk_id,
+            **self._as_everywhere(),
             "guest": {"id": ids, "name": guest["name"]},
             "stage": 2,
-            "status": self.status,
-            "score": 0,
-            "created_at": self.created_ms,
-            "updated_at": self.updated_ms,
-            "closed_at": self.closed_ms,
-            "channel": 0,
-            "solve": 1,
             "chat_id": f"oc_{self.id}",
         }
 
@@ -58,11 +50,18 @@ class _Ticket:
         """The shape of `data.tickets[]`: times in ms, or -1."""
         name = person(self.guest_id)["name"]
         return {
-            "ticket_id": self.id,
-            "helpdesk_id": self.helpdesk_id,
+            **self._as_everywhere(),
             "guest": {"id": self.guest_id, "name": name, "email": f"{name}@example.com"},
             "comments": {},
             "ticket_type": 2,
+            "agents": [],
+            "customized_fields": [],
+        }
+
+    def _as_everywhere(self) -> dict[str, Any]:
+        return {
+            "ticket_id": self.id,
+            "helpdesk_id": self.helpdesk_id,
             "status": self.status,
             "score": 0,
             "created_at": self.created_ms,
@@ -70,8 +69,6 @@ class _Ticket:
             "closed_at": self.closed_ms,
             "channel": 0,
             "solve": 1,
-            "agents": [],
-            "customized_fields": [],
         }
 
 

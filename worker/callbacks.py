@@ -127,9 +127,10 @@ class Poster:
         if time.monotonic() < self._warn_at:
             return
         self._warn_at = time.monotonic() + WARNING_SECONDS
-        if self._key is None and (count := self._callbacks.count()):
-            log.error("%s callbacks wait: set DESKBELL_CALLBACK_SECRET to sign them", count)
-        before, self._dropped = self._dropped, self._callbacks.dropped()
+        before = self._dropped
+        owed, self._dropped = self._callbacks.counts()
+        if self._key is None and owed:
+            log.error("%s callbacks wait: set DESKBELL_CALLBACK_SECRET to sign them", owed)
         if self._dropped > before:
             log.error("callbacks were dropped, %s in all: too many were owed to one key at one desk", self._dropped)
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import compress
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import orjson
 import redis
@@ -22,16 +22,15 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from feishu.client import FeishuClient
 from feishu.codes import Kind
-from feishu.errors import AskFailed
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.errors import BadInput
 from ledger.leases import Claim, LeaseLost, Leases, Result
 from ledger.settings import Desk
 from ledger.states import State
-from worker.claimed import ClaimedNotification, NotNow
-from worker.desk_hold import DeskHold
+from worker.claimed import ClaimedNotification, DeskHold, NotNow
 from worker.images import ImageGone, Images
 from worker.metrics import DeskMetrics
 from worker.release import CallDurations
@@ -54,14 +53,6 @@ INLINE_WAIT_SECONDS = (0.5, 4.0)
 TICKET_WAIT_MS = 60_000
 
 
-class _Feishu(Protocol):
-    def ready(self) -> Verdict | None: ...
-
-    def send(
-        self, receiver_id: str, receive_type: str, user_id_type: str, msg_type: str, content_json: str
-    ) -> Verdict: ...
-
-
 class Delivery:
     """Delivers the notifications of one desk. Threads share it."""
 
@@ -69,7 +60,7 @@ class Delivery:
         self,
         desk: Desk,
         leases: Leases,
-        feishu: _Feishu,
+        feishu: FeishuClient,
         tickets: Tickets,
         images: Images,
         policy: RetryPolicy,

@@ -1,9 +1,10 @@
 """Local images: uploaded once per app, then sent by their key."""
 
-from typing import Protocol, cast
+from typing import cast
 
 import redis
 
+from feishu.client import FeishuClient
 from ledger.connection import text
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
@@ -18,14 +19,10 @@ class ImageGone(Exception):
     """The bytes of a local image are no longer in the ledger, so the message cannot be sent."""
 
 
-class _Feishu(Protocol):
-    def upload_image(self, image: bytes, filename: str) -> str: ...
-
-
 class Images:
     """Turns the hash of a local image into the `image_key` that the API takes."""
 
-    def __init__(self, client: redis.Redis, keys: RedisKeys, desk: Desk, feishu: _Feishu) -> None:
+    def __init__(self, client: redis.Redis, keys: RedisKeys, desk: Desk, feishu: FeishuClient) -> None:
         self._redis = client
         self._keys = keys
         self._desk = desk

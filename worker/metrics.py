@@ -1,15 +1,15 @@
 """What a worker counts for the metrics: its calls, attempts, and the results of notifications."""
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from feishu.codes import CodeTable
 from feishu.verdict import Verdict
-from ledger.leases import Claim, Result, Swept
+from ledger.leases import Result, Swept
 from ledger.progress import Attempt
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from ledger.tally import ENDED, CounterBuffer, Histogram
+from worker.claimed import ClaimedNotification
 
 __all__ = ["DeskMetrics", "count_swept"]
 
@@ -25,19 +25,6 @@ _RESULT_NAMES = {
 }
 
 
-class _ClaimedNotification(Protocol):
-    @property
-    def claim(self) -> Claim: ...
-
-    @property
-    def attempts(self) -> Iterable[Attempt]: ...
-
-    @property
-    def is_rerouted(self) -> bool: ...
-
-    def redis_now_ms(self) -> int: ...
-
-
 class DeskMetrics:
     """Counts for one desk. Threads share it."""
 
@@ -51,7 +38,7 @@ class DeskMetrics:
         self._sheet.count(self._desk, "calls", verdict.call, verdict.outcome)
         self._sheet.time(self._desk, Histogram.CALL, verdict.elapsed_ms / 1000, verdict.call)
 
-    def deliveries(self, batch: Iterable[_ClaimedNotification], recorded: Iterable[Result]) -> None:
+    def deliveries(self, batch: Iterable[ClaimedNotification], recorded: Iterable[Result]) -> None:
         """The attempts of these notifications, and the results that are on record."""
         by_id = {claimed.claim.id: claimed for claimed in batch}
         for claimed in by_id.values():
@@ -76,7 +63,7 @@ class DeskMetrics:
             return f"http_{http_status}" if 100 <= http_status < 600 else "other"
         return "none"
 
-    def _result(self, claimed: _ClaimedNotification, to: State) -> None:
+    def _result(self, claimed: ClaimedNotification, to: State) -> None:
         name = _RESULT_NAMES.get(to)
         if name is None:
             return

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import redis
 
-from feishu.client import TicketPage
+from feishu.client import FeishuClient
+from feishu.open_tickets import ticket_pages
 from ledger.connection import text
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.notification import Notification
@@ -34,14 +34,6 @@ LOOK_SECONDS = 15.0
 OPEN_ID_SECONDS = 30 * 86400
 
 
-class _Feishu(Protocol):
-    def has_open_ticket(self, open_id: str) -> bool: ...
-
-    def open_tickets(self, guest_open_id: str | None = None, page: int = 1) -> TicketPage: ...
-
-    def open_id_of(self, user_id: str, user_id_type: str) -> str: ...
-
-
 class Tickets:
     """The evidence for a reroute. Threads share it."""
 
@@ -50,7 +42,7 @@ class Tickets:
         client: redis.Redis,
         keys: RedisKeys,
         desk: Desk,
-        feishu: _Feishu,
+        feishu: FeishuClient,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = client
@@ -119,17 +111,14 @@ class Tickets:
             return due
 
     def _refresh(self) -> None:
-        started_ms, page = self._now_ms(), 0
-        while True:
-            page += 1
-            answer = self._feishu.open_tickets(page=page)
-            guests = {ticket.guest_open_id: started_ms for ticket in answer.tickets if ticket.guest_open_id}
+        started_ms, is_cut = self._now_ms(), False
+        for page in ticket_pages(self._feishu):
+            guests = {ticket.guest_open_id: started_ms for ticket in page.tickets if ticket.guest_open_id}
             if guests:
                 # GT: a refused send may have noted a newer time meanwhile.
                 self._redis.zadd(self._index, guests, gt=True)
-            if answer.last:
-                break
-        if not answer.cut:
+            is_cut = page.cut
+        if not is_cut:
             # A receiver who is not on a complete list has no open ticket any more.
             self._redis.zremrangebyscore(self._index, "-inf", f"({started_ms}")
         self._redis.pexpire(self._index, BELIEVED_MS)

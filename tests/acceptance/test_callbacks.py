@@ -41,7 +41,7 @@ def test_a_worker_that_dies_between_record_and_post_loses_no_callback(
         assert receiver.received == []
         installation.start_worker(**OPEN)
         receiver.wait(seconds=30)
-        eventually(lambda: Callbacks(installation.ledger).count() == 0, 10, "the callback struck off")
+        eventually(lambda: Callbacks(installation.ledger).counts()[0] == 0, 10, "the callback struck off")
     [received] = receiver.received
     assert opened(received)["type"] == "notification.delivered"
     assert opened(received)["data"] == installation.shown(id)

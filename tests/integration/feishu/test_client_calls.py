@@ -16,9 +16,8 @@ from pydantic import SecretStr
 
 from feishu.client import FeishuClient
 from feishu.codes import CodeTable, Kind
-from feishu.errors import AskFailed
 from feishu.token import RedisTokens
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 from ledger.settings import Desk
 from ledger.states import Outcome
 

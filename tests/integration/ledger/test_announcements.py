@@ -398,7 +398,7 @@ def test_cancelling_writes_no_more_at_once_than_it_is_told_to(ledger: Ledger, le
     to = [State.QUEUED, State.QUEUED, *[State.DEFERRED] * 4]
     results = [Result(held.id, state, wait_ms=60_000) for held, state in zip(claim(leases, desk, 6), to, strict=True)]
     leases.record(desk, "t", results, "")
-    lefts = [ledger.store.call("steer", "default", id, "cancel", "ada", 2)[2] for _ in range(3)]
+    lefts = [ledger.verbs.call("steer", "default", id, "cancel", "ada", 2)[2] for _ in range(3)]
     assert lefts == [4, 2, 0]
     assert counts_of(ledger, id) == {"cancelled": 6}
 

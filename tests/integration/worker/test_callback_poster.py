@@ -68,7 +68,7 @@ def until(look: Any, seconds: float = 60) -> None:
 
 
 def settled(ledger: Ledger) -> bool:
-    return Callbacks(ledger).count() == 0
+    return Callbacks(ledger).counts()[0] == 0
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +185,7 @@ def test_without_a_secret_nothing_is_posted_and_somebody_is_told(
         owe(ledger, receiver.url)
         with posting(ledger, key=None):
             until(lambda: "DESKBELL_CALLBACK_SECRET" in caplog.text)
-    assert (receiver.received, Callbacks(ledger).count()) == ([], 1)
+    assert (receiver.received, Callbacks(ledger).counts()[0]) == ([], 1)
 
 
 def test_without_a_secret_what_nobody_posts_is_not_owed_for_ever(
@@ -197,7 +197,7 @@ def test_without_a_secret_what_nobody_posts_is_not_owed_for_ever(
     owe(ledger, "https://hooks.example.com/bell")
     with posting(ledger, key=None):
         until(lambda: "1 callbacks wait" in caplog.text)
-    assert Callbacks(ledger).count() == 1
+    assert Callbacks(ledger).counts()[0] == 1
 
 
 def test_a_post_that_gets_no_thread_leaves_its_room_to_the_next(
@@ -257,7 +257,7 @@ def test_a_host_that_does_not_answer_is_left_alone_for_a_while(
         until(lambda: "did not answer" in caplog.text)
         time.sleep(0.3)
         assert len(receiver.received) <= 2 * callback_room.AT_ONCE_TO_HOST
-    assert Callbacks(ledger).count() == 10
+    assert Callbacks(ledger).counts()[0] == 10
 
 
 def test_a_lost_poster_s_callback_is_posted_after_its_lease(ledger: Ledger) -> None:
@@ -271,14 +271,14 @@ def test_a_lost_poster_s_callback_is_posted_after_its_lease(ledger: Ledger) -> N
 
 def test_redis_may_go_and_come_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER_ERROR_SECONDS", 0.02)
-    real, failures = ledger.store.call, iter([redis.ConnectionError("away"), RuntimeError("a bug")])
+    real, failures = ledger.verbs.call, iter([redis.ConnectionError("away"), RuntimeError("a bug")])
 
     def failing(verb: str, *arguments: Any) -> Any:
         if verb == "callbacks" and (error := next(failures, None)):
             raise error
         return real(verb, *arguments)
 
-    monkeypatch.setattr(ledger.store, "call", failing)
+    monkeypatch.setattr(ledger.verbs, "call", failing)
     with receiving() as receiver, posting(ledger):
         owe(ledger, receiver.url)
         receiver.wait()
@@ -297,7 +297,7 @@ def test_what_nobody_foresaw_is_tried_again_later_and_logged_without_the_url(
         until(lambda: "posted again in" in caplog.text)
     assert "LookupError" in caplog.text
     assert "s3cret" not in caplog.text
-    assert Callbacks(ledger).count() == 1
+    assert Callbacks(ledger).counts()[0] == 1
 
 
 def test_no_log_line_has_a_secret(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,10 +4,9 @@ import pytest
 
 from feishu.client import Ticket, TicketPage
 from feishu.codes import Kind
-from feishu.errors import AskFailed
 from feishu.open_tickets import LIST_SECONDS, OpenTickets, open_tickets
 from feishu.query_retry import TRIES, QueryRetry
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 from ledger.errors import DeskbellError
 
 

@@ -8,11 +8,10 @@ import pytest
 
 from feishu.codes import Kind
 from feishu.contact import Contact, Unresolved
-from feishu.errors import AskFailed
 from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, People
 from feishu.people_answer import Person
 from feishu.query_retry import TRIES
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
 

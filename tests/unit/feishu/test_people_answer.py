@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from feishu.codes import Kind
-from feishu.errors import AskFailed
 from feishu.people_answer import Person, people_of_answer
-from feishu.verdict import Verdict
+from feishu.verdict import AskFailed, Verdict
 
 VERDICT = Verdict(call="people", kind=Kind.DELIVERED, code=0, http_status=200, started_at_ms=0, elapsed_ms=1)
 STATUS = {"is_frozen": False, "is_resigned": False, "is_activated": True, "is_exited": False, "is_unjoin": False}

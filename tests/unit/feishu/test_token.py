@@ -10,9 +10,8 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from feishu.codes import Kind
-from feishu.errors import NoToken
 from feishu.token import RedisTokens, Token, Tokens, usable_seconds
-from feishu.verdict import Verdict
+from feishu.verdict import NoToken, Verdict
 from ledger.settings import Desk
 
 DESK = Desk(name="hr", app_id="cli_1", rate=(), feishu_url="http://127.0.0.1:9")

@@ -8,7 +8,27 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions as below
 
-from http_client.errors import BY_THE_WIRE, UNSENDABLE, MaybeSent, NeverSent, Unsendable, translated
+from http_client.errors import UNSENDABLE, MaybeSent, NeverSent, Unsendable, translated
+
+#: Judged by what had left when they were raised.
+BY_THE_WIRE: tuple[type[Exception], ...] = (
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.HTTPError,
+    requests.exceptions.InvalidJSONError,
+    requests.exceptions.JSONDecodeError,
+    requests.exceptions.ProxyError,
+    requests.exceptions.ReadTimeout,
+    requests.exceptions.RequestException,
+    requests.exceptions.RetryError,
+    requests.exceptions.SSLError,
+    requests.exceptions.StreamConsumedError,
+    requests.exceptions.Timeout,
+    requests.exceptions.TooManyRedirects,
+    requests.exceptions.UnrewindableBodyError,
+)
 
 
 def exceptions_of_requests() -> set[type]:

@@ -20,8 +20,8 @@ from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
 from ledger.workers import FRESH_MS
+from worker.claimed import CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS
 from worker.delivery import INLINE_TRIES
-from worker.desk_hold import CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS
 from worker.images import KEY_SECONDS
 from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
 from worker.retries import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS

@@ -12,8 +12,8 @@ import redis
 
 import sandbox
 from feishu.contact import Contact, Unresolved
-from feishu.errors import AskFailed
 from feishu.open_tickets import OpenTickets
+from feishu.verdict import AskFailed
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.messages.template import Template
