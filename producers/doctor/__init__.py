@@ -1,3 +1,3 @@
-"""What `deskbell doctor`, `/readyz` and the metrics ask: settings, Redis, workers, Feishu."""
+"""The checks of `deskbell doctor`, `/readyz` and the metrics: settings, Redis, workers, Feishu."""
 
 __all__: list[str] = []

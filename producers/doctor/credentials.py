@@ -1,4 +1,4 @@
-"""What Feishu says to the credentials of the desks."""
+"""Checking the desks' credentials with Feishu."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ _AT_ONCE = 32
 
 
 def check_feishu(settings: Settings) -> list[Check]:
-    """Asks Feishu about each desk whose credentials are set. Takes seconds."""
+    """Checks each desk with credentials. Takes seconds."""
     desks = [desk for desk in settings.all_desks.values() if not desk.missing]
     try:
         with ThreadPoolExecutor(_AT_ONCE) as threads:

@@ -1,4 +1,4 @@
-"""What `deskbell doctor` looks at: Redis, the workers, and the desks."""
+"""The checks of `deskbell doctor`: Redis, the workers, and the desks."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -105,7 +105,7 @@ def _eviction(info: Mapping[str, Any]) -> Check:
 
 
 def _room(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
-    """Whether it is full, or soon will be."""
+    """Whether Redis is full, or nearly."""
     full = Fullness.of(info)
     if full is None or full.share < NEARLY_FULL:
         return
@@ -166,7 +166,7 @@ def _check_records(ledger: Ledger, *, newest: bool) -> Iterator[Check]:
 
 
 def check_files(settings: Settings) -> Iterator[Check]:
-    """Whether others can read `.env`, where it is read, and the data directory of the embedded server."""
+    """Whether others can read `.env`, if it is used, and the data directory of the embedded server."""
     for path in (Path(".env"), *([settings.data_dir] if settings.embedded else [])):
         if path.exists() and (mode := path.stat().st_mode & 0o777) & OTHERS:
             found = f"{path} has mode {mode:o}: other users of this machine can read it"
@@ -174,7 +174,7 @@ def check_files(settings: Settings) -> Iterator[Check]:
 
 
 def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
-    """Credentials that are not set, and holds; without a ledger only the first."""
+    """Missing credentials, and holds; without a ledger only the former."""
     for desk in settings.all_desks.values():
         yield _check_credentials(desk, alone=len(settings.all_desks) == 1)
         if ledger is None:

@@ -1,4 +1,4 @@
-"""One thing that `deskbell doctor` looks at."""
+"""One check of `deskbell doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,22 +7,22 @@ __all__ = ["Check", "Status"]
 
 
 class Status(StrEnum):
-    """How bad it is."""
+    """The severity of a check."""
 
     OK = "ok"
-    WARN = "warn"  #: it works, or will; somebody should know
-    FAIL = "fail"  #: somebody has to act
+    WARN = "warn"  #: it works, or will; someone should know
+    FAIL = "fail"  #: someone must act
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do about it."""
+    """The result of one check, and what to do about it."""
 
     name: str
     status: Status
     found: str
     do: str = ""
-    accepts: bool = False  #: acceptance goes on all the same, so that `/readyz` does not fail for it
+    accepts: bool = False  #: acceptance works nevertheless, so `/readyz` does not fail
 
     def as_json(self) -> dict[str, str]:
         return {"name": self.name, "status": self.status, "found": self.found, "do": self.do}

@@ -1,4 +1,4 @@
-"""What `deskbell doctor` and the metrics say of Redis' time: how far away it is, and whether its clock was set."""
+"""The distance to Redis and the steps of its clock, for `deskbell doctor` and the metrics."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ TOLD_FOR_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class ClockStep:
-    """The last time that Redis' clock was set."""
+    """The last step of Redis' clock."""
 
     at_ms: int
     by_ms: int
@@ -31,7 +31,7 @@ class ClockStep:
 
 @dataclass(frozen=True, slots=True)
 class RedisTime:
-    """What Redis told now."""
+    """Redis' round trip and clock, now."""
 
     round_trip_ms: float
     now_ms: int
@@ -64,7 +64,7 @@ def check_distance(time: RedisTime) -> Check:
 
 
 def check_clock(time: RedisTime) -> list[Check]:
-    """Nothing, unless it was set within a day."""
+    """The check for a clock step within the last day."""
     step = time.step
     if step is None or time.now_ms - step.at_ms > TOLD_FOR_MS:
         return []

@@ -1,3 +1,3 @@
-"""What Feishu pushes to Deskbell: envelopes are opened, and events of tickets feed their index."""
+"""Feishu's events: envelopes are opened, and ticket events update the index of open tickets."""
 
 __all__: list[str] = []

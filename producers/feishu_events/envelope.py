@@ -56,11 +56,11 @@ _BLOCK_BYTES = 16
 
 
 class EnvelopeRefused(DeskbellError):
-    """It is not taken in. The text repeats nothing of it."""
+    """The push is refused. The text repeats nothing of it."""
 
 
 class TooLarge(EnvelopeRefused):
-    """Nothing of it was looked at."""
+    """It was not parsed."""
 
     http_status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = "request-entity-too-large"
@@ -68,7 +68,7 @@ class TooLarge(EnvelopeRefused):
 
 
 class Malformed(EnvelopeRefused):
-    """It is no JSON object of the kind that Feishu pushes."""
+    """It is not a JSON object of the kind that Feishu pushes."""
 
     http_status = HTTPStatus.BAD_REQUEST
     type = "bad-request"
@@ -76,7 +76,7 @@ class Malformed(EnvelopeRefused):
 
 
 class Unproven(EnvelopeRefused):
-    """Nothing proves that it comes from Feishu."""
+    """It is not authenticated."""
 
     http_status = HTTPStatus.UNAUTHORIZED
     type = "unauthorized"
@@ -91,7 +91,7 @@ class Unproven(EnvelopeRefused):
 
 
 class NotSetUp(EnvelopeRefused):
-    """There is nothing here to prove it with."""
+    """No key or token is configured."""
 
     http_status = HTTPStatus.FORBIDDEN
     type = "forbidden"
@@ -100,7 +100,7 @@ class NotSetUp(EnvelopeRefused):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A request as it came: the signature is that of these very bytes. Header names are in lower case."""
+    """A request as received: the signature covers exactly these bytes. Header names are in lower case."""
 
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
@@ -108,14 +108,14 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """Feishu asks whether somebody is here: the text goes back as it is, within a second."""
+    """Feishu checks the URL: the text goes back unchanged, within a second."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something has happened. `desks` are those of the app that it was pushed for."""
+    """An event. `desks` are those of its app."""
 
     id: str
     type: str
@@ -125,7 +125,7 @@ class Event:
 
 
 def open_envelope(pushed: Pushed, desks: Iterable[Desk], now_seconds: float) -> Challenge | Event:
-    """Opens it with the keys and tokens of these desks. Raises EnvelopeRefused, and nothing else whatever it holds."""
+    """Opens it with the keys and tokens of these desks. Raises only EnvelopeRefused, for any input."""
     desks = tuple(desks)
     if len(pushed.body) > MOST_BYTES:
         raise TooLarge(f"it has {len(pushed.body):,} bytes: at most {MOST_BYTES:,} are taken")
@@ -184,7 +184,7 @@ def _openers(pushed: Pushed, desks: Sequence[Desk], now_seconds: float) -> list[
 
 
 def _decrypted(encrypted: Any, desks: Sequence[Desk]) -> tuple[dict[str, Any], list[Desk]]:
-    """What is in it, and the desks with the key that opens it."""
+    """Its content, and the desks with the key that decrypts it."""
     for key in sorted({_revealed(desk.encrypt_key) for desk in desks}):
         try:
             payload = _object(decrypt(encrypted, key))

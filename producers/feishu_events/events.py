@@ -1,4 +1,4 @@
-"""What the events of Feishu mean here: a ticket that opens closes the way by `chat`, and one that closes opens it."""
+"""The effect of Feishu's events: an opened ticket closes the way by `chat`, and a closed one reopens it."""
 
 import logging
 from collections.abc import Mapping
@@ -21,10 +21,9 @@ _LATEST_MS = 10**14
 
 
 def take_event(ledger: Ledger, event: Event) -> int:
-    """Takes the event in, once however often it is pushed. Returns how many notifications have become due by it.
+    """Processes the event, once for any number of pushes. Returns the number of notifications that became due.
 
-    An event of another type, of another helpdesk or without a meaning here is done with: to have it pushed again would
-    not help.
+    Events of other types or helpdesks are ignored: pushing them again would not help.
     """
     if event.type not in TICKET_EVENTS:
         log.debug("an event that is not used: %s", event.type[:_ID_CHARACTERS])

@@ -1,3 +1,3 @@
-"""Hooks: what other systems post, as notifications."""
+"""Hooks: notifications from other systems' requests."""
 
 __all__: list[str] = []

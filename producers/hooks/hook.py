@@ -1,4 +1,4 @@
-"""A hook: turns what another system posts into notifications, without sending them."""
+"""A hook: turns a request of another system into notifications, without sending them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _MOST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a request becomes, and why some of it, or all, becomes nothing."""
+    """The notifications of a request, and the reason for skipped items."""
 
     notifications: tuple[Notification, ...]
     skipped: int = 0
@@ -42,7 +42,7 @@ class Rendered:
 
 
 class Hook:
-    """One entry of the hooks file, compiled. Safe to share between threads."""
+    """One entry of the hooks file, compiled. Thread-safe."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Hook:
             raise BadInput(f"hook.{self.name}", problem)
 
     def _items(self, context: TemplateContext) -> tuple[int, list[TemplateContext]]:
-        """How many there are, and those that are looked at."""
+        """The number of items, and those that are used."""
         if self._for_each is None:
             return 1, [context]
         found = self._for_each.value(context.values())
@@ -118,7 +118,7 @@ class Hook:
         return len(found), [context.about(item) for item in found[:MOST_ITEMS]]
 
     def _of_item(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
-        """What the first case that holds makes of it."""
+        """The notifications of the first rule that applies."""
         if self._when is not None and not self._when.holds(context.values()):
             return []
         rule = next((each for each in self._rules if each.holds(context)), None)
@@ -140,7 +140,7 @@ def _reason(items: int, skipped: int) -> str | None:
 
 
 def _size(notifications: Sequence[Notification]) -> int:
-    """Of the messages of one item: all receivers get the same."""
+    """The size of the messages of one item: all receivers get the same."""
     return len(notifications) * len(notifications[0].message.wire_content().encode()) if notifications else 0
 
 

@@ -1,4 +1,4 @@
-"""A request to a hook as it came in, and the JSON in it."""
+"""A request to a hook, and its JSON."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """Headers by their lower-case names, and the raw body that signatures are made of. No repr shows either."""
+    """Headers by lower-case name, and the raw body for signatures. No repr shows either."""
 
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
     @classmethod
     def of(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
-        """A header that comes several times is joined by commas, as HTTP has it."""
+        """Repeated headers are joined by commas, as in HTTP."""
         values: dict[str, list[str]] = {}
         for name, value in headers:
             values.setdefault(name.lower(), []).append(value)
@@ -34,7 +34,7 @@ class HookRequest:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the body, hex: the same when the same is posted again."""
+        """The SHA-256 of the body, hex: the same for a repeated post."""
         return hashlib.sha256(self.body).hexdigest()
 
     @property

@@ -1,6 +1,6 @@
-"""What another system posted, as the Jinja of a hook sees it: members only, and every text cut to a length.
+"""A payload as the Jinja of a hook sees it: only members, with texts cut to a length.
 
-A text that is cut still arrives. What is null counts as absent, so `default` stands in for both.
+A cut text still arrives. Null counts as absent, so `default` covers both.
 """
 
 import json
@@ -62,7 +62,7 @@ class JsonObject(Told):
 
 
 def seen(value: Any, longest: int) -> Any:
-    """A value of JSON as an expression may have it; its texts have at most `longest` characters."""
+    """A JSON value for an expression; its texts have at most `longest` characters."""
     match value:
         case dict():
             return JsonObject(value, longest)
@@ -74,7 +74,7 @@ def seen(value: Any, longest: int) -> Any:
 
 
 def seen_again(value: JsonObject | str, longest: int) -> JsonObject | str:
-    """What `seen` gave, with another length."""
+    """A value from `seen`, with another length."""
     return value.cut_at(longest) if isinstance(value, JsonObject) else cut(value, longest)
 
 

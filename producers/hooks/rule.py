@@ -1,4 +1,4 @@
-"""One case of a hook, compiled: when it applies, who gets a message, and which."""
+"""One rule of a hook, compiled: condition, receivers and message."""
 
 import hashlib
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _LENGTHS = (LENGTH, 4000, 1000, 250, 60)
 
 
 class Rule:
-    """What one thing that was posted becomes. Safe to share between threads."""
+    """The rule for one payload or item. Thread-safe."""
 
     def __init__(self, hook: str, fields: RuleFields, where: str, settings: Settings, folder: Path) -> None:
         """Raises BadInput naming the hook and the field."""
@@ -46,7 +46,7 @@ class Rule:
         return self._when is None or self._when.holds(context.values())
 
     def notifications(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
-        """One for each receiver; none when `to` comes to nobody. Raises BadInput."""
+        """One per receiver; none if `to` is empty. Raises BadInput."""
         receivers = list(dict.fromkeys(id for each in self._to for id in self._ids(each, context)))
         if len(receivers) > MOST_RECEIVERS:
             problem = f"has {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
@@ -83,7 +83,7 @@ class Rule:
                 yield id.strip()
 
     def _full_key(self, key: str | None, receiver_id: str) -> str | None:
-        """Keys of different hooks and receivers are different. Which case it was does not matter."""
+        """Keys differ between hooks and receivers. The rule does not matter."""
         if not key:
             return None
         full = f"hook/{self._hook}/{key}/{receiver_id}"

@@ -1,4 +1,4 @@
-"""What may stand in a hooks file, before any of it is compiled."""
+"""The fields of a hooks file, before compilation."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ __all__ = ["HookFields", "RuleFields"]
 
 
 class RuleFields(Shape):
-    """What a message looks like and who gets it. A hook has it for all its cases, a case for itself."""
+    """Receivers and message. A hook has them for all its rules, a rule for itself."""
 
     when: Filled | None = None
     to: str | list[str] | None = None

@@ -1,4 +1,4 @@
-"""What was posted, and the Jinja of a hook over it: the names that it can use, and the check that it uses no other."""
+"""The variables of a hook's Jinja, and the check that it uses no others."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -17,7 +17,7 @@ NAMES = frozenset({"digest", "headers", "hook", "item", "payload"})
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """One request to a hook, or one item of it. No repr shows what was posted."""
+    """One request to a hook, or one item of it. No repr shows the payload."""
 
     hook: str
     digest: str
@@ -44,14 +44,14 @@ class TemplateContext:
 
 
 def expression(source: str, where: str) -> Expression:
-    """Raises BadInput when it is none, or uses an unknown name."""
+    """Raises BadInput for an invalid expression, or an unknown name."""
     compiled = Expression(source, where)
     check_names(compiled.variables, where)
     return compiled
 
 
 def leaf(source: str, where: str) -> Leaf:
-    """Raises BadInput when it is no template, or uses an unknown name."""
+    """Raises BadInput for an invalid template, or an unknown name."""
     compiled = Leaf(source, where)
     check_names(compiled.variables, where)
     return compiled

@@ -1,4 +1,4 @@
-"""Who may do what: a key with the scope, or without any key configured whoever calls from this machine."""
+"""Authorisation: an API key with the required scope; without any configured key only local requests."""
 
 import asyncio
 import ipaddress
@@ -27,7 +27,7 @@ _FORWARDED = re.compile(r"forwarded|via|x-real-ip|x-(?:forwarded|original)-.*|cf
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who has called, and what it may."""
+    """An authorised caller, and its permissions."""
 
     name: str
     key_id: str | None  #: None: from this machine, with no key configured
@@ -36,7 +36,7 @@ class Caller:
 
     @property
     def by(self) -> str:
-        """What the record says who did it."""
+        """The caller's name for the record."""
         return f"key {self.name}" if self.key_id else self.name
 
     def may_use(self, desk: str) -> bool:
@@ -63,7 +63,7 @@ _LOCAL = Caller("loopback", None, frozenset(Scope), None)
 
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """The dependency that lets in who has the scope: see `Sender`."""
+    """A dependency that requires this scope: see `Sender`."""
 
     async def caller(request: Request) -> Caller:
         found = await admit(request, scope, secret_of(request))
@@ -114,10 +114,10 @@ def secret_of(request: Request) -> str | None:
 
 
 def is_local(request: Request) -> bool:
-    """Whether somebody on this machine has called, and no web page of elsewhere through their browser.
+    """Whether a program on this machine calls, and not a foreign web page in its browser.
 
-    A page can reach the loopback in two ways: by a plain cross-site request, which browsers mark (old ones with Origin
-    alone), and under a name of its own that it lets resolve to the loopback, which stands in Host.
+    A page can reach the loopback in two ways: by a plain cross-site request, which browsers mark (old ones only with
+    Origin), and by a name of its own that resolves to the loopback, which is then in Host.
     """
     headers = request.headers
     host = headers.get("host", "")

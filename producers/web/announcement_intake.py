@@ -1,7 +1,7 @@
-"""What becomes of an announcement that was asked for over HTTP: checked like a file of the command line, and accepted.
+"""Announcements over HTTP: checked like a file of the command line, and accepted.
 
-The check of a large file keeps a processor busy for a minute, so few are checked at once; the others wait their turn,
-their files on disk. The file is read in a process of its own.
+Checking a large file keeps a processor busy for a minute, so few are checked at once; others wait, with their files
+on disk. A separate process reads the file.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What `POST /v1/announcements` was given: rows, and the arguments of `Notifier.announce`. Never a path of ours.
+"""The body of `POST /v1/announcements`: rows, and the arguments of `Notifier.announce`. Never a server path.
 
-Either a form with the file, or JSON with the rows in it.
+Either a form with the file, or JSON with the rows.
 """
 
 from collections.abc import Mapping

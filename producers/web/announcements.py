@@ -1,4 +1,4 @@
-"""`/v1/announcements`: one message to many, what became of it, and what people decide about it."""
+"""`/v1/announcements`: submission, results and control of announcements."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -46,21 +46,21 @@ class AnnouncementPage(TypedDict):
 
 
 class ResultPage(TypedDict):
-    """A page of rows: the columns of the input, and what came of them."""
+    """A page of rows: the input's columns, and their results."""
 
     results: list[dict[str, Any]]
     next: Annotated[int | None, Field(description="The cursor of the next page; null at the end.")]
 
 
 class AnnouncementStateJson(TypedDict):
-    """How an announcement stands now."""
+    """The state of an announcement now."""
 
     id: str
     state: AnnouncementState
 
 
 class RowsDone(TypedDict):
-    """To how many rows it was done."""
+    """The number of affected rows."""
 
     id: str
     rows: int
@@ -91,11 +91,11 @@ async def announce(
     context: ContextDep,
     key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=KEY_CHARACTERS)] = None,
 ) -> Response:
-    """Hands in an announcement: a form with the file of its recipients, or JSON with the rows.
+    """Submit an announcement: a form with the file of its recipients, or JSON with the rows.
 
-    All rows are checked first: either all are valid or nothing is accepted, and the problem tells the first of them.
-    It is answered once all is on disk. Without a key, the same recipients, message and options are accepted once.
-    With `dry_run` nothing is accepted, and the answer (200) is what would be sent.
+    All rows are checked first: either all are valid or nothing is accepted, and the problem lists the first errors.
+    The answer comes once everything is on disk. Without a key, the same recipients, message and options are accepted
+    once. With `dry_run` nothing is accepted, and the answer (200) is a preview.
     """
     announcement_request = await read_announcement_request(request, given_key(key))
     if announcement_request.dry_run:
@@ -112,7 +112,7 @@ def list_announcements(
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
 ) -> Response:
-    """Announcements, newest first. `next` is the cursor of the next page, and null at the end."""
+    """List announcements, newest first. `next` is the cursor of the next page, and null at the end."""
     if desk is not None:
         context.settings.desk(desk)
         caller.check_desk(desk)
@@ -129,7 +129,7 @@ def list_announcements(
 
 @router.get("/{id}", summary="Show an announcement", response_model=AnnouncementJson, responses=refusals(404))
 def show(id: str, caller: Reader, context: ContextDep) -> Response:
-    """How it stands: its rows by state, its rate, when it will be finished, what people did."""
+    """Get its state: its rows by state, its rate, the estimated end, people's actions."""
     return json_response(_found(context.ledger, caller, id).as_json())
 
 
@@ -148,9 +148,10 @@ def results(
     cursor: Annotated[int, Query(ge=0, le=2**31)] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_RESULTS)] = 100,
 ) -> Response:
-    """What came of each row, in the order of its file, also while it runs: a page of JSON, or all of it as a file.
+    """Get the result of each row, in the order of its file, also while it runs: a page of JSON, or everything as a
+    file.
 
-    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` do not matter.
+    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored.
     """
     names = names_of(_found(context.ledger, caller, id).spec.columns)
     if written_as is not None:
@@ -164,19 +165,19 @@ def results(
 
 @router.post("/{id}/pause", summary="Pause an announcement", **_STEERING)
 def pause(id: str, caller: Operator, context: ContextDep) -> Response:
-    """No call of it starts until it is resumed. What is on its way ends as it ends."""
+    """Pause it: no call starts until it is resumed. Calls in flight finish."""
     return _steered(context.ledger, caller, id, "pause")
 
 
 @router.post("/{id}/resume", summary="Let an announcement go on", **_STEERING)
 def resume(id: str, caller: Operator, context: ContextDep) -> Response:
-    """Lets it go on, if it is paused."""
+    """Resume it, if it is paused."""
     return _steered(context.ledger, caller, id, "resume")
 
 
 @router.post("/{id}/cancel", summary="Cancel an announcement", **_STEERING)
 def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
-    """Cancels all rows that have not gone out."""
+    """Cancel all rows that are not sent yet."""
     return _steered(context.ledger, caller, id, "cancel")
 
 
@@ -187,7 +188,7 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     **_ACTING,
 )
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
-    """Sends its failed rows again; with `{"state": "unknown"}` those that were maybe sent. Gives how many."""
+    """Retry its failed rows; with `{"state": "unknown"}` the maybe-sent ones. Returns their number."""
     state = chosen(body, "state", Retried, Retried.FAILED)
     _found(context.ledger, caller, id)
     return json_response(RowsDone(id=id, rows=context.ledger.announcements.retry(id, caller.by, [State(state)])))
@@ -200,7 +201,7 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
     **_ACTING,
 )
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
-    """Settles its rows that were maybe sent: `{"as": "delivered"}`, `failed` or `resend`. Gives how many."""
+    """Settle its maybe-sent rows: `{"as": "delivered"}`, `failed` or `resend`. Returns their number."""
     outcome = chosen(body, "as", Resolution)
     _found(context.ledger, caller, id)
     return json_response(RowsDone(id=id, rows=context.ledger.announcements.resolve(id, caller.by, outcome)))

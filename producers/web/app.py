@@ -38,7 +38,7 @@ problems (RFC 9457). After a 503, or no answer at all, repeat with the same `Ide
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Connects to nothing yet. Raises BadInput for a variable that is wrong."""
+    """Opens no connection yet. Raises BadInput for an invalid variable."""
     settings = settings or Settings.from_env()
     context = WebContext.of(settings)
     export_traces("deskbell-web")

@@ -1,6 +1,6 @@
-"""Who a caller is, and whether it calls too often.
+"""Authentication by API keys, and their rates.
 
-Redis is asked for every request, so that a revoked key ends at once; concurrent requests share the round trip.
+Every request asks Redis, so that a revoked key ends at once; concurrent requests share the round trip.
 """
 
 import time

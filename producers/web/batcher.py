@@ -1,4 +1,4 @@
-"""Gathering: what is asked while one round trip is under way goes together into the next."""
+"""Batching: requests that arrive during a round trip share the next one."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ AnswerT = TypeVar("AnswerT")
 
 
 class Batcher(Generic[AskedT, AnswerT]):
-    """Turns many waiting callers into few blocking calls, each begun after all that it serves were asked.
+    """Turns many waiting callers into few blocking calls, each started after all its callers asked.
 
-    Nobody waits for company: the first one goes at once, and those who come meanwhile are the next batch. Everything
-    but `work` runs on the event loop, so there is no lock.
+    The first caller goes at once, and those that arrive meanwhile form the next batch. Everything but `work` runs on
+    the event loop, so there is no lock.
     """
 
     def __init__(

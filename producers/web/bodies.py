@@ -1,4 +1,4 @@
-"""Bodies: of requests strict JSON, and the one choice that some of them are; of answers JSON."""
+"""Request bodies: strict JSON, and choices in them; answers in JSON."""
 
 from collections.abc import Callable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The console, and what it asks of the producers' side: new announcements, and exports."""
+"""The console's ports, implemented by producers: new announcements, callers and exports."""
 
 import hashlib
 import secrets
@@ -56,7 +56,7 @@ async def to_the_console() -> RedirectResponse:
 
 
 def console_of(context: WebContext) -> Starlette:
-    """The console for this web process. Raises BadInput for a file of error codes that is wrong."""
+    """The console of this web process. Raises BadInput for an invalid file of error codes."""
     return application(
         context.ledger,
         context.keys,
@@ -109,12 +109,12 @@ class LedgerProposals:
         return token
 
     def _name(self, token: str, by: str) -> str:
-        """Whoever else has the token finds nothing."""
+        """Bound to the person: the token alone is not enough."""
         return self._ledger.keys.proposal(hashlib.sha256(f"{by}\0{token}".encode()).hexdigest())
 
 
 class WebCallers:
-    """Counted with what the same keys call of the HTTP API."""
+    """Shares counts with the HTTP API."""
 
     def __init__(self, context: WebContext) -> None:
         self._context = context

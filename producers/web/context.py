@@ -1,4 +1,4 @@
-"""What the routes of one web process share."""
+"""The objects that the routes of one web process share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ __all__ = ["ContextDep", "WebContext", "context_of"]
 
 @dataclass(frozen=True)
 class WebContext:
-    """Stands at `app.state.context`. Nothing in it connects before its first use."""
+    """In `app.state.context`. Nothing in it connects before its first use."""
 
     settings: Settings
     ledger: Ledger

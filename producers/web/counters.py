@@ -1,4 +1,4 @@
-"""The tally as Prometheus has it: what is counted under a name of several words becomes a metric with labels."""
+"""The tally for Prometheus: a counter with a name of several words becomes a metric with labels."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ _FROM_THE_BEGINNING = (
 
 
 def tallied(totals: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
-    """The metrics of these desks, by name. What a newer version counts, and this one does not know, is left out."""
+    """The metrics of these desks, by name. Unknown counters of newer versions are left out."""
     counts = {(desk, *name.split(" ")): count for desk, of_desk in totals.items() for name, count in of_desk.items()}
     counts = {(desk, *name): 0 for desk in totals if desk != EVERYWHERE for name in _FROM_THE_BEGINNING} | counts
     for word, family in _COUNTERS.items():

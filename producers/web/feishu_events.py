@@ -1,4 +1,4 @@
-"""`POST /v1/feishu/events`: where Feishu pushes its events. It proves itself by its signature, and has no API key."""
+"""`POST /v1/feishu/events`: Feishu's events, authenticated by their signature instead of an API key."""
 
 import asyncio
 import time
@@ -41,10 +41,10 @@ _CHALLENGE = {"type": "url_verification", "challenge": "ajls384k", "token": "xxx
     "/v1/feishu/events", responses=_ANSWERS, openapi_extra=json_body({"type": "object"}, {"A challenge": _CHALLENGE})
 )
 async def feishu_events(request: Request, context: ContextDep) -> dict[str, str]:
-    """Take in an event that Feishu pushes: tickets that open and close.
+    """Receive an event from Feishu: tickets that open and close.
 
-    For the request URL of the app's event subscription. Every type of event is answered with 200; those that are not
-    used change nothing. An event that comes again is answered in the same way, and changes nothing either.
+    For the request URL of the app's event subscription. Every type of event is answered with 200; unused types
+    change nothing. A repeated event gets the same answer, and changes nothing.
     """
     opened = await _opened(context, Pushed(request.headers, await request.body()))
     if isinstance(opened, Challenge):

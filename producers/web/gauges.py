@@ -1,4 +1,4 @@
-"""How everything stands, as Prometheus has it: desks, announcements, workers, and the Redis under them."""
+"""Gauges for Prometheus: desks, announcements, workers, and Redis."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -57,7 +57,7 @@ def of_all_desks(workers: Sequence[Worker], dropped: int, callbacks: int, callba
 
 
 def of_redis(time: RedisTime) -> Iterator[Metric]:
-    """How far away it is, and its clock."""
+    """Its distance and its clock."""
     seconds = time.round_trip_ms / 1000
     yield _gauge("redis_round_trip_seconds", "How far away Redis is from this web process.", value=seconds)
     steps = time.step.steps if time.step else 0
@@ -65,7 +65,7 @@ def of_redis(time: RedisTime) -> Iterator[Metric]:
 
 
 def checked(checks: Sequence[Check], *, reached: bool) -> Iterator[Metric]:
-    """What `deskbell doctor` finds of Redis and the workers."""
+    """The checks of `deskbell doctor` for Redis and the workers."""
     yield _gauge("ledger_up", "1 when Redis answers.", value=reached)
     found = _gauge(
         "ledger_check", "What `deskbell doctor` looks at: 0 is fine, 1 needs attention, 2 breaks a promise.", "check"

@@ -1,4 +1,4 @@
-"""Group commit: requests that come together share one call of `accept`, and so one fsync."""
+"""Group commit: concurrent requests share one call of `accept`, and so one fsync."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The head of a request: what uvicorn lets pass, although two servers might read it in two ways."""
+"""Request heads that uvicorn accepts, although two servers might interpret them differently."""
 
 import re
 from functools import lru_cache

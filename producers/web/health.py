@@ -1,4 +1,4 @@
-"""`/healthz`: the process lives. `/readyz`: it can accept, or why not. Neither wants a key."""
+"""`/healthz`: the process lives. `/readyz`: it can accept, or why not. Neither requires a key."""
 
 from http import HTTPStatus
 from typing import Any
@@ -18,13 +18,14 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", summary="Whether the process lives")
 async def healthz() -> dict[str, str]:
-    """Asks nothing else: a supervisor must not restart the web process because Redis is away."""
+    """Check that the process lives. A supervisor must not restart it because Redis is unavailable, so Redis is not
+    asked."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", summary="Whether notifications can be accepted now", responses={503: {"description": "No"}})
 def readyz(context: ContextDep) -> Any:
-    """What `deskbell doctor` looks at in Redis: 503, with the reasons, when nothing can be accepted, or is kept."""
+    """Check Redis, as `deskbell doctor` does: 503, with the reasons, if nothing can be accepted, or is kept."""
     # A ledger of its own, which has not asked yet: the server may be another one than a moment ago.
     checks, _ = check_ledger(Ledger(context.settings, context.ledger.redis))
     reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL and not check.accepts]

@@ -1,4 +1,4 @@
-"""`/v1/hooks/{name}`: what other systems post, by the hooks file."""
+"""`/v1/hooks/{name}`: requests from other systems, by the hooks file."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ class Taken(TypedDict):
 
 @with_config(json_schema_extra=_EXAMPLES)
 class HookAnswer(TypedDict):
-    """What a request to a hook became."""
+    """The result of a request to a hook."""
 
     accepted: list[Taken]
     skipped: Annotated[int, Field(description="Items of the payload that became no message.")]
@@ -80,7 +80,7 @@ _KEY = {
     | {"parameters": [_KEY]},
 )
 async def receive(name: Name, request: Request, context: ContextDep) -> Response:
-    """Turns what a tool posts into notifications. It is signed, or comes with a key that has the scope `send`."""
+    """Turn a tool's request into notifications. It is signed, or has a key with the scope `send`."""
     hook = _found(context, name)
     hook_request = HookRequest.of(request.headers.items(), await request.body())
     caller = await _admitted(context, hook, request, hook_request)
