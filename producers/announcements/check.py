@@ -110,7 +110,7 @@ def accepted_rows(recipients: Recipients, checked: Checked) -> Iterator[bytes]:
             as accepted when the iteration has ended.
     """
     addressing = Addressing(recipients.columns, checked.options)
-    places = _places(recipients.columns)
+    places = [at for at, _ in _variables(recipients.columns)]
     kept = checked._findings.kept()
     line, receiver_id = next(kept, _NO_MORE)
     for row in recipients.rows():
@@ -290,10 +290,6 @@ class _Check:
 def _variables(columns: Sequence[str]) -> list[tuple[int, str]]:
     """The columns that are variables of the template, and where they stand."""
     return [(at, name) for at, name in enumerate(columns) if name not in NO_VARIABLES]
-
-
-def _places(columns: Sequence[str]) -> list[int]:
-    return [at for at, _ in _variables(columns)]
 
 
 def _needs_credentials(name: str) -> BadInput:

@@ -20,9 +20,8 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
 from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
-from producers.cli.output import answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.reading import RecipientsFile
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress

@@ -9,8 +9,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from ledger.errors import DeskbellError
-from producers.cli.exits import ExitCode
-from producers.cli.output import note
+from producers.cli.output import ExitCode, note
 
 __all__ = ["VERBS", "main", "run"]
 

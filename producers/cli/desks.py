@@ -10,8 +10,7 @@ from ledger.ledger import Ledger
 from ledger.rate import rate_text
 from ledger.settings import Desk
 from producers.cli.access import open_ledger
-from producers.cli.output import answer, answer_json, is_interactive
-from producers.cli.tables import show_table, spoken
+from producers.cli.tables import show_list, spoken
 
 __all__ = ["desk_facts", "register", "spoken_facts"]
 
@@ -26,13 +25,7 @@ def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of 
     """List the desks: quota, calls, what is waiting and for how long, open tickets, and why a desk is not sending."""
     with open_ledger() as ledger:
         found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
-    if as_json:
-        answer_json(found)
-    elif is_interactive():
-        show_table(_COLUMNS, [_cells(facts) for facts in found])
-    else:
-        for facts in found:
-            answer(facts["name"])
+    show_list(as_json, found, _COLUMNS, map(_cells, found), (facts["name"] for facts in found))
 
 
 def desk_facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:

@@ -7,9 +7,8 @@ import typer
 
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from producers.cli.exits import ExitCode
-from producers.cli.output import answer, answer_json, is_interactive
-from producers.cli.tables import in_colour, progress, show_table
+from producers.cli.output import ExitCode
+from producers.cli.tables import in_colour, progress, show_list
 from producers.doctor.credentials import check_feishu
 from producers.doctor.diagnosis import Check, Status, check_desks, check_files, check_ledger
 
@@ -47,11 +46,7 @@ def _fails(checks: Sequence[Check]) -> bool:
 
 
 def _tell(checks: Sequence[Check], as_json: bool) -> None:
-    if as_json:
-        answer_json({"ok": not _fails(checks), "checks": [check.as_json() for check in checks]})
-    elif is_interactive():
-        rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
-        show_table(("", "check", "result", "to do"), rows)
-    else:
-        for check in checks:
-            answer(f"{check.status} {check.name}: {check.found}" + (f" ({check.do})" if check.do else ""))
+    as_object = {"ok": not _fails(checks), "checks": [check.as_json() for check in checks]}
+    rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
+    lines = (f"{check.status} {check.name}: {check.found}" + (f" ({check.do})" if check.do else "") for check in checks)
+    show_list(as_json, as_object, ("", "check", "result", "to do"), rows, lines)

@@ -14,8 +14,7 @@ from ledger.errors import BadInput
 from ledger.ids import is_announcement
 from producers.announcements.export import Format, export_of
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
-from producers.cli.output import note
+from producers.cli.output import ExitCode, note
 from producers.cli.tables import progress
 
 __all__ = ["register"]

@@ -1,19 +1,16 @@
-"""Following notifications until they come to rest, and announcements until they are over."""
+"""Following notifications until they come to rest."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from ledger.announcement import Announcement
 from ledger.ledger import Ledger
 from ledger.record import Record
-from ledger.states import FINAL, AnnouncementState, State
+from ledger.states import FINAL, State
 
-__all__ = ["at_rest", "changes", "looks"]
+__all__ = ["at_rest", "changes"]
 
 #: Between two looks. What happens in between is seen in the attempts, though not as a state.
 LOOK_SECONDS = 0.2
-#: The same for an announcement, whose counts change all the time.
-ANNOUNCEMENT_LOOK_SECONDS = 0.5
 
 
 def at_rest(record: Record) -> bool:
@@ -47,13 +44,3 @@ def changes(
         if not moving or (ends_at is not None and clock() >= ends_at):
             return
         sleep(LOOK_SECONDS)
-
-
-def looks(ledger: Ledger, id: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Announcement]:
-    """The announcement as it stands, again and again, until it is finished or cancelled. Raises NotFound."""
-    while True:
-        announcement = ledger.announcements.get(id)
-        yield announcement
-        if announcement.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED):
-            return
-        sleep(ANNOUNCEMENT_LOOK_SECONDS)

@@ -13,8 +13,8 @@ from ledger.messages.content import Message, MsgType
 from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.times import iso
-from producers.cli.output import answer, answer_json, is_interactive
-from producers.cli.tables import show_table
+from producers.cli.output import answer, answer_json
+from producers.cli.tables import show_list
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_file import VARIABLE, load_hooks, ready_made
 from producers.hooks.hook_request import MOST_BYTES, HookRequest
@@ -45,13 +45,9 @@ def list_hooks(
 ) -> None:
     """List the hooks in the file of DESKBELL_HOOKS, and check the whole file."""
     found = _ready_made() if ready else [_facts(hook) for hook in load_hooks(Settings.from_env()).values()]
-    if as_json:
-        answer_json(found)
-    elif is_interactive():
-        show_table(list(found[0]) if found else ["name"], [list(facts.values()) for facts in found])
-    else:
-        for facts in found:
-            answer(facts["name"])
+    columns = list(found[0]) if found else ["name"]
+    rows = [list(facts.values()) for facts in found]
+    show_list(as_json, found, columns, rows, (facts["name"] for facts in found))
 
 
 def try_on(
@@ -125,17 +121,10 @@ def _as_json(hook: Hook, rendered: Rendered) -> dict[str, Any]:
 
 
 def _notification_json(notification: Notification) -> dict[str, Any]:
-    return {
-        "receiver_id": notification.receiver_id,
-        "receive_type": notification.receive_type,
-        "user_id_type": notification.user_id_type,
-        "desk": notification.desk,
-        "key": notification.key,
-        "expires_at": iso(notification.expires_ms),
-        "on_unknown": notification.on_unknown,
-        "on_open_ticket": notification.on_open_ticket,
-        "message": {"msg_type": notification.message.msg_type, "content": notification.message.content},
-    }
+    names = ("receiver_id", "receive_type", "user_id_type", "desk", "key", "on_unknown", "on_open_ticket")
+    message = {"msg_type": notification.message.msg_type, "content": notification.message.content}
+    fields = {name: getattr(notification, name) for name in names}
+    return fields | {"expires_at": iso(notification.expires_ms), "message": message}
 
 
 def _lines(rendered: Rendered) -> Iterator[str]:

@@ -6,8 +6,8 @@ import typer
 
 from ledger.api_keys import ApiKey, ApiKeys, Scope
 from producers.cli.access import open_ledger
-from producers.cli.output import answer, answer_json, is_interactive, note
-from producers.cli.tables import show_table
+from producers.cli.output import answer, answer_json, note
+from producers.cli.tables import show_list
 from producers.machine_user import machine_user
 
 __all__ = ["register"]
@@ -52,14 +52,9 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list
     """List the keys, including revoked ones. Their secrets are not stored."""
     with open_ledger() as ledger:
         keys = ApiKeys(ledger).list()
-    if as_json:
-        answer_json([key.as_json() for key in keys])
-    elif is_interactive():
-        columns = ("name", "id", "scopes", "desks", "rate", "created", "last used", "revoked")
-        show_table(columns, [_cells(key) for key in keys])
-    else:
-        for key in keys:
-            answer(f"{key.id} {key.name}" + (" revoked" if key.revoked_at else ""))
+    columns = ("name", "id", "scopes", "desks", "rate", "created", "last used", "revoked")
+    lines = (f"{key.id} {key.name}" + (" revoked" if key.revoked_at else "") for key in keys)
+    show_list(as_json, [key.as_json() for key in keys], columns, map(_cells, keys), lines)
 
 
 def revoke(

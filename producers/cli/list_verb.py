@@ -12,8 +12,8 @@ from ledger.errors import BadInput
 from ledger.record import Record
 from ledger.states import AnnouncementState, State
 from producers.cli.access import open_ledger
-from producers.cli.output import answer, answer_json, is_interactive, note
-from producers.cli.tables import in_colour, show_table, spoken
+from producers.cli.output import note
+from producers.cli.tables import in_colour, show_list, spoken
 
 __all__ = ["register"]
 
@@ -73,13 +73,7 @@ def _tell(
     found: Sequence[ListedT], limit: int, as_json: bool, columns: Sequence[str], cells: Callable[[ListedT], list[Any]]
 ) -> None:
     shown = found[:limit]
-    if as_json:
-        answer_json([each.as_json() for each in shown])
-    elif is_interactive():
-        show_table(columns, map(cells, shown))
-    else:
-        for each in shown:
-            answer(each.id)
+    show_list(as_json, [each.as_json() for each in shown], columns, map(cells, shown), (each.id for each in shown))
     if len(found) > limit:
         note(f"there are more than {limit}: raise --limit to see them")
 

@@ -1,9 +1,22 @@
-"""Plain output: answers to stdout for scripts, notes to stderr for people."""
+"""What a command leaves: answers on stdout for scripts, notes on stderr for people, and an exit code."""
 
 import json
 import sys
+from enum import IntEnum
 
-__all__ = ["answer", "answer_json", "is_interactive", "note", "printable"]
+__all__ = ["ExitCode", "answer", "answer_json", "is_interactive", "note", "printable"]
+
+
+class ExitCode(IntEnum):
+    """Part of the outside contract: scripts rely on them. Which error ends with which is said by the errors."""
+
+    DONE = 0
+    OTHER = 1
+    BAD_INPUT = 2  #: bad usage too
+    UNREACHABLE = 3  #: Redis was not reached
+    NOT_DELIVERED = 4  #: of `send --wait`
+    NO_SUCH_ID = 5
+    INTERRUPTED = 130  #: ctrl-C; the number that shells give it
 
 
 def printable(text: str) -> str:

@@ -8,8 +8,7 @@ import typer
 from ledger.aof_repair import repair as repair_directory
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
-from producers.cli.exits import ExitCode
-from producers.cli.output import answer, answer_json
+from producers.cli.output import ExitCode, answer, answer_json
 
 __all__ = ["register"]
 

@@ -7,8 +7,7 @@ from ledger.errors import BadInput
 from ledger.states import State
 from ledger.times import duration
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
-from producers.cli.output import answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_json, note
 
 __all__ = ["meant", "retry_many", "time_past"]
 

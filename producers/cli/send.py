@@ -13,10 +13,9 @@ from ledger.messages.message_file import read_message_file
 from ledger.record import Accepted, Record
 from ledger.states import State
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
 from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
-from producers.cli.output import answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import progress
 from producers.client.arguments import EventArguments
 from producers.client.ledger_backend import LedgerBackend

@@ -14,8 +14,7 @@ from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.states import Resolution, Retried, State
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
-from producers.cli.output import answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.retry_many import meant, retry_many
 from producers.machine_user import machine_user
 

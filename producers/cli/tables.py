@@ -9,9 +9,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from producers.cli.output import printable
+from producers.cli.output import answer, answer_json, is_interactive, printable
 
-__all__ = ["in_colour", "progress", "screen", "show_table", "spoken"]
+__all__ = ["in_colour", "progress", "screen", "show_list", "show_table", "spoken"]
 
 _COLOURS = {
     "delivered": "green",
@@ -43,6 +43,19 @@ def show_table(
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else _cell(cell) for cell in row))
     (on or screen()).print(table)
+
+
+def show_list(
+    as_json: bool, value: object, columns: Sequence[str], rows: Iterable[Sequence[Any]], lines: Iterable[str]
+) -> None:
+    """The value as JSON if that was asked for; else a table for a person, or lines for a script."""
+    if as_json:
+        answer_json(value)
+    elif is_interactive():
+        show_table(columns, rows)
+    else:
+        for line in lines:
+            answer(line)
 
 
 def in_colour(state: str) -> Text:

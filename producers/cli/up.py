@@ -24,8 +24,7 @@ from ledger.rate import rate_text
 from ledger.settings import Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
-from producers.cli.output import answer_json, note, printable
+from producers.cli.output import ExitCode, answer_json, note, printable
 from producers.cli.revival import Revival
 from producers.cli.supervisor import LOOK_SECONDS, Program, StopSignals, Supervisor
 from producers.hooks.hook_file import load_hooks

@@ -9,9 +9,8 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.record import Record
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
 from producers.cli.follow import changes
-from producers.cli.output import answer, answer_json, is_interactive
+from producers.cli.output import ExitCode, answer, answer_json, is_interactive
 from producers.cli.tables import progress, screen
 from producers.cli.watch_all import watch_all
 from producers.cli.watch_announcement import follow

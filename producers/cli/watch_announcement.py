@@ -12,19 +12,29 @@ from rich.text import Text
 from ledger.announcement import Announcement
 from ledger.ledger import Ledger
 from ledger.states import AnnouncementState, State
-from producers.cli.exits import ExitCode
-from producers.cli.follow import looks
-from producers.cli.output import answer, answer_json, is_interactive, note, printable
+from producers.cli.output import ExitCode, answer, answer_json, is_interactive, note, printable
 from producers.cli.tables import screen, spoken
 
 __all__ = ["follow", "standing"]
 
+#: Between two looks: its counts change all the time.
+LOOK_SECONDS = 0.5
 #: Between two lines where no terminal shows a bar, unless the state changes, seconds.
 LINE_SECONDS = 10.0
 #: Told when there are any, in this order.
 _TOLD = (State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED)
 
 Show = Callable[[Announcement], None]
+
+
+def looks(ledger: Ledger, id: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Announcement]:
+    """The announcement as it stands, again and again, until it is finished or cancelled. Raises NotFound."""
+    while True:
+        announcement = ledger.announcements.get(id)
+        yield announcement
+        if announcement.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED):
+            return
+        sleep(LOOK_SECONDS)
 
 
 def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:

@@ -9,8 +9,7 @@ from ledger.connection import refuse_cluster
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings
 from producers.cli.access import open_ledger
-from producers.cli.exits import ExitCode
-from producers.cli.output import answer_json, note
+from producers.cli.output import ExitCode, answer_json, note
 from producers.web.listening import listen, url_of
 
 __all__ = ["register"]

@@ -6,10 +6,10 @@ or its content stands. So an answer that was lost is no harm.
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -22,8 +22,9 @@ from ledger.errors import BadInput, LedgerUnreachable
 from ledger.tracing import traceparent
 from producers.client.http_patience import Limits, TryAgain, repeated
 from producers.client.http_problems import error_of
+from producers.client.http_upload import Upload
 
-__all__ = ["Body", "Server"]
+__all__ = ["Server"]
 
 #: A server that is busy takes a connection late, and one that is gone refuses it.
 _CONNECT_SECONDS = 5.0
@@ -37,16 +38,6 @@ _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 #: What requests raises where another try may succeed. Every other of its errors comes from the URL or from us.
 _LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 _IN_VAIN = (requests.exceptions.SSLError, requests.exceptions.InvalidProxyURL)
-
-
-class Body(Protocol):
-    """A body that is too large to be held: read from its start for every try."""
-
-    content_type: str
-
-    def __iter__(self) -> Iterator[bytes]: ...
-
-    def __len__(self) -> int: ...
 
 
 class _Bearer(AuthBase):
@@ -99,7 +90,7 @@ class Server:
         id: str | None = None,
         limits: Limits | None = None,
     ) -> Any:
-        """Posts a `Body`, or anything else as JSON, and gives the JSON of the answer. `key` is told in a KeyReused.
+        """Posts an `Upload`, or anything else as JSON, and gives the JSON of the answer. `key` is told in a KeyReused.
 
         Only for what may be repeated. Raises what the server raised; LedgerUnreachable when it was not reached, or its
         answer never came: then nobody knows whether it was accepted.
@@ -128,7 +119,7 @@ class Server:
         raise error
 
     def _response(self, method: str, path: str, body: Any, answer_seconds: float) -> requests.Response:
-        is_upload = hasattr(body, "content_type")
+        is_upload = isinstance(body, Upload)
         headers = {"Accept": "application/json", "Content-Type": body.content_type if is_upload else "application/json"}
         if active := traceparent():
             headers["traceparent"] = active

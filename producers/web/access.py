@@ -18,7 +18,7 @@ from producers.web.context import WebContext, context_of
 from producers.web.problems import Problem
 from producers.web.shares import MOST_UNDER_WAY
 
-__all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "caller_of_key", "is_local", "needs", "secret_of"]
+__all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "is_local", "needs", "secret_of"]
 
 _CREATE_ONE = "create one with `deskbell key create --name NAME --scope SCOPE`"
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
@@ -93,13 +93,9 @@ async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
         raise _too_many(key)
     if key.rate:  # also what is refused below: it has cost as much as a call that is not
         await _count_call(context, key)
-    caller = caller_of_key(key)
+    caller = Caller(key.name, key.id, key.scopes, key.desks)
     caller.check_scope(scope)
     return caller
-
-
-def caller_of_key(key: ApiKey) -> Caller:
-    return Caller(key.name, key.id, key.scopes, key.desks)
 
 
 def secret_of(request: Request) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from ledger.desk_status import DeskStatus, Lane
+from ledger.desk_status import DeskStatus
 from ledger.states import Outcome
 from ledger.workers import Worker
 from producers.doctor.doctor_check import Check, Status
@@ -103,13 +103,9 @@ def _lanes(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
         }
         for name, of_kind in lanes.items():
             waiting.add_metric([desk.name, name], sum(lane.waiting for lane in of_kind))
-            oldest.add_metric([desk.name, name], max(map(_age_seconds, of_kind), default=0.0))
+            oldest.add_metric([desk.name, name], max((lane.oldest_seconds or 0.0 for lane in of_kind), default=0.0))
     yield waiting
     yield oldest
-
-
-def _age_seconds(lane: Lane) -> float:
-    return lane.oldest_seconds or 0.0
 
 
 def _calls(desks: Sequence[DeskStatus]) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from producers.web.problems import Problem
+from producers.web.problems import Problem, closing
 
 __all__ = ["check_head"]
 
@@ -60,4 +60,4 @@ def _is_host(host: bytes) -> bool:
 
 
 def _refused(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "The request is not clear", detail, headers={"Connection": "close"})
+    return closing(HTTPStatus.BAD_REQUEST, "The request is not clear", detail)

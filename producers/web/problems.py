@@ -21,7 +21,15 @@ from ledger.connection import reachable
 from ledger.errors import URN, BadInput, DeskbellError
 from ledger.settings import Settings
 
-__all__ = ["RETRY_AFTER_SECONDS", "Problem", "as_response", "handle_problems", "problem_of", "tell_unexpected"]
+__all__ = [
+    "RETRY_AFTER_SECONDS",
+    "Problem",
+    "as_response",
+    "closing",
+    "handle_problems",
+    "problem_of",
+    "tell_unexpected",
+]
 
 #: What a 503 asks for: Redis restarts within seconds, and a caller that repeats with its key loses nothing.
 RETRY_AFTER_SECONDS = 5
@@ -55,6 +63,11 @@ class Problem(DeskbellError):
         """Without the id of the request."""
         told = {"type": URN + self.type, "title": self.title, "status": self.http_status, "detail": self.detail}
         return told | ({"field": self.field} if self.field else {}) | self.more
+
+
+def closing(status: HTTPStatus, title: str, detail: str, **more: Any) -> Problem:
+    """The connection is closed then: what is still to come of the body would be taken for the next request."""
+    return Problem(status, title, detail, headers={"Connection": "close"}, **more)
 
 
 def problem_of(error: Exception) -> Problem:

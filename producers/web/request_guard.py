@@ -6,13 +6,12 @@ import random
 import re
 import time
 from http import HTTPStatus
-from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.web.header_checks import check_head
-from producers.web.problems import Problem, as_response, problem_of, tell_unexpected
+from producers.web.problems import Problem, as_response, closing, problem_of, tell_unexpected
 from producers.web.shares import Shares
 
 __all__ = ["BODY_BYTES", "RequestGuard"]
@@ -127,7 +126,7 @@ class _Body:
             async with asyncio.timeout_at(min(now + self._part_seconds, self._ends_at)):
                 message = await self._receive()
         except TimeoutError:
-            raise _closing(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly", "send it again") from None
+            raise closing(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly", "send it again") from None
         self._complete = message["type"] != "http.request" or not message.get("more_body", False)
         self._bytes_left -= len(message.get("body", b""))
         if self._bytes_left < 0:
@@ -136,13 +135,8 @@ class _Body:
 
     def _too_large(self) -> Problem:
         detail = f"at most {self._most_bytes:,} bytes are taken"
-        return _closing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large", detail, type="body-too-large")
+        return closing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large", detail, type="body-too-large")
 
 
 async def _no_body() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
-
-
-def _closing(status: HTTPStatus, title: str, detail: str, **more: Any) -> Problem:
-    """What is still to come of the body would be taken for the next request."""
-    return Problem(status, title, detail, headers={"Connection": "close"}, **more)

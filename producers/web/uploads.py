@@ -21,7 +21,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from ledger.messages.images import IMAGE_MB
 from ledger.messages.json_fields import shortened
 from producers.announcements.recipients.source import Source
-from producers.web.problems import Problem
+from producers.web.problems import Problem, closing
 
 __all__ = ["Form", "Part", "read_form"]
 
@@ -183,20 +183,10 @@ def _refusing() -> Iterator[None]:
 
 
 def _too_large(problem: str) -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "A part of the body is too large",
-        problem,
-        type="body-too-large",
-        headers={"Connection": "close"},
+    return closing(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A part of the body is too large", problem, type="body-too-large"
     )
 
 
 def _refused(problem: str) -> Problem:
-    return Problem(
-        HTTPStatus.BAD_REQUEST,
-        "The body is not the form that is expected",
-        problem,
-        type="bad-form",
-        headers={"Connection": "close"},
-    )
+    return closing(HTTPStatus.BAD_REQUEST, "The body is not the form that is expected", problem, type="bad-form")

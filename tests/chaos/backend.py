@@ -12,7 +12,7 @@ import requests
 
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
-from producers.cli.exits import ExitCode
+from producers.cli.output import ExitCode
 from tests.chaos.traffic import Asked
 
 __all__ = ["Backend", "CommandBackend", "HttpBackend", "LedgerBackend", "NotNow"]

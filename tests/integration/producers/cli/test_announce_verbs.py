@@ -86,7 +86,7 @@ def test_watch_is_left_with_ctrl_c_and_the_announcement_goes_on(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("producers.cli.follow.looks.__kwdefaults__", {"sleep": interrupt})
+    monkeypatch.setattr("producers.cli.watch_announcement.looks.__kwdefaults__", {"sleep": interrupt})
     assert run(["watch", id]) == 130
     assert f"{id} is still running; follow it again with `deskbell watch {id}`" in capsys.readouterr().err
     assert ledger.announcements.get(id).state is AnnouncementState.RUNNING

@@ -11,7 +11,7 @@ import typer
 
 from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
 from producers.cli.command_line import VERBS, run
-from producers.cli.exits import ExitCode
+from producers.cli.output import ExitCode
 
 __all__: list[str] = []
 

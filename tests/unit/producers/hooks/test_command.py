@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from producers.cli.command_line import run
-from producers.cli.exits import ExitCode
+from producers.cli.output import ExitCode
 from tests.unit.producers.hooks.hook_cases import PAYLOADS
 
 __all__: list[str] = []
