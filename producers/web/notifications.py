@@ -1,4 +1,4 @@
-"""`/v1/notifications`: handing in, asking, deciding."""
+"""`/v1/notifications`: submission, lookup, retry, cancel, resolve."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class ItemProblem(TypedDict):
 
 
 class Batch(TypedDict):
-    """A result for each item, in their order."""
+    """A result per item, in order."""
 
     accepted: int
     refused: int
@@ -58,7 +58,7 @@ class NotificationPage(TypedDict):
 
 
 class NotificationStateJson(TypedDict):
-    """How a notification stands now."""
+    """The state of a notification now."""
 
     id: str
     state: State
@@ -74,9 +74,9 @@ class NotificationStateJson(TypedDict):
     openapi_extra=NOTIFICATIONS,
 )
 async def accept(request: Request, caller: Sender, context: ContextDep) -> Response:
-    """Hands in one notification, or up to 1,000 as `{"notifications": […]}`. Answered once it is on disk.
+    """Submit one notification, or up to 1,000 as `{"notifications": […]}`. Answered once they are on disk.
 
-    Of a batch each item has a result of its own: what is wrong with one keeps no other out. Where none was accepted the
+    In a batch each item has its own result: a refused item does not affect the others. If none was accepted, the
     answer is a 422 with the same results.
     """
     body = await json_object(request)
@@ -136,9 +136,9 @@ def list_events(
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
 ) -> Response:
-    """Events, newest first. `next` is the cursor of the next page, and null at the end.
+    """List events, newest first. `next` is the cursor of the next page, and null at the end.
 
-    A page looks at 2,000 events at most: with a filter it may have few matches, or none, and still a next one.
+    A page reads at most 2,000 events: with a filter it may have few matches, or none, and still a next page.
     """
     if desk is not None:
         context.settings.desk(desk)
@@ -151,7 +151,7 @@ def list_events(
 
 @router.get("/{id}", summary="Show a notification", response_model=NotificationJson, responses=refusals(404))
 def show(id: str, caller: Reader, context: ContextDep) -> Response:
-    """All that is known of a notification, but for the message itself."""
+    """Get the record of a notification, without the message."""
     return json_response(_shown(context.ledger, caller, id))
 
 
@@ -163,7 +163,7 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
     openapi_extra=choice_body("state", Retried, Retried.FAILED),
 )
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
-    """Sends a failed notification again; with `{"state": "unknown"}` one that was maybe sent."""
+    """Retry a failed notification; with `{"state": "unknown"}` a maybe-sent one."""
     state = chosen(body, "state", Retried, Retried.FAILED)
     decide = _Decision(context.ledger, caller, id, "retry")
     return decide(lambda: context.ledger.retry([id], caller.by, [State(state)]))
@@ -173,7 +173,7 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
     "/{id}/cancel", summary="Cancel a notification", response_model=NotificationStateJson, responses=refusals(404, 409)
 )
 def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
-    """Cancels what has not gone out. What is being sent this moment cannot be cancelled."""
+    """Cancel a notification that is not sent yet. One that is being sent cannot be cancelled."""
     decide = _Decision(context.ledger, caller, id, "cancel")
     return decide(lambda: context.ledger.cancel([id], caller.by))
 
@@ -186,7 +186,7 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     openapi_extra=choice_body("as", Resolution),
 )
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
-    """Settles one that was maybe sent: `{"as": "delivered"}`, `failed` or `resend`."""
+    """Settle a maybe-sent notification: `{"as": "delivered"}`, `failed` or `resend`."""
     outcome = chosen(body, "as", Resolution)
     decide = _Decision(context.ledger, caller, id, f"resolve as {outcome}")
     return decide(lambda: context.ledger.resolve([id], caller.by, outcome))
@@ -194,7 +194,7 @@ def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Respo
 
 @dataclass(frozen=True)
 class _Decision:
-    """A verb on one notification, which may be replayed: who repeats what was done last is told how it stands."""
+    """A verb on one notification. It may be replayed: a repeat returns the current state."""
 
     ledger: Ledger
     caller: Caller
