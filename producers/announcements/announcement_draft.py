@@ -1,4 +1,4 @@
-"""An announcement as it is asked for: its message and its options, before its recipients are read."""
+"""An announcement's message and options, as submitted, before its recipients are read."""
 
 import hashlib
 from collections.abc import Mapping

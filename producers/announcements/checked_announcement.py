@@ -1,4 +1,4 @@
-"""An announcement whose rows are checked, on its way into the ledger: accepted with all its rows, or not at all."""
+"""A checked announcement on its way into the ledger: accepted with all its rows, or not at all."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

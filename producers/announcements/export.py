@@ -1,4 +1,4 @@
-"""The results of an announcement: one record for each row, in the order of the file."""
+"""The results of an announcement: one record per row, in the order of the file."""
 
 import csv
 import io

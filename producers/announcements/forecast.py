@@ -1,4 +1,4 @@
-"""When an announcement will be finished: at the quota of its desk, beside the announcements that run there."""
+"""The estimated end of an announcement, at its desk's quota, beside the running announcements."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is known of an announcement before it is accepted, for the person who decides about it."""
+"""The preview of an announcement, before it is accepted."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Pausing, resuming and cancelling for programs: repeating a verb changes nothing."""
+"""Pausing, resuming and cancelling for programs. Repeating a verb changes nothing."""
 
 from ledger.announcements import Announcements
 from ledger.errors import NotAllowed

@@ -1,4 +1,4 @@
-"""The way of the verbs to the ledger, with Redis's errors turned into one line."""
+"""Access to the ledger for the commands, with Redis' errors in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

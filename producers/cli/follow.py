@@ -1,4 +1,4 @@
-"""Following notifications until they come to rest."""
+"""Following notifications until they rest."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Reading a recipients file where a person can follow it."""
+"""Reading a recipient file, with progress on a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

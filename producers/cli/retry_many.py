@@ -1,4 +1,4 @@
-"""`deskbell retry` by what failed of a code, or in a range of time: events, or the rows of announcements."""
+"""`deskbell retry` by error code or time range: events, or the rows of announcements."""
 
 from datetime import UTC, datetime
 

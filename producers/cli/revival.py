@@ -1,4 +1,4 @@
-"""Starting the embedded Valkey again when it has died, however often: without it nothing at all goes on."""
+"""Restarting the embedded Valkey after every crash: without it nothing works."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""`deskbell sandbox`: a verb that another package does."""
+"""`deskbell sandbox`: runs the package `sandbox`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`deskbell show`: every fact of a notification or an announcement but the message, or of a desk."""
+"""`deskbell show`: the record of a notification or an announcement, without the message, or a desk."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What people see: Rich's tables and progress, on stderr and only on a terminal."""
+"""Rich's tables and progress bars, on stderr and only on a terminal."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`deskbell up`: Valkey, workers, the web side and, to practise, a sandbox, on this machine and until ctrl-C."""
+"""`deskbell up`: Valkey, workers, web and optionally a sandbox, on this machine, until ctrl-C."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""`deskbell watch`: everything now, a notification until it comes to rest, an announcement until it is over."""
+"""`deskbell watch`: everything now, a notification until it rests, an announcement until it finishes."""
 
 from datetime import datetime
 from typing import Annotated

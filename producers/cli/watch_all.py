@@ -1,4 +1,4 @@
-"""Watching all that goes on: the console's page *Now*, on a terminal."""
+"""`deskbell watch` without an id: the console's page *Now*, on a terminal."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Watching an announcement: a bar that moves on a terminal, a line now and then elsewhere."""
+"""Watching an announcement: a progress bar on a terminal, otherwise a line now and then."""
 
 import time
 from collections.abc import Callable, Iterator

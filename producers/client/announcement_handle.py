@@ -1,4 +1,4 @@
-"""An announcement for a program: its status, the results of its rows, and the verbs that steer it."""
+"""An announcement's handle: its status, the results of its rows, and its verbs."""
 
 import time
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""An event as it is asked for: checked as far as that can be without the ledger."""
+"""An event as submitted, checked as far as possible without the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

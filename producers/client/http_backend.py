@@ -1,4 +1,4 @@
-"""The backend of programs that must not reach Redis: through the HTTP API of `deskbell web`."""
+"""The backend for programs without access to Redis: the HTTP API of `deskbell web`."""
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""When a call of the HTTP API is tried again, and for how long: a policy of tenacity's parts."""
+"""Retries of calls to the HTTP API, built from tenacity's parts."""
 
 import time
 from collections.abc import Callable

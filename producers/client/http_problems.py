@@ -1,4 +1,4 @@
-"""The problems of the HTTP API, turned back into the errors that they were on the server."""
+"""The HTTP API's problems, turned back into the server's errors."""
 
 from http import HTTPStatus
 from typing import Any

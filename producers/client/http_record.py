@@ -1,4 +1,4 @@
-"""A record of a notification, read back from the JSON in which the HTTP API tells it."""
+"""A notification's record, parsed from the HTTP API's JSON."""
 
 from datetime import datetime
 from typing import Any, cast

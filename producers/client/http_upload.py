@@ -1,4 +1,4 @@
-"""An announcement as a multipart body (RFC 7578): its options, its message, and the file, which is never held whole."""
+"""An announcement as a multipart body (RFC 7578): options, message, and the file, which is streamed."""
 
 import secrets
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The backend of programs that reach Redis: straight into the ledger."""
+"""The backend for programs with access to Redis: directly the ledger."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Python client: hands notifications and announcements to Deskbell, and reads their records."""
+"""The Python client: submits notifications and announcements, and reads their records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

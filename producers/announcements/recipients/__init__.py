@@ -1,4 +1,4 @@
-"""Recipients files: CSV, JSONL or XLSX, read as a stream, twice if need be, and never held whole."""
+"""Recipient files: CSV, JSONL or XLSX, read as a stream, never loaded whole."""
 
 from producers.announcements.recipients.recipients import Recipients
 from producers.announcements.recipients.row import Row, place

@@ -1,4 +1,4 @@
-"""Rows of a CSV file: commas, semicolons or tabs; quotes, and line ends within them."""
+"""Rows of a CSV file: commas, semicolons or tabs; quotes, and line breaks within them."""
 
 import codecs
 import csv

@@ -1,4 +1,4 @@
-"""Which encoding a text file is in: UTF-8, or GB18030 as Excel saves CSV in China (GBK and GB2312 are parts of it)."""
+"""The encoding of a text file: UTF-8, or GB18030 as Excel saves CSV in China (GBK and GB2312 are subsets)."""
 
 import codecs
 from typing import Literal

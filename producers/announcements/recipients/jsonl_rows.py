@@ -1,4 +1,4 @@
-"""Rows of a JSONL file: one object a line. The columns are the names of all objects, in order of their first use."""
+"""Rows of a JSONL file: one object per line. The columns are the names of all objects, in order of first use."""
 
 import json
 import re

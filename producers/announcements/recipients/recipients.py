@@ -1,4 +1,4 @@
-"""A recipients file, whatever it is written in."""
+"""A recipient file, in any format."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One row of a recipients file, and the names of its columns."""
+"""One row of a recipient file, and its column names."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The bytes of a recipients file: read several times, in flat memory, and the same bytes each time."""
+"""The bytes of a recipient file: read several times, in flat memory, and the same each time."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The parts of an XLSX workbook, which is a zip file: judged before any of them is unpacked."""
+"""The parts of an XLSX workbook, a zip file, checked before any is unpacked."""
 
 import zipfile
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""XML of a workbook as a stream of the elements that matter, each bounded; nothing else of it is held."""
+"""A workbook's XML as a stream of the relevant elements, each bounded."""
 
 from collections.abc import Iterator
 from typing import IO
