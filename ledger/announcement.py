@@ -129,7 +129,7 @@ class AnnouncementJson(TypedDict):
     name: str
     desk: str
     state: AnnouncementState
-    ended: Annotated[str | None, Field(description="`complete` or `partial`; null while it is not finished.")]
+    ended: Annotated[str | None, Field(description="`complete` or `partial`; null until it is finished.")]
     total: int
     counts: Annotated[dict[State, int], Field(description="Rows by state. They sum to the total.")]
     rerouted: Annotated[int, Field(description="Rows delivered through `user`, because a ticket was open.")]

@@ -43,7 +43,7 @@ class RowsMissing(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "rows-missing"
-    title = "The same announcement is being handed in twice"
+    title = "The same announcement is being submitted twice"
 
 
 class Opened(NamedTuple):

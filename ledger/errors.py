@@ -146,7 +146,7 @@ class WrongVersion(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "wrong-version"
-    title = "The ledger is of another version"
+    title = "The ledger has another version"
 
     @classmethod
     def of(cls, found: str, ours: int) -> Self:

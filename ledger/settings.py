@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     ticket_codes: Codes = frozenset()
     """Codes that mean “this receiver has an open ticket” without asking the ticket list, joined by commas."""
     retry_for: Duration = timedelta(hours=24)
-    """How long a notification may go on failing before it is `failed`. Waiting does not count."""
+    """How long a notification may keep failing before it is `failed`. Waiting does not count."""
     timeout: Annotated[tuple[float, float], NoDecode, BeforeValidator(_as_pair)] = (5.0, 20.0)
     """Seconds to connect to Feishu, and seconds to wait for its answer."""
     results_for: Duration = timedelta(days=30)

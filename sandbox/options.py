@@ -62,7 +62,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sandbox",
-        description="A Feishu helpdesk on this machine, to practise on. Its control API is under /sandbox/.",
+        description="A simulated Feishu helpdesk on this machine. Its control API is under /sandbox/.",
         epilog="example: python -m sandbox --port 8470 --rate 100/minute --latency-ms 50-400 --demo",
     )
     add = parser.add_argument

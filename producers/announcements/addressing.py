@@ -42,7 +42,9 @@ class Options:
 class RowErrorJson(TypedDict):
     """What is wrong with one cell, or with one row."""
 
-    line: Annotated[int, Field(description="Where the row starts, as an editor or Excel counts; of JSON rows from 1.")]
+    line: Annotated[
+        int, Field(description="Where the row starts, as an editor or Excel counts; JSON rows count from 1.")
+    ]
     column: str | None
     problem: str
 

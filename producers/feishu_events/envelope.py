@@ -80,7 +80,7 @@ class Unproven(EnvelopeRefused):
 
     http_status = HTTPStatus.UNAUTHORIZED
     type = "unauthorized"
-    title = "Nothing proves that this comes from Feishu"
+    title = "This cannot be verified as coming from Feishu"
 
     def __init__(self) -> None:
         super().__init__(

@@ -87,7 +87,7 @@ async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
         return await _without_key(request, context)
     key = await context.key_verifier.find(secret)
     if key is None:
-        raise _unauthorised("The key is not known", f"it is wrong, or was revoked: {_CREATE_ONE}")
+        raise _unauthorised("The key is unknown", f"it is wrong or was revoked: {_CREATE_ONE}")
     request.scope["caller"] = key.name  # for the access log
     if not context.shares.take(request.scope, key.name):
         raise _too_many(key)
@@ -105,7 +105,7 @@ def secret_of(request: Request) -> str | None:
         return request.headers.get("x-api-key")
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise _unauthorised("The key is not understood", "write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+        raise _unauthorised("The key is malformed", "write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
     return secret.strip()
 
 
@@ -140,7 +140,7 @@ async def _without_key(request: Request, context: WebContext) -> Caller:
     if await context.key_verifier.keys_are_configured():
         raise _unauthorised("A key is needed", "send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
     if not is_local(request):
-        detail = f"without a key configured, only this machine is served, under its own name: {_CREATE_ONE}"
+        detail = f"no key is configured, so only this machine is served, under its own name: {_CREATE_ONE}"
         raise Problem(HTTPStatus.FORBIDDEN, "No key is configured", detail, type="no-key-configured")
     return _LOCAL
 
@@ -159,8 +159,8 @@ async def _count_call(context: WebContext, key: ApiKey) -> None:
 def _too_many(key: ApiKey) -> Problem:
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The key has too many requests under way",
-        f"{key.name} has {MOST_UNDER_WAY} requests under way in this process: end some, streams and exports first",
+        "The key has too many open requests",
+        f"{key.name} has {MOST_UNDER_WAY} requests open in this process: end some, streams and exports first",
         type="too-many-requests-under-way",
     )
 

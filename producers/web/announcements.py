@@ -79,7 +79,7 @@ _TEXT = {"schema": {"type": "string"}}
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
-    summary="Hand in an announcement",
+    summary="Submit an announcement",
     response_model=Announced,
     response_description="On record, and on disk",
     responses={200: {"model": DryRun, "description": "The answer to `dry_run`"}} | ON_BODY | invalid_rows(),
@@ -135,7 +135,7 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
 
 @router.get(
     "/{id}/results",
-    summary="What came of each row",
+    summary="The result of each row",
     response_model=ResultPage,
     response_description="A page, or with `format` a file",
     responses=refusals(404) | {200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _TEXT)}},
@@ -169,7 +169,7 @@ def pause(id: str, caller: Operator, context: ContextDep) -> Response:
     return _steered(context.ledger, caller, id, "pause")
 
 
-@router.post("/{id}/resume", summary="Let an announcement go on", **_STEERING)
+@router.post("/{id}/resume", summary="Resume an announcement", **_STEERING)
 def resume(id: str, caller: Operator, context: ContextDep) -> Response:
     """Resume it, if it is paused."""
     return _steered(context.ledger, caller, id, "resume")

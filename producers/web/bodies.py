@@ -118,7 +118,7 @@ def _check_content_type(request: Request) -> None:
 
 
 def _refused(problem: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "The body is not the JSON that is expected", problem, type="bad-json")
+    return Problem(HTTPStatus.BAD_REQUEST, "The body is not the expected JSON", problem, type="bad-json")
 
 
 def _unsupported(detail: str) -> Problem:

@@ -24,7 +24,7 @@ class _Family(NamedTuple):
 _REQUESTS = _Family("http_requests", "HTTP requests, by the route that answered.", ("method", "route", "status"))
 _ENDED = _Family(
     "notifications",
-    "What notifications came to: delivered at once, or rerouted and delivered, and so on. A deferred one comes again.",
+    "Notifications by result: delivered, rerouted and delivered, and so on. A deferred one is counted again later.",
     ("outcome",),
 )
 _COUNTERS = {
@@ -47,7 +47,7 @@ _HISTOGRAMS = {
     Histogram.CALL: _Family("feishu_call_seconds", "How long a call of Feishu took, answered or not.", ("call",)),
     Histogram.DELIVERY: _Family(
         "delivery_seconds",
-        "Time from acceptance (or from when it was due, if that is later) to what came of a notification.",
+        "Time from acceptance (or the due time, if later) to the result of a notification.",
         ("lane", "outcome"),
     ),
     Histogram.ACCEPT: _ACCEPT,

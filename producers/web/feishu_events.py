@@ -25,10 +25,10 @@ ANSWER_WITHIN_SECONDS = 2.0
 _threads = ThreadPoolExecutor(4, "feishu-events")
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Taken in, or of no use here. A challenge comes back as `{challenge}`.",
+        "description": "Accepted, or ignored. A challenge is returned as `{challenge}`.",
         "content": {"application/json": {"schema": {"type": "object"}, "example": {"challenge": "ajls384k"}}},
     },
-    400: {"description": "It is no event."},
+    400: {"description": "It is not an event."},
     401: {"description": "Its encryption, signature or token is wrong, or the signature is older than 8 hours."},
     403: {"description": "Neither DESKBELL_ENCRYPT_KEY nor DESKBELL_VERIFICATION_TOKEN is set."},
     413: {"description": "It is larger than any event."},

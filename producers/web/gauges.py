@@ -23,14 +23,14 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
     yield from _quota(desks)
     yield from _lanes(desks)
     yield from _calls(desks)
-    held = _gauge("desk_held", "1 while the desk is held for this reason, and sends but probes.", "desk", "reason")
+    held = _gauge("desk_held", "1 while the desk is held for this reason and sends only probes.", "desk", "reason")
     for desk in desks:
         for reason in HOLDS:
             held.add_metric([desk.name, reason], desk.hold is not None and desk.hold["kind"] == reason)
     yield held
     yield _each(desks, "in_flight_notifications", "Released, or in a worker's hands.", lambda desk: desk.in_flight)
     yield _each(
-        desks, "unknown_notifications", "Maybe sent; they rest until somebody decides.", lambda desk: desk.unknown
+        desks, "unknown_notifications", "Maybe sent; they wait until somebody settles them.", lambda desk: desk.unknown
     )
     yield _each(desks, "tickets_open", "Receivers known to have an open ticket.", lambda desk: desk.tickets_open)
     yield _each(
@@ -52,7 +52,7 @@ def of_all_desks(workers: Sequence[Worker], dropped: int, callbacks: int, callba
         value=callbacks_dropped,
     )
     yield CounterMetricFamily(
-        "deskbell_dropped_messages", "Celery messages that nobody could act on, such as a bad intake.", value=dropped
+        "deskbell_dropped_messages", "Celery messages that could not be processed, such as a bad intake.", value=dropped
     )
 
 
@@ -111,7 +111,7 @@ def _lanes(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
 def _calls(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
     used = CounterMetricFamily("deskbell_slots_used", "Slots that a call was made in.", labels=["desk"])
     wasted = CounterMetricFamily(
-        "deskbell_slots_wasted", "Slots whose call delivered nothing, by what it came to.", labels=["desk", "cause"]
+        "deskbell_slots_wasted", "Slots whose call delivered nothing, by outcome.", labels=["desk", "cause"]
     )
     for desk in desks:
         used.add_metric([desk.name], sum(desk.calls.values()))

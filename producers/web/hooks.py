@@ -45,7 +45,7 @@ class Taken(TypedDict):
     """One notification that came of it."""
 
     id: str
-    duplicate: Annotated[bool, Field(description="Whether an earlier request had made it.")]
+    duplicate: Annotated[bool, Field(description="Whether an earlier request created it.")]
 
 
 @with_config(json_schema_extra=_EXAMPLES)
@@ -54,12 +54,12 @@ class HookAnswer(TypedDict):
 
     accepted: list[Taken]
     skipped: Annotated[int, Field(description="Items of the payload that became no message.")]
-    reason: NotRequired[Annotated[str, Field(description="Why some, or all, were skipped.")]]
+    reason: NotRequired[Annotated[str, Field(description="Why some or all were skipped.")]]
 
 
 Name = Annotated[
     str,
-    Path(description="As the hooks file has it.", openapi_examples={"oncall": {"value": "oncall"}}),
+    Path(description="As in the hooks file.", openapi_examples={"oncall": {"value": "oncall"}}),
 ]
 _KEY = {
     "name": "key",
@@ -75,7 +75,7 @@ _KEY = {
     summary="Post to a hook",
     response_model=HookAnswer,
     response_description="Notifications, on disk",
-    responses=refusals(404, 408, 413) | {200: {"model": HookAnswer, "description": "Nothing is to be sent"}},
+    responses=refusals(404, 408, 413) | {200: {"model": HookAnswer, "description": "Nothing to send"}},
     openapi_extra=json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
     | {"parameters": [_KEY]},
 )

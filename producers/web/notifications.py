@@ -67,7 +67,7 @@ class NotificationStateJson(TypedDict):
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
-    summary="Hand in notifications",
+    summary="Submit notifications",
     response_model=Accepted | Batch,
     response_description="On record, and on disk",
     responses=ON_BODY,
@@ -108,7 +108,7 @@ async def _accept_batch(
     raise Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Nothing was accepted",
-        "each item has a problem of its own, in results",
+        "each item has its own problem, in results",
         type="nothing-accepted",
         results=results,
     )

@@ -75,7 +75,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     known = error if isinstance(error, DeskbellError) else DeskbellError()
-    detail = str(error) if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else "the log of the server says more"
+    detail = str(error) if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else "see the server's log"
     return Problem(
         known.http_status,
         known.title,

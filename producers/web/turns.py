@@ -115,7 +115,7 @@ class ParsingPool(Turns):
 def _too_many_files() -> Problem:
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "Files of this key wait already",
+        "Too many files of this key are waiting",
         f"one file of a key is read at a time, and {_WAITING_FILES} more wait: hand this one in when they are done",
         type="too-many-files",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
@@ -125,7 +125,7 @@ def _too_many_files() -> Problem:
 def _too_many_bytes() -> Problem:
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "Much of yours waits already",
-        f"{_MOST_WAITING_BYTES:,} bytes of your requests wait to be read: send fewer at once, and this one again",
+        "Too many of your requests are waiting",
+        f"{_MOST_WAITING_BYTES:,} bytes of your requests wait to be read: send fewer at once and repeat this one",
         type="too-much-at-once",
     )

@@ -189,4 +189,4 @@ def _too_large(problem: str) -> Problem:
 
 
 def _refused(problem: str) -> Problem:
-    return closing(HTTPStatus.BAD_REQUEST, "The body is not the form that is expected", problem, type="bad-form")
+    return closing(HTTPStatus.BAD_REQUEST, "The body is not the expected form", problem, type="bad-form")

@@ -23,8 +23,8 @@ class ProblemJson(TypedDict):
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _DESCRIPTIONS = {
     400: "The request is malformed",
-    401: "There is no key, or it is not known",
-    403: "The key lacks the scope or the desk; or none is configured, and the caller is elsewhere",
+    401: "There is no key, or it is unknown",
+    403: "The key lacks the scope or the desk; or no key is configured, and the caller is on another machine",
     404: "Nothing has this id",
     408: "The body came too slowly",
     409: "The state does not allow it",
@@ -32,7 +32,7 @@ _DESCRIPTIONS = {
     415: "The body is not JSON",
     422: "The input cannot be accepted: `field` names the part to fix",
     429: "The key calls too often: see Retry-After",
-    503: "Redis cannot take it now: repeat with the same key after Retry-After",
+    503: "Redis cannot accept it now: repeat with the same key after Retry-After",
 }
 
 

@@ -85,7 +85,7 @@ NOTIFICATIONS = {"parameters": [_IDEMPOTENCY_KEY]} | json_body(
     {"oneOf": [_ITEM, {"$ref": _REFERENCE.format(model="NotificationsRequest")}]},
     {
         "A plain text": _ALERT,
-        "An alert that is worth something for an hour only": _ALERT | {"key": "alert-8812", "expires": "1h"},
+        "An alert that is useful for an hour only": _ALERT | {"key": "alert-8812", "expires": "1h"},
         "A rich text": {"receiver_id": "ou_ada", "message": {"msg_type": "post", "content": _POST}},
         "Several, each with a result of its own": {"notifications": [_ALERT, _ALERT | {"receiver_id": "ou_bob"}]},
     },
@@ -115,15 +115,15 @@ _ANNOUNCEMENT = _fields(
         "at": _TIME,
         "expires": _TIME,
         "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
-        "timezone": {"type": "string", "description": "Whose hours: `Asia/Shanghai`."},
+        "timezone": {"type": "string", "description": "Time zone of `between`: `Asia/Shanghai`."},
         **dict.fromkeys(FLAGS, _FLAG),
     },
 )
 _TOGETHER = {"dependentRequired": {"between": ["timezone"], "timezone": ["between"]}}
 _FILES = {
-    RECIPIENTS: {**_FILE, "description": "CSV, JSONL or XLSX. The name of the file is that of the announcement."},
+    RECIPIENTS: {**_FILE, "description": "CSV, JSONL or XLSX. The announcement gets the file's name."},
     "message": {**_FILE, "description": "JSON or YAML with `msg_type` and `content`; instead of `text`."},
-    "image": {**_FILE, "description": "An image that is the message; instead of `text`."},
+    "image": {**_FILE, "description": "An image to send instead of `text`."},
 }
 _ONE_MESSAGE = {"oneOf": [{"required": ["text"]}, {"required": ["message"]}, {"required": ["image"]}]}
 _PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]

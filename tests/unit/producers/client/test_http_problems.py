@@ -34,7 +34,7 @@ CONTRACT: list[tuple[DeskbellError, tuple[int, str, str, int]]] = [
     (LedgerUnwritable("a replica"), (503, "ledger-unwritable", "Redis accepts no writes", 1)),
     (LedgerFull("full"), (503, "ledger-full", "Redis has no room left", 1)),
     (NotDurable("slow"), (503, "not-durable", "Redis did not confirm the fsync", 1)),
-    (WrongVersion.of("9", 1), (503, "wrong-version", "The ledger is of another version", 1)),
+    (WrongVersion.of("9", 1), (503, "wrong-version", "The ledger has another version", 1)),
 ]
 CLASSES = {kind for _, kind in inspect.getmembers(ledger.errors, inspect.isclass) if issubclass(kind, DeskbellError)}
 

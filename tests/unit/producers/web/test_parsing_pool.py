@@ -61,7 +61,7 @@ def test_what_waits_of_one_caller_is_bounded_in_bytes_and_the_problem_says_what_
     async def test(pool: ParsingPool) -> None:
         large = asyncio.create_task(pool.run("mia", 1_000, release.wait))
         await asyncio.sleep(0)
-        with pytest.raises(Problem, match="send fewer at once, and this one again") as caught:
+        with pytest.raises(Problem, match="send fewer at once and repeat this one") as caught:
             await pool.run("mia", 1, release.wait)
         assert (caught.value.http_status, caught.value.headers["Retry-After"]) == (503, "5")
         assert await pool.run("noa", 1, lambda: 1) == 1
