@@ -10,8 +10,7 @@ from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from ledger.notification import Notification
-from ledger.rate import parse_rate
-from ledger.slots import slack_ms
+from ledger.rate import parse_rate, slack_ms
 from ledger.states import State
 from tests.far_redis import FarRedis
 from tests.valkey_process import ValkeyProcess

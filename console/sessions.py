@@ -8,9 +8,8 @@ from typing import Any, cast
 
 from console.viewer import Viewer
 from ledger.api_keys import ApiKey, ApiKeys, Scope
-from ledger.connection import text
+from ledger.connection import RedisWhenFull, text
 from ledger.ledger import Ledger
-from ledger.redis_when_full import RedisWhenFull
 
 __all__ = [
     "FAILED_SIGN_INS_A_MINUTE",

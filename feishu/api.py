@@ -41,8 +41,7 @@ class FeishuApi:
         desk: Desk,
         tokens: TokenStore,
         *,
-        connect_seconds: float,
-        answer_seconds: float,
+        timeout: tuple[float, float],
         codes: CodeTable,
         private: tuple[str, ...] = (),
         on_verdict: Callable[[Verdict], None] = lambda _: None,
@@ -50,7 +49,7 @@ class FeishuApi:
         """`private` are secrets beyond those of the app: no verdict repeats them. `on_verdict` is called after each
         call, in the thread that made it."""
         self._desk = desk
-        self._connect_seconds, self._answer_seconds = connect_seconds, answer_seconds
+        self._connect_seconds, self._answer_seconds = timeout
         self._codes = codes
         self._on_verdict = on_verdict
         self._tokens = Tokens(desk, tokens, self._fetch_token)

@@ -53,8 +53,7 @@ class FeishuClient:
         desk: Desk,
         tokens: TokenStore,
         *,
-        connect_seconds: float,
-        answer_seconds: float,
+        timeout: tuple[float, float],
         codes: CodeTable,
         on_verdict: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
@@ -66,8 +65,7 @@ class FeishuClient:
         self._api = FeishuApi(
             desk,
             tokens,
-            connect_seconds=connect_seconds,
-            answer_seconds=answer_seconds,
+            timeout=timeout,
             codes=codes,
             private=(desk.helpdesk_token.get_secret_value(), credentials),
             on_verdict=on_verdict,
@@ -78,9 +76,8 @@ class FeishuClient:
         """With the timeouts and codes of the settings. Raises BadInput when credentials of the desk are not set."""
         if desk.missing:
             raise BadInput(f"desk {desk.name}", f"not set: {', '.join(desk.missing)}")
-        connect_seconds, answer_seconds = settings.timeout
         codes = CodeTable.load(settings.error_codes)
-        return cls(desk, tokens, connect_seconds=connect_seconds, answer_seconds=answer_seconds, codes=codes)
+        return cls(desk, tokens, timeout=settings.timeout, codes=codes)
 
     def __repr__(self) -> str:
         return f"FeishuClient(desk={self.desk.name!r}, url={self.desk.feishu_url!r})"

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
-from ledger.callback_url import CallbackUrl
+from ledger.callback_format import CallbackUrl
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput

@@ -23,7 +23,7 @@ from ledger.damage import whole
 from ledger.errors import BadInput, NotDurable, NotFound
 from ledger.rate import parse_rate
 from ledger.store import FSYNC_TIMEOUT_MS, Store
-from ledger.times import iso
+from ledger.times import iso, unix_ms
 
 __all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "keys_of_variable"]
 
@@ -68,10 +68,10 @@ class ApiKey:
             "scopes": sorted(self.scopes),
             "desks": None if self.desks is None else sorted(self.desks),
             "rate": self.rate,
-            "created_at": _iso(self.created_at),
+            "created_at": iso(unix_ms(self.created_at)),
             "created_by": self.created_by,
-            "last_used_at": _iso(self.last_used_at),
-            "revoked_at": _iso(self.revoked_at),
+            "last_used_at": iso(unix_ms(self.last_used_at)),
+            "revoked_at": iso(unix_ms(self.revoked_at)),
             "revoked_by": self.revoked_by,
         }
 
@@ -108,8 +108,9 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """Creates a key. Its secret is returned once and stored nowhere. Raises BadInput, also for a name in use."""
         check_name(name)
-        _check_scopes("scope", scopes)
-        _check_rate("rate", rate)
+        if not scopes:
+            raise BadInput("scope", f"give at least one of {', '.join(Scope)}")
+        _check_rate(rate)
         for desk in desks or ():
             self._store.settings.desk(desk)
         secret = KEY_MARK + secrets.token_urlsafe(32)
@@ -251,8 +252,10 @@ def _key_of_entry(entry: str, which: str) -> tuple[str, ApiKey]:
         )
     try:
         check_name(name)
-        key = ApiKey(f"variable:{name}", name, _scopes(scopes), _desks(desks), rate or None)
-        _check_rate("rate", key.rate)
+        key = ApiKey(
+            f"variable:{name}", name, _scopes(scopes), frozenset(desks.split("+")) if desks else None, rate or None
+        )
+        _check_rate(key.rate)
     except BadInput as error:
         raise BadInput("DESKBELL_API_KEYS", f"{which}: {error.problem}") from None
     return _digest(secret), key
@@ -266,26 +269,17 @@ def _scopes(joined: str) -> frozenset[Scope]:
     return frozenset(map(Scope, parts))
 
 
-def _desks(joined: str) -> frozenset[str] | None:
-    return frozenset(joined.split("+")) if joined else None
-
-
 def check_name(name: str) -> None:
     """Raises BadInput for an invalid name."""
     if not _NAME.fullmatch(name):
         raise BadInput("name", "must be 1 to 64 letters, digits and _ . @ -, and start with a letter or digit")
 
 
-def _check_scopes(field: str, scopes: frozenset[Scope]) -> None:
-    if not scopes:
-        raise BadInput(field, f"give at least one of {', '.join(Scope)}")
-
-
-def _check_rate(field: str, rate: str | None) -> None:
+def _check_rate(rate: str | None) -> None:
     try:
         parse_rate(rate or "unlimited")
     except ValueError as error:
-        raise BadInput(field, str(error)) from None
+        raise BadInput("rate", str(error)) from None
 
 
 def _digest(secret: str) -> str:
@@ -295,7 +289,3 @@ def _digest(secret: str) -> str:
 def _now() -> datetime:
     """To the ms, as it is stored."""
     return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
-
-
-def _iso(time: datetime | None) -> str | None:
-    return iso(round(time.timestamp() * 1000)) if time else None

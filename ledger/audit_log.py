@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from ledger.connection import RedisWhenFull
 from ledger.damage import whole
 from ledger.redis_clock import time_ms
-from ledger.redis_when_full import RedisWhenFull
 from ledger.store import Store
 
 __all__ = ["AuditEntry", "recent_actions", "record_action"]

@@ -16,9 +16,9 @@ from ledger.ids import announcement_of, is_row
 from ledger.messages.content import Message
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
+from ledger.rate import Slot, late_after_ms, limit_arguments
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
-from ledger.slots import Slot, late_after_ms, limit_arguments
 from ledger.states import State
 from ledger.store import Argument, Store
 
@@ -163,7 +163,7 @@ class Leases(Store):
                     self.results_for_ms,
                     self._trips_ms(desk, AHEAD_TRIPS),
                     self._trips_ms(desk, SPAN_TRIPS),
-                    *limit_arguments(desk),
+                    *limit_arguments(desk.rate),
                 ),
             )
             for desk, room, in_flight in shares
@@ -184,11 +184,11 @@ class Leases(Store):
             token,
             self.lease_ms,
             RELEASED_LEASE_MS,
-            late_after_ms(desk) or 0,
+            late_after_ms(desk.rate) or 0,
             self.results_for_ms,
             self._trips_ms(desk, 0.5),
             self._trips_ms(desk, ANSWER_TRIPS),
-            *limit_arguments(desk),
+            *limit_arguments(desk.rate),
             *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )
         self.clock.note(asked, now_ms)
@@ -260,10 +260,10 @@ class Leases(Store):
         Raises LeaseLost.
         """
         written = (_json(attempt and attempt.to_list()), _or_empty(unused_slot_ms), _json(extra))
-        rest: tuple[Argument, ...] = (secrets.token_hex(4), self._trips_ms(desk, ANSWER_TRIPS), *limit_arguments(desk))
+        ahead_ms, limits = self._trips_ms(desk, ANSWER_TRIPS), limit_arguments(desk.rate)
         asked = self.clock.monotonic()
         wait_ms, slot_ms, now_ms = self.verbs.call(
-            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, *written, *rest
+            "renew", desk.name, token, id, self.lease_ms, max_wait_ms, *written, secrets.token_hex(4), ahead_ms, *limits
         )
         self.clock.note(asked, now_ms)
         if wait_ms == -2:

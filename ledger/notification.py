@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self, cast
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ledger.callback_url import CallbackUrl
+from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType, parse_message

@@ -24,6 +24,7 @@ KNOWN = 500
 SURVEYED = 100
 #: Read in one round trip.
 AT_ONCE = 50
+_MOVING = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,7 @@ class Snapshot:
 
     def under_way(self) -> list[Announcement]:
         """Running and paused announcements."""
-        states = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)
-        return [each for each in self.announcements.values() if each.state in states]
+        return [each for each in self.announcements.values() if each.state in _MOVING]
 
     def as_json(self) -> dict[str, Any]:
         """For `deskbell watch --json`."""
@@ -79,7 +79,6 @@ class Overview:
         self._desks: dict[str, DeskOverview] = {}
         self._announcements: dict[str, Announcement] = {}
         self._read_at: dict[str, int] = {}  #: of each announcement, the number of the look that read it
-
         self._looks = 0
 
     def survey(self) -> Snapshot:
@@ -157,6 +156,3 @@ class Overview:
         stale = [minute for minute in range(begins, last + 1) if minute not in old or minute >= min(max(old), last) - 1]
         new = {each.at_ms // MINUTE_MS: each for each in self._tally.minutes(name, range(stale[0], last + 1))}
         return tuple((old | new)[minute] for minute in range(begins, last + 1))
-
-
-_MOVING = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)

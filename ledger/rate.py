@@ -1,13 +1,16 @@
-"""A rate, such as `100/minute; 5/second`: how many calls may be made in any window of some length."""
+"""A rate, such as `100/minute; 5/second`: how many calls may be made in any window of some length; and its slots.
+
+Of slots it says how far the window that is kept reaches beyond the quota's own, and how long a slot is good.
+"""
 
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Collection, Iterable
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-__all__ = ["Limit", "Rate", "parse_rate", "rate_text"]
+__all__ = ["Limit", "Rate", "Slot", "late_after_ms", "limit_arguments", "parse_rate", "rate_text", "slack_ms"]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
@@ -50,3 +53,37 @@ def _as_limits(value: Any) -> Any:
 
 
 Rate = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_as_limits)]
+
+
+#: A call may start this share of the slack after its slot; the rest is for the way to the server, and for a machine so
+#: busy that its processes wait for their turn between the look at the clock and the call.
+LATE_SHARE = 0.4
+
+
+class Slot(NamedTuple):
+    """The right to make one call: at `at_ms` of Redis time, which is `wait_ms` from now (negative: was)."""
+
+    at_ms: int
+    wait_ms: int
+
+
+def slack_ms(limit: Limit) -> int:
+    """How much longer Deskbell's window is than the quota's.
+
+    A call starts a little after its slot and arrives a little later still. A strict server must not see the last
+    call of a window early and the first one late: both shifts together must stay below this.
+    """
+    return round(min(300, max(80, limit.seconds * 1000 * 0.025)))
+
+
+def late_after_ms(rate: Collection[Limit]) -> int | None:
+    """How long after its slot a call may start; None without limits, when slots do not age."""
+    return round(min(map(slack_ms, rate)) * LATE_SHARE) if rate else None
+
+
+def limit_arguments(rate: Collection[Limit]) -> tuple[int, ...]:
+    """The limits as the verbs read them (`read_limits` in Lua): their number, then calls and window of each."""
+    limits: list[int] = [len(rate)]
+    for limit in rate:
+        limits += (limit.calls, limit.seconds * 1000 + slack_ms(limit))
+    return tuple(limits)

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 
 import redis
 
-from ledger.connection import text
+from ledger.connection import SCHEMA, text
 from ledger.errors import WrongVersion
 from ledger.redis_keys import RedisKeys
-from ledger.version import SCHEMA
 
 __all__ = ["MIGRATIONS", "Migration", "bring_up_to_date", "check_version"]
 

@@ -4,13 +4,12 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ledger.callback_secret import CallbackSecret
+from ledger.callback_format import CallbackSecret
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
@@ -45,20 +44,21 @@ _API_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5
 _SOCKET_PATH_BYTES = 100
 
 
-def _as_duration(value: Any) -> Any:
-    return duration(value) if isinstance(value, str) else value
+def _from_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """For a field that comes as text from the environment, and as itself from programs."""
+    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
 
 
-def _as_pair(value: Any) -> Any:
-    return tuple(float(part) for part in value.split(",")) if isinstance(value, str) else value
+def _pair(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split(",")))
 
 
-def _as_codes(value: Any) -> Any:
-    return frozenset(int(part) for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+def _codes(text: str) -> frozenset[int]:
+    return frozenset(map(int, text.replace(",", " ").split()))
 
 
-def _as_places(value: Any) -> Any:
-    return frozenset(map(_place, value.lower().replace(",", " ").split())) if isinstance(value, str) else value
+def _places(text: str) -> frozenset[str]:
+    return frozenset(map(_place, text.lower().replace(",", " ").split()))
 
 
 def _place(text: str) -> str:
@@ -84,8 +84,8 @@ def _api_address(text: str) -> str:
     return text
 
 
-Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
-Codes = Annotated[frozenset[int], NoDecode, BeforeValidator(_as_codes)]
+Duration = Annotated[timedelta, _from_text(duration)]
+Codes = Annotated[frozenset[int], NoDecode, _from_text(_codes)]
 ApiAddress = Annotated[str, AfterValidator(_api_address)]
 
 
@@ -188,7 +188,7 @@ class Settings(BaseSettings):
     """Codes that mean “this receiver has an open ticket” without asking the ticket list, joined by commas."""
     retry_for: Duration = timedelta(hours=24)
     """How long a notification may keep failing before it is `failed`. Waiting does not count."""
-    timeout: Annotated[tuple[float, float], NoDecode, BeforeValidator(_as_pair)] = (5.0, 20.0)
+    timeout: Annotated[tuple[float, float], NoDecode, _from_text(_pair)] = (5.0, 20.0)
     """Seconds to connect to Feishu, and seconds to wait for its answer."""
     results_for: Duration = timedelta(days=30)
     """How long a finished notification stays on record."""
@@ -200,7 +200,7 @@ class Settings(BaseSettings):
     """The port that `deskbell web` listens on."""
     callback_secret: CallbackSecret = SecretStr("")
     """Signs callbacks, `whsec_…`; without it none is posted: see callbacks.md."""
-    callback_allow: Annotated[frozenset[str], NoDecode, BeforeValidator(_as_places)] = frozenset()
+    callback_allow: Annotated[frozenset[str], NoDecode, _from_text(_places)] = frozenset()
     """Private hosts, addresses and networks that callbacks may go to, joined by commas."""
     concurrency: int = Field(16, ge=1)
     """Threads of a worker process, that is its concurrent calls."""
@@ -229,11 +229,6 @@ class Settings(BaseSettings):
         """Whether the ledger is in the Valkey that `deskbell up` runs under the data directory."""
         return self.redis_url is None
 
-    @property
-    def ledger_url(self) -> str:
-        """The URL of the Redis that holds the ledger, with its password."""
-        return self.redis_url or f"unix://{quote(str(self.socket_path))}"
-
     @cached_property
     def redis(self) -> RedisUrl:
         """The parts of the ledger's URL; as text it has no password, so it may be logged and shown."""
@@ -253,17 +248,8 @@ class Settings(BaseSettings):
     def all_desks(self) -> Mapping[str, Desk]:
         """The desks by name: `default` from the variables, the others from the file that `DESKBELL_DESKS` names."""
         shared = {"rate": self.rate, "feishu_url": self.feishu_url, "ticket_codes": self.ticket_codes}
-        default = Desk(
-            name=DEFAULT_DESK,
-            app_id=self.app_id,
-            app_secret=self.app_secret,
-            helpdesk_id=self.helpdesk_id,
-            helpdesk_token=self.helpdesk_token,
-            encrypt_key=self.encrypt_key,
-            verification_token=self.verification_token,
-            **shared,
-        )
-        return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
+        own = {field: getattr(self, field) for field in Desk.model_fields if field != "name"}
+        return {DEFAULT_DESK: Desk(name=DEFAULT_DESK, **own), **_desks_of_file(self.desks, shared)}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Without the cached properties of the original."""

@@ -10,37 +10,20 @@ from typing import Any, NamedTuple, Self
 import redis
 from redis.client import Pipeline
 
-from ledger.connection import connect, refuse_cluster
+from ledger.connection import SCHEMA, UNREFUSED, connect, refuse_cluster
 from ledger.durability import Assurance, Waits
 from ledger.errors import NotDurable
 from ledger.redis_keys import RedisKeys
-from ledger.redis_when_full import UNREFUSED
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS
-from ledger.version import SCHEMA
 
 __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "source"]
 
+#: The verbs, each a file of `ledger/lua/`.
 NAMES = (
-    "accept",
-    "announce",
-    "callbacks",
-    "cancel",
-    "claim",
-    "hold",
-    "lead",
-    "record",
-    "release",
-    "renew",
-    "resolve",
-    "resume",
-    "retry",
-    "start",
-    "steer",
-    "step",
-    "sweep",
-    "ticket",
-)  # fmt: skip
+    *("accept", "announce", "callbacks", "cancel", "claim", "hold", "lead", "record", "release", "renew", "resolve"),
+    *("resume", "retry", "start", "steer", "step", "sweep", "ticket"),
+)
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
 SHARED = ("keys", "callbacks", "announcements", "records", "slots")

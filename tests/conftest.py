@@ -46,7 +46,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture
 def empty_valkey(valkey: Settings) -> Settings:
-    with redis.Redis.from_url(valkey.ledger_url) as client:
+    with redis.Redis.from_url(str(valkey.redis)) as client:
         client.flushall()
     return valkey
 

@@ -13,8 +13,8 @@ from ledger.delivery_options import ReceiveType
 from ledger.leases import Claim, Leases, Result
 from ledger.notification import Notification
 from ledger.progress import Attempt
+from ledger.rate import Slot, late_after_ms
 from ledger.settings import Desk
-from ledger.slots import Slot, late_after_ms
 from ledger.states import Outcome, State
 from worker.retries import is_redis_away, retry_while_redis_is_away
 
@@ -122,7 +122,7 @@ class ClaimedNotification:
 
     def _is_good(self, slot: Slot) -> bool:
         """Whether neither the slot nor the lease is too old: this process may have been frozen since it got them."""
-        late_ms = late_after_ms(self._desk)
+        late_ms = late_after_ms(self._desk.rate)
         is_late = late_ms is not None and self.redis_now_ms() - slot.at_ms > late_ms
         return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._leases.begin_within_ms
 

@@ -11,18 +11,19 @@ from ledger.append_only import AppendOnlyFile
 from ledger.connection import text
 from ledger.durability import Assurance
 from ledger.errors import WrongVersion
+from ledger.ids import announcement_of, is_row
 from ledger.leases import Leases, Swept
-from ledger.pruning import prune
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import RedisKeys
 from ledger.schema import bring_up_to_date
 from ledger.settings import Desk
+from ledger.states import INDEXED
+from ledger.store import Store
 from ledger.workers import FRESH_MS
-from worker.heartbeat import Heartbeat, threads
-from worker.leader import LEAD_AGAIN_SECONDS, ClockSteps, Lead
+from worker.leader import LEAD_AGAIN_SECONDS, ClockSteps, Heartbeat, Lead, threads
 from worker.release import Release
 
-__all__ = ["Pacer", "Seldom"]
+__all__ = ["Pacer", "Seldom", "prune"]
 
 log = logging.getLogger(__name__)
 
@@ -224,3 +225,36 @@ class Seldom:
         self._interval_seconds = FIRST_SECONDS if is_news else min(self._interval_seconds * 2, LONGEST_SECONDS)
         self._next_at = now + self._interval_seconds
         return True
+
+
+#: Ids that are looked at in one round trip.
+PAGE = 500
+
+
+def prune(store: Store) -> int:
+    """Removes ids of expired records from the indexes. Returns their number."""
+    keys = store.keys
+    events = (keys.events, *map(keys.index, sorted(INDEXED)))
+    pruned = sum(_prune(store, index, keys.notification) for index in events)
+    pruned += _prune(store, keys.damaged, lambda id: _record_key(keys, id))
+    return pruned + _prune(store, keys.announcements, keys.lane)
+
+
+def _record_key(keys: RedisKeys, id: str) -> str:
+    return keys.rows(announcement_of(id)) if is_row(id) else keys.notification(id)
+
+
+def _prune(store: Store, index: str, key_of: Callable[[str], str]) -> int:
+    now_s, _ = store.redis.time()
+    oldest_kept_ms = now_s * 1000 - store.results_for_ms
+    pruned = start = 0
+    while ids := store.redis.zrange(index, "-inf", str(oldest_kept_ms), byscore=True, offset=start, num=PAGE):
+        pipe = store.redis.pipeline(transaction=False)
+        for id in ids:
+            pipe.exists(key_of(text(id)))
+        gone = [text(id) for id, exists in zip(ids, pipe.execute(), strict=True) if not exists]
+        if gone:
+            store.redis.zrem(index, *gone)
+        pruned += len(gone)
+        start += len(ids) - len(gone)
+    return pruned

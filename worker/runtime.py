@@ -12,12 +12,11 @@ from feishu.client import FeishuClient
 from feishu.codes import CodeTable
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
-from ledger.connection import connect
+from ledger.connection import RedisWhenFull, connect
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock
 from ledger.redis_keys import RedisKeys
-from ledger.redis_when_full import RedisWhenFull
 from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
 from ledger.tally import CounterBuffer, Tally
@@ -129,12 +128,10 @@ class Runtime:
         )
 
     def _client(self, desk: Desk, on_verdict: Callable[[Verdict], None] = lambda _: None) -> FeishuClient:
-        connect_seconds, answer_seconds = self.settings.timeout
         return FeishuClient(
             desk,
             RedisTokens(self.redis, self.settings.prefix),
-            connect_seconds=connect_seconds,
-            answer_seconds=answer_seconds,
+            timeout=self.settings.timeout,
             codes=self.codes,
             on_verdict=on_verdict,
         )

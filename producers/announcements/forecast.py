@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.announcement import Announcement, Spec
+from ledger.rate import slack_ms
 from ledger.sending_hours import Window
 from ledger.settings import Desk
-from ledger.slots import slack_ms
 from ledger.states import AnnouncementState
 
 __all__ = ["Share", "calls_per_second", "finish_ms", "shares_of"]

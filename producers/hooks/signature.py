@@ -20,7 +20,7 @@ from http import HTTPStatus
 
 from pydantic import SecretStr
 
-from ledger.callback_secret import signing_key
+from ledger.callback_format import signing_key
 from ledger.errors import BadInput, DeskbellError
 from producers.hooks.hook_request import HookRequest
 

@@ -23,7 +23,7 @@ def hang(*_):
     time.sleep(1_000_000)
 
 def hang_the_pacer():
-    sys.modules["worker.heartbeat"].Heartbeat.beat = hang
+    sys.modules["worker.leader"].Heartbeat.beat = hang
 
 def hang_the_consumer():
     os.kill(os.getpid(), signal.SIGWINCH)  # handled by the main thread, in its event loop

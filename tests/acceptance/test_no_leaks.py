@@ -14,10 +14,10 @@ import pytest
 from ledger.announcement import Spec
 from ledger.connection import text
 from ledger.notification import Notification
-from ledger.pruning import prune
 from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.installation import MARKER, Installation, eventually
+from worker.pacer import prune
 
 #: Read here: a test sees none of these variables.
 NOTIFICATIONS = int(os.environ.get("DESKBELL_TEST_LEAKS", "12000"))

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ledger.connection import SCHEMA
 from ledger.states import State
-from ledger.version import SCHEMA
 from tests.acceptance.installation import Installation, eventually
 
 #: Has a worker speak to others as the next version may: its wake-up calls say more than this version knows.

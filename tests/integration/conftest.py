@@ -20,7 +20,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
         yield fakeredis.FakeRedis()
         return
     settings = request.getfixturevalue("empty_valkey")
-    with redis.Redis.from_url(settings.ledger_url) as real:
+    with redis.Redis.from_url(str(settings.redis)) as real:
         yield real
 
 
@@ -51,7 +51,7 @@ def desk(ledger: Ledger) -> Desk:
 @pytest.fixture
 def unsynced_valkey(empty_valkey: Settings) -> Iterator[Settings]:
     """It fsyncs nothing meanwhile: thousands of verbs would test the disk."""
-    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+    with redis.Redis.from_url(str(empty_valkey.redis)) as client:
         client.config_set("appendfsync", "no")
         yield empty_valkey
         client.config_set("appendfsync", "always")

@@ -12,7 +12,7 @@ from celery import Celery, bootsteps, signals
 from celery.worker import WorkController
 
 from http_client.egress import Egress
-from ledger.callback_secret import signing_key
+from ledger.callback_format import signing_key
 from ledger.callbacks import Callbacks
 from ledger.connection import refuse_cluster
 from ledger.errors import LedgerUnwritable

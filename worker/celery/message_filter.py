@@ -14,7 +14,7 @@ import redis
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
-from ledger.redis_when_full import RedisWhenFull
+from ledger.connection import RedisWhenFull
 from worker.celery.queues import DELIVER, SEND, Queues, count_dropped
 from worker.runtime import runtime
 

@@ -118,7 +118,7 @@ def desk_at(url: str, **more: Any) -> Desk:
 
 def client_of(desk: Desk, redis: fakeredis.FakeRedis | None = None) -> FeishuClient:
     tokens = RedisTokens(redis or fakeredis.FakeRedis(), "bell")
-    return FeishuClient(desk, tokens, connect_seconds=20, answer_seconds=20, codes=CODES)
+    return FeishuClient(desk, tokens, timeout=(20, 20), codes=CODES)
 
 
 @pytest.fixture

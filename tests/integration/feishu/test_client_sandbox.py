@@ -33,7 +33,7 @@ def client_of(*options: str) -> Iterator[FeishuClient]:
             feishu_url=url,
         )
         tokens = RedisTokens(fakeredis.FakeRedis(), "bell")
-        made = FeishuClient(desk, tokens, connect_seconds=20, answer_seconds=20, codes=CODES)
+        made = FeishuClient(desk, tokens, timeout=(20, 20), codes=CODES)
         with closing(made):
             yield made
 

@@ -138,7 +138,7 @@ def client(clean: ExitStack) -> Client:
         desk = desk.model_copy(update={"feishu_url": url})  # also one that settings refuse
         tokens = RedisTokens(fakeredis.FakeRedis(), "bell")
         tokens.put(desk, Token("t-1", 5400))
-        made = FeishuClient(desk, tokens, connect_seconds=connect_seconds, answer_seconds=answer_seconds, codes=CODES)
+        made = FeishuClient(desk, tokens, timeout=(connect_seconds, answer_seconds), codes=CODES)
         clean.callback(made.close)
         return made
 

@@ -377,7 +377,7 @@ def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
 
 def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsynced_valkey: Settings) -> None:
     class OverValkey(Announcing):
-        client = redis.Redis.from_url(unsynced_valkey.ledger_url)
+        client = redis.Redis.from_url(str(unsynced_valkey.redis))
 
         def tell_time(self, now_ms: float) -> None:
             self.client.set(CLOCK_KEY, now_ms)

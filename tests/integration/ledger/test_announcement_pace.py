@@ -206,7 +206,7 @@ def released_claimed_and_recorded(installation: Installation, batches: int) -> i
 
 def test_a_row_takes_few_commands_and_a_thousand_times_as_many_rows_take_no_more(unsynced_valkey: Settings) -> None:
     taken = {}
-    with redis.Redis.from_url(unsynced_valkey.ledger_url) as client:
+    with redis.Redis.from_url(str(unsynced_valkey.redis)) as client:
         for rows in (1000, 1_000_000):
             client.flushall()
             installation = Installation(client, rate=())

@@ -9,9 +9,9 @@ from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
-from ledger.pruning import prune
 from ledger.settings import Desk
 from ledger.states import Outcome, State
+from worker.pacer import prune
 
 
 def a_notification(receiver: str = "ou_ada", **fields: object) -> Notification:

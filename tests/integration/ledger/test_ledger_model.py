@@ -294,7 +294,7 @@ def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
 
 def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(unsynced_valkey: Settings) -> None:
     class OverValkey(Verbs):
-        client = redis.Redis.from_url(unsynced_valkey.ledger_url)
+        client = redis.Redis.from_url(str(unsynced_valkey.redis))
 
         def tell_time(self, now_ms: int) -> None:
             self.client.set(CLOCK_KEY, now_ms)

@@ -5,14 +5,13 @@ import threading
 import pytest
 import redis
 
-from ledger.connection import reachable
+from ledger.connection import SCHEMA, reachable
 from ledger.errors import WrongVersion
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.schema import bring_up_to_date, check_version
 from ledger.settings import Desk
-from ledger.version import SCHEMA
 
 
 def accept(ledger: Ledger) -> str:

@@ -15,10 +15,9 @@ from ledger.announcement import Spec
 from ledger.leases import RELEASED_LEASE_MS, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.rate import parse_rate
+from ledger.rate import late_after_ms, parse_rate, slack_ms
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
-from ledger.slots import late_after_ms, slack_ms
 from ledger.states import State
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
@@ -56,7 +55,7 @@ class Pace:
 
     @property
     def late_ms(self) -> int:
-        return late_after_ms(self.desk) or 0
+        return late_after_ms(self.desk.rate) or 0
 
     def accept(self, notifications: int) -> None:
         asked = [Notification.build({"receiver_id": f"ou_{n}", "text": "hi"}) for n in range(notifications)]

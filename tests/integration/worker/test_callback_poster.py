@@ -15,7 +15,7 @@ import standardwebhooks
 
 from http_client.egress import Egress
 from ledger.announcement import Spec
-from ledger.callback_secret import signing_key
+from ledger.callback_format import signing_key
 from ledger.callbacks import KEPT_MS, Callbacks
 from ledger.ledger import Ledger
 from ledger.notification import Notification

@@ -24,7 +24,7 @@ ROWS = 3
 
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> Iterator[Ledger]:
-    monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_REDIS_URL", str(empty_valkey.redis))
     opened = Ledger(Settings.from_env())
     yield opened
     opened.redis.close()

@@ -11,9 +11,8 @@ from feishu.codes import Kind
 from ledger.leases import Claim, Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.rate import parse_rate
+from ledger.rate import Slot, parse_rate
 from ledger.settings import Desk
-from ledger.slots import Slot
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand
 from worker.claimed import SLOT_TRIES

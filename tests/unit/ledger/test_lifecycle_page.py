@@ -12,10 +12,9 @@ from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS
 from ledger import audit_log, callbacks, durability, hook_log, tally
 from ledger.announcements import LOADING_MS
 from ledger.leases import AFTER_CALL_MS, AHEAD_TRIPS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS, SPAN_TRIPS
-from ledger.rate import Limit
+from ledger.rate import LATE_SHARE, Limit, slack_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
-from ledger.slots import LATE_SHARE, slack_ms
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.callback_secret import signing_key
+from ledger.callback_format import signing_key
 from ledger.errors import BadInput
 from ledger.settings import Settings
 

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from http_client.egress import Egress, Target
 from http_client.errors import NoAnswer
-from ledger.callback_secret import signing_key
+from ledger.callback_format import signing_key
 from tests.calm import Stopwatch
 from tests.receiver import Receiver, answering, receiving
 from worker import callbacks

@@ -183,7 +183,7 @@ def test_a_missing_permission_is_told_without_the_address(installation: Installa
 def test_a_redis_that_refuses_is_told_on_one_line(
     installation: Installation, lookup: Lookup, empty_valkey: Settings
 ) -> None:
-    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+    with redis.Redis.from_url(str(empty_valkey.redis)) as client:
         client.config_set("maxmemory", 1)
         try:
             with pytest.raises(DeskbellError, match="is full"):

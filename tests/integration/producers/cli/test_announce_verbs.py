@@ -34,14 +34,14 @@ pytestmark = pytest.mark.timeout(120)  # one that follows an announcement would 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> Settings:
-    monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_REDIS_URL", str(empty_valkey.redis))
     monkeypatch.setenv("DESKBELL_RATE", "unlimited")
     return Settings.from_env()
 
 
 @pytest.fixture
 def ledger(settings: Settings) -> Iterator[Ledger]:
-    with redis.Redis.from_url(settings.ledger_url) as client:
+    with redis.Redis.from_url(str(settings.redis)) as client:
         yield Ledger(settings, client)
 
 

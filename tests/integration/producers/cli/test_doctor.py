@@ -38,11 +38,11 @@ def feishu() -> Iterator[str]:
 
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings, feishu: str) -> Iterator[Ledger]:
-    monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_REDIS_URL", str(empty_valkey.redis))
     monkeypatch.setenv("DESKBELL_FEISHU_URL", feishu)
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(f"DESKBELL_{name}", value)
-    with redis.Redis.from_url(empty_valkey.ledger_url) as client:
+    with redis.Redis.from_url(str(empty_valkey.redis)) as client:
         yield Ledger(Settings.from_env(), client)
 
 

@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> Iterator[Ledger]:
-    monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_REDIS_URL", str(empty_valkey.redis))
     monkeypatch.setenv("DESKBELL_RATE", "unlimited")
     opened = Ledger(Settings.from_env())
     yield opened

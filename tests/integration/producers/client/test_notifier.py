@@ -127,7 +127,7 @@ def test_without_redis_it_says_so() -> None:
 
 
 def test_it_is_built_from_the_environment(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> None:
-    monkeypatch.setenv("DESKBELL_REDIS_URL", empty_valkey.ledger_url)
+    monkeypatch.setenv("DESKBELL_REDIS_URL", str(empty_valkey.redis))
     notifier = Notifier.from_env()
     accepted = notifier.send(receiver_id="ou_ada", text="hi")
     assert notifier.get(accepted.id).id == accepted.id

@@ -226,7 +226,7 @@ class Counting(redis.Redis):
 
 
 def trips(settings: Settings) -> int:
-    with Counting.from_url(settings.ledger_url) as client:
+    with Counting.from_url(str(settings.redis)) as client:
         list(LedgerMetrics(Ledger(settings, client), settings.all_desks).collect())
         return client.trips
 

@@ -67,7 +67,7 @@ class Web:
 def web(empty_valkey: Settings, tmp_path: Path) -> Iterator[Web]:
     keys = ApiKeys(Ledger(empty_valkey))
     secrets = [keys.create(f"k{n}", frozenset(Scope), None, None, by="test")[1] for n in range(2)]
-    environment = {**os.environ, "DESKBELL_REDIS_URL": empty_valkey.ledger_url}
+    environment = {**os.environ, "DESKBELL_REDIS_URL": str(empty_valkey.redis)}
     command = [DESKBELL, "web", "--port", "0", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

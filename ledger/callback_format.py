@@ -1,17 +1,18 @@
-"""The URL of a callback, and its syntax.
+"""The syntax of a callback's URL, and of the secret that signs callbacks.
 
-Whether its address is allowed is checked by the worker at the time of the post (`http_client.egress`).
+Whether an address is allowed is checked by the worker at the time of the post (`http_client.egress`).
 """
 
+import base64
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 from ledger.messages.json_fields import link_problem
 
-__all__ = ["CallbackUrl"]
+__all__ = ["CallbackSecret", "CallbackUrl", "signing_key"]
 
 #: The usual limit of servers and proxies.
 _LONGEST_CHARACTERS = 2048
@@ -40,10 +41,32 @@ def _has_port(url: str) -> bool:
         return False
 
 
-def _checked(url: str) -> str:
+def _checked_url(url: str) -> str:
     if problem := _problem(url):
         raise PydanticCustomError("callback_url", "{problem}", {"problem": problem})
     return url
 
 
-CallbackUrl = Annotated[str, AfterValidator(_checked)]
+CallbackUrl = Annotated[str, AfterValidator(_checked_url)]
+
+
+def signing_key(secret: str) -> bytes:
+    """The key behind a secret of Standard Webhooks, `whsec_` and base64. Raises ValueError, which repeats nothing."""
+    kind, _, encoded = secret.partition("_")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        key = b""
+    if kind != "whsec" or not 24 <= len(key) <= 64:
+        raise ValueError("must be whsec_ and the base64 of 24 to 64 random bytes")
+    return key
+
+
+def _checked_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text:
+        signing_key(text)
+    return secret
+
+
+CallbackSecret = Annotated[SecretStr, AfterValidator(_checked_secret)]
