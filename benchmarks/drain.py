@@ -56,10 +56,7 @@ def drained(system: System, latency_ms: int, count: int) -> Cost:
         api_url = stack.enter_context(responder(latency_ms))
         answered = stack.enter_context(_count(api_url))
         environment = system.environment(folder, f"{valkey.url}/0", api_url)
-        if system.warm_up:
-            system.enqueue(environment, system.warm_up)
-        else:
-            system.enqueue(environment, count)
+        system.enqueue(environment, system.warm_up or count)
         groups = [stack.enter_context(_group(command, folder, environment)) for command in system.workers(latency_ms)]
         if system.warm_up:
             _wait_for(answered, system.warm_up)

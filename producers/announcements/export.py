@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -73,7 +74,7 @@ def csv_of(names: Sequence[str], results: Iterable[Sequence[Any]]) -> Iterator[b
     All texts are in quotes: where the list separator is a semicolon, what stands behind one in a text is no other cell.
     """
     yield "\ufeff".encode()
-    for piece in _pieces(results, first=names):
+    for piece in _pieces(chain([names], results)):
         buffer = io.StringIO(newline="")
         csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC).writerows(
             [_cell(value) for value in row] for row in piece
@@ -106,14 +107,9 @@ def _result(found: RowRecord, created_at: str | None) -> list[Any]:
     ]
 
 
-def _pieces(results: Iterable[Sequence[Any]], first: Sequence[Any] | None = None) -> Iterator[list[Sequence[Any]]]:
-    piece: list[Sequence[Any]] = [] if first is None else [first]
-    for row in results:
-        piece.append(row)
-        if len(piece) >= _PIECE_ROWS:
-            yield piece
-            piece = []
-    if piece:
+def _pieces(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    left = iter(rows)
+    while piece := list(islice(left, _PIECE_ROWS)):
         yield piece
 
 

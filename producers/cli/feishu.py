@@ -1,8 +1,7 @@
 """`deskbell feishu subscribe`: has Feishu push a helpdesk's ticket events."""
 
 from contextlib import closing
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,18 +19,12 @@ SUBSCRIBE_SECONDS = 180.0
 _EXAMPLE = "Example:  deskbell feishu subscribe --desk hr"
 
 
-class Verb(StrEnum):
-    """What can be asked of Feishu's side."""
-
-    SUBSCRIBE = "subscribe"
-
-
 def register(app: typer.Typer) -> None:
     app.command("feishu", epilog=_EXAMPLE)(feishu)
 
 
 def feishu(
-    verb: Annotated[Verb, typer.Argument(metavar="subscribe", help="Subscribe to the events.")],  # noqa: ARG001
+    verb: Annotated[Literal["subscribe"], typer.Argument(metavar="subscribe", help="Subscribe to the events.")],  # noqa: ARG001
     desk: Annotated[
         str | None, typer.Option(metavar="D", help="The desk of the helpdesk. Default: the desk `default`.")
     ] = None,

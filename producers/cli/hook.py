@@ -1,7 +1,8 @@
 """`deskbell hook`: what the hooks are, and what one would make of a payload."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,22 +130,14 @@ def _notification_json(notification: Notification) -> dict[str, Any]:
 
 def _lines(rendered: Rendered) -> Iterator[str]:
     """Each message once, with those who would get it, and the key of the first of them."""
-    for message, notifications in _by_message(rendered.notifications):
+    for _, same_message in groupby(rendered.notifications, key=lambda each: id(each.message)):
+        notifications = list(same_message)
         first = notifications[0]
         yield f"to {', '.join(each.receiver_id for each in notifications)} from desk {first.desk}"
         yield f"key {first.key}" if first.key else "no key: posting the same payload again sends another message"
-        yield from (f"  {line}" for line in _shown(message).split("\n"))
+        yield from (f"  {line}" for line in _shown(first.message).split("\n"))
     if rendered.reason:
         yield f"skipped {rendered.skipped}: {rendered.reason}"
-
-
-def _by_message(notifications: Sequence[Notification]) -> list[tuple[Message, list[Notification]]]:
-    found: list[tuple[Message, list[Notification]]] = []
-    for each in notifications:
-        if not found or found[-1][0] is not each.message:
-            found.append((each.message, []))
-        found[-1][1].append(each)
-    return found
 
 
 def _shown(message: Message) -> str:

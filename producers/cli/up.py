@@ -128,19 +128,15 @@ def _practising() -> Settings:
 
 def _with_a_port(settings: Settings) -> Settings:
     """With a real one in place of port 0. Raises DeskbellError for one that somebody else has."""
-    with _listening(settings) as listening:
-        return settings.model_copy(update={"port": listening.getsockname()[1]})
-
-
-def _listening(settings: Settings) -> socket.socket:
-    """The web side of an `up` that was killed a moment ago may still be about to end."""
+    # The web side of an `up` that was killed a moment ago may still be about to end.
     retrying = Retrying(
         retry=retry_if_exception_type(DeskbellError),
         wait=wait_fixed(LOOK_SECONDS),
         stop=stop_after_delay(TAKEN_SECONDS if settings.port else 0),
         reraise=True,
     )
-    return retrying(listen, settings.host, settings.port)
+    with retrying(listen, settings.host, settings.port) as listening:
+        return settings.model_copy(update={"port": listening.getsockname()[1]})
 
 
 def _free_port() -> int:

@@ -15,7 +15,7 @@ from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
 from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
-from producers.web.bodies import in_turn, json_object, without_delay
+from producers.web.bodies import check_known, in_turn, json_object, without_delay
 from producers.web.uploads import Form, Part, read_form
 
 __all__ = ["AnnouncementRequest", "read_announcement_request"]
@@ -57,7 +57,7 @@ def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
     if form.large is None:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
     parts = {name: part for name, part in form.parts.items() if part.content}  # an empty field was not filled in
-    _check_known(parts, OPTIONS | FLAGS | {"message", "image"})
+    check_known(parts, OPTIONS | FLAGS | {"message", "image"})
     arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS}
     arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}
     arguments |= _message_of(parts)
@@ -80,7 +80,7 @@ def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
 
 def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequest:
     arguments = {name: value for name, value in body.items() if value is not None and name != "rows"}
-    _check_known(arguments, OPTIONS | FLAGS | {"message"})
+    check_known(arguments, OPTIONS | FLAGS | {"message"})
     for name in _TEXTS & arguments.keys():
         _check_kind(name, arguments[name], str, "a string")
     for name in FLAGS & arguments.keys():
@@ -113,12 +113,6 @@ def _flag(name: str, text: str) -> bool:
     if flag is None:
         raise BadInput(name, "must be true or false")
     return flag
-
-
-def _check_known(given: Mapping[str, Any], known: frozenset[str]) -> None:
-    unknown = next((name for name in given if name not in known), None)
-    if unknown is not None:
-        raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), "is not a known field")
 
 
 def _check_kind(field: str, value: Any, kind: type, expected: str) -> None:

@@ -1,6 +1,6 @@
 """Request bodies: strict JSON, and choices in them; answers in JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -18,6 +18,7 @@ from producers.web.turns import SMALL_BYTES
 __all__ = [
     "Body",
     "BodyOrNothing",
+    "check_known",
     "chosen",
     "in_turn",
     "json_object",
@@ -96,6 +97,13 @@ def chosen(body: dict[str, Any], name: str, choices: type[ChoiceT], default: Cho
     if given not in list(choices):  # a list: what was given may be one, and so not hashable
         raise BadInput(name, f"must be one of {', '.join(choices)}")
     return choices(given)
+
+
+def check_known(given: Mapping[str, Any], known: Set[str]) -> None:
+    """Raises BadInput for a name that is not among those that are known."""
+    if not given.keys() <= known:
+        unknown = next(name for name in given if name not in known)
+        raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), "is not a known field")
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:

@@ -19,7 +19,8 @@ _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(?::[0-9]{0,5})?")
 
 def check_head(scope: Any, headers: dict[bytes, bytes]) -> None:
     """`headers` are the last ones of each name. Raises Problem (400)."""
-    _check_version(scope["http_version"])
+    if scope["http_version"] not in _VERSIONS:
+        raise _refused("its HTTP version is not supported: use 1.1 or 1.0")
     _check_host(scope, headers.get(b"host"))
     coding = headers.get(b"transfer-encoding")
     # RFC 9112, 6.1: a coding of which an older server knows nothing would make the body a second request to it.
@@ -27,11 +28,6 @@ def check_head(scope: Any, headers: dict[bytes, bytes]) -> None:
         raise _refused("a body may be chunked, but nothing else, and not in an older version of HTTP")
     if len(headers) < len(scope["headers"]):
         _check_once([name for name, _ in scope["headers"]])
-
-
-def _check_version(version: str) -> None:
-    if version not in _VERSIONS:
-        raise _refused("its HTTP version is not supported: use 1.1 or 1.0")
 
 
 def _check_host(scope: Any, host: bytes | None) -> None:

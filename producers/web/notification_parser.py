@@ -7,10 +7,11 @@ from typing import Any
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import MOST_AT_ONCE
-from ledger.messages.json_fields import kind_of, shortened
+from ledger.messages.json_fields import kind_of
 from ledger.notification import Notification
 from ledger.settings import Settings
 from producers.web.access import Caller
+from producers.web.bodies import check_known
 
 __all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
 
@@ -57,9 +58,7 @@ class NotificationParser:
         if not isinstance(raw, dict):
             raise BadInput("notification", f"must be an object, not {kind_of(raw)}")
         given = {name: value for name, value in raw.items() if value is not None}
-        if not given.keys() <= FIELDS:
-            unknown = next(name for name in given if name not in FIELDS)
-            raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), "is not a known field")
+        check_known(given, FIELDS)
         for name in _TIMES:
             if name in given and not isinstance(given[name], str):
                 raise BadInput(name, "must be a string: a time, or a duration such as 1h")

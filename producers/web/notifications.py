@@ -1,7 +1,6 @@
 """`/v1/notifications`: submission, lookup, retry, cancel, resolve."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -165,8 +164,7 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Retry a failed notification; with `{"state": "unknown"}` a maybe-sent one."""
     state = chosen(body, "state", Retried, Retried.FAILED)
-    decide = _Decision(context.ledger, caller, id, "retry")
-    return decide(lambda: context.ledger.retry([id], caller.by, [State(state)]))
+    return _decided(context.ledger, caller, id, "retry", lambda: context.ledger.retry([id], caller.by, [State(state)]))
 
 
 @router.post(
@@ -174,8 +172,7 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
 )
 def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
     """Cancel a notification that is not sent yet. One that is being sent cannot be cancelled."""
-    decide = _Decision(context.ledger, caller, id, "cancel")
-    return decide(lambda: context.ledger.cancel([id], caller.by))
+    return _decided(context.ledger, caller, id, "cancel", lambda: context.ledger.cancel([id], caller.by))
 
 
 @router.post(
@@ -188,30 +185,25 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settle a maybe-sent notification: `{"as": "delivered"}`, `failed` or `resend`."""
     outcome = chosen(body, "as", Resolution)
-    decide = _Decision(context.ledger, caller, id, f"resolve as {outcome}")
-    return decide(lambda: context.ledger.resolve([id], caller.by, outcome))
+    return _decided(
+        context.ledger, caller, id, f"resolve as {outcome}", lambda: context.ledger.resolve([id], caller.by, outcome)
+    )
 
 
-@dataclass(frozen=True)
-class _Decision:
-    """A verb on one notification. It may be replayed: a repeat returns the current state."""
+def _decided(ledger: Ledger, caller: Caller, id: str, did: str, act: Callable[[], Sequence[State]]) -> Response:
+    """A verb on one notification. It may be replayed: a repeat returns the current state.
 
-    ledger: Ledger
-    caller: Caller
-    id: str
-    did: str  #: as the record has it
-
-    def __call__(self, act: Callable[[], Sequence[State]]) -> Response:
-        """Raises NotFound, NotAllowed, or Problem (403) for a desk that is not the caller's."""
-        _shown(self.ledger, self.caller, self.id)
-        try:
-            [state] = act()
-        except NotAllowed:
-            progress = self.ledger.get(self.id).progress
-            if not progress.acts or progress.acts[-1][2] != self.did:
-                raise
-            state = progress.state
-        return json_response(NotificationStateJson(id=self.id, state=state))
+    `did` is the verb in the record. Raises NotFound, NotAllowed, or Problem (403) for a desk that is not the caller's.
+    """
+    _shown(ledger, caller, id)
+    try:
+        [state] = act()
+    except NotAllowed:
+        progress = ledger.get(id).progress
+        if not progress.acts or progress.acts[-1][2] != did:
+            raise
+        state = progress.state
+    return json_response(NotificationStateJson(id=id, state=state))
 
 
 def _shown(ledger: Ledger, caller: Caller, id: str) -> NotificationJson:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,7 +70,7 @@ def _span() -> Iterator[Callable[[Scope, int], None]]:
     """A span of this process, if it has a provider of traces. What is given is to be told how the request ended."""
     tracer = tracing.tracer()
     if tracer is None:
-        yield _ignore
+        yield lambda *_: None
         return
     from opentelemetry.context import Context
     from opentelemetry.trace import NonRecordingSpan, SpanKind, set_span_in_context
@@ -91,7 +90,3 @@ def _span() -> Iterator[Callable[[Scope, int], None]]:
             )
 
         yield finish
-
-
-def _ignore(*_: Any) -> None:
-    pass

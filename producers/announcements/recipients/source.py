@@ -155,7 +155,9 @@ class Source:
             offset += len(block)
             yield block
         self.verify_unchanged()
-        self._verify_hash(digest.hexdigest())
+        if self.sha256 not in (None, digest.hexdigest()):
+            raise self.changed()
+        self.sha256 = digest.hexdigest()
 
     def text(self, encoding: str, guard: RowGuard | None = None) -> io.TextIOWrapper:
         """The content as text, line ends as they are. Reading it raises what `blocks` raises, and EndlessRowError."""
@@ -180,11 +182,6 @@ class Source:
 
     def close(self) -> None:
         self._file.close()
-
-    def _verify_hash(self, sha256: str) -> None:
-        if self.sha256 not in (None, sha256):
-            raise self.changed()
-        self.sha256 = sha256
 
 
 class _Pass(io.RawIOBase):
