@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from console.viewer import Viewer
-from ledger.api_keys import ApiKey, ApiKeys, Scope
+from ledger.api_keys import ApiKey, ApiKeys, Scope, digest_of
 from ledger.connection import RedisWhenFull, text
 from ledger.ledger import Ledger
 
@@ -57,7 +57,7 @@ class Sessions:
         key = self._api_keys.find(secret)
         if key is None or not may_look(key):
             return None
-        cookie, digest = secrets.token_urlsafe(32), self._api_keys.digest_of(secret)
+        cookie, digest = secrets.token_urlsafe(32), digest_of(secret)
         session = _session_of(cookie)
         self._redis.set(self._names.session(session), digest, ex=SESSION_SECONDS)
         self._end_oldest(digest, session)

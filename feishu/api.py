@@ -48,7 +48,7 @@ class FeishuApi:
     ) -> None:
         """`private` are secrets beyond those of the app: no verdict repeats them. `on_verdict` is called after each
         call, in the thread that made it."""
-        self._desk = desk
+        self.desk = desk
         self._connect_seconds, self._answer_seconds = timeout
         self._codes = codes
         self._on_verdict = on_verdict
@@ -71,7 +71,7 @@ class FeishuApi:
         try:
             self._transport.connect_ahead(deadline)
         except NoAnswer as failure:
-            _log.debug("not connected ahead of a send: %s", failure.how, extra={"desk": self._desk.name})
+            _log.debug("not connected ahead of a send: %s", failure.how, extra={"desk": self.desk.name})
 
     def call(
         self, name: str, method: str, path: str, *, max_bytes: int = _SEND_BYTES, **request: Any
@@ -114,7 +114,7 @@ class FeishuApi:
 
     def close(self) -> None:
         """Closes the connections of the calling thread."""
-        close_transport(self._desk.feishu_url)
+        close_transport(self.desk.feishu_url)
 
     def _exchange(
         self,
@@ -130,7 +130,7 @@ class FeishuApi:
     ) -> tuple[Verdict, Mapping[str, Any]]:
         """`private` is content that the verdict must not repeat; `request` goes to `requests`."""
         all_headers = {**(headers or {}), **_authorization(token)}
-        question = Request(method, self._desk.feishu_url + path, headers=all_headers, **request)
+        question = Request(method, self.desk.feishu_url + path, headers=all_headers, **request)
         verdict, answer = self._judged(
             self._started(name, token, private), lambda: self._transport.prepare(question), max_bytes
         )
@@ -151,7 +151,7 @@ class FeishuApi:
 
     @property
     def _transport(self) -> Transport:
-        return transport_to(self._desk.feishu_url)
+        return transport_to(self.desk.feishu_url)
 
     def _started(self, name: str, token: CachedToken | None, private: tuple[str, ...]) -> Call:
         return Call(name, (*self._private, *((token.value,) if token else ()), *private))
@@ -160,7 +160,7 @@ class FeishuApi:
         if target not in self._templates:
             # Nobody compresses an answer of 200 bytes, and an uncompressed one is read faster.
             all_headers = {"Accept-Encoding": "identity", **headers}
-            request = Request("POST", self._desk.feishu_url + target, headers=all_headers)
+            request = Request("POST", self.desk.feishu_url + target, headers=all_headers)
             self._templates[target] = self._transport.prepare(request)
         return self._templates[target]
 
@@ -177,7 +177,7 @@ class FeishuApi:
         return replace(verdict, kind=rule.then or Kind.DESK)
 
     def _fetch_token(self) -> Token:
-        credentials = {"app_id": self._desk.app_id, "app_secret": self._desk.app_secret.get_secret_value()}
+        credentials = {"app_id": self.desk.app_id, "app_secret": self.desk.app_secret.get_secret_value()}
         verdict, content = self._exchange(
             "token",
             "POST",

@@ -1,7 +1,8 @@
 """The calls that Deskbell makes: send, find open tickets and people, upload an image. No send is repeated."""
 
 import base64
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import quote
@@ -10,14 +11,22 @@ import orjson
 
 from feishu.api import FeishuApi, misshapen
 from feishu.codes import CodeTable, Kind
-from feishu.people_answer import Person, people_of_answer
 from feishu.token import TokenStore
 from feishu.verdict import AskFailed, NoToken, Verdict
 from ledger.errors import BadInput
 from ledger.settings import Desk, Settings
 from ledger.tickets import OPEN_STATUSES
 
-__all__ = ["OPEN_STATUSES", "TICKETS_PER_PAGE", "TICKET_EVENTS", "FeishuClient", "Ticket", "TicketPage"]
+__all__ = [
+    "OPEN_STATUSES",
+    "TICKETS_PER_PAGE",
+    "TICKET_EVENTS",
+    "FeishuClient",
+    "Person",
+    "Ticket",
+    "TicketPage",
+    "people_of_answer",
+]
 
 #: The most that Feishu returns on a page; over all pages it returns 10,000.
 TICKETS_PER_PAGE = 200
@@ -45,7 +54,19 @@ class TicketPage:
     cut: bool = False
 
 
-class FeishuClient:
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What Feishu says of one contact. `open_id` is None when it names nobody.
+
+    `left` is None when the answer has no status: the app needs one more permission for it
+    (`contact:user.employee:readonly`, or to read the contacts).
+    """
+
+    open_id: str | None
+    left: bool | None = None
+
+
+class FeishuClient(FeishuApi):
     """Calls Feishu for one desk. Threads may share it: each has its own connections."""
 
     def __init__(
@@ -58,18 +79,11 @@ class FeishuClient:
         on_verdict: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
         """`on_verdict` is called after each call, for metrics and traces."""
-        self.desk = desk
         credentials = _helpdesk_credentials(desk)
+        private = (desk.helpdesk_token.get_secret_value(), credentials)
+        super().__init__(desk, tokens, timeout=timeout, codes=codes, private=private, on_verdict=on_verdict)
         self._helpdesk = {"X-Lark-Helpdesk-Authorization": credentials}
         self._send_headers = {**self._helpdesk, "Content-Type": "application/json; charset=utf-8"}
-        self._api = FeishuApi(
-            desk,
-            tokens,
-            timeout=timeout,
-            codes=codes,
-            private=(desk.helpdesk_token.get_secret_value(), credentials),
-            on_verdict=on_verdict,
-        )
 
     @classmethod
     def of(cls, desk: Desk, settings: Settings, tokens: TokenStore) -> Self:
@@ -82,18 +96,13 @@ class FeishuClient:
     def __repr__(self) -> str:
         return f"FeishuClient(desk={self.desk.name!r}, url={self.desk.feishu_url!r})"
 
-    @property
-    def longest_call_seconds(self) -> float:
-        """No `send` takes longer, its wait for a token included. A hanging DNS server may; then nothing is sent."""
-        return self._api.longest_call_seconds
-
     def ready(self) -> Verdict | None:
         """Gets the token, and a connection, before a slot is taken. Returns why there is no token, or None."""
         try:
-            self._api.token()
+            self.token()
         except NoToken as failure:
             return failure.verdict
-        self._api.connect_ahead()
+        self.connect_ahead()
         return None
 
     def send(self, receiver_id: str, receive_type: str, user_id_type: str, msg_type: str, content_json: str) -> Verdict:
@@ -109,7 +118,7 @@ class FeishuClient:
             "receive_type": receive_type,
         }
         try:
-            verdict = self._api.post(
+            verdict = self.post(
                 "send",
                 f"/open-apis/helpdesk/v1/message?user_id_type={quote(user_id_type)}",
                 orjson.dumps(message),
@@ -125,7 +134,7 @@ class FeishuClient:
         params: dict[str, Any] = {"status_list": OPEN_STATUSES, "page": page, "page_size": TICKETS_PER_PAGE}
         if guest_open_id is not None:
             params["guest_id"] = guest_open_id
-        verdict, data = self._api.ask(
+        verdict, data = self.ask(
             "tickets", "GET", "/open-apis/helpdesk/v1/tickets", params=params, headers=self._helpdesk
         )
         rows = data.get("tickets") or []
@@ -149,7 +158,7 @@ class FeishuClient:
     def open_id_of(self, user_id: str, user_id_type: str) -> str:
         """The open_id of a person known by `user_id` or `union_id`: ticket lists know no other. Raises AskFailed."""
         path = f"/open-apis/contact/v3/users/{quote(user_id, safe='')}"
-        verdict, data = self._api.ask("user", "GET", path, params={"user_id_type": user_id_type})
+        verdict, data = self.ask("user", "GET", path, params={"user_id_type": user_id_type})
         return _text_of(data.get("user"), "open_id", verdict)
 
     def people(self, emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]:
@@ -157,7 +166,7 @@ class FeishuClient:
 
         Without `with_resigned`, a person who resigned has no `open_id`, like a person whom the app may not see.
         """
-        verdict, data = self._api.ask(
+        verdict, data = self.ask(
             "people",
             "POST",
             "/open-apis/contact/v3/users/batch_get_id",
@@ -170,7 +179,7 @@ class FeishuClient:
 
     def subscribe(self, events: Sequence[tuple[str, str]]) -> None:
         """Has Feishu push these events of the helpdesk. It may be called again. Raises AskFailed."""
-        self._api.ask(
+        self.ask(
             "subscribe",
             "POST",
             "/open-apis/helpdesk/v1/events/subscribe",
@@ -180,7 +189,7 @@ class FeishuClient:
 
     def upload_image(self, image: bytes, filename: str) -> str:
         """Uploads an image and returns its key. Raises AskFailed."""
-        verdict, data = self._api.ask(
+        verdict, data = self.ask(
             "image",
             "POST",
             "/open-apis/im/v1/images",
@@ -188,10 +197,6 @@ class FeishuClient:
             files={"image": (filename, image)},
         )
         return _text_of(data, "image_key", verdict)
-
-    def close(self) -> None:
-        """Closes the connections of the calling thread."""
-        self._api.close()
 
     def _about_tickets(self, verdict: Verdict, receive_type: str) -> Verdict:
         """Only a send to `chat` can meet an open ticket."""
@@ -233,3 +238,53 @@ def _text_of(fields: Any, name: str, verdict: Verdict) -> str:
     if not isinstance(value, str) or not value:
         raise AskFailed(misshapen(verdict))
     return value
+
+
+#: Numbers of the mainland may be written with their country code or without.
+_MAINLAND = re.compile(r"^\+?86(?=1\d{10}$)")
+_NO_DIGITS = re.compile(r"[^\d+]+")
+
+
+def people_of_answer(
+    data: Mapping[str, Any], emails: Sequence[str], mobiles: Sequence[str], verdict: Verdict
+) -> list[Person]:
+    """The people of the addresses, then those of the numbers. A contact missing from the answer is nobody's.
+
+    Raises AskFailed when the answer has a contact that was not asked for: it is unknown then whose entry it is, and a
+    guess by its position might send a message to the wrong person.
+    """
+    contacts = [("email", _email(email)) for email in emails] + [("mobile", _mobile(mobile)) for mobile in mobiles]
+    rows = data.get("user_list") or []
+    if not isinstance(rows, list):
+        raise AskFailed(misshapen(verdict))
+    people = dict(_entry(row, verdict) for row in rows)
+    if not people.keys() <= set(contacts):
+        raise AskFailed(misshapen(verdict))
+    return [people.get(contact, Person(None)) for contact in contacts]
+
+
+def _entry(row: Any, verdict: Verdict) -> tuple[tuple[str, str], Person]:
+    """The contact in a normalised spelling, and the person."""
+    match row:
+        case {"email": str(email)} if email:
+            return ("email", _email(email)), _person(row)
+        case {"mobile": str(mobile)} if mobile:
+            return ("mobile", _mobile(mobile)), _person(row)
+    raise AskFailed(misshapen(verdict))
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    open_id, status = row.get("user_id"), row.get("status")
+    left = None
+    if isinstance(status, dict) and ("is_resigned" in status or "is_exited" in status):
+        # A person who leaves voluntarily counts as resigned some time later (page batch_get_id).
+        left = status.get("is_resigned") is True or status.get("is_exited") is True
+    return Person(open_id if isinstance(open_id, str) and open_id else None, left)
+
+
+def _email(email: str) -> str:
+    return email.strip().casefold()
+
+
+def _mobile(mobile: str) -> str:
+    return _MAINLAND.sub("", _NO_DIGITS.sub("", mobile))

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import orjson
 import redis
 
-from feishu.client import FeishuClient
+from feishu.client import FeishuClient, Person
 from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved, Unresolved
-from feishu.people_answer import Person
 from feishu.query_retry import QueryRetry
 from ledger.phrases import Phrase
 from ledger.redis_keys import RedisKeys

@@ -25,7 +25,7 @@ from ledger.rate import parse_rate
 from ledger.store import FSYNC_TIMEOUT_MS, Store
 from ledger.times import iso, unix_ms
 
-__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "keys_of_variable"]
+__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "digest_of", "keys_of_variable"]
 
 #: The prefix of every secret, so that people and scanners recognise it.
 KEY_MARK = "dbk_"
@@ -123,20 +123,16 @@ class ApiKeys:
                 problem = f"there are {MOST_KEYS:,} keys: revoke the ones that `deskbell key list` shows as unused"
                 raise BadInput("name", problem)
             self._forget_revoked()
-            self._write(_digest(secret), key)
+            self._write(digest_of(secret), key)
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:
         """The key of this secret, or None if it is unknown or revoked."""
         return self.find_many([secret])[0]
 
-    @staticmethod
-    def digest_of(secret: str) -> str:
-        return _digest(secret)
-
     def find_many(self, given: Sequence[str]) -> list[ApiKey | None]:
         """As `find`, for several secrets in one round trip. Notes their use."""
-        return self.find_hashed([_digest(secret) for secret in given])
+        return self.find_hashed([digest_of(secret) for secret in given])
 
     def find_hashed(self, digests: Sequence[str]) -> list[ApiKey | None]:
         """As `find_many`, by the hashes of the secrets (`digest_of`), which console sessions keep."""
@@ -258,7 +254,7 @@ def _key_of_entry(entry: str, which: str) -> tuple[str, ApiKey]:
         _check_rate(key.rate)
     except BadInput as error:
         raise BadInput("DESKBELL_API_KEYS", f"{which}: {error.problem}") from None
-    return _digest(secret), key
+    return digest_of(secret), key
 
 
 def _scopes(joined: str) -> frozenset[Scope]:
@@ -282,7 +278,8 @@ def _check_rate(rate: str | None) -> None:
         raise BadInput("rate", str(error)) from None
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """Under which a key is found."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 

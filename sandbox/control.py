@@ -50,10 +50,10 @@ class Control:
             ("GET", "messages"): self._messages,
             ("GET", "stats"): self._stats,
             ("POST", "tickets"): self._put_ticket,
-            ("GET", "faults"): self._list_faults,
+            ("GET", "faults"): lambda _: {"faults": faults.listed()},
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
-            ("GET", "subscriptions"): self._subscriptions,
+            ("GET", "subscriptions"): lambda _: {"subscriptions": feishu.subscriptions},
         }
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Answer:
@@ -99,20 +99,14 @@ class Control:
             return json_answer({"ticket_id": ticket_id})
         return json_answer({"error": "no such ticket"}, status=404)
 
-    def _list_faults(self, _: Any) -> dict[str, Any]:
-        return {"faults": self._faults.listed()}
-
     def _add_faults(self, document: Any) -> dict[str, Any]:
         rules = [parse_rule(spec) for spec in (document if isinstance(document, list) else [document])]
         self._faults.add(rules)
-        return self._list_faults(None)
+        return {"faults": self._faults.listed()}
 
     def _clear_faults(self, _: Any) -> dict[str, Any]:
         self._faults.clear()
         return {}
-
-    def _subscriptions(self, _: Any) -> dict[str, Any]:
-        return {"subscriptions": self._feishu.subscriptions}
 
 
 def _status_of(document: Any) -> int:

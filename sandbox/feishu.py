@@ -10,13 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
-from sandbox.answers import Answer, Refusal, RefusalError, json_answer
-from sandbox.calls import Call
-from sandbox.content import ImageShelf, check_content, check_fields
-from sandbox.options import Options
-from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
-from sandbox.pushes import Pushes
-from sandbox.refusals import (
+from sandbox.answers import (
     APP_SECRET_WRONG,
     BAD_REQUEST,
     FIELD_INVALID,
@@ -24,7 +18,16 @@ from sandbox.refusals import (
     INVALID_PARAM,
     NOT_FOUND,
     UNAUTHORIZED,
+    Answer,
+    Refusal,
+    RefusalError,
+    json_answer,
 )
+from sandbox.calls import Call
+from sandbox.content import ImageShelf, check_content, check_fields
+from sandbox.options import Options
+from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
+from sandbox.pushes import Pushes
 from sandbox.tickets import STATUSES, TicketBook
 
 __all__ = ["Feishu", "Tokens"]

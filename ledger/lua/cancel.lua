@@ -14,19 +14,12 @@ local function leave_rest(record)
   info.cancelled_ahead = redis.call('HINCRBY', key('lane', record.lane), 'cancelled_ahead', 1)
 end
 
-local results = {}
-for index = 4, #ARGV do
-  local record = open_record(ARGV[index])
-  local allowed = record and not record.damaged and record.progress.state ~= 'sending' and may(record, 'cancelled')
-  if allowed then
-    redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
-    move(record, 'cancelled')
-    leave_rest(record)
-    append(record, 'acts', {now, ARGV[3], 'cancel'})
-    save(record, results_for_ms)
-  end
-  table.insert(results, allowed and 1 or 0)
-  table.insert(results, record and record.progress.state or '')
-end
-flush()
-return results
+return act_on_each(4, function(record)
+  if record.damaged or record.progress.state == 'sending' or not may(record, 'cancelled') then return false end
+  redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
+  move(record, 'cancelled')
+  leave_rest(record)
+  append(record, 'acts', {now, ARGV[3], 'cancel'})
+  save(record, results_for_ms)
+  return true
+end)

@@ -8,21 +8,15 @@
 --          now; state '' when there is no such record
 local from = {}
 for state in string.gmatch(ARGV[3], '%a+') do from[state] = true end
-local results = {}
-for index = 4, #ARGV do
-  local record = open_record(ARGV[index])
-  local state = record and record.progress.state
-  local allowed = INDEXED[state] and from[state] and may(record, 'queued') and not is_given_up(record)
-  if allowed then
-    move(record, 'queued')
-    record.progress.deferrals, record.progress.failing_ms, record.progress.lost = nil, nil, nil
-    append(record, 'acts', {now, ARGV[2], 'retry'})
-    save(record)
-    enqueue(record)
-  end
-  table.insert(results, allowed and 1 or 0)
-  table.insert(results, record and record.progress.state or '')
-end
-flush()
+local results = act_on_each(4, function(record)
+  local state = record.progress.state
+  if not (INDEXED[state] and from[state] and may(record, 'queued')) or is_given_up(record) then return false end
+  move(record, 'queued')
+  record.progress.deferrals, record.progress.failing_ms, record.progress.lost = nil, nil, nil
+  append(record, 'acts', {now, ARGV[2], 'retry'})
+  save(record)
+  enqueue(record)
+  return true
+end)
 look_at(now)
 return results

@@ -51,9 +51,6 @@ class FitnessStep(bootsteps.StartStopStep):
             log.critical("this worker ends: %s", error)
             raise SystemExit(1) from None
 
-    def stop(self, _: Any) -> None:
-        pass
-
 
 class PacerStep(bootsteps.StartStopStep):
     """Runs the pacer in this worker's process, between the pool's start and its stop."""

@@ -253,3 +253,15 @@ local function wait_until(record, due)
   look_at(due)
 end
 
+-- What people do to notifications, whose ids stand in ARGV from `first` on: act(record) does it, or returns false where
+-- that is not allowed. Returns by twos: 1 or 0 (not allowed), the state now; state '' when there is no such record.
+local function act_on_each(first, act)
+  local results = {}
+  for index = first, #ARGV do
+    local record = open_record(ARGV[index])
+    table.insert(results, record and act(record) and 1 or 0)
+    table.insert(results, record and record.progress.state or '')
+  end
+  flush()
+  return results
+end

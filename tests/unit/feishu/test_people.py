@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import fakeredis
 import pytest
 
+from feishu.client import Person
 from feishu.codes import Kind
 from feishu.contact import Contact, Unresolved
 from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, People
-from feishu.people_answer import Person
 from feishu.query_retry import TRIES
 from feishu.verdict import AskFailed, Verdict
 from ledger.redis_keys import RedisKeys

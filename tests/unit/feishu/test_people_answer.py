@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from feishu.client import Person, people_of_answer
 from feishu.codes import Kind
-from feishu.people_answer import Person, people_of_answer
 from feishu.verdict import AskFailed, Verdict
 
 VERDICT = Verdict(call="people", kind=Kind.DELIVERED, code=0, http_status=200, started_at_ms=0, elapsed_ms=1)
