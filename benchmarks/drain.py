@@ -23,7 +23,7 @@ from benchmarks.measured import Cost, Reading
 from benchmarks.systems import System
 from tests.valkey_process import ValkeyProcess
 
-__all__ = ["drained", "interleaved", "middle", "responder"]
+__all__ = ["interleaved", "middle", "responder"]
 
 #: Shares of all notifications: before the first is the start; after the second, threads run out of work.
 FROM, TO = 0.15, 0.9

@@ -19,7 +19,7 @@ from ledger.settings import Settings
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import LENGTH, TemplateContext, check_names, expression, leaf
 
-__all__ = ["MOST_RECEIVERS", "Rule"]
+__all__ = ["Rule"]
 
 #: Of one message. More people are an announcement's.
 MOST_RECEIVERS = 100

@@ -24,7 +24,7 @@ from producers.web.context import WebContext
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import FileTurns
 
-__all__ = ["TOLD_ERRORS", "accepted", "foreign", "foretold", "turns"]
+__all__ = ["accepted", "foreign", "foretold", "turns"]
 
 #: Invalid cells that a problem tells one by one; it has the number of all.
 TOLD_ERRORS = 100

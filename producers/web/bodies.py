@@ -22,22 +22,14 @@ __all__ = [
     "chosen",
     "in_turn",
     "json_object",
-    "json_object_or_nothing",
     "json_response",
     "parse_json",
-    "read_json",
     "without_delay",
 ]
 
 Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
-
-
-async def read_json(request: Request) -> Any:
-    """The body's JSON. Raises Problem: 415 when it is said to be something else, 400 when it is no strict JSON."""
-    _check_content_type(request)
-    return await without_delay(request, parse_json, await request.body())
 
 
 async def without_delay(
@@ -61,14 +53,15 @@ async def in_turn(
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """As `read_json`, for what must be an object."""
-    found = await read_json(request)
+    """The JSON object in the body. Raises Problem: 415 for another content type, 400 for anything but a JSON object."""
+    _check_content_type(request)
+    found = await without_delay(request, parse_json, await request.body())
     if not isinstance(found, dict):
         raise _refused(f"the body must be an object, not {kind_of(found)}")
     return found
 
 
-async def json_object_or_nothing(request: Request) -> dict[str, Any]:
+async def _json_object_or_nothing(request: Request) -> dict[str, Any]:
     """As `json_object`; a request without a body is as good as an empty object."""
     return await json_object(request) if await request.body() else {}
 
@@ -76,7 +69,7 @@ async def json_object_or_nothing(request: Request) -> dict[str, Any]:
 #: For endpoints that block: FastAPI reads the body before it hands them to a thread. They stand behind the caller in
 #: the arguments, so that nothing is read of whoever may not call.
 Body = Annotated[dict[str, Any], Depends(json_object)]
-BodyOrNothing = Annotated[dict[str, Any], Depends(json_object_or_nothing)]
+BodyOrNothing = Annotated[dict[str, Any], Depends(_json_object_or_nothing)]
 
 
 def parse_json(raw: bytes) -> Any:

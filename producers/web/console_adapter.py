@@ -35,7 +35,7 @@ from producers.web.announcement_intake import foreign, turns
 from producers.web.context import WebContext
 from producers.web.problems import Problem
 
-__all__ = ["LedgerProposals", "console_of", "router"]
+__all__ = ["console_of", "router"]
 
 #: Leads those who come to the front door to the console.
 router = APIRouter(include_in_schema=False)

@@ -11,7 +11,7 @@ from ledger.notification import Notification
 from ledger.record import Accepted
 from producers.web.batcher import Batcher
 
-__all__ = ["AcceptResult", "GroupCommit"]
+__all__ = ["GroupCommit"]
 
 #: What became of one notification that was handed in.
 AcceptResult = Accepted | KeyReused

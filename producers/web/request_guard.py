@@ -14,7 +14,7 @@ from producers.web.header_checks import check_head
 from producers.web.problems import Problem, as_response, closing, problem_of, tell_unexpected
 from producers.web.shares import Shares
 
-__all__ = ["BODY_BYTES", "RequestGuard"]
+__all__ = ["RequestGuard"]
 
 #: Largest body. The largest batch of ordinary notifications has a third of it.
 BODY_BYTES = 1024 * 1024

@@ -20,7 +20,7 @@ from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.problems import Problem
 
-__all__ = ["BoundedHttp", "serve", "server_of"]
+__all__ = ["serve", "server_of"]
 
 #: At once, of one process. A process may have 1,024 files open as a rule: Redis and uploads need some of them.
 MOST_CONNECTIONS = 800

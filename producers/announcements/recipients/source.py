@@ -17,7 +17,7 @@ from ledger.errors import BadInput
 from ledger.phrases import Phrase
 from producers.announcements.recipients.row import place
 
-__all__ = ["BLOCK_BYTES", "EndlessRowError", "RowGuard", "Source", "TextGuard"]
+__all__ = ["EndlessRowError", "RowGuard", "Source", "TextGuard"]
 
 #: Read at once, and the longest line: a row of a notification is far shorter, and a file without line ends is no table.
 BLOCK_BYTES = 1024 * 1024
