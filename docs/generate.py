@@ -1,4 +1,4 @@
-"""Generates the reference pages of docs/ from the settings and the error codes: `make docs`."""
+"""Fills the tables of the reference pages of docs/ from the settings and the error codes: `make docs`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -42,13 +42,24 @@ def configuration() -> str:
     fields = "\n".join(
         f"| `{name}` | {_described(name, field)} |" for name, field in Desk.model_fields.items() if name != "name"
     )
-    return (HERE / "configuration.in.md").read_text("utf-8").format(variables=variables, fields=fields)
+    return _filled("configuration.md", variables=variables, fields=fields)
 
 
 def troubleshooting() -> str:
     """docs/troubleshooting.md: every code that Deskbell knows, what it means, and what to do."""
     rows = "\n".join(_row(rule) for rule in CodeTable.load().rules)
-    return (HERE / "troubleshooting.in.md").read_text("utf-8").format(codes=rows)
+    return _filled("troubleshooting.md", codes=rows)
+
+
+def _filled(page: str, **tables: str) -> str:
+    """The page with these rows in its tables: each stands below a comment with its name, and keeps its head."""
+    text = (HERE / page).read_text("utf-8")
+    for name, rows in tables.items():
+        table = re.compile(rf"(<!-- {name} -->\n\|.*\n\|[-|]+\n)(?:\|.*\n)*")
+        text, count = table.subn(lambda match, rows=rows: match[1] + rows + "\n", text)
+        if count != 1:
+            raise ValueError(f"{page} needs one table below <!-- {name} -->")
+    return text
 
 
 def _described(name: str, field: FieldInfo) -> str:
