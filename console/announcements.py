@@ -1,6 +1,6 @@
 """The pages about announcements: the list, one announcement, its rows, and its actions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jinja2 import Environment
@@ -10,9 +10,10 @@ from starlette.routing import Route
 from console.live import Drawing, LivePart
 from console.live_parts import drawn, part, streamed, view_of
 from console.page_request import PageRequest
-from console.routing import action, page
+from console.routing import View, action, page
 from console.row_search import found_rows
 from ledger.announcement import Announcement
+from ledger.announcements import Announcements
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
@@ -39,9 +40,9 @@ def routes() -> list[Route]:
         page("/announcements/{id}/failures", _failures),
         page("/announcements/{id}/rows", _rows),
         page("/announcements/{id}/export.{format}", _export),
-        action("/announcements/{id}/pause", _pause),
-        action("/announcements/{id}/resume", _resume),
-        action("/announcements/{id}/cancel", _cancel),
+        action("/announcements/{id}/pause", _switched(Announcements.pause, "pause", "paused")),
+        action("/announcements/{id}/resume", _switched(Announcements.resume, "resume", "resumed")),
+        action("/announcements/{id}/cancel", _switched(Announcements.cancel, "cancel", "cancelled")),
         action("/announcements/{id}/retry", _retry),
         action("/announcements/{id}/resolve", _resolve),
     ]
@@ -144,18 +145,15 @@ def _failures(request: PageRequest) -> Response:
 
 
 def _rows(request: PageRequest) -> Response:
-    announcement = _announcement(request)
-    state = request.query("state")
-    if state and state not in set(State):
-        raise BadInput("state", f"must be one of {', '.join(State)}")
+    announcement, state = _announcement(request), request.state()
     found = found_rows(
         request.context.ledger,
         announcement,
-        state=State(state) if state else None,
+        state=state,
         receiver=request.query("receiver"),
         start=request.number("from", MOST_ROWS),
     )
-    return request.page("rows.html", it=announcement, found=found, state=state, all_states=list(State))
+    return request.page("rows.html", it=announcement, found=found, state=state or "", all_states=list(State))
 
 
 def _export(request: PageRequest) -> Response:
@@ -181,22 +179,15 @@ def _announcement(request: PageRequest) -> Announcement:
 # -- actions
 
 
-def _pause(request: PageRequest) -> Response:
-    id = _announcement(request).id
-    request.context.ledger.announcements.pause(id, request.who.by)
-    return _done(request, id, "pause", "paused")
+def _switched(verb: Callable[[Announcements, str, str], object], did: str, flash: str) -> View:
+    """An action whose verb in the ledger needs only the id and the operator."""
 
+    def act(request: PageRequest) -> Response:
+        id = _announcement(request).id
+        verb(request.context.ledger.announcements, id, request.who.by)
+        return _done(request, id, did, flash)
 
-def _resume(request: PageRequest) -> Response:
-    id = _announcement(request).id
-    request.context.ledger.announcements.resume(id, request.who.by)
-    return _done(request, id, "resume", "resumed")
-
-
-def _cancel(request: PageRequest) -> Response:
-    id = _announcement(request).id
-    request.context.ledger.announcements.cancel(id, request.who.by)
-    return _done(request, id, "cancel", "cancelled")
+    return act
 
 
 def _retry(request: PageRequest) -> Response:

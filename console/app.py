@@ -7,13 +7,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, hooks, new_announcement, notifications, preferences, sign_in
+from console import announcements, hooks, new_announcement, notifications, sign_in
 from console import home as now
 from console import needs_you as needs
-from console.context import ConsoleContext
 from console.failures import Failures
 from console.headers import SafeHeaders
 from console.live import Live
+from console.page_request import ConsoleContext
 from console.ports import Callers, Exports, Proposals
 from console.routing import http_error, refused
 from console.sessions import Sessions
@@ -25,7 +25,7 @@ from ledger.ledger import Ledger
 
 __all__ = ["application"]
 
-_PAGES = (sign_in, preferences, now, new_announcement, announcements, notifications, needs, hooks)
+_PAGES = (sign_in, now, new_announcement, announcements, notifications, needs, hooks)
 
 
 def application(

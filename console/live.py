@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment
 
-from console.sessions import Sessions
-from console.viewer import Viewer
+from console.sessions import Sessions, Viewer
 from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot

@@ -48,11 +48,9 @@ def _search(request: PageRequest) -> Response:
 
 
 def _wanted(request: PageRequest) -> Search:
-    state, desk = request.query("state"), request.query("desk")
-    if state and state not in set(State):
-        raise BadInput("state", f"must be one of {', '.join(State)}")
+    desk = request.query("desk")
     return Search(
-        state=State(state) if state else None,
+        state=request.state(),
         desks=frozenset({desk}) if desk and request.who.sees(desk) else request.who.desks,
         receiver_id=request.query("receiver") or None,
         key=request.query("key") or None,

@@ -7,26 +7,48 @@ from typing import Any
 from urllib.parse import urlencode
 
 import redis
+from jinja2 import Environment
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.attention import Attention, attention_of
-from console.context import ConsoleContext
 from console.cookies import SESSION, cookie_of
+from console.failures import Failures
 from console.i18n import Language
-from console.sessions import csrf_token
-from console.viewer import Viewer
+from console.live import Live
+from console.ports import Callers, Exports, Proposals
+from console.sessions import Sessions, Viewer, csrf_token
+from feishu.codes import CodeTable
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import record_action
 from ledger.errors import BadInput, DeskbellError
+from ledger.ledger import Ledger
+from ledger.states import State
 
-__all__ = ["MOST_CODE", "THEMES", "PageRequest"]
+__all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest"]
 
 THEMES = ("auto", "light", "dark")
 #: Feishu's codes have at most nine digits.
 MOST_CODE = 999_999_999_999
 #: Where the console is mounted.
 ROOT = "/console"
+
+
+@dataclass(frozen=True)
+class ConsoleContext:
+    """The objects that all pages of a web process share: `app.state.context` of the application."""
+
+    ledger: Ledger
+    keys: ApiKeys
+    sessions: Sessions
+    live: Live
+    codes: CodeTable
+    failures: Failures
+    templates: Environment
+    proposals: Proposals
+    exports: Exports
+    callers: Callers
 
 
 @dataclass(frozen=True)
@@ -68,6 +90,13 @@ class PageRequest:
         if value not in allowed:
             raise BadInput(name, f"must be one of {', '.join(allowed)}")
         return value
+
+    def state(self) -> State | None:
+        """The state in the query, or None. Raises BadInput."""
+        value = self.query("state")
+        if value and value not in set(State):
+            raise BadInput("state", f"must be one of {', '.join(State)}")
+        return State(value) if value else None
 
     def number(self, name: str, most: int, *, least: int = 0) -> int | None:
         """A number from the query or the form, or None. Raises BadInput."""

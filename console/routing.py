@@ -14,13 +14,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.context import ConsoleContext
 from console.cookies import FORM, SESSION, cookie_of, set_cookie
 from console.forms import read_form
 from console.i18n import Language, chosen_language
-from console.page_request import ROOT, PageRequest
-from console.sessions import anonymous_cookie
-from console.viewer import LOCAL, Viewer
+from console.page_request import ROOT, ConsoleContext, PageRequest
+from console.sessions import LOCAL, Viewer, anonymous_cookie
 from ledger.connection import reachable
 from ledger.errors import DeskbellError
 from ledger.phrases import Phrase

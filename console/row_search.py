@@ -1,7 +1,7 @@
 """Search in the rows of an announcement. Without an index of receivers, it reads a limited range, and says which."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from ledger.announcement import Announcement, RowRecord
 from ledger.connection import text
@@ -36,26 +36,30 @@ def found_rows(
         return _of_index(ledger, announcement, state, receiver, start or 0)
     begins = _first_number(ledger, announcement, state) if start is None else start
     numbers = range(begins, min(begins + READ, announcement.total))
-    rows, read = [], begins
-    for portion in range(numbers.start, numbers.stop, PORTION):
-        some = range(portion, min(portion + PORTION, numbers.stop))
-        for row in ledger.announcements.some_rows(announcement.id, some):
-            read = row.number + 1
-            if _fits(row, state, receiver):
-                rows.append(row)
-            if len(rows) == PAGE:
-                return FoundRows(tuple(rows), begins + 1, read, announcement.total, _more(read, announcement.total))
-    return FoundRows(tuple(rows), begins + 1, read, announcement.total, _more(read, announcement.total))
+    return _searched(ledger, announcement, numbers, state, receiver, begins, announcement.total)
 
 
 def _of_index(ledger: Ledger, announcement: Announcement, state: State, receiver: str, start: int) -> FoundRows:
     index = ledger.keys.row_index(announcement.id, state)
-    total = ledger.redis.zcard(index)
-    ids = [text(id) for id in ledger.redis.zrange(index, start, start + READ - 1)]
-    rows, read = [], start
-    for portion in range(0, len(ids), PORTION):
-        numbers = [row_number(id) for id in islice(ids, portion, portion + PORTION)]
-        for row in ledger.announcements.some_rows(announcement.id, numbers):
+    ids = ledger.redis.zrange(index, start, start + READ - 1)
+    numbers = [row_number(text(id)) for id in ids]
+    return _searched(ledger, announcement, numbers, state, receiver, start, ledger.redis.zcard(index))
+
+
+def _searched(
+    ledger: Ledger,
+    announcement: Announcement,
+    numbers: Sequence[int],
+    state: State | None,
+    receiver: str,
+    start: int,
+    total: int,
+) -> FoundRows:
+    """Reads the rows of these numbers until a page is full. `start` is the place of the first one among `total`."""
+    rows: list[RowRecord] = []
+    read = start
+    for first in range(0, len(numbers), PORTION):
+        for row in ledger.announcements.some_rows(announcement.id, numbers[first : first + PORTION]):
             read += 1
             if _fits(row, state, receiver):
                 rows.append(row)

@@ -1,21 +1,25 @@
-"""Console sessions: one random cookie, one record in Redis."""
+"""Viewers of the console and their sessions: one random cookie, one record in Redis."""
 
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
-from console.viewer import Viewer
+from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey, ApiKeys, Scope, digest_of
 from ledger.connection import RedisWhenFull, text
+from ledger.errors import NotFound
 from ledger.ledger import Ledger
 
 __all__ = [
     "FAILED_SIGN_INS_A_MINUTE",
+    "LOCAL",
     "SESSIONS_OF_A_KEY",
     "SESSION_SECONDS",
     "Sessions",
+    "Viewer",
     "anonymous_cookie",
     "csrf_token",
 ]
@@ -26,6 +30,44 @@ SESSION_SECONDS = 12 * 3600
 FAILED_SIGN_INS_A_MINUTE = 10
 #: Sessions per key; beyond that the oldest ends.
 SESSIONS_OF_A_KEY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A person signed in with a key, or a local request while no key is configured."""
+
+    name: str
+    by: str  #: the name in the audit log
+    may_operate: bool
+    desks: frozenset[str] | None  #: None: every desk
+    digest: str | None = None  #: the hash of the key's secret; None without a key
+    session: str | None = None  #: the hash of the cookie; None without a key
+    rated: ApiKey | None = None  #: the key, if it has a rate
+
+    @classmethod
+    def of_key(cls, key: ApiKey, digest: str, session: str) -> "Viewer":
+        may_operate = Scope.OPERATE in key.scopes
+        return cls(key.name, f"key {key.name}", may_operate, key.desks, digest, session, key if key.rate else None)
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """The session and its key; None without a key."""
+        return (self.session, self.digest) if self.session and self.digest else None
+
+    def sees(self, desk: str) -> bool:
+        return self.desks is None or desk in self.desks
+
+    def seen(self, announcements: Iterable[Announcement]) -> list[Announcement]:
+        return [each for each in announcements if self.sees(each.spec.desk)]
+
+    def check_desk(self, desk: str, id: str) -> None:
+        """Raises NotFound for another desk, as if the record did not exist."""
+        if not self.sees(desk):
+            raise NotFound(id)
+
+
+#: The viewer of local requests while no key is configured.
+LOCAL = Viewer("loopback", "loopback", may_operate=True, desks=None)
 
 
 def anonymous_cookie() -> str:

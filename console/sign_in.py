@@ -1,4 +1,4 @@
-"""Signing in with an API key, and signing out."""
+"""Signing in with an API key and signing out; theme and language, which need no sign-in."""
 
 from http import HTTPStatus
 
@@ -6,20 +6,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.cookies import SESSION, cookie_of, set_cookie
-from console.page_request import PageRequest
+from console.i18n import LANGUAGES
+from console.page_request import THEMES, PageRequest
 from console.routing import open_action, open_page
 from ledger.audit_log import record_action
 
-__all__ = ["own_path", "routes"]
+__all__ = ["routes"]
+
+#: How long theme and language are kept: a year, in seconds.
+_KEPT_SECONDS = 365 * 86_400
 
 
 def routes() -> list[Route]:
-    return [open_page("/sign-in", _form), open_action("/sign-in", _sign_in), open_action("/sign-out", _sign_out)]
+    return [
+        open_page("/sign-in", _form),
+        open_action("/sign-in", _sign_in),
+        open_action("/sign-out", _sign_out),
+        open_action("/preferences", _set_preferences),
+    ]
 
 
 def _form(request: PageRequest) -> Response:
     if request.viewer:
-        return request.to(own_path(request.query("next")))
+        return request.to(_own_path(request.query("next")))
     # Without any key, a remote request cannot sign in yet.
     is_closed = not request.context.sessions.are_needed()
     return request.page("sign_in.html", next=request.query("next"), problem=None, is_closed=is_closed)
@@ -31,7 +40,7 @@ def _sign_in(request: PageRequest) -> Response:
         return _failed(request)
     cookie, viewer = signed_in
     record_action(request.context.ledger, viewer.by, "sign in")
-    response = request.to(own_path(request.field("next")))
+    response = request.to(_own_path(request.field("next")))
     # A new cookie, so that knowing the old one gains nothing.
     set_cookie(response, request.http, SESSION, cookie)
     return response
@@ -62,7 +71,17 @@ def _sign_out(request: PageRequest) -> Response:
     return response
 
 
-def own_path(path: str) -> str:
+def _set_preferences(request: PageRequest) -> Response:
+    """In cookies, so that a page is right from its first byte."""
+    response = request.to(_own_path(request.field("back")))
+    for name, allowed in (("theme", THEMES), ("language", LANGUAGES)):
+        if request.field(name):
+            value = request.choice(name, allowed)
+            set_cookie(response, request.http, f"deskbell_{name}", value, max_age_seconds=_KEPT_SECONDS)
+    return response
+
+
+def _own_path(path: str) -> str:
     """The path, if it is within the console. Browsers treat a backslash as a slash, and drop tabs and line breaks."""
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if is_ours else "/"

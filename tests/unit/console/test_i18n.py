@@ -13,7 +13,7 @@ from console.i18n import LANGUAGES, chosen_language, language
 from feishu.codes import CodeTable
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, phrase_json, phrase_of
-from ledger.states import Outcome, State
+from ledger.states import Outcome, Resolution, State
 
 __all__: list[str] = []
 
@@ -30,7 +30,7 @@ CHOICES = {
     "on_unknown.": ["resend", "hold"],
     "hooks.": ["accepted", "skipped", "failed", "refused"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks"],
-    "act.": ["delivered", "failed", "resend", "delivered_text", "failed_text", "resend_text"],
+    "act.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text", "_one_text")],
 }
 
 #: What the audit log holds, with an underline for each blank.
