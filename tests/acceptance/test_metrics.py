@@ -36,7 +36,9 @@ def test_workers_that_stop_have_counted_everything_that_they_did(new_installatio
     calls = installation.ledger.redis.hgetall(installation.ledger.keys.calls("default"))
     assert attempts == {text(outcome): int(count) for outcome, count in calls.items()}
     seconds, _ = installation.ledger.redis.time()
-    hour = Tally(installation.ledger.redis, installation.ledger.keys).last_hour("default", seconds * 1000)
+    last = seconds // 60
+    tally = Tally(installation.ledger.redis, installation.ledger.keys)
+    hour = tally.minutes("default", range(last - 59, last + 1))
     assert sum(sum(minute.counts.values()) for minute in hour) == 32
     assert MARKER not in str(found)
 

@@ -91,7 +91,7 @@ def test_a_key_of_the_variable_is_found_and_cannot_be_revoked(ledger: Ledger) ->
     assert found is not None
     assert found.scopes == {Scope.OPERATE}
     assert keys.are_configured()
-    with pytest.raises(BadInput, match="take it out there"):
+    with pytest.raises(BadInput, match="remove it there"):
         keys.revoke("ops", by="ada")
     with pytest.raises(NotFound):
         keys.revoke("nobody", by="ada")

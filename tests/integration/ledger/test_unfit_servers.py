@@ -83,7 +83,7 @@ def test_a_replica_fails_and_accepts_nothing(server: Callable[..., ValkeyProcess
     primary = server()
     with ValkeyProcess(tmp_path / "replica", replicaof=f"127.0.0.1 {primary.port}", **FIT) as replica:
         assert findings(replica)["role"] is Status.FAIL
-        with pytest.raises(LedgerUnwritable, match="takes no writes, nothing was accepted"):
+        with pytest.raises(LedgerUnwritable, match="accepts no writes, nothing was accepted"):
             accept(ledger_on(replica))
 
 
