@@ -35,6 +35,8 @@ _LEAST_SECRET_CHARACTERS = 32
 _USE_NOTED_EVERY_SECONDS = 60
 #: Active keys, and revoked ones that are kept, at most: listing reads all of them.
 MOST_KEYS, REVOKED_KEYS = 1000, 1000
+#: The fields of a key that are times.
+_TIMES = ("created_at", "last_used_at", "revoked_at")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 
 
@@ -62,18 +64,10 @@ class ApiKey:
     revoked_by: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "scopes": sorted(self.scopes),
-            "desks": None if self.desks is None else sorted(self.desks),
-            "rate": self.rate,
-            "created_at": iso(unix_ms(self.created_at)),
-            "created_by": self.created_by,
-            "last_used_at": iso(unix_ms(self.last_used_at)),
-            "revoked_at": iso(unix_ms(self.revoked_at)),
-            "revoked_by": self.revoked_by,
-        }
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        fields |= {name: iso(unix_ms(fields[name])) for name in _TIMES}
+        fields |= {"scopes": sorted(self.scopes), "desks": None if self.desks is None else sorted(self.desks)}
+        return fields
 
     @classmethod
     def of_json(cls, raw: bytes | str) -> "ApiKey":
@@ -82,7 +76,7 @@ class ApiKey:
         fields = {name: written[name] for name in cls.__slots__ if name in written}
         fields |= {"scopes": frozenset(map(Scope, fields["scopes"]))}
         fields |= {"desks": None if fields["desks"] is None else frozenset(fields["desks"])}
-        for name in ("created_at", "last_used_at", "revoked_at"):
+        for name in _TIMES:
             fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
         return cls(**fields)
 

@@ -1,4 +1,7 @@
-"""The lead among the pacers: one of them holds it, under a short lease, and vouches for Redis' clock."""
+"""The lead among the pacers: one of them holds it, under a short lease, and vouches for Redis' clock.
+
+The signs of life by which the workers know of each other are here, too.
+"""
 
 import logging
 import time
@@ -16,6 +19,18 @@ from ledger.workers import FRESH_MS
 
 __all__ = ["LEAD_AGAIN_SECONDS", "ClockSteps", "Heartbeat", "Lead", "threads"]
 
+log = logging.getLogger(__name__)
+
+#: The lead lasts this long without renewal, ms, and is renewed this often, seconds. Another takes over within 2 s.
+LEAD_MS = 1_500
+LEAD_AGAIN_SECONDS = 0.4
+#: A pacer that failed while it led lets the others go first for this long, seconds: until its lease is over and each
+#: of them has asked. If it fails again, twice as long, ...
+STAND_BACK_SECONDS = 2.0
+#: ... up to this, the longest that a desk waits once the last of several failing pacers works again.
+LONGEST_STAND_BACK_SECONDS = 15.0
+#: A pacer that has led for this long without failing starts over with the shortest wait, seconds.
+WELL_SECONDS = 30.0
 #: How often a worker reports that it is alive, seconds.
 HEARTBEAT_SECONDS = 1.0
 
@@ -52,9 +67,6 @@ class Heartbeat:
 def threads(workers: Iterable[tuple[bytes, float]], since_ms: int) -> int:
     """The threads of the workers that have reported since then."""
     return sum(int(text(name).rpartition(":")[2]) for name, reported_ms in workers if reported_ms >= since_ms)
-
-
-log = logging.getLogger(__name__)
 
 
 class ClockSteps:
@@ -95,18 +107,6 @@ class ClockSteps:
     def _move_along(self, answer: LeadAnswer, by_ms: int, *, slots_alone: bool = False) -> None:
         # Named by the last leader's time, so two pacers that saw the same step shift things once.
         self._leases.step(str(answer.vouched_ms), self._desks, by_ms, slots_alone=slots_alone)
-
-
-#: The lead lasts this long without renewal, ms, and is renewed this often, seconds. Another takes over within 2 s.
-LEAD_MS = 1_500
-LEAD_AGAIN_SECONDS = 0.4
-#: A pacer that failed while it led lets the others go first for this long, seconds: until its lease is over and each
-#: of them has asked. If it fails again, twice as long, ...
-STAND_BACK_SECONDS = 2.0
-#: ... up to this, the longest that a desk waits once the last of several failing pacers works again.
-LONGEST_STAND_BACK_SECONDS = 15.0
-#: A pacer that has led for this long without failing starts over with the shortest wait, seconds.
-WELL_SECONDS = 30.0
 
 
 class Lead:

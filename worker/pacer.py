@@ -40,6 +40,11 @@ WRONG_VERSION_SECONDS = 5.0
 THREADS_FOR_ONE_AHEAD, LEAST_AHEAD = 8, 4
 #: How often the leading pacer prunes the indexes, seconds.
 PRUNE_SECONDS = 60.0
+#: Ids that pruning looks at in one round trip.
+PRUNE_PAGE = 500
+#: Between two log lines about the same error, seconds: each comes after twice as long as the one before, up to the
+#: second.
+FIRST_COMPLAINT_SECONDS, LONGEST_COMPLAINT_SECONDS = 2.0, 300.0
 
 #: A sorted set with its scores.
 _Scores = Sequence[tuple[bytes, float]]
@@ -200,19 +205,13 @@ class Pacer:
         return min(soonest_ms / 1000, LEAD_AGAIN_SECONDS)
 
 
-#: Between the first line and the second, seconds. Each further line comes after twice as long, ...
-FIRST_SECONDS = 2.0
-#: ... up to this.
-LONGEST_SECONDS = 300.0
-
-
 class Seldom:
-    """Whether it is time to log once more what has happened again."""
+    """Whether to log once more what has happened again: a line that repeats twice a second hides all others."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._what: object = None
-        self._interval_seconds = FIRST_SECONDS
+        self._interval_seconds = FIRST_COMPLAINT_SECONDS
         self._next_at = self._last_at = float("-inf")
 
     def is_due(self, what: object) -> bool:
@@ -222,13 +221,11 @@ class Seldom:
         self._what, self._last_at = what, now
         if not is_news and now < self._next_at:
             return False
-        self._interval_seconds = FIRST_SECONDS if is_news else min(self._interval_seconds * 2, LONGEST_SECONDS)
+        self._interval_seconds = (
+            FIRST_COMPLAINT_SECONDS if is_news else min(self._interval_seconds * 2, LONGEST_COMPLAINT_SECONDS)
+        )
         self._next_at = now + self._interval_seconds
         return True
-
-
-#: Ids that are looked at in one round trip.
-PAGE = 500
 
 
 def prune(store: Store) -> int:
@@ -248,7 +245,7 @@ def _prune(store: Store, index: str, key_of: Callable[[str], str]) -> int:
     now_s, _ = store.redis.time()
     oldest_kept_ms = now_s * 1000 - store.results_for_ms
     pruned = start = 0
-    while ids := store.redis.zrange(index, "-inf", str(oldest_kept_ms), byscore=True, offset=start, num=PAGE):
+    while ids := store.redis.zrange(index, "-inf", str(oldest_kept_ms), byscore=True, offset=start, num=PRUNE_PAGE):
         pipe = store.redis.pipeline(transaction=False)
         for id in ids:
             pipe.exists(key_of(text(id)))
