@@ -4,18 +4,20 @@ Verbs record them in the same step as the final state: `owe_callback` in `ledger
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import orjson
 
+from ledger.announcement import Announcement
 from ledger.connection import text
 from ledger.damage import UNREADABLE
 from ledger.errors import NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.progress import Progress
+from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.states import AnnouncementState, State
 from ledger.times import iso
@@ -124,41 +126,35 @@ class Callbacks:
 
     def document(self, owed: Owed) -> dict[str, Any] | None:
         """The body: type, time, and the snapshot in the form of `show --json`. None if the record is gone."""
+        is_of_announcement = is_announcement(owed.id)
+        record: Announcement | Record
         try:
-            kind, data = self._announcement(owed) if is_announcement(owed.id) else self._notification(owed)
+            record = self._ledger.announcements.get(owed.id) if is_of_announcement else self._ledger.get(owed.id)
         except NotFound:
             return None
-        return {"type": f"{kind}.{owed.state}", "timestamp": iso(owed.at_ms), "data": data}
-
-    def _notification(self, owed: Owed) -> tuple[str, Mapping[str, Any]]:
-        record = self._ledger.get(owed.id)
         try:
-            record = replace(record, progress=Progress.of_json(owed.snapshot))
+            record = _as_it_stood(record, owed)
         except UNREADABLE:  # as it stands now is better than nothing
             log.error(
                 "the recorded result is damaged, so the callback reports the current state", extra={"id": owed.id}
             )
-        return "notification", record.as_json()
+        kind = "announcement" if is_of_announcement else "notification"
+        return {"type": f"{kind}.{owed.state}", "timestamp": iso(owed.at_ms), "data": record.as_json()}
 
-    def _announcement(self, owed: Owed) -> tuple[str, Mapping[str, Any]]:
-        now = self._ledger.announcements.get(owed.id)
-        try:
-            counts = orjson.loads(owed.snapshot)
-            then = replace(
-                now,
-                state=AnnouncementState(owed.state),
-                counts={state: counts[state] for state in State},
-                rerouted=counts["rerouted"],
-                finished_ms=owed.at_ms,
-                rate_per_second=0.0,
-                eta_seconds=None,
-            )
-        except UNREADABLE:
-            log.error(
-                "the recorded result is damaged, so the callback reports the current state", extra={"id": owed.id}
-            )
-            return "announcement", now.as_json()
-        return "announcement", then.as_json()
+
+def _as_it_stood(record: Announcement | Record, owed: Owed) -> Announcement | Record:
+    if isinstance(record, Record):
+        return replace(record, progress=Progress.of_json(owed.snapshot))
+    counts = orjson.loads(owed.snapshot)
+    return replace(
+        record,
+        state=AnnouncementState(owed.state),
+        counts={state: counts[state] for state in State},
+        rerouted=counts["rerouted"],
+        finished_ms=owed.at_ms,
+        rate_per_second=0.0,
+        eta_seconds=None,
+    )
 
 
 def _owed(

@@ -76,11 +76,7 @@ class EmbeddedValkey:
         self._take_lock()
         try:
             make_socket_directory(self.data_dir, self.socket_path)
-        except LedgerUnreachable:
-            self.stop()
-            raise
-        self._stop_orphan()
-        try:
+            self._stop_orphan()
             self.start_again()
         except BaseException:
             self.stop()
