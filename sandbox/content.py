@@ -7,15 +7,8 @@ from typing import Any
 
 import orjson
 
-from sandbox.answers import (
-    BAD_REQUEST,
-    FIELD_INVALID,
-    IMAGE_EMPTY,
-    IMAGE_FORMAT,
-    IMAGE_PARAM,
-    IMAGE_TOO_BIG,
-    RefusalError,
-)
+from sandbox.answers import RefusalError
+from sandbox.refusals import BAD_REQUEST, FIELD_INVALID, IMAGE_EMPTY, IMAGE_FORMAT, IMAGE_PARAM, IMAGE_TOO_BIG
 
 __all__ = ["MSG_TYPES", "ImageShelf", "check_content", "check_fields"]
 

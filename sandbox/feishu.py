@@ -10,7 +10,13 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
-from sandbox.answers import (
+from sandbox.answers import Answer, Refusal, RefusalError, json_answer
+from sandbox.calls import Call
+from sandbox.content import ImageShelf, check_content, check_fields
+from sandbox.options import Options
+from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
+from sandbox.pushes import Pushes
+from sandbox.refusals import (
     APP_SECRET_WRONG,
     BAD_REQUEST,
     FIELD_INVALID,
@@ -18,16 +24,7 @@ from sandbox.answers import (
     INVALID_PARAM,
     NOT_FOUND,
     UNAUTHORIZED,
-    Answer,
-    Refusal,
-    RefusalError,
-    json_answer,
 )
-from sandbox.calls import Call
-from sandbox.content import ImageShelf, check_content, check_fields
-from sandbox.options import Options
-from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
-from sandbox.pushes import Pushes
 from sandbox.tickets import STATUSES, TicketBook
 
 __all__ = ["Feishu", "Tokens"]

@@ -7,25 +7,14 @@ from dataclasses import dataclass
 
 import orjson
 
-from sandbox.answers import (
-    NO_SUCH_METHOD,
-    NO_SUCH_PATH,
-    NO_TOKEN,
-    TOKEN_INVALID,
-    TOO_LARGE,
-    Answer,
-    Manner,
-    RefusalError,
-    log_id_at,
-    over_rate,
-    refusal_answer,
-)
+from sandbox.answers import Answer, Manner, RefusalError, log_id_at, refusal_answer
 from sandbox.calls import Call, CallLog
 from sandbox.control import Control
 from sandbox.faults import DEMO_RULES, FaultBook, Rule
 from sandbox.feishu import Feishu
 from sandbox.options import Options
 from sandbox.quota import Quota
+from sandbox.refusals import NO_SUCH_METHOD, NO_SUCH_PATH, NO_TOKEN, TOKEN_INVALID, TOO_LARGE, over_rate
 
 __all__ = ["Gateway"]
 
