@@ -29,12 +29,7 @@ _PAGES = (sign_in, now, new_announcement, announcements, notifications, needs, h
 
 
 def application(
-    ledger: Ledger,
-    keys: ApiKeys,
-    *,
-    proposals: Proposals,
-    exports: Exports,
-    callers: Callers,
+    ledger: Ledger, keys: ApiKeys, *, proposals: Proposals, exports: Exports, callers: Callers
 ) -> Starlette:
     """Opens no connection yet. Mount it at `/console`.
 

@@ -23,16 +23,7 @@ from ledger.connection import reachable
 from ledger.errors import DeskbellError
 from ledger.phrases import Phrase
 
-__all__ = [
-    "View",
-    "action",
-    "context_of",
-    "http_error",
-    "open_action",
-    "open_page",
-    "page",
-    "refused",
-]
+__all__ = ["View", "action", "context_of", "http_error", "open_action", "open_page", "page", "refused"]
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,7 @@ __all__ = ["Call", "CallLog"]
 
 #: What is told of a delivered message, and of any call, as it stands.
 _OF_A_MESSAGE = ("seq", "at", "message_id", "receiver_id", "receive_type", "app_id")
-_RECORDED = (
-    *_OF_A_MESSAGE,
-    *("method", "path", "raw_bytes", "http_status", "code", "delivered", "fault", "answered"),
-)
+_RECORDED = (*_OF_A_MESSAGE, *("method", "path", "raw_bytes", "http_status", "code", "delivered", "fault", "answered"))
 
 
 @dataclass(slots=True, eq=False)

@@ -105,13 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--accept-unwrapped-post", action="store_true", help="accept a post without its `post` wrapper")
     add("--tokens-live-seconds", type=float, default=7200, metavar="N", help="life of a token (default %(default)s)")
-    add(
-        "--keep-calls",
-        type=_positive,
-        default=100_000,
-        metavar="N",
-        help="logged calls to keep (default %(default)s)",
-    )
+    add("--keep-calls", type=_positive, default=100_000, metavar="N", help="logged calls to keep (default %(default)s)")
     add("--seed", type=int, default=0, help="seed of jitter and of shared faults (default %(default)s)")
     add("--events-url", type=_url, metavar="URL", help="push subscribed ticket events there")
     add("--encrypt-key", default="", metavar="K", help="encrypt and sign events with this Encrypt Key")
