@@ -7,10 +7,9 @@ from jinja2 import Environment
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from console.live import Drawing, LivePart
-from console.live_parts import drawn, part, streamed, view_of
+from console.live import Drawing, LivePart, drawn, part
 from console.page_request import PageRequest
-from console.routing import View, action, page
+from console.routing import View, action, live, page
 from console.row_search import found_rows
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
@@ -34,7 +33,7 @@ BAR = ("delivered", "rerouted", "failed", "unknown", "expired", "cancelled")
 def routes() -> list[Route]:
     return [
         page("/announcements", _list),
-        page("/live/announcements", _list_stream),
+        live("/live/announcements", _draw_list),
         page("/announcements/{id}", _page),
         page("/live/announcements/{id}", _stream),
         page("/announcements/{id}/failures", _failures),
@@ -57,10 +56,6 @@ def _list(request: PageRequest) -> Response:
     shown = seen[(number - 1) * PAGE : number * PAGE]
     lines = [line_of(each) for each in shown]
     return request.page("announcements.html", lines=lines, number=number, has_more=len(seen) > number * PAGE)
-
-
-def _list_stream(request: PageRequest) -> Response:
-    return streamed(request, view_of(request, _draw_list))
 
 
 def _draw_list(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
@@ -111,7 +106,7 @@ def _page(request: PageRequest) -> Response:
 
 
 def _stream(request: PageRequest) -> Response:
-    return streamed(request, view_of(request, _draw, _announcement(request).id))
+    return request.stream(_draw, _announcement(request).id)
 
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:

@@ -9,21 +9,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.chart import Chart, chart_of
-from console.live import Drawing, LivePart
-from console.live_parts import badge, drawn, streamed, view_of
+from console.live import Drawing, LivePart, badge, drawn
 from console.page_request import PageRequest
-from console.routing import page
+from console.routing import live, page
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, Lane
 from ledger.overview import DeskOverview, Snapshot
 
-__all__ = ["draw", "routes"]
+__all__ = ["routes"]
 
 _PARTS = {"summary": "parts/summary.html", "desks": "parts/desks.html"}
 
 
 def routes() -> list[Route]:
-    return [page("/", _page), page("/live/now", _stream), page("/live/badge", _badge_stream)]
+    return [page("/", _page), live("/live/now", _draw), live("/live/badge", badge)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +46,11 @@ class DeskPanel:
 
 
 def _page(request: PageRequest) -> Response:
-    view = view_of(request, draw)
-    context = _context(request.context.live.snapshot(), view)
+    context = _context(request.context.live.snapshot(), request.view(_draw))
     return request.page("home.html", **context)
 
 
-def _stream(request: PageRequest) -> Response:
-    return streamed(request, view_of(request, draw))
-
-
-def _badge_stream(request: PageRequest) -> Response:
-    return streamed(request, view_of(request, badge))
-
-
-def draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
+def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     return drawn(templates, snapshot, view, _PARTS, **_context(snapshot, view))
 
 

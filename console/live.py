@@ -11,15 +11,18 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment
 
+from console.attention import attention_of
+from console.i18n import language
 from console.sessions import Sessions, Viewer
 from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot
 
-__all__ = ["Drawing", "Live", "LivePart"]
+__all__ = ["Draw", "Drawing", "Live", "LivePart", "badge", "drawn", "part"]
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +50,16 @@ Drawing = Mapping[str, str]
 class LivePart:
     """The view of a stream. Streams with equal views share one drawing."""
 
-    draw: Callable[[Environment, Snapshot, "LivePart"], Drawing]
+    draw: "Draw"
     language: str
     desks: frozenset[str] | None
     announcement: str = ""  #: the announcement of its page
 
     def sees(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks
+
+
+Draw = Callable[[Environment, Snapshot, LivePart], Drawing]
 
 
 class Live:
@@ -180,3 +186,22 @@ class Live:
 def _event(name: str, html: str) -> bytes:
     lines = "".join(f"data: {line}\n" for line in html.splitlines() or [""])
     return f"event: {name}\n{lines}\n".encode()
+
+
+def drawn(
+    templates: Environment, snapshot: Snapshot, view: LivePart, parts: Mapping[str, str], **context: Any
+) -> dict[str, str]:
+    """The parts, and the number beside *Needs you*. `parts` are templates by the name of their event."""
+    attention = attention_of(snapshot, view.sees)
+    every = {"badge": "parts/badge.html", **parts}
+    return {event: part(templates, view, name, attention=attention, **context) for event, name in every.items()}
+
+
+def part(templates: Environment, view: LivePart, name: str, **context: Any) -> str:
+    """One template, rendered for a view."""
+    return templates.get_template(name).render(say=language(view.language), **context)
+
+
+def badge(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
+    """The live part of every page."""
+    return drawn(templates, snapshot, view, {})

@@ -11,10 +11,9 @@ from starlette.routing import Route
 
 from console.attention import attention_of
 from console.failures import Failure, grouped
-from console.live import Drawing, LivePart
-from console.live_parts import drawn, streamed, view_of
+from console.live import Drawing, LivePart, drawn
 from console.page_request import MOST_CODE, PageRequest
-from console.routing import action, page
+from console.routing import action, live, page
 from ledger.api_keys import ApiKey
 from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput, NotFound
@@ -38,7 +37,7 @@ UNUSED_FOR = timedelta(hours=1)
 def routes() -> list[Route]:
     return [
         page("/needs", _page),
-        page("/live/needs", _stream),
+        live("/live/needs", _draw),
         action("/desks/{desk}/resume", _resume_desk),
         action("/events/retry", _retry_events),
     ]
@@ -65,10 +64,6 @@ def _nearly_full(request: PageRequest) -> Fullness | None:
         return None
     full = Fullness.of(info)
     return full if full and full.share >= NEARLY_FULL else None
-
-
-def _stream(request: PageRequest) -> Response:
-    return streamed(request, view_of(request, _draw))
 
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:

@@ -10,13 +10,13 @@ import redis
 from jinja2 import Environment
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from console.attention import Attention, attention_of
 from console.cookies import SESSION, cookie_of
 from console.failures import Failures
 from console.i18n import Language
-from console.live import Live
+from console.live import Draw, Live, LivePart
 from console.ports import Callers, Exports, Proposals
 from console.sessions import Sessions, Viewer, csrf_token
 from feishu.codes import CodeTable
@@ -118,6 +118,14 @@ class PageRequest:
 
     def render(self, template: str, /, **context: Any) -> str:
         return self.context.templates.get_template(template).render(request=self, say=self.say, **context)
+
+    def view(self, draw: Draw, announcement: str = "") -> LivePart:
+        return LivePart(draw, self.say.name, self.who.desks, announcement)
+
+    def stream(self, draw: Draw, announcement: str = "") -> Response:
+        """The live parts of a page. Proxies must not buffer it."""
+        events = self.context.live.stream(self.view(draw, announcement), self.who)
+        return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def to(self, path: str, **query: object) -> Response:
         """Redirects. `flash` names a text under `flash.` for the next page."""

@@ -17,13 +17,14 @@ from starlette.routing import Route
 from console.cookies import FORM, SESSION, cookie_of, set_cookie
 from console.forms import read_form
 from console.i18n import Language, chosen_language
+from console.live import Draw
 from console.page_request import ROOT, ConsoleContext, PageRequest
 from console.sessions import LOCAL, Viewer, anonymous_cookie
 from ledger.connection import reachable
 from ledger.errors import DeskbellError
 from ledger.phrases import Phrase
 
-__all__ = ["View", "action", "context_of", "http_error", "open_action", "open_page", "page", "refused"]
+__all__ = ["View", "action", "context_of", "http_error", "live", "open_action", "open_page", "page", "refused"]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,11 @@ _TOLD_HTTP = {
 def page(path: str, view: View) -> Route:
     """A page that requires signing in."""
     return Route(path, _endpoint(view, is_open=False, acts=False), methods=["GET"])
+
+
+def live(path: str, draw: Draw) -> Route:
+    """The stream of a page's live parts."""
+    return page(path, lambda request: request.stream(draw))
 
 
 def action(path: str, view: View, *, uploads: bool = False) -> Route:
