@@ -413,7 +413,7 @@ OURS = {
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:_whole": "the ledger's",
     "ledger/api_keys.py:of_json": "the ledger's",
-    "ledger/callbacks.py:_announcement": "the ledger's",
+    "ledger/callbacks.py:_as_it_stood": "the ledger's",
     "ledger/desk_status.py:_hold": "the ledger's",
     "ledger/hook_log.py:of_json": "the ledger's",
     "ledger/notification.py:of_input": "the ledger's, and checked when it was accepted",
