@@ -5,10 +5,9 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import Outcome, State
 from producers.cli.command_line import run
+from producers.cli.follow import changes
 
 __all__: list[str] = []
 
@@ -73,14 +73,12 @@ def worker(ledger: Ledger) -> Worker:
 
 
 @contextmanager
-def soon(act: Any) -> Iterator[None]:
-    """Runs `act` while the body waits for it."""
-    timer = Timer(0.1, act)
-    timer.start()
-    try:
+def soon(act: Callable[[], None]) -> Iterator[None]:
+    """Runs `act` when the body has looked once and waits for a change, however busy the machine is."""
+    acts = iter([act])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(changes.__kwdefaults__, "sleep", lambda _: next(acts)())
         yield
-    finally:
-        timer.join()
 
 
 def send(capsys: Output, *arguments: str, to: str = "ou_ada") -> str:
