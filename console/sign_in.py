@@ -49,15 +49,10 @@ def _sign_in(request: PageRequest) -> Response:
 def _failed(request: PageRequest) -> Response:
     """Only failures count: a correct key works, even if others behind the same proxy fail."""
     address = request.http.client.host if request.http.client else "unknown"
+    status, problem = HTTPStatus.UNAUTHORIZED, request.say("sign_in.wrong")
     if request.context.sessions.fails_too_often(address):
-        return _refused(request, HTTPStatus.TOO_MANY_REQUESTS, "sign_in.too_often")
-    return _refused(request, HTTPStatus.UNAUTHORIZED, "sign_in.wrong")
-
-
-def _refused(request: PageRequest, status: HTTPStatus, problem: str) -> Response:
-    return request.page(
-        "sign_in.html", status, next=request.field("next"), problem=request.say(problem), is_closed=False
-    )
+        status, problem = HTTPStatus.TOO_MANY_REQUESTS, request.say("sign_in.too_often")
+    return request.page("sign_in.html", status, next=request.field("next"), problem=problem, is_closed=False)
 
 
 def _sign_out(request: PageRequest) -> Response:
