@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 from celery.exceptions import WorkerShutdown
 from celery.worker import state
+from kombu.transport.redis import Transport
 
 from worker.celery import broker
 from worker.celery.broker import FastReconnectConnection
@@ -31,7 +32,9 @@ def publish() -> Iterator[Callable[[], None]]:
     """Publishes to a Redis that has gone away, as the worker's first event is published: with endless tries."""
     with socket.socket() as bound:  # nobody listens, and nobody else may take the port
         bound.bind(("127.0.0.1", 0))
-        with FastReconnectConnection(f"redis://127.0.0.1:{bound.getsockname()[1]}/0") as connection:
+        url = f"redis://127.0.0.1:{bound.getsockname()[1]}/0"
+        # kombu's own transport: the worker's, once another test has loaded it, connects to what the settings say.
+        with FastReconnectConnection(url, transport=Transport) as connection:
 
             def lose_connection() -> NoReturn:
                 raise ConnectionError("Connection closed by server.")
