@@ -63,6 +63,8 @@ class FastReconnectConnection(Connection):
     def _ensure_connection(
         self, errback: Callable[..., Any] | None = None, max_retries: int | None = None, *_: Any, **options: Any
     ) -> Any:
+        if self.connected:  # kombu asks each time it needs the channel
+            return self._connection
         self._take_time()
 
         def failed(*arguments: Any) -> Any:
