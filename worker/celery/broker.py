@@ -60,13 +60,14 @@ class FastReconnectConnection(Connection):
 
     _made: ClassVar[deque[float]] = deque(maxlen=AT_ONCE)  #: when the last of this process were, by the monotonic clock
 
+    def ensure_connection(self, *arguments: Any, **options: Any) -> Any:
+        """What a consumer calls that starts."""
+        self._take_time()
+        return super().ensure_connection(*arguments, **options)  # type: ignore[no-untyped-call]
+
     def _ensure_connection(
         self, errback: Callable[..., Any] | None = None, max_retries: int | None = None, *_: Any, **options: Any
     ) -> Any:
-        if self.connected:  # kombu asks each time it needs the channel
-            return self._connection
-        self._take_time()
-
         def failed(*arguments: Any) -> Any:
             runtime().watchdog.beat(CONSUMER)
             return (errback or _log)(*arguments)

@@ -70,10 +70,11 @@ def test_a_worker_that_publishes_says_that_it_waits_for_redis(
     assert set(beats) == {CONSUMER}
 
 
-def test_a_connection_that_stands_is_used_at_once(beats: list[str]) -> None:
-    """Each look for its channel counted as one more connection, so that a consumer which started again waited for many
-    seconds after Redis was back."""
+def test_only_a_consumer_that_starts_counts_as_a_connection(beats: list[str]) -> None:
+    """Each look for a channel counted as one more, so that a consumer waited for seconds after Redis was back."""
     with FastReconnectConnection("memory://") as connection:
+        connection.ensure_connection()
+        connection.collect()
         channels = {id(connection.default_channel) for _ in range(10 * broker.AT_ONCE)}
     assert len(channels) == 1
     assert len(FastReconnectConnection._made) == 1
