@@ -18,12 +18,15 @@ from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
 from ledger.store import Argument, Store
 
-__all__ = ["MOST_AT_ONCE", "Ledger"]
+__all__ = ["MOST_AT_ONCE", "AcceptResult", "Ledger"]
 
 #: Notifications to one call of `accept`: more would stop Redis for everybody else (1,000 take about 10 ms).
 MOST_AT_ONCE = 1000
 #: Ids read from an index in one round trip.
 PAGE = 200
+
+#: The result for one notification: accepted, or its key stands for another content.
+AcceptResult = Accepted | KeyReused
 
 
 class Ledger(Store):
@@ -43,18 +46,18 @@ class Ledger(Store):
             KeyReused: a key stands for another content already; nothing was accepted.
             NotDurable: the fsync was not confirmed in time. They may be in the ledger: repeat with the same keys.
         """
-        verdicts = self._accept(notifications, all_or_nothing=True)
-        for verdict in verdicts:
-            if isinstance(verdict, KeyReused):
-                raise verdict
-        return [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+        results = self._accept(notifications, all_or_nothing=True)
+        for result in results:
+            if isinstance(result, KeyReused):
+                raise result
+        return [result for result in results if isinstance(result, Accepted)]
 
-    def accept_each(self, notifications: Sequence[Notification]) -> list[Accepted | KeyReused]:
+    def accept_each(self, notifications: Sequence[Notification]) -> list[AcceptResult]:
         """As `accept`, but of any desks, and a key that stands for another content is an answer that keeps no other
         one out. Raises BadInput and NotDurable as `accept`."""
         return self._accept(notifications, all_or_nothing=False)
 
-    def _accept(self, notifications: Sequence[Notification], *, all_or_nothing: bool) -> list[Accepted | KeyReused]:
+    def _accept(self, notifications: Sequence[Notification], *, all_or_nothing: bool) -> list[AcceptResult]:
         if len(notifications) > MOST_AT_ONCE:
             raise BadInput(
                 "receiver_id", f"{len(notifications)} at once, {MOST_AT_ONCE} at most: make it an announcement"
@@ -73,12 +76,12 @@ class Ledger(Store):
                 for desk, of_desk in places.items()
             ),
         )
-        verdicts: dict[int, Accepted | KeyReused] = {}
+        results: dict[int, AcceptResult] = {}
         for of_desk, answer in zip(places.values(), answers, strict=True):
             values = iter(answer)
-            for place, verdict in zip(of_desk, zip(values, values, values, strict=True), strict=True):
-                verdicts[place] = _verdict(notifications[place], *verdict)
-        return [verdicts[place] for place in range(len(notifications))]
+            for place, fields in zip(of_desk, zip(values, values, values, strict=True), strict=True):
+                results[place] = _accept_result(notifications[place], *fields)
+        return [results[place] for place in range(len(notifications))]
 
     def _check_desks(self, names: Iterable[str]) -> None:
         """Notifications for an unknown desk would wait for ever."""
@@ -219,7 +222,7 @@ def _event(
     return Record(id, notification, stands, created_ms, damage=reading.damage)
 
 
-def _verdict(notification: Notification, status: bytes, id: bytes, state: bytes) -> Accepted | KeyReused:
+def _accept_result(notification: Notification, status: bytes, id: bytes, state: bytes) -> AcceptResult:
     if status == b"reused":
         return KeyReused(notification.key or "", id.decode())
     # Where one was refused, the others of all or none have no state.

@@ -5,16 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from ledger.connection import reachable
-from ledger.errors import KeyReused
-from ledger.ledger import MOST_AT_ONCE, Ledger
+from ledger.ledger import MOST_AT_ONCE, AcceptResult, Ledger
 from ledger.notification import Notification
-from ledger.record import Accepted
 from producers.web.batcher import Batcher
 
 __all__ = ["GroupCommit"]
-
-#: What became of one notification that was handed in.
-AcceptResult = Accepted | KeyReused
 
 
 class GroupCommit:
@@ -23,14 +18,14 @@ class GroupCommit:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._executor = ThreadPoolExecutor(1, "accept")
-        self._gathering: Batcher[Sequence[Notification], Sequence[AcceptResult]] = Batcher(
+        self._batcher: Batcher[Sequence[Notification], Sequence[AcceptResult]] = Batcher(
             self._accept, self._executor, at_once=MOST_AT_ONCE, weight=len
         )
 
     async def accept(self, notifications: Sequence[Notification]) -> Sequence[AcceptResult]:
         """Answers in order, once all are fsynced. A reused key is an answer; everything else is raised, and then nobody
         knows what was accepted: repeat with the same keys. Raises as `Ledger.accept`."""
-        return await self._gathering.ask(notifications)
+        return await self._batcher.ask(notifications)
 
     def close(self) -> None:
         self._executor.shutdown()

@@ -15,8 +15,9 @@ from typing_extensions import TypedDict
 
 from ledger.api_keys import Scope
 from ledger.connection import reachable
-from ledger.errors import BadInput, DeskbellError, KeyReused
+from ledger.errors import BadInput, DeskbellError
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
+from ledger.ledger import AcceptResult
 from ledger.record import Accepted
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
 from producers.hooks.hook_request import HookRequest
@@ -140,7 +141,7 @@ async def _accepted(context: WebContext, hook: Hook, rendered: Rendered) -> list
     return [_taken(result) for result in results]
 
 
-def _taken(result: Accepted | KeyReused) -> tuple[str, bool]:
+def _taken(result: AcceptResult) -> tuple[str, bool]:
     return (result.id, result.duplicate) if isinstance(result, Accepted) else (result.first_id, True)
 
 
