@@ -127,7 +127,7 @@ class Sessions:
         self._redis.delete(self._names.session(_session_of(cookie)))
 
     def are_needed(self) -> bool:
-        """Whether any key is configured. Without one, only local requests are served, and there is no sign-in."""
+        """Whether any key is configured. Until one is, only local requests are served, without signing in."""
         return self._api_keys.are_configured()
 
     def fails_too_often(self, address: str) -> bool:

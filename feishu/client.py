@@ -97,7 +97,7 @@ class FeishuClient(FeishuApi):
         return f"FeishuClient(desk={self.desk.name!r}, url={self.desk.feishu_url!r})"
 
     def ready(self) -> Verdict | None:
-        """Gets the token, and a connection, before a slot is taken. Returns why there is no token, or None."""
+        """Fetches the token and connects, before a slot is taken. Returns why no token is available, else None."""
         try:
             self.token()
         except NoToken as failure:

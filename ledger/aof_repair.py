@@ -70,7 +70,7 @@ def cut_tail(file: Path) -> int:
 def repair(directory: Path) -> list[Zeros]:
     """Cuts the zeros out of all files of the manifest; each file as it was stays beside it, as `….before-repair`.
 
-    Stop the server first. Raises Damaged before changing anything, and DeskbellError if there is no manifest.
+    Stop the server first. Raises Damaged before anything is changed, and DeskbellError if the manifest is missing.
     """
     found = [zeros for file in _files(directory) for zeros in _zeros_of(file)]
     for file in dict.fromkeys(zeros.file for zeros in found):

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: Goes up by one with every change that an older Deskbell would misread, together with a step in
-#: `ledger.schema.MIGRATIONS`. A new field that older ones may leave alone is no such change.
+#: `ledger.schema.MIGRATIONS`. Adding a field that older versions can ignore does not count.
 SCHEMA = 1
 #: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
 CONNECT_SECONDS = 3

@@ -67,7 +67,7 @@ class Outcome(StrEnum):
     TRANSIENT = "transient"  #: not delivered; worth another try
     THROTTLED = "throttled"  #: over the quota; nothing was sent
     TICKET_OPEN = "ticket_open"  #: `chat` is closed while the receiver has an open ticket
-    UNKNOWN = "unknown"  #: the call may have been delivered, and there is no way to ask
+    UNKNOWN = "unknown"  #: the call may have been delivered; Feishu cannot say
 
 
 class Retried(StrEnum):

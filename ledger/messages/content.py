@@ -114,7 +114,7 @@ def parse_message(raw: Mapping[str, object], *, where: str = "message") -> Messa
     im/v1 documents; the result, and the path in an error, is always that of the first form.
 
     Raises:
-        BadInput: its field is the dotted path of what to mend, below `where`; its problem repeats no value.
+        BadInput: its field is the dotted path of what to fix, below `where`; its problem repeats no value.
     """
     if not isinstance(raw, Mapping):
         raise BadInput(where, Phrase("must be an object with msg_type and content, not {kind}", kind=kind_of(raw)))

@@ -50,7 +50,7 @@ class RowErrorJson(TypedDict):
 
 
 class RowError(NamedTuple):
-    """What must be mended in a row."""
+    """What is wrong with a row."""
 
     line: int
     column: str | None

@@ -28,8 +28,8 @@ def checked_announcement(
 ) -> Iterator["CheckedAnnouncement"]:
     """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
 
-    Raises BadInput for a desk that is none, and as `open_recipients`, `check` and `Lookup`. What is wrong with single
-    rows is in the result.
+    Raises BadInput for an unknown desk, and as `open_recipients`, `check` and `Lookup`. Errors of single rows are in
+    the result.
     """
     desk = ledger.settings.desk(draft.spec.desk)
     with Lookup(ledger, desk) as lookup, open_recipients() as recipients:
@@ -84,7 +84,7 @@ class CheckedAnnouncement:
         return LoadedAnnouncement(id, spec, checked.accepted, checked.content_hash)
 
     def same_content(self) -> Announcement | None:
-        """The announcement that lately took the same content to the same people, whatever their files were called."""
+        """A recent announcement with the same content and recipients, whatever its file was called."""
         id = self.ledger.redis.get(self.ledger.keys.content(self.draft.spec.desk, self.checked.content_hash))
         try:
             return self.ledger.announcements.get(text(id)) if id else None
@@ -95,7 +95,7 @@ class CheckedAnnouncement:
         if not self.draft.skip_invalid:
             self.checked.refuse_invalid()
         if not self.checked.accepted:
-            raise BadInput("recipients", Phrase("there is no valid row to send to"))
+            raise BadInput("recipients", Phrase("contains no valid rows"))
 
 
 @dataclass(frozen=True, slots=True)

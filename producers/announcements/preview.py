@@ -126,7 +126,7 @@ def _brief(announcement: Announcement) -> dict[str, Any]:
 
 
 def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | None = None) -> Preview:
-    """Asks the ledger what runs already, and whether the same was sent lately."""
+    """Asks the ledger which announcements are running, and whether the same one was sent recently."""
     ledger, draft, checked = announcement.ledger, announcement.draft, announcement.checked
     now_ms = time_ms(ledger.redis.time())
     others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)

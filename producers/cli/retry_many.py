@@ -13,7 +13,7 @@ __all__ = ["meant", "retry_many", "time_past"]
 
 
 def meant(state: State, code: int | None, since: str | None, until: str | None, desk: str | None) -> DeadLetters:
-    """Raises BadInput for a time or a range that is none."""
+    """Raises BadInput for an invalid time or range."""
     now = datetime.now(UTC)
     begins, ends = (time_past(name, text, now) for name, text in (("since", since), ("until", until)))
     if begins and ends and begins >= ends:
@@ -22,7 +22,7 @@ def meant(state: State, code: int | None, since: str | None, until: str | None, 
 
 
 def retry_many(events: DeadLetters, by: str, as_json: bool) -> int:
-    """Takes back all that are meant, and names each. Raises BadInput for a desk that is none."""
+    """Queues all matching events again, and prints the id of each. Raises BadInput for an unknown desk."""
     state = events.state
     with open_ledger() as ledger:
         ids = events.retry(ledger, by)

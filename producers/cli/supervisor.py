@@ -22,7 +22,7 @@ __all__ = ["Deaths", "DiesTooOften", "Program", "StopSignals", "Supervisor"]
 LOOK_SECONDS = 0.1
 #: A program that died is started again after this: at once would be a busy loop if it dies at once.
 RESTART_SECONDS = 1.0
-#: So many deaths within so many seconds are no accident: something is wrong that a restart does not mend.
+#: This many deaths within this many seconds mean a fault that a restart does not fix.
 MOST_DEATHS = 5
 DEATHS_WITHIN_SECONDS = 60.0
 #: What a killed process may still have in its pipe is read within this.

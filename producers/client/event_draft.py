@@ -31,7 +31,7 @@ class EventDraft:
 
     @classmethod
     def build_all(cls, several: Sequence[Mapping[str, Any]]) -> list[Self]:
-        """Raises as `build`, and says which of them is meant, counting from 1."""
+        """Raises as `build`, and says which item is wrong, counting from 1."""
         now = datetime.now(UTC)
         drafts = []
         for number, arguments in enumerate(several, 1):

@@ -144,7 +144,7 @@ def _times(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _universal(time: datetime | str) -> str:
-    """With an offset: a time without one is meant here, and the server may stand elsewhere."""
+    """With an offset: a time without one is local here, and the server may be in another zone."""
     if isinstance(time, datetime):
         return time.astimezone().isoformat()
     try:

@@ -31,7 +31,7 @@ _KEY_REFUSED: dict[int, type[DeskbellError]] = {kind.http_status: kind for kind 
 #: Of other problems: the input is what has to be fixed. 413: the body, or a part of it, is too large.
 _WRONG_INPUT = (400, 413, 415, 422)
 _UNAVAILABLE = (502, 503, 504)
-#: Of what a server says that is none of ours.
+#: Of the text of a server that is not Deskbell.
 _TOLD_CHARACTERS = 500
 
 

@@ -82,7 +82,7 @@ def parse_json(raw: bytes) -> Any:
 
 
 def chosen(body: dict[str, Any], name: str, choices: type[ChoiceT], default: ChoiceT | None = None) -> ChoiceT:
-    """The one member that a body has. Raises BadInput for another one, or for what is none of the choices."""
+    """The one member that a body has. Raises BadInput for any other member or value."""
     for other in body:
         if other != name:
             raise BadInput(shortened(other), "is not a known field")

@@ -37,7 +37,7 @@ class Recipients:
     """The rows of a file, read from disk anew by each call of `rows`. Close it, or use it in a `with`."""
 
     def __init__(self, source: Source) -> None:
-        """Raises BadInput when the file is none of those that can be read, is empty, or names no receiver."""
+        """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""
         self._source = source
         self.name = source.name
         self.format: Format = _format_of(source)
