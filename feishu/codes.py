@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from ledger.errors import BadInput
+from ledger.messages.json_fields import refusal_of
 from ledger.states import Outcome
 from ledger.toml_file import parse_toml, read_toml
 
@@ -145,11 +146,10 @@ def _rule_of(row: Any, number: int, name: str) -> Rule:
     try:
         return Rule.model_validate(row)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = "".join(f" {part}:" for part in first["loc"][:1])
-        problem = first["msg"].removeprefix("Value error, ")
+        wrong = refusal_of(error)
+        field = "".join(f" {part}:" for part in [wrong.field.partition("[")[0]] if part)
         code = row.get("code") if isinstance(row, dict) else None
-        raise BadInput(_VARIABLE, f"{name}: {_row_name(number, code)}:{field} {problem}") from None
+        raise BadInput(_VARIABLE, f"{name}: {_row_name(number, code)}:{field} {wrong.problem}") from None
 
 
 def _row_name(number: int, code: Any) -> str:

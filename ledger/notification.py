@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Self, cast
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType, parse_message
-from ledger.messages.json_fields import steering_problem
+from ledger.messages.json_fields import refusal_of, steering_problem
+from ledger.receiver_ids import receiver_id_problem
 from ledger.times import check_expiry, given_time, unix_ms
 from ledger.tracing import TRACEPARENT, traceparent
 
@@ -32,10 +33,10 @@ class Notification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    receiver_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
+    user_id_type: UserIdType = UserIdType.OPEN_ID  #: before the id, whose check depends on it
+    receiver_id: str
     message: Message
     receive_type: ReceiveType = ReceiveType.CHAT
-    user_id_type: UserIdType = UserIdType.OPEN_ID
     desk: str = DEFAULT_DESK
     key: Annotated[str, Field(min_length=1, max_length=MOST_KEY_CHARACTERS)] | None = None
     at: datetime | None = None
@@ -46,13 +47,12 @@ class Notification(BaseModel):
     caller: str | None = None  #: the API key whose share of the callbacks its end uses; never set by the caller
     traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
 
-    @model_validator(mode="after")
-    def _prefix_agrees_with_type(self) -> Self:
-        # open_ids begin with ou_ and union_ids with on_: the wrong type would be refused by the API, one call later.
-        other = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}.get(self.user_id_type)
-        if other and self.receiver_id.startswith(other):
-            raise ValueError(f"receiver_id: begins with {other}, so it cannot be {self.user_id_type}")
-        return self
+    @field_validator("receiver_id")
+    @classmethod
+    def _looks_like_an_id(cls, receiver_id: str, info: ValidationInfo) -> str:
+        if problem := receiver_id_problem(receiver_id, info.data.get("user_id_type", UserIdType.OPEN_ID)):
+            raise ValueError(problem)
+        return receiver_id
 
     @classmethod
     def build(
@@ -77,9 +77,12 @@ class Notification(BaseModel):
         try:
             notification = cls(**fields)
         except ValidationError as error:
-            raise _bad_input(error) from None
-        check_expiry(notification.expires_at, notification.at, now)
-        return notification
+            refusal = refusal_of(error)
+        else:
+            check_expiry(notification.expires_at, notification.at, now)
+            return notification
+        # Raised outside the except clause: as its context the ValidationError would carry the message along.
+        raise refusal
 
     @property
     def digest(self) -> str:
@@ -162,12 +165,3 @@ def _take_times(fields: dict[str, Any], now: datetime) -> dict[str, Any]:
     """`at` and `expires_at`, if given."""
     times = {target: given_time(name, fields.pop(name, None), now) for name, target in _TIMES.items()}
     return {name: time for name, time in times.items() if time is not None}
-
-
-def _bad_input(error: ValidationError) -> BadInput:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    problem = first["msg"].removeprefix("Value error, ")
-    if not where:
-        where, _, problem = problem.partition(": ")
-    return BadInput(where, problem)

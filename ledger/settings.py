@@ -27,6 +27,7 @@ from ledger.callback_format import CallbackSecret
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
 from ledger.memory import checked_limit
+from ledger.messages.json_fields import refusal_of
 from ledger.rate import Limit, Rate
 from ledger.redis_url import RedisUrl
 from ledger.times import duration
@@ -39,6 +40,7 @@ _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 _HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
 #: Nothing that could hold a secret: this address stands in logs and on screens.
 _API_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]+")
 #: The kernel's limit for a unix socket path is 104 bytes on macOS and 108 on Linux.
 _SOCKET_PATH_BYTES = 100
 
@@ -78,8 +80,15 @@ def _as_redis_url(text: Any) -> Any:
 
 
 def _api_address(text: str) -> str:
-    if not _API_ADDRESS.fullmatch(text):
+    """A slash at the end is what browsers show: it is dropped."""
+    if not _API_ADDRESS.fullmatch(text.removesuffix("/")):
         raise ValueError("use https://host or https://host:port, without a user, a path or anything else")
+    return text.removesuffix("/")
+
+
+def _plain_prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError("use letters of the English alphabet, digits, '_', '.' and '-', at least one")
     return text
 
 
@@ -161,7 +170,7 @@ class Settings(BaseSettings):
     """The password of the sentinels themselves, if they have one; the primary's password is in the URL."""
     data_dir: Path = Path(".deskbell")
     """The directory of the embedded Valkey's files and socket."""
-    prefix: str = Field("deskbell", pattern=r"^[A-Za-z0-9_.-]+$")
+    prefix: Annotated[str, AfterValidator(_plain_prefix)] = "deskbell"
     """The prefix of every Redis key and Celery queue."""
     feishu_url: ApiAddress = "https://open.feishu.cn"
     """The address of the API; for Lark `https://open.larksuite.com`."""
@@ -218,9 +227,9 @@ class Settings(BaseSettings):
             settings = cls(**overrides)
             settings.all_desks  # noqa: B018  a wrong desks file must be told at once, not at the first send
         except ValidationError as error:
-            first = error.errors()[0]
-            variable = "DESKBELL_" + str(first["loc"][0]).upper() if first["loc"] else "DESKBELL_*"
-            raise BadInput(variable, first["msg"].removeprefix("Value error, ")) from None
+            wrong = refusal_of(error)
+            variable = "DESKBELL_" + (wrong.field.partition("[")[0].upper() or "*")
+            raise BadInput(variable, wrong.problem) from None
         return settings
 
     @property
@@ -277,9 +286,8 @@ def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, De
         try:
             desks[name] = Desk(**{**shared, **with_secrets(name, table, path.parent), "name": name})
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BadInput("DESKBELL_DESKS", f"[desk.{name}] {where}: {first['msg']}") from None
+            wrong = refusal_of(error)
+            raise BadInput("DESKBELL_DESKS", f"[desk.{name}] {wrong.field}: {wrong.problem}") from None
     return desks
 
 

@@ -11,9 +11,10 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from ledger.errors import BadInput
+from ledger.messages.field_problems import field_problem
 from ledger.phrases import Phrase
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "dotted",
     "kind_of",
     "link_problem",
+    "refusal_of",
     "shortened",
     "steering_problem",
     "validated",
@@ -43,16 +45,6 @@ _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 LONE_SURROGATE = Phrase("contains half of a surrogate pair, which is not a character")
-_PROBLEMS = {
-    "missing": Phrase("is missing"),
-    "extra_forbidden": Phrase("is not a known field"),
-    "string_too_short": Phrase("must not be empty"),
-    "string_type": Phrase("must be a string"),
-    "bool_type": Phrase("must be true or false"),
-    "list_type": Phrase("must be a list"),
-    "dict_type": Phrase("must be an object"),
-    "model_type": Phrase("must be an object"),
-}
 
 
 class Shape(BaseModel):
@@ -196,21 +188,22 @@ def validated(shape: type[ShapeT], raw: object, where: str) -> ShapeT:
     try:
         return shape.model_validate(raw)
     except ValidationError as error:
-        refusal = _refusal(error.errors(include_url=False, include_context=False), where)
+        refusal = refusal_of(error, where)
     # Raised outside the except clause: as its context the ValidationError would carry the whole body along.
     raise refusal
 
 
-def _refusal(errors: list[ErrorDetails], where: str) -> BadInput:
+def refusal_of(error: ValidationError, where: str = "") -> BadInput:
+    """The first complaint of pydantic as a BadInput, whose field is under `where`. It repeats no value."""
+    errors = error.errors(include_url=False)
     first = errors[0]
-    path = [part for part in first["loc"] if not _is_marker(part)]
-    problem = _PROBLEMS.get(first["type"]) or Phrase(first["msg"].replace("Input should be", "must be"))
+    problem: str = field_problem(first)
     if first["type"].endswith("_type"):
         problem = Phrase("{problem}, not {kind}", problem=problem, kind=kind_of(first["input"]))
-    others = [shortened(str(error["loc"][-1])) for error in errors[1:] if error["type"] == "extra_forbidden"]
+    others = [shortened(str(each["loc"][-1])) for each in errors[1:] if each["type"] == "extra_forbidden"]
     if first["type"] == "extra_forbidden" and others:
         problem = Phrase("{problem}; nor is {names}", problem=problem, names=", ".join(others[:5]))
-    return BadInput(dotted(where, path), problem)
+    return BadInput(dotted(where, [part for part in first["loc"] if not _is_marker(part)]), problem)
 
 
 def _is_marker(part: object) -> bool:

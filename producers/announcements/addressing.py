@@ -1,6 +1,5 @@
 """To whom a row of a recipients file goes, and how: its receiver, and what it may say differently from the others."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from feishu.contact import Contact, Resolved, Unresolved
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
+from ledger.receiver_ids import receiver_id_problem
 from ledger.times import moment
 from producers.announcements.recipients import Row, place
 
@@ -21,9 +21,6 @@ __all__ = ["NO_VARIABLES", "Address", "Addressing", "Options", "RowError", "RowE
 
 #: The columns that say to whom and how. Every other one is a variable of the template.
 NO_VARIABLES = frozenset({"receiver_id", "receive_type", "user_id_type", "send_at"})
-#: The same rules as those of `ledger.notification`, which would take longer than all the rest of a row's check.
-_RECEIVER_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
-_PREFIX_OF_OTHER = {UserIdType.OPEN_ID: "on_", UserIdType.UNION_ID: "ou_"}
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
@@ -167,22 +164,17 @@ class Addressing:
 
     def _checked_id(self, receiver_id: str, id_type: UserIdType) -> str:
         receiver_id = receiver_id.strip()
-        if not _RECEIVER_ID.fullmatch(receiver_id):
-            raise _WrongError(*self._id_problem(receiver_id))
-        other = _PREFIX_OF_OTHER.get(id_type)
-        if other and receiver_id.startswith(other):
-            raise _WrongError(
-                "receiver_id", Phrase("begins with {prefix}, so it cannot be {type}", prefix=other, type=id_type)
-            )
+        if not receiver_id:
+            raise self._empty()
+        if problem := receiver_id_problem(receiver_id, id_type):
+            raise _WrongError("receiver_id", problem)
         return receiver_id
 
-    def _id_problem(self, receiver_id: str) -> tuple[str, str]:
-        if not receiver_id:
-            names = [name for name in ("receiver_id", "email", "mobile") if name in self._at]
-            if len(names) == 1:
-                return names[0], Phrase("is empty")
-            return names[0], Phrase("is empty (as well as {names})", names=", ".join(names[1:]))
-        return "receiver_id", Phrase("must be 1 to 128 visible ASCII characters without spaces, such as ou_…")
+    def _empty(self) -> _WrongError:
+        first, *others = [name for name in ("receiver_id", "email", "mobile") if name in self._at]
+        if not others:
+            return _WrongError(first, Phrase("is empty"))
+        return _WrongError(first, Phrase("is empty (as well as {names})", names=", ".join(others)))
 
     def _user_id_type(self, row: Row) -> UserIdType:
         return _choice("user_id_type", self._cell(row, "user_id_type"), self.options.user_id_type)

@@ -13,7 +13,7 @@ from ledger.announcement import Spec
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
-from ledger.messages.json_fields import steering_problem
+from ledger.messages.json_fields import refusal_of, steering_problem
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
@@ -94,18 +94,12 @@ def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime 
     try:
         spec = Spec(**given, message=dict(message.raw), **times)
     except ValidationError as error:
-        refusal = _refusal(error)
+        refusal = refusal_of(error)
     else:
         spec.hours  # noqa: B018  raises for hours that are none
         return spec
     # Raised outside the except clause: as its context the ValidationError would carry the message along.
     raise refusal
-
-
-def _refusal(error: ValidationError) -> BadInput:
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    problem = first["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
-    return BadInput(".".join(str(part) for part in first["loc"]), problem)
 
 
 def _check_names(spec: Spec, key: object) -> None:

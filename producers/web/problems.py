@@ -19,6 +19,7 @@ from starlette.routing import Match
 
 from ledger.connection import reachable
 from ledger.errors import URN, BadInput, DeskbellError
+from ledger.messages.field_problems import field_problem
 from ledger.settings import Settings
 
 __all__ = [
@@ -123,9 +124,11 @@ def _translated(error: Exception, settings: Settings) -> Exception:
 
 def _tell_invalid(request: Request, error: Exception) -> Response:
     """Of path, query and headers: bodies are read by our own code."""
-    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:])
-    problem = problem_of(BadInput(field or "request", str(first["msg"]).removeprefix("Value error, ")))
+    problem = problem_of(BadInput(field or "request", field_problem(first)))
     return as_response(problem, request.scope.get("request_id"))
 
 

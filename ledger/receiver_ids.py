@@ -1,0 +1,47 @@
+"""What a receiver's id looks like: one check for events, files, hooks and rows, since a wrong id costs a call."""
+
+import re
+
+from ledger.delivery_options import UserIdType
+from ledger.phrases import Phrase
+
+__all__ = ["receiver_id_problem"]
+
+#: What stands in addresses, formulas, quotes and lists, but in no id; a tenant chooses its user_ids of the rest.
+_FORBIDDEN = re.compile("[\"',;<=>@]")
+_PLAIN = re.compile("[!#-&(-+.-:?A-~-]{1,128}")
+_VISIBLE = re.compile("[!-~]{1,128}")
+#: What a spreadsheet makes of a long number: `7.3E+17`.
+_ROUNDED = re.compile(r"[0-9][0-9.,]*[Ee]\+?[0-9]+")
+#: How ids of another kind begin. A user_id may begin with the same letters, so there only Feishu's own ids are wrong.
+_OF_ANOTHER_KIND = {
+    UserIdType.OPEN_ID: re.compile("on_|oc_|cli_"),
+    UserIdType.UNION_ID: re.compile("ou_|oc_|cli_"),
+    UserIdType.USER_ID: re.compile(r"(?:ou_|on_|oc_)(?=[0-9a-f]{32}\Z)"),
+}
+
+
+def receiver_id_problem(text: str, kind: UserIdType) -> str | None:
+    """What is wrong with the id, or None. Repeats no more of it than a character or its beginning."""
+    if not _PLAIN.fullmatch(text):
+        return _misspelled(text)
+    if other := _OF_ANOTHER_KIND[kind].match(text):
+        return Phrase("begins with {prefix}, so it cannot be {type}", prefix=other[0], type=kind)
+    return _rounded() if text[0].isdigit() and _ROUNDED.fullmatch(text) else None
+
+
+def _misspelled(text: str) -> str:
+    if not text:
+        return Phrase("must not be empty")
+    if "@" in text.strip("@"):
+        return Phrase("looks like an e-mail address, which is not an id: in a file, put it into a column email")
+    if not _VISIBLE.fullmatch(text):
+        return Phrase("must be 1 to 128 visible ASCII characters without spaces, such as ou_…")
+    if _ROUNDED.fullmatch(text):
+        return _rounded()
+    found = _FORBIDDEN.findall(text)
+    return Phrase("contains {character}, which is never part of an id", character=found[0])
+
+
+def _rounded() -> Phrase:
+    return Phrase("looks like a number that a spreadsheet has rounded: format its column as text, and fill it in again")
