@@ -11,7 +11,8 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 
 from ledger.errors import BadInput
-from ledger.messages.jinja_sandbox import BUDGET, ENVIRONMENT, LEAF_CHARACTERS, Unbounded, restricted
+from ledger.messages.jinja_budget import BUDGET, LEAF_CHARACTERS, Unbounded
+from ledger.messages.jinja_sandbox import ENVIRONMENT, Sandbox, restricted
 from ledger.messages.json_fields import shortened
 from ledger.phrases import Phrase
 
@@ -44,30 +45,31 @@ def has_markup(text: str) -> bool:
     return _MARKUP.search(text) is not None
 
 
-def context_of(values: Mapping[str, str]) -> Context:
+def context_of(values: Mapping[str, Any], sandbox: Sandbox = ENVIRONMENT) -> Context:
     """What leaves are rendered with. One does for all leaves of a message: none can change it."""
-    return Context(ENVIRONMENT, {**ENVIRONMENT.globals, **values}, None, {})
+    return Context(sandbox, {**sandbox.globals, **values}, None, {})
 
 
 class Leaf:
     """A compiled leaf. `variables` are the names that it may look up; `where` is its field in an error."""
 
-    __slots__ = ("_chunks", "_parts", "is_plain", "node_count", "variables", "where")
+    __slots__ = ("_chunks", "_parts", "_sandbox", "is_plain", "node_count", "variables", "where")
 
-    def __init__(self, source: str, where: str) -> None:
+    def __init__(self, source: str, where: str, sandbox: Sandbox = ENVIRONMENT) -> None:
         """Raises BadInput when it is no Jinja, or more of it than is allowed here."""
-        tree = restricted(_parsed(source, where), where)
+        tree = restricted(_parsed(source, where, sandbox), where, sandbox)
+        self._sandbox = sandbox
         self.where = where
         self.variables = frozenset(find_undeclared_variables(tree))
         self.node_count = sum(1 for _ in tree.find_all(nodes.Node))
         self.is_plain = all(isinstance(node, _PLAIN) for node in tree.find_all(nodes.Node))
         self._parts = _parts_of(tree)
-        self._chunks = _compiled(tree, where)
+        self._chunks = _compiled(tree, where, sandbox)
 
     def text(self, values: Mapping[str, Any]) -> str:
         """It alone, with a budget of its own. Raises as `render`."""
         BUDGET.renew()
-        return self.render(context_of(values))
+        return self.render(context_of(values, self._sandbox))
 
     def render(self, context: Context) -> str:
         """As a part of a message, whose budget it takes from: see `Template`.
@@ -91,33 +93,37 @@ class Leaf:
 class Expression:
     """A compiled expression, without braces: `payload.status == "firing"`. What it gives keeps its type."""
 
-    __slots__ = ("_chunks", "_parts", "variables", "where")
+    __slots__ = ("_chunks", "_parts", "_sandbox", "variables", "where")
 
-    def __init__(self, source: str, where: str) -> None:
+    def __init__(self, source: str, where: str, sandbox: Sandbox = ENVIRONMENT) -> None:
         """Raises BadInput when it is no single expression, or uses more of Jinja than is allowed here."""
-        tree = restricted(_parsed(f"{{{{ {source} }}}}", where), where)
+        tree = restricted(_parsed(f"{{{{ {source} }}}}", where, sandbox), where, sandbox)
+        self._sandbox = sandbox
         self.where = where
         self.variables = frozenset(find_undeclared_variables(tree))
         self._parts = _parts_of(tree)
         tree.body = [nodes.Assign(nodes.Name(_RESULT, "store"), _only_expression(tree, where), lineno=1)]
-        tree.set_environment(ENVIRONMENT)
-        self._chunks = _compiled(tree, where)
+        tree.set_environment(sandbox)
+        self._chunks = _compiled(tree, where, sandbox)
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """Raises as `Leaf.render`. What Jinja's filters yield one by one is a list."""
-        context = context_of(values)
+        return self._result(values, _kept)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether its value is true as Jinja has it: neither false, zero nor empty. Raises as `value`."""
+        return self._result(values, bool)
+
+    def _result(self, values: Mapping[str, Any], as_given: Callable[[Any], T]) -> T:
+        context = context_of(values, self._sandbox)
         BUDGET.renew()
         try:
             for _ in self._chunks(context):
                 pass
-            return _kept(context.vars[_RESULT])
+            return as_given(context.vars[_RESULT])
         except Exception as error:  # an expression can raise what it likes
             refusal = _refusal(error, self.where, self._parts)
         raise refusal
-
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether its value is true as Jinja has it: neither false, zero nor empty. Raises as `value`."""
-        return bool(self.value(values))
 
 
 def _kept(result: Any) -> Any:
@@ -156,20 +162,20 @@ def _refusal(error: Exception, where: str, parts: frozenset[str]) -> BadInput:
     return BadInput(where, Phrase("cannot be rendered with these values ({error})", error=type(error).__name__))
 
 
-def _parsed(source: str, where: str) -> nodes.Template:
+def _parsed(source: str, where: str, sandbox: Sandbox) -> nodes.Template:
     if len(source) > LEAF_CHARACTERS:
         raise BadInput(
             where, Phrase("has {n:,} characters: at most {most:,} are allowed", n=len(source), most=LEAF_CHARACTERS)
         )
-    return _translated(lambda: ENVIRONMENT.parse(source), where)
+    return _translated(lambda: sandbox.parse(source), where)
 
 
-def _compiled(tree: nodes.Template, where: str) -> Chunks:
-    return _translated(lambda: _root_of(tree), where)
+def _compiled(tree: nodes.Template, where: str, sandbox: Sandbox) -> Chunks:
+    return _translated(lambda: _root_of(tree, sandbox), where)
 
 
-def _root_of(tree: nodes.Template) -> Chunks:
-    root: Chunks = ENVIRONMENT.from_string(tree).root_render_func
+def _root_of(tree: nodes.Template, sandbox: Sandbox) -> Chunks:
+    root: Chunks = sandbox.from_string(tree).root_render_func
     return root
 
 

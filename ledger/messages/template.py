@@ -6,7 +6,7 @@ Every string is rendered for itself and written as JSON afterwards, so no value 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 from jinja2.runtime import Context
@@ -14,7 +14,8 @@ from pydantic import JsonValue
 
 from ledger.errors import BadInput
 from ledger.messages.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
-from ledger.messages.jinja_sandbox import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
+from ledger.messages.jinja_budget import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
+from ledger.messages.jinja_sandbox import ENVIRONMENT, Sandbox
 from ledger.messages.jinja_text import LacksVariable, Leaf, context_of, has_markup
 from ledger.messages.json_fields import LONE_SURROGATE, check_json, dotted, link_problem
 from ledger.messages.post import wrapped_post
@@ -40,6 +41,14 @@ class _Rule(Enum):
     NEVER = auto()  #: the check of the message may depend on it in some other way
 
 
+class _Reading(NamedTuple):
+    """What all parts of a message are compiled with."""
+
+    msg_type: MsgType
+    where: str
+    sandbox: Sandbox
+
+
 @dataclass(frozen=True, slots=True)
 class _Slot:
     leaf: Leaf
@@ -63,13 +72,19 @@ class Template:
     differs from one that passed only where any text, or any link, is allowed is fine without it.
     """
 
-    __slots__ = ("_constants", "_is_plain", "_node_count", "_passed", "_slots", "_where", "msg_type", "variables")
+    __slots__ = (
+        *("_constants", "_is_plain", "_node_count", "_passed", "_sandbox", "_slots", "_where", "msg_type"),
+        "variables",
+    )
 
-    def __init__(self, msg_type: MsgType, content: dict[str, JsonValue], where: str) -> None:
+    def __init__(
+        self, msg_type: MsgType, content: dict[str, JsonValue], where: str, sandbox: Sandbox = ENVIRONMENT
+    ) -> None:
         self.msg_type = msg_type
+        self._sandbox = sandbox
         self._where = where
         BUDGET.renew()  # for leaves without variables, which are rendered now
-        self._constants, self._slots = _split(_pieces(msg_type, content, (), where), where)
+        self._constants, self._slots = _split(_pieces(_Reading(msg_type, where, sandbox), content, ()), where)
         self.variables = frozenset[str]().union(*(slot.leaf.variables for slot in self._slots))
         self._node_count = sum(slot.leaf.node_count for slot in self._slots)
         self._is_plain = all(slot.leaf.is_plain for slot in self._slots)
@@ -78,8 +93,8 @@ class Template:
             self.check({})
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any], *, where: str = "message") -> Self:
-        """Compiles `msg_type` and `content` as a message file has them.
+    def of(cls, raw: Mapping[str, Any], *, where: str = "message", sandbox: Sandbox = ENVIRONMENT) -> Self:
+        """Compiles `msg_type` and `content` as a message file has them, in the dialect of `sandbox`.
 
         Raises:
             BadInput: a syntax error, in which string and line; a template without variables that is no message.
@@ -90,7 +105,7 @@ class Template:
             parse_message(raw, where=where)
             raise BadInput(where, Phrase("must be an object with msg_type and content"))
         msg_type = MsgType(raw["msg_type"])
-        return cls(msg_type, wrapped_post(content) if msg_type is MsgType.POST else content, where)
+        return cls(msg_type, wrapped_post(content) if msg_type is MsgType.POST else content, where, sandbox)
 
     def render(self, values: Mapping[str, str]) -> Message:
         """The message for one receiver. Raises BadInput naming the field, or LacksVariable naming the variable."""
@@ -127,7 +142,7 @@ class Template:
             BUDGET.renew(self._node_count, longest)
             if BUDGET.left < 0:
                 raise BadInput(self._where, TOO_MUCH_WORK)
-        context: Context = context_of(values)
+        context: Context = context_of(values, self._sandbox)
         return [slot.leaf.render(context) for slot in self._slots]
 
     def _wire(self, texts: list[str]) -> bytes:
@@ -180,37 +195,37 @@ def _split(pieces: Iterator[bytes | _Slot | int], where: str) -> tuple[list[byte
     return [b"".join(constant) for constant in constants], slots
 
 
-def _pieces(msg_type: MsgType, value: JsonValue, path: tuple[Any, ...], where: str) -> Iterator[bytes | _Slot | int]:
+def _pieces(reading: _Reading, value: JsonValue, path: tuple[Any, ...]) -> Iterator[bytes | _Slot | int]:
     """The JSON of `value`, as orjson writes it, in pieces; and for each leaf, beside it, its number of nodes."""
     match value:
         case dict():
             yield b"{"
             for count, (key, inner) in enumerate(value.items()):
                 yield (b"," if count else b"") + orjson.dumps(key) + b":"
-                yield from _member(msg_type, value, key, inner, (*path, key), where)
+                yield from _member(reading, value, key, inner, (*path, key))
             yield b"}"
         case list():
             yield b"["
             for index, inner in enumerate(value):
                 yield b"," if index else b""
-                yield from _member(msg_type, {}, "", inner, (*path, index), where)
+                yield from _member(reading, {}, "", inner, (*path, index))
             yield b"]"
         case _:
             yield orjson.dumps(value)
 
 
 def _member(
-    msg_type: MsgType, parent: dict[str, JsonValue], key: str, value: JsonValue, path: tuple[Any, ...], where: str
+    reading: _Reading, parent: dict[str, JsonValue], key: str, value: JsonValue, path: tuple[Any, ...]
 ) -> Iterator[bytes | _Slot | int]:
     if not isinstance(value, str) or not has_markup(value):
-        yield from _pieces(msg_type, value, path, where)
+        yield from _pieces(reading, value, path)
         return
-    leaf = Leaf(value, dotted(where, ("content", *path)))
+    leaf = Leaf(value, dotted(reading.where, ("content", *path)), reading.sandbox)
     yield leaf.node_count
     if leaf.variables:
-        yield _Slot(leaf, _rule(msg_type, parent, key))
+        yield _Slot(leaf, _rule(reading.msg_type, parent, key))
     else:
-        yield _json(leaf.render(context_of({})), leaf.where)
+        yield _json(leaf.render(context_of({}, reading.sandbox)), leaf.where)
 
 
 def _rule(msg_type: MsgType, parent: dict[str, JsonValue], key: str) -> _Rule:

@@ -13,7 +13,7 @@ import orjson
 from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved
 from ledger.errors import BadInput
 from ledger.messages.content import Message
-from ledger.messages.jinja_sandbox import BUDGET
+from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.template import LacksVariable, Template
 from ledger.phrases import Phrase
 from producers.announcements.addressing import NO_VARIABLES, Addressing, Options, RowError

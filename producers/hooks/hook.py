@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
-from ledger.messages.jinja_sandbox import BUDGET
+from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.json_fields import kind_of
 from ledger.notification import Notification
 from ledger.settings import Settings

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ledger.errors import BadInput
-from ledger.messages.jinja_sandbox import Told
+from ledger.messages.jinja_budget import Told
 
 __all__ = ["JsonObject", "check_shape", "cut", "seen", "seen_again"]
 

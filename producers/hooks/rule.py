@@ -9,7 +9,7 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
-from ledger.messages.jinja_sandbox import BUDGET
+from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.messages.message_file import MessageTemplate, read_message_template

@@ -34,7 +34,7 @@ WORST = {
     "ledger/messages/content.py:_SHA256": Worst("fullmatch", "a"),
     "ledger/embedded.py:_CUT_OFF": Worst("search", "Truncating the AOF "),
     "ledger/embedded.py:_LINE_HEAD": Worst("match", "0", "1:M 1 Jan "),
-    "ledger/messages/jinja_sandbox.py:_FORMAT": Worst("fullmatch", "%%"),
+    "ledger/messages/jinja_filters.py:_FORMAT": Worst("fullmatch", "%%"),
     "ledger/messages/jinja_sandbox.py:_MENTION": Worst("sub", "< "),
     "ledger/messages/json_fields.py:_BLANK_OR_CONTROL": Worst("search", "a", end=""),
     "ledger/messages/json_fields.py:_PLAIN_KEY": Worst("fullmatch", "a"),
