@@ -16,6 +16,7 @@ from ledger.phrases import Phrase
 from ledger.receiver_ids import receiver_id_problem
 from ledger.times import moment
 from producers.announcements.recipients import Row, place
+from producers.announcements.recipients.row import RECEIVER_COLUMNS
 
 __all__ = ["NO_VARIABLES", "Address", "Addressing", "Options", "RowError", "RowErrorJson"]
 
@@ -89,6 +90,12 @@ class Addressing:
         self.has_contacts = bool({"email", "mobile"} & self._at.keys())
         self._is_plain = self._at.keys() == {"receiver_id"}
         self._plain = Address("", options.receive_type, options.user_id_type)
+
+    def needed(self, row: Row) -> set[int]:
+        """Where the cells stand that say to whom the row goes, and how."""
+        filled = {at for at, _ in row.unusable} | {at for at in self._at.values() if row.values[at]}
+        first = next((name for name in RECEIVER_COLUMNS if self._at.get(name) in filled), None)
+        return {at for name, at in self._at.items() if name == first or name not in RECEIVER_COLUMNS}
 
     def contact(self, row: Row) -> Contact | None:
         """Whom to ask Feishu about; None when the row has a receiver_id, or nothing that could be asked."""

@@ -20,6 +20,7 @@ from ledger.notification import MOST_KEY_CHARACTERS
 from ledger.phrases import Phrase
 from ledger.times import check_expiry, given_time
 from producers.announcements.addressing import Options
+from producers.announcements.recipients.reading_options import ReadingOptions
 
 __all__ = ["AnnouncementDraft"]
 
@@ -30,6 +31,7 @@ class AnnouncementDraft:
 
     spec: Spec  #: without the columns
     options: Options  #: for the check of the rows
+    reading: ReadingOptions
     key: str | None
     skip_invalid: bool
     image: LocalImage | None
@@ -48,6 +50,7 @@ class AnnouncementDraft:
             given.pop(name, default)
             for name, default in (("key", None), ("skip_invalid", False), ("allow_duplicates", False))
         )
+        reading = ReadingOptions.take(given)
         message = _template_of(given)
         times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
         at, expires_at = (given_time(name, times.get(name), now) for name in ("at", "expires"))
@@ -56,11 +59,12 @@ class AnnouncementDraft:
         _check_names(spec, key)
         return cls(
             spec=spec,
+            reading=reading,
             options=Options(spec.receive_type, spec.user_id_type, allow_duplicates, now),
             key=key,
             skip_invalid=skip_invalid,
             image=message.image,
-            _asked=_canonical(spec, times, skip_invalid, allow_duplicates),
+            _asked=_canonical(spec, times, reading, skip_invalid, allow_duplicates),
         )
 
     def digest(self, recipients_sha256: str) -> str:
@@ -110,9 +114,10 @@ def _check_names(spec: Spec, key: object) -> None:
             raise BadInput(name, problem)
 
 
-def _canonical(spec: Spec, times: Mapping[str, Any], *flags: bool) -> bytes:
+def _canonical(spec: Spec, times: Mapping[str, Any], reading: ReadingOptions, *flags: bool) -> bytes:
     left_out = {"name", "at", "expires_at", "columns", "caller", "traceparent"}
     # Without one it is left out, so that what an older version announced is known again.
     left_out |= set() if spec.callback_url else {"callback_url"}
     content = spec.model_dump(mode="json", exclude=left_out)
-    return orjson.dumps([content, dict(times), flags], option=orjson.OPT_SORT_KEYS)
+    asked = [content, dict(times), flags, *filter(None, [reading.as_json()])]
+    return orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)

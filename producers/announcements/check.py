@@ -217,6 +217,8 @@ class _Check:
         """Keeps the row, or says what is wrong with it."""
         if row.problem:
             return [RowError(row.line, row.column, row.problem)]
+        if row.unusable and (problems := self._unusable(row)):
+            return problems
         values = self._values(row)
         address = self._addressing.address(row, resolved)
         content = self._content(row, values)
@@ -226,6 +228,12 @@ class _Check:
         self._findings.keep(row.line, address.receiver_id, blake2b(told.encode(), digest_size=16).digest())
         self._note(_Rendered(row.line, values, len(content)))
         return []
+
+    def _unusable(self, row: Row) -> list[RowError]:
+        """A cell that neither the message nor the address needs may hold what it likes."""
+        needed = {at for _, at in self._used} | self._addressing.needed(row)
+        columns = self._recipients.columns
+        return [RowError(row.line, columns[at], problem) for at, problem in row.unusable if at in needed]
 
     def _values(self, row: Row) -> dict[str, str]:
         values = {name: row.values[at] for name, at in self._used}

@@ -18,13 +18,14 @@ from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, accepted_rows, check
 from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.reading_options import ReadingOptions
 
 __all__ = ["CheckedAnnouncement", "LoadedAnnouncement", "checked_announcement"]
 
 
 @contextmanager
 def checked_announcement(
-    ledger: Ledger, draft: AnnouncementDraft, open_recipients: Callable[[], Recipients]
+    ledger: Ledger, draft: AnnouncementDraft, open_recipients: Callable[[ReadingOptions], Recipients]
 ) -> Iterator["CheckedAnnouncement"]:
     """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
 
@@ -32,7 +33,7 @@ def checked_announcement(
     the result.
     """
     desk = ledger.settings.desk(draft.spec.desk)
-    with Lookup(ledger, desk) as lookup, open_recipients() as recipients:
+    with Lookup(ledger, desk) as lookup, open_recipients(draft.reading) as recipients:
         resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
         with check(recipients, draft.spec.template, draft.options, resolver=resolver) as checked:
             yield CheckedAnnouncement(draft, recipients, checked, lookup, ledger)

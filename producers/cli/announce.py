@@ -19,6 +19,7 @@ from producers.announcements.check import Checked, write_invalid
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.reading_options import HiddenRows
 from producers.cli.access import open_ledger
 from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
 from producers.cli.output import ExitCode, answer, answer_json, note
@@ -56,6 +57,10 @@ SkipInvalid = Annotated[
 AllowDuplicates = Annotated[
     bool, typer.Option("--allow-duplicates", help="Send one message per row, even to the same receiver.")
 ]
+Hidden = Annotated[
+    HiddenRows | None,
+    typer.Option(help="Rows that a filter or somebody has hidden in the workbook: leave them out, or send them too."),
+]
 Between = Annotated[
     str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
 ]
@@ -83,6 +88,7 @@ def announce(
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it is finished.")] = False,
     skip_invalid: SkipInvalid = False,
     allow_duplicates: AllowDuplicates = False,
+    hidden: Hidden = None,
     weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1,
     between: Between = None,
     timezone: Annotated[str | None, typer.Option(metavar="TZ", help="Time zone of --between: Asia/Shanghai.")] = None,

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from producers.announcements.recipients import Recipients, Row
+from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.cli.tables import progress
 
 __all__ = ["RecipientsFile"]
@@ -20,9 +21,9 @@ class RecipientsFile:
         self.path = path
         self.tell: Callable[[int], None] | None = None
 
-    def open(self) -> Recipients:
+    def open(self, options: ReadingOptions) -> Recipients:
         """Raises BadInput."""
-        recipients = _CountedRecipients.open(self.path)
+        recipients = _CountedRecipients.open(self.path, options=options)
         recipients.file = self
         return recipients
 

@@ -49,6 +49,7 @@ class AnnouncementArguments(_Arguments, total=False):
     timezone: str | None
     skip_invalid: bool  #: leave invalid rows out, instead of refusing all
     allow_duplicates: bool  #: send to a receiver once for each row
+    hidden: str | None  #: rows that a workbook hides: `skip` or `include`; refused without it where there are any
 
 
 def spelled_out(arguments: type) -> Callable[[Function], Function]:

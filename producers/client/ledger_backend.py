@@ -13,6 +13,7 @@ from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import checked_announcement
 from producers.announcements.export import names_of, results_of
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.announcements.steering import steer
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
@@ -55,8 +56,10 @@ class LedgerBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
-        def opened() -> Recipients:
-            return Recipients.open(rows) if isinstance(rows, Path | str) else Recipients.of(Source.of_rows(rows))
+        def opened(options: ReadingOptions) -> Recipients:
+            if isinstance(rows, Path | str):
+                return Recipients.open(rows, options=options)
+            return Recipients.of(Source.of_rows(rows), options)
 
         draft = AnnouncementDraft.build(arguments)
         with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):

@@ -7,6 +7,7 @@ on disk. A separate process reads the file.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.preview import open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.foreign import ForeignRecipients
+from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
@@ -81,14 +83,14 @@ def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest)
 def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
     with closing(request):
         draft = _draft(context, caller, request)
-        with checked_announcement(context.ledger, draft, lambda: foreign(request.source)) as announcement:
+        with checked_announcement(context.ledger, draft, partial(foreign, request.source)) as announcement:
             yield announcement
 
 
-def foreign(source: Source) -> Recipients:
+def foreign(source: Source, options: ReadingOptions) -> Recipients:
     """Raises BadInput, and Problem (503) when there is no process to read it in."""
     try:
-        return ForeignRecipients(source)
+        return ForeignRecipients(source, options)
     except OSError as error:
         source.close()
         raise Problem(

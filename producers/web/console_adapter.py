@@ -29,6 +29,7 @@ from producers.announcements.checked_announcement import LoadedAnnouncement, che
 from producers.announcements.export import Format, export_of
 from producers.announcements.preview import Preview, summarize
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
 from producers.web.announcement_intake import foreign, turns
@@ -84,8 +85,8 @@ class LedgerProposals:
         draft = AnnouncementDraft.build(_arguments(recipients, message, fields))
         recipients.file.seek(0)
 
-        def opened() -> Recipients:
-            return foreign(Source.spooled(recipients.file, PurePath(recipients.name).name))
+        def opened(options: ReadingOptions) -> Recipients:
+            return foreign(Source.spooled(recipients.file, PurePath(recipients.name).name), options)
 
         with checked_announcement(self._ledger, draft, opened) as announcement:
             summary = summarize(announcement)

@@ -40,6 +40,7 @@ class CsvRows:
         self.columns: tuple[str, ...] = ()
         self.delimiter: str = _delimiter_of(source)
         self.encoding: Encoding = encoding_of(source)
+        self.sheet = None
         header = next(self._records(), None)
         if header is None:
             raise BadInput(source.name, Phrase("is empty: the first line must name the columns"))

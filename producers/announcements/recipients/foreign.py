@@ -21,6 +21,7 @@ import orjson
 
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, phrase_of
+from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
 from producers.announcements.recipients.recipients import Recipients
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
@@ -35,6 +36,7 @@ _MEMORY_BYTES = 1024 * 1024 * 1024
 _CPU_SECONDS, _CPU_SECONDS_PER_MIB, _MOST_CPU_SECONDS = 30, 10, 1800
 #: How much longer than its CPU it may take, on a machine that is busy otherwise.
 _PATIENCE = 10
+_AS_IT_IS = ReadingOptions()
 #: From the end of its answers to its own.
 _END_SECONDS = 5.0
 #: A frame is far smaller, whatever the rows hold.
@@ -46,14 +48,14 @@ _VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTH
 class ForeignRecipients(Recipients):
     """As `Recipients`, for one pass at a time: a pass that is given up ends the process. Close it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, options: ReadingOptions = _AS_IT_IS) -> None:
         """Raises as `Recipients`; BadInput when reading takes too much memory or time; OSError when none can start."""
         mib = source.size_bytes // 1024**2
         self._cpu_seconds = min(_CPU_SECONDS + mib * _CPU_SECONDS_PER_MIB, _MOST_CPU_SECONDS)
         self._left_seconds = float(_PATIENCE * self._cpu_seconds)
         self._source = source
         self.name = source.name
-        self._process = self._started()
+        self._process = self._started(options)
         try:
             told: dict[str, Any] = self._answer("opened")
         except BaseException:
@@ -61,6 +63,7 @@ class ForeignRecipients(Recipients):
             raise
         self.columns = tuple(told["columns"])
         self.format, self.encoding, self.delimiter = told["format"], told["encoding"], told["delimiter"]
+        self.sheet = Sheet(*told["sheet"]) if told["sheet"] else None
         self.sha256 = told["sha256"]
 
     def rows(self) -> Iterator[Row]:
@@ -68,8 +71,9 @@ class ForeignRecipients(Recipients):
         self._ask(b"rows\n")
         try:
             while (portion := self._answer("rows", "end")) is not None:
-                for line, values, problem, column in portion:
-                    yield Row(line, tuple(values), phrase_of(problem) if problem else None, column)
+                for line, values, problem, column, unusable in portion:
+                    cells = tuple([(at, phrase_of(why)) for at, why in unusable])
+                    yield Row(line, tuple(values), phrase_of(problem) if problem else None, column, cells)
             complete = True
         finally:
             if not complete:  # the rest of its rows would be taken for those of the next pass
@@ -79,7 +83,7 @@ class ForeignRecipients(Recipients):
         self._end()
         super().close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, options: ReadingOptions) -> subprocess.Popen[bytes]:
         file = self._source.fileno()
         process = subprocess.Popen(  # noqa: S603
             _COMMAND,
@@ -92,7 +96,13 @@ class ForeignRecipients(Recipients):
             process_group=0,
             bufsize=0,
         )
-        asked = {"file": file, "name": self.name, "memory_bytes": _MEMORY_BYTES, "cpu_seconds": self._cpu_seconds}
+        asked = {
+            "file": file,
+            "name": self.name,
+            "memory_bytes": _MEMORY_BYTES,
+            "cpu_seconds": self._cpu_seconds,
+            "options": options.as_json(),
+        }
         cast(IO[bytes], process.stdin).write(json.dumps(asked).encode() + b"\n")
         return process
 

@@ -33,6 +33,7 @@ class JsonlRows:
     """Raises BadInput when it is built from a file without an object that names a receiver."""
 
     delimiter = None
+    sheet = None
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -16,6 +16,7 @@ import orjson
 
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, phrase_json
+from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.recipients import Recipients
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
@@ -33,7 +34,8 @@ def main() -> None:
     _bound(asked["memory_bytes"], asked["cpu_seconds"])
     answers = sys.stdout.buffer
     try:
-        with Recipients(Source(os.fdopen(asked["file"], "rb"), asked["name"], None)) as recipients:
+        source = Source(os.fdopen(asked["file"], "rb"), asked["name"], None)
+        with Recipients(source, ReadingOptions.take(asked["options"])) as recipients:
             _write(answers, "opened", _told(recipients))
             for _ in sys.stdin.buffer:
                 for rows in _portions(recipients.rows()):
@@ -63,7 +65,7 @@ def _limit(what: int, most: int) -> None:
 
 
 def _told(recipients: Recipients) -> dict[str, Any]:
-    names = ("format", "columns", "encoding", "delimiter", "sha256")
+    names = ("format", "columns", "encoding", "delimiter", "sheet", "sha256")
     return {name: getattr(recipients, name) for name in names}
 
 

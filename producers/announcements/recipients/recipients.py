@@ -9,6 +9,7 @@ from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_CELLS, MOST_ROWS
 from producers.announcements.recipients.csv_rows import CsvRows
 from producers.announcements.recipients.encoding import Encoding
+from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
 
@@ -20,6 +21,7 @@ __all__ = ["Recipients"]
 
 Format = Literal["csv", "jsonl", "xlsx"]
 
+_AS_IT_IS = ReadingOptions()
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -36,27 +38,28 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 class Recipients:
     """The rows of a file, read from disk anew by each call of `rows`. Close it, or use it in a `with`."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, options: ReadingOptions = _AS_IT_IS) -> None:
         """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""
         self._source = source
         self.name = source.name
         self.format: Format = _format_of(source)
-        self._rows = _rows_of(source, self.format)
+        self._rows = _rows_of(source, self.format, options)
         self.columns = self._rows.columns
         self.encoding: Encoding | None = self._rows.encoding  #: None for a workbook
         self.delimiter: str | None = self._rows.delimiter  #: of a CSV file
+        self.sheet: Sheet | None = self._rows.sheet  #: of a workbook
         self.sha256 = source.sha256 or ""  #: of the file's bytes, hexadecimal; every pass over the rows verifies it
 
     @classmethod
-    def open(cls, path: Path | str, stdin: BinaryIO | None = None) -> Self:
+    def open(cls, path: Path | str, stdin: BinaryIO | None = None, *, options: ReadingOptions = _AS_IT_IS) -> Self:
         """`-` is stdin, kept on disk until closed, since it is read twice. Raises BadInput."""
-        return cls.of(Source.spooled(stdin) if str(path) == "-" else Source.opened(Path(path)))
+        return cls.of(Source.spooled(stdin) if str(path) == "-" else Source.opened(Path(path)), options)
 
     @classmethod
-    def of(cls, source: Source) -> Self:
+    def of(cls, source: Source, options: ReadingOptions = _AS_IT_IS) -> Self:
         """Closes the source with itself, and when it cannot be read. Raises BadInput."""
         try:
-            return cls(source)
+            return cls(source, options)
         except BaseException:
             source.close()
             raise
@@ -118,7 +121,7 @@ def _format_of(source: Source) -> Format:
     return "jsonl" if first == b"{" else "csv"
 
 
-def _rows_of(source: Source, written_in: Format) -> "CsvRows | JsonlRows | XlsxRows":
+def _rows_of(source: Source, written_in: Format, options: ReadingOptions) -> "CsvRows | JsonlRows | XlsxRows":
     match written_in:
         case "csv":
             return CsvRows(source)
@@ -131,4 +134,4 @@ def _rows_of(source: Source, written_in: Format) -> "CsvRows | JsonlRows | XlsxR
             # Imported here: openpyxl takes a third of a second and 30 MB, and most files are CSV.
             from producers.announcements.recipients.xlsx_rows import XlsxRows
 
-            return XlsxRows(source)
+            return XlsxRows(source, options)

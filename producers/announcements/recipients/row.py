@@ -27,6 +27,9 @@ class Row(NamedTuple):
     values: tuple[str | None, ...]
     problem: str | None = None
     column: str | None = None  #: that the problem is about
+    #: Cells that cannot be used as they are: where each stands among the values, and why. The row is invalid if the
+    #: message or the address needs one of them.
+    unusable: tuple[tuple[int, str], ...] = ()
 
 
 def place(line: int, column: str | None = None) -> str:

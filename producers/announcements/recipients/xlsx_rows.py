@@ -18,6 +18,7 @@ from openpyxl.worksheet._reader import WorkSheetParser
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_COLUMNS, MOST_ROWS, TooMuch, cell_problem
+from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
 from producers.announcements.recipients.row import Row, checked_columns, width_problem
 from producers.announcements.recipients.source import Source
 from producers.announcements.recipients.xlsx_parts import MIB, Parts
@@ -55,9 +56,11 @@ class XlsxRows:
     delimiter = None
     encoding = None
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, options: ReadingOptions) -> None:
         self._source = source
+        self._options = options
         self._workbook: Workbook | None = None
+        self.sheet: Sheet | None = None
         for _ in source.blocks():  # the hash
             pass
         line, header = next(self._records(), (1, []))

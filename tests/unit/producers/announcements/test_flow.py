@@ -50,7 +50,7 @@ def summary_of(ledger: Ledger, rows: str, tickets: OpenTicketRows | None = None,
 
 def announcement_of(ledger: Ledger, path: Path, **options: Any) -> AbstractContextManager[CheckedAnnouncement]:
     draft = AnnouncementDraft.build({"name": "people", "text": TEXT, **options})
-    return checked_announcement(ledger, draft, lambda: Recipients.open(path))
+    return checked_announcement(ledger, draft, lambda options: Recipients.open(path, options=options))
 
 
 def test_rows_become_an_announcement_that_runs(notifier: Notifier, ledger: Ledger) -> None:
