@@ -34,7 +34,7 @@ CALL_WORK, NODE_WORK = 10, 2
 SLOWLY, QUICKLY, AT_ONCE = 1, 10, 500
 #: What a text up to this takes to be shown is not counted: 3,000 of them are a tenth of a second.
 SHORT_CHARACTERS = 200
-#: What one of our own values counts for: few ask for its text.
+#: What one of our own values counts for.
 _TOLD_CHARACTERS = 200
 TOO_MUCH_WORK = Phrase("needs too much work for one message: use shorter values, fewer filters or shorter loops")
 
@@ -70,6 +70,10 @@ class Told:
         """The value in lists and dicts of Python. Its name is one that no template can write."""
         raise NotImplementedError
 
+    def __size__(self) -> int:
+        """What it counts for, in characters: few ask for its text."""
+        return _TOLD_CHARACTERS
+
 
 class Unbounded(Exception):
     """The template asks for more than a message can need. Its text says what."""
@@ -87,7 +91,7 @@ def size_of(value: object) -> int:
         case dict():
             return len(value) + sum(map(size_of, value)) + sum(map(size_of, value.values()))
         case Told():
-            return _TOLD_CHARACTERS
+            return value.__size__()
         case Undefined():
             return len(str(value))  # raises, unless it is an `if` without `else`
     raise Unbounded(Phrase("writes something other than text, a number or a list"))

@@ -1,31 +1,47 @@
-"""CloudEvents 1.0 over HTTP, in its structured and its binary mode, as one JSON object.
+"""CloudEvents 1.0 over HTTP, in its structured, binary and batched modes, each event as one JSON object.
 
 Of the specification's HTTP protocol binding: https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md
 """
 
 import base64
-from typing import Any
+import binascii
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ledger.errors import BadInput
+from producers.hooks.dialect import hashed
 from producers.hooks.hook_request import HookRequest, parsed
+from producers.hooks.sent_json import charset_of, media_type_of
 
-__all__ = ["cloud_event"]
+__all__ = ["Event", "cloud_events"]
 
 _STRUCTURED = "application/cloudevents+json"
 _BATCHED = "application/cloudevents-batch+json"
 _PREFIX = "ce-"
 _REQUIRED = ("id", "source", "type")
+#: Of a batch: what the ledger takes at once, for one receiver.
+_MOST_EVENTS = 1000
 
 
-def cloud_event(request: HookRequest) -> dict[str, Any]:
-    """The event's attributes, with its content in `data`, or in `data_base64` when that is neither JSON nor text.
+class Event(NamedTuple):
+    """One payload, and its digest."""
+
+    payload: dict[str, Any]
+    digest: str
+
+
+def cloud_events(request: HookRequest) -> Iterator[Event | BadInput]:
+    """Each event's attributes, with its content in `data`, or in `data_base64` when that is neither JSON nor text.
+
+    In a batch, an event that is none is a problem of its own.
 
     Raises:
-        BadInput: it is no event, one of another version of the specification, or several at once.
+        BadInput: it is no event, or one of another version of the specification.
     """
     if request.media_type == _BATCHED:
-        raise BadInput("body", "contains a batch of events: send them one by one")
+        yield from _batch(request)
+        return
     if request.media_type == _STRUCTURED:
         event = request.json()
     elif "ce-specversion" in request.headers:
@@ -35,7 +51,22 @@ def cloud_event(request: HookRequest) -> dict[str, Any]:
             "body", f"is not a CloudEvent: there is neither a ce-specversion header nor the type {_STRUCTURED}"
         )
     _check(event)
-    return event
+    yield Event(_decoded(event), request.digest)
+
+
+def _batch(request: HookRequest) -> Iterator[Event | BadInput]:
+    events = parsed(request.body)
+    if not isinstance(events, list) or len(events) > _MOST_EVENTS:
+        raise BadInput("body", f"must be a list of at most {_MOST_EVENTS:,} events")
+    for at, event in enumerate(events):
+        try:
+            if not isinstance(event, dict):
+                raise BadInput("event", "must be an object")
+            _check(event)
+        except BadInput as error:
+            yield BadInput(f"[{at}].{error.field}", error.problem)
+        else:
+            yield Event(_decoded(event), hashed(event))
 
 
 def _binary(request: HookRequest) -> dict[str, Any]:
@@ -46,16 +77,31 @@ def _binary(request: HookRequest) -> dict[str, Any]:
     }
     if "content-type" in request.headers:
         attributes["datacontenttype"] = request.headers["content-type"]
-    return {**attributes, **_data(request)} if request.body else attributes
+    return (
+        {**attributes, **_data(request.body, request.headers.get("content-type", ""))} if request.body else attributes
+    )
 
 
-def _data(request: HookRequest) -> dict[str, Any]:
-    if request.media_type.endswith(("/json", "+json")):
-        return {"data": parsed(request.body)}
+def _decoded(event: dict[str, Any]) -> dict[str, Any]:
+    """With the text or JSON that stands in `data_base64` as `data`, which the specification has for bytes."""
+    given = event.get("data_base64")
+    if "data" in event or not isinstance(given, str):
+        return event
     try:
-        return {"data": request.body.decode()}
-    except UnicodeDecodeError:
-        return {"data_base64": base64.b64encode(request.body).decode()}
+        content = base64.b64decode(given, validate=True)
+        found = _data(content, str(event.get("datacontenttype") or ""))
+    except (binascii.Error, ValueError, BadInput):
+        return event  # shown as it came
+    return {**{name: value for name, value in event.items() if name != "data_base64"}, **found}
+
+
+def _data(content: bytes, content_type: str) -> dict[str, Any]:
+    if media_type_of(content_type).endswith(("/json", "+json")):
+        return {"data": parsed(content)}
+    try:
+        return {"data": content.decode(charset_of(content_type))}
+    except (UnicodeDecodeError, LookupError):
+        return {"data_base64": base64.b64encode(content).decode()}
 
 
 def _check(event: dict[str, Any]) -> None:

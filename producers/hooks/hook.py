@@ -1,8 +1,9 @@
 """A hook: turns a request of another system into notifications, without sending them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
@@ -10,10 +11,11 @@ from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.json_fields import kind_of
 from ledger.notification import Notification
 from ledger.settings import Settings
-from producers.hooks.cloudevents import cloud_event
+from producers.hooks.alert_group import alert_group
+from producers.hooks.cloudevents import Event, cloud_events
 from producers.hooks.hook_request import HookRequest
-from producers.hooks.payload import JsonObject
-from producers.hooks.rule import Rule
+from producers.hooks.payload import JsonList, JsonObject
+from producers.hooks.rule import Made, Origin, Rule
 from producers.hooks.schema import HookFields, RuleFields
 from producers.hooks.signature import SignatureCheck
 from producers.hooks.template_context import TemplateContext, expression
@@ -34,11 +36,32 @@ _MOST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The notifications of a request, and the reason for skipped items."""
+    """The notifications of a request, and the reason for skipped items and other parts."""
 
     notifications: tuple[Notification, ...]
     skipped: int = 0
     reason: str | None = None
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What has come of a request so far."""
+
+    notifications: list[Notification] = field(default_factory=list)
+    problems: list[BadInput] = field(default_factory=list)
+    items: int = 0
+    skipped: int = 0
+    message_bytes: int = 0
+
+    def add(self, made: Made) -> None:
+        self.items += 1
+        self.skipped += not made.notifications
+        self.notifications += made.notifications
+        self.problems += made.problems
+        self.message_bytes += _size(made.notifications)
+
+    def fail(self, problem: BadInput) -> None:
+        self.add(Made(problems=[problem]))
 
 
 class Hook:
@@ -52,77 +75,105 @@ class Hook:
         signature_check: SignatureCheck | None,
         settings: Settings,
         folder: Path,
+        origin: Origin,
     ) -> None:
         """Raises BadInput naming the hook and the field."""
         where = f"hook.{name}"
         self.name = name
         self.use = fields.use
         self.signature_check = signature_check
-        self._reads_cloud_events = fields.format == "cloudevents"
+        self._format = fields.format
+        self._is_ready_made = origin.is_ready_made
         self._when = expression(fields.when, f"{where}.when") if fields.when else None
         self._for_each = expression(fields.for_each, f"{where}.for_each") if fields.for_each else None
         self._rules = [
-            Rule(name, each, f"{where}.case[{at}]" if fields.case else where, settings, folder)
+            Rule(name, each, f"{where}.case[{at}]" if fields.case else where, settings, folder, origin)
             for at, each in enumerate(cases)
         ]
 
     def render(self, request: HookRequest) -> Rendered:
-        """The notifications to accept; none where no condition holds.
+        """The notifications to accept; none where no condition holds. Parts that fail are left out, and told.
 
         Raises:
-            BadInput: the body is not what it should be, or a template fails with it. Nothing of it is repeated.
+            BadInput: the body is not what it should be, or all that would be sent fails. Nothing of it is repeated.
         """
-        payload = cloud_event(request) if self._reads_cloud_events else request.json()
-        context = TemplateContext(self.name, request.digest, payload, request.shown_headers)
-        began = BUDGET.spent
-        items, taken = self._items(context)
-        found: list[Notification] = []
-        skipped, message_bytes = items - len(taken), 0
-        for at, each in enumerate(taken):
-            notifications = self._of_item(each, self._fallback_key(request, at))
-            found += notifications
-            skipped += not notifications
-            message_bytes += _size(notifications)
-            self._check_bounds(BUDGET.spent - began, len(found), message_bytes)
-        return Rendered(tuple(found), skipped, _reason(items, skipped))
+        taken, began, left_out = _Taken(), BUDGET.spent, 0
+        for event in self._events(request):
+            if isinstance(event, BadInput):
+                taken.fail(event)
+                continue
+            items, more = self._items(self._context(request, event), taken)
+            left_out += more
+            for context in items:
+                self._take(context, request, taken)
+                self._check_bounds(BUDGET.spent - began, taken)
+        if taken.problems and not taken.notifications:
+            raise taken.problems[0]
+        return Rendered(tuple(taken.notifications), taken.skipped + left_out, _reason(taken, left_out))
 
     @property
     def images(self) -> list[LocalImage]:
         """Whose bytes must be in the ledger before a notification of this hook is."""
         return [rule.image for rule in self._rules if rule.image]
 
-    def _check_bounds(self, work: int, notifications: int, message_bytes: int) -> None:
+    def _events(self, request: HookRequest) -> Iterator[Event | BadInput]:
+        if self._format == "cloudevents":
+            yield from cloud_events(request)
+        else:
+            yield Event(request.json(), request.digest)
+
+    def _context(self, request: HookRequest, event: Event) -> TemplateContext:
+        group = alert_group(event.payload) if self._format == "alerts" else None
+        return TemplateContext(self.name, event.digest, event.payload, request.shown_headers, group)
+
+    def _items(self, context: TemplateContext, taken: _Taken) -> tuple[list[TemplateContext], int]:
+        """The items that are used, and how many there are behind them."""
+        if self._for_each is None:
+            return [context], 0
+        try:
+            found = self._for_each.value(context.values())
+            if not isinstance(found, list | JsonList):
+                raise BadInput(self._for_each.where, f"must be a list, not {_kind(found)}")
+        except BadInput as error:
+            if not self._is_ready_made:
+                raise
+            taken.problems.append(error)
+            return [context], 0  # which makes a plain text: nothing else fits what is no list of items
+        used = []
+        for item in list(found[:MOST_ITEMS]):
+            if isinstance(item, JsonObject | str):
+                used.append(context.about(item))
+            else:
+                problem = f"must be a list of objects or texts, not of {_kind(item)}"
+                taken.fail(BadInput(self._for_each.where, problem))
+        return used, max(len(found) - MOST_ITEMS, 0)
+
+    def _take(self, context: TemplateContext, request: HookRequest, taken: _Taken) -> None:
+        try:
+            taken.add(self._made(context, self._fallback_key(request, taken.items)))
+        except BadInput as error:
+            taken.fail(error)
+
+    def _made(self, context: TemplateContext, fallback_key: str | None) -> Made:
+        """What the first rule that applies makes."""
+        if self._when is not None and not self._when.holds(context.values()):
+            return Made()
+        rule = next((each for each in self._rules if each.holds(context)), None)
+        return Made() if rule is None else rule.made(context, fallback_key)
+
+    def _check_bounds(self, work: int, taken: _Taken) -> None:
         """After each item: nothing is made that is not taken."""
         problem = None
         if work > _WORK:
             problem = "needs too much work for one request: use fewer filters or shorter loops"
-        elif notifications > _MOST_NOTIFICATIONS:
+        elif len(taken.notifications) > _MOST_NOTIFICATIONS:
             problem = f"results in more than {_MOST_NOTIFICATIONS:,} notifications: post fewer items at once"
-        elif message_bytes > _MOST_MESSAGE_BYTES:
+        elif taken.message_bytes > _MOST_MESSAGE_BYTES:
             problem = (
                 f"results in more than {_MOST_MESSAGE_BYTES:,} bytes of messages: use shorter texts or fewer receivers"
             )
         if problem:
             raise BadInput(f"hook.{self.name}", problem)
-
-    def _items(self, context: TemplateContext) -> tuple[int, list[TemplateContext]]:
-        """The number of items, and those that are used."""
-        if self._for_each is None:
-            return 1, [context]
-        found = self._for_each.value(context.values())
-        if not isinstance(found, list):
-            raise BadInput(self._for_each.where, f"must be a list, not {_kind(found)}")
-        for item in found[:MOST_ITEMS]:
-            if not isinstance(item, JsonObject | str):
-                raise BadInput(self._for_each.where, f"must be a list of objects or texts, not of {_kind(item)}")
-        return len(found), [context.about(item) for item in found[:MOST_ITEMS]]
-
-    def _of_item(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
-        """The notifications of the first rule that applies."""
-        if self._when is not None and not self._when.holds(context.values()):
-            return []
-        rule = next((each for each in self._rules if each.holds(context)), None)
-        return [] if rule is None else rule.notifications(context, fallback_key)
 
     def _fallback_key(self, request: HookRequest, at: int) -> str | None:
         """A hook without `key` takes the id of the message where that is signed, so that a replay is no second one."""
@@ -131,12 +182,15 @@ class Hook:
         return f"{request.headers.get('webhook-id', '')}/{at}"
 
 
-def _reason(items: int, skipped: int) -> str | None:
-    if items == 0:
+def _reason(taken: _Taken, left_out: int) -> str | None:
+    if left_out:
+        return f"for_each has {taken.items + left_out:,} items: only the first {taken.items} were used"
+    if taken.problems:
+        others = len(taken.problems) - 1
+        return f"{taken.problems[0]}" + (f" (and {others} more)" if others else "")
+    if not taken.items:
         return "for_each is empty"
-    if items > MOST_ITEMS:
-        return f"for_each has {items:,} items: only the first {MOST_ITEMS} were used"
-    return NOTHING_HOLDS if skipped else None
+    return NOTHING_HOLDS if taken.skipped else None
 
 
 def _size(notifications: Sequence[Notification]) -> int:
@@ -144,5 +198,5 @@ def _size(notifications: Sequence[Notification]) -> int:
     return len(notifications) * len(notifications[0].message.wire_content().encode()) if notifications else 0
 
 
-def _kind(value: object) -> str:
+def _kind(value: Any) -> str:
     return "an object" if isinstance(value, JsonObject) else kind_of(value)

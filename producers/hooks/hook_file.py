@@ -22,6 +22,7 @@ from ledger.messages.json_fields import check_json, shortened, validated
 from ledger.settings import Settings
 from ledger.toml_file import read_toml
 from producers.hooks.hook import Hook
+from producers.hooks.rule import Origin
 from producers.hooks.schema import HookFields, RuleFields
 from producers.hooks.signature import SignatureCheck
 
@@ -51,8 +52,15 @@ def load_hooks(settings: Settings, environment: Mapping[str, str] = os.environ) 
 def ready_made() -> dict[str, HookFields]:
     """The hooks that come with Deskbell, by the name that `use` takes."""
     folder = files("producers.hooks") / "ready"
-    texts = {item.name.removesuffix(".toml"): item.read_text("utf-8") for item in folder.iterdir()}
-    return {name: validated(HookFields, tomllib.loads(text), name) for name, text in sorted(texts.items())}
+    tables = {item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8")) for item in folder.iterdir()}
+    return {name: validated(HookFields, _based(tables, table), name) for name, table in sorted(tables.items())}
+
+
+def _based(tables: Mapping[str, Mapping[str, Any]], table: Mapping[str, Any]) -> dict[str, Any]:
+    """A ready-made hook on top of the one that it uses itself."""
+    joined = {**tables[table["use"]], **table} if "use" in table else dict(table)
+    joined.pop("use", None)
+    return joined
 
 
 def _tables(path: Path) -> Mapping[str, Any]:
@@ -73,7 +81,8 @@ def _hook(name: str, table: Any, settings: Settings, folder: Path, environment: 
         {**ready.model_dump(exclude_unset=True), **fields.model_dump(exclude_unset=True)}
     )
     signature_check = _seal(joined, fields, where, folder, environment)
-    return Hook(name, joined, _rules(fields, ready), signature_check, settings, folder)
+    origin = Origin(fields.use is not None, fields.for_each is not None and _key_is_inherited(fields))
+    return Hook(name, joined, _rules(fields, ready), signature_check, settings, folder, origin)
 
 
 def _checked(table: Any, where: str) -> HookFields:
@@ -105,6 +114,10 @@ def _rules(fields: HookFields, ready: HookFields) -> list[RuleFields]:
     if fields.case or not ready.case:
         return [_joined(base, shared, case.given()) for case in fields.case or [RuleFields()]]
     return [_joined(base, case.given(), shared) for case in ready.case]
+
+
+def _key_is_inherited(fields: HookFields) -> bool:
+    return all("key" not in given.model_fields_set for given in (fields, *fields.case))
 
 
 def _joined(*layers: Mapping[str, Any]) -> RuleFields:

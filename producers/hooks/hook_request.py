@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ledger.errors import BadInput
-from ledger.messages.strict_json import NotJson, strict_json
+from ledger.messages.strict_json import NotJson
 from producers.hooks.payload import check_shape
+from producers.hooks.sent_json import media_type_of, sent_json
 
 __all__ = ["MOST_BYTES", "HookRequest", "parsed"]
 
-#: Of a body. GitHub cuts its own at 25 MB, but what a message can show of an event is in the first few KB.
-MOST_BYTES = 1024 * 1024
+#: Of a body: as much as GitHub posts, and a group of some ten thousand alerts.
+MOST_BYTES = 25 * 1024 * 1024
 #: What a template has no business with.
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"})
 
@@ -44,24 +45,26 @@ class HookRequest:
     @property
     def media_type(self) -> str:
         """The content type without its parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media_type_of(self.headers.get("content-type", ""))
 
     def json(self) -> dict[str, Any]:
         """The JSON object in the body. Raises BadInput."""
         if self.media_type == "application/x-www-form-urlencoded":
             raise BadInput("body", "is a form: set the content type of the webhook to application/json")
-        found = parsed(self.body)
+        found = parsed(self.body, self.headers.get("content-type", ""))
         if not isinstance(found, dict):
             raise BadInput("body", "must be a JSON object")
         return found
 
 
-def parsed(body: bytes) -> Any:
+def parsed(body: bytes, content_type: str = "") -> Any:
     """The value that a body holds. Raises BadInput that repeats nothing of it."""
+    if not body.strip():
+        raise BadInput("body", "is empty")
     if len(body) > MOST_BYTES:
         raise BadInput("body", f"has {len(body):,} bytes: at most {MOST_BYTES:,} are taken")
     try:
-        found = strict_json(body)
+        found = sent_json(body, content_type)
     except NotJson as error:
         problem = f"is not JSON in UTF-8 ({error})"
     else:

@@ -1,31 +1,44 @@
-"""A payload as the Jinja of a hook sees it: only members, with texts cut to a length.
+"""A payload as the Jinja of a hook sees it: only members and items, with long texts and lists cut.
 
-A cut text still arrives. Null counts as absent, so `default` covers both.
+What is cut still arrives. Null counts as absent, so `default` covers both.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.errors import BadInput
-from ledger.messages.jinja_budget import Told
+from ledger.messages.jinja_budget import BUDGET, Told
 
-__all__ = ["JsonObject", "check_shape", "cut", "seen", "seen_again"]
+__all__ = ["UNCUT", "Cut", "JsonList", "JsonObject", "check_shape", "cut_text", "plain_value", "seen", "seen_again"]
 
 #: Objects and lists within each other. No tool nests deeper than a dozen.
 _DEEPEST_LEVEL = 64
-#: Objects and lists in all. A tool's have some hundred bytes each: of a MiB of them, some thousands.
-_MOST_INNER = 50_000
+#: Objects and lists in all. An alert has three of them in 200 bytes at least: the largest body holds fewer.
+_MOST_INNER = 500_000
+#: What an item of a list costs a filter that looks at all of them, in characters.
+_ITEM_CHARACTERS = 4
+
+
+class Cut(NamedTuple):
+    """How much a template sees of each text and of each list."""
+
+    characters: int
+    items: int = _MOST_INNER
+
+
+#: All of it: keys are made of it.
+UNCUT = Cut(2**62, 2**62)
 
 
 class JsonObject(Told):
     """A JSON object without methods, so that `alert.values` is the member of this name, never a method of `dict`."""
 
-    __slots__ = ("_longest", "_members", "_seen", "_text")
+    __slots__ = ("_cut", "_members", "_seen", "_text")
 
-    def __init__(self, members: Mapping[str, Any], longest: int) -> None:
+    def __init__(self, members: Mapping[str, Any], cut: Cut) -> None:
         self._members = members
-        self._longest = longest
+        self._cut = cut
         self._seen: dict[str, Any] = {}  #: a long list is gone through once, not at each turn of a loop that names it
         self._text: str | None = None
 
@@ -35,7 +48,7 @@ class JsonObject(Told):
             value = self._members[name]
             if value is None:
                 raise KeyError(name)
-            self._seen[name] = seen(value, self._longest)
+            self._seen[name] = seen(value, self._cut)
         return self._seen[name]
 
     def __contains__(self, name: str) -> bool:
@@ -49,36 +62,88 @@ class JsonObject(Told):
 
     def __str__(self) -> str:
         if self._text is None:
-            # Not orjson: a number of the payload may have more than 64 bits.
-            whole = json.dumps(self._members, ensure_ascii=False, separators=(",", ":"))
-            self._text = cut(whole, self._longest)
+            self._text = _json_start(self._members, self._cut.characters)
         return self._text
 
     def __repr__(self) -> str:
         return f"JsonObject(<{len(self._members)} members>)"
 
-    def cut_at(self, longest: int) -> "JsonObject":
-        return JsonObject(self._members, longest)
+    def __json__(self) -> Mapping[str, Any]:
+        return self._members
 
 
-def seen(value: Any, longest: int) -> Any:
-    """A JSON value for an expression; its texts have at most `longest` characters."""
+class JsonList(Told):
+    """A JSON list. Only what is looked at becomes objects of ours: a list may have a hundred thousand items."""
+
+    __slots__ = ("_cut", "_items")
+
+    def __init__(self, items: list[Any], cut: Cut) -> None:
+        self._items = items
+        self._cut = cut
+
+    def __getitem__(self, at: int | slice) -> Any:
+        """Raises IndexError and TypeError, which Jinja takes for undefined."""
+        found = self._items[at]
+        return JsonList(found, self._cut) if isinstance(at, slice) else seen(found, self._cut)
+
+    def __contains__(self, value: object) -> bool:
+        return plain_value(value) in self._items
+
+    def __iter__(self) -> Iterator[Any]:
+        return (seen(item, self._cut) for item in self._items[: self._cut.items])
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._items == plain_value(other))
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
+    def __add__(self, other: Iterable[Any]) -> list[Any]:
+        BUDGET.spend(self.__size__())
+        return [*self, *other]
+
+    def __radd__(self, other: Iterable[Any]) -> list[Any]:
+        BUDGET.spend(self.__size__())
+        return [*other, *self]
+
+    def __str__(self) -> str:
+        return _json_start(self._items, self._cut.characters)
+
+    def __repr__(self) -> str:
+        return f"JsonList(<{len(self._items)} items>)"
+
+    def __json__(self) -> list[Any]:
+        return self._items
+
+    def __size__(self) -> int:
+        return super().__size__() + _ITEM_CHARACTERS * min(len(self._items), self._cut.items)
+
+
+def seen(value: Any, cut: Cut) -> Any:
+    """A JSON value for an expression."""
     match value:
         case dict():
-            return JsonObject(value, longest)
+            return JsonObject(value, cut)
         case list():
-            return [seen(item, longest) for item in value]
+            return JsonList(value, cut)
         case str():
-            return cut(value, longest)
+            return cut_text(value, cut.characters)
     return value
 
 
-def seen_again(value: JsonObject | str, longest: int) -> JsonObject | str:
-    """A value from `seen`, with another length."""
-    return value.cut_at(longest) if isinstance(value, JsonObject) else cut(value, longest)
+def seen_again(value: Any, cut: Cut) -> Any:
+    """A value from `seen`, cut in another way."""
+    return seen(plain_value(value), cut)
 
 
-def cut(text: str, longest: int) -> str:
+def plain_value(value: Any) -> Any:
+    """The JSON value behind one from `seen`."""
+    return value.__json__() if isinstance(value, JsonObject | JsonList) else value
+
+
+def cut_text(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
@@ -96,6 +161,20 @@ def check_shape(value: object, where: str) -> None:
             raise BadInput(where, f"contains more than {_MOST_INNER:,} objects and lists: post fewer of them at once")
     if level:
         raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+
+
+def _json_start(value: Any, longest: int) -> str:
+    """JSON, cut. Not orjson: a number of the payload may have more than 64 bits; and not all of a large value."""
+    pieces, length = [], 0
+    for piece in _ENCODER.iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > longest:
+            break
+    return cut_text("".join(pieces), longest)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _inner(values: Iterable[object]) -> list[dict[str, Any] | list[Any]]:

@@ -2,41 +2,65 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
-from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
-from ledger.messages.message_file import MessageTemplate, read_message_template
-from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from ledger.settings import Settings
+from producers.hooks.dialect import hashed
+from producers.hooks.hook_message import HookMessage
+from producers.hooks.payload import UNCUT, JsonList, JsonObject
 from producers.hooks.schema import RuleFields
-from producers.hooks.template_context import LENGTH, TemplateContext, check_names, expression, leaf
+from producers.hooks.template_context import TemplateContext, expression, leaf
 
-__all__ = ["Rule"]
+__all__ = ["Made", "Origin", "Rule"]
 
 #: Of one message. More people are an announcement's.
 MOST_RECEIVERS = 100
-#: Characters that a text of the payload is cut to, until the message is small enough.
-_LENGTHS = (LENGTH, 4000, 1000, 250, 60)
+
+
+_PLAIN = RuleFields(text="{{ plain }}")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rule comes from, as far as that changes what it does."""
+
+    #: Of a ready-made hook. Then a text that fails is replaced by a plain one, rather than lost.
+    is_ready_made: bool = False
+    #: The `key` was written for the whole payload, not for the items that `for_each` makes of it.
+    key_is_of_payload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a rule makes of a payload or item: notifications, and what was wrong with parts of it."""
+
+    notifications: list[Notification] = field(default_factory=list)
+    problems: list[BadInput] = field(default_factory=list)
 
 
 class Rule:
     """The rule for one payload or item. Thread-safe."""
 
-    def __init__(self, hook: str, fields: RuleFields, where: str, settings: Settings, folder: Path) -> None:
+    def __init__(
+        self, hook: str, fields: RuleFields, where: str, settings: Settings, folder: Path, origin: Origin
+    ) -> None:
         """Raises BadInput naming the hook and the field."""
         self._hook = hook
         self._where = where
+        self._origin = origin
         self._when = None if fields.when is None else expression(fields.when, f"{where}.when")
         self._to = tuple(_receivers(fields.to, f"{where}.to"))
-        self._message = _Message(fields, where, folder)
+        self._message = HookMessage(fields, where, folder)
+        self._plain = HookMessage(_PLAIN, where, folder) if origin.is_ready_made else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
         self._options = _options(fields)
         self._desk = fields.desk or DEFAULT_DESK
@@ -45,22 +69,49 @@ class Rule:
     def holds(self, context: TemplateContext) -> bool:
         return self._when is None or self._when.holds(context.values())
 
-    def notifications(self, context: TemplateContext, fallback_key: str | None) -> list[Notification]:
-        """One per receiver; none if `to` is empty. Raises BadInput."""
-        receivers = list(dict.fromkeys(id for each in self._to for id in self._ids(each, context)))
+    def made(self, context: TemplateContext, fallback_key: str | None) -> Made:
+        """One notification per receiver; none if `to` is empty. Raises BadInput for what leaves nothing to send."""
+        made = Made()
+        receivers = self._ids(context, made.problems)
         if len(receivers) > MOST_RECEIVERS:
             problem = f"has {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
             raise BadInput(f"{self._where}.to", problem)
-        if not receivers:
-            return []
-        message = self._message.render(context)
-        key = self._key.text(context.values()).strip() if self._key else None
-        return [self._notification(id, message, self._full_key(key or fallback_key, id)) for id in receivers]
+        if receivers:
+            message = self._rendered(context, made.problems)
+            key = self._key_of(context, made.problems) or fallback_key
+            for id in receivers:
+                try:
+                    made.notifications.append(self._notification(id, message, self._full_key(key, id)))
+                except BadInput as error:
+                    made.problems.append(error)
+        return made
 
     @property
     def image(self) -> LocalImage | None:
         """Its bytes must be in the ledger before the notifications are."""
-        return self._message.source.template.image
+        return self._message.image
+
+    def _rendered(self, context: TemplateContext, problems: list[BadInput]) -> Message:
+        try:
+            return self._message.render(context, problems)
+        except BadInput as error:
+            if self._plain is None:
+                raise
+            problems.append(BadInput(error.field, f"{error.problem}; a plain text was sent instead"))
+            return self._plain.render(context, problems)
+
+    def _key_of(self, context: TemplateContext, problems: list[BadInput]) -> str | None:
+        """A key that cannot be worked out keeps no message back: the body stands for it."""
+        if self._key is None:
+            return None
+        try:
+            key = self._key.text(context.values(UNCUT)).strip()
+        except BadInput as error:
+            problems.append(error)
+            key = context.digest
+            return f"{key} {hashed(context.item)}" if context.item is not None else key
+        is_shared = self._origin.key_is_of_payload and context.item is not None
+        return f"{key} {hashed(context.item)}" if key and is_shared else key
 
     def _notification(self, receiver_id: str, message: Message, key: str | None) -> Notification:
         try:
@@ -71,14 +122,24 @@ class Rule:
             refusal = BadInput(f"{self._where}.{field}", error.problem)
         raise refusal
 
-    def _ids(self, to: "str | Expression", context: TemplateContext) -> Iterator[str]:
+    def _ids(self, context: TemplateContext, problems: list[BadInput]) -> list[str]:
+        """Each id once. A part of `to` that names nobody is a problem, and takes nothing from the others."""
+        found: dict[str, None] = {}
+        for to in self._to:
+            try:
+                found |= dict.fromkeys(self._ids_of(to, context))
+            except BadInput as error:
+                problems.append(error)
+        return list(found)
+
+    def _ids_of(self, to: "str | Expression", context: TemplateContext) -> Iterator[str]:
         if isinstance(to, str):
             yield to
             return
         found = to.value(context.values())
-        for id in found if isinstance(found, list | tuple) else [found]:
+        for id in found if isinstance(found, list | tuple | JsonList) else [found]:
             if not isinstance(id, str):
-                raise BadInput(to.where, f"must be an id or a list of ids, not {kind_of(id)}")
+                raise BadInput(to.where, f"must be an id or a list of ids, not {_kind(id)}")
             if id.strip():
                 yield id.strip()
 
@@ -87,52 +148,15 @@ class Rule:
         if not key:
             return None
         full = f"hook/{self._hook}/{key}/{receiver_id}"
-        hashed = hashlib.sha256(key.encode()).hexdigest()
+        sha256 = hashlib.sha256(key.encode()).hexdigest()
         is_plain = len(full) <= MOST_KEY_CHARACTERS and steering_problem(full) is None
-        return full if is_plain else f"hook/{self._hook}/{hashed}/{receiver_id}"
+        return full if is_plain else f"hook/{self._hook}/{sha256}/{receiver_id}"
 
     def _check_options(self, settings: Settings) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
         settings.desk(self._desk)
         for id in [to for to in self._to if isinstance(to, str)] or ["nobody"]:
             self._notification(id, Message.text("…"), None)
-
-
-class _Message:
-    """The message of a case, from its `text`, its `message` table, or the message file that it names."""
-
-    def __init__(self, fields: RuleFields, where: str, folder: Path) -> None:
-        self.source = _source(fields, where, folder)
-        self._template = Template.of(self.source.template.raw, where=self.source.where)
-        check_names(self._template.variables, self.source.where)
-
-    def render(self, context: TemplateContext) -> Message:
-        """Cuts the texts of the payload until the message is no longer too large. Raises BadInput."""
-        BUDGET.renew()  # a template renews it for what costs anything when all values are texts: here they are not
-        for length in _LENGTHS[:-1]:
-            try:
-                return self._template.render(context.values(length))
-            except BadInput:
-                continue  # too large, or wrong in a way that the last try tells as well
-        return self._template.render(context.values(_LENGTHS[-1]))
-
-
-class _Source(NamedTuple):
-    where: str
-    template: MessageTemplate
-
-
-def _source(fields: RuleFields, where: str, folder: Path) -> _Source:
-    match fields.text, fields.message:
-        case str() as text, None:
-            return _Source(f"{where}.text", MessageTemplate({"msg_type": "text", "content": {"text": text}}))
-        case None, dict() as message:
-            return _Source(f"{where}.message", MessageTemplate(message))
-        case None, str() as file:
-            return _Source(f"{where}.message", read_message_template(folder / file, where=f"{where}.message"))
-        case None, None:
-            raise BadInput(f"{where}.text", "is missing: give either text or message")
-    raise BadInput(f"{where}.message", "cannot be combined with text: give one of them")
 
 
 def _options(fields: RuleFields) -> dict[str, object]:
@@ -153,3 +177,7 @@ def _braced(text: str, where: str) -> Expression:
     if not (inner.startswith("{{") and inner.endswith("}}")):
         raise BadInput(where, "must be an id, or one expression in braces: {{ … }}")
     return expression(inner[2:-2], where)
+
+
+def _kind(value: Any) -> str:
+    return "an object" if isinstance(value, JsonObject) else "a list" if isinstance(value, JsonList) else kind_of(value)

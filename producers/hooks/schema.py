@@ -36,7 +36,7 @@ class HookFields(RuleFields):
 
     use: str | None = None
     summary: str | None = None
-    format: Literal["json", "cloudevents"] | None = None
+    format: Literal["json", "cloudevents", "alerts"] | None = None
     for_each: Filled | None = None
     signature: Annotated[Signature | None, Field(strict=False)] = None
     timestamp_header: Filled | None = None

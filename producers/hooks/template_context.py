@@ -1,18 +1,43 @@
 """The variables of a hook's Jinja, and the check that it uses no others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from ledger.errors import BadInput
+from ledger.messages.jinja_budget import Told
 from ledger.messages.jinja_text import Expression, Leaf
-from producers.hooks.payload import JsonObject, seen, seen_again
+from producers.hooks.dialect import SANDBOX
+from producers.hooks.payload import Cut, JsonObject, plain_value, seen, seen_again
+from producers.hooks.plain import plain_text
 
-__all__ = ["LENGTH", "NAMES", "TemplateContext", "check_names", "expression", "leaf"]
+__all__ = ["NAMES", "WHOLE", "TemplateContext", "check_names", "expression", "leaf"]
 
-#: Characters of a text that Jinja sees. A message that is too large with so many is tried with fewer.
-LENGTH = 20_000
-#: `item` is there with `for_each` only.
-NAMES = frozenset({"digest", "headers", "hook", "item", "payload"})
+#: What Jinja sees of a text, in characters. A message that is too large with so many is tried with fewer.
+WHOLE = Cut(20_000)
+#: `item` is there with `for_each` only, `group` for groups of alerts.
+NAMES = frozenset({"digest", "group", "headers", "hook", "item", "payload", "plain"})
+
+
+class Plain(Told):
+    """The plain text of a payload or an item, worked out when it is shown."""
+
+    __slots__ = ("_source", "_value")
+
+    def __init__(self, value: Any, source: str) -> None:
+        self._value, self._source = value, source
+
+    def __str__(self) -> str:
+        return plain_text(self._value, self._source)
+
+    def __repr__(self) -> str:
+        return "Plain()"
+
+    def __len__(self) -> int:
+        return 1
+
+    def __json__(self) -> str:
+        return str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,36 +48,44 @@ class TemplateContext:
     digest: str
     payload: dict[str, Any] = field(repr=False)
     headers: dict[str, str] = field(repr=False)
-    item: JsonObject | str | None = field(default=None, repr=False)
-    #: The payload by the length of its texts, shared with all items: a long list in it is gone through once for each.
-    _payloads: dict[int, JsonObject] = field(default_factory=dict, repr=False)
+    group: Mapping[str, Any] | None = field(default=None, repr=False)
+    item: Any = field(default=None, repr=False)
+    #: The payload by its cut, shared with all items: a long list in it is gone through once for each.
+    _payloads: dict[Cut, JsonObject] = field(default_factory=dict, repr=False)
 
-    def about(self, item: JsonObject | str) -> Self:
+    def about(self, item: Any) -> Self:
         return replace(self, item=item)
 
-    def values(self, length: int = LENGTH) -> dict[str, Any]:
-        """The names and their values; texts have at most `length` characters."""
-        if length not in self._payloads:
-            self._payloads[length] = JsonObject(self.payload, length)
+    @property
+    def plain(self) -> Plain:
+        return Plain(self.payload if self.item is None else plain_value(self.item), self.hook)
+
+    def values(self, cut: Cut = WHOLE) -> dict[str, Any]:
+        """The names and their values; texts and lists are cut."""
+        if cut not in self._payloads:
+            self._payloads[cut] = JsonObject(self.payload, cut)
         values: dict[str, Any] = {
-            "payload": self._payloads[length],
-            "headers": seen(self.headers, length),
+            "payload": self._payloads[cut],
+            "headers": seen(self.headers, cut),
             "hook": self.hook,
             "digest": self.digest,
+            "plain": self.plain,
         }
-        return values if self.item is None else {**values, "item": seen_again(self.item, length)}
+        if self.group is not None:
+            values["group"] = seen(self.group, cut)
+        return values if self.item is None else {**values, "item": seen_again(self.item, cut)}
 
 
 def expression(source: str, where: str) -> Expression:
     """Raises BadInput for an invalid expression, or an unknown name."""
-    compiled = Expression(source, where)
+    compiled = Expression(source, where, SANDBOX)
     check_names(compiled.variables, where)
     return compiled
 
 
 def leaf(source: str, where: str) -> Leaf:
     """Raises BadInput for an invalid template, or an unknown name."""
-    compiled = Leaf(source, where)
+    compiled = Leaf(source, where, SANDBOX)
     check_names(compiled.variables, where)
     return compiled
 

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.errors import BadInput
 from producers.hooks.hook import MOST_ITEMS
-from producers.hooks.payload import JsonObject
+from producers.hooks.payload import Cut, JsonObject
 from producers.hooks.template_context import TemplateContext
 from tests.unit.producers.hooks.hook_cases import a_hook, incoming
 
@@ -49,12 +49,12 @@ def test_all_items_see_one_and_the_same_payload() -> None:
     first, second = (each.values()["payload"] for each in (posted.about("a"), posted.about("b")))
     assert first is second
     assert isinstance(first, JsonObject)
-    assert posted.values(10)["payload"] is not first
+    assert posted.values(Cut(10))["payload"] is not first
 
 
 def test_more_objects_than_a_template_can_need_are_refused_before_it_sees_them(tmp_path: Path) -> None:
     hook = a_hook(tmp_path, 'text = "{{ payload.items|length }}"')
-    assert len(hook.render(incoming({"items": [{}] * 49_000})).notifications) == 1
-    for items in ([{}] * 50_001, [[[]]] * 25_000):
-        with pytest.raises(BadInput, match="body: contains more than 50,000 objects and lists"):
+    assert len(hook.render(incoming({"items": [{}] * 499_000})).notifications) == 1
+    for items in ([{}] * 500_001, [[[]]] * 250_000):
+        with pytest.raises(BadInput, match="body: contains more than 500,000 objects and lists"):
             hook.render(incoming({"items": items}))
