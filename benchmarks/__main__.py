@@ -8,9 +8,22 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import announcements, beside, console, engine, far, http, hung, imports, latency, quota, tickets
+from benchmarks import (
+    announcements,
+    beside,
+    console,
+    engine,
+    far,
+    http,
+    hung,
+    imports,
+    inspection,
+    latency,
+    quota,
+    tickets,
+)
 
-_MODULES = (latency, quota, tickets, beside, hung, far, engine, announcements, console, http, imports)
+_MODULES = (latency, quota, tickets, beside, hung, far, engine, announcements, inspection, console, http, imports)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module.measure for module in _MODULES}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = "| what | asked | measured | met | command |\n|---|---|---|---|---|"

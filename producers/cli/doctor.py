@@ -7,6 +7,7 @@ import typer
 
 from ledger.ledger import Ledger
 from ledger.settings import Settings
+from producers.cli.doctor_ledger import doctor_ledger
 from producers.cli.output import ExitCode
 from producers.cli.tables import in_colour, progress, show_list
 from producers.doctor.credentials import check_feishu
@@ -14,18 +15,38 @@ from producers.doctor.diagnosis import Check, Status, check_desks, check_files, 
 
 __all__ = ["register"]
 
+_EXAMPLES = """\b
+Examples:
+  deskbell doctor --json
+  deskbell doctor --ledger"""
+
 
 def register(app: typer.Typer) -> None:
-    app.command("doctor", epilog="Example:  deskbell doctor --json")(doctor)
+    app.command("doctor", epilog=_EXAMPLES)(doctor)
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print {ok, checks: [{name, status, found, do}]}.")] = False,
+    whole_ledger: Annotated[
+        bool, typer.Option("--ledger", help="Instead look at each record in Redis: is the ledger whole?")
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print {ok, checks: [{name, status, found, do}]}; of --ledger "
+            "{ok, notifications, findings: [{invariant, id, found, do}], uncounted}.",
+        ),
+    ] = False,
 ) -> int:
     """Check Redis, the workers, the desks, and whether Feishu accepts their credentials.
 
     Exits with 0 if nothing fails, 3 if Redis cannot be reached, else 1. Warnings do not count.
+    --ledger may run beside workers and producers.
     """
+    return doctor_ledger(as_json) if whole_ledger else _doctor(as_json)
+
+
+def _doctor(as_json: bool) -> int:
     settings = Settings.from_env()
     ledger = Ledger(settings)
     try:

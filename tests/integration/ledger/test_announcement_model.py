@@ -17,6 +17,7 @@ from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
+from ledger.inspection.inspection import broken_invariants
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
@@ -308,37 +309,8 @@ class Announcing(RuleBasedStateMachine):
                 self.at_rest[row.id] = row.progress.state
 
     @invariant()
-    def every_row_that_is_not_at_rest_is_in_one_place(self) -> None:
-        leases, keys = self.leases(), self.ledger.keys
-        for id in self.started():
-            next_number = int(text(self.client.hget(keys.lane(id), "next") or b"0"))
-            waiting = [text(row) for row in self.client.lrange(keys.waiting(id), 0, -1)]
-            due = [text(row) for row in self.client.zrange(keys("lane", id, "due"), 0, -1)]
-            for row in self.ledger.announcements.rows(id):
-                ahead = row.number >= next_number
-                places = waiting.count(row.id) + due.count(row.id) + (row.id in leases) + ahead
-                assert row.progress.state in AT_REST or places == 1, (row.id, row.progress.state, places)
-
-    @invariant()
-    def who_has_rows_to_release_has_its_turn_or_a_time_for_it(self) -> None:
-        keys = self.ledger.keys
-        turns = {text(id) for id in self.client.zrange(keys.turns("default"), 0, -1)}
-        for id, told in self.started().items():
-            fields: list[Any] = self.client.hmget(keys.lane(id), "next", "rest", "opens_at", "cancelled_ahead")
-            fresh = int(fields[0]) + int(fields[3] or 0) < len(told.rows) and fields[1] == b"queued"
-            has_rows = fresh or self.client.llen(keys.waiting(id)) > 0
-            look_at_ms: Any = self.client.zscore(keys.due("default"), id)
-            opens_ms = int(fields[2])
-            if told.state is RUNNING and has_rows and opens_ms <= self.now_ms:
-                assert id in turns or (look_at_ms is not None and look_at_ms <= self.now_ms), f"{id} is forgotten"
-            first_due: list[Any] = self.client.zrange(keys("lane", id, "due"), 0, 0, withscores=True)
-            if first_due or (has_rows and opens_ms > self.now_ms):
-                assert look_at_ms is not None
-                assert look_at_ms <= (first_due[0][1] if first_due else opens_ms)
-            if id in turns:
-                assert told.state is RUNNING, "no turn for what does not run"
-        if turns or self.client.exists(keys.due("default"), keys.leases("default")):
-            assert self.client.zscore(keys.desks, "default") is not None, "nobody looks at the desk"
+    def the_ledger_is_whole(self) -> None:
+        assert broken_invariants(self.ledger, lambda: self.now_ms) == []
 
     # -- the end
 

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from ledger.connection import text
 from ledger.delivery_options import OnUnknown
 from ledger.errors import KeyReused, NotAllowed
+from ledger.inspection.inspection import broken_invariants
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
@@ -256,10 +257,8 @@ class Verbs(RuleBasedStateMachine):
         return {text(id): at_ms for id, at_ms in found}
 
     @invariant()
-    def who_waits_has_its_desk_looked_at(self) -> None:
-        waits = [id for id in self.model.lane if self.model.all[id].state is State.QUEUED]
-        if waits or self.model.due or self.model.leases:
-            assert self.client.zscore(self.ledger.keys.desks, "default") is not None
+    def the_ledger_is_whole(self) -> None:
+        assert broken_invariants(self.ledger, lambda: self.model.now_ms) == []
 
     @invariant()
     def the_hold_is_the_models(self) -> None:

@@ -11,6 +11,7 @@ from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS
 from ledger import audit_log, callbacks, durability, hook_log, tally
 from ledger.announcements import LOADING_MS
+from ledger.inspection.invariants import Invariant
 from ledger.leases import AFTER_CALL_MS, AHEAD_TRIPS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS, SPAN_TRIPS
 from ledger.rate import LATE_SHARE, Limit, slack_ms
 from ledger.redis_keys import RedisKeys
@@ -155,6 +156,11 @@ def test_every_verb_is_described_and_has_its_file() -> None:
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     files = {path.stem for path in (ROOT / "ledger/lua").glob("*.lua")}
     assert described == set(NAMES) == files
+
+
+def test_the_page_has_every_invariant_in_its_own_words() -> None:
+    table = PAGE.partition("| invariant |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([\w-]+)` \| (.+) \|$", table, re.MULTILINE) == [(str(it), it.means) for it in Invariant]
 
 
 def key_shapes(name: str) -> str:

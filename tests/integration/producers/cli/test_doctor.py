@@ -16,6 +16,7 @@ from feishu.token import NoStore
 from ledger.embedded import EmbeddedValkey
 from ledger.leases import Leases
 from ledger.ledger import Ledger
+from ledger.notification import Notification
 from ledger.settings import Settings
 from producers.cli.command_line import run
 
@@ -210,3 +211,31 @@ def test_a_file_of_error_codes_that_is_wrong_fails_the_checkup(
     check = doctor(capsys, expected=1)["feishu"]
     assert check["found"].startswith("the checkup failed: ")
     assert "missing.toml" in check["found"]
+
+
+def test_a_whole_ledger_is_told_to_be_whole(ledger: Ledger, capsys: Output) -> None:
+    ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"})])
+    assert run(["doctor", "--ledger"]) == 0
+    assert capsys.readouterr().out == "ok ledger: 1 notifications looked at, nothing is broken\n"
+    assert run(["doctor", "--ledger", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "notifications": 1, "findings": [], "uncounted": []}
+
+
+def test_what_is_broken_in_the_ledger_is_told_by_invariant_and_id(ledger: Ledger, capsys: Output) -> None:
+    [lost] = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"})])
+    ledger.redis.delete(ledger.keys.waiting("e_default"))
+    assert run(["doctor", "--ledger"]) == 1
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"fail queued-in-lane {lost.id}: is queued, and nowhere in e_default (")
+    assert "deskbell cancel ID" in line
+    assert run(["doctor", "--ledger", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["invariant"], each["id"]) for each in found["findings"]] == [("queued-in-lane", lost.id)]
+
+
+def test_the_ledger_cannot_be_looked_at_without_redis(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("DESKBELL_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert run(["doctor", "--ledger"]) == 3
+    assert capsys.readouterr().out == ""

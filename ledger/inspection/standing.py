@@ -1,0 +1,124 @@
+"""What stands where in the ledger: of one notification, announcement, desk, callback or key, all at the same moment.
+
+`ledger.inspection.reading` reads it, `ledger.inspection.invariants` judges it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.ids import is_row
+from ledger.states import AnnouncementState, State
+
+__all__ = [
+    "AnnouncementStanding",
+    "CallbackStanding",
+    "DeskStanding",
+    "KeyStanding",
+    "QueueStanding",
+    "Standing",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A notification. `state` is None without a record."""
+
+    id: str
+    lane: str
+    state: State | None
+    is_damaged: bool
+    is_ahead: bool  #: a row that was never released, and never touched on its own
+    lease_ms: float | None
+    due_ms: float | None
+    indexes: frozenset[State]
+    expires: bool
+    is_listed: bool
+    times_in_lane: int | None  #: None when nobody looked
+
+    @property
+    def places(self) -> int:
+        """Those from which it goes on; its lane only if somebody looked."""
+        return (self.lease_ms is not None) + (self.due_ms is not None) + self.is_ahead + (self.times_in_lane or 0)
+
+    @property
+    def is_row(self) -> bool:
+        return is_row(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementStanding:
+    """An announcement that was accepted; or, `is_absent`, what is left of one."""
+
+    id: str
+    is_absent: bool = False
+    is_damaged: bool = False
+    state: AnnouncementState = AnnouncementState.RUNNING
+    total: int = 0
+    next_row: int = 0  #: the first that was never released
+    resting: int = 0  #: rows that were never released
+    rest: State = State.QUEUED  #: their state
+    opens_ms: float = 0
+    counts: Mapping[State, int] = field(default_factory=dict)
+    expires: bool = False
+    rows_expire: bool = False
+    is_listed: bool = False
+    in_lane: int = 0
+    in_due: int = 0
+    in_indexes: Mapping[State, int] = field(default_factory=dict)
+    has_turn: bool = False
+    first_due_ms: float | None = None
+    look_ms: float | None = None  #: when its desk looks at its due ones
+
+    @property
+    def left(self) -> int:
+        """Rows to send."""
+        return sum(self.counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+
+
+@dataclass(frozen=True, slots=True)
+class DeskStanding:
+    """A desk, and its lane of events."""
+
+    name: str
+    waiting: tuple[str, ...]  #: what waits, in words
+    look_ms: float | None
+    first_look_ms: float | None  #: when the first of its lanes is due
+    slots: tuple[float, ...]
+    counts: Mapping[State, int]
+    events_due: int
+    first_event_due_ms: float | None
+    event_look_ms: float | None
+
+    @property
+    def event_lane(self) -> str:
+        return f"e_{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStanding:
+    """The callbacks of one owner."""
+
+    owner: str
+    first_ms: float | None
+    look_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackStanding:
+    """One callback."""
+
+    name: str
+    at_ms: int
+    has_content: bool
+    is_queued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStanding:
+    """An idempotency key: `id` is None if it is not of that form."""
+
+    name: str
+    desk: str
+    id: str | None
+    expires: bool
+    desk_of_record: str | None
