@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
+from producers.announcements.recipients.reading_options import HiddenRows
 from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
@@ -116,6 +117,7 @@ _ANNOUNCEMENT = _fields(
         "expires": _TIME,
         "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
         "timezone": {"type": "string", "description": "Time zone of `between`: `Asia/Shanghai`."},
+        "hidden": {"enum": [*HiddenRows], "description": "What is done with hidden rows of a workbook."},
         **dict.fromkeys(FLAGS, _FLAG),
     },
 )
