@@ -12,6 +12,7 @@ from ledger.announcement import Announcement
 from ledger.delivery_options import OnUnknown
 from ledger.errors import NotFound
 from ledger.ids import announcement_of, is_row
+from ledger.inspection.inspection import broken_invariants
 from ledger.progress import Progress
 from ledger.states import FINAL, Outcome, State
 from tests.chaos.disturbances import THROTTLE_SECONDS
@@ -188,6 +189,8 @@ class Judge:
         yield from self._identities()
         yield from self._counts()
         yield from self._quota()
+        for broken in broken_invariants(self._ledger):
+            yield Finding("an invariant of the ledger is broken", broken.id, f"  {broken.invariant}: {broken.found}")
         for stillness in stillnesses:
             yield from self._disturbances(stillness)
 

@@ -43,6 +43,7 @@ CHECKS = {
         "counts that differ from the states",
         "counts that do not sum to the rows",
     ),
+    "invariants of the ledger that are broken": ("an invariant of the ledger is broken",),
     "calls over the quota; 429s that nobody ordered": (
         "more calls in a rolling window than the quota",
         "calls answered 429",
