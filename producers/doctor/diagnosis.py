@@ -19,6 +19,7 @@ from ledger.memory import NEARLY_FULL, Fullness
 from ledger.phrases import Phrase
 from ledger.private import OTHERS
 from ledger.schema import check_version
+from ledger.server_floors import OldServer
 from ledger.settings import Desk, Settings
 from ledger.workers import live_workers
 from producers.doctor.doctor_check import Check, Status
@@ -62,6 +63,8 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
         yield _durability(ledger)
         return
     yield Check("redis", Status.OK, f"{_version(info)} at {where}")
+    if old := OldServer.of(info):
+        yield Check("server", Status.WARN, old.found, old.do)
     yield _durability(ledger)
     time = RedisTime.ask(ledger)
     yield check_distance(time)

@@ -13,6 +13,7 @@ from ledger.connection import reachable
 from ledger.errors import LedgerFull, LedgerUnwritable
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.server_floors import FLOORS, OldServer
 from ledger.settings import Settings
 from producers.doctor.diagnosis import Status, check_ledger
 from tests.acceptance.installation import WorkerProcess, eventually
@@ -128,3 +129,18 @@ def test_nobody_starts_on_a_cluster(cluster: ValkeyProcess, tmp_path: Path) -> N
     )  # fmt: skip
     assert (up.returncode, up.stderr.count("\n")) == (1, 1)
     assert "is part of a cluster" in up.stderr
+
+
+def test_the_embedded_server_is_not_too_old(server: Callable[..., ValkeyProcess]) -> None:
+    ledger = ledger_on(server())
+    info = ledger.redis.info("server")
+    ledger.redis.close()
+    assert info["valkey_version"]
+    assert OldServer.of(info) is None
+
+
+def test_a_server_with_known_holes_is_a_warning(
+    server: Callable[..., ValkeyProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FLOORS["Valkey"], (9, 1), (9, 1, 99))
+    assert findings(server()) == {"server": Status.WARN}
