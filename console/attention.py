@@ -1,4 +1,4 @@
-"""Problems that need a person: desks on hold, and notifications that were maybe sent."""
+"""Problems that need a person: desks on hold, notifications that were maybe sent, and messages that got lost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,18 +19,19 @@ class Attention:
     unknown: tuple[Announcement, ...]  #: with unknown rows
     failed_events: int
     failed: tuple[Announcement, ...]  #: with failed rows
+    lost_messages: int = 0  #: of other Celery applications
 
     @property
     def count(self) -> int:
         """Problems that only a person can settle. Failed notifications do not count."""
         rows = sum(each.counts[State.UNKNOWN] for each in self.unknown)
-        return len(self.held) + self.unknown_events + rows
+        return len(self.held) + self.unknown_events + rows + self.lost_messages
 
 
 def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
     desks = [desk for name, desk in snapshot.desks.items() if sees(name)]
     announcements = [each for each in snapshot.announcements.values() if sees(each.spec.desk)]
-    # Events at rest are counted over all desks: to tell their desks, each would have to be read.
+    # Events at rest and lost messages are counted over all desks: to tell their desks, each would have to be read.
     all_desks = all(map(sees, snapshot.desks))
     return Attention(
         held=tuple(desk for desk in desks if desk.status.hold and desk.status.hold["kind"] != "throttled"),
@@ -38,4 +39,5 @@ def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
         unknown=tuple(each for each in announcements if each.counts[State.UNKNOWN]),
         failed_events=snapshot.events_at_rest[State.FAILED] if all_desks else 0,
         failed=tuple(each for each in announcements if each.counts[State.FAILED]),
+        lost_messages=snapshot.lost_messages if all_desks else 0,
     )

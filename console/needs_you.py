@@ -1,4 +1,4 @@
-"""The page *Needs you*: unknown notifications, failures by code, and unused keys."""
+"""The page *Needs you*: unknown notifications, failures by code, lost messages, and unused keys."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -16,18 +16,25 @@ from console.page_request import MOST_CODE, PageRequest
 from console.routing import action, live, page
 from ledger.api_keys import ApiKey
 from ledger.dead_letters import DeadLetters
+from ledger.dropped_messages import DroppedMessages
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.overview import Snapshot
+from ledger.queues import intake_queue
 from ledger.record import Record
 from ledger.search import Search
 from ledger.states import State
+from ledger.unread_lists import unread_of
 
 __all__ = ["routes"]
 
 #: Unknown events, and unknown rows per announcement, shown one by one.
 SHOWN = 20
+#: Dropped messages that are listed.
+DROPPED_SHOWN = 50
+#: More than can ever be dropped.
+MOST_TOTAL = 10**15
 #: Failed events to read for their codes.
 LOOKED_AT = 500
 #: A key older than this and never used is listed as unused.
@@ -40,6 +47,7 @@ def routes() -> list[Route]:
         live("/live/needs", _draw),
         action("/desks/{desk}/resume", _resume_desk),
         action("/events/retry", _retry_events),
+        action("/dropped/seen", _see_dropped),
     ]
 
 
@@ -54,7 +62,30 @@ def _page(request: PageRequest) -> Response:
         looked_at=LOOKED_AT,
         unused_keys=_unused_keys(request),
         full=_nearly_full(request),
+        **_lost_messages(request, told=bool(attention.lost_messages)),
     )
+
+
+def _lost_messages(request: PageRequest, *, told: bool) -> dict[str, Any]:
+    ledger = request.context.ledger
+    unread: Any = ledger.redis.get(ledger.keys.unread_lists)
+    return {
+        "dropped": DroppedMessages(ledger.redis, ledger.keys).summary(DROPPED_SHOWN) if told else None,
+        "unread_lists": unread_of(unread) if told else [],
+        "intake": intake_queue(ledger.settings.prefix),
+    }
+
+
+def _see_dropped(request: PageRequest) -> Response:
+    """Those that the page has shown: newer ones stay."""
+    total = request.number("total", MOST_TOTAL)
+    if total is None or not attention_of(request.context.live.snapshot(), request.who.sees).lost_messages:
+        raise NotFound("dropped")
+    ledger = request.context.ledger
+    DroppedMessages(ledger.redis, ledger.keys).see(total)
+    request.note("see dropped")
+    request.context.live.forget()
+    return request.to("/needs", flash="dropped_seen")
 
 
 def _nearly_full(request: PageRequest) -> Fullness | None:
@@ -70,7 +101,8 @@ def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing
     """The list contains forms, so it is not replaced while in use: a line says that it has changed."""
     attention = attention_of(snapshot, view.sees)
     facts: list[Any] = [desk.status.name for desk in attention.held]
-    facts += [attention.unknown_events, *((each.id, each.counts[State.UNKNOWN]) for each in attention.unknown)]
+    facts += [attention.lost_messages, attention.unknown_events]
+    facts += [(each.id, each.counts[State.UNKNOWN]) for each in attention.unknown]
     return {**drawn(templates, snapshot, view, {}), "needs-changed": repr(facts)}
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, desk_status
+from ledger.dropped_messages import unseen_of
 from ledger.ledger import Ledger
 from ledger.redis_clock import time_ms
 from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
 from ledger.times import iso
+from ledger.unread_lists import unread_of
 from ledger.workers import FRESH_MS, Worker, workers_of
 
 __all__ = ["DeskOverview", "Overview", "Snapshot"]
@@ -54,6 +56,7 @@ class Snapshot:
     announcements: Mapping[str, Announcement]  #: newest first
     workers: tuple[Worker, ...]
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
+    lost_messages: int = 0  #: dropped Celery messages that nobody has looked at, and lists that nobody reads
 
     def under_way(self) -> list[Announcement]:
         """Running and paused announcements."""
@@ -114,23 +117,26 @@ class Overview:
 
     def _seen(self, ids: list[str], read: list[str], desks: Iterable[str]) -> Snapshot:
         self._looks += 1
-        now_ms, workers, at_rest = self._surroundings()
+        now_ms, workers, at_rest, lost = self._surroundings()
         self._read(ids, read, now_ms)
         for name in desks:
             self._desks[name] = self._sight(name, now_ms)
-        return Snapshot(now_ms, dict(self._desks), dict(self._announcements), workers, at_rest)
+        return Snapshot(now_ms, dict(self._desks), dict(self._announcements), workers, at_rest, lost)
 
-    def _surroundings(self) -> tuple[int, tuple[Worker, ...], dict[State, int]]:
+    def _surroundings(self) -> tuple[int, tuple[Worker, ...], dict[State, int], int]:
         redis, keys = self._ledger.redis, self._ledger.keys
         pipe = redis.pipeline(transaction=False)
         pipe.time()
         pipe.zrange(keys.workers, 0, -1, withscores=True)
         pipe.zcard(keys.index(State.FAILED))
         pipe.zcard(keys.index(State.UNKNOWN))
-        time, reports, failed, unknown = pipe.execute()
+        pipe.mget(keys.dropped, keys.dropped_seen, keys.unread_lists)
+        time, reports, failed, unknown, (dropped, seen, unread) = pipe.execute()
         now_ms = time_ms(time)
         fresh = [(member, at_ms) for member, at_ms in reports if at_ms >= now_ms - FRESH_MS]
-        return now_ms, tuple(workers_of(fresh, now_ms)), {State.FAILED: failed, State.UNKNOWN: unknown}
+        at_rest = {State.FAILED: failed, State.UNKNOWN: unknown}
+        lost = unseen_of(dropped, seen) + len(unread_of(unread))
+        return now_ms, tuple(workers_of(fresh, now_ms)), at_rest, lost
 
     def _read(self, ids: list[str], read: list[str], now_ms: int) -> None:
         found: dict[str, Announcement] = {}

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from ledger.settings import Settings
 from producers.client.http_server import _json
 from producers.hooks.hook_file import load_hooks
 from tests.integration.console.console_visitor import Visitor
-from worker.celery.message_filter import _body
+from worker.celery.foreign_message import ForeignMessage
+from worker.celery.message_body import decoded_body
 
 __all__ = ["OURS", "READ", "SERVED", "Caller", "Read", "Served"]
 
@@ -324,7 +326,15 @@ SERVED = {
         tuple(
             f"POST /console/{path}"
             for path in (
-                *("sign-in", "sign-out", "preferences", "announcements/accept", "desks/{desk}/resume", "events/retry"),
+                *(
+                    "sign-in",
+                    "sign-out",
+                    "preferences",
+                    "announcements/accept",
+                    "desks/{desk}/resume",
+                    "events/retry",
+                    "dropped/seen",
+                ),
                 *(f"announcements/{{id}}/{verb}" for verb in ("cancel", "pause", "resolve", "resume", "retry")),
                 *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "resolve", "retry")),
             )
@@ -360,7 +370,27 @@ def of_celery(content: bytes) -> object:
         "content-encoding": "utf-8",
         "body": base64.b64encode(content).decode(),
     }
-    return _body(message, {}, {"body_encoding": "base64"})
+    return decoded_body(message, {}, {"body_encoding": "base64"})
+
+
+def compressed(size: int) -> bytes:
+    """A body that would unpack to a thousand times its size."""
+    return zlib.compress(b'[[],{"text":"' + b"a" * size * 900)
+
+
+def of_celery_compressed(content: bytes) -> None:
+    message = {
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "body": base64.b64encode(content).decode(),
+    }
+    with suppress(ForeignMessage):
+        decoded_body(message, {"compression": "application/x-gzip"}, {"body_encoding": "base64"})
+
+
+def of_celery_in_msgpack(content: bytes) -> object:
+    message = {"content-type": "application/x-msgpack", "body": base64.b64encode(content).decode()}
+    return decoded_body(message, {}, {"body_encoding": "base64"})
 
 
 def of_server(content: bytes) -> object:
@@ -389,7 +419,19 @@ READ = {
         ("feishu/verdict.py:envelope", "feishu/verdict.py:_why_unreadable"),
     ),
     "a message of another Celery application": Read(
-        MIB, lists('[[],{"text":[', "]},{}]"), of_celery, ("worker/celery/message_filter.py:_body",)
+        MIB,
+        lists('[[],{"text":[', "]},{}]"),
+        of_celery,
+        ("worker/celery/message_body.py:_body_bytes", "worker/celery/message_body.py:_of_json"),
+    ),
+    "a compressed message of another Celery application": Read(
+        MIB // 32,
+        compressed,
+        of_celery_compressed,
+        ("worker/celery/message_body.py:_UNPACKERS", "worker/celery/message_body.py:_zstd"),
+    ),
+    "a message of another Celery application in msgpack": Read(
+        MIB, lambda size: b"\xdd" + (size - 5).to_bytes(4, "big") + b"\x90" * (size - 5), of_celery_in_msgpack
     ),
     "an answer of `deskbell web`, for the Python client": Read(
         MIB, lists('{"results":[', "]}"), of_server, ("producers/client/http_server.py:_json",)
@@ -415,7 +457,9 @@ OURS = {
     "ledger/api_keys.py:of_json": "the ledger's",
     "ledger/callbacks.py:_as_it_stood": "the ledger's",
     "ledger/desk_status.py:_hold": "the ledger's",
+    "ledger/dropped_messages.py:of_json": "the ledger's",
     "ledger/hook_log.py:of_json": "the ledger's",
+    "ledger/unread_lists.py:unread_of": "the ledger's",
     "ledger/notification.py:of_input": "the ledger's, and checked when it was accepted",
     "ledger/progress.py:of_json": "the ledger's",
     "ledger/callback_format.py:signing_key": "a secret of the operator's",

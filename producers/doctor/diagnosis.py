@@ -23,6 +23,7 @@ from ledger.server_floors import OldServer
 from ledger.settings import Desk, Settings
 from ledger.workers import live_workers
 from producers.doctor.doctor_check import Check, Status
+from producers.doctor.messages import check_messages
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
 
 __all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger"]
@@ -46,6 +47,7 @@ def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], 
                 *_check_version(ledger),
                 *_check_records(ledger, newest=newest),
                 _check_workers(ledger),
+                *check_messages(ledger, look=newest),
             ], True
     except LedgerUnreachable as error:
         problem, _, do = str(error).rpartition(": ")

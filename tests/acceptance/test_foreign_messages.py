@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,14 @@ FOREIGN = {
     "ids that are a number": envelope(arguments=[["default", 5], {}, {}]),
     "ids that are objects": envelope(arguments=[["default", [{"text": MARKER}]], {}, {}]),
     "no fields of a notification": envelope("deskbell.send", [[], {}, {}]),
-    "fields by position": envelope("deskbell.send", [["ou_a", MARKER], {}, {}]),
+    "too many fields by position": envelope("deskbell.send", [["ou_a", MARKER, "k", 1], {}, {}]),
+    "a field by position and by name": envelope("deskbell.send", [["ou_a"], {"receiver_id": "ou_a"}, {}]),
+    "a bomb": envelope(
+        headers={"compression": "application/x-gzip"}, body=base64.b64encode(zlib.compress(bytes(10**8))).decode()
+    ),
+    "a task of protocol 1 for nobody": envelope(
+        headers={"task": None}, arguments={"task": "somebody.else", "id": "1", "args": [], "kwargs": {}}
+    ),
     "a field too many": envelope("deskbell.send", [[], {"receiver_id": "ou_a", "text": MARKER, "colour": 1}, {}]),
     "a message of an unknown type": envelope(
         "deskbell.send", [[], {"receiver_id": "ou_a", "message": {"msg_type": "fax", "content": MARKER}}, {}]

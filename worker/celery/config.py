@@ -12,6 +12,7 @@ from kombu.entity import Exchange, Queue
 from ledger.connection import CONNECT_SECONDS
 from ledger.errors import BadInput, LedgerUnreachable
 from ledger.private import check_socket
+from ledger.queues import PRIORITY_STEPS
 from ledger.settings import Settings
 from worker.celery.broker import broker_url_of, tls_of, transport_options_of
 from worker.celery.message_filter import install_filter
@@ -61,7 +62,7 @@ broker_transport_options: dict[str, Any] = {
     "socket_timeout": BROKER_ANSWER_SECONDS,
     "socket_connect_timeout": CONNECT_SECONDS,
     "health_check_interval": BROKER_IDLE_SECONDS,
-    "priority_steps": [0],
+    "priority_steps": list(PRIORITY_STEPS),
     "queue_order_strategy": "priority",
     "client_name": _settings.prefix,
     **transport_options_of(_settings.redis),

@@ -4,8 +4,6 @@ Other applications may write to the queues. Without the filter, a foreign messag
 and Celery raise out of their event loop), and the messages that Celery does survive it logs with their bodies.
 """
 
-import base64
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,32 +13,54 @@ from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
 from ledger.connection import RedisWhenFull
-from worker.celery.queues import DELIVER, SEND, Queues, count_dropped
+from ledger.phrases import Phrase
+from ledger.queues import list_of
+from worker.celery.foreign_message import ForeignMessage, told_headers
+from worker.celery.message_body import decoded_body
+from worker.celery.queues import DELIVER, Queues, drop
+from worker.celery.task_message import TaskMessage
 from worker.runtime import runtime
 
-__all__ = ["FilteringSentinelTransport", "FilteringTransport", "ForeignMessage", "filtered", "install_filter"]
+__all__ = ["FilteringSentinelTransport", "FilteringTransport", "filtered", "install_filter"]
 
-#: Characters of a foreign value that a log line may hold.
-_SHOWN_CHARS = 80
-#: All that is passed on. The rest (time limits, callbacks, reprs of the arguments) has no meaning here.
-_HEADERS = ("lang", "task", "id", "root_id", "parent_id", "origin", "eta", "expires")
+#: All that is passed on of a wake-up call.
+_HEADERS = ("lang", "task", "id", "root_id", "parent_id", "origin")
+#: Tasks that a reason names.
+_TOLD = 5
 _PROPERTIES = ("delivery_tag", "delivery_info", "body_encoding", "correlation_id")
 
 
-class ForeignMessage(Exception):
-    """The message is not one of ours. The text says why, and repeats nothing of its body."""
-
-
-def filtered(message: Any) -> dict[str, Any]:
+def filtered(message: Any, queue: str) -> dict[str, Any]:
     """The message as Celery may see it: in Celery's protocol 2, for one of our tasks, with valid arguments.
 
     Raises ForeignMessage.
     """
-    headers, properties = _object(message, "headers"), _object(message, "properties")
-    _check_task(headers)
+    if not isinstance(message, dict):
+        raise ForeignMessage(Phrase("not a Celery message: its headers or properties are missing"))
+    if _is_for(DELIVER, message.get("headers")):
+        return _wake_up(message)
+    task = TaskMessage.read(message)
+    if task.follow_ups:
+        names = ", ".join(task.follow_ups[:_TOLD])
+        drop(
+            Phrase("accepted, but what should run after it does not run here: {names}", names=names),
+            queue,
+            told_headers(message),
+        )
+    return task.as_celery_reads_it(queue)
+
+
+def _is_for(task: str, headers: Any) -> bool:
+    return isinstance(headers, dict) and headers.get("task") == task
+
+
+def _wake_up(message: Mapping[str, Any]) -> dict[str, Any]:
+    headers, properties = message["headers"], message.get("properties")
+    if not isinstance(headers.get("id"), str) or not headers["id"] or not isinstance(properties, dict):
+        raise ForeignMessage(Phrase("not a Celery message: its headers or properties are missing"))
     _check_delivery(properties)
     _check_times(headers)
-    _check_arguments(headers["task"], _body(message, headers, properties))
+    _check_arguments(decoded_body(message, headers, properties))
     return {
         "body": message["body"],
         "content-type": "application/json",
@@ -92,6 +112,10 @@ class _FilteringChannel(kombu_redis.Channel):
         self.keyprefix_binding_deadlines = f"{own}:binding_deadlines"
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
 
+    def _q_for_pri(self, queue: str, step: int) -> str:
+        """The list of a queue for one step of priority; by kombu's own names a sender has one separator alone."""
+        return list_of(queue, step)
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """kombu's, with the ledger's parts of the URL instead of those that kombu reads from its own."""
         own: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
@@ -115,7 +139,7 @@ class _FilteringChannel(kombu_redis.Channel):
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except (ValueError, RecursionError) as error:  # raised by kombu's parsing: the message is off the queue already
-            count_dropped("a message that is not JSON (%s)", type(error).__name__)
+            drop(Phrase("not JSON ({error})", error=type(error).__name__), "")
             return True
 
 
@@ -138,12 +162,14 @@ class FilteringTransport(kombu_redis.Transport):
 
     def _deliver(self, message: Any, queue: str) -> None:
         queues = Queues(runtime().settings.prefix)
+        if queue != queues.deliver:
+            queue = queues.of_list(queue)
         if queue in (queues.deliver, queues.intake):  # else it is remote control, on its own queue
             try:
-                message = filtered(message)
+                message = filtered(message, queue)
             except ForeignMessage as error:
                 # Nothing to reject: the message is added to the unacknowledged ones only later.
-                count_dropped("a message on the queue %s: %s", queue, error)
+                drop(error.reason, queue, told_headers(message))
                 return
         super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
@@ -154,26 +180,11 @@ class FilteringSentinelTransport(FilteringTransport, kombu_redis.SentinelTranspo
     Channel = _FilteringSentinelChannel
 
 
-def _object(message: Any, name: str) -> Mapping[str, Any]:
-    part = message.get(name) if isinstance(message, dict) else None
-    if not isinstance(part, dict):
-        raise ForeignMessage(f"not a Celery message: it has no {name}")
-    return part
-
-
-def _check_task(headers: Mapping[str, Any]) -> None:
-    task, id = headers.get("task"), headers.get("id")
-    if not isinstance(task, str) or not isinstance(id, str) or not id:
-        raise ForeignMessage("its headers lack the task and id of Celery's protocol 2")
-    if task not in (DELIVER, SEND):
-        raise ForeignMessage(f"unknown task {task[:_SHOWN_CHARS]!r}")
-
-
 def _check_delivery(properties: Mapping[str, Any]) -> None:
     info = properties.get("delivery_info")
     where = [info.get(name) for name in ("exchange", "routing_key")] if isinstance(info, dict) else [None]
     if not all(isinstance(value, str) for value in (properties.get("delivery_tag"), *where)):
-        raise ForeignMessage("its properties lack the delivery tag or delivery info")
+        raise ForeignMessage(Phrase("its properties lack the delivery tag or delivery info"))
 
 
 def _check_times(headers: Mapping[str, Any]) -> None:
@@ -182,28 +193,13 @@ def _check_times(headers: Mapping[str, Any]) -> None:
             if headers.get(name) is not None:
                 datetime.fromisoformat(headers[name])
         except (TypeError, ValueError):
-            raise ForeignMessage(f"its {name} is not a valid time") from None
+            raise ForeignMessage(Phrase("its {name} is not a valid time", name=name)) from None
 
 
-def _body(message: Mapping[str, Any], headers: Mapping[str, Any], properties: Mapping[str, Any]) -> Any:
-    kind = (message.get("content-type"), message.get("content-encoding"), headers.get("compression"))
-    if kind != ("application/json", "utf-8", None):
-        raise ForeignMessage("its body is not plain JSON in UTF-8")
-    body, encoding = message.get("body"), properties.get("body_encoding")
-    if not isinstance(body, str) or encoding not in (None, "base64"):
-        raise ForeignMessage("its body cannot be read")
-    try:
-        return json.loads(base64.b64decode(body) if encoding else body)
-    except (ValueError, RecursionError):
-        raise ForeignMessage("its body is not JSON") from None
-
-
-def _check_arguments(task: str, body: Any) -> None:
-    match task, body:
-        case (task, [[], dict(fields), *_]) if task == SEND and "self" not in fields:  # Celery would stumble over it
-            return
+def _check_arguments(body: Any) -> None:
+    match body:
         # Other fields come from a newer version, whose pacer leads during a rolling restart: they are ignored.
-        case (task, [[str(), [*ids]], dict(fields), *_]) if task == DELIVER and not fields.keys() & {"desk", "ids"}:
+        case [[str(), [*ids]], dict(fields), *_] if not fields.keys() & {"desk", "ids"}:
             if all(isinstance(id, str) for id in ids):
                 return
-    raise ForeignMessage(f"{task} takes other arguments")
+    raise ForeignMessage(Phrase("{task} takes other arguments", task=DELIVER))

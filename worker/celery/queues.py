@@ -6,16 +6,20 @@ Also what happens to messages on them that the worker cannot handle.
 import base64
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import orjson
 import redis
 
+from ledger.dropped_messages import DroppedMessages
+from ledger.phrases import Phrase
+from ledger.queues import deliver_queue, intake_queue, lists_of
 from ledger.settings import Desk
 from worker.runtime import runtime
 
-__all__ = ["DELIVER", "SEND", "Queues", "count_dropped"]
+__all__ = ["DELIVER", "SEND", "Queues", "drop"]
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +36,15 @@ class Queues:
 
     @property
     def deliver(self) -> str:
-        """From the pacer to the workers; almost empty at all times."""
-        return f"{self.prefix}.deliver"
+        return deliver_queue(self.prefix)
 
     @property
     def intake(self) -> str:
-        """From other Celery applications."""
-        return f"{self.prefix}.intake"
+        return intake_queue(self.prefix)
+
+    def of_list(self, name: str) -> str:
+        """The queue that a list belongs to, or the name itself."""
+        return next((queue for queue in (self.deliver, self.intake) if name in lists_of(queue)), name)
 
     def publish(self, client: redis.Redis, batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
         """A `deliver` message for each batch, all in one round trip, which Celery's own way does not do."""
@@ -66,10 +72,10 @@ class Queues:
         )
 
 
-def count_dropped(message: str, *arguments: object) -> None:
-    """Logs why a message is dropped, and counts it where `doctor` and the metrics find it."""
-    log.error("dropped: " + message, *arguments)
+def drop(reason: Phrase, queue: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Logs why a message is dropped, and keeps it where `doctor`, the metrics and the console find it."""
+    log.error("dropped: a message%s: %s", f" on the queue {queue}" if queue else "", reason)
     try:
-        runtime().redis.incr(runtime().keys.dropped)
+        DroppedMessages(runtime().redis, runtime().keys).note(reason, queue, headers)
     except redis.RedisError as error:
-        log.warning("a dropped message could not be counted: %s", error)
+        log.warning("a dropped message could not be noted: %s", error)

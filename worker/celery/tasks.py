@@ -11,8 +11,10 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_expo
 from ledger.connection import is_of_wrong_version, is_refusal
 from ledger.errors import DeskbellError, NotDurable
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.record import Accepted
-from worker.celery.queues import DELIVER, SEND, count_dropped
+from worker.celery.foreign_message import told_headers
+from worker.celery.queues import DELIVER, SEND, Queues, drop
 from worker.runtime import runtime
 
 __all__ = ["deliver", "send"]
@@ -34,7 +36,7 @@ def deliver(desk: str, ids: list[str], **_newer: Any) -> None:
     try:
         delivery = runtime().delivery(desk)
     except DeskbellError as error:
-        count_dropped("a message for a desk that is not configured here: %s", error)
+        drop(Phrase("for a desk that is not configured here: {problem}", problem=error.args[0]), _queues().deliver)
         return
     delivery.deliver(ids)
 
@@ -59,7 +61,11 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
         runtime().stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
     except DeskbellError as error:
-        count_dropped("a notification that cannot be accepted: %s", error)
+        drop(
+            Phrase("a notification that cannot be accepted: {problem}", problem=error.args[0]),
+            _queues().intake,
+            told_headers(_message_of(self.request)),
+        )
         return
     log.info("accepted", extra={"id": accepted.id, "desk": notification.desk})
 
@@ -72,3 +78,14 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
 )
 def _accept(notification: Notification) -> Accepted:
     return runtime().ledger.accept([notification])[0]
+
+
+def _queues() -> Queues:
+    return Queues(runtime().settings.prefix)
+
+
+def _message_of(request: Any) -> dict[str, Any]:
+    """What is known of where the message came from."""
+    return {
+        "headers": {name: getattr(request, name, None) for name in ("task", "id", "root_id", "parent_id", "origin")}
+    }

@@ -11,10 +11,13 @@ import requests
 from console import row_search
 from ledger.api_keys import ApiKeys, Scope
 from ledger.audit_log import recent_actions
+from ledger.dropped_messages import DroppedMessages
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 from ledger.states import AnnouncementState, State
+from tests.acceptance.installation import eventually
 from tests.browser.scenery import CARD, DESKS, Scenery
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.cli.announcing_desk import people
@@ -236,6 +239,33 @@ def test_a_held_desk_is_resumed_and_failed_events_of_one_code_are_sent_again(ope
     assert [act.did for act in recent_actions(ledger, 2)] == ["retry code 154004", "resume desk"]
     assert operator.act("/desks/nobody/resume").status_code == 404
     assert operator.act("/events/retry", code="all").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "reason", "after"),
+    [
+        ("en", "Dropped messages", "its body is signed: set the sender", "Noted as seen."),
+        ("zh-CN", "被丢弃的消息", "正文带有签名：请把发送方的", "已标记为已查看。"),
+    ],
+)
+def test_dropped_messages_are_told_until_somebody_has_seen_them(
+    url: str, scenery: Scenery, language: str, told: str, reason: str, after: str
+) -> None:
+    ledger, visitor = scenery.ledger, Visitor(url, language).sign_in(scenery.operator)
+    assert told not in visitor.look("/needs")
+    signed = Phrase("{problem}: set the sender's task_serializer to json", problem=Phrase("its body is signed"))
+    DroppedMessages(ledger.redis, ledger.keys).note(signed, "deskbell.intake", {"origin": "gen1@<shop>"})
+    ledger.redis.set(ledger.keys.unread_lists, '[["deskbell.intakes", 7]]')
+
+    page = eventually(
+        lambda: told in visitor.look("/needs") and visitor.page.text, 5, "what is at most two seconds old"
+    )
+    assert reason in page
+    assert "gen1@&lt;shop&gt;" in page
+    assert "deskbell.intakes" in page
+    assert after in visitor.act("/dropped/seen", total="1").text
+    assert told not in visitor.look("/needs")
+    assert visitor.act("/dropped/seen", total="x").status_code == 422
 
 
 def test_what_somebody_has_just_settled_is_gone_from_the_next_page(operator: Visitor, scenery: Scenery) -> None:

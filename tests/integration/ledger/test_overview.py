@@ -82,7 +82,7 @@ def test_a_clock_that_is_set_back_ends_no_lookout(ledger: Ledger, monkeypatch: p
     overview = Overview(ledger)
     now_ms = overview.survey().at_ms
     # As after a failover to a replica whose clock is behind.
-    monkeypatch.setattr(overview, "_surroundings", lambda: (now_ms - 3 * MINUTE_MS, (), {}))
+    monkeypatch.setattr(overview, "_surroundings", lambda: (now_ms - 3 * MINUTE_MS, (), {}, 0))
     hour = overview.glance().desks["default"].hour
     assert [minute.at_ms // MINUTE_MS for minute in hour] == [now_ms // MINUTE_MS - 3 - ago for ago in range(MINUTES)][
         ::-1

@@ -36,13 +36,18 @@ CHOICES = {
 #: What the audit log holds, with an underline for each blank.
 ACTIONS = [
     *("announce", "pause", "resume", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
-    *("resolve_as_delivered", "resolve_as_failed", "resolve_as_resend", "resume_desk", "sign_in", "sign_out"),
+    *("resolve_as_delivered", "resolve_as_failed", "resolve_as_resend", "resume_desk", "see_dropped"),
+    *("sign_in", "sign_out"),
 ]
 
 
 def phrases() -> set[str]:
     """The templates of all that may be wrong with a file or a message, wherever it is found."""
-    paths = [path for folder in ("ledger", "feishu", "producers") for path in (FOLDER.parent / folder).rglob("*.py")]
+    paths = [
+        path
+        for folder in ("ledger", "feishu", "producers", "worker")
+        for path in (FOLDER.parent / folder).rglob("*.py")
+    ]
     calls = [
         node
         for path in paths

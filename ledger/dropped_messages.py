@@ -1,0 +1,88 @@
+"""Messages of other Celery applications that could not be accepted: why, and where they came from. Never their bodies.
+
+What is dropped is counted for good. Somebody who has read the list says that it is seen; from then on only newer ones
+need attention.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import orjson
+import redis
+
+from ledger.damage import whole
+from ledger.phrases import Phrase, phrase_json, phrase_of
+from ledger.redis_keys import RedisKeys
+from ledger.times import iso
+
+__all__ = ["DroppedMessage", "DroppedMessages", "DroppedSummary", "unseen_of"]
+
+#: Kept in the list, the latest first.
+KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedMessage:
+    """One message. Neither its reason, a phrase, nor its headers repeat anything of its body."""
+
+    at_ms: int
+    reason: str
+    queue: str = ""  #: empty where it is not known
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, text: bytes) -> Self:
+        """Ignores fields of newer versions."""
+        at_ms, reason, queue, headers, *_ = orjson.loads(text)
+        return cls(int(at_ms), phrase_of(reason), str(queue), dict(headers))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"at": iso(self.at_ms), "reason": self.reason, "queue": self.queue, "headers": dict(self.headers)}
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedSummary:
+    """How many were dropped, and which of them nobody has looked at."""
+
+    total: int
+    unseen: int
+    latest: tuple[DroppedMessage, ...]  #: of the unseen ones, those that were asked for and are kept
+
+
+class DroppedMessages:
+    """The list, and two counters: all that were dropped, and how many had been when somebody looked."""
+
+    def __init__(self, client: redis.Redis, keys: RedisKeys) -> None:
+        self._redis = client
+        self._keys = keys
+
+    def note(self, reason: Phrase, queue: str, headers: Mapping[str, str]) -> None:
+        """One round trip."""
+        entry = [round(time.time() * 1000), reason, queue, dict(headers)]
+        written = orjson.dumps(entry, default=phrase_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.incr(self._keys.dropped)
+        pipe.lpush(self._keys.dropped_messages, written)
+        pipe.ltrim(self._keys.dropped_messages, 0, KEPT - 1)
+        pipe.execute()
+
+    def summary(self, count: int = KEPT) -> DroppedSummary:
+        """One round trip."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.mget(self._keys.dropped, self._keys.dropped_seen)
+        pipe.lrange(self._keys.dropped_messages, 0, count - 1)
+        (total, seen), entries = pipe.execute()
+        unseen = unseen_of(total, seen)
+        read = [whole("a dropped message", DroppedMessage.of_json, entry) for entry in entries[:unseen]]
+        return DroppedSummary(int(total or 0), unseen, tuple(entry for entry in read if entry))
+
+    def see(self, total: int) -> None:
+        """Somebody has looked at the first `total` that were ever dropped. Those since then stay unseen."""
+        self._redis.set(self._keys.dropped_seen, total)
+
+
+def unseen_of(total: bytes | None, seen: bytes | None) -> int:
+    """By the two counters as they stand in Redis."""
+    return max(0, int(total or 0) - int(seen or 0))

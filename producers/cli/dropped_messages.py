@@ -1,0 +1,62 @@
+"""`deskbell dropped`: messages of other Celery applications that could not be accepted."""
+
+from typing import Annotated
+
+import typer
+
+from ledger.audit_log import record_action
+from ledger.dropped_messages import DroppedMessage, DroppedMessages
+from ledger.times import iso
+from producers.cli.access import open_ledger
+from producers.cli.output import note
+from producers.cli.tables import show_list
+from producers.machine_user import machine_user
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell dropped
+  deskbell dropped --seen"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("dropped", epilog=_EXAMPLES)(dropped)
+
+
+def dropped(
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Then note that they are seen: no screen tells them again.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {total, unseen, latest: [{at, reason, queue, headers}]}.")
+    ] = False,
+) -> None:
+    """List the messages that other Celery applications sent to no effect, and nobody has looked at.
+
+    A message is dropped when it cannot be accepted, or is not for a task of Deskbell. Its body is not kept.
+    """
+    with open_ledger() as ledger:
+        messages = DroppedMessages(ledger.redis, ledger.keys)
+        found = messages.summary()
+        as_object = {
+            "total": found.total,
+            "unseen": found.unseen,
+            "latest": [each.as_json() for each in found.latest],
+        }
+        columns = ("at", "queue", "reason", "task", "id", "from")
+        show_list(as_json, as_object, columns, map(_cells, found.latest), map(_line, found.latest))
+        if seen and found.unseen:
+            messages.see(found.total)
+            record_action(ledger, machine_user(), "see dropped")
+    if found.unseen > len(found.latest):
+        note(f"{found.unseen - len(found.latest)} more were dropped before them: only their number is kept")
+
+
+def _cells(message: DroppedMessage) -> list[str | None]:
+    told = message.headers
+    return [iso(message.at_ms), message.queue, message.reason, told.get("task"), told.get("id"), told.get("origin")]
+
+
+def _line(message: DroppedMessage) -> str:
+    return " ".join(cell for cell in _cells(message) if cell)
