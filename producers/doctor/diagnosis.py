@@ -25,6 +25,7 @@ from ledger.workers import live_workers
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.messages import check_messages
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
+from producers.doctor.rights import check_rights
 
 __all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger"]
 
@@ -44,6 +45,7 @@ def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], 
         with reachable(ledger.settings):
             return [
                 *_check_redis(ledger),
+                *(check_rights(ledger) if newest else ()),
                 *_check_version(ledger),
                 *_check_records(ledger, newest=newest),
                 _check_workers(ledger),
