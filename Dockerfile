@@ -22,6 +22,7 @@ COPY producers producers
 COPY console console
 COPY sandbox sandbox
 COPY deskbell deskbell
+COPY docs/runbook.md docs/runbook.md
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/deskbell install --no-deps --no-index dist/*.whl
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from console.live import Drawing, LivePart, drawn, part
 from console.page_request import PageRequest
-from console.routing import View, action, live, page
+from console.routing import View, action, live, page, stream
 from console.row_search import found_rows
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
@@ -35,7 +35,7 @@ def routes() -> list[Route]:
         page("/announcements", _list),
         live("/live/announcements", _draw_list),
         page("/announcements/{id}", _page),
-        page("/live/announcements/{id}", _stream),
+        stream("/live/announcements/{id}", _stream),
         page("/announcements/{id}/failures", _failures),
         page("/announcements/{id}/rows", _rows),
         page("/announcements/{id}/export.{format}", _export),

@@ -1,5 +1,6 @@
 """The console's application, which `deskbell web` mounts."""
 
+from functools import partial
 from importlib.resources import files
 
 from starlette.applications import Starlette
@@ -7,10 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, hooks, new_announcement, notifications, sign_in
+from console import announcements, hooks, new_announcement, notifications, runbook, sign_in
 from console import home as now
 from console import needs_you as needs
-from console.failures import Failures
+from console.failures import Failures, meaning_of
 from console.headers import SafeHeaders
 from console.live import Live
 from console.page_request import ConsoleContext
@@ -25,7 +26,7 @@ from ledger.ledger import Ledger
 
 __all__ = ["application"]
 
-_PAGES = (sign_in, now, new_announcement, announcements, notifications, needs, hooks)
+_PAGES = (sign_in, now, new_announcement, announcements, notifications, needs, hooks, runbook)
 
 
 def application(
@@ -38,6 +39,7 @@ def application(
     templates = environment()
     sessions = Sessions(ledger, keys)
     codes = CodeTable.load(ledger.settings.error_codes)
+    templates.globals["meaning_of"] = partial(meaning_of, codes)
     live = Live(ledger, templates, sessions)
     static = StaticFiles(directory=str(files("console").joinpath("static")))
     routes = [Mount("/static", static, name="static"), *(route for module in _PAGES for route in module.routes())]

@@ -1,9 +1,11 @@
-"""Problems that need a person: desks on hold, notifications that were maybe sent, and messages that got lost."""
+"""Problems that need a person: the health line, what was maybe sent, and messages that got lost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from ledger.announcement import Announcement
+from ledger.health import REDIS_AWAY, Condition, Severity
 from ledger.overview import DeskOverview, Snapshot
 from ledger.states import State
 
@@ -14,6 +16,7 @@ __all__ = ["Attention", "attention_of"]
 class Attention:
     """Those that the viewer may see."""
 
+    conditions: tuple[Condition, ...]  #: the health line
     held: tuple[DeskOverview, ...]
     unknown_events: int
     unknown: tuple[Announcement, ...]  #: with unknown rows
@@ -21,11 +24,17 @@ class Attention:
     failed: tuple[Announcement, ...]  #: with failed rows
     lost_messages: int = 0  #: of other Celery applications
 
+    @classmethod
+    def when_away(cls) -> Self:
+        """Nothing is known but that Redis does not answer."""
+        return cls((REDIS_AWAY,), (), 0, (), 0, ())
+
     @property
     def count(self) -> int:
-        """Problems that only a person can settle. Failed notifications do not count."""
+        """Problems that only a person can settle. Failed notifications do not count, nor what somebody wanted so."""
         rows = sum(each.counts[State.UNKNOWN] for each in self.unknown)
-        return len(self.held) + self.unknown_events + rows + self.lost_messages
+        conditions = sum(each.severity is not Severity.NOTE for each in self.conditions)
+        return conditions + self.unknown_events + rows + self.lost_messages
 
 
 def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
@@ -34,6 +43,7 @@ def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
     # Events at rest and lost messages are counted over all desks: to tell their desks, each would have to be read.
     all_desks = all(map(sees, snapshot.desks))
     return Attention(
+        conditions=snapshot.conditions(sees),
         held=tuple(desk for desk in desks if desk.status.hold and desk.status.hold["kind"] != "throttled"),
         unknown_events=snapshot.events_at_rest[State.UNKNOWN] if all_desks else 0,
         unknown=tuple(each for each in announcements if each.counts[State.UNKNOWN]),

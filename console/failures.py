@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from feishu.codes import CodeTable
+from feishu.codes import CodeTable, Rule
 from ledger.connection import text
+from ledger.health import Condition
 from ledger.ids import row_number
 from ledger.ledger import Ledger
 from ledger.progress import Attempt
 from ledger.states import State
 
-__all__ = ["Failure", "Failures", "grouped"]
+__all__ = ["Failure", "Failures", "grouped", "meaning_of"]
 
 #: Rows to read, the latest failures first: their codes are representative.
 LOOKED_AT = 500
@@ -70,6 +71,13 @@ def grouped(attempts: Iterable[Attempt], codes: CodeTable) -> list[Failure]:
         counts[group] += 1
         said.setdefault(group, attempt.msg or "")
     return [_failure(group, count, said[group], codes) for group, count in counts.most_common()]
+
+
+def meaning_of(codes: CodeTable, condition: Condition) -> Rule | None:
+    """What the answer that put a desk on hold means, and what to do; None for other conditions, and for older holds."""
+    if condition.code is None or condition.http_status is None:
+        return None
+    return codes.rule(condition.code, condition.http_status, str(condition.found))
 
 
 def _failure(group: tuple[int | None, int | None], count: int, msg: str, codes: CodeTable) -> Failure:

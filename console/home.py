@@ -1,6 +1,5 @@
 """The page *Now*: desks, progress of announcements, holds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from console.routing import live, page
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, Lane
 from ledger.overview import DeskOverview, Snapshot
+from ledger.states import AnnouncementState
 
 __all__ = ["routes"]
 
@@ -33,12 +33,29 @@ class DeskPanel:
     chart: Chart
     last_minute: int
     lanes: tuple[tuple[Lane, Announcement | None], ...]  #: with the announcement whose lane it is
+    is_stopped: bool  #: no worker serves it
 
     @classmethod
-    def of(cls, sight: DeskOverview, announcements: Mapping[str, Announcement]) -> "DeskPanel":
+    def of(cls, sight: DeskOverview, snapshot: Snapshot) -> "DeskPanel":
         # The events' lane is shown even if empty; a paused announcement waits too.
-        lanes = [(lane, announcements.get(lane.name)) for lane in sight.status.lanes]
-        return cls(sight.status, chart_of(sight.hour), sight.last_minute, tuple(lanes))
+        lanes = [(lane, snapshot.announcements.get(lane.name)) for lane in sight.status.lanes]
+        is_stopped = not snapshot.workers or sight.status.name in snapshot.vitals.unserved
+        return cls(sight.status, chart_of(sight.hour), sight.last_minute, tuple(lanes), is_stopped)
+
+    @property
+    def standing(self) -> str:
+        """A word for what the desk does, whose text is `now.` and that word. Never *sending* where nothing goes out."""
+        if not self.waiting and not self.status.in_flight:
+            return "idle"
+        if self.is_stopped:
+            return "stopped"
+        return "paused" if self.is_paused else "sending"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether all that waits is paused."""
+        waiting = [announcement for lane, announcement in self.lanes if lane.waiting]
+        return bool(waiting) and all(each and each.state is AnnouncementState.PAUSED for each in waiting)
 
     @property
     def waiting(self) -> int:
@@ -56,7 +73,7 @@ def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing
 
 def _context(snapshot: Snapshot, view: LivePart) -> dict[str, Any]:
     desks = [desk for name, desk in snapshot.desks.items() if view.sees(name)]
-    panels = [DeskPanel.of(desk, snapshot.announcements) for desk in desks]
+    panels = [DeskPanel.of(desk, snapshot) for desk in desks]
     return {
         "panels": panels,
         "workers": snapshot.workers,

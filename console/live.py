@@ -15,14 +15,15 @@ from typing import Any
 
 from jinja2 import Environment
 
-from console.attention import attention_of
+from console.attention import Attention, attention_of
 from console.i18n import language
 from console.sessions import Sessions, Viewer
 from ledger.connection import reachable
+from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot
 
-__all__ = ["Draw", "Drawing", "Live", "LivePart", "badge", "drawn", "part"]
+__all__ = ["Draw", "Drawing", "Live", "LivePart", "away", "badge", "drawn", "part"]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ QUIET_SECONDS = 15.0
 #: A stream ends after this many seconds, and the browser reopens it.
 STREAM_SECONDS = 300.0
 
+#: The event of every poll that succeeded: console.js greys a page that has had none for some seconds.
+TICK = "tick"
 #: The event for a session that ended: console.js reloads the page, and is redirected to sign in.
 ENDED = "ended"
 #: The suffix of events without content: something on the page is outdated.
@@ -76,6 +79,7 @@ class Live:
         self._drawings: dict[LivePart, Drawing] = {}
         self._ended: frozenset[tuple[str, str]] = frozenset()
         self._glances = 0
+        self._is_away = False
         self._task: asyncio.Task[None] | None = None
         self._ticked = asyncio.Event()
         self._stopped = False
@@ -111,21 +115,29 @@ class Live:
         ends_at = time.monotonic() + STREAM_SECONDS
         try:
             yield b"retry: 2000\n\n"
+            if self._is_away:  # as the last poll found, which may be long ago
+                await self._next_glance()
             while not self._stopped and time.monotonic() < ends_at and viewer.login not in self._ended:
+                if self._is_away:
+                    yield away(self._templates, view.language)
+                    return
                 drawing = self._drawings.get(view, {})
                 changed = {event: html for event, html in drawing.items() if sent.get(event) != html}
                 if not sent:  # the page was just rendered, so nothing has changed yet
                     sent = {event: html for event, html in drawing.items() if event.endswith(CHANGED)}
                     changed = {event: html for event, html in drawing.items() if event not in sent}
                 sent |= changed
-                if changed:
-                    yield b"".join(_event(event, html) for event, html in changed.items())
+                yield b"".join(_event(event, html) for event, html in changed.items()) + self._tick_event()
                 if not await self._next_glance():
                     yield b": nothing new\n\n"
             if viewer.login in self._ended:
                 yield _event(ENDED, "")
         finally:
             self._leave(view, viewer)
+
+    def _tick_event(self) -> bytes:
+        """Nothing before the first poll: the page was rendered by itself."""
+        return _event(TICK, str(self._snapshot.at_ms)) if self._snapshot else b""
 
     async def _next_glance(self) -> bool:
         """Waits for the next poll. Returns whether it came in time."""
@@ -149,7 +161,8 @@ class Live:
         self._views, self._logins = +self._views, +self._logins
 
     async def _poll(self) -> None:
-        """Polls while streams are open. If Redis does not answer, tries again a second later."""
+        """Polls while streams are open. A poll that fails ends them all: the browsers come back, and then it is tried
+        again."""
         try:
             while self._views and not self._stopped:
                 begins = time.monotonic()
@@ -176,8 +189,24 @@ class Live:
             snapshot = self._snapshot
             if snapshot:
                 self._drawings = {view: view.draw(self._templates, snapshot, view) for view in views}
-        except Exception:  # the pages stay as they are, and the next poll tries again
-            log.warning("a poll of the console failed", exc_info=True)
+        except LedgerUnreachable as error:
+            self._note_away(error)
+        except Exception:  # a page must not show old numbers as if they were new
+            self._is_away = True
+            log.exception("a poll of the console failed")
+        else:
+            self._note_back()
+
+    def _note_away(self, error: LedgerUnreachable) -> None:
+        """One line when an outage begins, and one when it ends."""
+        if not self._is_away:
+            log.warning("the console gets no data: %s", error)
+        self._is_away = True
+
+    def _note_back(self) -> None:
+        if self._is_away:
+            log.info("the console gets data again")
+        self._is_away = False
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._snapshot, self._seen_at = snapshot, time.monotonic()
@@ -188,12 +217,19 @@ def _event(name: str, html: str) -> bytes:
     return f"event: {name}\n{lines}\n".encode()
 
 
+def away(templates: Environment, language_name: str) -> bytes:
+    """What a stream says before it ends because Redis does not answer. It names nothing that only some may see."""
+    condition = Attention.when_away()
+    health = templates.get_template("parts/health.html").render(say=language(language_name), attention=condition)
+    return b"retry: 2000\n\n" + _event("health", health)
+
+
 def drawn(
     templates: Environment, snapshot: Snapshot, view: LivePart, parts: Mapping[str, str], **context: Any
 ) -> dict[str, str]:
-    """The parts, and the number beside *Needs you*. `parts` are templates by the name of their event."""
+    """The parts, the health line, and the number in *Needs you*. `parts` are templates by their event."""
     attention = attention_of(snapshot, view.sees)
-    every = {"badge": "parts/badge.html", **parts}
+    every = {"badge": "parts/badge.html", "health": "parts/health.html", **parts}
     return {event: part(templates, view, name, attention=attention, **context) for event, name in every.items()}
 
 

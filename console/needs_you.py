@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-import redis
 from jinja2 import Environment
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,7 +18,6 @@ from ledger.dead_letters import DeadLetters
 from ledger.dropped_messages import DroppedMessages
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
-from ledger.memory import NEARLY_FULL, Fullness
 from ledger.overview import Snapshot
 from ledger.queues import intake_queue
 from ledger.record import Record
@@ -61,7 +59,6 @@ def _page(request: PageRequest) -> Response:
         failed_codes=_failed_codes(request),
         looked_at=LOOKED_AT,
         unused_keys=_unused_keys(request),
-        full=_nearly_full(request),
         **_lost_messages(request, told=bool(attention.lost_messages)),
     )
 
@@ -86,15 +83,6 @@ def _see_dropped(request: PageRequest) -> Response:
     request.note("see dropped")
     request.context.live.forget()
     return request.to("/needs", flash="dropped_seen")
-
-
-def _nearly_full(request: PageRequest) -> Fullness | None:
-    try:
-        info: Any = request.context.ledger.redis.info("memory")
-    except redis.ResponseError:  # INFO is forbidden to this user: `doctor` says so
-        return None
-    full = Fullness.of(info)
-    return full if full and full.share >= NEARLY_FULL else None
 
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:

@@ -61,6 +61,7 @@ class PageRequest:
     say: Language
     cookie: str
     form: FormData | None = None
+    redis_is_away: bool = False  #: it was found out for this request
 
     @property
     def who(self) -> Viewer:
@@ -150,12 +151,14 @@ class PageRequest:
         return f"{path}?{query}" if query and self.http.method == "GET" else str(path)
 
     @cached_property
-    def attention(self) -> Attention | None:
-        """None if Redis is unavailable."""
+    def attention(self) -> Attention:
+        """Asks Redis at most once, so that a page without it is there within the time of one answer."""
+        if self.redis_is_away:
+            return Attention.when_away()
         try:
             return attention_of(self.context.live.snapshot(), self.who.sees)
         except (DeskbellError, redis.RedisError):
-            return None
+            return Attention.when_away()
 
     @property
     def flash(self) -> str | None:

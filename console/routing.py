@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -17,14 +18,25 @@ from starlette.routing import Route
 from console.cookies import FORM, SESSION, cookie_of, set_cookie
 from console.forms import read_form
 from console.i18n import Language, chosen_language
-from console.live import Draw
+from console.live import Draw, away
 from console.page_request import ROOT, ConsoleContext, PageRequest
 from console.sessions import LOCAL, Viewer, anonymous_cookie
 from ledger.connection import reachable
-from ledger.errors import DeskbellError
+from ledger.errors import DeskbellError, LedgerUnreachable
 from ledger.phrases import Phrase
 
-__all__ = ["View", "action", "context_of", "http_error", "live", "open_action", "open_page", "page", "refused"]
+__all__ = [
+    "View",
+    "action",
+    "context_of",
+    "http_error",
+    "live",
+    "open_action",
+    "open_page",
+    "page",
+    "refused",
+    "stream",
+]
 
 log = logging.getLogger(__name__)
 
@@ -44,31 +56,36 @@ _TOLD_HTTP = {
 
 def page(path: str, view: View) -> Route:
     """A page that requires signing in."""
-    return Route(path, _endpoint(view, is_open=False, acts=False), methods=["GET"])
+    return Route(path, _endpoint(view), methods=["GET"])
 
 
 def live(path: str, draw: Draw) -> Route:
     """The stream of a page's live parts."""
-    return page(path, lambda request: request.stream(draw))
+    return stream(path, lambda request: request.stream(draw))
+
+
+def stream(path: str, view: View) -> Route:
+    """A stream that has to look for its page's subject first."""
+    return Route(path, _endpoint(view, is_live=True), methods=["GET"])
 
 
 def action(path: str, view: View, *, uploads: bool = False) -> Route:
     """The action of a form; requires the scope `operate`. `uploads`: the form may contain files."""
-    return Route(path, _endpoint(view, is_open=False, acts=True, uploads=uploads), methods=["POST"])
+    return Route(path, _endpoint(view, acts=True, uploads=uploads), methods=["POST"])
 
 
 def open_page(path: str, view: View) -> Route:
     """A page that requires no sign-in."""
-    return Route(path, _endpoint(view, is_open=True, acts=False), methods=["GET"])
+    return Route(path, _endpoint(view, is_open=True), methods=["GET"])
 
 
 def open_action(path: str, view: View) -> Route:
     """The action of a form that requires no sign-in."""
-    return Route(path, _endpoint(view, is_open=True, acts=False), methods=["POST"])
+    return Route(path, _endpoint(view, is_open=True), methods=["POST"])
 
 
 def _endpoint(
-    view: View, *, is_open: bool, acts: bool, uploads: bool = False
+    view: View, *, is_open: bool = False, acts: bool = False, uploads: bool = False, is_live: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if uploads and (refusal := await to_thread.run_sync(_early_refusal, request)):
@@ -76,7 +93,7 @@ def _endpoint(
         form = await read_form(request, uploads=uploads) if request.method == "POST" else None
         try:
             limiter = _uploading if uploads else None
-            return await to_thread.run_sync(_answer, request, form, view, is_open, acts, limiter=limiter)
+            return await to_thread.run_sync(_answer, request, form, view, is_open, acts, is_live, limiter=limiter)
         finally:
             if form:
                 await form.close()
@@ -84,7 +101,7 @@ def _endpoint(
     return endpoint
 
 
-def _answer(request: Request, form: FormData | None, view: View, is_open: bool, acts: bool) -> Response:
+def _answer(request: Request, form: FormData | None, view: View, is_open: bool, acts: bool, is_live: bool) -> Response:
     """Runs in a thread, since Redis blocks."""
     context, say = context_of(request), _language(request)
     cookie = cookie_of(request, FORM) or anonymous_cookie()
@@ -96,6 +113,9 @@ def _answer(request: Request, form: FormData | None, view: View, is_open: bool, 
             viewer = _viewer(request, context)
             page_request = PageRequest(request, context, viewer, say, cookie, form)
             response = _refusal(page_request, is_open, acts) or view(page_request)
+    except LedgerUnreachable as error:
+        page_request = replace(page_request, redis_is_away=True)
+        response = _away(page_request) if is_live else _error_page(page_request, error)
     except (DeskbellError, redis.RedisError) as error:
         response = _error_page(page_request, error)
     if cookie_of(request, FORM) is None:
@@ -174,6 +194,13 @@ def _is_ours(page_request: PageRequest) -> bool:
         and cookie_of(page_request.http, FORM) is not None
         and page_request.field("csrf") == page_request.csrf
     )
+
+
+def _away(page_request: PageRequest) -> Response:
+    """A stream that says so and ends: the browser comes back every two seconds, where a refusal would be answered by
+    waiting ever longer."""
+    said = away(page_request.context.templates, page_request.say.name)
+    return Response(said, media_type="text/event-stream")
 
 
 def _error_page(page_request: PageRequest, error: Exception) -> Response:

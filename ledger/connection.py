@@ -25,6 +25,7 @@ __all__ = [
     "UNREFUSED",
     "RedisWhenFull",
     "connect",
+    "connect_screen",
     "is_in_cluster",
     "is_of_wrong_version",
     "is_refusal",
@@ -39,6 +40,8 @@ SCHEMA = 1
 #: Seconds to connect and to answer. Without them a half-open connection hangs its thread for ever.
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 8
+#: Where people look: longer than a slow disk holds up a server, and short enough to be waited for.
+SCREEN_SECONDS = 4
 #: A connection that was idle this long is pinged before it is used again.
 IDLE_SECONDS = 10
 #: Retries. Every verb may be replayed, so a lost answer does no harm.
@@ -82,6 +85,11 @@ def connect(
     if settings.embedded:
         options |= {"connection_class": OwnSocketConnection, "data_dir": settings.data_dir.absolute()}
     return kind.from_pool(redis.ConnectionPool(**{"connection_class": connection_class(url), **options}))
+
+
+def connect_screen(settings: Settings) -> redis.Redis:
+    """A client for pages and other screens: they say within SCREEN_SECONDS that Redis does not answer."""
+    return connect(settings, answer_seconds=SCREEN_SECONDS, repeat_seconds=0)
 
 
 class RetryInTime(Retry):

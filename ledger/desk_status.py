@@ -50,7 +50,7 @@ class DeskStatus:
     in_flight: int  #: released or claimed
     calls: Mapping[Outcome, int]  #: since the desk began
     lanes: tuple[Lane, ...]
-    eta_seconds: float | None  #: until nothing waits, at the whole quota; None without limits, or on hold
+    eta_seconds: float | None  #: until nothing waits, at the whole quota; None without limits, on hold, or all paused
     tickets_open: int
     tickets_age_seconds: float | None  #: since the ticket list was last fetched
     hold: Mapping[str, Any] | None
@@ -192,7 +192,7 @@ def _eta(
     """At the whole quota. Paused announcements do not count, since their end is unknown."""
     paused = {each.id for each in announcements if each.state is not AnnouncementState.RUNNING}
     waiting = sum(lane.waiting for lane in lanes if lane.name not in paused)
-    if not desk.rate:
+    if not desk.rate or (not waiting and any(lane.waiting for lane in lanes)):
         return None
     per_second = min(limit.calls / limit.seconds for limit in desk.rate) * (lowered_to or 1)
     return waiting / per_second

@@ -15,6 +15,7 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
+from ledger.phrases import Phrase
 from ledger.redis_keys import RedisKeys
 
 __all__ = ["Assurance", "Durability", "Waits"]
@@ -49,7 +50,7 @@ class Durability(StrEnum):
         return self in (Durability.ALWAYS, Durability.CONFIRMED)
 
     @property
-    def found(self) -> str:
+    def found(self) -> Phrase:
         return _SAID[self][0]
 
     @property
@@ -57,36 +58,45 @@ class Durability(StrEnum):
         return _SAID[self][1]
 
 
-_SET_ALWAYS = "set `appendfsync always` on the server"
+_SET_ALWAYS = Phrase("set `appendfsync always` on the server")
 _SAID = {
-    Durability.ALWAYS: ("every write is fsynced before it is confirmed (appendfsync always)", ""),
+    Durability.ALWAYS: (Phrase("every write is fsynced before it is confirmed (appendfsync always)"), ""),
     Durability.CONFIRMED: (
-        "each acceptance waits about a second for its fsync (appendfsync everysec); claims and results do not wait",
-        f"{_SET_ALWAYS}: acceptance then takes milliseconds",
+        Phrase(
+            "each acceptance waits about a second for its fsync (appendfsync everysec); claims and results do not wait"
+        ),
+        Phrase("set `appendfsync always` on the server: acceptance then takes milliseconds"),
     ),
     Durability.HIDDEN: (
-        "the server hides its settings: with `appendfsync everysec` a power cut loses the last second",
-        "allow CONFIG GET for this user, or make sure that the server has `appendfsync always`",
+        Phrase("the server hides its settings: with `appendfsync everysec` a power cut loses the last second"),
+        Phrase("allow CONFIG GET for this user, or make sure that the server has `appendfsync always`"),
     ),
     Durability.REWRITES: (
-        "a power cut loses what was accepted while the server rewrites its files (no-appendfsync-on-rewrite yes)",
-        "set `no-appendfsync-on-rewrite no` on the server",
+        Phrase(
+            "a power cut loses what was accepted while the server rewrites its files (no-appendfsync-on-rewrite yes)"
+        ),
+        Phrase("set `no-appendfsync-on-rewrite no` on the server"),
     ),
     Durability.EARLY: (
-        "a power cut loses the last seconds of what was accepted: appendfsync is everysec, and WAITAOF answers early",
+        Phrase(
+            "a power cut loses the last seconds of what was accepted: appendfsync is "
+            "everysec, and WAITAOF answers early"
+        ),
         _SET_ALWAYS,
     ),
     Durability.EVERY_SECOND: (
-        "a power cut loses the last seconds of what was accepted: appendfsync is everysec, and WAITAOF is missing",
+        Phrase(
+            "a power cut loses the last seconds of what was accepted: appendfsync is everysec, and WAITAOF is missing"
+        ),
         _SET_ALWAYS,
     ),
     Durability.NEVER: (
-        "a power cut loses the last half minute of accepted notifications: appendfsync is no",
+        Phrase("a power cut loses the last half minute of accepted notifications: appendfsync is no"),
         _SET_ALWAYS,
     ),
     Durability.NONE: (
-        "append-only files are off: a restart of Redis loses accepted notifications",
-        "set `appendonly yes` and `appendfsync always` on the server",
+        Phrase("append-only files are off: a restart of Redis loses accepted notifications"),
+        Phrase("set `appendonly yes` and `appendfsync always` on the server"),
     ),
 }
 

@@ -270,11 +270,14 @@ class Leases(Store):
             raise LeaseLost(id)
         return None if wait_ms == -1 else Slot(slot_ms, wait_ms)
 
-    def hold(self, desk: Desk, kind: str, hold_ms: int, reason: str, server_limit: int | None = None) -> Held:
-        """Puts the desk on hold for all workers. `server_limit`: calls in the longest window, as a throttle said."""
+    def hold(
+        self, desk: Desk, kind: str, hold_ms: int, reason: str, limit: int | None = None, answer: Sequence[Any] = ()
+    ) -> Held:
+        """Holds the desk for all workers. `limit`: calls in the longest window, as a throttle said. `answer`: Feishu's
+        code and HTTP status, which tell people what the hold means."""
         longest = max(desk.rate, key=lambda limit: limit.seconds, default=None)
-        share = f"{server_limit / longest.calls:.3f}" if server_limit and longest else ""
-        is_new, lowered_to = self.verbs.call("hold", desk.name, kind, hold_ms, reason, share)
+        share = f"{limit / longest.calls:.3f}" if limit and longest else ""
+        is_new, lowered_to = self.verbs.call("hold", desk.name, kind, hold_ms, reason, share, *map(_or_empty, answer))
         return Held(bool(is_new), float(lowered_to) if lowered_to else None)
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:

@@ -1,24 +1,25 @@
 """The overview: desks, announcements and workers. One a second costs Redis a few commands."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, desk_status
 from ledger.dropped_messages import unseen_of
+from ledger.health import Condition, conditions
 from ledger.ledger import Ledger
-from ledger.redis_clock import time_ms
 from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
 from ledger.times import iso
 from ledger.unread_lists import unread_of
-from ledger.workers import FRESH_MS, Worker, workers_of
+from ledger.vitals import Vitals
+from ledger.workers import Worker
 
 __all__ = ["DeskOverview", "Overview", "Snapshot"]
 
 #: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
-#: about 20 commands, however many announcements there are: the others have their turn in the next ones.
+#: about 22 commands, however many announcements there are: the others have their turn in the next ones.
 TURNS = 3
 #: Announcements that are looked at; the ones before these are long over.
 KNOWN = 500
@@ -54,9 +55,18 @@ class Snapshot:
     at_ms: int
     desks: Mapping[str, DeskOverview]
     announcements: Mapping[str, Announcement]  #: newest first
-    workers: tuple[Worker, ...]
+    vitals: Vitals
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
     lost_messages: int = 0  #: dropped Celery messages that nobody has looked at, and lists that nobody reads
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        return self.vitals.workers
+
+    def conditions(self, sees: Callable[[str], bool]) -> tuple[Condition, ...]:
+        """The health line, for a viewer of these desks."""
+        desks = [desk.status for name, desk in self.desks.items() if sees(name)]
+        return conditions(self.vitals, desks, [each for each in self.under_way() if sees(each.spec.desk)])
 
     def under_way(self) -> list[Announcement]:
         """Running and paused announcements."""
@@ -66,6 +76,7 @@ class Snapshot:
         """For `deskbell watch --json`."""
         return {
             "at": iso(self.at_ms),
+            "conditions": [condition.as_json() for condition in self.conditions(self.desks.__contains__)],
             "desks": [desk.as_json() for desk in self.desks.values()],
             "announcements": [each.as_json() for each in self.under_way()],
             "workers": [worker.as_json() for worker in self.workers],
@@ -117,26 +128,21 @@ class Overview:
 
     def _seen(self, ids: list[str], read: list[str], desks: Iterable[str]) -> Snapshot:
         self._looks += 1
-        now_ms, workers, at_rest, lost = self._surroundings()
-        self._read(ids, read, now_ms)
+        vitals = Vitals.ask(self._ledger)
+        self._read(ids, read, vitals.now_ms)
         for name in desks:
-            self._desks[name] = self._sight(name, now_ms)
-        return Snapshot(now_ms, dict(self._desks), dict(self._announcements), workers, at_rest, lost)
+            self._desks[name] = self._sight(name, vitals.now_ms)
+        return Snapshot(vitals.now_ms, dict(self._desks), dict(self._announcements), vitals, *self._unsettled())
 
-    def _surroundings(self) -> tuple[int, tuple[Worker, ...], dict[State, int], int]:
+    def _unsettled(self) -> tuple[dict[State, int], int]:
+        """Events at rest, and lost messages."""
         redis, keys = self._ledger.redis, self._ledger.keys
         pipe = redis.pipeline(transaction=False)
-        pipe.time()
-        pipe.zrange(keys.workers, 0, -1, withscores=True)
         pipe.zcard(keys.index(State.FAILED))
         pipe.zcard(keys.index(State.UNKNOWN))
         pipe.mget(keys.dropped, keys.dropped_seen, keys.unread_lists)
-        time, reports, failed, unknown, (dropped, seen, unread) = pipe.execute()
-        now_ms = time_ms(time)
-        fresh = [(member, at_ms) for member, at_ms in reports if at_ms >= now_ms - FRESH_MS]
-        at_rest = {State.FAILED: failed, State.UNKNOWN: unknown}
-        lost = unseen_of(dropped, seen) + len(unread_of(unread))
-        return now_ms, tuple(workers_of(fresh, now_ms)), at_rest, lost
+        failed, unknown, (dropped, seen, unread) = pipe.execute()
+        return {State.FAILED: failed, State.UNKNOWN: unknown}, unseen_of(dropped, seen) + len(unread_of(unread))
 
     def _read(self, ids: list[str], read: list[str], now_ms: int) -> None:
         found: dict[str, Announcement] = {}

@@ -250,7 +250,10 @@ class DeskHold:
     def _hold(self, claimed: ClaimedNotification, kind: str, hold_ms: int, verdict: Verdict) -> None:
         claimed.desk_held = True
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
-        hold = retry_while_redis_is_away()(self._leases.hold, self._desk, kind, hold_ms, reason, verdict.rate_limit)
+        answer = (verdict.code, verdict.http_status)
+        hold = retry_while_redis_is_away()(
+            self._leases.hold, self._desk, kind, hold_ms, reason, verdict.rate_limit, answer
+        )
         if hold.lowered_to:
             log.error(
                 "throttled again: the desk uses %s of its configured rate for a day, or until `deskbell resume --desk`",

@@ -18,16 +18,28 @@
     }
   }
 
+  // A page that has had no news for this long says so, and greys: what it shows may be untrue by now.
+  const STALE_MS = 3000;
   const light = document.querySelector(".live");
-  function show(state) {
-    if (!light || light.dataset.state === state) return;
+  let newsAt = Date.now();
+  function show(state, text) {
+    if (!light || light.textContent === text) return;
     light.dataset.state = state;
-    light.textContent = light.dataset[state];
+    light.textContent = text;
+    document.body.classList.toggle("stale", state === "lost");
   }
+  function hasNews() {
+    newsAt = Date.now();
+    if (light) show("on", light.dataset.on);
+  }
+  function checkNews() {
+    if (!light || !document.body.hasAttribute("sse-connect") || Date.now() - newsAt < STALE_MS) return;
+    show("lost", light.dataset.lost.replace("{time}", forms.time.format(newsAt)));
+  }
+  setInterval(checkNews, 500);
 
   localise(document);
-  document.body.addEventListener("htmx:sseOpen", () => show("on"));
-  document.body.addEventListener("htmx:sseError", () => show("lost"));
+  document.body.addEventListener("htmx:sseOpen", (event) => event.detail.source.addEventListener("tick", hasNews));
   document.body.addEventListener("htmx:sseMessage", (event) => localise(event.target));
   document.body.addEventListener("htmx:afterSwap", (event) => localise(event.target));
 

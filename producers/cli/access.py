@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import redis
 
-from ledger.connection import reachable
+from ledger.connection import connect_screen, reachable
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -18,10 +18,13 @@ class RedisRefused(DeskbellError):
 
 
 @contextmanager
-def open_ledger(settings: Settings | None = None) -> Iterator[Ledger]:
-    """Raises LedgerUnreachable or RedisRefused for what Redis does to the body, and BadInput for wrong settings."""
+def open_ledger(settings: Settings | None = None, *, is_screen: bool = False) -> Iterator[Ledger]:
+    """Raises LedgerUnreachable or RedisRefused for what Redis does to the body, and BadInput for wrong settings.
+
+    `is_screen`: people look at it, so a Redis that does not answer is told within SCREEN_SECONDS.
+    """
     settings = settings or Settings.from_env()
-    ledger = Ledger(settings)
+    ledger = Ledger(settings, connect_screen(settings) if is_screen else None)
     try:
         with reachable(settings):
             yield ledger

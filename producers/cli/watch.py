@@ -47,7 +47,7 @@ def watch(
     with ctrl-C does not stop the announcement. A notification: its state now and after each change, until it is
     delivered, failed, expired, cancelled or unknown.
     """
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         if id is None:
             watch_all(ledger, as_json)
             return ExitCode.DONE

@@ -9,13 +9,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ledger.health import Condition
 from ledger.ledger import Ledger
 from ledger.overview import DeskOverview, Overview, Snapshot
 from ledger.phrases import Phrase
 from ledger.states import State
 from ledger.tally import Minute
+from producers.cli.health_line import health_line, health_texts
 from producers.cli.output import answer, answer_json, is_interactive, printable
 from producers.cli.tables import in_colour, screen, spoken
+from producers.cli.watch_announcement import time_left
 
 __all__ = ["drawn", "lines_of", "watch_all"]
 
@@ -40,7 +43,7 @@ def watch_all(ledger: Ledger, as_json: bool, *, sleep: Callable[[float], None] =
 
 def lines_of(snapshot: Snapshot) -> list[str]:
     """All of it without a terminal: a line for each desk, and one for each lane of it."""
-    lines = [_head(snapshot)]
+    lines = [_head(snapshot), *map(health_line, _conditions(snapshot))]
     for name, sight in snapshot.desks.items():
         lines.append(f"{name}: {_standing(sight)}")
         for lane in sight.status.lanes:
@@ -59,10 +62,14 @@ def _show(overview: Overview, sleep: Callable[[float], None]) -> None:
 
 
 def drawn(snapshot: Snapshot) -> RenderableType:
-    parts: list[RenderableType] = [Text(_head(snapshot), style="bold")]
+    parts: list[RenderableType] = [Text(_head(snapshot), style="bold"), *health_texts(_conditions(snapshot))]
     for name, sight in snapshot.desks.items():
         parts += [Text(), _desk_line(name, sight), *_gauges(sight), _chart(sight.hour), _lanes(snapshot, sight)]
     return Group(*parts)
+
+
+def _conditions(snapshot: Snapshot) -> tuple[Condition, ...]:
+    return snapshot.conditions(snapshot.desks.__contains__)
 
 
 def _head(snapshot: Snapshot) -> str:
@@ -121,6 +128,6 @@ def _lanes(snapshot: Snapshot, sight: DeskOverview) -> Table:
             continue
         done = 100 * (announcement.total - announcement.left) // announcement.total
         name = Text(printable(announcement.spec.name) + " ").append(in_colour(announcement.state))
-        left = spoken(announcement.eta_seconds) if announcement.eta_seconds is not None else "–"
+        left = time_left(announcement)
         table.add_row(name, f"{lane.waiting:,}", oldest, f"{done} %", left)
     return table

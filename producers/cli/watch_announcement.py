@@ -1,7 +1,7 @@
 """Watching an announcement: a progress bar on a terminal, otherwise a line now and then."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Group
@@ -10,12 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.text import Text
 
 from ledger.announcement import Announcement
+from ledger.health import Condition
 from ledger.ledger import Ledger
 from ledger.states import AnnouncementState, State
+from producers.cli.health_line import HealthOf, health_line, health_texts
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive, note, printable
 from producers.cli.tables import screen, spoken
 
-__all__ = ["follow", "standing"]
+__all__ = ["follow", "standing", "time_left"]
 
 #: Between two looks: its counts change all the time.
 LOOK_SECONDS = 0.5
@@ -24,7 +26,7 @@ LINE_SECONDS = 10.0
 #: Told when there are any, in this order.
 _TOLD = (State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED)
 
-Show = Callable[[Announcement], None]
+Show = Callable[[Announcement, Sequence[Condition]], None]
 
 
 def looks(ledger: Ledger, id: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Announcement]:
@@ -43,9 +45,10 @@ def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
     Leaving with ctrl-C changes nothing for the announcement.
     """
     try:
+        health = HealthOf(ledger)
         with _shown(as_json) as show:
             for announcement in looks(ledger, id):
-                show(announcement)
+                show(announcement, health.look(announcement))
     except KeyboardInterrupt:
         note(f"{id} is still running; follow it again with `deskbell watch {id}`")
         raise
@@ -59,15 +62,16 @@ def standing(announcement: Announcement) -> str:
 
 
 def _below_bar(announcement: Announcement) -> str:
-    """The same without what the bar tells."""
+    """The same without what the bar shows."""
     return "; ".join([_state(announcement), *_counts(announcement), *_pace(announcement)])
 
 
 def _counts(announcement: Announcement) -> Iterator[str]:
+    """They sum to the rows that are done; what was rerouted is a part of the delivered ones."""
     counts = announcement.counts
     parts = [f"{counts[state]:,} {state}" for state in _TOLD if counts[state]]
     if announcement.rerouted:
-        parts.append(f"{announcement.rerouted:,} rerouted")
+        parts[0] += f" ({announcement.rerouted:,} of them rerouted)"
     if parts:
         yield ", ".join(parts)
 
@@ -80,34 +84,47 @@ def _pace(announcement: Announcement) -> Iterator[str]:
     if announcement.rate_per_second:
         yield f"{announcement.rate_per_second * 60:,.0f} a minute"
     if announcement.eta_seconds is not None and announcement.left:
-        yield f"{spoken(announcement.eta_seconds)} left"
+        yield f"{time_left(announcement)} left"
+
+
+def time_left(announcement: Announcement) -> str:
+    """Until no row is left to send; a dash where nobody knows."""
+    if announcement.state is AnnouncementState.PAUSED:
+        return "–, paused"
+    return "–" if announcement.eta_seconds is None else spoken(announcement.eta_seconds)
 
 
 @contextmanager
 def _shown(as_json: bool) -> Iterator[Show]:
     if as_json:
-        yield _Lines(lambda announcement: answer_json(announcement.as_json()))
+        yield _Lines(lambda announcement, _: answer_json(announcement.as_json()))
     elif is_interactive():
         with _Bar() as bar:
             yield bar
     else:
-        yield _Lines(lambda announcement: answer(standing(announcement)))
+        yield _Lines(_answer_lines)
+
+
+def _answer_lines(announcement: Announcement, health: Sequence[Condition]) -> None:
+    answer(standing(announcement))
+    for condition in health:
+        answer(health_line(condition))
 
 
 class _Lines:
-    """A line at first, at each change of state, and now and then."""
+    """A line at first, at each change of state or of the health line, and now and then."""
 
     def __init__(self, tell: Show, clock: Callable[[], float] = time.monotonic) -> None:
         self._tell = tell
         self._clock = clock
-        self._state: AnnouncementState | None = None
+        self._state: tuple[object, ...] | None = None
         self._told_at = 0.0
 
-    def __call__(self, announcement: Announcement) -> None:
-        now = self._clock()
-        if announcement.state is not self._state or now - self._told_at >= LINE_SECONDS:
-            self._state, self._told_at = announcement.state, now
-            self._tell(announcement)
+    def __call__(self, announcement: Announcement, health: Sequence[Condition]) -> None:
+        now, state = self._clock(), (announcement.state, *(condition.name for condition in health))
+        if state != self._state or now - self._told_at >= LINE_SECONDS:
+            self._state, self._told_at = state, now
+            self._tell(announcement, health)
 
 
 class _Bar:
@@ -125,8 +142,10 @@ class _Bar:
     def __exit__(self, *of_error: object) -> None:
         self._live.stop()
 
-    def __call__(self, announcement: Announcement) -> None:
+    def __call__(self, announcement: Announcement, health: Sequence[Condition]) -> None:
         done = announcement.total - announcement.left
         self._progress.update(self._task, completed=done, total=announcement.total)
         head = Text(printable(f"{announcement.id}  {announcement.spec.name}"))
-        self._live.update(Group(head, self._progress, Text(_below_bar(announcement))), refresh=True)
+        self._live.update(
+            Group(head, self._progress, Text(_below_bar(announcement)), *health_texts(health)), refresh=True
+        )

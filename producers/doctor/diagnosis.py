@@ -14,6 +14,7 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.desk_status import whole_hold
 from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
+from ledger.health import unserved
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.phrases import Phrase
@@ -21,7 +22,7 @@ from ledger.private import OTHERS
 from ledger.schema import check_version
 from ledger.server_floors import OldServer
 from ledger.settings import Desk, Settings
-from ledger.workers import live_workers
+from ledger.vitals import Vitals
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.messages import check_messages
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
@@ -150,7 +151,11 @@ def _check_version(ledger: Ledger) -> Iterator[Check]:
 
 
 def _check_workers(ledger: Ledger) -> Check:
-    workers = live_workers(ledger.redis, ledger.keys)
+    """Without a worker nothing is lost, so acceptance goes on."""
+    vitals = Vitals.ask(ledger)
+    workers = vitals.workers
+    for condition in unserved(vitals, ledger.settings.all_desks):
+        return Check("workers", Status.FAIL, condition.found, str(condition.do), accepts=True)
     if not workers:
         do = "run `deskbell up`, or start a worker as in the Procfile"
         return Check("workers", Status.WARN, "no worker is running: accepted notifications wait", do)

@@ -17,7 +17,7 @@ from console import application
 from console.ports import Proposal, RowError, Sample, Uploaded
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
-from ledger.api_keys import ApiKey
+from ledger.api_keys import ApiKey, ApiKeys
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
@@ -59,8 +59,8 @@ async def to_the_console() -> RedirectResponse:
 def console_of(context: WebContext) -> Starlette:
     """The console of this web process. Raises BadInput for an invalid file of error codes."""
     return application(
-        context.ledger,
-        context.keys,
+        context.screen,
+        ApiKeys(context.screen),
         proposals=LedgerProposals(context.ledger),
         exports=lambda id, written_as: export_of(context.ledger, id, Format(written_as)),
         callers=WebCallers(context),

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKeys
+from ledger.connection import connect_screen
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.tally import CounterBuffer, Tally
@@ -26,6 +27,7 @@ class WebContext:
 
     settings: Settings
     ledger: Ledger
+    screen: Ledger  #: the same for pages and probes, which must not wait long for Redis
     keys: ApiKeys
     group_commit: GroupCommit
     key_verifier: KeyVerifier
@@ -42,6 +44,7 @@ class WebContext:
         return cls(
             settings,
             ledger,
+            Ledger(settings, connect_screen(settings)),
             keys,
             GroupCommit(ledger),
             KeyVerifier(ledger, keys),
@@ -57,6 +60,7 @@ class WebContext:
         self.parsing.close()
         self.counters.close()
         self.ledger.redis.close()
+        self.screen.redis.close()
 
 
 def context_of(request: Request) -> WebContext:

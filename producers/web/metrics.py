@@ -38,7 +38,7 @@ def metrics(request: Request, context: ContextDep, caller: Reader) -> Response:
     """The metrics of the desks that the key is for, in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(
-        LedgerMetrics(context.ledger, [name for name in context.settings.all_desks if caller.may_use(name)])
+        LedgerMetrics(context.screen, [name for name in context.settings.all_desks if caller.may_use(name)])
     )
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": content_type})

@@ -214,8 +214,9 @@ def is_harmless(page: requests.Response) -> None:
 
 def test_no_text_of_others_becomes_part_of_a_page(ledger: Ledger, url: str) -> None:
     visitor = Visitor(url)
-    event = {"receiver_id": SCRIPT, "text": SCRIPT, "key": SCRIPT}
-    [accepted] = ledger.accept([Notification.build(event)])
+    event = Notification.build({"receiver_id": "ou_ada", "text": SCRIPT, "key": SCRIPT})
+    # Refused today, but an older version may have accepted it.
+    [accepted] = ledger.accept([event.model_copy(update={"receiver_id": SCRIPT})])
     HookLog(ledger.redis, ledger.keys).add(HookEntry(1, SCRIPT, HookOutcome.REFUSED, by=SCRIPT, reason=SCRIPT))
     files = {"recipients": (f"{SCRIPT}.csv", f'receiver_id,"{SCRIPT.replace(chr(34), chr(34) * 2)}"\nou_ada,x\n')}
     announced = requests.post(

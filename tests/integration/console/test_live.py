@@ -22,7 +22,7 @@ __all__: list[str] = []
 #: For an event to come: a glance a second, on a machine that may be busy.
 PATIENCE_SECONDS = 60
 #: What all pages together may cost Redis, in a second, however many are open.
-MOST_COMMANDS = 22
+MOST_COMMANDS = 25
 #: Commands are counted for so long, at most so many times.
 WINDOW_SECONDS, WINDOWS = 2, 12
 

@@ -61,7 +61,7 @@ def test_an_announcement_is_a_lane_of_its_own_and_a_paused_one_has_no_eta(ledger
     assert [(lane.name, lane.waiting) for lane in status.lanes] == [("events", 0), (opened.id, 2)]
     assert status.eta_seconds == 2
     ledger.announcements.pause(opened.id, by="ada")
-    assert desk_status(ledger, paced).eta_seconds == 0
+    assert desk_status(ledger, paced).eta_seconds is None
 
 
 def test_a_hold_is_told_with_its_reason(ledger: Ledger, leases: Leases, desk: Desk) -> None:

@@ -29,6 +29,7 @@ CHOICES = {
     "on_open_ticket.": ["reroute", "wait", "fail"],
     "on_unknown.": ["resend", "hold"],
     "hooks.": ["accepted", "skipped", "failed", "refused"],
+    "now.": ["idle", "sending", "stopped", "paused"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks"],
     "act.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text", "_one_text")],
 }

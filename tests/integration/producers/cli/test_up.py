@@ -22,7 +22,7 @@ def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> N
     with up(tmp_path, "--sandbox") as running:
         told = running.announced()
         pids = told["pids"]
-        assert requests.get(f"{told['web']}/readyz", timeout=120).json() == {"status": "ok"}
+        assert requests.get(f"{told['web']}/readyz", timeout=120).json() == {"status": "ok", "checks": []}
         sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90", "--json")
         assert (sent.returncode, json.loads(sent.stdout)["state"]) == (0, "delivered"), sent.stderr
         assert "practice mode" in running.said()
