@@ -10,7 +10,14 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.client import Pipeline
 from redis.connection import AbstractConnection
-from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
 from redis.retry import Retry
 
 from ledger.errors import LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
@@ -26,11 +33,9 @@ __all__ = [
     "RedisWhenFull",
     "connect",
     "connect_screen",
-    "is_in_cluster",
     "is_of_wrong_version",
     "is_refusal",
     "reachable",
-    "refuse_cluster",
     "text",
 ]
 
@@ -48,8 +53,10 @@ IDLE_SECONDS = 10
 RETRIES = 2
 #: Prefixes of errors of a server that refuses all writes: it cannot write its files, or lacks required replicas.
 _REFUSALS = ("MISCONF", "NOREPLICAS")
+#: A node of a cluster that does not serve its slots yet, a few seconds after its start, or no longer has them.
+_NOT_SERVED = (ClusterDownError, AskError)
 #: Its error for a database number that is too large.
-_NO_DATABASE = ("DB index is out of range", "invalid DB index")
+_NO_DATABASE = ("DB index is out of range", "invalid DB index", "SELECT is not allowed in cluster mode")
 #: The prefix of redis-py's message for a connection that was not made.
 _CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
 #: The prefix of errors of Deskbell's own scripts, see ledger/lua/shared/keys.lua.
@@ -129,6 +136,9 @@ def reachable(settings: Settings) -> Iterator[None]:
     except redis.ResponseError as error:
         if is_of_wrong_version(error):
             raise WrongVersion.of(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
+        if isinstance(error, _NOT_SERVED):
+            do = "run `deskbell doctor`, and look at CLUSTER INFO on the server"
+            raise LedgerUnreachable(f"Redis at {settings.redis} does not serve the ledger's slot: {do}") from error
         if isinstance(error, NoPermissionError):
             raise _forbidden(str(settings.redis), error) from error
         if str(error).startswith(_NO_DATABASE):
@@ -155,8 +165,8 @@ def _problem(error: redis.RedisError) -> str:
 
 
 def is_refusal(error: redis.ResponseError) -> bool:
-    """Whether the server refuses all writes for now: no memory, no disk, a replica, or too few replicas."""
-    return isinstance(error, (OutOfMemoryError, ReadOnlyError)) or str(error).startswith(_REFUSALS)
+    """Whether the server refuses all writes for now: no memory, no disk, no slots, a replica, or too few replicas."""
+    return isinstance(error, (OutOfMemoryError, ReadOnlyError, *_NOT_SERVED)) or str(error).startswith(_REFUSALS)
 
 
 def is_of_wrong_version(error: redis.ResponseError) -> bool:
@@ -188,24 +198,6 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
 def text(value: Any) -> str:
     """A string from Redis. The clients return bytes; their annotations leave it open."""
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def is_in_cluster(client: redis.Redis) -> bool:
-    """False if INFO is refused, since it is unknown then."""
-    try:
-        info: Any = client.info("cluster")
-    except redis.ResponseError:
-        return False
-    return bool(info.get("cluster_enabled"))
-
-
-def refuse_cluster(client: redis.Redis, url: RedisUrl) -> None:
-    """Raises LedgerUnwritable: the keys are in many slots, and a script or a pop may touch only one."""
-    if is_in_cluster(client):
-        raise LedgerUnwritable(
-            f"Redis at {url} is part of a cluster, nothing was accepted:"
-            " use a server without cluster mode (cluster-enabled no)"
-        )
 
 
 #: Put in front of a script, it lets all writes after it through. The key is never there.

@@ -1,8 +1,12 @@
 """The names of the Redis keys. Verbs build theirs in Lua (`ledger/lua/`); `docs/lifecycle.md` has the table."""
 
 import hashlib
+import re
 
-__all__ = ["RedisKeys", "key_digest"]
+__all__ = ["RedisKeys", "checked_prefix", "has_hash_tag", "key_digest"]
+
+#: The part in braces is the hash tag of a cluster. An empty one would be none, and of two only the first counts.
+_PREFIX = re.compile(r"[\w.-]*(?:\{[\w.-]+\}[\w.-]*)?", re.ASCII)
 
 
 class RedisKeys:
@@ -134,3 +138,18 @@ class RedisKeys:
 def key_digest(text: str) -> str:
     """What stands in a key for a text from outside, which may be long, or hold anything. 32 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def checked_prefix(text: str) -> str:
+    """The value of DESKBELL_PREFIX. Raises ValueError."""
+    if not text or not _PREFIX.fullmatch(text):
+        raise ValueError(
+            "use letters of the English alphabet, digits, '_', '.' and '-', at least one, and at most one part of these"
+            " in braces"
+        )
+    return text
+
+
+def has_hash_tag(prefix: str) -> bool:
+    """Whether all keys with this checked prefix are in one slot of a cluster."""
+    return "{" in prefix

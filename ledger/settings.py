@@ -29,6 +29,7 @@ from ledger.errors import BadInput
 from ledger.memory import checked_limit
 from ledger.messages.json_fields import refusal_of
 from ledger.rate import Limit, Rate
+from ledger.redis_keys import checked_prefix
 from ledger.redis_url import RedisUrl
 from ledger.times import duration
 from ledger.toml_file import read_toml
@@ -40,7 +41,6 @@ _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 _HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
 #: Nothing that could hold a secret: this address stands in logs and on screens.
 _API_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_PREFIX = re.compile(r"[A-Za-z0-9_.-]+")
 #: The kernel's limit for a unix socket path is 104 bytes on macOS and 108 on Linux.
 _SOCKET_PATH_BYTES = 100
 
@@ -84,12 +84,6 @@ def _api_address(text: str) -> str:
     if not _API_ADDRESS.fullmatch(text.removesuffix("/")):
         raise ValueError("use https://host or https://host:port, without a user, a path or anything else")
     return text.removesuffix("/")
-
-
-def _plain_prefix(text: str) -> str:
-    if not _PREFIX.fullmatch(text):
-        raise ValueError("use letters of the English alphabet, digits, '_', '.' and '-', at least one")
-    return text
 
 
 Duration = Annotated[timedelta, _from_text(duration)]
@@ -170,8 +164,8 @@ class Settings(BaseSettings):
     """The password of the sentinels themselves, if they have one; the primary's password is in the URL."""
     data_dir: Path = Path(".deskbell")
     """The directory of the embedded Valkey's files and socket."""
-    prefix: Annotated[str, AfterValidator(_plain_prefix)] = "deskbell"
-    """The prefix of every Redis key and Celery queue."""
+    prefix: Annotated[str, AfterValidator(checked_prefix)] = "deskbell"
+    """The prefix of every Redis key and Celery queue. One part may be in braces, `{deskbell}`: see deploy.md."""
     feishu_url: ApiAddress = "https://open.feishu.cn"
     """The address of the API; for Lark `https://open.larksuite.com`."""
     app_id: str = ""

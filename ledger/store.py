@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Self
 import redis
 from redis.client import Pipeline
 
-from ledger.connection import SCHEMA, UNREFUSED, connect, refuse_cluster
+from ledger.cluster import refuse_cluster
+from ledger.connection import SCHEMA, UNREFUSED, connect
 from ledger.durability import Assurance, Waits
 from ledger.errors import NotDurable
 from ledger.redis_keys import RedisKeys
@@ -184,5 +185,5 @@ class Store:
 
     def _check_server(self) -> None:
         if not self._server_is_fit:
-            refuse_cluster(self.redis, self.settings.redis)
+            refuse_cluster(self.redis, self.settings)
             self._server_is_fit = True

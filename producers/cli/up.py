@@ -14,7 +14,7 @@ import redis
 import typer
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from ledger.connection import refuse_cluster
+from ledger.cluster import refuse_cluster
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError
@@ -77,7 +77,7 @@ def up(
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
         settings = _with_a_port(settings)
         ledger = stack.enter_context(open_ledger(settings))
-        refuse_cluster(ledger.redis, settings.redis)
+        refuse_cluster(ledger.redis, settings)
         supervisor = stack.enter_context(_supervisor(settings, signals, practising=sandbox))
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
         _note("stopping after calls in flight are finished")

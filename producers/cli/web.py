@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ledger.api_keys import ApiKeys
-from ledger.connection import refuse_cluster
+from ledger.cluster import refuse_cluster
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings
 from producers.cli.access import open_ledger
@@ -59,7 +59,7 @@ def _warn_if_useless(settings: Settings) -> None:
     """Redis may be away for the moment: then it serves all the same, and /readyz says why not."""
     try:
         with open_ledger(settings) as ledger:
-            refuse_cluster(ledger.redis, settings.redis)
+            refuse_cluster(ledger.redis, settings)
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
                 note(f"no API key is configured: requests to {settings.host} from other machines are refused")
             given = ledger.assurance.durability

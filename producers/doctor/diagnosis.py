@@ -9,6 +9,7 @@ from typing import Any, cast
 import redis
 
 from ledger.append_only import may_have_hole
+from ledger.cluster import cluster_problem
 from ledger.connection import reachable, text
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.desk_status import whole_hold
@@ -33,6 +34,8 @@ __all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger"]
 #: Events that are looked at for damage, the newest first; and damaged records that are named.
 _LOOKED_AT, _NAMED = 1000, 5
 
+#: The check of a server in cluster mode.
+_MODE = "mode"
 #: All others fail.
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
 
@@ -44,8 +47,11 @@ def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], 
     """
     try:
         with reachable(ledger.settings):
+            server = list(_check_redis(ledger))
+            if any(check.name == _MODE and check.status is Status.FAIL for check in server):
+                return server, True  # nothing of the ledger can be read there
             return [
-                *_check_redis(ledger),
+                *server,
                 *(check_rights(ledger) if newest else ()),
                 *_check_version(ledger),
                 *_check_records(ledger, newest=newest),
@@ -70,6 +76,10 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     yield Check("redis", Status.OK, f"{_version(info)} at {where}")
     if old := OldServer.of(info):
         yield Check("server", Status.WARN, old.found, old.do)
+    if info.get("cluster_enabled"):
+        yield (mode := _mode(ledger))
+        if mode.status is Status.FAIL:
+            return
     yield _durability(ledger)
     time = RedisTime.ask(ledger)
     yield check_distance(time)
@@ -94,13 +104,16 @@ def _version(info: Mapping[str, Any]) -> str:
 def _role(info: Mapping[str, Any]) -> Iterator[Check]:
     if info.get("role") != "master":
         yield Check("role", Status.FAIL, "this server is a replica", "point DESKBELL_REDIS_URL at the primary")
-    if info.get("cluster_enabled"):
-        do = "use a server without cluster mode (cluster-enabled no): nothing is accepted or sent here"
-        yield Check("mode", Status.FAIL, "this server is part of a cluster", do)
     # The field is there only where min-replicas-to-write is set.
     if info.get("min_slaves_good_slaves") == 0:
         found = "the server accepts writes only with a connected replica, and there is none"
         yield Check("replicas", Status.FAIL, found, "start a replica, or set min-replicas-to-write 0")
+
+
+def _mode(ledger: Ledger) -> Check:
+    if problem := cluster_problem(ledger.redis, ledger.settings.prefix):
+        return Check(_MODE, Status.FAIL, problem.found, problem.do)
+    return Check(_MODE, Status.OK, "a cluster of one node, and DESKBELL_PREFIX keeps all keys in one slot")
 
 
 def _eviction(info: Mapping[str, Any]) -> Check:

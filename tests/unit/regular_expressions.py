@@ -64,7 +64,7 @@ WORST = {
     "ledger/receiver_ids.py:_PLAIN": Worst("fullmatch", "a"),
     "ledger/receiver_ids.py:_ROUNDED": Worst("fullmatch", "1"),
     "ledger/receiver_ids.py:_VISIBLE": Worst("fullmatch", "a"),
-    "ledger/settings.py:_PREFIX": Worst("fullmatch", "a"),
+    "ledger/redis_keys.py:_PREFIX": Worst("fullmatch", "a"),
     "ledger/tracing.py:carrying": Worst("fullmatch", "0", "00-"),
     "producers/cli/export.py:_STEERING": Worst("sub", "\xe2\x80"),
     "producers/announcements/export.py:_FORMULA": Worst("match", " "),

@@ -14,7 +14,7 @@ from celery.worker import WorkController
 from http_client.egress import Egress
 from ledger.callback_format import signing_key
 from ledger.callbacks import Callbacks
-from ledger.connection import refuse_cluster
+from ledger.cluster import refuse_cluster
 from ledger.errors import LedgerUnwritable
 from ledger.gc_tuning import tune_gc
 from ledger.tracing import export_traces
@@ -46,7 +46,7 @@ class FitnessStep(bootsteps.StartStopStep):
         try:
             # Redis may be away just now; a worker waits for it.
             with suppress(redis.ConnectionError, redis.TimeoutError):
-                refuse_cluster(runtime().redis, runtime().settings.redis)
+                refuse_cluster(runtime().redis, runtime().settings)
         except LedgerUnwritable as error:
             log.critical("this worker ends: %s", error)
             raise SystemExit(1) from None

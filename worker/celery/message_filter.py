@@ -116,6 +116,10 @@ class _FilteringChannel(kombu_redis.Channel):
         """The list of a queue for one step of priority; by kombu's own names a sender has one separator alone."""
         return list_of(queue, step)
 
+    def _get_pool(self, asynchronous: bool = False) -> redis.ConnectionPool:
+        """kombu's also formats the prefix of channels, and would take a hash tag in it for a field."""
+        return redis.ConnectionPool(**self._connparams(asynchronous))
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """kombu's, with the ledger's parts of the URL instead of those that kombu reads from its own."""
         own: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
@@ -144,7 +148,7 @@ class _FilteringChannel(kombu_redis.Channel):
 
 
 class _FilteringSentinelChannel(_FilteringChannel, kombu_redis.SentinelChannel):
-    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
+    def _get_pool(self, asynchronous: bool = False) -> redis.ConnectionPool:
         """kombu's has a Sentinel for each of its pools, and they do not share which sentinels are silent."""
         arguments = self._connparams(asynchronous)
         client: redis.Redis = runtime().sentinels.master_for(  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 -- FINAL and INDEXED, which it makes from ledger/states.py.
 --
 -- KEYS[1]  {prefix}   Every other key is built from it here, in one place: which lanes and records a verb
---                     touches is found out inside it. (Redis Cluster is no loss: kombu does not support it.)
+--                     touches is found out inside it. (In cluster mode a hash tag in the prefix keeps all in one slot.)
 -- ARGV[1]  desk       name of the desk that the verb works for
 --
 -- Redis TIME is the only clock: skew between workers can neither mint a slot nor end a lease early.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.server_floors import FLOORS, OldServer
 from ledger.settings import Settings
-from producers.doctor.diagnosis import Status, check_ledger
+from producers.doctor.diagnosis import Check, Status, check_ledger
 from tests.acceptance.installation import WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 
@@ -29,13 +30,19 @@ def server(tmp_path: Path) -> Iterator[Callable[..., ValkeyProcess]]:
         yield lambda **options: stack.enter_context(ValkeyProcess(tmp_path / "server", **{**FIT, **options}))
 
 
-def ledger_on(valkey: ValkeyProcess) -> Ledger:
-    return Ledger(Settings(redis_url=valkey.url, _env_file=None))
+def ledger_on(valkey: ValkeyProcess, **settings: str) -> Ledger:
+    return Ledger(Settings(redis_url=valkey.url, _env_file=None, **settings))
 
 
 def accept(ledger: Ledger) -> None:
     with reachable(ledger.settings):
         ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "hello"})])
+
+
+def run(verb: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """A command of Deskbell, to its end."""
+    command = [Path(sys.executable).with_name("deskbell"), verb]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
 
 
 def findings(valkey: ValkeyProcess) -> dict[str, Status]:
@@ -98,23 +105,90 @@ def test_a_full_server_accepts_nothing(server: Callable[..., ValkeyProcess]) -> 
         accept(ledger_on(server(maxmemory="100kb")))
 
 
+def serve(node: ValkeyProcess, first: int, last: int) -> None:
+    node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+
+
+def cluster_info(node: ValkeyProcess) -> dict[str, str]:
+    info: dict[str, str] = node.client.execute_command("CLUSTER INFO")
+    return info
+
+
 @pytest.fixture
 def cluster(server: Callable[..., ValkeyProcess]) -> ValkeyProcess:
     """Of one node, which serves every slot."""
     valkey = server(cluster_enabled="yes")
-    valkey.client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-    eventually(lambda: valkey.client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", 10, "it serves")
+    serve(valkey, 0, 16383)
+    eventually(lambda: cluster_info(valkey)["cluster_state"] == "ok", 10, "it serves")
     return valkey
 
 
-def test_a_cluster_fails(cluster: ValkeyProcess) -> None:
+def mode_of(valkey: ValkeyProcess, prefix: str) -> Check | None:
+    ledger = ledger_on(valkey, prefix=prefix)
+    checks, _ = check_ledger(ledger)
+    ledger.redis.close()
+    return next((check for check in checks if check.name == "mode"), None)
+
+
+def test_a_server_without_cluster_mode_has_none(server: Callable[..., ValkeyProcess]) -> None:
+    assert mode_of(server(), "{deskbell}") is None
+
+
+@pytest.mark.parametrize("prefix", ["{deskbell}", "bells.{hr}", "{a}.b"])
+def test_a_cluster_of_one_node_is_fit_where_the_prefix_has_a_hash_tag(cluster: ValkeyProcess, prefix: str) -> None:
+    ledger = ledger_on(cluster, prefix=prefix)
+    assert check_ledger(ledger)[0][0].status is Status.OK
+    assert (mode_of(cluster, prefix) or pytest.fail("no such check")).status is Status.OK
+    accept(ledger)
+    ledger.redis.close()
+
+
+def test_a_cluster_fails_where_the_prefix_has_no_hash_tag(cluster: ValkeyProcess) -> None:
     assert findings(cluster) == {"mode": Status.FAIL}
+    check = mode_of(cluster, "deskbell")
+    assert check is not None
+    assert "set DESKBELL_PREFIX={deskbell}" in check.do
 
 
-def test_a_cluster_accepts_nothing(cluster: ValkeyProcess) -> None:
-    with pytest.raises(LedgerUnwritable, match="is part of a cluster, nothing was accepted"):
+def test_a_cluster_accepts_nothing_where_the_prefix_has_no_hash_tag(cluster: ValkeyProcess) -> None:
+    with pytest.raises(LedgerUnwritable, match=r"is in cluster mode, .* nothing was accepted: set DESKBELL_PREFIX="):
         accept(ledger_on(cluster))
     assert cluster.client.dbsize() == 0
+
+
+def test_a_cluster_of_several_nodes_is_refused(server: Callable[..., ValkeyProcess], tmp_path: Path) -> None:
+    one = server(cluster_enabled="yes")
+    with ValkeyProcess(tmp_path / "other", cluster_enabled="yes", **FIT) as other:
+        serve(one, 0, 8191)
+        serve(other, 8192, 16383)
+        one.client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port)
+        for node in (one, other):
+            eventually(lambda node=node: cluster_info(node)["cluster_size"] == "2", 30, "they know each other")  # type: ignore[misc]
+            check = mode_of(node, "{deskbell}")
+            assert check is not None
+            assert (check.status, check.found) == (Status.FAIL, "this server is one of 2 cluster nodes with slots")
+            assert "one node (one shard)" in check.do
+            with pytest.raises(LedgerUnwritable, match="one of 2 cluster nodes"):
+                accept(ledger_on(node, prefix="{deskbell}"))
+            environment = {**os.environ, "DESKBELL_REDIS_URL": node.url, "DESKBELL_PREFIX": "{deskbell}"}
+            doctor = run("doctor", cwd=tmp_path, env=environment)
+            assert (doctor.returncode, doctor.stderr) == (1, "")
+            assert "one of 2 cluster nodes" in doctor.stdout
+
+
+def test_a_cluster_that_lacks_slots_is_refused(server: Callable[..., ValkeyProcess]) -> None:
+    valkey = server(cluster_enabled="yes")
+    serve(valkey, 0, 999)
+    check = mode_of(valkey, "{deskbell}")
+    assert check is not None
+    assert (check.status, check.found) == (Status.FAIL, "this cluster serves 1000 of 16384 slots")
+
+
+def test_a_cluster_that_hides_its_nodes_is_refused(cluster: ValkeyProcess) -> None:
+    cluster.client.execute_command("ACL", "SETUSER", "default", "-cluster|info")
+    check = mode_of(cluster, "{deskbell}")
+    assert check is not None
+    assert (check.status, check.do) == (Status.FAIL, "allow CLUSTER INFO for this user")
 
 
 def test_nobody_starts_on_a_cluster(cluster: ValkeyProcess, tmp_path: Path) -> None:
@@ -123,12 +197,9 @@ def test_nobody_starts_on_a_cluster(cluster: ValkeyProcess, tmp_path: Path) -> N
     assert worker.wait(120) == 1
     assert worker.log.read_text().count("this worker ends: Redis at ") == 1
     assert "CROSSSLOT" not in worker.log.read_text()
-    up = subprocess.run(
-        [Path(sys.executable).with_name("deskbell"), "up"], cwd=tmp_path, env=environment, capture_output=True,
-        text=True, timeout=60, check=False,
-    )  # fmt: skip
+    up = run("up", cwd=tmp_path, env=environment)
     assert (up.returncode, up.stderr.count("\n")) == (1, 1)
-    assert "is part of a cluster" in up.stderr
+    assert "is in cluster mode" in up.stderr
 
 
 def test_the_embedded_server_is_not_too_old(server: Callable[..., ValkeyProcess]) -> None:
