@@ -5,6 +5,7 @@ understand two different things, and one of them may be a proxy that was meant t
 reader can tell, orjson cannot; with a hook that has no Python loop in it the two are as fast.
 """
 
+import codecs
 import json
 import math
 from collections import Counter
@@ -43,8 +44,11 @@ def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
 
 def strict_json(raw: bytes) -> Any:
     """Raises NotJson. Integers have any size, up to some thousand digits."""
+    text = raw.removeprefix(codecs.BOM_UTF8)  # RFC 8259, 8.1: a reader may ignore it, and .NET begins with it
+    if not text or text.isspace():
+        raise NotJson("it is empty")
     try:
-        found = _READER.decode(raw.decode())
+        found = _READER.decode(text.decode())
         if b"\\ud" in raw or b"\\uD" in raw:
             _check_characters(found)
     except UnicodeDecodeError as error:

@@ -127,12 +127,13 @@ class Template:
     def __repr__(self) -> str:
         return f"Template(msg_type={str(self.msg_type)!r}, variables={sorted(self.variables)})"
 
-    def _texts(self, values: Mapping[str, str]) -> list[str]:
+    def _texts(self, values: Mapping[str, Any]) -> list[str]:
         if not self._slots:
             return []
         longest = 0
         for name in self.variables:
-            length = len(values.get(name, ""))
+            value = values.get(name)
+            length = len(value) if isinstance(value, str) else 0  # a hook has objects, too, which are bounded elsewhere
             if length > LEAF_CHARACTERS:
                 problem = Phrase("has {n:,} characters: at most {most:,} are allowed", n=length, most=LEAF_CHARACTERS)
                 raise BadInput(self._where, Phrase("the variable {name} {problem}", name=repr(name), problem=problem))

@@ -1,22 +1,22 @@
 """A hook: turns a request of another system into notifications, without sending them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import orjson
 
 from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.json_fields import kind_of
 from ledger.notification import Notification
-from ledger.settings import Settings
 from producers.hooks.alert_group import alert_group
 from producers.hooks.cloudevents import Event, cloud_events
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.payload import JsonList, JsonObject
-from producers.hooks.rule import Made, Origin, Rule
-from producers.hooks.schema import HookFields, RuleFields
+from producers.hooks.recipe import Recipe
+from producers.hooks.rule import Made, Rule
 from producers.hooks.signature import SignatureCheck
 from producers.hooks.template_context import TemplateContext, expression
 
@@ -41,6 +41,17 @@ class Rendered:
     notifications: tuple[Notification, ...]
     skipped: int = 0
     reason: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For another process."""
+        notifications = [orjson.Fragment(each.to_input()) for each in self.notifications]
+        return {"notifications": notifications, "skipped": self.skipped, "reason": self.reason}
+
+    @classmethod
+    def of_json(cls, raw: Mapping[str, Any]) -> Self:
+        """What `as_json` wrote, from another process that has read somebody's payload: so it is checked again."""
+        notifications = tuple(Notification.model_validate_json(orjson.dumps(each)) for each in raw["notifications"])
+        return cls(notifications, raw["skipped"], raw["reason"])
 
 
 @dataclass(slots=True)
@@ -68,36 +79,33 @@ class Hook:
     """One entry of the hooks file, compiled. Thread-safe."""
 
     def __init__(
-        self,
-        name: str,
-        fields: HookFields,
-        cases: Sequence[RuleFields],
-        signature_check: SignatureCheck | None,
-        settings: Settings,
-        folder: Path,
-        origin: Origin,
+        self, recipe: Recipe, signature_check: SignatureCheck | None, check_desk: Callable[[str], object]
     ) -> None:
-        """Raises BadInput naming the hook and the field."""
-        where = f"hook.{name}"
-        self.name = name
+        """`check_desk` raises BadInput for an unknown desk. Raises BadInput naming the hook and the field."""
+        fields, where = recipe.fields, f"hook.{recipe.name}"
+        self.recipe = recipe
+        self.name = recipe.name
         self.use = fields.use
         self.signature_check = signature_check
         self._format = fields.format
-        self._is_ready_made = origin.is_ready_made
+        self._is_ready_made = recipe.origin.is_ready_made
         self._when = expression(fields.when, f"{where}.when") if fields.when else None
         self._for_each = expression(fields.for_each, f"{where}.for_each") if fields.for_each else None
         self._rules = [
-            Rule(name, each, f"{where}.case[{at}]" if fields.case else where, settings, folder, origin)
-            for at, each in enumerate(cases)
+            Rule(recipe, each, f"{where}.case[{at}]" if fields.case else where, check_desk)
+            for at, each in enumerate(recipe.cases)
         ]
 
-    def render(self, request: HookRequest) -> Rendered:
+    def render(self, request: HookRequest, message_id: str | None = None) -> Rendered:
         """The notifications to accept; none where no condition holds. Parts that fail are left out, and told.
+
+        `message_id` stands in for `signed_id`, where the signature is not known.
 
         Raises:
             BadInput: the body is not what it should be, or all that would be sent fails. Nothing of it is repeated.
         """
         taken, began, left_out = _Taken(), BUDGET.spent, 0
+        message_id = message_id or self.signed_id(request)
         for event in self._events(request):
             if isinstance(event, BadInput):
                 taken.fail(event)
@@ -105,11 +113,16 @@ class Hook:
             items, more = self._items(self._context(request, event), taken)
             left_out += more
             for context in items:
-                self._take(context, request, taken)
+                self._take(context, message_id, taken)
                 self._check_bounds(BUDGET.spent - began, taken)
         if taken.problems and not taken.notifications:
             raise taken.problems[0]
         return Rendered(tuple(taken.notifications), taken.skipped + left_out, _reason(taken, left_out))
+
+    def signed_id(self, request: HookRequest) -> str | None:
+        """The id of the message, where it is signed: a hook without `key` takes it, so that a replay is none."""
+        signature_check = self.signature_check
+        return signature_check.message_id(request) if signature_check and signature_check.stops_replays else None
 
     @property
     def images(self) -> list[LocalImage]:
@@ -148,9 +161,9 @@ class Hook:
                 taken.fail(BadInput(self._for_each.where, problem))
         return used, max(len(found) - MOST_ITEMS, 0)
 
-    def _take(self, context: TemplateContext, request: HookRequest, taken: _Taken) -> None:
+    def _take(self, context: TemplateContext, message_id: str | None, taken: _Taken) -> None:
         try:
-            taken.add(self._made(context, self._fallback_key(request, taken.items)))
+            taken.add(self._made(context, None if message_id is None else f"{message_id}/{taken.items}"))
         except BadInput as error:
             taken.fail(error)
 
@@ -174,12 +187,6 @@ class Hook:
             )
         if problem:
             raise BadInput(f"hook.{self.name}", problem)
-
-    def _fallback_key(self, request: HookRequest, at: int) -> str | None:
-        """A hook without `key` takes the id of the message where that is signed, so that a replay is no second one."""
-        if self.signature_check is None or not self.signature_check.stops_replays:
-            return None
-        return f"{request.headers.get('webhook-id', '')}/{at}"
 
 
 def _reason(taken: _Taken, left_out: int) -> str | None:

@@ -22,13 +22,16 @@ from ledger.messages.json_fields import check_json, shortened, validated
 from ledger.settings import Settings
 from ledger.toml_file import read_toml
 from producers.hooks.hook import Hook
-from producers.hooks.rule import Origin
+from producers.hooks.recipe import Origin, Recipe
 from producers.hooks.schema import HookFields, RuleFields
-from producers.hooks.signature import SignatureCheck
+from producers.hooks.signature import Signature, SignatureCheck, SignatureEncoding, SignatureHeader
 
 __all__ = ["VARIABLE", "load_hooks", "ready_made"]
 
 VARIABLE = "DESKBELL_HOOKS"
+_SECRETS = ("secret", "secret_env", "secret_file")
+#: The fields of a signature that no tool has to itself.
+_OF_HMAC = ("signature_header", "signature_prefix", "signature_encoding")
 #: Plain, so that it fits in a URL and a key, and is no path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
@@ -81,8 +84,14 @@ def _hook(name: str, table: Any, settings: Settings, folder: Path, environment: 
         {**ready.model_dump(exclude_unset=True), **fields.model_dump(exclude_unset=True)}
     )
     signature_check = _seal(joined, fields, where, folder, environment)
-    origin = Origin(fields.use is not None, fields.for_each is not None and _key_is_inherited(fields))
-    return Hook(name, joined, _rules(fields, ready), signature_check, settings, folder, origin)
+    recipe = Recipe(
+        name,
+        HookFields.model_validate(joined.model_dump(exclude=set(_SECRETS), exclude_unset=True)),
+        tuple(_rules(fields, ready)),
+        folder,
+        Origin(fields.use is not None, fields.for_each is not None and _key_is_inherited(fields)),
+    )
+    return Hook(recipe, signature_check, settings.desk)
 
 
 def _checked(table: Any, where: str) -> HookFields:
@@ -135,18 +144,33 @@ def _seal(
     """None where an API key is asked for instead."""
     secret = _secret(fields, where, folder, environment)
     if joined.signature is None or secret is None:
-        for name in ("signature", "timestamp_header") if secret is None else ("secret", "secret_env", "secret_file"):
+        needing_secret = ("signature", "timestamp_header", *_OF_HMAC)
+        for name in needing_secret if secret is None else _SECRETS:
             if name in fields.model_fields_set:
                 lacks = "secret, secret_env or secret_file" if secret is None else "signature"
                 raise BadInput(f"{where}.{name}", f"also needs {lacks}")
         return None
-    signature_check = SignatureCheck(joined.signature, SecretStr(secret), joined.timestamp_header)
+    header = _signature_header(joined, where)
+    signature_check = SignatureCheck(joined.signature, SecretStr(secret), joined.timestamp_header, header)
     signature_check.check_secret(f"{where}.secret")
     return signature_check
 
 
+def _signature_header(fields: HookFields, where: str) -> SignatureHeader | None:
+    """Raises BadInput when `hmac-sha256` lacks its header, or another signature has one."""
+    if fields.signature is Signature.HMAC:
+        if fields.signature_header is None:
+            raise BadInput(f"{where}.signature_header", "is missing: name the header in which the signature stands")
+        encoding = fields.signature_encoding or SignatureEncoding.HEX
+        return SignatureHeader(fields.signature_header, fields.signature_prefix or "", encoding)
+    for name in _OF_HMAC:
+        if getattr(fields, name) is not None:
+            raise BadInput(f"{where}.{name}", f'goes with signature = "{Signature.HMAC}" alone')
+    return None
+
+
 def _secret(fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]) -> str | None:
-    given = [name for name in ("secret", "secret_env", "secret_file") if getattr(fields, name) is not None]
+    given = [name for name in _SECRETS if getattr(fields, name) is not None]
     if len(given) > 1:
         raise BadInput(f"{where}.{given[1]}", f"cannot be combined with {given[0]}: give one of them")
     if fields.secret_env is not None:

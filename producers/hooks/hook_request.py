@@ -59,7 +59,7 @@ class HookRequest:
 
 def parsed(body: bytes, content_type: str = "") -> Any:
     """The value that a body holds. Raises BadInput that repeats nothing of it."""
-    if not body.strip():
+    if not body or body.isspace():
         raise BadInput("body", "is empty")
     if len(body) > MOST_BYTES:
         raise BadInput("body", f"has {len(body):,} bytes: at most {MOST_BYTES:,} are taken")

@@ -10,12 +10,23 @@ from typing import Any, NamedTuple
 from ledger.errors import BadInput
 from ledger.messages.jinja_budget import BUDGET, Told
 
-__all__ = ["UNCUT", "Cut", "JsonList", "JsonObject", "check_shape", "cut_text", "plain_value", "seen", "seen_again"]
+__all__ = [
+    "MOST_INNER",
+    "UNCUT",
+    "Cut",
+    "JsonList",
+    "JsonObject",
+    "check_shape",
+    "cut_text",
+    "plain_value",
+    "seen",
+    "seen_again",
+]
 
 #: Objects and lists within each other. No tool nests deeper than a dozen.
 _DEEPEST_LEVEL = 64
-#: Objects and lists in all. An alert has three of them in 200 bytes at least: the largest body holds fewer.
-_MOST_INNER = 500_000
+#: Objects and lists in all. An alert has three of them in 150 bytes at least: the largest body holds half as many.
+MOST_INNER = 1_000_000
 #: What an item of a list costs a filter that looks at all of them, in characters.
 _ITEM_CHARACTERS = 4
 
@@ -24,7 +35,7 @@ class Cut(NamedTuple):
     """How much a template sees of each text and of each list."""
 
     characters: int
-    items: int = _MOST_INNER
+    items: int = MOST_INNER
 
 
 #: All of it: keys are made of it.
@@ -157,8 +168,8 @@ def check_shape(value: object, where: str) -> None:
             return
         level = _inner(child for outer in level for child in _children(outer))
         count += len(level)
-        if count > _MOST_INNER:
-            raise BadInput(where, f"contains more than {_MOST_INNER:,} objects and lists: post fewer of them at once")
+        if count > MOST_INNER:
+            raise BadInput(where, f"contains more than {MOST_INNER:,} objects and lists: post fewer of them at once")
     if level:
         raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
 

@@ -1,9 +1,8 @@
 """One rule of a hook, compiled: condition, receivers and message."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ledger.delivery_options import DEFAULT_DESK
@@ -13,30 +12,20 @@ from ledger.messages.images import LocalImage
 from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
-from ledger.settings import Settings
 from producers.hooks.dialect import hashed
 from producers.hooks.hook_message import HookMessage
 from producers.hooks.payload import UNCUT, JsonList, JsonObject
+from producers.hooks.recipe import Recipe
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import TemplateContext, expression, leaf
 
-__all__ = ["Made", "Origin", "Rule"]
+__all__ = ["Made", "Rule"]
 
 #: Of one message. More people are an announcement's.
 MOST_RECEIVERS = 100
 
 
 _PLAIN = RuleFields(text="{{ plain }}")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a rule comes from, as far as that changes what it does."""
-
-    #: Of a ready-made hook. Then a text that fails is replaced by a plain one, rather than lost.
-    is_ready_made: bool = False
-    #: The `key` was written for the whole payload, not for the items that `for_each` makes of it.
-    key_is_of_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +39,19 @@ class Made:
 class Rule:
     """The rule for one payload or item. Thread-safe."""
 
-    def __init__(
-        self, hook: str, fields: RuleFields, where: str, settings: Settings, folder: Path, origin: Origin
-    ) -> None:
-        """Raises BadInput naming the hook and the field."""
-        self._hook = hook
+    def __init__(self, recipe: Recipe, fields: RuleFields, where: str, check_desk: Callable[[str], object]) -> None:
+        """`check_desk` raises BadInput for an unknown desk. Raises BadInput naming the hook and the field."""
+        self._hook = recipe.name
         self._where = where
-        self._origin = origin
+        self._origin = recipe.origin
         self._when = None if fields.when is None else expression(fields.when, f"{where}.when")
         self._to = tuple(_receivers(fields.to, f"{where}.to"))
-        self._message = HookMessage(fields, where, folder)
-        self._plain = HookMessage(_PLAIN, where, folder) if origin.is_ready_made else None
+        self._message = HookMessage(fields, where, recipe.folder)
+        self._plain = HookMessage(_PLAIN, where, recipe.folder) if recipe.origin.is_ready_made else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
         self._options = _options(fields)
-        self._desk = fields.desk or DEFAULT_DESK
-        self._check_options(settings)
+        check_desk(fields.desk or DEFAULT_DESK)
+        self._check_options()
 
     def holds(self, context: TemplateContext) -> bool:
         return self._when is None or self._when.holds(context.values())
@@ -152,9 +139,8 @@ class Rule:
         is_plain = len(full) <= MOST_KEY_CHARACTERS and steering_problem(full) is None
         return full if is_plain else f"hook/{self._hook}/{sha256}/{receiver_id}"
 
-    def _check_options(self, settings: Settings) -> None:
+    def _check_options(self) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
-        settings.desk(self._desk)
         for id in [to for to in self._to if isinstance(to, str)] or ["nobody"]:
             self._notification(id, Message.text("…"), None)
 

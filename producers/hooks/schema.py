@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.messages.json_fields import Filled, Shape
-from producers.hooks.signature import Signature
+from producers.hooks.signature import Signature, SignatureEncoding
 
 __all__ = ["HookFields", "RuleFields"]
 
@@ -40,6 +40,9 @@ class HookFields(RuleFields):
     for_each: Filled | None = None
     signature: Annotated[Signature | None, Field(strict=False)] = None
     timestamp_header: Filled | None = None
+    signature_header: Filled | None = None
+    signature_prefix: str | None = None
+    signature_encoding: Annotated[SignatureEncoding | None, Field(strict=False)] = None
     secret: str | None = Field(None, repr=False)
     secret_env: Filled | None = None
     secret_file: Filled | None = None

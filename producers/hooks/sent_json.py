@@ -8,9 +8,11 @@ byte order mark, or another charset that the content type names, is fine.
 import codecs
 import json
 import math
+import re
 from typing import Any, Final
 
 from ledger.messages.strict_json import NotJson
+from producers.hooks.payload import MOST_INNER
 
 __all__ = ["charset_of", "media_type_of", "sent_json"]
 
@@ -24,6 +26,9 @@ _CHARSETS: Final = frozenset(
         *("koi8-r", "koi8-u"),
     }
 )
+#: Texts, numbers and the like, in all. The largest body of alerts holds a million.
+_MOST_VALUES = 2_500_000
+_STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -45,7 +50,9 @@ def charset_of(content_type: str) -> str:
 def sent_json(raw: bytes, content_type: str = "") -> Any:
     """Raises NotJson, which repeats nothing of it."""
     try:
-        found = _READER.decode(_text(raw, content_type))
+        text = _text(raw, content_type)
+        _check_amount(text)
+        found = _READER.decode(text)
     except json.JSONDecodeError as error:
         problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
     except RecursionError:
@@ -70,6 +77,21 @@ def _text(raw: bytes, content_type: str) -> str:
         return raw.decode(charset_of(content_type), "replace")
     except LookupError:
         return raw.decode(errors="replace")
+
+
+def _check_amount(text: str) -> None:
+    """Raises NotJson for more than a template can need, before it is read: each part takes many times its bytes."""
+    if _inner(text) <= MOST_INNER and text.count(",") <= _MOST_VALUES:
+        return
+    bare = _STRINGS.sub("", text)  # of which the texts may have a part: a CSV file within a text is one value
+    if _inner(bare) > MOST_INNER:
+        raise NotJson(f"it contains more than {MOST_INNER:,} objects and lists: post fewer of them at once")
+    if bare.count(",") > _MOST_VALUES:
+        raise NotJson(f"it contains more than {_MOST_VALUES:,} values: post fewer of them at once")
+
+
+def _inner(text: str) -> int:
+    return text.count("{") + text.count("[")
 
 
 def _whole(value: Any) -> Any:

@@ -6,7 +6,8 @@
 | `gitlab` | GitLab | `X-Gitlab-Token` is the secret; a secret `whsec_…` is a signing token: as `standard-webhooks` |
 | `sentry` | Sentry | `Sentry-Hook-Signature`: the hex HMAC of the body |
 | `grafana` | Grafana | `X-Grafana-Alerting-Signature`: the hex HMAC of the body, or of `timestamp:body` |
-| `standard-webhooks` | Svix and others | `webhook-signature`: `v1,` and the base64 HMAC of id, timestamp and body |
+| `standard-webhooks` | Svix and others | `webhook-signature` or `svix-signature`: `v1,`, HMAC of id, time, body |
+| `hmac-sha256` | Jira, PagerDuty, Flux, Bitbucket … | a header that the hook names: prefix, HMAC of the body |
 
 All HMACs are SHA-256's.
 """
@@ -15,7 +16,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
 from http import HTTPStatus
 
 from pydantic import SecretStr
@@ -24,7 +25,7 @@ from ledger.callback_format import signing_key
 from ledger.errors import BadInput, DeskbellError
 from producers.hooks.hook_request import HookRequest
 
-__all__ = ["BadSignature", "Signature", "SignatureCheck"]
+__all__ = ["BadSignature", "Signature", "SignatureCheck", "SignatureEncoding", "SignatureHeader"]
 
 #: How far a timestamp may be from our clock, seconds. What Standard Webhooks recommends.
 _CLOCK_SECONDS = 300
@@ -46,6 +47,21 @@ class Signature(StrEnum):
     SENTRY = "sentry"
     GRAFANA = "grafana"
     STANDARD = "standard-webhooks"
+    HMAC = "hmac-sha256"
+
+
+class SignatureEncoding(StrEnum):
+    HEX = auto()
+    BASE64 = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureHeader:
+    """Where a tool that signs the body with a plain HMAC puts it, and how it writes it."""
+
+    name: str
+    prefix: str = ""
+    encoding: SignatureEncoding = SignatureEncoding.HEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +71,16 @@ class SignatureCheck:
     signature: Signature
     secret: SecretStr
     timestamp_header: str | None = None  #: the name that was chosen in Grafana; without one it signs the body alone
+    header: SignatureHeader | None = None  #: of `hmac-sha256` alone
 
     @property
     def stops_replays(self) -> bool:
-        """Whether the sender gives each message an id of its own, `webhook-id`, and signs it."""
+        """Whether the sender gives each message an id of its own, and signs it."""
         return self.signature is Signature.STANDARD or self._is_signing_token
+
+    def message_id(self, request: HookRequest) -> str:
+        """The id of a message that `stops_replays`."""
+        return request.headers.get(f"{self._family(request)}-id", "")
 
     def check_secret(self, where: str) -> None:
         """Raises BadInput for a secret that nothing can be signed with."""
@@ -83,6 +104,8 @@ class SignatureCheck:
                 )
             case Signature.STANDARD | Signature.GITLAB:
                 self._check_standard(request, now_seconds)
+            case Signature.HMAC:
+                self._check_hmac(request)
 
     @property
     def _is_signing_token(self) -> bool:
@@ -98,15 +121,32 @@ class SignatureCheck:
         _check_clock(timestamp, now_seconds)
         return timestamp.encode() + b":" + request.body
 
+    def _check_hmac(self, request: HookRequest) -> None:
+        if self.header is None:
+            raise BadSignature("no header is named in which the signature stands")
+        digest = hmac.new(self.secret.get_secret_value().encode(), request.body, hashlib.sha256).digest()
+        is_hex = self.header.encoding is SignatureEncoding.HEX
+        expected = self.header.prefix + (digest.hex() if is_hex else base64.b64encode(digest).decode())
+        # PagerDuty signs with each of its secrets, and separates the signatures by commas.
+        given = [each.strip() for each in _header(request, self.header.name).split(",")]
+        if not any(hmac.compare_digest(each.encode(), expected.encode()) for each in given):
+            raise BadSignature(f"{self.header.name} does not match the secret")
+
+    def _family(self, request: HookRequest) -> str:
+        """Svix names its headers after itself unless it is told otherwise."""
+        is_svix = self.signature is Signature.STANDARD and "webhook-signature" not in request.headers
+        return "svix" if is_svix and "svix-signature" in request.headers else "webhook"
+
     def _check_standard(self, request: HookRequest, now_seconds: float) -> None:
-        id, timestamp = _header(request, "webhook-id"), _header(request, "webhook-timestamp")
+        family = self._family(request)
+        id, timestamp = _header(request, f"{family}-id"), _header(request, f"{family}-timestamp")
         _check_clock(timestamp, now_seconds)
         signed = f"{id}.{timestamp}.".encode() + request.body
         expected = b"v1," + base64.b64encode(hmac.new(self._standard_key("secret"), signed, hashlib.sha256).digest())
         # While a secret is changed, a sender signs with both: one of them is ours.
-        given = _header(request, "webhook-signature").split(" ")
+        given = _header(request, f"{family}-signature").split(" ")
         if not any(hmac.compare_digest(each.encode(), expected) for each in given):
-            raise BadSignature("webhook-signature does not match the secret")
+            raise BadSignature(f"{family}-signature does not match the secret")
 
     def _standard_key(self, where: str) -> bytes:
         try:

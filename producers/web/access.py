@@ -1,6 +1,7 @@
 """Authorisation: an API key with the required scope; without any configured key only local requests."""
 
 import asyncio
+import base64
 import ipaddress
 import math
 import re
@@ -18,7 +19,7 @@ from producers.web.context import WebContext, context_of
 from producers.web.problems import Problem
 from producers.web.shares import MOST_UNDER_WAY
 
-__all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "is_local", "needs", "secret_of"]
+__all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "basic_password", "is_local", "needs", "secret_of"]
 
 _CREATE_ONE = "create one with `deskbell key create --name NAME --scope SCOPE`"
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
@@ -107,6 +108,23 @@ def secret_of(request: Request) -> str | None:
     if scheme.lower() != "bearer" or not secret.strip():
         raise _unauthorised("The key is malformed", "write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
     return secret.strip()
+
+
+def basic_password(request: Request) -> str | None:
+    """The key in `Authorization: Basic …`, for tools that know no other way: the password, or the name without one.
+
+    Of hooks alone. None for any other authorization. Raises Problem (401) when it is malformed.
+    """
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:  # of base64, of a text that is not ASCII, of bytes that are not UTF-8
+        name = password = ""
+    if not (password or name):
+        raise _unauthorised("The key is malformed", "give the key as the password of Basic authentication")
+    return password or name
 
 
 def is_local(request: Request) -> bool:

@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Response
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.strict_json import NotJson, strict_json
+from producers.hooks.sent_json import charset_of, media_type_of
 from producers.web.context import context_of
 from producers.web.problems import Problem
 from producers.web.turns import SMALL_BYTES
@@ -105,17 +106,23 @@ def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response
 
 def _check_content_type(request: Request) -> None:
     """Browsers send other types across sites without asking first, but not this one."""
-    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    media_type = media_type.strip()
+    content_type = request.headers.get("content-type", "")
+    media_type = media_type_of(content_type)
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         raise _unsupported("send JSON, with `Content-Type: application/json`")
-    charset = parameters.partition("charset=")[2].strip(" \"'")
-    if charset not in ("", "utf-8", "utf8"):
-        raise _unsupported("JSON is UTF-8: leave the charset out")
+    if not _is_utf8(content_type):
+        raise _unsupported("JSON is UTF-8: send it so, or leave the charset out")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise _unsupported("send the body as it is, without a Content-Encoding")
+
+
+def _is_utf8(content_type: str) -> bool:
+    try:
+        return charset_of(content_type) in ("utf-8", "ascii")
+    except LookupError:
+        return False
 
 
 def _refused(problem: str) -> Problem:

@@ -15,6 +15,7 @@ from producers.hooks.hook import Hook
 from producers.hooks.hook_file import load_hooks
 from producers.web.authentication import KeyVerifier
 from producers.web.group_commit import GroupCommit
+from producers.web.large_bodies import LargeBodies
 from producers.web.shares import Shares
 from producers.web.turns import ParsingPool
 
@@ -32,6 +33,7 @@ class WebContext:
     group_commit: GroupCommit
     key_verifier: KeyVerifier
     parsing: ParsingPool
+    large_bodies: LargeBodies
     shares: Shares
     hooks: Mapping[str, Hook]
     counters: CounterBuffer
@@ -49,6 +51,7 @@ class WebContext:
             GroupCommit(ledger),
             KeyVerifier(ledger, keys),
             ParsingPool(),
+            LargeBodies(),
             Shares(),
             load_hooks(settings),
             CounterBuffer(Tally(ledger.redis, ledger.keys)),

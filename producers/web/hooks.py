@@ -1,13 +1,11 @@
 """`/v1/hooks/{name}`: requests from other systems, by the hooks file."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, NotRequired
 
-import redis
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, with_config
 from pydantic.config import JsonDict
@@ -15,23 +13,24 @@ from typing_extensions import TypedDict
 
 from ledger.api_keys import Scope
 from ledger.connection import reachable
-from ledger.errors import BadInput, DeskbellError
-from ledger.hook_log import HookEntry, HookLog, HookOutcome
+from ledger.errors import BadInput
 from ledger.ledger import AcceptResult
 from ledger.record import Accepted
+from producers.hooks.elsewhere import LARGE_BYTES, render_elsewhere
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.signature import BadSignature
-from producers.web.access import Caller, admit, secret_of
+from producers.web.access import Caller, admit, basic_password, secret_of
 from producers.web.bodies import json_response
 from producers.web.context import ContextDep, WebContext
+from producers.web.hook_notes import note_failure, note_refusal, note_result
+from producers.web.large_bodies import BodyReader
 from producers.web.openapi.refusals import ALWAYS, refusals
 from producers.web.openapi.requests import json_body
 from producers.web.problems import Problem, problem_of
+from producers.web.turns import SMALL_BYTES
 
 __all__ = ["router"]
-
-_log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/hooks", tags=["hooks"], responses=ALWAYS)
 _EXAMPLES: JsonDict = {
@@ -80,23 +79,49 @@ _KEY = {
     openapi_extra=json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
     | {"parameters": [_KEY]},
 )
+@router.put("/{name}", include_in_schema=False)
 async def receive(name: Name, request: Request, context: ContextDep) -> Response:
     """Turn a tool's request into notifications. It is signed, or has a key with the scope `send`."""
     hook = _found(context, name)
-    hook_request = HookRequest.of(request.headers.items(), await request.body())
-    caller = await _admitted(context, hook, request, hook_request)
+    with BodyReader(context.large_bodies) as reader:
+        try:
+            caller = await _admitted(hook, request)
+            hook_request = HookRequest.of(request.headers.items(), await reader.read(request))
+            await _check_signature(hook, hook_request)
+        except (BadSignature, Problem) as error:
+            refusal = problem_of(error)
+        else:
+            return await _answered(context, hook, hook_request, caller)
+    await note_refusal(context, hook, refusal)
+    raise refusal
+
+
+@router.options("/{name}", include_in_schema=False)
+async def handshake(name: Name, request: Request, context: ContextDep) -> Response:
+    """Allow a sender of CloudEvents to post here, as it asks before it begins: no key goes with that, and no event.
+
+    https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
+    """
+    _found(context, name)
+    headers = {"Allow": "OPTIONS, POST, PUT"}
+    if origin := request.headers.get("webhook-request-origin"):
+        headers["WebHook-Allowed-Origin"] = origin
+        if "webhook-request-rate" in request.headers:
+            headers["WebHook-Allowed-Rate"] = "*"
+    return Response(status_code=HTTPStatus.OK, headers=headers)
+
+
+async def _answered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Response:
     by = caller.by if caller else "signature"
     try:
-        rendered = await context.parsing.run(
-            f"hook {hook.name}" if caller is None else caller.name, len(hook_request.body), hook.render, hook_request
-        )
-    except BadInput as error:
-        await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
+        rendered = await _rendered(context, hook, hook_request, caller)
+    except (BadInput, Problem) as error:
+        await note_failure(context, hook, by, error)
         raise
     if caller:
         await _check_desks(context, hook, caller, rendered)
     accepted = await _accepted(context, hook, rendered)
-    await _note(context, _entry(hook, by, accepted, rendered))
+    await note_result(context, hook, by, accepted, rendered)
     return _answer(accepted, rendered)
 
 
@@ -107,18 +132,33 @@ def _found(context: WebContext, name: str) -> Hook:
     return hook
 
 
-async def _admitted(context: WebContext, hook: Hook, request: Request, hook_request: HookRequest) -> Caller | None:
-    """Whose key it is; None when it is signed. Raises Problem: 401, 403 or 429."""
-    try:
-        if hook.signature_check is None:
-            return await admit(request, Scope.SEND, secret_of(request) or request.query_params.get("key"))
-        hook.signature_check.check(hook_request, time.time())
-    except (BadSignature, Problem) as error:
-        refusal = problem_of(error)
-    else:
+async def _admitted(hook: Hook, request: Request) -> Caller | None:
+    """Whose key it is, before the body is read; None when it is signed. Raises Problem: 401, 403 or 429."""
+    if hook.signature_check is not None:
         return None
-    await _note_refusal(context, hook, refusal)
-    raise refusal
+    secret = basic_password(request) or secret_of(request) or request.query_params.get("key")
+    return await admit(request, Scope.SEND, secret)
+
+
+async def _check_signature(hook: Hook, hook_request: HookRequest) -> None:
+    """Raises BadSignature. A large body takes a moment, which the event loop does not wait for."""
+    if hook.signature_check is None:
+        return
+    if len(hook_request.body) > SMALL_BYTES:
+        await asyncio.to_thread(hook.signature_check.check, hook_request, time.time())
+    else:
+        hook.signature_check.check(hook_request, time.time())
+
+
+async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Rendered:
+    if len(hook_request.body) > LARGE_BYTES:
+        try:
+            return await asyncio.to_thread(render_elsewhere, hook, hook_request)
+        except OSError:
+            detail = "no process could start to read a large body: send it again"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The machine has no room", detail) from None
+    of = f"hook {hook.name}" if caller is None else caller.name
+    return await context.parsing.run(of, len(hook_request.body), hook.render, hook_request)
 
 
 async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered: Rendered) -> None:
@@ -126,7 +166,7 @@ async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered
         for desk in {notification.desk for notification in rendered.notifications}:
             caller.check_desk(desk)
     except Problem as error:
-        await _note_refusal(context, hook, error)
+        await note_refusal(context, hook, error)
         raise
 
 
@@ -151,37 +191,6 @@ def _keep_images(context: WebContext, hook: Hook, rendered: Rendered) -> None:
             context.ledger.keep_image(image.sha256, image.data, rendered.notifications)
 
 
-def _entry(hook: Hook, by: str, accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> HookEntry:
-    return HookEntry(
-        _now_ms(),
-        hook.name,
-        HookOutcome.ACCEPTED if accepted else HookOutcome.SKIPPED,
-        by,
-        ids=[id for id, _ in accepted],
-        accepted=len(accepted),
-        duplicates=sum(duplicate for _, duplicate in accepted),
-        skipped=rendered.skipped,
-        reason=rendered.reason,
-    )
-
-
-async def _note_refusal(context: WebContext, hook: Hook, refusal: Problem) -> None:
-    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))
-
-
-async def _note(context: WebContext, entry: HookEntry) -> None:
-    """What was accepted stays accepted when this fails: so it is no error of the request."""
-    try:
-        await asyncio.to_thread(_write, context, entry)
-    except (DeskbellError, redis.RedisError) as error:
-        _log.warning("the hook log was not written: %s", type(error).__name__, extra={"hook": entry.hook})
-
-
-def _write(context: WebContext, entry: HookEntry) -> None:
-    with reachable(context.settings):
-        HookLog(context.ledger.redis, context.ledger.keys).add(entry)
-
-
 def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Response:
     told: HookAnswer = {
         "accepted": [{"id": id, "duplicate": duplicate} for id, duplicate in accepted],
@@ -191,7 +200,3 @@ def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Respons
         told["reason"] = rendered.reason
     status = HTTPStatus.ACCEPTED if accepted else HTTPStatus.OK
     return json_response(told, status)
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

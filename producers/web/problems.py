@@ -34,7 +34,7 @@ __all__ = [
 
 #: What a 503 asks for: Redis restarts within seconds, and a caller that repeats with its key loses nothing.
 RETRY_AFTER_SECONDS = 5
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _log = logging.getLogger(__name__)
 
 
@@ -147,10 +147,11 @@ def _tell_http(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> list[str]:
     """Of all routes of this path: Starlette names the methods of the first one."""
     routes = request.app.router.routes
+    asked = {method: "GET" if method == "HEAD" else method for method in _METHODS}  # the guard answers HEAD as GET
     return [
         method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+        for method, as_method in asked.items()
+        if any(route.matches({**request.scope, "method": as_method})[0] is Match.FULL for route in routes)
     ]
 
 

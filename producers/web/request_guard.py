@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from producers.hooks.hook_request import MOST_BYTES as HOOK_BYTES
 from producers.web.header_checks import check_head
 from producers.web.problems import Problem, as_response, closing, problem_of, tell_unexpected
 from producers.web.shares import Shares
@@ -20,6 +21,8 @@ __all__ = ["RequestGuard"]
 BODY_BYTES = 1024 * 1024
 #: Largest upload: about 2,000,000 rows.
 UPLOAD_BYTES = 256 * 1024 * 1024
+#: Of a hook's body the hook says how much it takes. It says so itself, so that the refusal is in its log.
+_HOOKS = "/v1/hooks/"
 #: Where uploads go, both to disk. Elsewhere nobody needs them.
 _UPLOAD_PATHS = frozenset({"/v1/announcements", "/console/announcements/new"})
 #: A body has to be here within this, seconds.
@@ -42,7 +45,10 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        passage = _Passage(scope, headers, send)
+        method = scope["method"]
+        if method == "HEAD":  # RFC 9110, 9.3.2: as GET, but without the body
+            scope = {**scope, "method": "GET"}
+        passage = _Passage(scope, headers, send, method)
         try:
             check_head(scope, headers)
             body = _Body(scope, headers, receive)
@@ -60,8 +66,8 @@ class RequestGuard:
 class _Passage:
     """One request on its way: its id, and what was answered."""
 
-    def __init__(self, scope: Scope, headers: dict[bytes, bytes], send: Send) -> None:
-        self._scope, self._send = scope, send
+    def __init__(self, scope: Scope, headers: dict[bytes, bytes], send: Send, method: str) -> None:
+        self._scope, self._send, self._method = scope, send, method
         given = headers.get(b"x-request-id", b"")
         self._id = given.decode() if _PLAIN_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
         scope["request_id"] = self._id
@@ -76,6 +82,9 @@ class _Passage:
                 # RFC 9111 forbids to keep what `Authorization` has asked for, but knows nothing of `X-Api-Key`.
                 added.append((b"cache-control", b"no-store"))
             message["headers"] = [*message.get("headers", ()), *added]
+        elif self._method == "HEAD" and message.get("more_body", False):
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            raise ClientDisconnect  # or a stream would go on for ever, to nobody
         await self._send(message)
 
     async def fail(self, error: Exception) -> None:
@@ -90,7 +99,7 @@ class _Passage:
         scope = self._scope
         _log.info(
             "%s %s %d",
-            scope["method"],
+            self._method,
             scope.get("raw_path", b"").decode("ascii", "replace"),
             self._status,
             extra={
@@ -109,16 +118,20 @@ class _Body:
         self._receive = receive
         is_form = headers.get(b"content-type", b"").lower().startswith(b"multipart/")
         upload = is_form and scope["path"] in _UPLOAD_PATHS
-        self._bytes_left = UPLOAD_BYTES if upload else BODY_BYTES
+        is_hook = scope["path"].startswith(_HOOKS)
+        self._bytes_left = UPLOAD_BYTES if upload else HOOK_BYTES if is_hook else BODY_BYTES
         self._most_bytes = self._bytes_left
         self._part_seconds, seconds = (UPLOAD_PART_SECONDS, UPLOAD_SECONDS) if upload else (BODY_SECONDS, BODY_SECONDS)
         self._ends_at = asyncio.get_running_loop().time() + seconds
         self._complete = False
         announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._most_bytes:
+        self._is_too_large = announced.isdigit() and int(announced) > self._most_bytes
+        if self._is_too_large and not is_hook:
             raise self._too_large()
 
     async def receive(self) -> Message:
+        if self._is_too_large:
+            raise self._too_large()
         if self._complete:  # what comes now is the end of the connection
             return await self._receive()
         now = asyncio.get_running_loop().time()

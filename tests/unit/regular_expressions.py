@@ -34,6 +34,7 @@ WORST = {
     "ledger/messages/content.py:_SHA256": Worst("fullmatch", "a"),
     "ledger/embedded.py:_CUT_OFF": Worst("search", "Truncating the AOF "),
     "ledger/embedded.py:_LINE_HEAD": Worst("match", "0", "1:M 1 Jan "),
+    "producers/hooks/sent_json.py:_STRINGS": Worst("sub", '"a', end=""),
     "ledger/messages/jinja_filters.py:_FORMAT": Worst("fullmatch", "%%"),
     "ledger/messages/jinja_sandbox.py:_MENTION": Worst("sub", "< "),
     "ledger/messages/json_fields.py:_BLANK_OR_CONTROL": Worst("search", "a", end=""),

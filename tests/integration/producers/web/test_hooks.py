@@ -246,7 +246,7 @@ def test_a_key_in_the_address_stands_in_no_log(
     secret = key_for(web, Scope.SEND)
     with caplog.at_level(logging.DEBUG):
         assert web.post("/v1/hooks/script", {"text": "x"}, params={"key": secret}).status_code == 202
-        assert web.post("/v1/hooks/script", {}, params={"key": secret}).status_code == 422
+        assert web.post("/v1/hooks/script", b"[]", params={"key": secret}).status_code == 422
     ours = [record for record in caplog.records if not record.name.startswith("urllib3")]
     assert "/v1/hooks/script" in "".join(record.getMessage() for record in ours)
     assert secret not in "".join(f"{record.getMessage()} {record.__dict__}" for record in ours)
@@ -287,14 +287,13 @@ def test_a_name_that_is_no_hook_is_not_found(web: WebThread, ledger: Ledger, pat
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
-        (b"", 422, "is not JSON in UTF-8"),
+        (b"", 422, "is empty"),
         (b"{", 422, "is not JSON in UTF-8"),
         (b"[]", 422, "must be a JSON object"),
         (b'{"name": 5}', 422, "uses the field 'text', which a value does not have"),
         (b'{"name": " ", "text": ""}', 422, "must not be blank"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, 422, "is nested more than 64 levels deep"),
         (b"[" * 500_000, 422, "is not JSON in UTF-8"),
-        (b'{"text": "' + b"x" * 1024 * 1024 + b'"}', 413, "1,048,576"),
     ],
 )
 def test_what_cannot_be_read_is_a_clear_problem_and_is_noted(
@@ -303,10 +302,9 @@ def test_what_cannot_be_read_is_a_clear_problem_and_is_noted(
     answer = web.post("/v1/hooks/strict", body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
-    if status == 422:
-        [entry] = log_of(ledger)
-        assert (entry.outcome, entry.by) == (HookOutcome.FAILED, "loopback")
-        assert detail in (entry.reason or "")
+    [entry] = log_of(ledger)
+    assert (entry.outcome, entry.by) == (HookOutcome.FAILED, "loopback")
+    assert detail in (entry.reason or "")
     assert not list(ledger.events())
 
 

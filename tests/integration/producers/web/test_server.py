@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from ledger.settings import Settings
 from producers.web import request_guard as doorway
@@ -127,12 +128,32 @@ def test_what_two_servers_might_read_in_two_ways_is_refused(web: WebThread, requ
         ({}, 415),
         ({"Content-Type": "application/json; charset=utf-16"}, 415),
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json; charset = latin-1"}, 415),
+        ({"Content-Type": 'application/json; charset="no-such"'}, 415),
         ({"Content-Type": "application/json; charset=UTF-8"}, 422),
+        ({"Content-Type": 'application/json; charset="utf-8"; odata=verbose'}, 422),
+        ({"Content-Type": "application/json;odata=verbose ; charset = utf8"}, 422),
         ({"Content-Type": "application/vnd.ours+json"}, 422),
     ],
 )
 def test_only_json_is_taken(web: WebThread, headers: dict[str, str], status: int) -> None:
     assert web.post("/v1/notifications", b"{}", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/openapi.json", "/metrics", "/console/sign-in", "/v1/nowhere"]
+)
+def test_head_is_answered_as_get_without_a_body(web: WebThread, path: str) -> None:
+    head, get = requests.head(web.url + path, timeout=120, allow_redirects=True), web.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_head_of_an_export_or_a_stream_ends_at_once(web: WebThread) -> None:
+    assert requests.head(f"{web.url}/v1/notifications?limit=1", timeout=20).status_code == 200
+    live = requests.head(f"{web.url}/console/live/now", timeout=20)
+    assert live.status_code == 200
+    assert live.headers["content-type"].startswith("text/event-stream")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b'"x"', b"null", b"", b'{"a":1,"a":2}', b"[" * 9000])

@@ -54,7 +54,10 @@ def test_all_items_see_one_and_the_same_payload() -> None:
 
 def test_more_objects_than_a_template_can_need_are_refused_before_it_sees_them(tmp_path: Path) -> None:
     hook = a_hook(tmp_path, 'text = "{{ payload.items|length }}"')
-    assert len(hook.render(incoming({"items": [{}] * 499_000})).notifications) == 1
-    for items in ([{}] * 500_001, [[[]]] * 250_000):
-        with pytest.raises(BadInput, match="body: contains more than 500,000 objects and lists"):
+    assert len(hook.render(incoming({"items": [{}] * 990_000})).notifications) == 1
+    assert len(hook.render(incoming({"items": ["[{" * 600_000]})).notifications) == 1
+    for items in ([{}] * 1_000_001, [[[]]] * 500_000):
+        with pytest.raises(BadInput, match="contains more than 1,000,000 objects and lists"):
             hook.render(incoming({"items": items}))
+    with pytest.raises(BadInput, match="contains more than 2,500,000 values"):
+        hook.render(incoming({"items": [1] * 2_500_002}))

@@ -37,7 +37,8 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "detail"),
     [
-        (b"", "line 1, column 1: Expecting value"),
+        (b"", "it is empty"),
+        (b"\xef\xbb\xbf \n", "it is empty"),
         (b'{"a": 1', "line 1, column 8"),
         (b'{"text": "' + SECRET.encode() + b'", "text": 1}', "the member 'text' appears twice"),
         (b'{"a": {"b": [{"c": 1, "c": 1}]}}', "the member 'c' appears twice"),
@@ -51,7 +52,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
         (b'{"\\udfff": 1}', "half of a surrogate pair"),
         (b"[" * 100_000, "nested too deep"),
         (b'{"a":' * 100_000, "nested too deep"),
-        (b"\xef\xbb\xbf{}", "line 1, column 1"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "line 1, column 1"),
     ],
     ids=lambda value: repr(value[:12]),
 )
@@ -62,6 +63,10 @@ def test_what_two_readers_might_read_in_two_ways_is_refused(raw: bytes, detail: 
     assert detail in caught.value.detail
     assert SECRET not in repr(caught.value) + caught.value.detail
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_byte_order_mark_is_no_part_of_the_json() -> None:
+    assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
 def test_a_whole_pair_of_surrogates_is_one_character() -> None:

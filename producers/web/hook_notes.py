@@ -1,0 +1,63 @@
+"""The hook log, written by the routes of hooks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+import redis
+
+from ledger.connection import reachable
+from ledger.errors import DeskbellError
+from ledger.hook_log import HookEntry, HookLog, HookOutcome
+from producers.hooks.hook import Hook, Rendered
+from producers.web.context import WebContext
+from producers.web.problems import Problem
+
+__all__ = ["note_failure", "note_refusal", "note_result"]
+
+_log = logging.getLogger(__name__)
+
+
+async def note_result(
+    context: WebContext, hook: Hook, by: str, accepted: Sequence[tuple[str, bool]], rendered: Rendered
+) -> None:
+    """`accepted` are ids, and whether they were there before."""
+    outcome = HookOutcome.ACCEPTED if accepted else HookOutcome.SKIPPED
+    entry = HookEntry(
+        _now_ms(),
+        hook.name,
+        outcome,
+        by,
+        ids=[id for id, _ in accepted],
+        accepted=len(accepted),
+        duplicates=sum(duplicate for _, duplicate in accepted),
+        skipped=rendered.skipped,
+        reason=rendered.reason,
+    )
+    await _note(context, entry)
+
+
+async def note_failure(context: WebContext, hook: Hook, by: str, error: DeskbellError) -> None:
+    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
+
+
+async def note_refusal(context: WebContext, hook: Hook, refusal: Problem) -> None:
+    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))
+
+
+async def _note(context: WebContext, entry: HookEntry) -> None:
+    """What was accepted stays accepted when this fails: so it is no error of the request."""
+    try:
+        await asyncio.to_thread(_write, context, entry)
+    except (DeskbellError, redis.RedisError) as error:
+        _log.warning("the hook log was not written: %s", type(error).__name__, extra={"hook": entry.hook})
+
+
+def _write(context: WebContext, entry: HookEntry) -> None:
+    with reachable(context.settings):
+        HookLog(context.ledger.redis, context.ledger.keys).add(entry)
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
