@@ -1,0 +1,264 @@
+"""Ledgers that older commits made, taken over by today's worker, web process and commands.
+
+`tests/upgrades/record.py` made the files; its story names what is in them. A minute lies between the recording and
+today, so every lease is over, and what was due then is due now.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from ledger.callbacks import Callbacks
+from ledger.states import State
+from tests.acceptance.installation import Installation, eventually
+from tests.acceptance.web_process import WebProcess
+from tests.integration.console.console_visitor import Visitor
+from tests.receiver import Receiver, receiving
+from tests.upgrades.kept import Story, kept_ledgers, load
+from tests.upgrades.record import CALLBACK_URL, DESKS, HOOKS
+
+LATER_MS = 60_000
+#: Until nothing moves by itself any more, on an idle machine.
+SETTLE_SECONDS = 40
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+#: Made when a preview did not yet belong to the key that made it. Such a file is uploaded once more.
+PREVIEWS_OF_ANYBODY = {"c00a37b"}
+#: When everything is due that was for later. ms.
+AFTERNOON_MS = 3 * 3600 * 1000
+#: Of each event, in what state it rests once the workers have done what they can without a person.
+ENDS = {
+    State.DELIVERED: (
+        *("delivered", "rerouted", "waiting", "locked", "image", "http", "hooked", "deferred", "sending"),
+        *("queued0", "queued1", "queued2"),
+    ),
+    State.FAILED: ("failed",),
+    State.UNKNOWN: ("maybe_told", "maybe_resent", "sending_held"),
+    State.SCHEDULED: ("scheduled", "image_later"),
+    State.CANCELLED: ("cancelled", "cancelled_there"),
+    State.EXPIRED: ("expired", "queued_expiring"),
+}
+#: Of each announcement, the same of its rows. Of `running`, the row that was under way is unknown.
+ROWS_END = {
+    "finished": {"delivered": 2, "failed": 1, "unknown": 1},
+    "by_mail": {"delivered": 2},
+    "scheduled_rows": {"scheduled": 5},
+    "cancelled_rows": {"cancelled": 5},
+    "hours": {"queued": 5},
+}
+#: Who gets a message after the upgrade, and no other.
+STILL_TO_COME = (
+    *("ou_ticket", "ou_locked", "ou_deferred", "ou_sending", "ou_queued0", "ou_queued1", "ou_queued2", "ou_intake"),
+)
+
+
+class TakenOver:
+    def __init__(self, installation: Installation, web: WebProcess, receiver: Receiver, story: Story) -> None:
+        self.at, self.web, self.receiver, self.story = installation, web, receiver, story
+
+    @property
+    def api(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.story['api_key']}"}
+
+    def id(self, name: str) -> str:
+        return str(self.story[name])
+
+    def state(self, name: str) -> State:
+        return self.at.ledger.get(self.id(name)).progress.state
+
+    def rows(self, name: str) -> dict[str, str]:
+        """The state of each row, by its receiver, as the export has them."""
+        lines = self.at.deskbell("export", self.id(name), "--format", "jsonl").stdout.splitlines()
+        return {row["receiver_id"]: row["state"] for row in map(json.loads, lines)}
+
+    def counts(self, name: str) -> dict[str, int]:
+        counts: dict[str, int] = self.at.deskbell_json("show", self.id(name))["counts"]
+        return {state: count for state, count in counts.items() if count and state in set(State)}
+
+    def unsettled(self) -> dict[str, Any]:
+        """What is not yet as it will stay, by its name."""
+        found = {name: self.state(name) for state, names in ENDS.items() for name in names if self.state(name) != state}
+        rows = self.counts("running")
+        return found | ({"running": rows} if rows.keys() - {State.DELIVERED, State.UNKNOWN} else {})
+
+
+@pytest.fixture(scope="module", params=kept_ledgers(), ids=lambda file: file.stem)
+def taken_over(request: pytest.FixtureRequest, folders: Callable[[], Path]) -> Iterator[TakenOver]:
+    """One for all tests of a ledger: each asks about other notifications of it."""
+    with receiving() as receiver, _loaded(request.param, folders(), LATER_MS, receiver) as (installation, story):
+        for _ in range(2):
+            installation.start_worker()
+        with WebProcess(installation.folder, installation.environment) as web:
+            found = TakenOver(installation, web, receiver, story)
+            try:
+                eventually(lambda: not found.unsettled(), SETTLE_SECONDS, "all settled")
+            except AssertionError as error:
+                raise AssertionError(found.unsettled()) from error
+            yield found
+
+
+@contextmanager
+def _loaded(file: Path, folder: Path, later_ms: int, receiver: Receiver) -> Iterator[tuple[Installation, Story]]:
+    (folder / "desks.toml").write_text(DESKS)
+    (folder / "hooks.toml").write_text(HOOKS)
+    environment = {
+        "DESKBELL_DESKS": str(folder / "desks.toml"),
+        "DESKBELL_HOOKS": str(folder / "hooks.toml"),
+        "DESKBELL_RATE": "50/second",
+        "DESKBELL_CALLBACK_SECRET": SECRET,
+        "DESKBELL_CALLBACK_ALLOW": "127.0.0.1",
+    }
+    with Installation(folder, workers=0, **environment) as installation:
+        renamed = {CALLBACK_URL.encode(): receiver.url.encode()}
+        story = load(file, installation.ledger.redis, later_ms=later_ms, renamed=renamed)
+        # This sandbox is not the one that the image was uploaded to.
+        for key in installation.ledger.redis.scan_iter("deskbell:desk:*:image:*"):
+            installation.ledger.redis.delete(key)
+        yield installation, story
+
+
+def test_what_waited_is_sent_once_and_nothing_else(taken_over: TakenOver) -> None:
+    before, after = taken_over.story["deliveries"], taken_over.at.sandbox.deliveries()
+    rows = taken_over.rows("running")
+
+    assert {name: after.get(name) for name in STILL_TO_COME} == dict.fromkeys(STILL_TO_COME, 1)
+    assert len(rows) == 20
+    delivered = [receiver for receiver, state in rows.items() if state == State.DELIVERED]
+    assert {receiver: before.get(receiver, 0) + after.get(receiver, 0) for receiver in delivered} == dict.fromkeys(
+        delivered, 1
+    )
+    assert not {receiver for receiver, state in rows.items() if state == State.UNKNOWN} & after.keys()
+    mine = {"ou_maybe_resent", "ou_proposed", *(f"ou_paused{number}" for number in range(12))}  # of the tests below
+    assert after.keys() <= {*STILL_TO_COME, *rows, *mine}
+
+
+def test_a_call_that_was_lost_with_its_worker_is_on_record(taken_over: TakenOver) -> None:
+    resent, held = (taken_over.at.shown(taken_over.id(name)) for name in ("sending", "sending_held"))
+    assert [attempt["outcome"] for attempt in resent["attempts"]] == ["unknown", "delivered"]
+    assert [attempt["outcome"] for attempt in held["attempts"]] == ["unknown"]
+
+
+def test_the_counts_add_up(taken_over: TakenOver) -> None:
+    assert {name: taken_over.counts(name) for name in ROWS_END} == ROWS_END
+    assert sum(taken_over.counts("running").values()) == 20
+    listed = [record for record in taken_over.at.ledger.events() if record.notification.desk == "default"]
+    assert sum(taken_over.at.counts().values()) == len(listed)
+
+
+def test_the_export_has_what_the_older_version_recorded(taken_over: TakenOver) -> None:
+    assert taken_over.rows("finished") == {
+        "ou_fin1": "delivered",
+        "ou_fin2": "delivered",
+        "ou_unknown_fin": "failed",
+        "ou_maybe_fin": "unknown",
+    }
+    assert set(taken_over.rows("by_mail").values()) == {"delivered"}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("delivered", ("--callback-url", CALLBACK_URL)), ("queued0", ()), ("sending", ()), ("intake", ())],
+)
+def test_a_key_still_finds_its_notification(taken_over: TakenOver, name: str, options: tuple[str, ...]) -> None:
+    text = "from Celery" if name == "intake" else f"for {name}"
+    command = ("send", "--to", f"ou_{name}", "--text", text, "--key", f"k-{name}", *options)
+    again = taken_over.at.deskbell_json(*command)
+    assert (again["state"], again["duplicate"]) == ("delivered", True)
+    assert again["id"] == taken_over.story.get(name, again["id"])
+
+
+def test_a_key_is_still_refused_for_another_content(taken_over: TakenOver) -> None:
+    done = taken_over.at.deskbell("send", "--to", "ou_scheduled", "--text", "another", "--key", "k-scheduled")
+    assert done.returncode == 2, done.stderr
+
+
+def test_the_same_announcement_is_not_accepted_again(taken_over: TakenOver) -> None:
+    people = "\n".join(["receiver_id,name", *(f"ou_paused{number},Ada" for number in range(12))])
+    (taken_over.at.folder / "paused.csv").write_text(people)
+    command = ("announce", "paused.csv", "--text", "Dear {{ name }}", "--yes", "--desk", "hr")
+    again = taken_over.at.deskbell_json(*command)
+    assert (again["id"], again["duplicate"]) == (taken_over.id("paused"), True)
+
+
+def test_a_paused_announcement_stays_paused_and_goes_on_when_it_is_told(taken_over: TakenOver) -> None:
+    before = taken_over.story["deliveries"]
+    assert taken_over.at.deskbell_json("show", taken_over.id("paused"))["state"] == "paused"
+    assert not any(receiver.startswith("ou_paused") for receiver in taken_over.at.sandbox.deliveries())
+
+    taken_over.at.deskbell_json("resume", taken_over.id("paused"))
+    eventually(lambda: taken_over.counts("paused") == {"delivered": 12}, 20, "all rows delivered")
+    after = taken_over.at.sandbox.deliveries()
+    receivers = [f"ou_paused{number}" for number in range(12)]
+    assert [before.get(receiver, 0) + after.get(receiver, 0) for receiver in receivers] == [1] * 12
+
+
+def test_what_was_maybe_sent_is_settled_by_a_person(taken_over: TakenOver) -> None:
+    told, resent = taken_over.id("maybe_told"), taken_over.id("maybe_resent")
+    taken_over.at.deskbell_json("resolve", told, "--as", "delivered")
+    taken_over.at.deskbell_json("resolve", resent, "--as", "resend")
+    assert taken_over.state("maybe_told") is State.DELIVERED
+    taken_over.at.wait_for_state(resent, State.DELIVERED)
+    after = taken_over.at.sandbox.deliveries()
+    assert (after.get("ou_maybe_told"), after["ou_maybe_resent"]) == (None, 1)
+
+
+def test_the_key_of_the_api_still_opens_and_the_revoked_one_does_not(taken_over: TakenOver) -> None:
+    url = f"{taken_over.web.url}/v1/notifications/{taken_over.id('http')}"
+    assert requests.get(url, headers=taken_over.api, timeout=30).json()["state"] == "delivered"
+    revoked = {"Authorization": f"Bearer {taken_over.story['revoked_key']}"}
+    assert requests.get(url, headers=revoked, timeout=30).status_code == 401
+
+
+def test_a_session_of_the_console_goes_on_and_shows_what_was_done(taken_over: TakenOver) -> None:
+    visitor = Visitor(taken_over.web.url)
+    visitor.session.cookies.update(taken_over.story["cookies"])
+    page = visitor.look("/hooks")
+    assert taken_over.id("cancelled_there") in page, "an act"
+    assert taken_over.id("hooked") in page, "an entry of the hook log"
+
+
+def test_a_preview_of_the_older_version_is_accepted_or_asked_for_again(taken_over: TakenOver) -> None:
+    visitor = Visitor(taken_over.web.url)
+    visitor.session.cookies.update(taken_over.story["cookies"])
+    visitor.look("/announcements/new")
+    fields = {"csrf": visitor.token(), "token": taken_over.story["proposal"]}
+    page = visitor.session.post(f"{visitor.url}/announcements/accept", fields, timeout=60)
+    if taken_over.story["commit"] in PREVIEWS_OF_ANYBODY:
+        assert page.status_code == 404
+        assert "this preview (it is kept for a day, for the key that made it)" in page.text
+    else:
+        assert page.status_code == 200
+        eventually(lambda: taken_over.at.sandbox.deliveries().get("ou_proposed") == 1, 20, "its one row")
+
+
+def test_callbacks_that_the_older_version_owed_are_posted(taken_over: TakenOver) -> None:
+    eventually(lambda: Callbacks(taken_over.at.ledger).counts()[0] == 0, 20, "none is owed any more")
+    posted = [json.loads(received.body) for received in taken_over.receiver.received]
+    assert sorted((document["type"], document["data"]["id"]) for document in posted) == sorted(
+        [("notification.delivered", taken_over.id("delivered")), ("announcement.finished", taken_over.id("finished"))]
+    )
+
+
+@pytest.mark.parametrize("file", kept_ledgers(), ids=lambda file: file.stem)
+def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Callable[[], Path]) -> None:
+    with receiving() as receiver, _loaded(file, folders(), AFTERNOON_MS, receiver) as (installation, story):
+        installation.start_worker()
+        installation.wait_until_delivered([story["scheduled"], story["image_later"]], seconds=20)
+        rows = [
+            story[name].replace("a_", "n_") + f"-{number}"
+            for name in ("scheduled_rows", "hours")
+            for number in range(5)
+        ]
+        installation.wait_until_delivered(rows, seconds=20)
+        deliveries = installation.sandbox.deliveries()
+    due = [
+        "ou_scheduled",
+        "ou_image_later",
+        *(f"ou_{name}{number}" for name in ("later", "hours") for number in range(5)),
+    ]
+    assert {receiver: deliveries[receiver] for receiver in due} == dict.fromkeys(due, 1)

@@ -1,0 +1,214 @@
+"""Records the ledger of a commit: `python -m tests.upgrades.record COMMIT`.
+
+The commit's own commands, web process and worker make it, against today's sandbox and Valkey. They are driven from
+outside, by what the contract keeps the same, so this works for old commits and for the next ones. It takes half a
+minute.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import requests
+from PIL import Image
+
+from ledger.states import State
+from tests import surroundings
+from tests.acceptance.installation import Installation, eventually
+from tests.acceptance.sandbox_process import APP_SECRET, CREDENTIALS
+from tests.acceptance.test_any_celery_application import send_task
+from tests.acceptance.web_process import WebProcess
+from tests.integration.console.console_visitor import Visitor
+from tests.upgrades.kept import LEDGERS, Story, keep
+from tests.upgrades.tree import short, tree_of
+
+__all__ = ["CALLBACK_URL", "DESKS", "HOOKS"]
+
+#: Stands in the ledger for the receiver of callbacks, which has another port each time.
+CALLBACK_URL = "http://127.0.0.1:9/bell"
+#: `hr` is slow, so that its announcements are caught half way; `locked` is held for a wrong secret, which its new
+#: workers have right.
+DESKS = f"""
+[desk.hr]
+rate = "4/second"
+{CREDENTIALS}
+[desk.locked]
+{CREDENTIALS}
+"""
+_LOCKED_DESKS = f"{APP_SECRET}-of-another".join(DESKS.rsplit(APP_SECRET, 1))
+HOOKS = """
+[hook.script]
+use = "generic"
+to = "ou_hooked"
+"""
+#: Short, so that a lease that was lost ends soon.
+_TIMEOUT = "1,8"
+
+
+class Recording:
+    """What is done, and the story of it."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.at = installation
+        self.story: Story = {}
+        self.folder = installation.folder
+
+    def whole(self) -> None:
+        self._before_any_worker()
+        self.at.start_worker()
+        self.at.wait_for_workers(1)
+        with WebProcess(self.folder, self.at.environment) as web:
+            self._events()
+            self._images()
+            self._announcements(web)
+            self._over_http(web)
+            self._in_the_console(web)
+        self._breaking_off()
+        self._after_the_worker()
+
+    # -- steps, in their order
+
+    def _before_any_worker(self) -> None:
+        self._send("expired", "--expires", "1s")
+        self.story["api_key"] = self.at.deskbell_json("key", "create", "--name", "ci", *_scopes())["secret"]
+        self.story["revoked_key"] = self.at.deskbell_json("key", "create", "--name", "old", *_scopes())["secret"]
+        self.at.deskbell_json("key", "revoke", "old")
+        time.sleep(1.5)
+
+    def _events(self) -> None:
+        failure = {"status": 500, "code": 155000, "msg": "Internal error"}
+        self.at.sandbox.fault({"prefix": "ou_maybe"}, {"cut": "after"})
+        self.at.sandbox.fault({"prefix": "ou_deferred"}, {"answer": failure})
+        self.at.sandbox.fault({"prefix": "ou_sending"}, {"delay_ms": 7000})
+        self.at.sandbox.ticket("ou_ticket")
+        self._send("delivered", "--key", "k-delivered", "--callback-url", CALLBACK_URL, state=State.DELIVERED)
+        self._send("rerouted", to="ou_ticket", state=State.DELIVERED)
+        self._send("waiting", "--on-open-ticket", "wait", to="ou_ticket", state=State.DEFERRED)
+        self._send("failed", to="ou_unknown_failed", state=State.FAILED)
+        self._send("maybe_told", "--on-unknown", "hold", state=State.UNKNOWN)
+        self._send("maybe_resent", "--on-unknown", "hold", "--key", "k-maybe", state=State.UNKNOWN)
+        self._send("scheduled", "--at", "1h", "--key", "k-scheduled", "--callback-url", CALLBACK_URL)
+        self._send("cancelled", "--at", "1h")
+        self.at.deskbell_json("cancel", self.story["cancelled"])
+        self._send("locked", "--desk", "locked")
+        eventually(lambda: self.at.hold("locked"), 10, "a hold of the desk `locked`")
+
+    def _images(self) -> None:
+        Image.new("RGB", (2, 2), "teal").save(self.folder / "poster.png")
+        (self.folder / "poster.yaml").write_text("msg_type: image\ncontent: {file: poster.png}\n")
+        for name, more in (("image", ()), ("image_later", ("--at", "1h"))):
+            command = ("send", "--to", f"ou_{name}", "--message", "poster.yaml", *more)
+            self.story[name] = self.at.deskbell_json(*command)["id"]
+        self.at.wait_for_state(self.story["image"], State.DELIVERED)
+
+    def _announcements(self, web: WebProcess) -> None:
+        finished = ["ou_fin1", "ou_fin2", "ou_unknown_fin", "ou_maybe_fin"]
+        self._announce("finished", finished, "--callback-url", CALLBACK_URL)
+        self._wait_for("finished", lambda counts: counts.get("delivered") == 2 and counts.get("unknown") == 1)
+        self._announce("by_mail", ["mail1@example.com", "mail2@example.com"], column="email")
+        self._wait_for("by_mail", lambda counts: counts.get("delivered") == 2)
+        self._announce("scheduled_rows", _many("later", 5), "--at", "1h")
+        self._announce("cancelled_rows", _many("never", 5), "--at", "1h")
+        self.at.deskbell_json("cancel", self.story["cancelled_rows"])
+        self._announce("hours", _many("hours", 5), "--between", _hours_to_come(), "--timezone", "UTC")
+        self._announce("paused", _many("paused", 12), "--desk", "hr")
+        self._wait_for("paused", lambda counts: counts.get("delivered", 0) >= 2)
+        self.at.deskbell_json("pause", self.story["paused"])
+
+    def _over_http(self, web: WebProcess) -> None:
+        api = {"Authorization": f"Bearer {self.story['api_key']}"}
+        body = {"receiver_id": "ou_http", "text": "over HTTP"}
+        answer = requests.post(f"{web.url}/v1/notifications", json=body, headers={**api, "Idempotency-Key": "k-http"})
+        self.story["http"] = answer.json()["id"]
+        hook = f"{web.url}/v1/hooks/script"
+        self.story["hooked"] = requests.post(hook, json={"text": "hello"}, headers=api).json()["accepted"][0]["id"]
+        assert requests.post(hook, json={"text": "hello"}).status_code == 401
+        self.at.wait_for_state(self.story["hooked"], State.DELIVERED)
+
+    def _in_the_console(self, web: WebProcess) -> None:
+        visitor = Visitor(web.url).sign_in(self.story["api_key"])
+        self.story["cookies"] = visitor.session.cookies.get_dict()
+        self._send("cancelled_there", "--at", "1h")
+        visitor.look(f"/notifications/{self.story['cancelled_there']}")
+        assert visitor.act(f"/notifications/{self.story['cancelled_there']}/cancel").status_code == 200
+        visitor.look("/announcements/new")
+        people = {"recipients": ("people.csv", b"receiver_id,name\nou_proposed,Ada\n")}
+        page = visitor.act("/announcements/new", text="Dear {{ name }}", name="proposed", files=people)
+        assert page.status_code == 200, page.text
+        self.story["proposal"] = page.text.split('name="token" value="')[1].split('"')[0]
+
+    def _breaking_off(self) -> None:
+        """The worker is killed in the middle of calls, of an announcement, and of waits."""
+        self._send("deferred")
+        self._send("sending", "--key", "k-sending")
+        self._send("sending_held", "--on-unknown", "hold")
+        self._announce("running", _many("running", 20), "--desk", "hr")
+        self._wait_for("running", lambda counts: counts.get("delivered", 0) >= 3)
+        for name, state in (("deferred", State.DEFERRED), ("sending", State.SENDING), ("sending_held", State.SENDING)):
+            self.at.wait_for_state(self.story[name], state)
+        self.at.workers[0].kill()
+
+    def _after_the_worker(self) -> None:
+        for number in range(3):
+            self._send(f"queued{number}", "--key", f"k-queued{number}")
+        self._send("queued_expiring", "--expires", "30s")
+        fields = {"receiver_id": "ou_intake", "text": "from Celery", "key": "k-intake"}
+        send_task(self.at, self.folder, {"fields": fields})
+        self.story["deliveries"] = self.at.sandbox.deliveries()
+
+    # -- by the command line
+
+    def _send(self, name: str, *options: str, to: str = "", state: State | None = None) -> None:
+        command = ("send", "--to", to or f"ou_{name}", "--text", f"for {name}", *options)
+        self.story[name] = self.at.deskbell_json(*command)["id"]
+        if state:
+            self.at.wait_for_state(self.story[name], state)
+
+    def _announce(self, name: str, receivers: Sequence[str], *options: str, column: str = "receiver_id") -> None:
+        (self.folder / f"{name}.csv").write_text("\n".join([f"{column},name", *(f"{to},Ada" for to in receivers)]))
+        command = ("announce", f"{name}.csv", "--text", "Dear {{ name }}", "--yes", *options)
+        self.story[name] = self.at.deskbell_json(*command)["id"]
+
+    def _wait_for(self, name: str, look: Callable[[dict[str, int]], bool]) -> None:
+        def counts() -> bool:
+            return look(self.at.deskbell_json("show", self.story[name])["counts"])
+
+        eventually(counts, 20, f"{name} as far as it should be")
+
+
+def _scopes() -> list[str]:
+    return [word for scope in ("send", "read", "operate") for word in ("--scope", scope)]
+
+
+def _many(name: str, count: int) -> list[str]:
+    return [f"ou_{name}{number}" for number in range(count)]
+
+
+def _hours_to_come() -> str:
+    """From in two hours to in four."""
+    hour = time.gmtime().tm_hour
+    return f"{(hour + 2) % 24:02}:00-{(hour + 4) % 24:02}:00"
+
+
+def main(commit: str) -> int:
+    surroundings.settle()
+    with tempfile.TemporaryDirectory(prefix="deskbell-record-") as named:
+        folder = Path(named)
+        environment = {"PYTHONPATH": str(tree_of(commit, folder)), "TZ": "UTC", "DESKBELL_TIMEOUT": _TIMEOUT}
+        (folder / "desks.toml").write_text(_LOCKED_DESKS)
+        (folder / "hooks.toml").write_text(HOOKS)
+        files = {"DESKBELL_DESKS": str(folder / "desks.toml"), "DESKBELL_HOOKS": str(folder / "hooks.toml")}
+        with Installation(folder, workers=0, DESKBELL_RATE="50/second", **files, **environment) as installation:
+            recording = Recording(installation)
+            recording.whole()
+            LEDGERS.mkdir(exist_ok=True)
+            file = LEDGERS / f"{short(commit)}.ledger"
+            keep(file, installation.ledger.redis, {"commit": short(commit), **recording.story})
+    sys.stdout.write(f"{file}: {file.stat().st_size:,} bytes\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
