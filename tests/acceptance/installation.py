@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -254,17 +254,19 @@ class Installation:
 
     # -- the command line
 
-    def deskbell(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs one command to its end."""
+    def deskbell(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs one command to its end, with this environment or that of the site."""
         return subprocess.run(
             [Path(sys.executable).parent / "deskbell", *arguments],
-            cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=COMMAND_SECONDS, check=False,
+            cwd=self.folder, env=environment or self.environment, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=COMMAND_SECONDS, check=False,
         )  # fmt: skip
 
-    def deskbell_json(self, *arguments: str) -> Any:
+    def deskbell_json(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
         """What a command prints with --json. Fails unless it exits with 0."""
-        done = self.deskbell(*arguments, "--json")
+        done = self.deskbell(*arguments, "--json", environment=environment)
         if done.returncode != 0:
             raise AssertionError(f"deskbell {arguments[0]} exited with {done.returncode}: {done.stderr}")
         return json.loads(done.stdout)

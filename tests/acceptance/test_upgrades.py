@@ -21,7 +21,10 @@ from tests.acceptance.web_process import WebProcess
 from tests.integration.console.console_visitor import Visitor
 from tests.receiver import Receiver, receiving
 from tests.upgrades.kept import Story, kept_ledgers, load
-from tests.upgrades.record import CALLBACK_URL, DESKS, HOOKS
+from tests.upgrades.record import CALLBACK_URL, DESKS, HOOKS, record
+from tests.upgrades.shape import shape
+from tests.upgrades.side_by_side import run as run_side_by_side
+from tests.upgrades.tree import NoSuchCommit
 
 LATER_MS = 60_000
 #: Until nothing moves by itself any more, on an idle machine.
@@ -76,9 +79,9 @@ class TakenOver:
         lines = self.at.deskbell("export", self.id(name), "--format", "jsonl").stdout.splitlines()
         return {row["receiver_id"]: row["state"] for row in map(json.loads, lines)}
 
-    def counts(self, name: str) -> dict[str, int]:
-        counts: dict[str, int] = self.at.deskbell_json("show", self.id(name))["counts"]
-        return {state: count for state, count in counts.items() if count and state in set(State)}
+    def counts(self, name: str) -> dict[State, int]:
+        counts = self.at.ledger.announcements.get(self.id(name)).counts
+        return {state: count for state, count in counts.items() if count}
 
     def unsettled(self) -> dict[str, Any]:
         """What is not yet as it will stay, by its name."""
@@ -262,3 +265,21 @@ def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Cal
         *(f"ou_{name}{number}" for name in ("later", "hours") for number in range(5)),
     ]
     assert {receiver: deliveries[receiver] for receiver in due} == dict.fromkeys(due, 1)
+
+
+def test_what_today_s_code_writes_is_in_a_kept_ledger(folders: Callable[[], Path], tmp_path: Path) -> None:
+    """Also, the recording works: the next change of the record needs it."""
+    record(folders(), tmp_path / "today.ledger", {})
+    known = set[str]().union(*map(shape, kept_ledgers()))
+    assert shape(tmp_path / "today.ledger") - known == set(), (
+        "the record has changed: commit, then keep its ledger with `python -m tests.upgrades.record HEAD`"
+    )
+
+
+def test_workers_of_the_version_before_and_of_today_share_a_ledger(folders: Callable[[], Path]) -> None:
+    """Of the newest ledger that is kept. Skipped only where the history is not there."""
+    try:
+        found = run_side_by_side(kept_ledgers()[-1].stem, folders())
+    except NoSuchCommit as error:
+        pytest.skip(str(error))
+    assert found.is_right(), found

@@ -18,7 +18,7 @@ import redis
 __all__ = ["LEDGERS", "Story", "keep", "kept_ledgers", "load", "story_of"]
 
 LEDGERS = Path(__file__).with_name("ledgers")
-#: What a ledger's file tells beside its commands: `commit`, and what the recording noted by name.
+#: What a file tells beside its commands: `commit`, when it was `committed`, and what the recording noted by name.
 Story = dict[str, Any]
 #: What is further from the recording than this is a number, and no time. ms.
 _FAR_MS = 500 * 24 * 3600 * 1000
@@ -31,7 +31,8 @@ _SET = {b"string": b"SET", b"hash": b"HSET", b"list": b"RPUSH", b"set": b"SADD",
 
 
 def kept_ledgers() -> list[Path]:
-    return sorted(LEDGERS.glob("*.ledger"))
+    """The newest commit's last."""
+    return sorted(LEDGERS.glob("*.ledger"), key=lambda file: str(story_of(file)["committed"]))
 
 
 def keep(file: Path, client: redis.Redis, story: Story) -> None:

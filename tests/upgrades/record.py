@@ -8,7 +8,7 @@ minute.
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import requests
@@ -22,9 +22,9 @@ from tests.acceptance.test_any_celery_application import send_task
 from tests.acceptance.web_process import WebProcess
 from tests.integration.console.console_visitor import Visitor
 from tests.upgrades.kept import LEDGERS, Story, keep
-from tests.upgrades.tree import short, tree_of
+from tests.upgrades.tree import committed, short, tree_of
 
-__all__ = ["CALLBACK_URL", "DESKS", "HOOKS"]
+__all__ = ["CALLBACK_URL", "DESKS", "HOOKS", "record"]
 
 #: Stands in the ledger for the receiver of callbacks, which has another port each time.
 CALLBACK_URL = "http://127.0.0.1:9/bell"
@@ -32,7 +32,7 @@ CALLBACK_URL = "http://127.0.0.1:9/bell"
 #: workers have right.
 DESKS = f"""
 [desk.hr]
-rate = "4/second"
+rate = "2/second"
 {CREDENTIALS}
 [desk.locked]
 {CREDENTIALS}
@@ -43,8 +43,8 @@ HOOKS = """
 use = "generic"
 to = "ou_hooked"
 """
-#: Short, so that a lease that was lost ends soon.
-_TIMEOUT = "1,8"
+#: A lost lease ends within a minute, and a call is under way for as long as a busy machine needs to look.
+_TIMEOUT = "1,25"
 
 
 class Recording:
@@ -72,7 +72,8 @@ class Recording:
 
     def _before_any_worker(self) -> None:
         self._send("expired", "--expires", "1s")
-        self.story["api_key"] = self.at.deskbell_json("key", "create", "--name", "ci", *_scopes())["secret"]
+        ci = self.at.deskbell_json("key", "create", "--name", "ci", "--rate", "600/minute", *_scopes())
+        self.story["api_key"] = ci["secret"]
         self.story["revoked_key"] = self.at.deskbell_json("key", "create", "--name", "old", *_scopes())["secret"]
         self.at.deskbell_json("key", "revoke", "old")
         time.sleep(1.5)
@@ -81,10 +82,11 @@ class Recording:
         failure = {"status": 500, "code": 155000, "msg": "Internal error"}
         self.at.sandbox.fault({"prefix": "ou_maybe"}, {"cut": "after"})
         self.at.sandbox.fault({"prefix": "ou_deferred"}, {"answer": failure})
-        self.at.sandbox.fault({"prefix": "ou_sending"}, {"delay_ms": 7000})
+        self.at.sandbox.fault({"prefix": "ou_sending"}, {"delay_ms": 24000})
         self.at.sandbox.ticket("ou_ticket")
         self._send("delivered", "--key", "k-delivered", "--callback-url", CALLBACK_URL, state=State.DELIVERED)
         self._send("rerouted", to="ou_ticket", state=State.DELIVERED)
+        self._send("by_user_id", "--user-id-type", "user_id", to="u_bob", state=State.DELIVERED)
         self._send("waiting", "--on-open-ticket", "wait", to="ou_ticket", state=State.DEFERRED)
         self._send("failed", to="ou_unknown_failed", state=State.FAILED)
         self._send("maybe_told", "--on-unknown", "hold", state=State.UNKNOWN)
@@ -106,24 +108,28 @@ class Recording:
     def _announcements(self, web: WebProcess) -> None:
         finished = ["ou_fin1", "ou_fin2", "ou_unknown_fin", "ou_maybe_fin"]
         self._announce("finished", finished, "--callback-url", CALLBACK_URL)
-        self._wait_for("finished", lambda counts: counts.get("delivered") == 2 and counts.get("unknown") == 1)
+        self._wait_for("finished", lambda counts: (counts[State.DELIVERED], counts[State.UNKNOWN]) == (2, 1))
         self._announce("by_mail", ["mail1@example.com", "mail2@example.com"], column="email")
-        self._wait_for("by_mail", lambda counts: counts.get("delivered") == 2)
+        self._wait_for("by_mail", lambda counts: counts[State.DELIVERED] == 2)
         self._announce("scheduled_rows", _many("later", 5), "--at", "1h")
         self._announce("cancelled_rows", _many("never", 5), "--at", "1h")
         self.at.deskbell_json("cancel", self.story["cancelled_rows"])
         self._announce("hours", _many("hours", 5), "--between", _hours_to_come(), "--timezone", "UTC")
         self._announce("paused", _many("paused", 12), "--desk", "hr")
-        self._wait_for("paused", lambda counts: counts.get("delivered", 0) >= 2)
-        self.at.deskbell_json("pause", self.story["paused"])
+        self._wait_for("paused", lambda counts: counts[State.DELIVERED] >= 2)
+        url = f"{web.url}/v1/announcements/{self.story['paused']}/pause"
+        requests.post(url, headers=self._api, timeout=30).raise_for_status()
 
     def _over_http(self, web: WebProcess) -> None:
-        api = {"Authorization": f"Bearer {self.story['api_key']}"}
         body = {"receiver_id": "ou_http", "text": "over HTTP"}
-        answer = requests.post(f"{web.url}/v1/notifications", json=body, headers={**api, "Idempotency-Key": "k-http"})
+        answer = requests.post(
+            f"{web.url}/v1/notifications", json=body, headers={**self._api, "Idempotency-Key": "k-http"}
+        )
         self.story["http"] = answer.json()["id"]
         hook = f"{web.url}/v1/hooks/script"
-        self.story["hooked"] = requests.post(hook, json={"text": "hello"}, headers=api).json()["accepted"][0]["id"]
+        self.story["hooked"] = requests.post(hook, json={"text": "hello"}, headers=self._api).json()["accepted"][0][
+            "id"
+        ]
         assert requests.post(hook, json={"text": "hello"}).status_code == 401
         self.at.wait_for_state(self.story["hooked"], State.DELIVERED)
 
@@ -144,10 +150,10 @@ class Recording:
         self._send("deferred")
         self._send("sending", "--key", "k-sending")
         self._send("sending_held", "--on-unknown", "hold")
-        self._announce("running", _many("running", 20), "--desk", "hr")
-        self._wait_for("running", lambda counts: counts.get("delivered", 0) >= 3)
         for name, state in (("deferred", State.DEFERRED), ("sending", State.SENDING), ("sending_held", State.SENDING)):
             self.at.wait_for_state(self.story[name], state)
+        self._announce("running", _many("running", 20), "--desk", "hr")
+        self._wait_for("running", lambda counts: counts[State.DELIVERED] >= 3)
         self.at.workers[0].kill()
 
     def _after_the_worker(self) -> None:
@@ -171,11 +177,13 @@ class Recording:
         command = ("announce", f"{name}.csv", "--text", "Dear {{ name }}", "--yes", *options)
         self.story[name] = self.at.deskbell_json(*command)["id"]
 
-    def _wait_for(self, name: str, look: Callable[[dict[str, int]], bool]) -> None:
-        def counts() -> bool:
-            return look(self.at.deskbell_json("show", self.story[name])["counts"])
+    def _wait_for(self, name: str, look: Callable[[Mapping[State, int]], bool]) -> None:
+        announcements = self.at.ledger.announcements
+        eventually(lambda: look(announcements.get(self.story[name]).counts), 20, f"{name} as far as it should be")
 
-        eventually(counts, 20, f"{name} as far as it should be")
+    @property
+    def _api(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.story['api_key']}"}
 
 
 def _scopes() -> list[str]:
@@ -192,20 +200,24 @@ def _hours_to_come() -> str:
     return f"{(hour + 2) % 24:02}:00-{(hour + 4) % 24:02}:00"
 
 
+def record(folder: Path, file: Path, story: Story, **environment: str) -> None:
+    """Writes the file. `environment` says whose code runs, `story` what the file tells of that."""
+    (folder / "desks.toml").write_text(_LOCKED_DESKS)
+    (folder / "hooks.toml").write_text(HOOKS)
+    files = {"DESKBELL_DESKS": str(folder / "desks.toml"), "DESKBELL_HOOKS": str(folder / "hooks.toml")}
+    same = {"TZ": "UTC", "DESKBELL_TIMEOUT": _TIMEOUT, "DESKBELL_RATE": "50/second"}
+    with Installation(folder, workers=0, **files, **same, **environment) as installation:
+        recording = Recording(installation)
+        recording.whole()
+        keep(file, installation.ledger.redis, {**story, **recording.story})
+
+
 def main(commit: str) -> int:
     surroundings.settle()
-    with tempfile.TemporaryDirectory(prefix="deskbell-record-") as named:
-        folder = Path(named)
-        environment = {"PYTHONPATH": str(tree_of(commit, folder)), "TZ": "UTC", "DESKBELL_TIMEOUT": _TIMEOUT}
-        (folder / "desks.toml").write_text(_LOCKED_DESKS)
-        (folder / "hooks.toml").write_text(HOOKS)
-        files = {"DESKBELL_DESKS": str(folder / "desks.toml"), "DESKBELL_HOOKS": str(folder / "hooks.toml")}
-        with Installation(folder, workers=0, DESKBELL_RATE="50/second", **files, **environment) as installation:
-            recording = Recording(installation)
-            recording.whole()
-            LEDGERS.mkdir(exist_ok=True)
-            file = LEDGERS / f"{short(commit)}.ledger"
-            keep(file, installation.ledger.redis, {"commit": short(commit), **recording.story})
+    file = LEDGERS / f"{short(commit)}.ledger"
+    story = {"commit": short(commit), "committed": committed(commit)}
+    with tempfile.TemporaryDirectory(prefix="deskbell-record-") as folder:
+        record(Path(folder), file, story, PYTHONPATH=str(tree_of(commit, Path(folder))))
     sys.stdout.write(f"{file}: {file.stat().st_size:,} bytes\n")
     return 0
 

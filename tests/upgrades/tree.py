@@ -1,11 +1,12 @@
 """The program as a commit had it, out of the repository's history."""
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
 
-__all__ = ["NoSuchCommit", "short", "tree_of"]
+__all__ = ["NoSuchCommit", "committed", "short", "tree_of"]
 
 _REPOSITORY = Path(__file__).parents[2]
 #: Of one git command, seconds.
@@ -28,9 +29,15 @@ def short(commit: str) -> str:
     return _git("rev-parse", "--short=7", commit).decode().strip()
 
 
+def committed(commit: str) -> str:
+    """When, in ISO 8601 and UTC."""
+    return _git("show", "--no-patch", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", commit).decode().strip()
+
+
 def _git(*arguments: str) -> bytes:
     command = ["git", "-C", str(_REPOSITORY), *arguments]
     try:
-        return subprocess.run(command, capture_output=True, timeout=_GIT_SECONDS, check=True).stdout
+        environment = {**os.environ, "TZ": "UTC"}
+        return subprocess.run(command, env=environment, capture_output=True, timeout=_GIT_SECONDS, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise NoSuchCommit(f"git {arguments[0]}: {getattr(error, 'stderr', error)!r}") from error
