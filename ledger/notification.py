@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
+from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import refusal_of, steering_problem
 from ledger.receiver_ids import receiver_id_problem
@@ -144,7 +145,7 @@ def _check_key_of_caller(key: str) -> None:
             raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: use another beginning")
     if "\0" in key:  # the keys of announcements are told from those of events by it
         raise BadInput("key", "must not contain a NUL character")
-    if problem := steering_problem(key):
+    if problem := steering_problem(key) or (blank_problem(key) if key else None):
         raise BadInput("key", problem)
 
 

@@ -14,7 +14,7 @@ from ledger.errors import BadInput
 from ledger.messages.json_fields import Filled, Shape, dotted, link_problem, validated
 from ledger.phrases import Phrase
 
-__all__ = ["check_card"]
+__all__ = ["check_card", "without_nulls"]
 
 #: Feishu's FAQ on cards: at most five tables in one language, and five layers of components in each other.
 _TABLES = 5
@@ -61,6 +61,7 @@ class _Card(Shape):
     config: dict[str, JsonValue] = Field(default_factory=dict)
     card_link: dict[str, JsonValue] = Field(default_factory=dict)
     header: _Header = _Header()
+    i18n_header: dict[str, _Header] = Field(default_factory=dict)
     elements: Elements = Field(default_factory=list)
     i18n_elements: dict[str, Elements] = Field(default_factory=dict)
     fallback: dict[str, JsonValue] = Field(default_factory=dict)
@@ -86,6 +87,11 @@ class _CardEntity(Shape):
 
     type: Literal["card"]
     data: _EntityData
+
+
+def without_nulls(content: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Without the members of the frame that are null: so many programs write what they leave out."""
+    return {name: value for name, value in content.items() if value is not None}
 
 
 def check_card(content: dict[str, JsonValue], where: str) -> None:

@@ -14,12 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from pydantic_core import PydanticCustomError
 
 from ledger.errors import BadInput
-from ledger.messages.card import check_card
+from ledger.messages.blank import blank_problem
+from ledger.messages.card import check_card, without_nulls
+from ledger.messages.foreign_forms import refuse_foreign_form
 from ledger.messages.json_fields import Shape, check_json, dotted, kind_of, validated
 from ledger.messages.post import ImageKey, check_post, wrapped_post
 from ledger.phrases import Phrase
 
-__all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "parse_message"]
+__all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "normalised", "parse_message"]
 
 #: Feishu's page on message content: the serialised content of a post or card, and the whole request of a text.
 CARD_AND_POST_KB = 30
@@ -79,8 +81,8 @@ class Message(BaseModel):
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("blank", Phrase("must not be blank"))
+    if problem := blank_problem(text):
+        raise PydanticCustomError("blank", problem)
     return text
 
 
@@ -120,6 +122,7 @@ def parse_message(raw: Mapping[str, object], *, where: str = "message") -> Messa
         raise BadInput(where, Phrase("must be an object with msg_type and content, not {kind}", kind=kind_of(raw)))
     given = dict(raw)
     check_json(given, where)
+    refuse_foreign_form(given, where)
     envelope = validated(_Envelope, given, where)
     field = dotted(where, ("content",))
     return _parsed_message(envelope.msg_type, _as_object(envelope.content, field), field)
@@ -155,12 +158,22 @@ def _parsed(text: str, where: str) -> JsonValue:
     raise BadInput(where, problem)
 
 
-def _checked(msg_type: MsgType, content: dict[str, JsonValue], where: str) -> dict[str, JsonValue]:
+def normalised(msg_type: MsgType, content: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same content in the form that the API documents."""
+    match msg_type:
+        case MsgType.POST:
+            return wrapped_post(content)
+        case MsgType.INTERACTIVE:
+            return without_nulls(content)
+    return content
+
+
+def _checked(msg_type: MsgType, given: dict[str, JsonValue], where: str) -> dict[str, JsonValue]:
+    content = normalised(msg_type, given)
     match msg_type:
         case MsgType.TEXT:
             validated(_Text, content, where)
         case MsgType.POST:
-            content = wrapped_post(content)
             check_post(content, where)
         case MsgType.IMAGE:
             _check_image(content, where)

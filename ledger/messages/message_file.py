@@ -7,6 +7,7 @@ content: {file: poster.png}      # beside the message file
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -34,6 +35,10 @@ __all__ = [
 _FILE_BYTES = 256 * 1024
 #: In YAML, which takes a hundred times as long to read. Twice what a card or a post may have.
 _YAML_BYTES = 64 * 1024
+
+
+#: Of a line of YAML: `text: {{ name }}`, `- {{ name }}`.
+_BRACES_UNQUOTED = re.compile(r"(?:[\w.-]+:[ ]+)?\{\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,13 @@ def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalI
 
 def _parsed(parse: Callable[[str], object], data: bytes, name: str, where: str) -> dict[str, object]:
     problem: str
+    text = _text_of(data, parse, name, where)
     try:
-        raw = parse(_text_of(data, parse, name, where))
+        raw = parse(text)
     except RecursionError:
         problem = Phrase("is nested too deeply")
     except (yaml.YAMLError, ValueError) as error:
-        problem = _syntax_problem(error)
+        problem = _unquoted(text, error) or _syntax_problem(error)
     else:
         check_json(raw, where)
         if isinstance(raw, dict):
@@ -145,6 +151,15 @@ def _text_of(data: bytes, parse: Callable[[str], object], name: str, where: str)
     except UnicodeDecodeError as error:
         problem = Phrase("is not UTF-8 text (byte {at:,})", at=error.start)
     raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
+
+
+def _unquoted(text: str, error: Exception) -> str | None:
+    """A value that begins with braces is a mapping to YAML; what is meant is nearly always a variable."""
+    if not isinstance(error, yaml.YAMLError):
+        return None
+    lines = enumerate(text.splitlines(), 1)
+    line = next((number for number, each in lines if _BRACES_UNQUOTED.match(each.lstrip(" -"))), None)
+    return None if line is None else Phrase("a text that begins with {{{{ must be in quotes (line {line})", line=line)
 
 
 def _syntax_problem(error: Exception) -> str:

@@ -1,14 +1,17 @@
 """The rich text of a `post` message: locales, paragraphs, and the elements that stand in them.
 
-The elements and their fields are those of Feishu's page on message content for im/v1, which the helpdesk page links.
+The elements and their fields are those of Feishu's page on message content for im/v1, which the helpdesk page links;
+`lines`, `width` and `height` are of its earlier versions, and still sent by many.
 """
 
 import re
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from ledger.messages.blank import is_blank
 from ledger.messages.json_fields import Filled, Link, Shape, validated
 from ledger.phrases import Phrase
 
@@ -41,6 +44,7 @@ class _Text(Shape):
     tag: Literal["text"]
     text: str
     un_escape: bool = False
+    lines: int = 0
     style: Style = Field(default_factory=list)
 
 
@@ -48,6 +52,8 @@ class _Anchor(Shape):
     tag: Literal["a"]
     text: str
     href: Link
+    un_escape: bool = False
+    lines: int = 0
     style: Style = Field(default_factory=list)
 
 
@@ -63,6 +69,8 @@ class _Mention(Shape):
 class _Image(Shape):
     tag: Literal["img"]
     image_key: ImageKey
+    width: float = 0
+    height: float = 0
 
 
 class _Media(Shape):
@@ -128,14 +136,20 @@ def _known_locale(name: str) -> str:
     return name
 
 
+def _shows(element: Element) -> bool:
+    return not isinstance(element, _Text | _Anchor | _CodeBlock | _Markdown) or not is_blank(element.text)
+
+
 class _Localised(Shape):
     title: str = ""
     content: list[Annotated[list[Element], AfterValidator(_each_alone)]]
 
     @model_validator(mode="after")
     def _shows_something(self) -> "_Localised":
-        if not self.title.strip() and not any(self.content):
-            raise PydanticCustomError("blank", Phrase("has neither a title nor an element: there is nothing to show"))
+        if is_blank(self.title) and not any(map(_shows, chain.from_iterable(self.content))):
+            raise PydanticCustomError(
+                "blank", Phrase("there is nothing to show: neither a title, nor an element that shows something")
+            )
         return self
 
 

@@ -13,12 +13,12 @@ from jinja2.runtime import Context
 from pydantic import JsonValue
 
 from ledger.errors import BadInput
-from ledger.messages.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, parse_message
+from ledger.messages.blank import is_blank
+from ledger.messages.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, normalised, parse_message
 from ledger.messages.jinja_budget import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
 from ledger.messages.jinja_sandbox import ENVIRONMENT, Sandbox
 from ledger.messages.jinja_text import LacksVariable, Leaf, context_of, has_markup
 from ledger.messages.json_fields import LONE_SURROGATE, check_json, dotted, link_problem
-from ledger.messages.post import wrapped_post
 from ledger.phrases import Phrase
 
 __all__ = ["LacksVariable", "Template"]
@@ -59,7 +59,7 @@ class _Slot:
             case _Rule.ANY:
                 return True
             case _Rule.NOT_BLANK:
-                return not text.isspace() and text != ""
+                return not is_blank(text)
             case _Rule.LINK:
                 return link_problem(text) is None
         return False
@@ -105,7 +105,7 @@ class Template:
             parse_message(raw, where=where)
             raise BadInput(where, Phrase("must be an object with msg_type and content"))
         msg_type = MsgType(raw["msg_type"])
-        return cls(msg_type, wrapped_post(content) if msg_type is MsgType.POST else content, where, sandbox)
+        return cls(msg_type, normalised(msg_type, content), where, sandbox)
 
     def render(self, values: Mapping[str, str]) -> Message:
         """The message for one receiver. Raises BadInput naming the field, or LacksVariable naming the variable."""
@@ -234,13 +234,13 @@ def _rule(msg_type: MsgType, parent: dict[str, JsonValue], key: str) -> _Rule:
         case MsgType.TEXT, _, "text":
             return _Rule.NOT_BLANK
         case MsgType.POST, "text" | "a" | "md" | "code_block", "text":
-            return _Rule.ANY
+            return _Rule.NOT_BLANK  # one of them must show something
         case MsgType.POST, "a", "href":
             return _Rule.LINK
         case MsgType.POST, "at", "user_id":
             return _Rule.NOT_BLANK
-        case MsgType.POST, None, "title" if any(_as_list(parent.get("content"))):
-            return _Rule.ANY
+        case MsgType.POST, None, "title":
+            return _Rule.NOT_BLANK
         case MsgType.INTERACTIVE, _, _ if key in _LINKS:
             return _Rule.LINK
         case MsgType.INTERACTIVE, _, _ if key not in _JUDGED:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ledger.announcement import Spec
 from ledger.errors import BadInput
+from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import refusal_of, steering_problem
@@ -110,7 +111,7 @@ def _check_names(spec: Spec, key: object) -> None:
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MOST_KEY_CHARACTERS):
         raise BadInput("key", f"must be a text of 1 to {MOST_KEY_CHARACTERS} characters")
     for name, text in (("name", spec.name), ("key", key)):
-        if isinstance(text, str) and (problem := steering_problem(text)):
+        if isinstance(text, str) and (problem := steering_problem(text) or blank_problem(text)):
             raise BadInput(name, problem)
 
 

@@ -48,6 +48,8 @@ WORST = {
     "ledger/ids.py:_ANNOUNCEMENT": Worst("fullmatch", "0", "a_"),
     "ledger/ids.py:_NOTIFICATION": Worst("fullmatch", "0", "n_"),
     "ledger/messages/json_in_yaml.py:_PLAIN": Worst("fullmatch", "0", "0."),
+    "ledger/messages/blank.py:_SEEN": Worst("search", " "),
+    "ledger/messages/message_file.py:_BRACES_UNQUOTED": Worst("match", " ", "a:"),
     "ledger/memory.py:_WRITTEN": Worst("fullmatch", " ", "1"),
     "ledger/notification.py:traceparent": Worst("search", "0", "00-"),
     "ledger/messages/post.py:_IMAGE_KEY": Worst("fullmatch", "a"),

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
-import orjson
-
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
 from producers.announcements.recipients.row import place
+from producers.announcements.recipients.row_values import row_line
 
 __all__ = ["EndlessRowError", "RowGuard", "Source", "TextGuard"]
 
@@ -127,11 +126,8 @@ class Source:
     def of_rows(cls, rows: Iterable[Mapping[str, str]]) -> Self:
         """The rows of a program as JSONL, on disk until closed: the line of a row is its number. Raises BadInput."""
         with tempfile.TemporaryFile() as file:
-            for number, row in enumerate(rows, start=1):
-                try:
-                    file.write(orjson.dumps(dict(row)) + b"\n")
-                except (TypeError, ValueError):  # orjson's error is a TypeError; dict() has both
-                    raise BadInput(f"rows[{number - 1}]", "must be a mapping of names to texts") from None
+            for number, row in enumerate(rows):
+                file.write(row_line(row, number))
             file.seek(0)
             return cls.spooled(file, "rows")
 

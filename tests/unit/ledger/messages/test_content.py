@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import BadInput
+from ledger.messages.blank import is_blank
 from ledger.messages.content import Message, MsgType, parse_message
+from ledger.messages.template import Template
 
 SECRET = "the body that nobody may see"
 
@@ -81,6 +83,18 @@ GOOD = {
         i18n_elements={"ja_jp": [{"tag": "hr"}]},
         fallback={},
     ),
+    "headers in each language": a_card(
+        i18n_header={"zh_cn": {"title": {"tag": "plain_text", "content": "早"}, "template": "red"}, "en_us": {}},
+        i18n_elements={"zh_cn": [{"tag": "hr"}]},
+    ),
+    "fields of earlier versions": a_post(
+        [
+            {"tag": "text", "text": "x", "lines": 1, "un_escape": True},
+            {"tag": "a", "text": "x", "href": "http://x", "lines": 2},
+        ],
+        [{"tag": "img", "image_key": "img_v2_0a", "width": 300, "height": 200.5}],
+    ),
+    "a blank beside what is seen": a_post([{"tag": "text", "text": "\u200b"}, {"tag": "emotion", "emoji_type": "OK"}]),
     "five tables in each language": a_card(i18n_elements={"zh_cn": tables(5), "en_us": tables(5)}),
     "five layers": a_card(elements=nested_columns(5)),
     "a button's own data": a_card(elements=[{"tag": "button", "value": {"url": "anything at all"}}]),
@@ -173,6 +187,35 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "unknown colour": (a_card(header={"template": "pink"}), f"{CARD}.header.template", "'carmine'"),
     "elements an object": (a_card(elements={}), f"{CARD}.elements", "must be a list, not an object"),
     "element a string in a card": (a_card(elements=["x"]), f"{CARD}.elements[0]", "must be an object"),
+    "unknown colour in a language": (
+        a_card(i18n_header={"en_us": {"template": "pink"}}),
+        f"{CARD}.i18n_header.en_us.template",
+        "'carmine'",
+    ),
+    "headers no objects": (a_card(i18n_header={"en_us": "x"}), f"{CARD}.i18n_header.en_us", "must be an object"),
+    "a post that shows nothing": (
+        a_post([{"tag": "text", "text": "\u200b"}, {"tag": "a", "text": " ", "href": "http://x"}]),
+        POST,
+        "nothing to show",
+    ),
+    "a custom bot's card": (
+        {"msg_type": "interactive", "card": {}},
+        "message.content",
+        "this is a custom bot's message: content is missing; give card as content",
+    ),
+    "a custom bot's card as a string": (
+        {"msg_type": "interactive", "card": "{}"},
+        "message.content",
+        "give card as content",
+    ),
+    "a bare card": ({"elements": []}, "message", "this is a card: put it under content, beside msg_type: interactive"),
+    "a bare card 2.0": ({"schema": "2.0", "body": {}}, "message", "this is a card: put it under content"),
+    "a bare template card": ({"type": "template", "data": {}}, "message", "this is a card: put it under content"),
+    "a card named so": ({"card": {"elements": []}}, "message", "this is a card: put it under content instead of card"),
+    "an export of the card builder": ({"name": "x", "dsl": {}}, "message", "put its dsl under content"),
+    "a bare post": ({"zh_cn": {"title": "x"}}, "message", "this is the content of a post: put it under content"),
+    "a bare text": ({"text": "x"}, "message", "this is the content of a text: put it under content"),
+    "a message of DingTalk": ({"msgtype": "text", "text": {"content": "x"}}, "message", "of DingTalk or WeCom"),
     "unknown kind of card": (a_card(type="raw", data={}), f"{CARD}.type", "'template' or 'card'"),
     "data without type": (a_card(data={"template_id": "x"}), f"{CARD}.type", "is missing"),
     "template without id": (a_card(type="template", data={}), f"{CARD}.data.template_id", "is missing"),
@@ -209,6 +252,43 @@ def test_a_bad_message_is_refused_with_the_field_to_mend(raw: Any, field: str, p
 
     assert caught.value.field == field
     assert problem in caught.value.problem
+
+
+#: What a reader does not see, by its name in Unicode or what it is for.
+UNSEEN = {
+    "zero width space": "\u200b",
+    "word joiner": "\u2060",
+    "byte order mark": "\ufeff",
+    "soft hyphen": "\u00ad",
+    "Hangul filler": "\u3164",
+    "Braille blank": "\u2800",
+    "variation selector": "\ufe0f",
+    "tag": "\U000e0041",
+    "right-to-left mark": "\u200f",
+    "combining grapheme joiner": "\u034f",
+    "controls": "\x08\x7f\x85",
+    "ideographic space": "\u3000\t\n",
+}
+
+
+@pytest.mark.parametrize("unseen", UNSEEN.values(), ids=UNSEEN)
+def test_a_text_that_shows_nothing_is_blank(unseen: str) -> None:
+    for text in (unseen, f" {unseen}{unseen}"):
+        with pytest.raises(BadInput, match=r"message.content.text: must not be blank"):
+            Message.text(text)
+    assert Message.text(f"{unseen}.").content == {"text": f"{unseen}."}
+
+
+@pytest.mark.parametrize("text", ["👍🏽", "é", "\u0301", "한", "ก็", "\u200d👩", "…", "​早", "x"])
+def test_a_text_that_shows_something_is_not(text: str) -> None:
+    assert Message.text(text).content == {"text": text}
+
+
+def test_what_a_card_leaves_out_as_null_is_left_out() -> None:
+    content = {"header": None, "config": None, "i18n_header": {}, "elements": [{"tag": "hr", "extra": None}]}
+    expected = {"i18n_header": {}, "elements": [{"tag": "hr", "extra": None}]}
+    assert parse_message({"msg_type": "interactive", "content": content}).content == expected
+    assert Template.of({"msg_type": "interactive", "content": content}).render({}).content == expected
 
 
 def test_a_bare_post_is_wrapped_as_the_helpdesk_api_wants_it() -> None:
@@ -380,7 +460,7 @@ def test_any_json_is_taken_or_refused_with_bad_input_and_nothing_else(raw: Any) 
 CHARACTERS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 
 
-@given(text=CHARACTERS.filter(str.strip))
+@given(text=CHARACTERS.filter(lambda text: not is_blank(text)))
 def test_any_text_comes_back_from_the_wire_and_through_the_door_again(text: str) -> None:
     message = Message.text(text)
 

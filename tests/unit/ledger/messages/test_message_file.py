@@ -228,3 +228,23 @@ def test_any_file_is_taken_or_refused_with_bad_input_and_nothing_else(
     refusal = refusal_of(written(tmp_path, content, name))
 
     assert refusal.field.startswith("message")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("msg_type: text\ncontent:\n  text: {{ name }}, hello\n", 3),
+        ("msg_type: text\ncontent:\n  text: {{ name }}\n", 3),
+        ("msg_type: text\ncontent: {{ content }}\n", 2),
+        ("msg_type: interactive\ncontent:\n  elements:\n    - {{ first }} x\n", 4),
+        ("msg_type: post\ncontent:\n  zh_cn:\n    title: {{ title|upper }}: news\n    content: []\n", 4),
+        ("{{ name }}", 1),
+    ],
+)
+def test_braces_without_quotes_in_yaml_are_told_as_such(tmp_path: Path, text: str, line: int) -> None:
+    told = f"a text that begins with {{{{ must be in quotes (line {line})"
+    assert told in refusal_of(written(tmp_path, text)).problem
+
+
+def test_other_mistakes_in_yaml_are_told_as_they_are(tmp_path: Path) -> None:
+    assert "is not valid YAML" in refusal_of(written(tmp_path, 'text: "{{ name }}"\nmsg_type: [')).problem

@@ -413,3 +413,14 @@ def test_whatever_a_template_holds_it_works_or_is_bad_input(source: str) -> None
 
 def test_nothing_of_the_message_is_in_the_repr() -> None:
     assert repr(Template.of(a_text(f"{SECRET} {{{{ a }}}}"))) == "Template(msg_type='text', variables=['a'])"
+
+
+@pytest.mark.parametrize("value", ["", " ", "\u200b", "\u3164\ufeff"])
+def test_a_row_whose_message_shows_nothing_is_refused_after_one_that_shows_something(value: str) -> None:
+    text = Template.of({"msg_type": "text", "content": {"text": "{{ name }}"}})
+    element = {"tag": "text", "text": "{{ name }}"}
+    post = Template.of({"msg_type": "post", "content": {"zh_cn": {"title": "{{ name }}", "content": [[element]]}}})
+    for template in (text, post):
+        template.check({"name": "Ada"})
+        with pytest.raises(BadInput, match=r"must not be blank|nothing to show"):
+            template.check({"name": value})

@@ -104,7 +104,7 @@ def test_a_key_stands_for_one_content(notifier: Notifier) -> None:
         ([{"receiver_id": "ou_ada"}], "uses the variable 'name'"),
         ([*PEOPLE, {"receiver_id": "ou_cid"}], 'line 3, column "name": has no value'),
         ([*PEOPLE, {"receiver_id": "on_cid", "name": "C"}], 'line 3, column "receiver_id": begins with on_'),
-        ([{"receiver_id": "ou_ada", "name": object()}], "rows[0]: must be a mapping"),
+        ([{"receiver_id": "ou_ada", "name": object()}], "rows[0].name: must be a text, not an object"),
         ([*PEOPLE, "ou_ada"], "rows[2]: must be a mapping"),
         (Path("nowhere.csv"), "nowhere.csv: cannot be read"),
     ],
