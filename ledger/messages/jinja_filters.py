@@ -13,7 +13,7 @@ from ledger.messages.absent import Absent
 from ledger.messages.jinja_budget import BUDGET, CALL_WORK, QUICKLY, SLOWLY, Told, Unbounded, check_length, size_of
 from ledger.phrases import Phrase
 
-__all__ = ["OFFERED", "Given", "bounded", "given", "json_text", "taken"]
+__all__ = ["OFFERED", "Given", "bounded", "given", "is_empty", "json_text", "taken"]
 
 #: Those of Jinja's that neither grow what they are given nor depend on chance.
 _FILTERS = (
@@ -82,7 +82,7 @@ class Given:
 
 def given(value: Any, boolean: Any = False, *, takes_empty: bool) -> Given | None:
     """The first half of `default`: None where the default is due. With `takes_empty` an empty text or list is none."""
-    lacks = isinstance(value, Undefined) or (boolean and not value) or (takes_empty and _is_empty(value))
+    lacks = isinstance(value, Undefined) or (boolean and not value) or (takes_empty and is_empty(value))
     return None if lacks else Given(value)
 
 
@@ -91,7 +91,7 @@ def taken(value: Any) -> Any:
     return value.value if isinstance(value, Given) else value
 
 
-def _is_empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     if isinstance(value, str):
         return not value or value.isspace()
     return isinstance(value, list | tuple | Told) and hasattr(value, "__len__") and not len(value)

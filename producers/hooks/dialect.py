@@ -6,7 +6,7 @@ from typing import Any
 
 from ledger.messages.absent import Absent
 from ledger.messages.jinja_budget import AT_ONCE, BUDGET
-from ledger.messages.jinja_filters import json_text
+from ledger.messages.jinja_filters import is_empty, json_text
 from ledger.messages.jinja_sandbox import Sandbox
 from producers.hooks.payload import plain_value
 from producers.hooks.readable import number, time
@@ -35,4 +35,14 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=plain_value)
 
 
-SANDBOX = Sandbox(Absent, text=json_text, takes_empty=True, filters={"hash": hashed, "number": number, "time": time})
+def _filled(value: Any) -> Any:
+    """The value, absent where it is empty: a text that would show nothing in its place fails instead."""
+    return Absent("is empty") if is_empty(value) else value
+
+
+SANDBOX = Sandbox(
+    Absent,
+    text=json_text,
+    takes_empty=True,
+    filters={"filled": _filled, "hash": hashed, "number": number, "time": time},
+)

@@ -20,10 +20,18 @@ _LINE, _WHOLE = 500, 1_000
 #: Members that say what it is about, the best first.
 _NAMES = (
     *("title", "rulename", "alertname", "subject", "summary", "name", "display_name", "short_description"),
-    *("message", "msg", "text", "description", "reason", "error", "shortid", "key", "type", "object_kind", "event"),
+    *("message", "msg", "text", "description", "triggered_rule", "rule", "reason", "error", "shortid", "key"),
+    *("tag_name", "ref", "type", "object_kind", "event"),
 )
 _DETAILS = ("message", "msg", "text", "description", "summary", "culprit", "reason", "error", "body")
 _PLACES = ("full_name", "path_with_namespace", "project_name", "project_slug", "repository", "project", "organization")
+#: What somebody did is not about who did it.
+_PEOPLE = frozenset(
+    {
+        *("actor", "author", "assignee", "assignedto", "committer", "creator", "installation", "owner", "pusher"),
+        *("requested_reviewer", "sender", "user"),
+    }
+)
 _STATES = ("action", "status", "state", "severity", "level")
 _LINKS = ("html_url", "web_url", "ruleurl", "panelurl", "permalink", "url", "link", "externalurl", "generatorurl")
 
@@ -49,7 +57,8 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
         name, found = waiting.popleft()
         match found:
             case dict():
-                waiting.extend((str(member).lower(), inner) for member, inner in found.items())
+                members = ((str(member).lower(), inner) for member, inner in found.items())
+                waiting.extend(member for member in members if member[0] not in _PEOPLE)
             case list():
                 waiting.extend((name, inner) for inner in found[:_MOST_VALUES])
             case str() if found.strip():
