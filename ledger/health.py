@@ -42,7 +42,7 @@ class Condition:
 
 
 def conditions(
-    vitals: Vitals, desks: Collection[DeskStatus], announcements: Iterable[Announcement], *, is_practice: bool = False
+    vitals: Vitals, desks: Collection[DeskStatus], announcements: Iterable[Announcement]
 ) -> tuple[Condition, ...]:
     """All conditions of what a viewer may see: these desks, and these announcements. The worst come first."""
     seen = {desk.name for desk in desks}
@@ -52,7 +52,7 @@ def conditions(
         *_durability(vitals.durability),
         *(condition for desk in desks for condition in _held(desk)),
         *_all_paused(desks, announcements),
-        *([PRACTICE] if is_practice else []),
+        *([PRACTICE] if vitals.is_practice else []),
     ]
     return tuple(sorted(found, key=lambda condition: condition.severity))
 

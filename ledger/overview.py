@@ -66,7 +66,8 @@ class Snapshot:
     def conditions(self, sees: Callable[[str], bool]) -> tuple[Condition, ...]:
         """The health line, for a viewer of these desks."""
         desks = [desk.status for name, desk in self.desks.items() if sees(name)]
-        return conditions(self.vitals, desks, [each for each in self.under_way() if sees(each.spec.desk)])
+        under_way = [each for each in self.under_way() if sees(each.spec.desk)]
+        return conditions(self.vitals, desks, under_way)
 
     def under_way(self) -> list[Announcement]:
         """Running and paused announcements."""

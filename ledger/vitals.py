@@ -8,6 +8,7 @@ import redis
 from ledger.connection import text
 from ledger.durability import Durability
 from ledger.memory import Fullness
+from ledger.practice import is_practice
 from ledger.redis_clock import time_ms
 from ledger.store import Store
 from ledger.workers import FRESH_MS, Worker, workers_of
@@ -30,6 +31,7 @@ class Vitals:
     unserved: tuple[str, ...]  #: desks that could send now, and that no pacer has looked at for UNSERVED_MS
     memory: Fullness | None  #: None without a limit, or where INFO is refused
     durability: Durability
+    is_practice: bool = False  #: a sandbox stands in Feishu's place
 
     @classmethod
     def ask(cls, store: Store) -> Self:
@@ -50,6 +52,7 @@ class Vitals:
             _able_to_send(store, overdue, now_ms),
             None if memory is None else Fullness.of(memory),
             store.assurance.durability,
+            is_practice(store.settings),
         )
 
 

@@ -8,13 +8,23 @@ import redis
 from ledger.connection import connect_screen, reachable
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
+from ledger.practice import command_settings, is_practice
 from ledger.settings import Settings
+from producers.cli.output import note
 
-__all__ = ["open_ledger"]
+__all__ = ["open_ledger", "settings_in_use"]
 
 
 class RedisRefused(DeskbellError):
     """Redis answered, but would not do it: no memory, a read-only replica, no permission."""
+
+
+def settings_in_use() -> Settings:
+    """The environment's, or those of a practice that runs here, which is told. Raises BadInput."""
+    settings = command_settings()
+    if is_practice(settings):
+        note("practice: `deskbell up --sandbox` runs here, so nothing reaches Feishu")
+    return settings
 
 
 @contextmanager
@@ -23,7 +33,8 @@ def open_ledger(settings: Settings | None = None, *, is_screen: bool = False) ->
 
     `is_screen`: people look at it, so a Redis that does not answer is told within SCREEN_SECONDS.
     """
-    settings = settings or Settings.from_env()
+    if settings is None:
+        settings = settings_in_use()
     ledger = Ledger(settings, connect_screen(settings) if is_screen else None)
     try:
         with reachable(settings):

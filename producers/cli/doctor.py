@@ -8,6 +8,7 @@ import typer
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.settings import Settings
+from producers.cli.access import settings_in_use
 from producers.cli.doctor_ledger import doctor_ledger
 from producers.cli.output import ExitCode
 from producers.cli.tables import in_colour, progress, show_list
@@ -48,7 +49,7 @@ def doctor(
 
 
 def _doctor(as_json: bool) -> int:
-    settings = Settings.from_env()
+    settings = settings_in_use()
     ledger = Ledger(settings)
     try:
         checks, reached = check_ledger(ledger, newest=True)

@@ -9,7 +9,8 @@ from feishu.client import TICKET_EVENTS, FeishuClient
 from feishu.query_retry import QueryRetry
 from feishu.token import NoStore
 from ledger.delivery_options import DEFAULT_DESK
-from ledger.settings import Desk, Settings
+from ledger.settings import Desk
+from producers.cli.access import settings_in_use
 from producers.cli.output import answer, answer_json, note
 
 __all__ = ["register"]
@@ -35,7 +36,7 @@ def feishu(
     This is one of three steps; the other two, the app's request URL and its two events, are set in the developer
     console. Repeating it does no harm.
     """
-    settings = Settings.from_env()
+    settings = settings_in_use()
     known = settings.desk(desk or DEFAULT_DESK)
     with closing(FeishuClient.of(known, settings, NoStore())) as client:
         QueryRetry(within_seconds=SUBSCRIBE_SECONDS)(client.subscribe, TICKET_EVENTS)

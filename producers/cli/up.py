@@ -20,6 +20,7 @@ from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
+from ledger.practice import left_for_commands, practice_directory
 from ledger.rate import rate_text
 from ledger.settings import Settings
 from ledger.workers import live_workers
@@ -54,6 +55,11 @@ _PRACTICE = {
 }
 
 
+SandboxPort = Annotated[
+    int, typer.Option("--sandbox-port", min=0, max=65535, help="The sandbox's port; 0 takes a free one.")
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command("up", epilog=_EXAMPLES)(up)
 
@@ -62,6 +68,7 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Send to a simulated Feishu on this machine instead of the real one.")
     ] = False,
+    sandbox_port: SandboxPort = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox, web} once everything is up.")
     ] = False,
@@ -69,13 +76,17 @@ def up(
     """Run everything on this machine: workers, the web side, and a Valkey under the data directory unless
     DESKBELL_REDIS_URL is set.
 
+    With --sandbox it has a ledger of its own, in which all commands work while it runs.
+
     Ctrl-C or SIGTERM stops it after calls in flight are finished and recorded. A second one stops it at once.
     """
-    settings = _practising() if sandbox else Settings.from_env()
+    settings = _settings(sandbox, sandbox_port)
     load_hooks(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
     with StopSignals() as signals, ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
         settings = _with_a_port(settings)
+        if sandbox:
+            stack.enter_context(left_for_commands(settings.data_dir, _practice_settings(settings)))
         ledger = stack.enter_context(open_ledger(settings))
         refuse_cluster(ledger.redis, settings)
         supervisor = stack.enter_context(_supervisor(settings, signals, practising=sandbox))
@@ -88,8 +99,8 @@ def up(
 def _supervisor(settings: Settings, signals: StopSignals, *, practising: bool) -> Supervisor:
     if practising:
         note(
-            f"practice mode: everything in this ledger goes to the sandbox at {settings.feishu_url},"
-            " nothing goes to Feishu"
+            f"practice: a ledger of its own, {settings.data_dir}; everything in it goes to the sandbox at"
+            f" {settings.feishu_url}, nothing goes to Feishu"
         )
     return Supervisor(
         _programs(settings, practising=practising),
@@ -113,13 +124,24 @@ def _keep_running(
         time.sleep(LOOK_SECONDS)
 
 
-def _practising() -> Settings:
-    """The settings with a sandbox, on a free port, in Feishu's place.
+def _settings(sandbox: bool, sandbox_port: int) -> Settings:
+    if sandbox_port and not sandbox:
+        raise BadInput("--sandbox-port", "give --sandbox too")
+    return _practising(sandbox_port) if sandbox else Settings.from_env()
 
-    It replaces what is set: with real credentials in `.env` this must not send anything for real. Raises BadInput for
-    a desk of the file that has a URL of its own.
+
+def _practising(port: int) -> Settings:
+    """The settings with a sandbox in Feishu's place, and with a ledger of their own.
+
+    They replace what is set: with real credentials in `.env` this must not send anything for real, and what waits in a
+    real ledger must not go to the sandbox. Raises BadInput for a desk of the file that has a URL of its own.
     """
-    settings = Settings.from_env(feishu_url=f"http://127.0.0.1:{_free_port()}", **_PRACTICE)
+    settings = Settings.from_env(
+        feishu_url=f"http://127.0.0.1:{port or _free_port()}",
+        data_dir=practice_directory(Settings.from_env().data_dir),
+        redis_url=None,
+        **_PRACTICE,
+    )
     for desk in settings.all_desks.values():
         if desk.feishu_url != settings.feishu_url:
             raise BadInput("DESKBELL_DESKS", f"desk {desk.name!r} would not send to the sandbox: remove its feishu_url")
@@ -178,9 +200,16 @@ def _environment(settings: Settings, *, practising: bool) -> Mapping[str, str]:
         "PYTHONUNBUFFERED": "1",  # else their lines come when a buffer is full
     }
     if practising:
-        environment["DESKBELL_FEISHU_URL"] = settings.feishu_url
-        environment |= {f"DESKBELL_{name.upper()}": value for name, value in _PRACTICE.items()}
+        # Empty counts as unset, also above what `.env` says.
+        kept = _practice_settings(settings)
+        environment |= {f"DESKBELL_{name.upper()}": value or "" for name, value in kept.items()}
     return environment
+
+
+def _practice_settings(settings: Settings) -> dict[str, str | None]:
+    """The settings that a practice replaces."""
+    data_dir = str(settings.data_dir.absolute())
+    return {"data_dir": data_dir, "redis_url": None, "feishu_url": settings.feishu_url, **_PRACTICE}
 
 
 def _note(text: str) -> None:

@@ -1,13 +1,14 @@
 """The backend for programs with access to Redis: directly the ledger."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 from ledger.connection import connect, reachable
 from ledger.ledger import Ledger
+from ledger.practice import command_settings, is_practice
 from ledger.record import Accepted, Announced, Record
-from ledger.settings import Settings
 from ledger.states import AnnouncementState, SteeringVerb
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import checked_announcement
@@ -27,6 +28,9 @@ __all__ = ["LedgerBackend"]
 _FSYNC_SHARE = 0.8
 
 
+log = logging.getLogger(__name__)
+
+
 class LedgerBackend:
     """`Notifier` says what each method promises and raises."""
 
@@ -36,7 +40,9 @@ class LedgerBackend:
     @classmethod
     def from_env(cls, timeout_seconds: float) -> Self:
         """Raises BadInput."""
-        settings = Settings.from_env()
+        settings = command_settings()
+        if is_practice(settings):
+            log.warning("practice: `deskbell up --sandbox` runs here, so nothing reaches Feishu")
         client = connect(settings, answer_seconds=timeout_seconds, repeat_seconds=timeout_seconds)
         return cls(Ledger(settings, client, most_fsync_ms=round(timeout_seconds * _FSYNC_SHARE * 1000)))
 

@@ -20,7 +20,7 @@ def limit_files(pid: int, most_bytes: int) -> None:
 
 
 def append_only_file(folder: Path) -> Path:
-    return max((folder / ".deskbell" / "appendonlydir").glob("*.incr.aof"))
+    return max((folder / ".deskbell" / "practice" / "appendonlydir").glob("*.incr.aof"))
 
 
 def accept(running: Up, receiver: str, *options: str) -> str | None:

@@ -25,9 +25,9 @@ def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> N
         assert requests.get(f"{told['web']}/readyz", timeout=120).json() == {"status": "ok", "checks": []}
         sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90", "--json")
         assert (sent.returncode, json.loads(sent.stdout)["state"]) == (0, "delivered"), sent.stderr
-        assert "practice mode" in running.said()
+        assert "nothing goes to Feishu" in running.said()
 
-        second = deskbell(tmp_path, "up")
+        second = deskbell(tmp_path, "up", "--sandbox")
         assert second.returncode == 3
         assert "another `deskbell up` is running" in second.stderr
 

@@ -1,0 +1,80 @@
+"""`deskbell up --sandbox` practises in a ledger of its own, in which all commands work while it lives."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ledger.practice import command_settings, is_practice, left_for_commands
+from ledger.settings import Settings
+from producers.cli.command_line import run
+from tests.integration.producers.cli.up_process import deskbell, until, up
+from tests.ports import free_port
+
+__all__: list[str] = []
+
+PRACTICE = {"feishu_url": "http://127.0.0.1:9", "app_id": "cli_practice", "redis_url": None}
+
+
+def practice(folder: Path) -> Path:
+    found = folder / ".deskbell" / "practice"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def test_the_commands_work_beside_it_and_leave_the_real_ledger_alone(tmp_path: Path) -> None:
+    port = str(free_port())
+    # A real ledger that nothing may touch: nobody listens there.
+    (tmp_path / ".env").write_text("DESKBELL_REDIS_URL=redis://127.0.0.1:1\nDESKBELL_APP_SECRET=real\n")
+    (tmp_path / "people.csv").write_text("email,name\nann@corp.example,Ann\n")
+    with up(tmp_path, "--sandbox", "--sandbox-port", port) as running:
+        told = running.announced()
+        assert told["sandbox"] == f"http://127.0.0.1:{port}"
+        kept = tmp_path / ".deskbell" / "practice" / "practice.json"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+        doctor = deskbell(tmp_path, "doctor")
+        assert (doctor.returncode, "practice: " in doctor.stderr) == (0, True), doctor.stdout
+        assert deskbell(tmp_path, "desks").returncode == 0
+        dry = deskbell(tmp_path, "announce", "people.csv", "--text", "Hi {{ name }}", "--dry-run", "--json")
+        assert (dry.returncode, json.loads(dry.stdout)["accepted"]) == (0, 1), dry.stderr
+        assert "note: Practice" in deskbell(tmp_path, "watch").stdout
+        code = "from deskbell import Notifier; print(Notifier.from_env().send(receiver_id='ou_ada', text='hi').id)"
+        sent = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert deskbell(tmp_path, "show", sent.stdout.strip()).returncode == 0, sent.stderr
+        running.process.send_signal(signal.SIGTERM)
+        assert running.ends() == 0
+    assert not kept.exists()
+    assert deskbell(tmp_path, "list").returncode == 3  # the real one again
+
+
+def test_what_a_killed_one_has_left_is_not_used(tmp_path: Path) -> None:
+    with up(tmp_path, "--sandbox") as running:
+        running.announced()
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.ends()
+        valkey = running.valkey()
+        assert (tmp_path / ".deskbell" / "practice" / "practice.json").exists()
+        assert "practice: " not in deskbell(tmp_path, "list").stderr
+        os.kill(valkey, signal.SIGTERM)
+        until(lambda: not running.descendants(), running)
+
+
+def test_settings_are_those_of_the_practice_while_it_lives(tmp_path: Path) -> None:
+    assert command_settings() == Settings.from_env()
+    with left_for_commands(practice(tmp_path), {**PRACTICE, "data_dir": str(practice(tmp_path))}):
+        settings = command_settings()
+        assert (settings.app_id, settings.data_dir) == ("cli_practice", practice(tmp_path))
+        assert is_practice(settings)
+        assert not is_practice(Settings.from_env())
+    assert command_settings() == Settings.from_env()
+
+
+def test_a_port_of_the_sandbox_needs_a_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["up", "--sandbox-port", "8470"]) == 2
+    assert "--sandbox" in capsys.readouterr().err
