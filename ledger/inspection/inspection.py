@@ -156,6 +156,8 @@ class _Inspection:
         if moving.is_too_many:
             return iter(())
         answer = self._store.verbs.call("recount", moving.desk, lane, moving.since, *moving.ids)
+        if not answer:
+            return iter(())  # an announcement that has expired meanwhile
         states = [State(text(state)) for state in answer[::3]]
         found = {state: n + moving.settled[state] for state, n in zip(states, answer[2::3], strict=True)}
         return judge_counts(lane, dict(zip(states, answer[1::3], strict=True)), found)

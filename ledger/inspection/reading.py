@@ -65,7 +65,7 @@ class Standings:
         for index in INDEXES:
             pipe.zcard(keys.row_index(id, index))
         fields, *answers = pipe.execute()
-        if fields[0] is None and desk is None:
+        if answers[0] == -2:  # the key is not there
             return AnnouncementStanding(id, is_absent=True, rows_expire=answers[1] != -1)
         if fields[0] == b"loading":
             return None

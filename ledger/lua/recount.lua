@@ -6,7 +6,8 @@
 -- ARGV[3]  since  of events: those accepted from this ms on are looked at too · of an announcement: so are rows from this
 --                 number on, also those that were never released
 -- ARGV[4…] ids    of the lane, that may have changed since somebody looked
--- Returns  by threes: state, its count, how many of those that were looked at are in it
+-- Returns  by threes: state, its count, how many of those that were looked at are in it; nothing for an announcement that is not
+--          there any more
 local lane, since = ARGV[2], tonumber(ARGV[3])
 
 local seen, found = {}, {}
@@ -34,8 +35,9 @@ local function look_at_new_rows(info)
 end
 
 local info = lane ~= EVENT_LANE and announcement(lane)
+if not info and lane ~= EVENT_LANE then return {} end
 for index = 4, #ARGV do look(ARGV[index], info and 'queued') end
-if info then look_at_new_rows(info) elseif lane == EVENT_LANE then look_at_new_events() end
+if info then look_at_new_rows(info) else look_at_new_events() end
 
 local results = {}
 for state in pairs(ALLOWED) do

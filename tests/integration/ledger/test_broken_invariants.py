@@ -13,6 +13,7 @@ from ledger.connection import text
 from ledger.ids import row_id
 from ledger.inspection.inspection import broken_invariants, inspect_ledger
 from ledger.inspection.invariants import Invariant
+from ledger.inspection.notifications import Notifications
 from ledger.inspection.suspicions import MOST_TOLD
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
@@ -335,6 +336,23 @@ def test_what_is_broken_is_found_by_name(ledger: Ledger, scene: Scene, what: str
     break_it(scene, scene.client, scene.keys)
     found = broken_invariants(ledger)
     assert (invariant, id) in {(finding.invariant, finding.id) for finding in found}
+
+
+def test_an_announcement_that_expires_while_it_is_looked_at_is_not_broken(
+    ledger: Ledger, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both keys expire at one moment, between any two steps of the walk."""
+    keys = [ledger.keys.lane(scene.announcement), ledger.keys.rows(scene.announcement)]
+    looked_at = Notifications.look_at_lane
+
+    def then_gone(notifications: Notifications, lane: str, desk: str) -> None:
+        looked_at(notifications, lane, desk)
+        ledger.redis.delete(*keys)
+        ledger.redis.zrem(ledger.keys.announcements, scene.announcement)
+
+    monkeypatch.setattr(Notifications, "look_at_lane", then_gone)
+    about_it = [found for found in broken_invariants(ledger) if found.id == scene.announcement]
+    assert about_it == []
 
 
 def test_findings_of_one_kind_are_told_up_to_a_bound(ledger: Ledger) -> None:
