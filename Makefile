@@ -41,10 +41,13 @@ bench: setup  ## measure the figures of benchmarks/RESULTS.md
 chaos: setup  ## kills, freezes and power cuts, with a count of losses; CHAOS='--seed 1 --kills 50' for another run
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
+mutants: setup  ## put faults in on purpose: a test must find each; MUTANTS='7 8 throttle' for some
+	$(BIN)/python -m tests.mutations $(MUTANTS)
+
 docs: setup  ## generate the reference pages from the code
 	$(BIN)/python docs/generate.py
 
 screenshots: setup  ## pictures of the console, into docs/screenshots/ (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
-.PHONY: help setup lock check test demo up bench chaos docs screenshots
+.PHONY: help setup lock check test demo up bench chaos mutants docs screenshots

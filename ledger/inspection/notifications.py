@@ -24,8 +24,8 @@ __all__ = ["Notifications"]
 AT_ONCE, PAGE = 100, 500
 #: In a list that is no longer than this the server looks for any id at once; a longer one is read in pages.
 SHORT = 1000
-#: Queued ones that were found nowhere yet and are kept in mind, before their lanes are read.
-MOST_MISSED = 50_000
+#: Queued ones that were found nowhere yet, before their lanes are read; and others that need not be read again.
+MOST_MISSED = MOST_KEPT_IN_MIND = 50_000
 #: So many of one lane are looked for by the server in a long list, which takes some ms each.
 MOST_SOUGHT = 50
 
@@ -37,6 +37,7 @@ class Notifications:
         self._redis, self._keys, self._standings = store.redis, store.keys, Standings(store)
         self._suspicions, self._now_ms = suspicions, now_ms
         self._missed: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._examined: set[str] = set()
         self.moving: dict[str, Moving] = {}
         self.number = 0
 
@@ -110,9 +111,11 @@ class Notifications:
     # -- by what they stand in
 
     def look_at_members(self, zset: str, desk: str | None) -> None:
-        """The ids in a set. Without a desk, those without a record are left out."""
-        for ids in self.members(zset):
-            desks = self._standings.desks_of(ids)
+        """The ids in a set, as far as they were not read for their records already. Without a desk, those without a
+        record are left out."""
+        for members in self.members(zset):
+            ids = [id for id in members if id not in self._examined]
+            desks = self._standings.desks_of(ids) if ids else {}
             self._examine(desks if desk is None else {id: desks.get(id, desk) for id in ids})
 
     def members(self, zset: str) -> Iterator[list[str]]:
@@ -166,6 +169,10 @@ class Notifications:
     # -- at one moment
 
     def _examine(self, desks: Mapping[str, str]) -> None:
+        if not desks:
+            return
+        if len(self._examined) < MOST_KEPT_IN_MIND:
+            self._examined.update(desks)
         lanes = {id: announcement_of(id) if is_row(id) else f"e_{desk}" for id, desk in desks.items()}
         lengths = self._lengths(set(lanes.values()))
         for in_lanes in (True, False):
