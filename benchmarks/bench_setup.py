@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import IO, Any, cast
 import orjson
 import requests
 
+from benchmarks.exact import check_messages
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 
@@ -41,11 +44,12 @@ class BenchSetup:
             calls += page
         return [call for call in calls if call["path"].endswith("/helpdesk/v1/message")]
 
+    def messages(self) -> Counter[str]:
+        """How many messages each receiver got."""
+        return Counter(call["receiver_id"] for call in self.calls() if call["delivered"])
+
     def stats(self) -> dict[str, Any]:
         return self._get("stats")
-
-    def forget_calls(self) -> None:
-        requests.delete(f"{self.sandbox_url}/sandbox/calls", timeout=30)
 
     def _get(self, path: str) -> dict[str, Any]:
         answer: dict[str, Any] = requests.get(f"{self.sandbox_url}/sandbox/{path}", timeout=60).json()
@@ -58,7 +62,8 @@ def running(
 ) -> Iterator[BenchSetup]:
     """Starts everything in a new data directory; `sandbox` are options of the sandbox, whose quota is `rate` too.
 
-    `desks`: more desks, as TOML. `redis_url`: in place of the embedded Valkey.
+    At the end what the desk `default` still has waiting is cancelled, and everything else must have been delivered
+    exactly once (NotExact). `desks`: more desks, as TOML. `redis_url`: in place of the embedded Valkey.
     """
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as folder:
         python = [sys.executable, "-m", "sandbox", "--port", "0", "--rate", rate, *sandbox]
@@ -88,7 +93,9 @@ def running(
                     desks=Path(folder) / "desks.toml",
                     _env_file=None,
                 )
-                yield BenchSetup(Ledger(settings), url, ready["web"])
+                setup = BenchSetup(Ledger(settings), url, ready["web"])
+                yield setup
+                check_messages(setup.messages, setup.ledger, DEFAULT_DESK)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from benchmarks.announcements import announced
 from benchmarks.bench_setup import running
 from benchmarks.figure import Figure
+from benchmarks.size import Size
 from ledger.notification import Notification
 
 __all__ = ["measure"]
@@ -15,14 +16,15 @@ MINUTES = 3
 ROWS, EVENTS = 100_000, 60
 
 
-def measure() -> Iterator[Figure]:
+def measure(size: Size) -> Iterator[Figure]:
+    rows, count = size.of(ROWS, 1000), size.of(EVENTS)
     with running(rate="100/minute") as setup:
-        id = announced(setup.ledger, ROWS, "beside")
+        id = announced(setup.ledger, rows, "beside")
         time.sleep(3)
         rng = random.Random(7)
         accepted = {}
         begun = time.time()
-        for number in range(EVENTS):
+        for number in range(count):
             receiver = f"ou_event{number}"
             setup.ledger.accept([Notification.build({"receiver_id": receiver, "text": "Disk full on db-3"})])
             accepted[receiver] = time.time()
@@ -37,10 +39,10 @@ def measure() -> Iterator[Figure]:
     p50, p99 = waited[len(waited) // 2], waited[-1]
     slot_ms = 60_300 / 100
     yield Figure(
-        f"event beside an announcement of {ROWS:,} rows at 100/minute, accept to call, {len(waited)} events",
+        f"event beside an announcement of {rows:,} rows at 100/minute, accept to call, {len(waited)} events",
         "p99 ≤ 1 slot + 100 ms (703 ms)",
         f"p50 {p50:.0f} ms, max {p99:.0f} ms",
-        len(waited) == EVENTS and p99 <= slot_ms + 100,
+        len(waited) == count and p99 <= slot_ms + 100,
     )
     within = sum(begun <= call["at"] < ended for call in calls)
     used = within / ((ended - begun) * 100 / 60)

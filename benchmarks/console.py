@@ -18,6 +18,7 @@ from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
 from benchmarks.http import web_process
+from benchmarks.size import Size
 from ledger.announcement import Spec
 from ledger.ledger import Ledger
 from ledger.states import State
@@ -35,19 +36,19 @@ RATE, CALLS_PER_SECOND = "300/6second", 50
 TURNS, TURN_SECONDS = 4, 12
 
 
-def measure() -> Iterator[Figure]:
+def measure(size: Size) -> Iterator[Figure]:
     with web_process() as (pid, port, ledger):
-        first = fill(ledger)
+        first = fill(ledger, size.of(ROWS))
         paths = ["/", "/announcements", f"/announcements/{first}", f"/announcements/{first}/rows", "/notifications"]
-        yield from pages(port, [*paths, "/needs", "/hooks"])
+        yield from pages(port, [*paths, "/needs", "/hooks"], size)
         yield commands(pid, port, ledger, 1)
         yield commands(pid, port, ledger, OPEN_PAGES)
-    yield undisturbed()
+    yield undisturbed(size)
 
 
-def fill(ledger: Ledger) -> str:
-    """Small announcements beside one with ROWS, whose id is returned."""
-    large = announce(ledger, "Large", ROWS)
+def fill(ledger: Ledger, rows: int) -> str:
+    """Small announcements beside one of so many rows, whose id is returned."""
+    large = announce(ledger, "Large", rows)
     for number in range(1, ANNOUNCEMENTS):
         announce(ledger, f"Announcement {number}", 1_000)
     return large
@@ -58,14 +59,14 @@ def announce(ledger: Ledger, name: str, count: int) -> str:
     return announced(ledger, count, name, spec, receiver=str)
 
 
-def pages(port: int, paths: list[str]) -> Iterator[Figure]:
+def pages(port: int, paths: list[str], size: Size) -> Iterator[Figure]:
     """Times are the client's, on this machine; sizes include all files that the page loads."""
     url = f"http://127.0.0.1:{port}"
     session = requests.Session()
     shown, files = {}, {}
     for path in paths:
         times_ms = []
-        for _ in range(5):
+        for _ in range(size.rounds):
             time.sleep(STALE_SECONDS)
             began = time.perf_counter()
             answer = session.get(f"{url}/console{path}", timeout=30)
@@ -80,9 +81,9 @@ def pages(port: int, paths: list[str]) -> Iterator[Figure]:
         )
     worst = max(shown, key=lambda path: shown[path][1])
     largest = max(shown, key=lambda path: shown[path][2])
-    of = f"{ROWS:,} rows, {ANNOUNCEMENTS} announcements"
+    of = f"{size.of(ROWS):,} rows, {ANNOUNCEMENTS} announcements"
     yield Figure(
-        f"first page of the console, nobody having looked before, {of}, {len(paths)} pages 5 times each",
+        f"first page of the console, nobody having looked before, {of}, {len(paths)} pages {size.rounds} times each",
         "≤ 100 ms",
         f"Now {shown['/'][0]:.0f} ms (median); the slowest, {name_of(worst)}: {shown[worst][1]:.0f} ms at most",
         shown[worst][1] <= 100,
@@ -153,19 +154,20 @@ def read_all(chosen: selectors.BaseSelector, ended: threading.Event) -> None:
                 chosen.unregister(connection)
 
 
-def undisturbed() -> Figure:
+def undisturbed(size: Size) -> Figure:
+    turns = size.of(TURNS, 1)
     with running(rate=RATE, sandbox=("--demo",)) as setup:
         port = int(setup.web_url.rpartition(":")[2])
-        id = announce(setup.ledger, "Under way", CALLS_PER_SECOND * TURN_SECONDS * TURNS * 3)
+        id = announce(setup.ledger, "Under way", CALLS_PER_SECOND * TURN_SECONDS * turns * 3)
         time.sleep(8)  # skip the first window, which is not typical
         streams = ["now", "announcements", f"announcements/{id}", "badge"]
         alone = watched = 0
-        for _ in range(TURNS):
+        for _ in range(turns):
             alone += delivered_in(setup, id, TURN_SECONDS)
             with open_pages(port, [streams[n % len(streams)] for n in range(OPEN_PAGES)]):
                 watched += delivered_in(setup, id, TURN_SECONDS)
     return Figure(
-        f"slots used in {TURNS * TURN_SECONDS} s at {RATE} with {OPEN_PAGES} open pages, against none",
+        f"slots used in {turns * TURN_SECONDS} s at {RATE} with {OPEN_PAGES} open pages, against none",
         "at most 0.5 % fewer",
         f"{watched:,} against {alone:,} ({100 * (watched - alone) / alone:+.2f} %)",
         watched >= 0.995 * alone,

@@ -2,7 +2,7 @@
 
 One run measures all systems in turns (A B C A B C …), since the machine's speed drifts: only ratios within a run are
 meaningful. Each system has its own Valkey; its workers are stopped while the work is enqueued; the first and the last
-part of the run are left out.
+part of the run are left out. At the end each notification must have been sent exactly once.
 """
 
 import os
@@ -19,11 +19,13 @@ import redis
 import requests
 
 from benchmarks.bench_setup import process_of
+from benchmarks.exact import NotExact
 from benchmarks.measured import Cost, Reading
+from benchmarks.size import Size
 from benchmarks.systems import System
 from tests.valkey_process import ValkeyProcess
 
-__all__ = ["interleaved", "middle", "responder"]
+__all__ = ["interleaved", "responder"]
 
 #: Shares of all notifications: before the first is the start; after the second, threads run out of work.
 FROM, TO = 0.15, 0.9
@@ -32,27 +34,21 @@ LONGEST_SECONDS = 120
 _LOOK_SECONDS = 0.02
 
 
-def interleaved(systems: Sequence[System], latency_ms: int, rounds: int, seconds: float) -> dict[str, list[Cost]]:
+def interleaved(systems: Sequence[System], latency_ms: int, size: Size, seconds: float) -> dict[str, list[Cost]]:
     """The costs by system name, from rounds of about `seconds` each."""
     costs: dict[str, list[Cost]] = {system.name: [] for system in systems}
-    for _ in range(rounds):
+    for _ in range(size.rounds):
         for system in systems:
-            count = max(100, int(system.per_second * seconds))
+            count = size.of(int(system.per_second * seconds), 100)
             costs[system.name].append(drained(system, latency_ms, count))
     return costs
-
-
-def middle(costs: Sequence[Cost]) -> Cost:
-    """The run with the median speed."""
-    return sorted(costs, key=lambda cost: cost.per_second)[len(costs) // 2]
 
 
 def drained(system: System, latency_ms: int, count: int) -> Cost:
     """The cost of sending `count` waiting notifications."""
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        options = {"appendonly": "yes", "appendfsync": "always"}
-        valkey = stack.enter_context(ValkeyProcess(folder / "valkey", **options))
+        valkey = stack.enter_context(ValkeyProcess(folder / "valkey", appendonly="yes", appendfsync=system.appendfsync))
         api_url = stack.enter_context(responder(latency_ms))
         answered = stack.enter_context(_count(api_url))
         environment = system.environment(folder, f"{valkey.url}/0", api_url)
@@ -64,7 +60,21 @@ def drained(system: System, latency_ms: int, count: int) -> Cost:
                 system.enqueue(environment, count)
         first = _reading_at(answered, system.warm_up + int(count * FROM), groups, valkey.client)
         last = _reading_at(answered, system.warm_up + int(count * TO), groups, valkey.client)
+        if system.drains:
+            _wait_for(answered, system.warm_up + count)
+        if system.check:
+            system.check(environment, system.warm_up + count)
+        _check_once(api_url, system, count)
     return Cost.between(first, last)
+
+
+def _check_once(api_url: str, system: System, count: int) -> None:
+    """Raises NotExact. The receivers of the warm-up are those of the first notifications once more."""
+    lines = requests.get(f"{api_url}/times", timeout=30).text.splitlines()
+    times = {int(often): int(number) for often, number in map(str.split, lines)}
+    expected = {often: number for often, number in ((1, count - system.warm_up), (2, system.warm_up)) if number}
+    if times.keys() - {1} if not system.drains else times != expected:
+        raise NotExact(f"{system.name}: messages by how often they were sent: {times}, not {expected}")
 
 
 def _wait_for(answered: Callable[[], int], calls: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
+from benchmarks.size import Size
 from ledger.notification import Notification
 from ledger.rate import parse_rate, slack_ms
 from ledger.states import State
@@ -27,24 +28,24 @@ WATCHED_SECONDS, LEFT_OUT_SECONDS = 60.0, 5.0
 OVER_QUOTA = "99991400"
 
 
-def measure() -> Iterator[Figure]:
-    for round_trip_ms in ROUND_TRIPS_MS:
+def measure(size: Size) -> Iterator[Figure]:
+    for round_trip_ms in ROUND_TRIPS_MS[: size.of(len(ROUND_TRIPS_MS), 1)]:
         for rate in RATES:
-            yield _figure(rate, round_trip_ms)
+            yield _figure(rate, round_trip_ms, WATCHED_SECONDS * size.share)
 
 
-def _figure(rate: str, round_trip_ms: int) -> Figure:
+def _figure(rate: str, round_trip_ms: int, seconds: float) -> Figure:
     with _far(rate, round_trip_ms) as setup:
         id = announced(setup.ledger, 2000, f"far {rate} {round_trip_ms}")
-        time.sleep(LEFT_OUT_SECONDS + WATCHED_SECONDS)
-        used = _share(setup, rate)
+        time.sleep(LEFT_OUT_SECONDS + seconds)
+        used = _share(setup, rate, seconds)
         events = [Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(EVENTS)]
         delivered = _delivered(setup, [accepted.id for accepted in setup.ledger.accept(events)])
         setup.ledger.announcements.cancel(id, by="benchmark")
         refused = setup.stats()["calls"]["message"].get(OVER_QUOTA, 0)
     is_asked = round_trip_ms <= USED_UP_TO_MS
     return Figure(
-        f"Redis {round_trip_ms} ms away, {rate}: an announcement for {WATCHED_SECONDS:.0f} s, then {EVENTS} events",
+        f"Redis {round_trip_ms} ms away, {rate}: an announcement for {seconds:.0f} s, then {EVENTS} events",
         f"all delivered, 0 refused{', ≥ 97 % used' if is_asked else ''}",
         f"{delivered} delivered, {refused} refused, {used:.1%} used",
         delivered == EVENTS and not refused and (used >= 0.97 or not is_asked),
@@ -60,12 +61,12 @@ def _delivered(setup: BenchSetup, ids: list[str], seconds: float = 30) -> int:
         time.sleep(0.2)
 
 
-def _share(setup: BenchSetup, rate: str) -> float:
+def _share(setup: BenchSetup, rate: str, seconds: float) -> float:
     """Share of the kept window's slots, evenly paced."""
     at = sorted(call["at"] for call in setup.calls())
-    from_at = at[-1] - WATCHED_SECONDS
+    from_at = at[-1] - seconds
     [limit] = parse_rate(rate)
-    slots = WATCHED_SECONDS / ((limit.seconds + slack_ms(limit) / 1000) / limit.calls)
+    slots = seconds / ((limit.seconds + slack_ms(limit) / 1000) / limit.calls)
     return sum(time >= from_at for time in at) / slots
 
 

@@ -14,7 +14,6 @@ class Figure:
     measured: str
     met: bool | None
 
-    def as_row(self, benchmark: str) -> str:
-        """Beside the command that measures it."""
+    def as_row(self, command: str) -> str:
         met = {True: "yes", False: "**no**", None: ""}[self.met]
-        return f"| {self.what} | {self.asked} | {self.measured} | {met} | `python -m benchmarks {benchmark}` |"
+        return f"| {self.what} | {self.asked} | {self.measured} | {met} | `{command}` |"

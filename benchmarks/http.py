@@ -16,7 +16,9 @@ import orjson
 import requests
 
 from benchmarks.bench_setup import process_of, running
+from benchmarks.exact import NotExact
 from benchmarks.figure import Figure
+from benchmarks.size import Size, spread
 from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -27,13 +29,13 @@ CONNECTIONS = 32
 EVENTS = 200
 
 
-def measure() -> Iterator[Figure]:
+def measure(size: Size) -> Iterator[Figure]:
     with web_process() as (pid, port, ledger):
-        press(port, CONNECTIONS, 500, 1)
-        yield one_by_one(port)
-        yield in_batches(port)
-        yield memory(pid, port, ledger)
-    yield until_the_call()
+        press(port, CONNECTIONS, 500, 1, ledger)
+        yield one_by_one(port, ledger, size)
+        yield in_batches(port, ledger, size)
+        yield memory(pid, port, ledger, size)
+    yield until_the_call(size)
 
 
 @contextmanager
@@ -47,46 +49,52 @@ def web_process() -> Iterator[tuple[int, int, Ledger]]:
             yield pid, int(orjson.loads(line)["url"].rpartition(":")[2]), Ledger(settings)
 
 
-def press(port: int, connections: int, requests: int, batch: int) -> dict[str, Any]:
+def press(port: int, connections: int, requests: int, batch: int, ledger: Ledger) -> dict[str, Any]:
+    """Raises NotExact unless each request was accepted once."""
+    before = sum(ledger.counts().values())
     command = [sys.executable, "-m", "benchmarks.http_load", *map(str, (port, connections, requests, batch))]
     load: dict[str, Any] = orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     if set(load["statuses"]) != {"202"}:
-        raise RuntimeError(f"not all were accepted: {load['statuses']}")
+        raise NotExact(f"not all were accepted: {load['statuses']}")
+    if (found := sum(ledger.counts().values()) - before) != requests * batch:
+        raise NotExact(f"{requests * batch} were accepted, and {found} are in the ledger")
     return load
 
 
-def one_by_one(port: int) -> Figure:
-    runs = [press(port, CONNECTIONS, 5_000, 1) for _ in range(3)]
-    rate, p99 = median(5_000 / run["seconds"] for run in runs), median(run["p99_ms"] for run in runs)
+def one_by_one(port: int, ledger: Ledger, size: Size) -> Figure:
+    calls = size.of(5_000, 100)
+    runs = [press(port, CONNECTIONS, calls, 1, ledger) for _ in range(size.rounds)]
+    rates, p99s = [calls / run["seconds"] for run in runs], [run["p99_ms"] for run in runs]
     return Figure(
-        f"`POST /v1/notifications` over {CONNECTIONS} connections, one web process, each fsynced, median of 3",
+        f"`POST /v1/notifications` over {CONNECTIONS} connections, one web process, each fsynced, {size.rounds} rounds",
         "≥ 1,800/s, p99 ≤ 60 ms",
-        f"{rate:,.0f}/s, p99 {p99:.0f} ms",
-        rate >= 1_800 and p99 <= 60,
+        f"{spread(rates, '{:,.0f}/s'.format)}, p99 {spread(p99s, '{:.0f} ms'.format)}",
+        median(rates) >= 1_800 and median(p99s) <= 60,
     )
 
 
-def in_batches(port: int) -> Figure:
-    runs = [press(port, 8, 500, 100) for _ in range(3)]
-    rate = median(50_000 / run["seconds"] for run in runs)
+def in_batches(port: int, ledger: Ledger, size: Size) -> Figure:
+    calls = size.of(500)
+    runs = [press(port, 8, calls, 100, ledger) for _ in range(size.rounds)]
+    rates, p99s = [100 * calls / run["seconds"] for run in runs], [run["p99_ms"] for run in runs]
     return Figure(
-        "… in batches of 100 over 8 connections, median of 3",
+        f"… in batches of 100 over 8 connections, {size.rounds} rounds",
         "≥ 20,000 notifications/s",
-        f"{rate:,.0f}/s, p99 {median(run['p99_ms'] for run in runs):.0f} ms a batch",
-        rate >= 20_000,
+        f"{spread(rates, '{:,.0f}/s'.format)}, p99 {spread(p99s, '{:.0f} ms'.format)} a batch",
+        median(rates) >= 20_000,
     )
 
 
-def memory(pid: int, port: int, ledger: Ledger) -> Figure:
+def memory(pid: int, port: int, ledger: Ledger, size: Size) -> Figure:
     """In five steps; the ledger is emptied in between, since only the web process is measured."""
-    sizes = []
+    calls, sizes = size.of(1_000), []
     for _ in range(6):
-        press(port, 8, 1_000, 100)
+        press(port, 8, calls, 100, ledger)
         ledger.redis.flushall()
         sizes.append(rss_mb(pid))
     grown = sizes[-1] / sizes[0]
     return Figure(
-        "memory of the web process while it accepts 500,000 more, in batches of 100",
+        f"memory of the web process while it accepts {500 * calls:,} more, in batches of 100",
         "flat (≤ 5 %)",
         f"{sizes[0]:.0f} MB, then {sizes[-1]:.0f} MB",
         grown <= 1.05,
@@ -98,10 +106,11 @@ def rss_mb(pid: int) -> float:
     return int(cast(re.Match[str], re.search(r"VmRSS:\s+(\d+)", status))[1]) / 1024
 
 
-def until_the_call() -> Figure:
+def until_the_call(size: Size) -> Figure:
+    events = size.of(EVENTS)
     with running(rate="unlimited") as setup, requests.Session() as session:
         sent = {}
-        for number in range(EVENTS + 1):
+        for number in range(events + 1):
             receiver = f"ou_{number}"
             sent[receiver] = time.time()
             body = {"receiver_id": receiver, "text": "Disk full on db-3"}

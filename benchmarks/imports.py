@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figure import Figure
+from benchmarks.size import Size, spread
 
 __all__ = ["measure"]
 
@@ -32,17 +33,18 @@ _CASES: dict[str, tuple[list[str], float | None]] = {
 }
 
 
-def measure() -> Iterator[Figure]:
+def measure(size: Size) -> Iterator[Figure]:
+    runs_each = size.of(RUNS, 1)
     seconds: dict[str, list[float]] = {name: [] for name in _CASES}
-    for _ in range(RUNS + 1):
+    for _ in range(runs_each + 1):
         for name, (command, _most) in _CASES.items():
             seconds[name].append(_cpu_seconds(command))
     for name, (_command, most) in _CASES.items():
         runs = seconds[name][1:]  # the first may have had to compile
         yield Figure(
-            f"CPU of {name}, user and system, {RUNS} runs in turns",
+            f"CPU of {name}, user and system, {runs_each} runs in turns",
             f"≤ {most} s" if most else "",
-            f"{median(runs):.2f} s ({min(runs):.2f} to {max(runs):.2f})",
+            spread(runs, lambda seconds: f"{seconds:.2f} s"),
             median(runs) <= most if most else None,
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.announcements import MILLION, a_ledger, announced
 from benchmarks.figure import Figure
+from benchmarks.size import Size
 from ledger.connection import connect
 from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases, Result
@@ -24,14 +25,15 @@ __all__ = ["measure"]
 FINISHED = 100_000
 
 
-def measure() -> Iterator[Figure]:
+def measure(size: Size) -> Iterator[Figure]:
+    rows, events = size.of(MILLION), size.of(FINISHED, MOST_AT_ONCE)
     with a_ledger() as ledger:
-        deliver_events(ledger, FINISHED)
-        announced(ledger, MILLION, "k")
+        deliver_events(ledger, events)
+        announced(ledger, rows, "k")
         with longest_wait(ledger) as wait_ms:
             seconds, rss_mb = doctor(ledger.settings.data_dir)
         yield Figure(
-            f"`doctor --ledger`, {MILLION:,} waiting rows and {FINISHED:,} finished events",
+            f"`doctor --ledger`, {rows:,} waiting rows and {events:,} finished events",
             "≤ 60 s, ≤ 150 MB RSS",
             f"{seconds:.0f} s, {rss_mb:.0f} MB peak RSS",
             seconds <= 60 and rss_mb <= 150,

@@ -1,12 +1,15 @@
 """A minimal Feishu: `python -m benchmarks.responder [LATENCY_MS]` gives every send the same answer.
 
 At thousands of calls a second the sandbox, which checks and records each, would dominate the measurement. This server
-costs about 0.02 CPU s per 1,000 calls and serves all systems alike. `GET /count` returns the number of answered sends.
+costs about 0.02 CPU s per 1,000 calls and serves all systems alike. `GET /count` returns the number of answered sends,
+`GET /times` how many different messages were sent so many times, `2 10` a line.
 """
 
 import asyncio
 import sys
+from collections import Counter
 from functools import partial
+from typing import ClassVar
 
 import uvloop
 
@@ -30,6 +33,8 @@ class _Responder(asyncio.Protocol):
     """One connection, with one request at a time, as `requests` sends them."""
 
     answered = 0
+    #: Sends by their whole body, which differs with the receiver.
+    bodies: ClassVar[Counter[bytes]] = Counter()
 
     def __init__(self, latency_seconds: float) -> None:
         self._latency_seconds = latency_seconds
@@ -43,21 +48,28 @@ class _Responder(asyncio.Protocol):
         head, end, body = self._received.partition(b"\r\n\r\n")
         if end and len(body) >= _content_length(head):
             self._received = b""
-            self._answer(head.split(b" ", 2)[1].partition(b"?")[0])
+            self._answer(head.split(b" ", 2)[1].partition(b"?")[0], body)
 
-    def _answer(self, path: bytes) -> None:
+    def _answer(self, path: bytes, body: bytes) -> None:
         if path == b"/count":
-            body = str(_Responder.answered).encode()
-            self._transport.write(_OK + str(len(body)).encode() + b"\r\n\r\n" + body)
+            self._tell(str(_Responder.answered))
+        elif path == b"/times":
+            times = Counter(_Responder.bodies.values())
+            self._tell("\n".join(f"{often} {number}" for often, number in times.items()))
         elif path == _MESSAGE and self._latency_seconds:
-            asyncio.get_running_loop().call_later(self._latency_seconds, self._send, path)
+            asyncio.get_running_loop().call_later(self._latency_seconds, self._send, path, body)
         else:
-            self._send(path)
+            self._send(path, body)
 
-    def _send(self, path: bytes) -> None:
+    def _tell(self, text: str) -> None:
+        self._transport.write(_OK + str(len(text)).encode() + b"\r\n\r\n" + text.encode())
+
+    def _send(self, path: bytes, body: bytes) -> None:
         if self._transport.is_closing():  # the caller was killed at the end of a run
             return
-        _Responder.answered += path == _MESSAGE
+        if path == _MESSAGE:
+            _Responder.answered += 1
+            _Responder.bodies[body] += 1
         self._transport.write(_ANSWERS[path])
 
 

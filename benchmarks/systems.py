@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.announcements import announced, wait_for_rewrite
+from benchmarks.exact import check_all_delivered
 from benchmarks.peers.environment import HERE, interpreter
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE, Ledger
@@ -40,6 +41,12 @@ class System:
     desks: int = 0
     warm_up: int = 0
     rate: str = "unlimited"
+    #: Of its Valkey. `everysec` is what the server does by itself, and what a peer's users run.
+    appendfsync: str = "everysec"
+    #: Whether a run waits until all is sent.
+    drains: bool = True
+    #: Raises NotExact unless the system's own record has so many notifications, all delivered.
+    check: Callable[[Mapping[str, str], int], None] | None = None
 
     def environment(self, folder: Path, redis_url: str, api_url: str) -> dict[str, str]:
         desks = "".join(f"[desk.d{number}]\n{CREDENTIALS}" for number in range(self.desks))
@@ -109,8 +116,13 @@ def deskbell(desks: int = 500, rate: str = "unlimited") -> System:
                 ledger.accept(events[start : start + MOST_AT_ONCE])
         ledger.redis.close()
 
-    per_second = 4000 if rate == "unlimited" else 1500
-    return System(f"Deskbell, {desks:,} desks, {rate}", per_second, enqueue, _deskbell, desks, desks, rate)
+    def check(environment: Mapping[str, str], count: int) -> None:
+        ledger = _ledger(environment)
+        check_all_delivered(ledger, (f"d{desk}" for desk in range(desks)), count)
+        ledger.redis.close()
+
+    per_second, name = 4000 if rate == "unlimited" else 1500, f"Deskbell, {desks:,} desks, {rate}"
+    return System(name, per_second, enqueue, _deskbell, desks, desks, rate, "always", check=check)
 
 
 def announcing(rows: int) -> System:
@@ -123,7 +135,9 @@ def announcing(rows: int) -> System:
         wait_for_rewrite(ledger)
         ledger.redis.close()
 
-    return System(f"Deskbell, {rows:,} rows waiting", 3000, enqueue, _deskbell, desks=1)
+    return System(
+        f"Deskbell, {rows:,} rows waiting", 3000, enqueue, _deskbell, desks=1, appendfsync="always", drains=False
+    )
 
 
 def _ledger(environment: Mapping[str, str]) -> Ledger:

@@ -9,6 +9,7 @@ import requests
 from benchmarks.announcements import announced
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
+from benchmarks.size import Size
 from ledger.states import State
 
 __all__ = ["measure"]
@@ -20,26 +21,27 @@ LONGEST_SECONDS = 150
 OPEN, CLOSED = 2, 52
 
 
-def measure() -> Iterator[Figure]:
-    receivers = [f"ou_{number}" for number in range(ROWS)]
+def measure(size: Size) -> Iterator[Figure]:
+    rows = size.of(ROWS)
+    receivers = [f"ou_{number}" for number in range(rows)]
     rng = random.Random(11)
-    with_ticket = set(rng.sample(receivers, int(ROWS * WITH_TICKET)))
+    with_ticket = set(rng.sample(receivers, int(rows * WITH_TICKET)))
     with running(rate=RATE, sandbox=("--latency-ms", LATENCY_MS)) as setup:
         for receiver in with_ticket:
             _move(setup, receiver, OPEN)
-        id = announced(setup.ledger, ROWS, "tickets", receiver=str)
+        id = announced(setup.ledger, rows, "tickets", receiver=str)
         deadline = time.monotonic() + LONGEST_SECONDS
-        while setup.ledger.announcements.get(id).counts[State.DELIVERED] < ROWS and time.monotonic() < deadline:
+        while setup.ledger.announcements.get(id).counts[State.DELIVERED] < rows and time.monotonic() < deadline:
             _one_opens_one_closes(setup, receivers, with_ticket, rng)
             time.sleep(CHANGES_SECONDS)
         calls, delivered = len(setup.calls()), setup.stats()["delivered"]
     each = delivered / calls
     yield Figure(
-        f"messages delivered for each slot, {ROWS:,} rows at {RATE}, {WITH_TICKET:.0%} with an open ticket,"
+        f"messages delivered for each slot, {rows:,} rows at {RATE}, {WITH_TICKET:.0%} with an open ticket,"
         f" one more opening and one closing every {CHANGES_SECONDS:g} s",
         "≥ 0.97",
         f"{each:.3f} ({delivered:,} messages, {calls:,} calls)",
-        each >= 0.97 and delivered == ROWS,
+        each >= 0.97 and delivered == rows,
     )
 
 

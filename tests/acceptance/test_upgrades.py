@@ -153,6 +153,11 @@ def test_the_counts_add_up(taken_over: TakenOver) -> None:
     assert sum(taken_over.at.counts().values()) == len(listed)
 
 
+def test_the_ledger_is_whole(taken_over: TakenOver) -> None:
+    done = taken_over.at.deskbell("doctor", "--ledger")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_export_has_what_the_older_version_recorded(taken_over: TakenOver) -> None:
     assert taken_over.rows("finished") == {
         "ou_fin1": "delivered",
