@@ -13,6 +13,7 @@ import orjson
 import redis
 
 from ledger.damage import whole
+from ledger.phrases import Phrase, phrase_json, phrase_of
 from ledger.redis_keys import RedisKeys
 from ledger.times import iso
 
@@ -50,15 +51,22 @@ class HookEntry:
     reason: str | None = None
 
     def to_json(self) -> bytes:
-        values = {name: getattr(self, name) for name in self.__slots__}
-        reason = None if self.reason is None else self.reason[:REASON_CHARACTERS]
-        return orjson.dumps({**values, "ids": list(self.ids[:IDS]), "reason": reason})
+        values = {name: getattr(self, name) for name in self.__slots__} | {"outcome": self.outcome.value}
+        reason = None if self.reason is None else str(self.reason)[:REASON_CHARACTERS]
+        # Beside it, for screens in other languages: a version that does not know it reads the English.
+        phrase = (
+            {"phrase": phrase_json(self.reason)} if isinstance(self.reason, Phrase) and reason == self.reason else {}
+        )
+        written = {**values, "ids": list(self.ids[:IDS]), "reason": reason, **phrase}
+        return orjson.dumps(written, default=phrase_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
         """Ignores fields of newer versions."""
         written = orjson.loads(text)
         raw = {name: written[name] for name in cls.__slots__ if name in written}
+        if "phrase" in written:
+            raw["reason"] = phrase_of(written["phrase"])
         return cls(**{**raw, "outcome": HookOutcome(raw["outcome"]), "ids": tuple(raw["ids"])})
 
     def as_json(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.hooks.dialect import hashed
 from producers.hooks.hook_request import HookRequest, parsed
 from producers.hooks.sent_json import charset_of, media_type_of
@@ -48,7 +49,10 @@ def cloud_events(request: HookRequest) -> Iterator[Event | BadInput]:
         event = _binary(request)
     else:
         raise BadInput(
-            "body", f"is not a CloudEvent: there is neither a ce-specversion header nor the type {_STRUCTURED}"
+            "body",
+            Phrase(
+                "is not a CloudEvent: there is neither a ce-specversion header nor the type {type}", type=_STRUCTURED
+            ),
         )
     _check(event)
     yield Event(_decoded(event), request.digest)
@@ -57,11 +61,11 @@ def cloud_events(request: HookRequest) -> Iterator[Event | BadInput]:
 def _batch(request: HookRequest) -> Iterator[Event | BadInput]:
     events = parsed(request.body)
     if not isinstance(events, list) or len(events) > _MOST_EVENTS:
-        raise BadInput("body", f"must be a list of at most {_MOST_EVENTS:,} events")
+        raise BadInput("body", Phrase("must be a list of at most {most:,} events", most=_MOST_EVENTS))
     for at, event in enumerate(events):
         try:
             if not isinstance(event, dict):
-                raise BadInput("event", "must be an object")
+                raise BadInput("event", Phrase("must be an object"))
             _check(event)
         except BadInput as error:
             yield BadInput(f"[{at}].{error.field}", error.problem)
@@ -106,8 +110,8 @@ def _data(content: bytes, content_type: str) -> dict[str, Any]:
 
 def _check(event: dict[str, Any]) -> None:
     if event.get("specversion") != "1.0":
-        raise BadInput("specversion", "must be 1.0")
+        raise BadInput("specversion", Phrase("must be 1.0"))
     for name in _REQUIRED:
         value = event.get(name)
         if not isinstance(value, str) or not value:
-            raise BadInput(name, "must be a text that is not empty, as CloudEvents 1.0 has it")
+            raise BadInput(name, Phrase("must be a text that is not empty, as CloudEvents 1.0 has it"))

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 import orjson
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, phrase_of
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 
@@ -85,9 +86,11 @@ def _write_all(pipe: IO[bytes], text: bytes) -> None:
 def _rendered(answer: bytes, code: int) -> Rendered:
     told: dict[str, Any] = orjson.loads(answer) if code == 0 and answer else {}
     if "refused" in told:
-        raise BadInput(*told["refused"])
+        raise BadInput(*map(phrase_of, told["refused"]))
     if "memory" in told or code == -signal.SIGKILL:
-        raise BadInput("body", f"takes more than {_MEMORY_BYTES // 1024**2:,} MiB of memory to read: post less at once")
+        most = _MEMORY_BYTES // 1024**2
+        problem = Phrase("takes more than {most:,} MiB of memory to read: post less at once", most=most)
+        raise BadInput("body", problem)
     if not told:
-        raise BadInput("body", f"could not be read within {_CPU_SECONDS} s: post less at once")
+        raise BadInput("body", Phrase("could not be read within {most} s: post less at once", most=_CPU_SECONDS))
     return Rendered.of_json(told)

@@ -11,10 +11,11 @@ from ledger.messages.images import LocalImage
 from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.json_fields import kind_of
 from ledger.notification import Notification
+from ledger.phrases import Phrase, phrase_of
 from producers.hooks.alert_group import alert_group
 from producers.hooks.cloudevents import Event, cloud_events
 from producers.hooks.hook_request import HookRequest
-from producers.hooks.payload import JsonList, JsonObject
+from producers.hooks.payload import JsonList, JsonObject, plain_value
 from producers.hooks.recipe import Recipe
 from producers.hooks.rule import Made, Rule
 from producers.hooks.signature import SignatureCheck
@@ -27,7 +28,7 @@ MOST_ITEMS = 100
 #: What the templates may cost for one request, in the units of a message's budget (µs at most).
 _WORK = 2_000_000
 #: Why an item is skipped.
-NOTHING_HOLDS = "no condition is true, or there is no receiver"
+NOTHING_HOLDS = Phrase("no condition is true, or there is no receiver")
 #: Notifications of one request: what the ledger takes at once.
 _MOST_NOTIFICATIONS = 1000
 #: Of the messages of one request, all receivers counted. Ten times what is posted at most.
@@ -43,7 +44,7 @@ class Rendered:
     reason: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For another process."""
+        """For another process, with orjson and phrases as its default."""
         notifications = [orjson.Fragment(each.to_input()) for each in self.notifications]
         return {"notifications": notifications, "skipped": self.skipped, "reason": self.reason}
 
@@ -51,7 +52,7 @@ class Rendered:
     def of_json(cls, raw: Mapping[str, Any]) -> Self:
         """What `as_json` wrote, from another process that has read somebody's payload: so it is checked again."""
         notifications = tuple(Notification.model_validate_json(orjson.dumps(each)) for each in raw["notifications"])
-        return cls(notifications, raw["skipped"], raw["reason"])
+        return cls(notifications, raw["skipped"], raw["reason"] and phrase_of(raw["reason"]))
 
 
 @dataclass(slots=True)
@@ -146,7 +147,7 @@ class Hook:
         try:
             found = self._for_each.value(context.values())
             if not isinstance(found, list | JsonList):
-                raise BadInput(self._for_each.where, f"must be a list, not {_kind(found)}")
+                raise BadInput(self._for_each.where, Phrase("must be a list, not {kind}", kind=_kind(found)))
         except BadInput as error:
             if not self._is_ready_made:
                 raise
@@ -157,7 +158,7 @@ class Hook:
             if isinstance(item, JsonObject | str):
                 used.append(context.about(item))
             else:
-                problem = f"must be a list of objects or texts, not of {_kind(item)}"
+                problem = Phrase("must be a list of objects or texts, not of {kind}", kind=_kind(item))
                 taken.fail(BadInput(self._for_each.where, problem))
         return used, max(len(found) - MOST_ITEMS, 0)
 
@@ -178,12 +179,15 @@ class Hook:
         """After each item: nothing is made that is not taken."""
         problem = None
         if work > _WORK:
-            problem = "needs too much work for one request: use fewer filters or shorter loops"
+            problem = Phrase("needs too much work for one request: use fewer filters or shorter loops")
         elif len(taken.notifications) > _MOST_NOTIFICATIONS:
-            problem = f"results in more than {_MOST_NOTIFICATIONS:,} notifications: post fewer items at once"
+            problem = Phrase(
+                "results in more than {most:,} notifications: post fewer items at once", most=_MOST_NOTIFICATIONS
+            )
         elif taken.message_bytes > _MOST_MESSAGE_BYTES:
-            problem = (
-                f"results in more than {_MOST_MESSAGE_BYTES:,} bytes of messages: use shorter texts or fewer receivers"
+            problem = Phrase(
+                "results in more than {most:,} bytes of messages: use shorter texts or fewer receivers",
+                most=_MOST_MESSAGE_BYTES,
             )
         if problem:
             raise BadInput(f"hook.{self.name}", problem)
@@ -191,12 +195,16 @@ class Hook:
 
 def _reason(taken: _Taken, left_out: int) -> str | None:
     if left_out:
-        return f"for_each has {taken.items + left_out:,} items: only the first {taken.items} were used"
+        return Phrase(
+            "for_each has {count:,} items: only the first {used} were used",
+            count=taken.items + left_out,
+            used=taken.items,
+        )
     if taken.problems:
-        others = len(taken.problems) - 1
-        return f"{taken.problems[0]}" + (f" (and {others} more)" if others else "")
+        first, others = taken.problems[0].args[0], len(taken.problems) - 1
+        return Phrase("{problem} (and {count} more)", problem=first, count=others) if others else first
     if not taken.items:
-        return "for_each is empty"
+        return Phrase("for_each is empty")
     return NOTHING_HOLDS if taken.skipped else None
 
 
@@ -206,4 +214,4 @@ def _size(notifications: Sequence[Notification]) -> int:
 
 
 def _kind(value: Any) -> str:
-    return "an object" if isinstance(value, JsonObject) else kind_of(value)
+    return kind_of(plain_value(value))

@@ -9,6 +9,7 @@ from ledger.messages.images import LocalImage
 from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
+from ledger.phrases import Phrase
 from producers.hooks.dialect import SANDBOX
 from producers.hooks.payload import Cut
 from producers.hooks.schema import RuleFields
@@ -47,7 +48,9 @@ class HookMessage:
                 refusal = error  # too large, or wrong in a way that the last try tells as well
                 continue
             if cut.items < WHOLE.items:
-                problem = f"was too large with all items of its lists: only the first {cut.items} are shown"
+                problem = Phrase(
+                    "was too large with all items of its lists: only the first {most} are shown", most=cut.items
+                )
                 problems.append(BadInput(self._where, problem))
             return message
         raise refusal

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from ledger.errors import BadInput
 from ledger.messages.strict_json import NotJson
+from ledger.phrases import Phrase
 from producers.hooks.payload import check_shape
 from producers.hooks.sent_json import media_type_of, sent_json
 
@@ -50,23 +51,24 @@ class HookRequest:
     def json(self) -> dict[str, Any]:
         """The JSON object in the body. Raises BadInput."""
         if self.media_type == "application/x-www-form-urlencoded":
-            raise BadInput("body", "is a form: set the content type of the webhook to application/json")
+            raise BadInput("body", Phrase("is a form: set the content type of the webhook to application/json"))
         found = parsed(self.body, self.headers.get("content-type", ""))
         if not isinstance(found, dict):
-            raise BadInput("body", "must be a JSON object")
+            raise BadInput("body", Phrase("must be a JSON object"))
         return found
 
 
 def parsed(body: bytes, content_type: str = "") -> Any:
     """The value that a body holds. Raises BadInput that repeats nothing of it."""
     if not body or body.isspace():
-        raise BadInput("body", "is empty")
+        raise BadInput("body", Phrase("is empty"))
     if len(body) > MOST_BYTES:
-        raise BadInput("body", f"has {len(body):,} bytes: at most {MOST_BYTES:,} are taken")
+        problem = Phrase("has {size:,} bytes: at most {most:,} are taken", size=len(body), most=MOST_BYTES)
+        raise BadInput("body", problem)
     try:
         found = sent_json(body, content_type)
     except NotJson as error:
-        problem = f"is not JSON in UTF-8 ({error})"
+        problem = Phrase("is not JSON in UTF-8 ({error})", error=error.args[0])
     else:
         check_shape(found, "body")
         return found

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ledger.errors import BadInput
 from ledger.messages.jinja_budget import BUDGET, Told
+from ledger.phrases import Phrase
 
 __all__ = [
     "MOST_INNER",
@@ -169,9 +170,12 @@ def check_shape(value: object, where: str) -> None:
         level = _inner(child for outer in level for child in _children(outer))
         count += len(level)
         if count > MOST_INNER:
-            raise BadInput(where, f"contains more than {MOST_INNER:,} objects and lists: post fewer of them at once")
+            problem = Phrase(
+                "contains more than {most:,} objects and lists: post fewer of them at once", most=MOST_INNER
+            )
+            raise BadInput(where, problem)
     if level:
-        raise BadInput(where, f"is nested more than {_DEEPEST_LEVEL} levels deep")
+        raise BadInput(where, Phrase("is nested more than {most} levels deep", most=_DEEPEST_LEVEL))
 
 
 def _json_start(value: Any, longest: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from ledger.errors import BadInput
+from ledger.phrases import phrase_json
 from producers.hooks.hook import Hook
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.recipe import Recipe
@@ -30,10 +31,10 @@ def main() -> None:
     try:
         answer = _answer(asked)
     except BadInput as error:
-        answer = {"refused": [error.field, str(error.problem)]}
+        answer = {"refused": [error.field, error.problem]}
     except MemoryError:
         answer = {"memory": True}
-    sys.stdout.buffer.write(orjson.dumps(answer))
+    sys.stdout.buffer.write(orjson.dumps(answer, default=phrase_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS))
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:

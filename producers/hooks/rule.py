@@ -12,9 +12,10 @@ from ledger.messages.images import LocalImage
 from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
+from ledger.phrases import Phrase
 from producers.hooks.dialect import hashed
 from producers.hooks.hook_message import HookMessage
-from producers.hooks.payload import UNCUT, JsonList, JsonObject
+from producers.hooks.payload import UNCUT, JsonList, plain_value
 from producers.hooks.recipe import Recipe
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import TemplateContext, expression, leaf
@@ -61,7 +62,9 @@ class Rule:
         made = Made()
         receivers = self._ids(context, made.problems)
         if len(receivers) > MOST_RECEIVERS:
-            problem = f"has {len(receivers)} receivers: at most {MOST_RECEIVERS} are allowed"
+            problem = Phrase(
+                "has {count} receivers: at most {most} are allowed", count=len(receivers), most=MOST_RECEIVERS
+            )
             raise BadInput(f"{self._where}.to", problem)
         if receivers:
             message = self._rendered(context, made.problems)
@@ -84,7 +87,9 @@ class Rule:
         except BadInput as error:
             if self._plain is None:
                 raise
-            problems.append(BadInput(error.field, f"{error.problem}; a plain text was sent instead"))
+            problems.append(
+                BadInput(error.field, Phrase("{problem}; a plain text was sent instead", problem=error.problem))
+            )
             return self._plain.render(context, problems)
 
     def _key_of(self, context: TemplateContext, problems: list[BadInput]) -> str | None:
@@ -126,7 +131,7 @@ class Rule:
         found = to.value(context.values())
         for id in found if isinstance(found, list | tuple | JsonList) else [found]:
             if not isinstance(id, str):
-                raise BadInput(to.where, f"must be an id or a list of ids, not {_kind(id)}")
+                raise BadInput(to.where, Phrase("must be an id or a list of ids, not {kind}", kind=_kind(id)))
             if id.strip():
                 yield id.strip()
 
@@ -166,4 +171,4 @@ def _braced(text: str, where: str) -> Expression:
 
 
 def _kind(value: Any) -> str:
-    return "an object" if isinstance(value, JsonObject) else "a list" if isinstance(value, JsonList) else kind_of(value)
+    return kind_of(plain_value(value))

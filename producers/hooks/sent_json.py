@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 
 from ledger.messages.strict_json import NotJson
+from ledger.phrases import Phrase
 from producers.hooks.payload import MOST_INNER
 
 __all__ = ["charset_of", "media_type_of", "sent_json"]
@@ -54,11 +55,13 @@ def sent_json(raw: bytes, content_type: str = "") -> Any:
         _check_amount(text)
         found = _READER.decode(text)
     except json.JSONDecodeError as error:
-        problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        problem = Phrase(
+            "line {line}, column {column}: {problem}", line=error.lineno, column=error.colno, problem=error.msg
+        )
     except RecursionError:
-        problem = "it is nested too deep"
+        problem = Phrase("it is nested too deep")
     except ValueError:
-        problem = "it contains a number with too many digits"
+        problem = Phrase("it contains a number with too many digits")
     else:
         return _whole(found) if b"\\u" in raw else found
     # Raised outside the except clauses: as its context a JSONDecodeError would carry the whole document along.
@@ -85,9 +88,11 @@ def _check_amount(text: str) -> None:
         return
     bare = _STRINGS.sub("", text)  # of which the texts may have a part: a CSV file within a text is one value
     if _inner(bare) > MOST_INNER:
-        raise NotJson(f"it contains more than {MOST_INNER:,} objects and lists: post fewer of them at once")
+        raise NotJson(
+            Phrase("it contains more than {most:,} objects and lists: post fewer of them at once", most=MOST_INNER)
+        )
     if bare.count(",") > _MOST_VALUES:
-        raise NotJson(f"it contains more than {_MOST_VALUES:,} values: post fewer of them at once")
+        raise NotJson(Phrase("it contains more than {most:,} values: post fewer of them at once", most=_MOST_VALUES))
 
 
 def _inner(text: str) -> int:

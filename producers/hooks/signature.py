@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from ledger.callback_format import signing_key
 from ledger.errors import BadInput, DeskbellError
+from ledger.phrases import Phrase
 from producers.hooks.hook_request import HookRequest
 
 __all__ = ["BadSignature", "Signature", "SignatureCheck", "SignatureEncoding", "SignatureHeader"]
@@ -123,14 +124,14 @@ class SignatureCheck:
 
     def _check_hmac(self, request: HookRequest) -> None:
         if self.header is None:
-            raise BadSignature("no header is named in which the signature stands")
+            raise BadSignature(Phrase("no header is named in which the signature stands"))
         digest = hmac.new(self.secret.get_secret_value().encode(), request.body, hashlib.sha256).digest()
         is_hex = self.header.encoding is SignatureEncoding.HEX
         expected = self.header.prefix + (digest.hex() if is_hex else base64.b64encode(digest).decode())
         # PagerDuty signs with each of its secrets, and separates the signatures by commas.
         given = [each.strip() for each in _header(request, self.header.name).split(",")]
         if not any(hmac.compare_digest(each.encode(), expected.encode()) for each in given):
-            raise BadSignature(f"{self.header.name} does not match the secret")
+            raise BadSignature(_mismatch(self.header.name))
 
     def _family(self, request: HookRequest) -> str:
         """Svix names its headers after itself unless it is told otherwise."""
@@ -146,7 +147,7 @@ class SignatureCheck:
         # While a secret is changed, a sender signs with both: one of them is ours.
         given = _header(request, f"{family}-signature").split(" ")
         if not any(hmac.compare_digest(each.encode(), expected) for each in given):
-            raise BadSignature(f"{family}-signature does not match the secret")
+            raise BadSignature(_mismatch(f"{family}-signature"))
 
     def _standard_key(self, where: str) -> bytes:
         try:
@@ -157,18 +158,23 @@ class SignatureCheck:
 
 def _compare(request: HookRequest, header: str, expected: str) -> None:
     if not hmac.compare_digest(_header(request, header).encode(), expected.encode()):
-        raise BadSignature(f"{header} does not match the secret")
+        raise BadSignature(_mismatch(header))
+
+
+def _mismatch(header: str) -> Phrase:
+    return Phrase("{header} does not match the secret", header=header)
 
 
 def _header(request: HookRequest, name: str) -> str:
     try:
         return request.headers[name.lower()]
     except KeyError:
-        raise BadSignature(f"the header {name} is missing") from None
+        raise BadSignature(Phrase("the header {name} is missing", name=name)) from None
 
 
 def _check_clock(timestamp: str, now_seconds: float) -> None:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-        raise BadSignature("the timestamp is not a number of seconds")
+        raise BadSignature(Phrase("the timestamp is not a number of seconds"))
     if abs(now_seconds - int(timestamp)) > _CLOCK_SECONDS:
-        raise BadSignature(f"the timestamp is more than {_CLOCK_SECONDS} seconds off this server's clock")
+        text = Phrase("the timestamp is more than {most} seconds off this server's clock", most=_CLOCK_SECONDS)
+        raise BadSignature(text)

@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKey, Scope
+from ledger.phrases import Phrase
 from producers.web.context import WebContext, context_of
 from producers.web.problems import Problem
 from producers.web.shares import MOST_UNDER_WAY
 
 __all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "basic_password", "is_local", "needs", "secret_of"]
 
-_CREATE_ONE = "create one with `deskbell key create --name NAME --scope SCOPE`"
+_CREATE_ONE = Phrase("create one with `deskbell key create --name NAME --scope SCOPE`")
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
 _FORWARDED = re.compile(r"forwarded|via|x-real-ip|x-(?:forwarded|original)-.*|cf-.*|.*-client-ip", re.DOTALL)
 
@@ -46,7 +47,11 @@ class Caller:
     def check_desk(self, desk: str) -> None:
         """Raises Problem (403) unless it may use the desk."""
         if not self.may_use(desk):
-            raise Problem(HTTPStatus.FORBIDDEN, "The key is not for this desk", f"{self.name} may not use desk {desk}")
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "The key is not for this desk",
+                Phrase("{key} may not use desk {desk}", key=self.name, desk=desk),
+            )
 
     def check_scope(self, scope: Scope) -> None:
         """Raises Problem (403) unless it has the scope."""
@@ -55,7 +60,7 @@ class Caller:
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "The key lacks a scope",
-                f"this needs the scope {scope}, and {self.name} has {has}",
+                Phrase("this needs the scope {scope}, and {key} has {has}", scope=str(scope), key=self.name, has=has),
                 type="scope-missing",
             )
 
@@ -88,7 +93,7 @@ async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
         return await _without_key(request, context)
     key = await context.key_verifier.find(secret)
     if key is None:
-        raise _unauthorised("The key is unknown", f"it is wrong or was revoked: {_CREATE_ONE}")
+        raise _unauthorised("The key is unknown", Phrase("it is wrong or was revoked: {remedy}", remedy=_CREATE_ONE))
     request.scope["caller"] = key.name  # for the access log
     if not context.shares.take(request.scope, key.name):
         raise _too_many(key)
@@ -106,7 +111,9 @@ def secret_of(request: Request) -> str | None:
         return request.headers.get("x-api-key")
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise _unauthorised("The key is malformed", "write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+        raise _unauthorised(
+            "The key is malformed", Phrase("write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+        )
     return secret.strip()
 
 
@@ -123,7 +130,7 @@ def basic_password(request: Request) -> str | None:
     except ValueError:  # of base64, of a text that is not ASCII, of bytes that are not UTF-8
         name = password = ""
     if not (password or name):
-        raise _unauthorised("The key is malformed", "give the key as the password of Basic authentication")
+        raise _unauthorised("The key is malformed", Phrase("give the key as the password of Basic authentication"))
     return password or name
 
 
@@ -156,7 +163,9 @@ def _is_loopback(host: str) -> bool:
 
 async def _without_key(request: Request, context: WebContext) -> Caller:
     if await context.key_verifier.keys_are_configured():
-        raise _unauthorised("A key is needed", "send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+        raise _unauthorised(
+            "A key is needed", Phrase("send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+        )
     if not is_local(request):
         detail = f"no key is configured, so only this machine is served, under its own name: {_CREATE_ONE}"
         raise Problem(HTTPStatus.FORBIDDEN, "No key is configured", detail, type="no-key-configured")
@@ -169,7 +178,7 @@ async def _count_call(context: WebContext, key: ApiKey) -> None:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,
             "The key calls too often",
-            f"{key.name} may call {key.rate}",
+            Phrase("{key} may call {rate}", key=key.name, rate=key.rate),
             headers={"Retry-After": str(math.ceil(seconds))},
         )
 

@@ -39,7 +39,10 @@ async def note_result(
 
 
 async def note_failure(context: WebContext, hook: Hook, by: str, error: DeskbellError) -> None:
-    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=str(error)))
+    await _note(
+        context,
+        HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=error.args[0] if error.args else str(error)),
+    )
 
 
 async def note_refusal(context: WebContext, hook: Hook, refusal: Problem) -> None:

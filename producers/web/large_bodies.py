@@ -6,6 +6,7 @@ from typing import Self
 
 from fastapi import Request
 
+from ledger.phrases import Phrase
 from producers.hooks.elsewhere import LARGE_BYTES
 from producers.web.problems import Problem
 
@@ -27,7 +28,11 @@ class LargeBodies:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Too many large bodies at once",
-                f"{_AT_ONCE} bodies of more than {LARGE_BYTES:,} bytes are read at a time: send this one again",
+                Phrase(
+                    "{count} bodies of more than {most:,} bytes are read at a time: send this one again",
+                    count=_AT_ONCE,
+                    most=LARGE_BYTES,
+                ),
                 type="too-much-at-once",
             )
         self.under_way += 1

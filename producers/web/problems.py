@@ -20,6 +20,7 @@ from starlette.routing import Match
 from ledger.connection import reachable
 from ledger.errors import URN, BadInput, DeskbellError
 from ledger.messages.field_problems import field_problem
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 
 __all__ = [
@@ -76,7 +77,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     known = error if isinstance(error, DeskbellError) else DeskbellError()
-    detail = str(error) if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else "see the server's log"
+    said = error.args[0] if error.args and isinstance(error.args[0], Phrase) else str(error)
+    detail = said if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else "see the server's log"
     return Problem(
         known.http_status,
         known.title,

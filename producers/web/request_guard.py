@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ledger.phrases import Phrase
 from producers.hooks.hook_request import MOST_BYTES as HOOK_BYTES
 from producers.web.header_checks import check_head
 from producers.web.problems import Problem, as_response, closing, problem_of, tell_unexpected
@@ -147,7 +148,7 @@ class _Body:
         return message
 
     def _too_large(self) -> Problem:
-        detail = f"at most {self._most_bytes:,} bytes are taken"
+        detail = Phrase("at most {most:,} bytes are taken", most=self._most_bytes)
         return closing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large", detail, type="body-too-large")
 
 
