@@ -22,6 +22,7 @@ class RedisKeys:
         self.damaged = self("damaged")
         self.aof = self("aof")
         self.clock = self("clock")
+        self.probe = self("probe")
         self.waitaof = self("waitaof")
         self.leader = self("leader")
         self.workers = self("workers")

@@ -16,6 +16,7 @@ from ledger.leases import Leases, Swept
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import RedisKeys
 from ledger.schema import bring_up_to_date
+from ledger.server_runs import ServerRuns
 from ledger.settings import Desk
 from ledger.states import INDEXED
 from ledger.store import Store
@@ -77,8 +78,7 @@ class Pacer:
         self._desks = desks
         self._queue = deliver_queue
         self._beat = beat
-        self._file = AppendOnlyFile(client, keys)
-        self._unread_lists = UnreadLists(client, keys)
+        self._lookouts = (AppendOnlyFile(client, keys), ServerRuns(client, keys), UnreadLists(client, keys))
         self._release = Release(leases, publish, count_swept, call_ms, is_one_desk=len(desks) == 1)
         self._heartbeat = Heartbeat(client, keys, leases, me)
         self._lead = Lead(leases, me, self._heartbeat.others_live, ClockSteps(leases, desks.values()))
@@ -155,8 +155,8 @@ class Pacer:
 
     def _tick(self) -> float:
         """Releases for the desks that are due. Returns after how many seconds to look again."""
-        self._file.look()
-        self._unread_lists.look()
+        for lookout in self._lookouts:
+            lookout.look()
         self._prune()
         now_ms, schedule, workers, queued = self._look()
         due = self._known(text(name) for name, at_ms in schedule if at_ms <= now_ms)

@@ -1,14 +1,19 @@
-"""The distance to Redis and the steps of its clock, for `deskbell doctor` and the metrics."""
+"""The distance to Redis, the time of its fsync, and the steps of its clock, for `deskbell doctor` and the metrics."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+import redis
+
+from ledger.connection import is_refusal
+from ledger.durability import Durability
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock, time_ms
 from producers.doctor.doctor_check import Check, Status
 
-__all__ = ["RedisTime", "check_clock", "check_distance"]
+__all__ = ["RedisTime", "check_clock", "check_distance", "fsync_ms"]
 
 #: The quicker of so many answers tells the distance.
 ASKED = 2
@@ -18,6 +23,8 @@ FAR_MS = 20
 TRIPS_TO_CALL = 5
 #: A clock that was set is worth a word for so long, ms.
 TOLD_FOR_MS = 86_400_000
+#: The key that is written to time an fsync goes after this, seconds.
+PROBE_KEPT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,24 @@ class RedisTime:
             answer, step = pipe.execute()
             clock.note(asked, time_ms(answer))
         return cls(clock.round_trip_ms, time_ms(answer), ClockStep(*map(int, step)) if all(step) else None)
+
+
+def fsync_ms(ledger: Ledger, round_trip_ms: float) -> float | None:
+    """How long the answer to a write waits for its fsync, beyond the round trip.
+
+    None unless the server fsyncs every write before it answers: with `everysec` it is the second that passes, not the
+    disk, and where settings are hidden nobody can tell. Also None while the server takes no writes.
+    """
+    if ledger.assurance.durability is not Durability.ALWAYS:
+        return None
+    asked = time.monotonic()
+    try:
+        ledger.redis.set(ledger.keys.probe, "", ex=PROBE_KEPT_SECONDS)
+    except redis.ResponseError as error:
+        if not is_refusal(error):
+            raise
+        return None
+    return max(0.0, (time.monotonic() - asked) * 1000 - round_trip_ms)
 
 
 def check_distance(time: RedisTime) -> Check:

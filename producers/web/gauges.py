@@ -56,12 +56,20 @@ def of_all_desks(workers: Sequence[Worker], dropped: int, callbacks: int, callba
     )
 
 
-def of_redis(time: RedisTime) -> Iterator[Metric]:
-    """Its distance and its clock."""
+def of_redis(time: RedisTime, fsync_ms: float | None, restarts: int) -> Iterator[Metric]:
+    """Its distance, its disk, its clock and its runs."""
     seconds = time.round_trip_ms / 1000
     yield _gauge("redis_round_trip_seconds", "How far away Redis is from this web process.", value=seconds)
+    if fsync_ms is not None:
+        says = "How long a write waited for its fsync, beyond the round trip."
+        yield _gauge("redis_fsync_seconds", says, value=fsync_ms / 1000)
     steps = time.step.steps if time.step else 0
     yield CounterMetricFamily("deskbell_redis_clock_steps", "How often Redis' clock was set.", value=steps)
+    last_seconds = time.step.by_ms / 1000 if time.step else 0
+    says = "By how much Redis' clock was last set; negative is backward, 0 is never."
+    yield _gauge("redis_clock_last_step_seconds", says, value=last_seconds)
+    says = "How often Redis was restarted, or another server took over."
+    yield CounterMetricFamily("deskbell_redis_restarts", says, value=restarts)
 
 
 def checked(checks: Sequence[Check], *, reached: bool) -> Iterator[Metric]:

@@ -16,10 +16,11 @@ from ledger.connection import reachable
 from ledger.desk_status import desk_statuses
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
+from ledger.server_runs import restarts
 from ledger.tally import EVERYWHERE, Tally
 from ledger.workers import live_workers
 from producers.doctor.diagnosis import check_ledger
-from producers.doctor.redis_time import RedisTime
+from producers.doctor.redis_time import RedisTime, fsync_ms
 from producers.web.access import Reader
 from producers.web.context import ContextDep
 from producers.web.counters import tallied
@@ -77,4 +78,5 @@ class LedgerMetrics(Collector):
         yield from tallied(dict(zip(names, totals, strict=True)))
         dropped = int(ledger.redis.get(keys.dropped) or 0)
         yield from of_all_desks(live_workers(ledger.redis, keys), dropped, *Callbacks(ledger).counts())
-        yield from of_redis(RedisTime.ask(ledger))
+        time = RedisTime.ask(ledger)
+        yield from of_redis(time, fsync_ms(ledger, time.round_trip_ms), restarts(ledger.redis, keys))

@@ -58,7 +58,7 @@ def metrics() -> dict[str, set[str]]:
     families = [
         *of_desks([desk]),
         *of_all_desks([Worker("host", 1, 16, 0)], 1, 1, 1),
-        *of_redis(RedisTime(0.3, 0, None)),
+        *of_redis(RedisTime(0.3, 0, None), 1.0, 2),
         *checked([Check("durability", Status.OK, "")], reached=True),
         *tallied({"hr": counted, EVERYWHERE: site_wide}),
     ]
@@ -128,12 +128,38 @@ def test_labels_that_a_query_asks_for_are_those_of_its_metric(query: str) -> Non
         assert set(re.findall(r"(\w+)\s*[=!]~?", selector)) <= METRICS[name]
 
 
-def test_every_alert_is_tested_and_has_its_part_of_the_runbook() -> None:
+def test_every_alert_has_its_part_of_the_runbook() -> None:
+    sections = re.findall(r"^## (\w+)$", (ROOT / "docs/runbook.md").read_text("utf-8"), re.MULTILINE)
+    assert len(set(sections)) == len(sections)
     for rule in RULES:
-        assert rule["alert"] in TESTS
+        assert rule["alert"] in sections
         assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
         assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def outcomes(rule: dict[str, Any]) -> set[bool]:
+    """Whether the tests expect this alert to fire, wherever its metric is among what they are given."""
+    name, found = rule["alert"], set[bool]()
+    for test in yaml.safe_load(TESTS)["tests"]:
+        given = {series["series"].partition("{")[0] for series in test["input_series"]}
+        if not given & set(re.findall(r"\w+", rule["expr"])):
+            continue
+        for expected in test.get("alert_rule_test", ()):
+            if expected["alertname"] == name:
+                found.add(bool(expected["exp_alerts"]))
+        for expected in test.get("promql_expr_test", ()):
+            asked = re.search(r'alertname=~?"([^"]+)"', expected["expr"])
+            if "desk=" not in expected["expr"] and (asked is None or re.fullmatch(asked[1], name)):
+                found.add(any(f'alertname="{name}"' in sample["labels"] for sample in expected["exp_samples"]))
+            elif any(f'alertname="{name}"' in sample["labels"] for sample in expected["exp_samples"]):
+                found.add(True)
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_every_alert_is_tested_where_it_fires_and_where_it_does_not(rule: dict[str, Any]) -> None:
+    assert outcomes(rule) == {True, False}
 
 
 def test_alerts_on_holds_know_every_reason_for_one() -> None:

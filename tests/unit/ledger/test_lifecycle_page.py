@@ -20,6 +20,7 @@ from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
 from ledger.workers import FRESH_MS
+from producers.doctor.redis_time import PROBE_KEPT_SECONDS
 from worker.claimed import CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS
 from worker.delivery import INLINE_TRIES
 from worker.images import KEY_SECONDS
@@ -120,6 +121,7 @@ STATED = (
     f"newest first, the last {hook_log.KEPT} of each |",
     f"newest first, the last {dropped_messages.KEPT} |",
     f"as measured | stays; {span(durability._KEPT_SECONDS * 1000)} if INFO is refused |",
+    f"to time an fsync | after {span(PROBE_KEPT_SECONDS * 1000)} |",
     f"the leading pacer | after {span(LEAD_MS)} without renewal |",
     f"dead after {span(FRESH_MS)} without one |",
 )

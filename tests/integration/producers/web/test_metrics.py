@@ -19,6 +19,7 @@ from ledger.api_keys import Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.client.http_server import Server
+from producers.doctor.redis_time import PROBE_KEPT_SECONDS
 from producers.web.metrics import LedgerMetrics
 from tests.integration.producers.web.web_thread import WebThread
 from tests.integration.worker.delivering import TEXT, DeskAtWork, desk_at_work
@@ -241,6 +242,33 @@ def test_round_trips_do_not_grow_with_desks_and_announcements(at_work: DeskAtWor
     many = Settings(data_dir=at_work.ledger.settings.data_dir, desks=path, _env_file=None)
     assert len(many.all_desks) == 21
     assert trips(many) == few <= 26
+
+
+def test_distance_fsync_clock_and_restarts_of_redis_are_told(web: WebThread, at_work: DeskAtWork) -> None:
+    ledger = at_work.runtime.ledger
+    told = scraped(web)
+    assert 0 < told("deskbell_redis_round_trip_seconds") < 60
+    assert 0 <= told("deskbell_redis_fsync_seconds") < 60
+    assert (told("deskbell_redis_restarts_total"), told("deskbell_redis_clock_last_step_seconds")) == (0, 0)
+    assert 0 < ledger.redis.ttl(ledger.keys.probe) <= PROBE_KEPT_SECONDS
+    ledger.redis.hset(ledger.keys.aof, mapping={"run": "a", "restarts": 3})
+    ledger.redis.hset(ledger.keys.clock, mapping={"steps": 2, "stepped_at": 1, "stepped_by": -3500})
+    told = scraped(web)
+    assert told("deskbell_redis_restarts_total") == 3
+    assert told("deskbell_redis_clock_last_step_seconds") == -3.5
+
+
+@pytest.mark.parametrize(("setting", "value"), [("appendfsync", "everysec"), ("maxmemory", "1")])
+def test_no_fsync_is_told_where_none_is_waited_for(web: WebThread, setting: str, value: str) -> None:
+    redis = web.context.ledger.redis
+    before = redis.config_get(setting)[setting]
+    redis.config_set(setting, value)
+    try:
+        told = scraped(web)
+    finally:
+        redis.config_set(setting, before)
+    assert told("deskbell_ledger_up") == 1
+    assert told.samples("deskbell_redis_fsync_seconds") == []
 
 
 def test_without_redis_it_says_so_and_does_not_fail(tmp_path: Path) -> None:
