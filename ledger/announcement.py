@@ -23,7 +23,11 @@ from ledger.sending_hours import SendingHours, seconds_open
 from ledger.states import AnnouncementState, State
 from ledger.times import iso, unix_ms
 
-__all__ = ["Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec", "announcement_of_fields"]
+__all__ = ["RECEIVER_ID", "Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec", "announcement_of_fields"]
+
+
+#: The variable that each row has besides its columns.
+RECEIVER_ID = "receiver_id"
 
 
 class Spec(BaseModel):
@@ -50,8 +54,8 @@ class Spec(BaseModel):
 
     @cached_property
     def template(self) -> Template:
-        """Compiled once. Raises BadInput."""
-        return Template.of(self.message)
+        """Compiled once, for rows of these columns. Raises BadInput."""
+        return Template.of(self.message, columns=(*self.columns, RECEIVER_ID))
 
     @cached_property
     def hours(self) -> SendingHours | None:
@@ -102,6 +106,7 @@ class Row:
         if len(self.values) != len(spec.columns):
             raise BadInput("record", "it is damaged: it has other columns than its announcement")
         given = {name: value for name, value in zip(spec.columns, self.values, strict=True) if value is not None}
+        given[RECEIVER_ID] = self.receiver_id
         msg_type, content = spec.template.render_unchecked(given)
         return Message.model_construct(msg_type=msg_type, content=orjson.loads(content))
 

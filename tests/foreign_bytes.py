@@ -291,7 +291,7 @@ SERVED = {
         as_part("recipients", "r.csv"),
         sites=(
             "producers/announcements/recipients/csv_rows.py:_records",
-            "producers/announcements/recipients/csv_rows.py:_names",
+            "producers/announcements/recipients/csv_rows.py:header_of",
             "producers/web/uploads.py:read_form",
         ),
     ),
@@ -451,6 +451,7 @@ READ = {
 OURS = {
     "console/i18n.py:language": "comes with the program",
     "ledger/audit_log.py:_act": "the ledger's",
+    "producers/announcements/recipients/evidence.py:_scores": "comes with the program",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:_whole": "the ledger's",

@@ -3,15 +3,16 @@ size."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from jinja2 import TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
-from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 
 from ledger.errors import BadInput
 from ledger.messages.jinja_budget import BUDGET, LEAF_CHARACTERS, Unbounded
+from ledger.messages.jinja_names import Naming, Reading, free_names, renamed, written_out
 from ledger.messages.jinja_sandbox import ENVIRONMENT, Sandbox, restricted
 from ledger.messages.json_fields import shortened
 from ledger.phrases import Phrase
@@ -53,14 +54,21 @@ def context_of(values: Mapping[str, Any], sandbox: Sandbox = ENVIRONMENT) -> Con
 class Leaf:
     """A compiled leaf. `variables` are the names that it may look up; `where` is its field in an error."""
 
-    __slots__ = ("_chunks", "_parts", "_sandbox", "is_plain", "node_count", "variables", "where")
+    __slots__ = ("_chunks", "_naming", "_parts", "_sandbox", "is_plain", "node_count", "variables", "where")
 
-    def __init__(self, source: str, where: str, sandbox: Sandbox = ENVIRONMENT) -> None:
-        """Raises BadInput when it is no Jinja, or more of it than is allowed here."""
-        tree = restricted(_parsed(source, where, sandbox), where, sandbox)
+    def __init__(self, source: str, where: str, sandbox: Sandbox = ENVIRONMENT, naming: Naming | None = None) -> None:
+        """With a `naming` the names are those of columns; `render` then takes values by their identifiers.
+
+        Raises BadInput when it is no Jinja, or more of it than is allowed here, or names a column that is not there.
+        """
+        self._naming = naming
+        if naming:
+            source = written_out(source, naming, where, partial(_reading, sandbox))
+        tree = _parsed(source, where, sandbox)
+        self.variables = _translated(lambda: renamed(tree, naming, where) if naming else free_names(tree), where)
+        tree = restricted(tree, where, sandbox)
         self._sandbox = sandbox
         self.where = where
-        self.variables = frozenset(find_undeclared_variables(tree))
         self.node_count = sum(1 for _ in tree.find_all(nodes.Node))
         self.is_plain = all(isinstance(node, _PLAIN) for node in tree.find_all(nodes.Node))
         self._parts = _parts_of(tree)
@@ -85,7 +93,7 @@ class Leaf:
                     raise Unbounded(Phrase("renders to more than {most:,} characters", most=LEAF_CHARACTERS))
             return "".join(chunks)
         except Exception as error:  # an expression can raise what it likes
-            refusal = _refusal(error, self.where, self._parts)
+            refusal = _refusal(error, self.where, self._parts, self._naming)
         # Raised outside the except clause: as its context the error would carry values along.
         raise refusal
 
@@ -97,10 +105,11 @@ class Expression:
 
     def __init__(self, source: str, where: str, sandbox: Sandbox = ENVIRONMENT) -> None:
         """Raises BadInput when it is no single expression, or uses more of Jinja than is allowed here."""
-        tree = restricted(_parsed(f"{{{{ {source} }}}}", where, sandbox), where, sandbox)
+        tree = _parsed(f"{{{{ {source} }}}}", where, sandbox)
+        self.variables = _translated(lambda: free_names(tree), where)
+        tree = restricted(tree, where, sandbox)
         self._sandbox = sandbox
         self.where = where
-        self.variables = frozenset(find_undeclared_variables(tree))
         self._parts = _parts_of(tree)
         tree.body = [nodes.Assign(nodes.Name(_RESULT, "store"), _only_expression(tree, where), lineno=1)]
         tree.set_environment(sandbox)
@@ -146,10 +155,10 @@ def _parts_of(tree: nodes.Template) -> frozenset[str]:
     return frozenset(name for name in attributes | subscripts if isinstance(name, str))
 
 
-def _refusal(error: Exception, where: str, parts: frozenset[str]) -> BadInput:
+def _refusal(error: Exception, where: str, parts: frozenset[str], naming: Naming | None = None) -> BadInput:
     match error:
         case UndefinedError() if found := _UNDEFINED.fullmatch(error.message or ""):
-            return LacksVariable(where, found[1])
+            return LacksVariable(where, naming.names.get(found[1], found[1]) if naming else found[1])
         case UndefinedError():
             found = _LACKS_PART.fullmatch(error.message or "")
             if found and found[1] in parts:
@@ -160,6 +169,18 @@ def _refusal(error: Exception, where: str, parts: frozenset[str]) -> BadInput:
         case Unbounded():
             return BadInput(where, error.args[0])
     return BadInput(where, Phrase("cannot be rendered with these values ({error})", error=type(error).__name__))
+
+
+def _reading(sandbox: Sandbox, text: str) -> Reading:
+    try:
+        tree = _parsed(f"{{{{ {text} }}}}", "", sandbox)
+    except BadInput:
+        return Reading.NOTHING
+    try:
+        restricted(tree, "", sandbox)
+    except BadInput:
+        return Reading.FORBIDDEN
+    return Reading.ALLOWED
 
 
 def _parsed(source: str, where: str, sandbox: Sandbox) -> nodes.Template:

@@ -3,7 +3,7 @@
 Every string is rendered for itself and written as JSON afterwards, so no value can break the message.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple, Self
@@ -16,6 +16,7 @@ from ledger.errors import BadInput
 from ledger.messages.blank import is_blank
 from ledger.messages.content import CARD_AND_POST_KB, TEXT_REQUEST_KB, Message, MsgType, normalised, parse_message
 from ledger.messages.jinja_budget import BUDGET, LEAF_CHARACTERS, SHORT_CHARACTERS, TOO_MUCH_WORK
+from ledger.messages.jinja_names import Naming
 from ledger.messages.jinja_sandbox import ENVIRONMENT, Sandbox
 from ledger.messages.jinja_text import LacksVariable, Leaf, context_of, has_markup
 from ledger.messages.json_fields import LONE_SURROGATE, check_json, dotted, link_problem
@@ -47,6 +48,7 @@ class _Reading(NamedTuple):
     msg_type: MsgType
     where: str
     sandbox: Sandbox
+    naming: Naming | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +75,25 @@ class Template:
     """
 
     __slots__ = (
-        *("_constants", "_is_plain", "_node_count", "_passed", "_sandbox", "_slots", "_where", "msg_type"),
-        "variables",
+        *("_constants", "_empties", "_is_plain", "_names", "_node_count", "_passed", "_sandbox", "_slots", "_where"),
+        *("msg_type", "variables"),
     )
 
     def __init__(
-        self, msg_type: MsgType, content: dict[str, JsonValue], where: str, sandbox: Sandbox = ENVIRONMENT
+        self,
+        msg_type: MsgType,
+        content: dict[str, JsonValue],
+        where: str,
+        sandbox: Sandbox = ENVIRONMENT,
+        naming: Naming | None = None,
     ) -> None:
         self.msg_type = msg_type
         self._sandbox = sandbox
         self._where = where
         BUDGET.renew()  # for leaves without variables, which are rendered now
-        self._constants, self._slots = _split(_pieces(_Reading(msg_type, where, sandbox), content, ()), where)
+        self._constants, self._slots = _split(_pieces(_Reading(msg_type, where, sandbox, naming), content, ()), where)
+        self._names = naming.names if naming else None
+        self._empties: dict[str, Any] = naming.empties() if naming else {}
         self.variables = frozenset[str]().union(*(slot.leaf.variables for slot in self._slots))
         self._node_count = sum(slot.leaf.node_count for slot in self._slots)
         self._is_plain = all(slot.leaf.is_plain for slot in self._slots)
@@ -93,8 +102,19 @@ class Template:
             self.check({})
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any], *, where: str = "message", sandbox: Sandbox = ENVIRONMENT) -> Self:
+    def of(
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        where: str = "message",
+        sandbox: Sandbox = ENVIRONMENT,
+        columns: Sequence[str] | None = None,
+        may_have_others: bool = False,
+    ) -> Self:
         """Compiles `msg_type` and `content` as a message file has them, in the dialect of `sandbox`.
+
+        In that of announcements the variables are columns: any, unless `columns` has their names. While these are not
+        known, `may_have_others` takes a text between braces that Jinja cannot read for one of them.
 
         Raises:
             BadInput: a syntax error, in which string and line; a template without variables that is no message.
@@ -105,7 +125,8 @@ class Template:
             parse_message(raw, where=where)
             raise BadInput(where, Phrase("must be an object with msg_type and content"))
         msg_type = MsgType(raw["msg_type"])
-        return cls(msg_type, normalised(msg_type, content), where, sandbox)
+        naming = Naming(columns, may_have_others=may_have_others) if sandbox is ENVIRONMENT else None
+        return cls(msg_type, normalised(msg_type, content), where, sandbox, naming)
 
     def render(self, values: Mapping[str, str]) -> Message:
         """The message for one receiver. Raises BadInput naming the field, or LacksVariable naming the variable."""
@@ -143,8 +164,13 @@ class Template:
             BUDGET.renew(self._node_count, longest)
             if BUDGET.left < 0:
                 raise BadInput(self._where, TOO_MUCH_WORK)
-        context: Context = context_of(values, self._sandbox)
+        context: Context = context_of(values if self._names is None else self._given(values), self._sandbox)
         return [slot.leaf.render(context) for slot in self._slots]
+
+    def _given(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """The values by their identifiers."""
+        given = {each: values[name] for each, name in (self._names or {}).items() if name in values}
+        return given if len(given) == len(self._empties) else {**self._empties, **given}
 
     def _wire(self, texts: list[str]) -> bytes:
         written = [self._constants[0]]
@@ -221,7 +247,7 @@ def _member(
     if not isinstance(value, str) or not has_markup(value):
         yield from _pieces(reading, value, path)
         return
-    leaf = Leaf(value, dotted(reading.where, ("content", *path)), reading.sandbox)
+    leaf = Leaf(value, dotted(reading.where, ("content", *path)), reading.sandbox, reading.naming)
     yield leaf.node_count
     if leaf.variables:
         yield _Slot(leaf, _rule(reading.msg_type, parent, key))

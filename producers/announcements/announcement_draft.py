@@ -61,7 +61,7 @@ class AnnouncementDraft:
         return cls(
             spec=spec,
             reading=reading,
-            options=Options(spec.receive_type, spec.user_id_type, allow_duplicates, now),
+            options=_options(spec, reading, allow_duplicates, now),
             key=key,
             skip_invalid=skip_invalid,
             image=message.image,
@@ -74,6 +74,11 @@ class AnnouncementDraft:
         Times count as they are written: the same command with `--at 1h` asks for the same announcement later on, too.
         """
         return hashlib.sha256(recipients_sha256.encode() + b"\0" + self._asked).hexdigest()
+
+
+def _options(spec: Spec, reading: ReadingOptions, allow_duplicates: bool, now: datetime) -> Options:
+    ids, ends = reading.address_column, spec.expires_at
+    return Options(spec.receive_type, spec.user_id_type, allow_duplicates, ids, ends, now)
 
 
 def _template_of(given: dict[str, Any]) -> MessageTemplate:
@@ -93,7 +98,7 @@ def _template_of(given: dict[str, Any]) -> MessageTemplate:
 
 
 def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime | None) -> Spec:
-    Template.of(message.raw)
+    Template.of(message.raw, may_have_others=True)
     if ("between" in given) != ("timezone" in given):
         raise BadInput("timezone", Phrase("goes with between: for example 09:00-18:00 in Asia/Shanghai"))
     try:

@@ -1,26 +1,28 @@
 """The check of an announcement before anything is accepted: every row, in one pass and in flat memory."""
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
 from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved
+from ledger.announcement import RECEIVER_ID
 from ledger.errors import BadInput
+from ledger.messages.column_names import folded, no_column, quoted
 from ledger.messages.content import Message
 from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.template import LacksVariable, Template
 from ledger.phrases import Phrase
-from producers.announcements.addressing import NO_VARIABLES, Addressing, Options, RowError
+from producers.announcements.addressing import Address, Addressing, Options, RowError, variables_of
 from producers.announcements.check_store import CheckStore, Duplicate
 from producers.announcements.recipients import Recipients, Row
+from producers.announcements.recipients.header import AddressKind
+from producers.announcements.sample_rows import SampleRows
 
-__all__ = ["Checked", "Resolver", "Sample", "accepted_rows", "check", "write_invalid"]
+__all__ = ["Checked", "Column", "Resolver", "Sample", "accepted_rows", "check"]
 
 #: Problems and duplicates that are told one by one; the others are counted.
 _TOLD = 1000
@@ -37,6 +39,14 @@ class Sample:
     message: Message
 
 
+class Column(NamedTuple):
+    """A column of the file."""
+
+    name: str
+    used: bool  #: by the message, or to say to whom and how
+    empty: int  #: rows without a value in it
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What the check found. Close it, or use it in a `with`: it keeps a file open for `accepted_rows`."""
@@ -50,6 +60,8 @@ class Checked:
     duplicate_count: int
     samples: tuple[Sample, ...]  #: of the first row, of the one with the longest content, and of the last
     columns: tuple[str, ...]  #: of the values in `accepted_rows`
+    all_columns: tuple[Column, ...]  #: in the order of the file
+    addressed: Mapping[AddressKind, int]  #: rows that are accepted, by what named their receivers
     content_hash: str  #: the same when the same content goes to the same people, in whatever order and file
     sha256: str  #: of the file
     options: Options
@@ -68,6 +80,14 @@ class Checked:
                 )
             raise BadInput(first.as_bad_input().field, problem)
 
+    def all_problems(self) -> Iterator[RowError]:
+        """In the order of the lines."""
+        return self._findings.problems()
+
+    def due(self, most: int) -> list[tuple[int, int]]:
+        """Times that rows are sent at, Unix ms, and how many of the rows are due then or later; the earliest first."""
+        return self._findings.due(most)
+
     def close(self) -> None:
         self._findings.close()
 
@@ -79,16 +99,22 @@ class Checked:
 
 
 def check(
-    recipients: Recipients, template: Template, options: Options | None = None, *, resolver: Resolver | None = None
+    recipients: Recipients,
+    message: Mapping[str, Any],
+    options: Options | None = None,
+    *,
+    resolver: Resolver | None = None,
 ) -> Checked:
-    """Reads and judges every row.
+    """Reads and judges every row. `message` is a template, as a message file has it.
 
     Raises:
-        BadInput: the file cannot be read on; the template has a variable that is no column; there are emails or mobiles
-            to resolve and no resolver. What is wrong with single rows is in the result.
+        BadInput: the file cannot be read on; the template names what is no column; there are emails or mobiles to
+            resolve and no resolver. What is wrong with single rows is in the result.
     """
     addressing = Addressing(recipients.columns, options or Options())
-    if resolver is None and "receiver_id" not in recipients.columns:
+    columns = [name for _, name in variables_of(recipients.columns)]
+    template = Template.of(message, columns=[*columns, RECEIVER_ID])
+    if resolver is None and not addressing.has_ids:
         raise _needs_credentials(recipients.name)
     findings = CheckStore()
     try:
@@ -101,49 +127,26 @@ def check(
 def accepted_rows(recipients: Recipients, checked: Checked) -> Iterator[bytes]:
     """The second pass: what the ledger keeps of each accepted row, in the order of the file.
 
-    JSON: `[line, receiver_id, values, extras]`. The values are those of `checked.columns`, null where a JSONL row has
-    none. `extras` holds receive_type, user_id_type and send_at_ms where they differ from the options, and is left out
-    when it is empty.
+    JSON: `[line, receiver_id, values, extras]`. The values are those of `checked.columns`, null where the row has none:
+    an empty text is a value to workers, as it was to the check of older versions. `extras` holds receive_type,
+    user_id_type and send_at_ms where they differ from the options, and is left out when it is empty.
 
     Raises:
         BadInput: the file has changed since the check. It may be found out only after the last row, so the rows count
             as accepted when the iteration has ended.
     """
     addressing = Addressing(recipients.columns, checked.options)
-    places = [at for at, _ in _variables(recipients.columns)]
+    places = [at for at, _ in variables_of(recipients.columns)]
     kept = checked._findings.kept()
     line, receiver_id = next(kept, _NO_MORE)
     for row in recipients.rows():
         if row.line == line:
-            values = [row.values[place] for place in places]
+            values = [given(row.values[place]) for place in places]
             extras = addressing.extras(addressing.known(row, receiver_id))
             yield orjson.dumps([line, receiver_id, values, extras] if extras else [line, receiver_id, values])
             line, receiver_id = next(kept, _NO_MORE)
     if (line, receiver_id) != _NO_MORE:
         raise BadInput(recipients.name, Phrase("has fewer rows than when it was checked"))
-
-
-def write_invalid(path: Path, recipients: Recipients, checked: Checked) -> int:
-    """Writes the invalid rows as CSV, their problems in the first column, and returns how many they are.
-
-    Mended, the file can be announced as it is: the problem is a column like any other.
-    """
-    encoding = "gb18030" if recipients.encoding == "GB18030" else "utf-8-sig"
-    problems = checked._findings.problems()
-    problem = next(problems, None)
-    count = 0
-    with path.open("w", encoding=encoding, newline="") as file:
-        writer = csv.writer(file, delimiter=recipients.delimiter or ",")
-        writer.writerow(["problem", *recipients.columns])
-        for row in recipients.rows():
-            found = []
-            while problem and problem.line == row.line:
-                found.append(str(problem))
-                problem = next(problems, None)
-            if found:
-                writer.writerow(["; ".join(found), *(value or "" for value in row.values)])
-                count += 1
-    return count
 
 
 #: No row has it.
@@ -157,12 +160,6 @@ _WORK, _ROW_WORK = 20_000_000, 1_000
 _COUNTED_ROWS = 8
 
 
-class _Rendered(NamedTuple):
-    line: int
-    values: dict[str, str]
-    length: int
-
-
 class _Check:
     """One pass over the rows: what is counted on the way."""
 
@@ -173,12 +170,12 @@ class _Check:
         self._template = template
         self._addressing = addressing
         self._findings = findings
-        self._used = [(name, at) for at, name in _variables(recipients.columns) if name in template.variables]
+        self._variables = {name for _, name in variables_of(recipients.columns)}
+        self._used = [(name, at) for at, name in variables_of(recipients.columns) if name in template.variables]
         self._rows = self._invalid = self._problem_count = 0
         self._problems: list[RowError] = []
-        self._first: _Rendered | None = None
-        self._longest: _Rendered | None = None
-        self._last: _Rendered | None = None
+        self._samples = SampleRows()
+        self._empty = [0] * len(recipients.columns)
 
     def run(self, resolver: Resolver | None) -> Checked:
         began = BUDGET.spent
@@ -217,17 +214,26 @@ class _Check:
         """Keeps the row, or says what is wrong with it."""
         if row.problem:
             return [RowError(row.line, row.column, row.problem)]
+        if not all(row.values):
+            self._count_empty(row)
         if row.unusable and (problems := self._unusable(row)):
             return problems
-        values = self._values(row)
         address = self._addressing.address(row, resolved)
+        values = self._values(row, address)
         content = self._content(row, values)
         if isinstance(address, RowError) or isinstance(content, RowError):
             return [found for found in (address, content) if isinstance(found, RowError)]
         told = f"{address.user_id_type} {address.receiver_id} {self._template.msg_type} {content}"
         self._findings.keep(row.line, address.receiver_id, blake2b(told.encode(), digest_size=16).digest())
-        self._note(_Rendered(row.line, values, len(content)))
+        if address.by != RECEIVER_ID or address.send_at_ms is not None:
+            self._findings.mark(row.line, address.by, address.send_at_ms)
+        self._samples.see(row.line, values, len(content))
         return []
+
+    def _count_empty(self, row: Row) -> None:
+        for at, value in enumerate(row.values):
+            if not value:
+                self._empty[at] += 1
 
     def _unusable(self, row: Row) -> list[RowError]:
         """A cell that neither the message nor the address needs may hold what it likes."""
@@ -235,34 +241,27 @@ class _Check:
         columns = self._recipients.columns
         return [RowError(row.line, columns[at], problem) for at, problem in row.unusable if at in needed]
 
-    def _values(self, row: Row) -> dict[str, str]:
-        values = {name: row.values[at] for name, at in self._used}
-        return {name: value for name, value in values.items() if value is not None}
+    def _values(self, row: Row, address: Address | RowError) -> dict[str, str]:
+        """What the message uses: an empty cell is no value."""
+        values = {name: value for name, at in self._used if (value := given(row.values[at]))}
+        # Of a row without a receiver the rest is told, too.
+        values[RECEIVER_ID] = "?" if isinstance(address, RowError) else address.receiver_id
+        return values
 
     def _content(self, row: Row, values: Mapping[str, str]) -> str | RowError:
         try:
             return self._template.check(values)
         except LacksVariable as error:
-            if error.name not in self._recipients.columns or error.name in NO_VARIABLES:
-                raise self._no_column(error) from None
+            if error.name not in self._variables:
+                raise BadInput(error.field, self._no_column(error.name)) from None
             return RowError(row.line, error.name, Phrase("has no value, but the message needs one"))
         except BadInput as error:
             return RowError(row.line, None, error.args[0])
 
-    def _no_column(self, error: LacksVariable) -> BadInput:
-        names = ", ".join(name for _, name in _variables(self._recipients.columns)[:20])
-        problem = Phrase(
-            "uses the variable {name}, which is not a column: use {columns}",
-            name=repr(error.name),
-            columns=names or "–",
-        )
-        return BadInput(error.field, problem)
-
-    def _note(self, rendered: _Rendered) -> None:
-        self._first = self._first or rendered
-        if self._longest is None or rendered.length > self._longest.length:
-            self._longest = rendered
-        self._last = rendered
+    def _no_column(self, name: str) -> str:
+        if folded(name) in map(folded, self._recipients.columns):
+            return Phrase("the column {name} says how a row is sent, so it is not a variable", name=quoted(name))
+        return no_column(name, [name for _, name in variables_of(self._recipients.columns)])
 
     def _reject(self, problems: list[RowError]) -> None:
         self._invalid += 1
@@ -282,22 +281,27 @@ class _Check:
             problem_count=self._problem_count,
             duplicates=tuple(findings.duplicates(_TOLD)),
             duplicate_count=findings.duplicate_count(),
-            samples=self._samples(),
-            columns=tuple(name for _, name in _variables(self._recipients.columns)),
+            samples=tuple(Sample(line, self._template.render(values)) for line, values in self._samples.of(findings)),
+            columns=tuple(name for _, name in variables_of(self._recipients.columns)),
+            all_columns=self._all_columns(),
+            addressed=findings.addressed(),
             content_hash=findings.content_hash(),
             sha256=self._recipients.sha256,
             options=self._addressing.options,
             _findings=findings,
         )
 
-    def _samples(self) -> tuple[Sample, ...]:
-        shown = {each.line: each for each in (self._first, self._longest, self._last) if each}
-        return tuple(Sample(line, self._template.render(shown[line].values)) for line in sorted(shown))
+    def _all_columns(self) -> tuple[Column, ...]:
+        used = {at for _, at in self._used} | self._addressing.used
+        return tuple(
+            Column(name, at in used, empty)
+            for at, (name, empty) in enumerate(zip(self._recipients.columns, self._empty, strict=True))
+        )
 
 
-def _variables(columns: Sequence[str]) -> list[tuple[int, str]]:
-    """The columns that are variables of the template, and where they stand."""
-    return [(at, name) for at, name in enumerate(columns) if name not in NO_VARIABLES]
+def given(value: str | None) -> str | None:
+    """None for an empty cell, and for one of nothing but blanks."""
+    return value if value and not value.isspace() else None
 
 
 def _needs_credentials(name: str) -> BadInput:

@@ -5,10 +5,11 @@ The file has no name and goes when it is closed, or when the process dies.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from producers.announcements.addressing import RowError
+from producers.announcements.recipients.header import AddressKind
 
 __all__ = ["CheckStore", "Duplicate"]
 
@@ -21,6 +22,7 @@ PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8000;  -- KiB when negative
 CREATE TABLE kept (line INTEGER PRIMARY KEY, receiver TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE doubled (line INTEGER PRIMARY KEY, first_line INTEGER NOT NULL);
+CREATE TABLE marked (line INTEGER PRIMARY KEY, kind TEXT NOT NULL, send_at INTEGER);
 CREATE TABLE problems (line INTEGER NOT NULL, name TEXT, problem TEXT NOT NULL);
 BEGIN;
 """
@@ -50,12 +52,19 @@ class CheckStore:
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.executescript(_SETUP)
         self._kept: list[tuple[int, str, bytes]] = []
+        self._marked: list[tuple[int, str, int | None]] = []
         self._problems: list[RowError] = []
 
     def keep(self, line: int, receiver_id: str, digest: bytes) -> None:
         """`digest` is of the content for this receiver."""
         self._kept.append((line, receiver_id, digest))
         if len(self._kept) == _BATCH_ROWS:
+            self._flush()
+
+    def mark(self, line: int, kind: AddressKind, send_at_ms: int | None) -> None:
+        """Of a row that was kept: what named its receiver, unless that was receiver_id, and when it is sent."""
+        self._marked.append((line, kind, send_at_ms))
+        if len(self._marked) == _BATCH_ROWS:
             self._flush()
 
     def reject(self, problem: RowError) -> None:
@@ -81,6 +90,33 @@ class CheckStore:
         """Line and receiver_id, in the order of the lines."""
         yield from self._database.execute("SELECT line, receiver FROM kept ORDER BY line")
 
+    def kept_among(self, lines: Iterable[int]) -> list[int]:
+        """Those that were kept, and not dropped since."""
+        query = "SELECT line FROM kept WHERE line = ?"
+        return [line for line in lines if self._database.execute(query, (line,)).fetchone()]
+
+    def addressed(self) -> dict[AddressKind, int]:
+        """How many of those that were kept each kind of address named."""
+        counts: dict[AddressKind, int] = dict(
+            self._database.execute("SELECT kind, count(*) FROM marked JOIN kept USING (line) GROUP BY kind")
+        )
+        by_id = self.kept_count() - sum(counts.values())
+        return {"receiver_id": by_id + counts.pop("receiver_id", 0), **counts}
+
+    def due(self, most: int) -> list[tuple[int, int]]:
+        """Of those that were kept and have a time, at most so many times, and the rows that are due then or later."""
+        query = "FROM marked JOIN kept USING (line) WHERE send_at IS NOT NULL"
+        first, last = self._database.execute(f"SELECT min(send_at), max(send_at) {query}").fetchone()
+        if first is None:
+            return []
+        width = max(1, -(-(last - first + 1) // most))
+        grouped = f"SELECT max(send_at), count(*) {query} GROUP BY (send_at - ?) / ? ORDER BY 1 DESC"
+        found, left = [], 0
+        for at_ms, count in self._database.execute(grouped, (first, width)):
+            left += count
+            found.append((at_ms, left))
+        return found[::-1]
+
     def duplicates(self, most: int) -> list[Duplicate]:
         rows = self._database.execute("SELECT line, first_line FROM doubled ORDER BY line LIMIT ?", (most,))
         return [Duplicate(*row) for row in rows]
@@ -103,7 +139,9 @@ class CheckStore:
     def _flush(self) -> None:
         self._database.executemany("INSERT INTO kept VALUES (?, ?, ?)", self._kept)
         self._database.executemany("INSERT INTO problems VALUES (?, ?, ?)", self._problems)
+        self._database.executemany("INSERT INTO marked VALUES (?, ?, ?)", self._marked)
         self._kept.clear()
+        self._marked.clear()
         self._problems.clear()
 
     def _count(self, query: str) -> int:

@@ -35,7 +35,7 @@ def checked_announcement(
     desk = ledger.settings.desk(draft.spec.desk)
     with Lookup(ledger, desk) as lookup, open_recipients(draft.reading) as recipients:
         resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
-        with check(recipients, draft.spec.template, draft.options, resolver=resolver) as checked:
+        with check(recipients, draft.spec.message, draft.options, resolver=resolver) as checked:
             yield CheckedAnnouncement(draft, recipients, checked, lookup, ledger)
 
 

@@ -15,8 +15,9 @@ from ledger.messages.message_file import read_message_template
 from ledger.phrases import Phrase
 from ledger.record import Announced
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.check import Checked, write_invalid
+from producers.announcements.check import Checked
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
+from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import HiddenRows
@@ -71,6 +72,16 @@ TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when a rece
 CallbackUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="Post the result to this URL once it is finished or cancelled.")
 ]
+FileEncoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Encoding of a CSV or JSONL file, such as cp949, if it is neither UTF-8 nor GB18030."
+    ),
+]
+AddressColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The column that says to whom: ids, e-mail addresses or mobile numbers."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")]
 
 
@@ -101,6 +112,8 @@ def announce(
     on_unknown: Annotated[OnUnknown, typer.Option(help="What to do with rows that were maybe sent.")] = OnUnknown.HOLD,
     on_open_ticket: TicketPolicy = OnOpenTicket.REROUTE,
     callback_url: CallbackUrl = None,
+    encoding: FileEncoding = None,
+    address_column: AddressColumn = None,
     as_json: AsJson = False,
 ) -> int:
     draft = _draft(locals())

@@ -50,6 +50,8 @@ class AnnouncementArguments(_Arguments, total=False):
     skip_invalid: bool  #: leave invalid rows out, instead of refusing all
     allow_duplicates: bool  #: send to a receiver once for each row
     hidden: str | None  #: rows that a workbook hides: `skip` or `include`; refused without it where there are any
+    encoding: str | None  #: of a CSV or JSONL file, such as `"cp949"`; found out unless given
+    address_column: str | None  #: the name of the column that says to whom, whatever that is
 
 
 def spelled_out(arguments: type) -> Callable[[Function], Function]:

@@ -75,6 +75,8 @@ class HttpBackend:
         self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
+        if not isinstance(rows, Path | str):
+            draft.reading.of_rows()
         with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else Source.of_rows(rows)) as source:
             upload = Upload(_fields(arguments), _files(draft, source))
             answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, limits=self._limits_of_announce)

@@ -65,7 +65,7 @@ class LedgerBackend:
         def opened(options: ReadingOptions) -> Recipients:
             if isinstance(rows, Path | str):
                 return Recipients.open(rows, options=options)
-            return Recipients.of(Source.of_rows(rows), options)
+            return Recipients.of(Source.of_rows(rows), options.of_rows())
 
         draft = AnnouncementDraft.build(arguments)
         with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):

@@ -16,9 +16,8 @@ from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.preview import open_ticket_rows, summarize
-from producers.announcements.recipients import Recipients
+from producers.announcements.recipients import ReadingOptions, Recipients
 from producers.announcements.recipients.foreign import ForeignRecipients
-from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest

@@ -13,6 +13,7 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
+from producers.announcements.recipients import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
 from producers.web.bodies import check_known, in_turn, json_object, without_delay
@@ -88,6 +89,7 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequ
     if "message" in arguments:
         _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
         arguments["message"] = foreign_template(arguments["message"])
+    ReadingOptions.take(dict(arguments)).of_rows()
     return AnnouncementRequest(_with_key(arguments, key), _rows_of(body.get("rows")))
 
 

@@ -22,7 +22,7 @@ import orjson
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, phrase_of
 from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
-from producers.announcements.recipients.recipients import Recipients
+from producers.announcements.recipients.recipients import AS_IT_IS, Recipients
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
 
@@ -36,7 +36,6 @@ _MEMORY_BYTES = 1024 * 1024 * 1024
 _CPU_SECONDS, _CPU_SECONDS_PER_MIB, _MOST_CPU_SECONDS = 30, 10, 1800
 #: How much longer than its CPU it may take, on a machine that is busy otherwise.
 _PATIENCE = 10
-_AS_IT_IS = ReadingOptions()
 #: From the end of its answers to its own.
 _END_SECONDS = 5.0
 #: A frame is far smaller, whatever the rows hold.
@@ -48,7 +47,7 @@ _VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTH
 class ForeignRecipients(Recipients):
     """As `Recipients`, for one pass at a time: a pass that is given up ends the process. Close it."""
 
-    def __init__(self, source: Source, options: ReadingOptions = _AS_IT_IS) -> None:
+    def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
         """Raises as `Recipients`; BadInput when reading takes too much memory or time; OSError when none can start."""
         mib = source.size_bytes // 1024**2
         self._cpu_seconds = min(_CPU_SECONDS + mib * _CPU_SECONDS_PER_MIB, _MOST_CPU_SECONDS)
@@ -71,9 +70,9 @@ class ForeignRecipients(Recipients):
         self._ask(b"rows\n")
         try:
             while (portion := self._answer("rows", "end")) is not None:
-                for line, values, problem, column, unusable in portion:
+                for line, values, problem, column, unusable, text in portion:
                     cells = tuple([(at, phrase_of(why)) for at, why in unusable])
-                    yield Row(line, tuple(values), phrase_of(problem) if problem else None, column, cells)
+                    yield Row(line, tuple(values), phrase_of(problem) if problem else None, column, cells, text)
             complete = True
         finally:
             if not complete:  # the rest of its rows would be taken for those of the next pass

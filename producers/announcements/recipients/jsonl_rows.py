@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import LONE_SURROGATE, kind_of
 from ledger.messages.strict_json import NameTwiceError, object_of
 from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
-from producers.announcements.recipients.encoding import CODECS, Encoding, encoding_of
-from producers.announcements.recipients.row import Row, checked_columns, place
+from producers.announcements.recipients.encoding import codec_of, encoding_of
+from producers.announcements.recipients.header import checked_columns
+from producers.announcements.recipients.reading_options import ReadingOptions
+from producers.announcements.recipients.row import Row, place
 from producers.announcements.recipients.source import Source
 
 __all__ = ["JsonlRows"]
@@ -35,15 +37,15 @@ class JsonlRows:
     delimiter = None
     sheet = None
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, options: ReadingOptions) -> None:
         self._source = source
-        self.encoding: Encoding = encoding_of(source)
-        self.columns = self._all_columns()
+        self.encoding = encoding_of(source, options.encoding)
+        self.columns = self._all_columns(options.address_column)
 
     def rows(self) -> Iterator[Row]:
         """A line that is wrong by itself says so in its problem."""
         for line, found in self._objects():
-            yield Row(line, (), found) if isinstance(found, str) else self._row(line, found)
+            yield self._row(line, found) if isinstance(found, dict) else Row(line, (), found.problem, text=found.text)
 
     def _row(self, line: int, found: dict[str, Any]) -> Row:
         values: tuple[Any, ...] = tuple(map(found.get, self.columns))
@@ -57,19 +59,19 @@ class JsonlRows:
                 return Row(line, tuple(_printable(each) for each in texts), problem, column)
         return Row(line, texts)
 
-    def _all_columns(self) -> tuple[str, ...]:
+    def _all_columns(self, address_column: str | None) -> tuple[str, ...]:
         names: dict[str, None] = {}
         first_problem = None
         for line, found in self._objects():
-            if isinstance(found, str):
-                first_problem = first_problem or (line, found)
+            if isinstance(found, _Unreadable):
+                first_problem = first_problem or (line, found.problem)
             else:
                 names.update(dict.fromkeys(found))
                 if len(names) > MOST_COLUMNS:
                     problem = Phrase("brings the file to more than {most:,} different names", most=MOST_COLUMNS)
                     raise BadInput(place(line), problem)
         if names:
-            return self._as_written(checked_columns(tuple(names), 1, self._source.name), tuple(names))
+            return self._as_written(checked_columns(tuple(names), 1, self._source.name, address_column), tuple(names))
         if first_problem:
             raise BadInput(place(first_problem[0]), first_problem[1])
         raise BadInput(self._source.name, Phrase("is empty: each line must be an object with a receiver_id"))
@@ -80,15 +82,22 @@ class JsonlRows:
             raise BadInput(self._source.name, Phrase("has spaces around the name {name}", name=repr(blanks)))
         return columns
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    def _objects(self) -> Iterator[tuple[int, "dict[str, Any] | _Unreadable"]]:
         """Each line that is not blank: its number and its object, or what is wrong with it."""
-        with self._source.text(CODECS[self.encoding]) as text:
+        with self._source.text(codec_of(self.encoding)) as text:
             try:
                 for line, content in enumerate(text, start=1):
                     if not content.isspace():
-                        yield line, _parsed(content.removeprefix("\ufeff").strip())
+                        written = content.removeprefix("\ufeff").strip()
+                        found = _parsed(written)
+                        yield line, _Unreadable(found, written) if isinstance(found, str) else found
             except UnicodeDecodeError:
                 raise self._source.changed() from None
+
+
+class _Unreadable(NamedTuple):
+    problem: str
+    text: str
 
 
 def _parsed(content: str) -> dict[str, Any] | str:

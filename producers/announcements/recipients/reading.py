@@ -74,7 +74,7 @@ def _portions(rows: Iterator[Row]) -> Iterator[list[tuple[Any, ...]]]:
     characters = 0
     for row in rows:
         portion.append(tuple(row))  # orjson takes no tuple with names
-        characters += sum([len(value) for value in row.values if value])
+        characters += sum([len(value) for value in row.values if value]) + len(row.text or "")
         if len(portion) == _FRAME_ROWS or characters > _FRAME_CHARACTERS:
             yield portion
             portion, characters = [], 0

@@ -1,7 +1,7 @@
 """What a person says about how a recipients file is to be read, and what is told of a workbook that was read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -23,20 +23,32 @@ class ReadingOptions:
     """None: not said."""
 
     hidden: HiddenRows | None = None
+    encoding: str | None = None  #: of a text file, as Python names it
+    address_column: str | None = None  #: the header of the column that says to whom, whatever it is called
 
     @classmethod
     def take(cls, given: dict[str, Any]) -> Self:
         """Takes its members out of the arguments of an announcement. Raises BadInput."""
-        hidden = given.pop("hidden", None)
+        hidden, *texts = (given.pop(field.name, None) for field in fields(cls))
+        for name, text in zip(("encoding", "address_column"), texts, strict=True):
+            if text is not None and not isinstance(text, str):
+                raise BadInput(name, Phrase("must be a text"))
         try:
-            return cls(hidden=HiddenRows(hidden) if hidden is not None else None)
+            return cls(HiddenRows(hidden) if hidden is not None else None, *texts)
         except ValueError:
             pass
         raise BadInput("hidden", Phrase("must be one of {choices}", choices=", ".join(HiddenRows)))
 
+    def of_rows(self) -> Self:
+        """For the rows of a program, which are no file. Raises BadInput."""
+        if self.encoding is not None:
+            raise BadInput("encoding", Phrase("goes with a file: rows are texts already"))
+        return self
+
     def as_json(self) -> Mapping[str, str]:
         """Only what was said."""
-        return {"hidden": self.hidden.value} if self.hidden else {}
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: str(value) for name, value in said.items() if value is not None}
 
 
 class Sheet(NamedTuple):

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_CELLS, MOST_ROWS
-from producers.announcements.recipients.csv_rows import CsvRows
-from producers.announcements.recipients.encoding import Encoding
+from producers.announcements.recipients.csv_rows import DELIMITERS, CsvRows, header_of
+from producers.announcements.recipients.file_kinds import Format, format_of, suffix_of
+from producers.announcements.recipients.header import address_kinds
 from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
 from producers.announcements.recipients.row import Row
 from producers.announcements.recipients.source import Source
@@ -17,46 +18,34 @@ if TYPE_CHECKING:
     from producers.announcements.recipients.jsonl_rows import JsonlRows
     from producers.announcements.recipients.xlsx_rows import XlsxRows
 
-__all__ = ["Recipients"]
+__all__ = ["AS_IT_IS", "Recipients"]
 
-Format = Literal["csv", "jsonl", "xlsx"]
-
-_AS_IT_IS = ReadingOptions()
-_SUFFIXES: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-}
-#: The first bytes of a zip file, and of a workbook before Excel 2007.
-_ZIP = b"PK\x03\x04"
-_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+#: Nothing is said about how to read it.
+AS_IT_IS = ReadingOptions()
 
 
 class Recipients:
     """The rows of a file, read from disk anew by each call of `rows`. Close it, or use it in a `with`."""
 
-    def __init__(self, source: Source, options: ReadingOptions = _AS_IT_IS) -> None:
+    def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
         """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""
         self._source = source
         self.name = source.name
         self.format: Format = _format_of(source)
         self._rows = _rows_of(source, self.format, options)
         self.columns = self._rows.columns
-        self.encoding: Encoding | None = self._rows.encoding  #: None for a workbook
+        self.encoding: str | None = self._rows.encoding  #: None for a workbook
         self.delimiter: str | None = self._rows.delimiter  #: of a CSV file
         self.sheet: Sheet | None = self._rows.sheet  #: of a workbook
         self.sha256 = source.sha256 or ""  #: of the file's bytes, hexadecimal; every pass over the rows verifies it
 
     @classmethod
-    def open(cls, path: Path | str, stdin: BinaryIO | None = None, *, options: ReadingOptions = _AS_IT_IS) -> Self:
+    def open(cls, path: Path | str, stdin: BinaryIO | None = None, *, options: ReadingOptions = AS_IT_IS) -> Self:
         """`-` is stdin, kept on disk until closed, since it is read twice. Raises BadInput."""
         return cls.of(Source.spooled(stdin) if str(path) == "-" else Source.opened(Path(path)), options)
 
     @classmethod
-    def of(cls, source: Source, options: ReadingOptions = _AS_IT_IS) -> Self:
+    def of(cls, source: Source, options: ReadingOptions = AS_IT_IS) -> Self:
         """Closes the source with itself, and when it cannot be read. Raises BadInput."""
         try:
             return cls(source, options)
@@ -103,33 +92,23 @@ class Recipients:
 
 
 def _format_of(source: Source) -> Format:
-    head = source.head(1024)
-    if not head:
-        raise BadInput(source.name, Phrase("is empty"))
-    if head.startswith(_OLD_EXCEL):
-        raise BadInput(
-            source.name,
-            Phrase("is an old workbook (.xls) or has a password: save it as .xlsx without a password, or as CSV UTF-8"),
-        )
-    if suffix := _SUFFIXES.get(Path(source.name).suffix.lower()):
-        return suffix
-    if head.startswith(_ZIP):
-        return "xlsx"
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if first == b"[":
-        raise BadInput(source.name, Phrase("contains a JSON list: write one object per line (JSONL)"))
-    return "jsonl" if first == b"{" else "csv"
+    """By the content, whatever the file is called. Raises BadInput."""
+    found = format_of(source.name, source.head(), source.tail())
+    if found or suffix_of(source.name) != "jsonl":
+        return found or "csv"
+    first = source.head(4096).decode("utf-8", "replace")
+    return "csv" if any(address_kinds(header_of(first, delimiter)) for delimiter in DELIMITERS) else "jsonl"
 
 
 def _rows_of(source: Source, written_in: Format, options: ReadingOptions) -> "CsvRows | JsonlRows | XlsxRows":
     match written_in:
         case "csv":
-            return CsvRows(source)
+            return CsvRows(source, options)
         case "jsonl":
             # Imported here, as openpyxl below: the process that reads an upload starts twice as fast without.
             from producers.announcements.recipients.jsonl_rows import JsonlRows
 
-            return JsonlRows(source)
+            return JsonlRows(source, options)
         case "xlsx":
             # Imported here: openpyxl takes a third of a second and 30 MB, and most files are CSV.
             from producers.announcements.recipients.xlsx_rows import XlsxRows

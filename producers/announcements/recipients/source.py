@@ -1,5 +1,6 @@
 """The bytes of a recipient file: read several times, in flat memory, and the same each time."""
 
+import codecs
 import hashlib
 import io
 import os
@@ -13,6 +14,7 @@ from typing import BinaryIO, Self
 
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
+from producers.announcements.recipients.file_kinds import refuse_foreign
 from producers.announcements.recipients.row import place
 from producers.announcements.recipients.row_values import row_line
 
@@ -22,18 +24,23 @@ __all__ = ["EndlessRowError", "RowGuard", "Source", "TextGuard"]
 BLOCK_BYTES = 1024 * 1024
 
 
+#: Of what has NUL bytes by right, or is told by its kind later: zip files, old workbooks, UTF-16.
+_BINARY = (b"PK", b"\xd0\xcf\x11\xe0", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
 class TextGuard:
     """Refuses what is no text file before much of it is read: a NUL byte, or a line without an end."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, encoding: str = "") -> None:
         self._name = name
+        self._has_zeros = encoding.startswith(("UTF-16", "UTF-32"))
         self._seen_bytes = 0
         self._since_line_end_bytes = 0
         self._lines = 1
 
     def see(self, block: bytes) -> None:
         """Takes the next block, at most BLOCK_BYTES long, so that only lines across blocks can be too long."""
-        zero = block.find(b"\0")
+        zero = -1 if self._has_zeros else block.find(b"\0")
         if zero >= 0:
             problem = Phrase(
                 "contains a NUL byte (byte {at:,}): it must be text (CSV, JSONL) or XLSX", at=self._seen_bytes + zero
@@ -66,7 +73,8 @@ class RowGuard:
 def _copy(stream: BinaryIO, file: BinaryIO, name: str) -> None:
     """Stops at garbage, so that an endless stream does not fill the disk."""
     block = stream.read(BLOCK_BYTES)
-    guard = None if block.startswith(b"PK") else TextGuard(name)
+    refuse_foreign(name, block)
+    guard = None if block.startswith(_BINARY) else TextGuard(name)
     while block:
         if guard:
             guard.see(block)
@@ -138,6 +146,10 @@ class Source:
     def head(self, size_bytes: int = BLOCK_BYTES) -> bytes:
         return self.read_at(0, size_bytes)
 
+    def tail(self) -> bytes:
+        """The end, without what `head` has."""
+        return self.read_at(max(BLOCK_BYTES, self.size_bytes - BLOCK_BYTES), BLOCK_BYTES)
+
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         return os.pread(self._file.fileno(), size_bytes, offset)
 
@@ -157,7 +169,7 @@ class Source:
 
     def text(self, encoding: str, guard: RowGuard | None = None) -> io.TextIOWrapper:
         """The content as text, line ends as they are. Reading it raises what `blocks` raises, and EndlessRowError."""
-        raw = io.BufferedReader(_Pass(self, guard), BLOCK_BYTES)
+        raw = io.BufferedReader(_Pass(self, encoding, guard), BLOCK_BYTES)
         return io.TextIOWrapper(raw, encoding=encoding, newline="")
 
     def random_access(self) -> io.BufferedReader:
@@ -183,9 +195,9 @@ class Source:
 class _Pass(io.RawIOBase):
     """The blocks of a source as a raw file, for a TextIOWrapper."""
 
-    def __init__(self, source: Source, rows: RowGuard | None) -> None:
+    def __init__(self, source: Source, encoding: str, rows: RowGuard | None) -> None:
         self._blocks = source.blocks()
-        self._guard = TextGuard(source.name)
+        self._guard = TextGuard(source.name, encoding)
         self._rows = rows
         self._rest = memoryview(b"")
 

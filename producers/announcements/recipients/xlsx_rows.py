@@ -18,8 +18,9 @@ from openpyxl.worksheet._reader import WorkSheetParser
 from ledger.errors import BadInput
 from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import MOST_COLUMNS, MOST_ROWS, TooMuch, cell_problem
+from producers.announcements.recipients.header import checked_columns
 from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
-from producers.announcements.recipients.row import Row, checked_columns, width_problem
+from producers.announcements.recipients.row import Row, width_problem
 from producers.announcements.recipients.source import Source
 from producers.announcements.recipients.xlsx_parts import MIB, Parts
 from producers.announcements.recipients.xlsx_workbook import Workbook
@@ -57,6 +58,8 @@ class XlsxRows:
     encoding = None
 
     def __init__(self, source: Source, options: ReadingOptions) -> None:
+        if options.encoding is not None:
+            raise BadInput("encoding", Phrase("goes with CSV and JSONL: a workbook says its own"))
         self._source = source
         self._options = options
         self._workbook: Workbook | None = None
@@ -66,7 +69,7 @@ class XlsxRows:
         line, header = next(self._records(), (1, []))
         if not header:
             raise BadInput(source.name, Phrase("is empty: the first line must name the columns"))
-        self.columns = checked_columns([cell.text for cell in header], line, source.name)
+        self.columns = checked_columns([cell.text for cell in header], line, source.name, options.address_column)
 
     def rows(self) -> Iterator[Row]:
         records = self._records()

@@ -118,6 +118,14 @@ _ANNOUNCEMENT = _fields(
         "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
         "timezone": {"type": "string", "description": "Time zone of `between`: `Asia/Shanghai`."},
         "hidden": {"enum": [*HiddenRows], "description": "What is done with hidden rows of a workbook."},
+        "encoding": {
+            "type": "string",
+            "description": "Of a CSV or JSONL file, such as `cp949`, if it is neither UTF-8 nor GB18030.",
+        },
+        "address_column": {
+            "type": "string",
+            "description": "The column that says to whom: ids, e-mail addresses or mobile numbers.",
+        },
         **dict.fromkeys(FLAGS, _FLAG),
     },
 )

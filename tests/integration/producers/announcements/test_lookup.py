@@ -16,7 +16,6 @@ from feishu.open_tickets import OpenTickets
 from feishu.verdict import AskFailed
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.ledger import Ledger
-from ledger.messages.template import Template
 from ledger.settings import Settings
 from producers.announcements.check import accepted_rows, check
 from producers.announcements.lookup import Lookup
@@ -89,8 +88,8 @@ def test_each_contact_gets_its_person_or_its_problem(lookup: Lookup) -> None:
 def test_a_file_of_addresses_is_checked_with_it(lookup: Lookup, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("email,mobile\nann@example.com,\n,+8613812345678\nresigned.eve@example.com,\n", "utf-8")
-    template = Template.of({"msg_type": "text", "content": {"text": "hello"}})
-    with Recipients.open(path) as recipients, check(recipients, template, resolver=lookup.resolve) as checked:
+    message = {"msg_type": "text", "content": {"text": "hello"}}
+    with Recipients.open(path) as recipients, check(recipients, message, resolver=lookup.resolve) as checked:
         receivers = [json.loads(row)[1] for row in accepted_rows(recipients, checked)]
         problems = [str(problem) for problem in checked.problems]
     assert receivers == ["ou_ann", "ou_m8613812345678"]

@@ -15,10 +15,10 @@ from feishu.contact import Contact, Unresolved
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message
-from ledger.messages.template import Template
 from ledger.notification import Notification
 from producers.announcements.addressing import Address, Addressing, Options
-from producers.announcements.check import Resolver, accepted_rows, check, write_invalid
+from producers.announcements.check import Resolver, accepted_rows, check
+from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.recipients import Recipients, Row
 
 __all__: list[str] = []
@@ -38,10 +38,10 @@ class Run:
         **options: Any,
     ) -> None:
         data = content.encode() if isinstance(content, str) else content
-        template, chosen = Template.of(message), Options(now=NOW, **options)
+        chosen = Options(now=NOW, **options)
         with (
             Recipients.open("-", io.BytesIO(data)) as recipients,
-            check(recipients, template, chosen, resolver=resolver) as self.checked,
+            check(recipients, message, chosen, resolver=resolver) as self.checked,
         ):
             self.accepted = [json.loads(row) for row in accepted_rows(recipients, self.checked)]
 
@@ -62,7 +62,7 @@ def test_the_ledger_gets_line_receiver_and_the_values_of_all_other_columns_in_th
     assert run.accepted == [
         [2, "ou_1", ["1", "Ann", "x"]],
         [3, "ou_2", ["2", "B\nob", "y"]],
-        [5, "ou_3", ["3", "Cy", ""]],
+        [5, "ou_3", ["3", "Cy", None]],
     ]
     assert run.checked.columns == ("no", "name", "unused")
     assert (run.checked.rows, run.checked.accepted, run.checked.invalid) == (3, 3, 0)
@@ -146,12 +146,19 @@ def test_a_variable_that_a_row_lacks_is_named_with_its_line() -> None:
     assert run.problems == [f"line 2, {problem}", f"line 3, {problem}"]
 
 
-@pytest.mark.parametrize("name", ["nmae", "receiver_id"])
-def test_a_variable_that_is_no_column_is_refused_at_once(name: str) -> None:
-    with pytest.raises(
-        BadInput, match=rf"message\.content\.text: uses the variable '{name}', which is not a column: use .*name"
-    ):
-        Run(csv_of("ou_1,Ann"), {"msg_type": "text", "content": {"text": f"Dear {{{{ {name} }}}}"}})
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("nmae", 'there is no column "nmae"; did you mean "name"?'),
+        ("x1", 'there is no column "x1": there are "name"'),
+        ("receive_type", 'the column "receive_type" says how a row is sent, so it is not a variable'),
+    ],
+)
+def test_a_variable_that_is_no_column_is_refused_at_once(written: str, problem: str) -> None:
+    message = {"msg_type": "text", "content": {"text": f"Dear {{{{ {written} }}}}"}}
+    with pytest.raises(BadInput) as refused:
+        Run(csv_of("ou_1,Ann,chat", header="receiver_id,name,receive_type"), message)
+    assert str(refused.value) == f"message.content.text: {problem}"
 
 
 def test_a_card_over_30_kb_is_found_in_row_7341_alone() -> None:
@@ -173,17 +180,17 @@ def test_a_row_may_have_several_problems_and_all_are_counted_beyond_a_thousand()
 
 
 def test_the_invalid_rows_are_written_with_their_problems_and_can_be_mended(tmp_path: Path) -> None:
-    content = csv_of("ou_1;Ann", ";Bob", 'ou_3;"C;y";', "ou_4;Di", header="receiver_id;name")
+    content = csv_of("ou_1;Ann", ";Bob", 'ou_3;"C;y";z', "ou_4;Di", header="receiver_id;name")
     with (
         Recipients.open("-", io.BytesIO(content.encode())) as recipients,
-        check(recipients, Template.of(TEXT)) as checked,
+        check(recipients, TEXT) as checked,
     ):
         assert write_invalid(tmp_path / "invalid.csv", recipients, checked) == 2
     written = (tmp_path / "invalid.csv").read_text("utf-8-sig").splitlines()
     assert written == [
         "problem;receiver_id;name",
         '"line 3, column ""receiver_id"": is empty";;Bob',
-        'line 4: has 3 cells, but the header names 2;ou_3;"C;y";',
+        'line 4: has 3 cells, but the header names 2;ou_3;"C;y";z',
     ]
     mended = "\n".join([written[0], written[1].replace(";;", ";ou_2;")])
     assert [row[1] for row in Run(mended).accepted] == ["ou_2"]
@@ -303,7 +310,7 @@ def test_without_a_resolver_the_missing_credentials_are_named(content: str) -> N
 def test_a_file_that_changes_between_check_and_load_is_found_out(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(csv_of("ou_1,Ann", "ou_2,Bob"))
-    with Recipients.open(path) as recipients, check(recipients, Template.of(TEXT)) as checked:
+    with Recipients.open(path) as recipients, check(recipients, TEXT) as checked:
         path.write_text(csv_of("ou_1,Ann", "ou_3,Eve"))
         with pytest.raises(BadInput, match="changed while it was read"):
             list(accepted_rows(recipients, checked))
@@ -334,7 +341,8 @@ def taken(receiver_id: str, id_type: UserIdType) -> bool:
 def test_whatever_values_a_row_has_the_ledger_gets_them_and_the_message_is_whole(names: list[str]) -> None:
     lines = [json.dumps({"receiver_id": f"ou_{n}", "name": name}) for n, name in enumerate(names)]
     run = Run("\n".join(lines))
-    assert run.accepted == [[n + 1, f"ou_{n}", [name]] for n, name in enumerate(names)]
+    kept = [[n + 1, f"ou_{n}", [name]] for n, name in enumerate(names) if name and not name.isspace()]
+    assert run.accepted == kept, "a row without the value that the message needs is invalid"
     assert all(sample.message.content.keys() == {"text"} for sample in run.checked.samples)
 
 

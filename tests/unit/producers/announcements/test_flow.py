@@ -101,7 +101,7 @@ def test_a_key_stands_for_one_content(notifier: Notifier) -> None:
     [
         ([], "rows: is empty"),
         ([{"name": "Ada"}], "rows: has no column receiver_id"),
-        ([{"receiver_id": "ou_ada"}], "uses the variable 'name'"),
+        ([{"receiver_id": "ou_ada"}], 'there is no column "name"'),
         ([*PEOPLE, {"receiver_id": "ou_cid"}], 'line 3, column "name": has no value'),
         ([*PEOPLE, {"receiver_id": "on_cid", "name": "C"}], 'line 3, column "receiver_id": begins with on_'),
         ([{"receiver_id": "ou_ada", "name": object()}], "rows[0].name: must be a text, not an object"),
