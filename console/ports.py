@@ -10,7 +10,7 @@ from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey
 from ledger.messages.content import Message
 
-__all__ = ["Callers", "Exports", "Proposal", "Proposals", "RowError", "Sample", "Uploaded"]
+__all__ = ["Callers", "Column", "Exports", "Proposal", "Proposals", "RowError", "Sample", "Uploaded"]
 
 
 class RowError(NamedTuple):
@@ -19,6 +19,14 @@ class RowError(NamedTuple):
     line: int
     column: str | None
     problem: str
+
+
+class Column(NamedTuple):
+    """A column of a file: whether it is used, and how many rows have no value in it."""
+
+    name: str
+    used: bool
+    empty: int
 
 
 class Sample(NamedTuple):
@@ -43,6 +51,8 @@ class Proposal:
     name: str
     desk: str
     source: str  #: how the file was read
+    addressed: tuple[tuple[str, int], ...]  #: what named receivers, and how many of those that are accepted
+    columns: tuple[Column, ...]
     rows: int
     accepted: int
     invalid: int

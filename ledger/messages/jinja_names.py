@@ -72,6 +72,7 @@ class Naming:
         self.may_have_others = may_have_others
         self._by_folded = {folded(name): name for name in columns or ()} | {name: name for name in columns or ()}
         self._identifiers: dict[str, str] = {}
+        self.constants: set[str] = set()  #: words such as `None` that are shown, and are no columns
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -105,6 +106,8 @@ class Naming:
         name = text.partition("|")[0].strip()
         if self._columns is not None and (column := self.find(name)) is not None:
             return column
+        if name in _WORDS:
+            self.constants.add(name)
         if _OPERATORS & set(name) or reads(text) is Reading.ALLOWED:
             return None
         if self.may_have_others:

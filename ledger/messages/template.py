@@ -76,7 +76,7 @@ class Template:
 
     __slots__ = (
         *("_constants", "_empties", "_is_plain", "_names", "_node_count", "_passed", "_sandbox", "_slots", "_where"),
-        *("msg_type", "variables"),
+        *("constants", "msg_type", "variables"),
     )
 
     def __init__(
@@ -92,6 +92,8 @@ class Template:
         self._where = where
         BUDGET.renew()  # for leaves without variables, which are rendered now
         self._constants, self._slots = _split(_pieces(_Reading(msg_type, where, sandbox, naming), content, ()), where)
+        #: Words of Jinja's, such as `None`, that it shows: somebody takes them for columns.
+        self.constants = frozenset(naming.constants) if naming else frozenset[str]()
         self._names = naming.names if naming else None
         self._empties: dict[str, Any] = naming.empties() if naming else {}
         self.variables = frozenset[str]().union(*(slot.leaf.variables for slot in self._slots))

@@ -114,6 +114,8 @@ def check(
     addressing = Addressing(recipients.columns, options or Options())
     columns = [name for _, name in variables_of(recipients.columns)]
     template = Template.of(message, columns=[*columns, RECEIVER_ID])
+    if template.constants:
+        raise BadInput("message", no_column(min(template.constants), columns))
     if resolver is None and not addressing.has_ids:
         raise _needs_credentials(recipients.name)
     findings = CheckStore()

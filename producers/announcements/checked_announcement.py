@@ -73,9 +73,7 @@ class CheckedAnnouncement:
         draft, checked, announcements = self.draft, self.checked, self.ledger.announcements
         digest = draft.digest(checked.sha256)
         spec = draft.spec.model_copy(update={"columns": checked.columns, "traceparent": traceparent()})
-        id, is_started = announcements.open(
-            spec, key=draft.key or digest, digest=digest, timed="send_at" in self.recipients.columns
-        )
+        id, is_started = announcements.open(spec, key=draft.key or digest, digest=digest, timed=bool(checked.due(1)))
         if not is_started:
             if draft.image:
                 # First the image: a worker may take a row the moment it is accepted.

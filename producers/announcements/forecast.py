@@ -27,8 +27,8 @@ class Share:
     windows: tuple[Window, ...]
 
     @classmethod
-    def of(cls, spec: Spec, rows: int, now_ms: int) -> "Share":
-        begins_ms = max(now_ms, round(spec.at.timestamp() * 1000) if spec.at else 0)
+    def of(cls, spec: Spec, rows: int, now_ms: int, due_ms: int = 0) -> "Share":
+        begins_ms = max(now_ms, due_ms, round(spec.at.timestamp() * 1000) if spec.at else 0)
         if spec.hours is None:
             return cls(rows, spec.weight, (Window(begins_ms, _NEVER_MS),))
         hours = spec.hours.windows(datetime.fromtimestamp(begins_ms / 1000, UTC))

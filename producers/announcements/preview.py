@@ -1,6 +1,6 @@
 """The preview of an announcement, before it is accepted."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from ledger.announcement import Announcement
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
+from ledger.messages.column_names import folded
 from ledger.phrases import Phrase
 from ledger.redis_clock import time_ms
 from ledger.times import iso
@@ -24,6 +25,8 @@ from producers.announcements.recipients import Recipients
 
 __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
 
+#: Times of single rows that the forecast looks at: rows in between count for the next one.
+_MOST_DUE = 50
 _DELIMITERS = {",": Phrase("commas"), ";": Phrase("semicolons"), "\t": Phrase("tabs")}
 
 
@@ -35,6 +38,14 @@ class OpenTicketRows:
     note: str | None = None
 
 
+class ColumnJson(TypedDict):
+    """A column of the file."""
+
+    name: str
+    used: Annotated[bool, Field(description="By the message, or to say to whom a row goes, and how.")]
+    empty: Annotated[int, Field(description="Rows without a value in it.")]
+
+
 @with_config(title="DryRun")
 class DryRun(TypedDict):
     """What would be sent: the answer to `dry_run`, as `deskbell announce --dry-run --json` prints it."""
@@ -42,6 +53,9 @@ class DryRun(TypedDict):
     name: str
     desk: str
     source: Annotated[str, Field(description="How the file was read.")]
+    encoding: Annotated[str | None, Field(description="Of a text file.")]
+    columns: list[ColumnJson]
+    addressed: Annotated[dict[str, int], Field(description="Accepted rows by what named their receivers.")]
     rows: int
     accepted: int
     invalid: int
@@ -66,6 +80,7 @@ class Preview:
     draft: AnnouncementDraft
     checked: Checked
     source: str  #: how the file was read
+    encoding: str | None  #: of a text file
     open_tickets: OpenTicketRows | None  #: None when nobody asked
     others: int  #: announcements of the desk that run
     now_ms: int
@@ -99,6 +114,9 @@ class Preview:
             "name": self.draft.spec.name,
             "desk": self.draft.spec.desk,
             "source": self.source,
+            "encoding": self.encoding,
+            "columns": [ColumnJson(name=name, used=used, empty=empty) for name, used, empty in checked.all_columns],
+            "addressed": {kind: rows for kind, rows in checked.addressed.items() if rows},
             "rows": checked.rows,
             "accepted": checked.accepted,
             "invalid": checked.invalid,
@@ -131,23 +149,35 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
     now_ms = time_ms(ledger.redis.time())
     others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)
     rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
-    ours = Share.of(draft.spec, checked.accepted, now_ms)
     return Preview(
         draft=draft,
         checked=checked,
         source=_source(announcement.recipients),
+        encoding=_encoding(announcement.recipients),
         open_tickets=open_tickets,
         others=len(others),
         now_ms=now_ms,
-        finishes_ms=finish_ms(ours, others, rate, now_ms) if rate else None,
+        finishes_ms=_finish_ms(announcement, others, rate, now_ms) if rate else None,
         same_content=announcement.same_content(),
     )
+
+
+def _finish_ms(announcement: CheckedAnnouncement, others: Sequence[Share], rate: float, now_ms: int) -> int | None:
+    """When the last row has its call: the latest of what all rows need, and those that are due at a time or later."""
+    spec, checked = announcement.draft.spec, announcement.checked
+    ends: list[int] = []
+    for due_ms, rows in [(0, checked.accepted), *checked.due(_MOST_DUE)]:
+        end = finish_ms(Share.of(spec, rows, now_ms, due_ms), others, rate, now_ms)
+        if end is None:
+            return None
+        ends.append(end)
+    return max(ends)
 
 
 def open_ticket_rows(announcement: CheckedAnnouncement) -> OpenTicketRows | None:
     """Asks Feishu who has an open ticket, and counts their rows. None where a ticket does not matter."""
     spec = announcement.draft.spec
-    if spec.receive_type is ReceiveType.USER and "receive_type" not in announcement.recipients.columns:
+    if spec.receive_type is ReceiveType.USER and "receive_type" not in map(folded, announcement.recipients.columns):
         return None  # such a message goes past the ticket
     if spec.user_id_type is not UserIdType.OPEN_ID:
         return OpenTicketRows(None, "Feishu lists tickets by open_id alone")
@@ -175,6 +205,11 @@ def _is_barred(row: list[Any], draft: AnnouncementDraft, open_ids: Collection[st
     by_chat = overrides.get("receive_type", draft.spec.receive_type) == ReceiveType.CHAT
     by_open_id = overrides.get("user_id_type", draft.spec.user_id_type) == UserIdType.OPEN_ID
     return by_chat and by_open_id and row[1] in open_ids
+
+
+def _encoding(recipients: Recipients) -> str | None:
+    """None for the rows of a program, which are no file."""
+    return None if recipients.is_of_rows else recipients.encoding
 
 
 def _source(recipients: Recipients) -> str:

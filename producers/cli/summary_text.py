@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ledger.delivery_options import OnOpenTicket
+from ledger.messages.column_names import listed
 from ledger.phrases import Phrase
 from producers.announcements.check import Checked
 from producers.announcements.preview import Preview
@@ -37,6 +38,10 @@ def lines_of(summary: Preview) -> Iterator[str]:
     rows = Phrase("{n:,} row | {n:,} rows", n=checked.rows)
     yield f"{summary.draft.spec.name}: {rows} ({summary.source})"
     yield f"{checked.accepted:,} to send, {checked.invalid:,} invalid"
+    if addressed := _addressed(checked):
+        yield addressed
+    if unused := [column.name for column in checked.all_columns if not column.used]:
+        yield f"not used: {listed(unused)}"
     yield _calls(summary)
     yield from remarks_of(summary)
 
@@ -44,8 +49,8 @@ def lines_of(summary: Preview) -> Iterator[str]:
 def remarks_of(summary: Preview) -> Iterator[str]:
     """What somebody may not expect, as far as there is any of it."""
     checked = summary.checked
-    if "GB18030" in summary.source:
-        yield "the file is not UTF-8: it was read as GB18030"
+    if summary.encoding not in (None, "UTF-8"):
+        yield f"the file is not UTF-8: it was read as {summary.encoding}"
     if checked.duplicate_count:
         yield _duplicates(checked)
     if summary.open_tickets:
@@ -55,6 +60,12 @@ def remarks_of(summary: Preview) -> Iterator[str]:
     if same := summary.same_content:
         when = datetime.fromtimestamp(same.created_ms / 1000).astimezone()
         yield f"the same content was announced to the same people: {same.id} ({same.state}), {when:%Y-%m-%d %H:%M}"
+
+
+def _addressed(checked: Checked) -> str | None:
+    """How the receivers are named, unless all are by their ids."""
+    counts = [f"{rows:,} by {kind}" for kind, rows in checked.addressed.items() if rows]
+    return f"receivers: {', '.join(counts)}" if set(checked.addressed) - {"receiver_id"} else None
 
 
 def _calls(summary: Preview) -> str:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
-from console.ports import Proposal, RowError, Sample, Uploaded
+from console.ports import Column, Proposal, RowError, Sample, Uploaded
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey, ApiKeys
@@ -159,6 +159,8 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
         name=summary.draft.spec.name,
         desk=summary.draft.spec.desk,
         source=summary.source,
+        addressed=tuple((kind, rows) for kind, rows in checked.addressed.items() if rows),
+        columns=tuple(Column(*column) for column in checked.all_columns),
         rows=checked.rows,
         accepted=checked.accepted,
         invalid=checked.invalid,

@@ -223,8 +223,8 @@ def _delimiter_of(head: str, options: ReadingOptions) -> tuple[bool, str]:
 
     Else the one that makes a column of addresses; the one that makes most columns if several do.
     """
-    if named := _SEP.fullmatch(head[:16].splitlines()[0] if head else ""):
-        return True, named[1]
+    if named := _names_delimiter(head):
+        return True, named
     names = {delimiter: header_of(head, delimiter) for delimiter in DELIMITERS}
     wanted = folded(options.address_column) if options.address_column else None
 
@@ -235,12 +235,19 @@ def _delimiter_of(head: str, options: ReadingOptions) -> tuple[bool, str]:
     return False, max(DELIMITERS, key=fitness)
 
 
+def _names_delimiter(head: str) -> str | None:
+    found = _SEP.fullmatch(head[:16].splitlines()[0]) if head else None
+    return found[1] if found else None
+
+
 def header_of(head: str, delimiter: str) -> list[str]:
     """The first row that is not blank; empty when it cannot be read."""
     lines = io.StringIO(head.removeprefix("\ufeff"), newline="")
+    if _names_delimiter(head):
+        lines.readline()
     try:
         for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
-            if not is_blank(row) and not (len(row) == 1 and _SEP.fullmatch(row[0])):
+            if not is_blank(row):
                 return [trimmed(name) for name in row]
     except csv.Error:
         pass

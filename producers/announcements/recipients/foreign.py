@@ -53,7 +53,7 @@ class ForeignRecipients(Recipients):
         self._cpu_seconds = min(_CPU_SECONDS + mib * _CPU_SECONDS_PER_MIB, _MOST_CPU_SECONDS)
         self._left_seconds = float(_PATIENCE * self._cpu_seconds)
         self._source = source
-        self.name = source.name
+        self.name, self.is_of_rows = source.name, source.is_of_rows
         self._process = self._started(options)
         try:
             told: dict[str, Any] = self._answer("opened")

@@ -37,6 +37,7 @@ class Recipients:
         self.encoding: str | None = self._rows.encoding  #: None for a workbook
         self.delimiter: str | None = self._rows.delimiter  #: of a CSV file
         self.sheet: Sheet | None = self._rows.sheet  #: of a workbook
+        self.is_of_rows = source.is_of_rows
         self.sha256 = source.sha256 or ""  #: of the file's bytes, hexadecimal; every pass over the rows verifies it
 
     @classmethod

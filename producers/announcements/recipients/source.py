@@ -100,6 +100,7 @@ class Source:
     def __init__(self, file: BinaryIO, name: str, path: Path | None) -> None:
         """`path` is None for a spooled file, which nobody else can reach."""
         self.name = name
+        self.is_of_rows = False  #: of a program, and no file
         self.sha256: str | None = None  #: of the content; None until a pass has come to its end
         self._file = file
         self._path = path
@@ -137,7 +138,9 @@ class Source:
             for number, row in enumerate(rows):
                 file.write(row_line(row, number))
             file.seek(0)
-            return cls.spooled(file, "rows")
+            source = cls.spooled(file, "rows")
+        source.is_of_rows = True
+        return source
 
     def fileno(self) -> int:
         """Of the open file, for another process that reads it as this one does: at offsets, moving nothing."""
