@@ -310,7 +310,7 @@ SERVED = {
         as_part("recipients", "r.xlsx"),
         sites=(
             "producers/announcements/recipients/xlsx_parts.py:__init__",
-            "producers/announcements/recipients/xlsx_xml.py:repeated",
+            "producers/announcements/recipients/xlsx_xml.py:fed",
         ),
     ),
     "an image": Served(

@@ -30,7 +30,7 @@ __all__ = ["ForeignRecipients"]
 
 #: `python -P`: what lies in the current directory must not stand in for a package of ours.
 _COMMAND = (sys.executable, "-P", "-m", "producers.announcements.recipients.reading")
-#: Of the other process, Python and openpyxl among it: four times what a million rows of different texts take.
+#: Of the other process, Python among it: far more than a million rows of different texts take.
 _MEMORY_BYTES = 1024 * 1024 * 1024
 #: CPU for any file, and more for each MiB of it: ten times what honest ones take.
 _CPU_SECONDS, _CPU_SECONDS_PER_MIB, _MOST_CPU_SECONDS = 30, 10, 1800
@@ -62,7 +62,7 @@ class ForeignRecipients(Recipients):
             raise
         self.columns = tuple(told["columns"])
         self.format, self.encoding, self.delimiter = told["format"], told["encoding"], told["delimiter"]
-        self.sheet = Sheet(*told["sheet"]) if told["sheet"] else None
+        self.sheet = _sheet(*told["sheet"]) if told["sheet"] else None
         self.sha256 = told["sha256"]
 
     def rows(self) -> Iterator[Row]:
@@ -168,3 +168,7 @@ class ForeignRecipients(Recipients):
         if self._process.poll() is None:
             self._process.kill()
         return self._process.wait()
+
+
+def _sheet(name: str, others: list[str], hidden_rows: int) -> Sheet:
+    return Sheet(name, tuple(others), hidden_rows)

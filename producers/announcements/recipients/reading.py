@@ -65,8 +65,9 @@ def _limit(what: int, most: int) -> None:
 
 
 def _told(recipients: Recipients) -> dict[str, Any]:
-    names = ("format", "columns", "encoding", "delimiter", "sheet", "sha256")
-    return {name: getattr(recipients, name) for name in names}
+    names = ("format", "columns", "encoding", "delimiter", "sha256")
+    sheet = tuple(recipients.sheet) if recipients.sheet else None  # orjson takes no tuple with names
+    return {name: getattr(recipients, name) for name in names} | {"sheet": sheet}
 
 
 def _portions(rows: Iterator[Row]) -> Iterator[list[tuple[Any, ...]]]:

@@ -32,6 +32,7 @@ class Parts:
     def __init__(self, file: BinaryIO) -> None:
         """Raises zipfile.BadZipFile, and TooMuch for a zip file that no spreadsheet program writes."""
         self._archive = zipfile.ZipFile(cast(IO[bytes], _Guarded(file)))
+        self._parts = {_plain(part.filename): part for part in self._archive.infolist()}
         try:
             problem = next(_problems(self._archive), None)
         except BaseException:
@@ -48,14 +49,14 @@ class Parts:
         self._archive.close()
 
     def __contains__(self, name: str) -> bool:
-        return name in self._archive.NameToInfo
+        return _plain(name) in self._parts
 
     def open(self, name: str, what: str, most_bytes: int) -> IO[bytes]:
         """The unpacked part. zipfile never gives more than the size that was judged.
 
         Raises KeyError when there is no such part, TooMuch when it is larger than `most_bytes`; `what` names it there.
         """
-        part = self._archive.getinfo(name)
+        part = self._parts[_plain(name)]
         if part.file_size > most_bytes:
             size, most = -(-part.file_size // MIB), most_bytes // MIB
             raise TooMuch(
@@ -68,6 +69,11 @@ class Parts:
                 )
             )
         return self._archive.open(part)
+
+
+def _plain(name: str) -> str:
+    """Names of parts are the same in capitals; some programs write them as Windows does."""
+    return name.replace("\\", "/").lower()
 
 
 class _Guarded:
@@ -98,7 +104,7 @@ def _problems(archive: zipfile.ZipFile) -> Iterator[str]:
         yield Phrase(
             "has {n:,} parts; at most {most:,} are read: {do}", n=len(parts), most=_MOST_PARTS, do=NEW_WORKBOOK
         )
-    if len({part.filename for part in parts}) < len(parts):
+    if len({_plain(part.filename) for part in parts}) < len(parts):
         yield Phrase("contains a part twice, so it is damaged: {do}", do=NEW_WORKBOOK)
     if any(part.flag_bits & _ENCRYPTED for part in parts):
         yield Phrase("is locked with a password: save it without one")

@@ -1,39 +1,45 @@
-"""What the cells of a workbook's first sheet refer to: its texts, its number formats, and where its dates begin.
+"""What the cells of a workbook's first visible sheet refer to: texts, number formats, the beginning of its dates."""
 
-openpyxl's own loader builds an object for every style, name and sheet, of which none matters here and none is bounded.
-"""
-
-import datetime
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
-from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
-from openpyxl.xml.constants import SHARED_STRINGS, STYLES_TYPE, XLSM, XLSX, XLTM, XLTX
-
 from ledger.phrases import Phrase
-from producers.announcements.recipients.bounds import MOST_ROWS, TooMuch
+from producers.announcements.recipients.bounds import TooMuch
+from producers.announcements.recipients.number_formats import BUILT_IN
+from producers.announcements.recipients.xlsx_cells import Cells
 from producers.announcements.recipients.xlsx_parts import MIB, Parts
-from producers.announcements.recipients.xlsx_xml import NAMESPACE, repeated
+from producers.announcements.recipients.xlsx_texts import Texts
+from producers.announcements.recipients.xlsx_xml import MAIN, repeated
 
 __all__ = ["Workbook"]
 
 #: Of the parts that say what is where, and of the one with the formats.
 _SMALL_BYTES = 4 * MIB
-#: Of the table of texts, which is held in memory, and of the texts in it.
-_TEXTS_BYTES, _MOST_TEXTS = 256 * MIB, 4 * MOST_ROWS
+#: Of the table of texts, which is held in memory.
+_TEXTS_BYTES = 256 * MIB
 #: What Excel allows.
 _FORMAT_CHARACTERS = 255
 _MANIFEST = "[Content_Types].xml"
-_WORKBOOKS = (XLTM, XLTX, XLSM, XLSX)
+_KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_TEXTS, _STYLES = f"{_KIND}.sharedStrings+xml", f"{_KIND}.styles+xml"
+_WORKBOOKS = (
+    f"{_KIND}.sheet.main+xml",
+    f"{_KIND}.template.main+xml",
+    "application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+    "application/vnd.ms-excel.template.macroEnabled.main+xml",
+)
 _TYPES = "{http://schemas.openxmlformats.org/package/2006/content-types}"
 _RELATIONS = "{http://schemas.openxmlformats.org/package/2006/relationships}"
-_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-_TEXT, _RUN = f"{NAMESPACE}t", f"{NAMESPACE}r"
 _TRUE = ("1", "true", "on")
+
+
+class _Sheet(NamedTuple):
+    name: str
+    part: str
+    is_visible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +47,24 @@ class Workbook:
     """Nothing in its repr tells a cell."""
 
     sheet: str  #: name of the part
-    epoch: datetime.datetime
-    texts: list[str] = field(repr=False)
-    formats: list[str]  #: of each cell format
-    dates: frozenset[int]  #: cell formats that show a date or a time
-    durations: frozenset[int]
+    name: str  #: of the sheet
+    others: tuple[str, ...]  #: names of the other sheets
+    cells: Cells = field(repr=False)
 
     @classmethod
     def of(cls, parts: Parts) -> "Workbook":
         """Raises TooMuch; KeyError, ValueError and the like for what is no workbook."""
         types = _types(parts)
         workbook = next((types[kind] for kind in _WORKBOOKS if kind in types), "xl/workbook.xml")
-        texts = types.get(SHARED_STRINGS)
-        formats = _formats(parts, types.get(STYLES_TYPE, "xl/styles.xml"))
+        sheets = list(_sheets(parts, workbook))
+        sheet = next((sheet for sheet in sheets if sheet.is_visible), None)
+        if sheet is None:
+            raise TooMuch(Phrase("has no sheet that can be seen: unhide the one with the receivers"))
         return cls(
-            sheet=_first_sheet(parts, workbook),
-            epoch=_epoch(parts, workbook),
-            texts=list(_texts(parts, texts)) if texts else [],
-            formats=formats,
-            dates=frozenset(at for at, code in enumerate(formats) if is_date_format(code)),
-            durations=frozenset(at for at, code in enumerate(formats) if is_timedelta_format(code)),
+            sheet=sheet.part,
+            name=sheet.name,
+            others=tuple(each.name for each in sheets if each is not sheet),
+            cells=_cells(parts, workbook, types),
         )
 
 
@@ -78,46 +82,52 @@ def _small(parts: Parts, name: str, tag: str) -> Iterator[Element]:
         yield from repeated(part, tag, what)
 
 
-def _first_sheet(parts: Parts, workbook: str) -> str:
+def _sheets(parts: Parts, workbook: str) -> Iterator[_Sheet]:
+    """Those with cells: a chart may have a sheet of its own."""
     folder, name = posixpath.split(workbook)
     found = _small(parts, f"{folder}/_rels/{name}.rels".lstrip("/"), f"{_RELATIONS}Relationship")
-    targets = {each.get("Id"): each for each in found if not each.get("Type", "").endswith("/chartsheet")}
-    for sheet in _small(parts, workbook, f"{NAMESPACE}sheet"):
-        target = targets[sheet.get(_ID)].get("Target", "") if sheet.get(_ID) in targets else ""
+    targets = {each.get("Id"): each.get("Target", "") for each in found if each.get("Type", "").endswith("/worksheet")}
+    for sheet in _small(parts, workbook, f"{MAIN}sheet"):
+        target = targets.get(_relation(sheet), "")
         part = target[1:] if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
         if target and part in parts:
-            return part
-    raise KeyError("no sheet")
+            yield _Sheet(sheet.get("name", ""), part, sheet.get("state", "visible") == "visible")
 
 
-def _epoch(parts: Parts, workbook: str) -> datetime.datetime:
-    properties = next(_small(parts, workbook, f"{NAMESPACE}workbookPr"), None)
-    is_1904 = properties is not None and properties.get("date1904") in _TRUE
-    return CALENDAR_MAC_1904 if is_1904 else CALENDAR_WINDOWS_1900
+def _relation(sheet: Element) -> str | None:
+    """Its attribute `r:id`, whose namespace differs in "Strict Open XML"."""
+    return next((value for name, value in sheet.attrib.items() if name.endswith("/relationships}id")), None)
 
 
-def _texts(parts: Parts, name: str) -> Iterator[str]:
-    with parts.open(name, Phrase("texts"), _TEXTS_BYTES) as part:
-        for count, each in enumerate(repeated(part, f"{NAMESPACE}si", Phrase("a text")), start=1):
-            if count > _MOST_TEXTS:
-                raise TooMuch(Phrase("has more than {most:,} different texts: save it as CSV UTF-8", most=_MOST_TEXTS))
-            yield _text(each).replace("x005F_", "")
+def _cells(parts: Parts, workbook: str, types: Mapping[str, str]) -> Cells:
+    folder = posixpath.dirname(workbook)
+    properties = next(_small(parts, workbook, f"{MAIN}workbookPr"), None)
+    calculation = next(_small(parts, workbook, f"{MAIN}calcPr"), None)
+    return Cells(
+        _texts(parts, types.get(_TEXTS, posixpath.join(folder, "sharedStrings.xml"))),
+        _codes(parts, types.get(_STYLES, posixpath.join(folder, "styles.xml"))),
+        is_1904=properties is not None and properties.get("date1904") in _TRUE,
+        is_calculated=calculation is None or calculation.get("fullCalcOnLoad") not in _TRUE,
+    )
 
 
-def _text(element: Element) -> str:
-    """Without its formatting, and without the reading aids of Japanese."""
-    runs = (run if run.tag == _TEXT else run.find(_TEXT) for run in element if run.tag in (_TEXT, _RUN))
-    return "".join([run.text or "" for run in runs if run is not None])
-
-
-def _formats(parts: Parts, name: str) -> list[str]:
+def _texts(parts: Parts, name: str) -> Texts:
     if name not in parts:
-        return []
-    custom = dict(BUILTIN_FORMATS)
-    for table in _small(parts, name, f"{NAMESPACE}numFmts"):
+        return Texts()
+    with parts.open(name, Phrase("texts"), _TEXTS_BYTES) as part:
+        return Texts(part)
+
+
+def _codes(parts: Parts, name: str) -> dict[str, str]:
+    """The number format of each cell format, by its number as cells write it."""
+    if name not in parts:
+        return {}
+    custom: dict[int, str] = dict(BUILT_IN)
+    for table in _small(parts, name, f"{MAIN}numFmts"):
         custom |= {int(each.get("numFmtId", "")): _checked(each.attrib) for each in table}
-    cells = next(_small(parts, name, f"{NAMESPACE}cellXfs"), None)
-    return [] if cells is None else [custom.get(int(each.get("numFmtId", "0")), "General") for each in cells]
+    cells = next(_small(parts, name, f"{MAIN}cellXfs"), None)
+    formats = () if cells is None else cells
+    return {str(at): custom.get(int(each.get("numFmtId", "0")), "General") for at, each in enumerate(formats)}
 
 
 def _checked(number_format: Mapping[str, Any]) -> str:

@@ -106,7 +106,7 @@ def test_a_file_that_takes_too_much_memory_is_told_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(foreign, "_MEMORY_BYTES", 56 * 1024**2)
     if sys.platform != "linux":
         pytest.skip("macOS keeps to no limit of memory")
-    hostile = workbook(parts={"xl/texts.xml": texts(500_000)})
+    hostile = workbook(parts={"xl/texts.xml": texts(1_500_000)})
     assert refusal(hostile) == (
         "people.xlsx: takes more than 56 MiB of memory to read: save it as CSV UTF-8, or split it"
     )

@@ -1,4 +1,4 @@
-"""Workbooks that no spreadsheet program writes: one valid row, and whatever else a test puts in."""
+"""Workbooks written part by part: one valid row, and whatever else a test puts in."""
 
 import io
 import zipfile

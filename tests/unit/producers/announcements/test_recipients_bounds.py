@@ -89,6 +89,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a row of a hundred thousand cells": (
         lambda: workbook(f'<row r="3">{"<c/>" * 100_000}</row>'),
+        "has a row of 1,001 columns; at most 1,000 are read: delete the rest",
+    ),
+    "a cell that stands there a hundred thousand times": (
+        lambda: workbook('<row r="3">' + '<c r="A3"/>' * 100_000 + "</row>"),
         "has a row of more than 65,536 entries: copy the cells into a new workbook",
     ),
     "a row below the last one of Excel": (
