@@ -13,7 +13,16 @@ __all__ = ["routes"]
 #: Fields of the form, passed on by name.
 FIELDS = (
     *("name", "text", "desk", "receive_type", "between", "timezone", "at", "expires"),
-    *("weight", "on_open_ticket", "on_unknown", "skip_invalid", "allow_duplicates", "encoding", "address_column"),
+    *(
+        "weight",
+        "on_open_ticket",
+        "on_unknown",
+        "skip_invalid",
+        "allow_duplicates",
+        "encoding",
+        "address_column",
+        "hidden",
+    ),
 )
 
 

@@ -53,6 +53,7 @@ class Proposal:
     source: str  #: how the file was read
     addressed: tuple[tuple[str, int], ...]  #: what named receivers, and how many of those that are accepted
     columns: tuple[Column, ...]
+    sheet_remarks: tuple[str, ...]  #: what differs from what Excel shows
     rows: int
     accepted: int
     invalid: int

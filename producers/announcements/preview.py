@@ -18,10 +18,11 @@ from ledger.redis_clock import time_ms
 from ledger.times import iso
 from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.check import Checked, accepted_rows
+from producers.announcements.check import Checked, Sample, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
 from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.reading_options import Sheet
 
 __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
 
@@ -56,6 +57,9 @@ class DryRun(TypedDict):
     encoding: Annotated[str | None, Field(description="Of a text file.")]
     columns: list[ColumnJson]
     addressed: Annotated[dict[str, int], Field(description="Accepted rows by what named their receivers.")]
+    sheet: Annotated[str | None, Field(description="The sheet of a workbook that was read.")]
+    other_sheets: Annotated[list[str] | None, Field(description="The sheets of it that were not read.")]
+    hidden_rows: Annotated[int | None, Field(description="Rows of the sheet that Excel does not show.")]
     rows: int
     accepted: int
     invalid: int
@@ -81,6 +85,7 @@ class Preview:
     checked: Checked
     source: str  #: how the file was read
     encoding: str | None  #: of a text file
+    sheet: Sheet | None  #: of a workbook
     open_tickets: OpenTicketRows | None  #: None when nobody asked
     others: int  #: announcements of the desk that run
     now_ms: int
@@ -107,6 +112,11 @@ class Preview:
         expires_at = self.draft.spec.expires_at
         return bool(self.finishes_at and expires_at and self.finishes_at > expires_at)
 
+    @property
+    def sheet_remarks(self) -> list[str]:
+        """What somebody who looks at the workbook in Excel may not expect."""
+        return self.sheet.remarks(self.draft.reading.hidden) if self.sheet else []
+
     def as_json(self) -> DryRun:
         """What `announce --dry-run --json` prints."""
         checked, same, tickets = self.checked, self.same_content, self.open_tickets
@@ -117,6 +127,9 @@ class Preview:
             "encoding": self.encoding,
             "columns": [ColumnJson(name=name, used=used, empty=empty) for name, used, empty in checked.all_columns],
             "addressed": {kind: rows for kind, rows in checked.addressed.items() if rows},
+            "sheet": self.sheet.name if self.sheet else None,
+            "other_sheets": list(self.sheet.others) if self.sheet else None,
+            "hidden_rows": self.sheet.hidden_rows if self.sheet else None,
             "rows": checked.rows,
             "accepted": checked.accepted,
             "invalid": checked.invalid,
@@ -131,11 +144,12 @@ class Preview:
             "seconds": None if self.seconds is None else round(self.seconds),
             "finishes_at": iso(self.finishes_ms),
             "same_content": _brief(same) if same else None,
-            "samples": [
-                {"line": sample.line, "msg_type": sample.message.msg_type, "content": sample.message.content}
-                for sample in checked.samples
-            ],
+            "samples": [_sample_json(sample) for sample in checked.samples],
         }
+
+
+def _sample_json(sample: Sample) -> dict[str, Any]:
+    return {"line": sample.line, "msg_type": sample.message.msg_type, "content": sample.message.content}
 
 
 def _brief(announcement: Announcement) -> dict[str, Any]:
@@ -154,6 +168,7 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
         checked=checked,
         source=_source(announcement.recipients),
         encoding=_encoding(announcement.recipients),
+        sheet=announcement.recipients.sheet,
         open_tickets=open_tickets,
         others=len(others),
         now_ms=now_ms,
@@ -218,4 +233,6 @@ def _source(recipients: Recipients) -> str:
     for part in (recipients.encoding, _DELIMITERS.get(recipients.delimiter or "")):
         if part:
             source = Phrase("{before}, {part}", before=source, part=part)
+    if recipients.sheet:
+        source = Phrase("{before}, sheet {name}", before=source, name=recipients.sheet.name)
     return source

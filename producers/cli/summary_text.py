@@ -51,6 +51,7 @@ def remarks_of(summary: Preview) -> Iterator[str]:
     checked = summary.checked
     if summary.encoding not in (None, "UTF-8"):
         yield f"the file is not UTF-8: it was read as {summary.encoding}"
+    yield from summary.sheet_remarks
     if checked.duplicate_count:
         yield _duplicates(checked)
     if summary.open_tickets:

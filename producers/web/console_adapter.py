@@ -161,6 +161,7 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
         source=summary.source,
         addressed=tuple((kind, rows) for kind, rows in checked.addressed.items() if rows),
         columns=tuple(Column(*column) for column in checked.all_columns),
+        sheet_remarks=tuple(summary.sheet_remarks),
         rows=checked.rows,
         accepted=checked.accepted,
         invalid=checked.invalid,

@@ -11,6 +11,10 @@ from ledger.phrases import Phrase
 __all__ = ["HiddenRows", "ReadingOptions", "Sheet"]
 
 
+#: Sheets that are not read, told by name.
+_NAMED_SHEETS = 10
+
+
 class HiddenRows(StrEnum):
     """Rows of a sheet that Excel does not show: whoever filtered the list means what they see, or forgot the filter."""
 
@@ -57,3 +61,27 @@ class Sheet(NamedTuple):
     name: str
     others: tuple[str, ...]  #: the sheets that were not read
     hidden_rows: int  #: rows with something in them that Excel does not show
+
+    def remarks(self, hidden: HiddenRows | None) -> list[str]:
+        """What somebody who looks at the workbook in Excel may not expect."""
+        remarks: list[str] = []
+        if self.others:
+            names, count = ", ".join(self.others[:_NAMED_SHEETS]), len(self.others)
+            if count > _NAMED_SHEETS:
+                names = Phrase("{names} and {n:,} more", names=names, n=count - _NAMED_SHEETS)
+            remarks.append(
+                Phrase(
+                    "{n:,} other sheet is not read: {names} | {n:,} other sheets are not read: {names}",
+                    n=count,
+                    names=names,
+                )
+            )
+        if self.hidden_rows:
+            remarks.append(_told_hidden(self.hidden_rows, hidden))
+        return remarks
+
+
+def _told_hidden(rows: int, hidden: HiddenRows | None) -> str:
+    if hidden is HiddenRows.SKIP:
+        return Phrase("{n:,} row that Excel hides is left out | {n:,} rows that Excel hides are left out", n=rows)
+    return Phrase("{n:,} row that Excel hides is among them | {n:,} rows that Excel hides are among them", n=rows)

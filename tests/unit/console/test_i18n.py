@@ -28,6 +28,7 @@ CHOICES = {
     "receive.": ["chat", "user"],
     "on_open_ticket.": ["reroute", "wait", "fail"],
     "on_unknown.": ["resend", "hold"],
+    "hidden_rows.": ["skip", "include"],
     "hooks.": ["accepted", "skipped", "failed", "refused"],
     "now.": ["idle", "sending", "stopped", "paused"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks"],

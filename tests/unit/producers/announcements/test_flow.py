@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import fakeredis
+import openpyxl
 import pytest
 from PIL import Image
 
@@ -210,6 +211,66 @@ def test_the_summary_as_json_has_every_fact(ledger: Ledger) -> None:
     assert facts["samples"][0] == {"line": 2, "msg_type": "text", "content": {"text": "Dear Ada"}}
     assert (facts["source"], facts["open_tickets"], facts["calls"]) == ("CSV, UTF-8, semicolons", 1, 1)
     assert datetime.fromisoformat(facts["finishes_at"]) - datetime.now(UTC) < timedelta(seconds=2)
+
+
+def with_rows_hidden(path: Path) -> Path:
+    book = openpyxl.Workbook()
+    book.active.title = "people"
+    for row in (["receiver_id", "name"], ["ou_ada", "Ada"], ["ou_bob", "Bob"]):
+        book.active.append(row)
+    book.active.row_dimensions[3].hidden = True
+    book.create_sheet("rooms")
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize(("hidden", "accepted", "told"), [("skip", 1, "is left out"), ("include", 2, "is among them")])
+def test_the_summary_says_which_sheet_of_a_workbook_is_read_and_what_it_hides(
+    ledger: Ledger, hidden: str, accepted: int, told: str
+) -> None:
+    path = with_rows_hidden(Path("people.xlsx"))
+    with announcement_of(ledger, path, hidden=hidden) as announcement:
+        summary = summarize(announcement)
+    facts = summary.as_json()
+    assert (facts["source"], facts["accepted"]) == ("XLSX, sheet people", accepted)
+    assert (facts["sheet"], facts["other_sheets"], facts["hidden_rows"]) == ("people", ["rooms"], 1)
+    assert summary.sheet_remarks == ["1 other sheet is not read: rooms", f"1 row that Excel hides {told}"]
+
+
+def test_a_file_without_sheets_says_nothing_of_them(ledger: Ledger) -> None:
+    summary = summary_of(ledger, "receiver_id,name\nou_ada,Ada\n")
+    facts = summary.as_json()
+    assert (facts["sheet"], facts["other_sheets"], facts["hidden_rows"]) == (None, None, None)
+    assert summary.sheet_remarks == []
+
+
+def test_leaving_hidden_rows_out_is_another_announcement_than_sending_to_them(ledger: Ledger) -> None:
+    path = with_rows_hidden(Path("people.xlsx"))
+    with pytest.raises(BadInput, match="has 1 row that Excel hides"), announcement_of(ledger, path):
+        pass
+    accepted = []
+    for hidden in ("skip", "include", "skip"):
+        with announcement_of(ledger, path, hidden=hidden) as announcement:
+            accepted.append(announcement.accept().id)
+    assert accepted[0] == accepted[2] != accepted[1]
+
+
+def test_a_cell_that_cannot_be_used_matters_only_where_it_is_needed(ledger: Ledger) -> None:
+    book, path = openpyxl.Workbook(), Path("people.xlsx")
+    for row in (
+        ["receiver_id", "name", "note"],
+        ["ou_ada", "Ada", "#N/A"],
+        ["ou_bob", "#N/A", "x"],
+        [10**17, "Eve", "x"],
+    ):
+        book.active.append(row)
+    book.save(path)
+    with announcement_of(ledger, path) as announcement:
+        checked = announcement.checked
+        assert [(each.line, each.column) for each in checked.problems] == [(3, "name"), (4, "receiver_id")]
+        assert checked.problems[0].problem == "contains the formula error #N/A"
+        assert checked.problems[1].problem.startswith("holds a number of more than 15 digits")
+        assert announcement.checked.accepted == 1
 
 
 def test_open_tickets_count_where_a_message_would_go_to_the_group(ledger: Ledger) -> None:
