@@ -138,7 +138,7 @@ def zipped(**parts: bytes) -> bytes:
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 UNPACK, SAVE = "unpack it, and give the file that is in it", "save the sheet as .xlsx or as CSV UTF-8"
 FOREIGN: Mapping[str, tuple[bytes, str]] = {
-    "gzip": (gzip.compress(b"receiver_id\nou_1\n"), f"is a gzip file: {UNPACK}"),
+    "gzip": (gzip.compress(b"receiver_id\nou_1\n", mtime=0), f"is a gzip file: {UNPACK}"),
     "bzip2": (b"BZh91AY&SY", f"is a bzip2 file: {UNPACK}"),
     "zip": (zipped(people=b"receiver_id\nou_1\n"), f"is a zip file: {UNPACK}"),
     "ods": (zipped(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"), "is an OpenDocument file (.ods)"),
