@@ -39,9 +39,9 @@ def routes() -> list[Route]:
         page("/announcements/{id}/failures", _failures),
         page("/announcements/{id}/rows", _rows),
         page("/announcements/{id}/export.{format}", _export),
-        action("/announcements/{id}/pause", _switched(Announcements.pause, "pause", "paused")),
-        action("/announcements/{id}/resume", _switched(Announcements.resume, "resume", "resumed")),
-        action("/announcements/{id}/cancel", _switched(Announcements.cancel, "cancel", "cancelled")),
+        action("/announcements/{id}/pause", _switched(Announcements.pause, "paused")),
+        action("/announcements/{id}/resume", _switched(Announcements.resume, "resumed")),
+        action("/announcements/{id}/cancel", _switched(Announcements.cancel, "cancelled")),
         action("/announcements/{id}/retry", _retry),
         action("/announcements/{id}/resolve", _resolve),
     ]
@@ -174,13 +174,13 @@ def _announcement(request: PageRequest) -> Announcement:
 # -- actions
 
 
-def _switched(verb: Callable[[Announcements, str, str], object], did: str, flash: str) -> View:
+def _switched(verb: Callable[[Announcements, str, str], object], flash: str) -> View:
     """An action whose verb in the ledger needs only the id and the operator."""
 
     def act(request: PageRequest) -> Response:
         id = _announcement(request).id
         verb(request.context.ledger.announcements, id, request.who.by)
-        return _done(request, id, did, flash)
+        return _done(request, id, flash)
 
     return act
 
@@ -188,17 +188,16 @@ def _switched(verb: Callable[[Announcements, str, str], object], did: str, flash
 def _retry(request: PageRequest) -> Response:
     id, state = _announcement(request).id, State(request.choice("state", tuple(Retried)))
     count = request.context.ledger.announcements.retry(id, request.who.by, [state])
-    return _done(request, id, f"retry {state}", "retried", count)
+    return _done(request, id, "retried", count)
 
 
 def _resolve(request: PageRequest) -> Response:
     id, outcome = _announcement(request).id, request.choice("as", tuple(Resolution))
     count = request.context.ledger.announcements.resolve(id, request.who.by, outcome)
-    return _done(request, id, f"resolve as {outcome}", "resolved", count)
+    return _done(request, id, "resolved", count)
 
 
-def _done(request: PageRequest, id: str, did: str, flash: str, count: int | None = None) -> Response:
-    request.note(did, id)
+def _done(request: PageRequest, id: str, flash: str, count: int | None = None) -> Response:
     request.context.live.forget(id)
     back = "/needs" if request.field("back") == "needs" else f"/announcements/{id}"
     return request.to(back, flash=flash, n=count)

@@ -119,8 +119,7 @@ def _resume_desk(request: PageRequest) -> Response:
     desk = request.part("desk")
     if desk not in request.context.ledger.settings.all_desks or not request.who.sees(desk):
         raise NotFound(desk)
-    request.context.ledger.resume_desk(desk)
-    request.note("resume desk", desk)
+    request.context.ledger.resume_desk(desk, request.who.by)
     request.context.live.forget()
     return request.to("/needs", flash="desk_resumed", id=desk)
 
@@ -135,6 +134,5 @@ def _retry_events(request: PageRequest) -> Response:
         for desk in request.context.ledger.settings.all_desks
         if request.who.sees(desk)
     )
-    request.note(f"retry code {code}")
     request.context.live.forget()
     return request.to("/needs", flash="retried", n=count)

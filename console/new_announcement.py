@@ -69,6 +69,5 @@ def _proposal(request: PageRequest) -> Proposal:
 
 def _accept(request: PageRequest) -> Response:
     id = request.context.proposals.accept(request.field("token"), request.who.by, request.who.sees)
-    request.note("announce", id)
     request.context.live.forget()
     return request.to(f"/announcements/{id}", flash="announced")

@@ -127,22 +127,21 @@ def _record(request: PageRequest) -> Record:
 def _retry(request: PageRequest) -> Response:
     record = _record(request)
     request.context.ledger.retry([record.id], request.who.by, [record.progress.state])
-    return _done(request, record.id, "retry", "retried_one")
+    return _done(request, record.id, "retried_one")
 
 
 def _cancel(request: PageRequest) -> Response:
     record = _record(request)
     request.context.ledger.cancel([record.id], request.who.by)
-    return _done(request, record.id, "cancel", "cancelled")
+    return _done(request, record.id, "cancelled")
 
 
 def _resolve(request: PageRequest) -> Response:
     record, outcome = _record(request), request.choice("as", tuple(Resolution))
     request.context.ledger.resolve([record.id], request.who.by, outcome)
-    return _done(request, record.id, f"resolve as {outcome}", "resolved_one")
+    return _done(request, record.id, "resolved_one")
 
 
-def _done(request: PageRequest, id: str, did: str, flash: str) -> Response:
-    request.note(did, id)
+def _done(request: PageRequest, id: str, flash: str) -> Response:
     request.context.live.forget(announcement_of(id) if is_row(id) else "")
     return request.to("/needs" if request.field("back") == "needs" else f"/notifications/{id}", flash=flash, id=id)

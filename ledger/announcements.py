@@ -11,6 +11,7 @@ from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Announcement, Row, RowRecord, Spec, announcement_of_fields
+from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.damage import NOBODY, Reading
 from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
@@ -153,6 +154,8 @@ class Announcements:
         answer = self._store.durably("start", spec.desk, id, total, unix_ms(spec.at), by, *hours)
         if answer == -1:
             raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
+        if answer:
+            record_action(self._store, by, "announce", id)
         return bool(answer)
 
     # -- asking
@@ -259,7 +262,9 @@ class Announcements:
         announcement = self.get(id)
         if announcement.state is AnnouncementState.CANCELLED:
             raise NotAllowed(id, "retry", announcement.state)
-        return sum(self._act_on_all(id, state, "retry", (by, str(state))) for state in states)
+        count = sum(self._act_on_all(id, state, "retry", (by, str(state))) for state in states)
+        record_action(self._store, by, f"retry {' '.join(states)}", id)
+        return count
 
     def resolve(self, id: str, by: str, outcome: str) -> int:
         """Settles all unknown rows as `delivered`, `failed`, or to `resend`. Returns their number.
@@ -269,7 +274,9 @@ class Announcements:
         announcement = self.get(id)
         if outcome == Resolution.RESEND and announcement.state is AnnouncementState.CANCELLED:
             raise NotAllowed(id, Resolution.RESEND, announcement.state)
-        return self._act_on_all(id, State.UNKNOWN, "resolve", (self._store.results_for_ms, by, outcome))
+        count = self._act_on_all(id, State.UNKNOWN, "resolve", (self._store.results_for_ms, by, outcome))
+        record_action(self._store, by, f"resolve as {outcome}", id)
+        return count
 
     def _act_on_all(self, id: str, state: State, verb: str, arguments: tuple[Any, ...]) -> int:
         desk, acted = self.get(id).spec.desk, 0
@@ -290,6 +297,7 @@ class Announcements:
                 raise NotFound(id)
             if not done:
                 raise NotAllowed(id, verb, text(state))
+        record_action(self._store, by, verb, id)
         return AnnouncementState(text(state))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import redis
 
+from ledger.audit_log import record_action
 from ledger.connection import is_refusal, text
 from ledger.damage import whole
 from ledger.errors import BadInput, NotDurable, NotFound
@@ -118,6 +119,7 @@ class ApiKeys:
                 raise BadInput("name", problem)
             self._forget_revoked()
             self._write(digest_of(secret), key)
+        record_action(self._store, by, "create key", name)
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:
@@ -162,6 +164,7 @@ class ApiKeys:
             digest, key = self._named(id_or_name, found)
             if key.revoked_at is None:
                 key = replace(key, revoked_at=_now(), revoked_by=by)
+                record_action(self._store, by, "revoke key", key.name)
             # Also for an earlier revocation: it may not be fsynced yet.
             self._write(digest, key)
         return key

@@ -1,6 +1,8 @@
-"""The audit log: recent actions in the console. Records keep their own actions too."""
+"""The audit log: what people did, by whichever way. Notifications and announcements also keep their own acts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -9,37 +11,71 @@ from ledger.connection import RedisWhenFull
 from ledger.damage import whole
 from ledger.redis_clock import time_ms
 from ledger.store import Store
+from ledger.times import iso
 
-__all__ = ["AuditEntry", "recent_actions", "record_action"]
+__all__ = ["AuditEntry", "all_actions", "recent_actions", "record_action"]
 
-#: Kept actions.
-KEPT = 1000
+#: Entries that are read, or dropped for their age, in one round trip.
+PORTION = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One action of a person."""
+    """One act of a person."""
 
     at_ms: int
-    by: str
+    by: str  #: the key, or the user of the machine
     did: str  #: a word such as `pause`, or `resolve as delivered`
-    id: str  #: of the announcement, notification or desk; empty for signing in and out
+    id: str  #: of the announcement, notification, desk or key; empty for signing in and out
+
+    def as_json(self) -> dict[str, str | None]:
+        return {"at": iso(self.at_ms), "by": self.by, "did": self.did, "id": self.id or None}
 
 
-def record_action(store: Store, by: str, did: str, id: str = "") -> None:
-    """Adds an action. Raises redis-py's errors."""
-    at_ms = time_ms(store.redis.time())
-    # The action is done, so it is recorded even if Redis is full; the list is short.
+def record_action(store: Store, by: str, did: str, *ids: str) -> None:
+    """Adds an act, once for each id, and drops those older than DESKBELL_AUDIT_FOR. Raises redis-py's errors."""
+    at_ms, oldest = _time_and_oldest(store)
+    # The act is done, so it is recorded even if Redis is full; the entries are short.
     pipe = RedisWhenFull(connection_pool=store.redis.connection_pool).pipeline()
-    pipe.lpush(store.keys.acts, orjson.dumps([at_ms, by, did, id]))
-    pipe.ltrim(store.keys.acts, 0, KEPT - 1)
+    for id in ids or ("",):
+        pipe.lpush(store.keys.acts, orjson.dumps([at_ms, by, did, id]))
     pipe.execute()
+    if oldest and oldest.at_ms < at_ms - store.settings.audit_for // timedelta(milliseconds=1):
+        _drop_old(store, at_ms)
+
+
+def _time_and_oldest(store: Store) -> tuple[int, AuditEntry | None]:
+    pipe = store.redis.pipeline(transaction=False)
+    pipe.time()
+    pipe.lindex(store.keys.acts, -1)
+    time, oldest = pipe.execute()
+    return time_ms(time), whole("an act", _act, oldest) if oldest else None
+
+
+def _drop_old(store: Store, now_ms: int) -> None:
+    """A portion at a time: what is left goes with the next acts."""
+    since_ms = now_ms - store.settings.audit_for // timedelta(milliseconds=1)
+    last = [whole("an act", _act, kept) for kept in _read(store, -PORTION, -1)]
+    old = sum(each is None or each.at_ms < since_ms for each in last)
+    store.redis.ltrim(store.keys.acts, 0, -old - 1)
 
 
 def recent_actions(store: Store, count: int) -> list[AuditEntry]:
     """Newest first."""
-    found: Any = store.redis.lrange(store.keys.acts, 0, count - 1)
-    return [act for act in (whole("an act", _act, kept) for kept in found) if act]
+    return [act for act in (whole("an act", _act, kept) for kept in _read(store, 0, count - 1)) if act]
+
+
+def all_actions(store: Store) -> Iterator[AuditEntry]:
+    """Oldest first, up to now. An act that is recorded meanwhile moves none of those that are read."""
+    left = int(store.redis.llen(store.keys.acts))
+    for end in range(0, left, PORTION):
+        portion = _read(store, -min(end + PORTION, left), -end - 1)
+        yield from (act for act in (whole("an act", _act, kept) for kept in reversed(portion)) if act)
+
+
+def _read(store: Store, first: int, last: int) -> list[bytes]:
+    found: Any = store.redis.lrange(store.keys.acts, first, last)
+    return list(found)
 
 
 def _act(kept: bytes) -> AuditEntry:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.announcement import RowRecord
+from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.errors import NotAllowed
 from ledger.ids import row_number
@@ -50,7 +51,11 @@ class DeadLetters:
         for record in self.find(ledger):
             desk = desk_of_rows if isinstance(record, RowRecord) else record.notification.desk
             found.setdefault(desk, []).append(record.id)
-        return [id for desk, ids in found.items() for id in self._retry(ledger, by, desk, ids)]
+        retried = [id for desk, ids in found.items() for id in self._retry(ledger, by, desk, ids)]
+        if retried:
+            which = f"code {self.code}" if self.code is not None else self.state
+            record_action(ledger, by, f"retry {which}", self.announcement or self.desk or "")
+        return retried
 
     def _desk_of_rows(self, ledger: Ledger) -> str:
         if self.announcement is None:

@@ -7,6 +7,7 @@ from itertools import chain
 from redis.client import Pipeline
 
 from ledger.announcements import Announcements
+from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.damage import Reading
 from ledger.delivery_options import DEFAULT_DESK
@@ -176,30 +177,36 @@ class Ledger(Store):
 
     def cancel(self, ids: Sequence[str], by: str) -> list[State]:
         """Raises NotFound or NotAllowed for the first that cannot be cancelled; those before it are."""
-        return self._steer("cancel", ids, (self.results_for_ms, by))
+        return self._steer("cancel", ids, (self.results_for_ms, by), by, "cancel")
 
     def retry(self, ids: Sequence[str], by: str, states: Sequence[State] = (State.FAILED,)) -> list[State]:
         """Queues notifications in one of `states` again. Raises NotFound or NotAllowed."""
-        return self._steer("retry", ids, (by, ",".join(states)))
+        return self._steer("retry", ids, (by, ",".join(states)), by, "retry")
 
     def resolve(self, ids: Sequence[str], by: str, outcome: str) -> list[State]:
         """Settles unknown ones as `delivered` or `failed`, or has them sent again (`resend`). Raises as `retry`."""
-        return self._steer("resolve", ids, (self.results_for_ms, by, outcome))
+        return self._steer("resolve", ids, (self.results_for_ms, by, outcome), by, f"resolve as {outcome}")
 
-    def resume_desk(self, desk: str) -> bool:
+    def resume_desk(self, desk: str, by: str) -> bool:
         """Ends any hold of the desk. Returns whether there was one. Raises BadInput for an unknown desk."""
         self.settings.desk(desk)
-        return bool(self.verbs.call("resume", desk, ""))
+        ended = bool(self.verbs.call("resume", desk, ""))
+        record_action(self, by, "resume desk", desk)
+        return ended
 
-    def _steer(self, verb: str, ids: Sequence[str], arguments: tuple[Argument, ...]) -> list[State]:
-        states = []
-        for id in ids:
-            done, state = self.durably(verb, self._desk_of(id), *arguments, id)
-            if not state:
-                raise NotFound(id)
-            if not done:
-                raise NotAllowed(id, verb, state.decode())
-            states.append(State(state.decode()))
+    def _steer(self, verb: str, ids: Sequence[str], arguments: tuple[Argument, ...], by: str, did: str) -> list[State]:
+        states: list[State] = []
+        try:
+            for id in ids:
+                done, state = self.durably(verb, self._desk_of(id), *arguments, id)
+                if not state:
+                    raise NotFound(id)
+                if not done:
+                    raise NotAllowed(id, verb, state.decode())
+                states.append(State(state.decode()))
+        finally:  # those before one that is refused are done
+            if states:
+                record_action(self, by, did, *ids[: len(states)])
         return states
 
     def _desk_of(self, id: str) -> str:

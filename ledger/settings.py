@@ -194,6 +194,8 @@ class Settings(BaseSettings):
     """Seconds to connect to Feishu, and seconds to wait for its answer."""
     results_for: Duration = timedelta(days=30)
     """How long a finished notification stays on record."""
+    audit_for: Duration = timedelta(days=400)
+    """How long the acts of people stay in the audit log."""
     api_keys: SecretStr = SecretStr("")
     """Configured keys of the HTTP API, beside those that `deskbell key` creates: see http.md."""
     host: str = "127.0.0.1"

@@ -37,6 +37,7 @@ VERBS = {
     "resolve": Verb("steer", "Settle notifications that were maybe sent."),
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
+    "audit": Verb("audit", "List what people did."),
     "dropped": Verb("dropped_messages", "List Celery messages that could not be accepted."),
     "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
     "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),

@@ -156,7 +156,7 @@ def _cancelled(ledger: Ledger, id: str) -> Done:
 
 def _resume_desk(desk: str, as_json: bool) -> int:
     with open_ledger() as ledger:
-        ended = ledger.resume_desk(desk)
+        ended = ledger.resume_desk(desk, machine_user())
     if as_json:
         answer_json({"desk": desk, "resumed": ended})
     else:

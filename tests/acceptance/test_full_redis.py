@@ -92,7 +92,7 @@ def test_what_was_accepted_is_sent_while_redis_is_full(full: tuple[Installation,
     installation, ids = full
     assert _is_full(installation)
 
-    installation.ledger.resume_desk("default")
+    installation.ledger.resume_desk("default", "ada")
 
     installation.wait_until_delivered(ids, seconds=40)
     assert _is_full(installation)

@@ -56,7 +56,7 @@ def test_throttles_of_calls_that_were_in_flight_together_count_as_one(leases: Le
 def test_resuming_the_desk_gives_it_its_whole_rate_again(ledger: Ledger, leases: Leases, paced: Desk) -> None:
     throttle(leases, paced, 60)
     throttle(leases, paced, 60)
-    ledger.resume_desk(paced.name)
+    ledger.resume_desk(paced.name, "ada")
     assert room_in_window(ledger, leases, paced) == 100
 
 

@@ -38,7 +38,15 @@ CHOICES = {
 #: What the audit log holds, with an underline for each blank.
 ACTIONS = [
     *("announce", "pause", "resume", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
-    *("resolve_as_delivered", "resolve_as_failed", "resolve_as_resend", "resume_desk", "see_dropped"),
+    *(
+        "resolve_as_delivered",
+        "resolve_as_failed",
+        "resolve_as_resend",
+        "resume_desk",
+        "create_key",
+        "revoke_key",
+        "see_dropped",
+    ),
     *("sign_in", "sign_out"),
 ]
 

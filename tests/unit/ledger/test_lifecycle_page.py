@@ -9,7 +9,7 @@ import pytest
 
 from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS
-from ledger import audit_log, callbacks, dropped_messages, durability, hook_log, tally
+from ledger import callbacks, dropped_messages, durability, hook_log, tally
 from ledger.announcements import LOADING_MS
 from ledger.inspection.invariants import Invariant
 from ledger.leases import AFTER_CALL_MS, AHEAD_TRIPS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS, SPAN_TRIPS
@@ -117,7 +117,6 @@ STATED = (
     f"by their time, the last {SESSIONS_OF_A_KEY} | {span(SESSION_SECONDS * 1000)} after the last one |",
     f"failed sign-ins to the console | after {span(MINUTE)} |",
     f"the preview of an unconfirmed announcement | after {span(LOADING_MS)} |",
-    f"newest first, the last {audit_log.KEPT:,} |",
     f"newest first, the last {hook_log.KEPT} of each |",
     f"newest first, the last {dropped_messages.KEPT} |",
     f"as measured | stays; {span(durability._KEPT_SECONDS * 1000)} if INFO is refused |",

@@ -1,0 +1,46 @@
+"""`deskbell audit`: what people did."""
+
+from typing import Annotated
+
+import typer
+
+from ledger.audit_log import AuditEntry, all_actions
+from ledger.times import iso
+from producers.cli.access import open_ledger
+from producers.cli.output import answer, answer_json, is_interactive
+from producers.cli.tables import show_table
+
+__all__ = ["register"]
+
+_EXAMPLES = """\b
+Examples:
+  deskbell audit
+  deskbell audit --json > audit.jsonl"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("audit", epilog=_EXAMPLES)(audit)
+
+
+def audit(
+    as_json: Annotated[bool, typer.Option("--json", help="Print {at, by, did, id}, one line for each act.")] = False,
+) -> None:
+    """List what people did, the oldest first: with the console, the command line or the HTTP API.
+
+    Announcing, pausing, resuming, cancelling, retrying, resolving, resuming desks, creating and revoking keys, signing
+    in and out. Kept for DESKBELL_AUDIT_FOR.
+    """
+    with open_ledger() as ledger:
+        entries = all_actions(ledger)
+        if as_json:
+            for entry in entries:
+                answer_json(entry.as_json())
+        elif is_interactive():
+            show_table(("at", "by", "did", "id"), map(_cells, entries))
+        else:
+            for entry in entries:
+                answer("\t".join(_cells(entry)))
+
+
+def _cells(entry: AuditEntry) -> tuple[str, str, str, str]:
+    return iso(entry.at_ms) or "", entry.by, entry.did, entry.id
