@@ -16,7 +16,7 @@ from ledger.ids import announcement_of, is_row
 from ledger.messages.content import Message
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
-from ledger.rate import Slot, late_after_ms, limit_arguments
+from ledger.rate import AHEAD_TRIPS, ANSWER_TRIPS, NEAR_MS, SPAN_TRIPS, Slot, late_after_ms, limit_arguments
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
@@ -73,15 +73,6 @@ RELEASED_LEASE_MS = 5_000
 BEGIN_WITHIN_MS = 5_000
 #: Between the end of a call and the end of the lease, ms: one question about a ticket, and recording.
 AFTER_CALL_MS = 10_000
-#: Round trips to Redis from a release until its notification can be called for (the release's answer, its message to
-#: the queue and on to a worker, the claim and its answer: two and a half), and until the pacer can look again (the
-#: lead, the look, the release, the message to the queue). Slots are granted so far ahead. Of the first, one and a
-#: half are for a consumer that asks for another message first, or whether its connection lives, as kombu does.
-AHEAD_TRIPS, SPAN_TRIPS = 4.0, 4.5
-#: And from a claim or a renewal until its holder has the answer: half a trip, and half as much again.
-ANSWER_TRIPS = 0.75
-#: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
-NEAR_MS = 2.0
 #: Leases that one sweep looks at.
 SWEEP = 200
 #: Announcements whose message a worker keeps compiled.
@@ -291,12 +282,13 @@ class Leases(Store):
         self.clock.note(asked, now_ms)
         return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms, bool(is_vouched))
 
-    def step(self, name: str, desks: Iterable[Desk], by_ms: int, *, slots_alone: bool = False) -> None:
-        """Redis' clock was set by so much: moves slots, leases, holds and waits of these desks along, or slots alone.
+    def step(self, name: str, desks: Iterable[Desk], by_ms: int, *, is_guess: bool = False) -> None:
+        """Redis' clock was set by so much: moves slots, leases, holds and waits of these desks along. If it may have
+        been a time without a leader instead, moves slots and leases alone.
 
         A step has a name, so that a repetition moves nothing.
         """
-        arguments = (name, by_ms, int(slots_alone))
+        arguments = (name, by_ms, int(is_guess), self.lease_ms)
         for answer in self.verbs.call_many([("step", desk.name, arguments) for desk in desks]):
             _raised(answer)
 

@@ -10,7 +10,20 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
-__all__ = ["Limit", "Rate", "Slot", "late_after_ms", "limit_arguments", "parse_rate", "rate_text", "slack_ms"]
+__all__ = [
+    "AHEAD_TRIPS",
+    "ANSWER_TRIPS",
+    "NEAR_MS",
+    "SPAN_TRIPS",
+    "Limit",
+    "Rate",
+    "Slot",
+    "late_after_ms",
+    "limit_arguments",
+    "parse_rate",
+    "rate_text",
+    "slack_ms",
+]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(r"^\s*(\d+)\s*/\s*(?:(\d+)\s*)?(second|minute|hour|day)s?\s*$")
@@ -58,6 +71,16 @@ Rate = Annotated[tuple[Limit, ...], NoDecode, BeforeValidator(_as_limits)]
 #: A call may start this share of the slack after its slot; the rest is for the way to the server, and for a machine so
 #: busy that its processes wait for their turn between the look at the clock and the call.
 LATE_SHARE = 0.4
+
+#: Round trips to Redis from a release until its notification can be called for (the release's answer, its message to
+#: the queue and on to a worker, the claim and its answer: two and a half), and until the pacer can look again (the
+#: lead, the look, the release, the message to the queue). Slots are granted so far ahead. Of the first, one and a
+#: half are for a consumer that asks for another message first, or whether its connection lives, as kombu does.
+AHEAD_TRIPS, SPAN_TRIPS = 4.0, 4.5
+#: And from a claim or a renewal until its holder has the answer: half a trip, and half as much again.
+ANSWER_TRIPS = 0.75
+#: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
+NEAR_MS = 2.0
 
 
 class Slot(NamedTuple):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 __all__ = ["RedisClock", "time_ms"]
@@ -32,6 +32,14 @@ class _Sample(NamedTuple):
         return abs(self.offset_ms - other.offset_ms) > doubt_ms + STEP_MS
 
 
+class _Step(NamedTuple):
+    """The clock was set by so many ms, after one answer and before the next, which came at moments of `monotonic`."""
+
+    by_ms: float
+    after: float
+    at: float
+
+
 class RedisClock:
     """Threads share it.
 
@@ -45,8 +53,9 @@ class RedisClock:
         self._lock = threading.Lock()
         self._best: _Sample | None = None
         self._before: _Sample | None = None  #: the best of the period before
-        self._period_began = 0.0
-        self._step_ms = 0.0
+        self._period_began = self._answered_at = 0.0
+        self._steps: list[_Step] = []
+        self._times_set = 0
 
     def note(self, asked: float, redis_ms: int) -> None:
         """An answer came now to what was asked at `asked`, a moment of `monotonic`."""
@@ -56,9 +65,11 @@ class RedisClock:
         with self._lock:
             known = self._quickest()
             if known and sample.contradicts(known):
-                self._step_ms += sample.offset_ms - known.offset_ms
+                self._steps.append(_Step(sample.offset_ms - known.offset_ms, self._answered_at, answered))
+                self._times_set += 1
                 self._best = self._before = None
             self._keep(sample)
+            self._answered_at = answered
 
     def _keep(self, sample: _Sample) -> None:
         if sample.at - self._period_began > PERIOD_SECONDS:
@@ -85,8 +96,33 @@ class RedisClock:
             sample = self._quickest()
         return sample.round_trip_ms if sample else 0.0
 
-    def take_step_ms(self) -> int:
-        """The steps of Redis' clock since the last call, in sum: forward is positive, 0 is none."""
+    @property
+    def times_set(self) -> int:
+        """How often the clock was seen to be set. A time that was told before the last of them means nothing now."""
+        return self._times_set
+
+    def take_step_ms(self, vouched_ms: int | None = None) -> int:
+        """The steps of Redis' clock since the last call, in sum: forward is positive, 0 is none.
+
+        Without those that the leader has followed which vouched for Redis' clock at `vouched_ms`: this process may have
+        missed its word between two steps.
+        """
         with self._lock:
-            step_ms, self._step_ms = self._step_ms, 0.0
-        return round(step_ms)
+            steps, self._steps = self._steps, []
+            sample = self._quickest()
+        if vouched_ms is not None and sample:
+            steps = steps[_followed(steps, vouched_ms - sample.offset_ms, self.monotonic()) :]
+        return round(sum(step.by_ms for step in steps))
+
+
+def _followed(steps: Sequence[_Step], vouched_ms: float, now: float) -> int:
+    """How many of the steps a leader had followed that vouched at `vouched_ms` of `monotonic`, by today's clock.
+
+    By the clock of then it was another moment: the one between the last step that was followed and the next.
+    """
+    ends = [*(step.at for step in steps), now]
+    for number in range(len(steps), 0, -1):
+        vouched = (vouched_ms + sum(step.by_ms for step in steps[number:])) / 1000
+        if steps[number - 1].after <= vouched <= ends[number] + STEP_MS / 1000:
+            return number
+    return 0

@@ -13,7 +13,7 @@ from ledger.delivery_options import ReceiveType
 from ledger.leases import Claim, Leases, Result
 from ledger.notification import Notification
 from ledger.progress import Attempt
-from ledger.rate import Slot, late_after_ms
+from ledger.rate import AHEAD_TRIPS, SPAN_TRIPS, Slot, late_after_ms
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from worker.retries import is_redis_away, retry_while_redis_is_away
@@ -25,6 +25,12 @@ LONGEST_SLOT_WAIT_MS = 1500
 #: Slots that are tried for one call. A slot is missed when Redis or this machine stalls; after these it is another
 #: worker's turn.
 SLOT_TRIES = 3
+
+#: A claim or a renewal older than this, ms, is renewed before the call: its announcement may have been paused since.
+#: With a far Redis it may be older, by as much as a slot is granted ahead.
+PAUSE_HOLDS_WITHIN_MS = 1000
+#: The most that it is, in round trips.
+AHEAD_AT_MOST_TRIPS = AHEAD_TRIPS + SPAN_TRIPS
 
 #: What a call says about its desk. A throttle or wrong credentials say nothing about whether the API is up.
 _HEALTH = {
@@ -72,6 +78,7 @@ class ClaimedNotification:
         self._clock = leases.clock
         self._slot: Slot | None = claim.slot
         self._leased_at = leased_at
+        self._times_set = leases.clock.times_set
         self._earlier: list[Attempt] = []
         self._attempts: list[Attempt] = []
 
@@ -121,10 +128,18 @@ class ClaimedNotification:
         raise NotNow
 
     def _is_good(self, slot: Slot) -> bool:
-        """Whether neither the slot nor the lease is too old: this process may have been frozen since it got them."""
+        """Whether neither the slot nor the lease is too old: this process may have been frozen since it got them, or
+        took long to get ready. A slot from before Redis' clock was set names another moment now."""
+        if self._desk.rate and self._clock.times_set != self._times_set:
+            return False
         late_ms = late_after_ms(self._desk.rate)
         is_late = late_ms is not None and self.redis_now_ms() - slot.at_ms > late_ms
-        return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._leases.begin_within_ms
+        return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._renew_after_ms
+
+    @property
+    def _renew_after_ms(self) -> float:
+        ahead_ms = AHEAD_AT_MOST_TRIPS * self._clock.round_trip_ms
+        return min(self._leases.begin_within_ms, PAUSE_HOLDS_WITHIN_MS + ahead_ms)
 
     def _reserve(self) -> Slot:
         pending = self._attempts[-1] if self._attempts else None
@@ -144,6 +159,7 @@ class ClaimedNotification:
         if slot is None:
             raise NotNow
         self._leased_at = leased_at
+        self._times_set = self._clock.times_set
         return slot
 
     # -- what happened

@@ -93,10 +93,10 @@ class Delivery:
         leased_at = self._monotonic()
         now_ms, claims = retry_while_redis_is_away()(self._leases.claim, self.desk, token, ids)
         started = self._monotonic()
-        with_tickets = self._with_tickets(claims, now_ms)
         batch = [
             ClaimedNotification(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims
         ]
+        with_tickets = self._with_tickets(claims, now_ms)
         results: list[Result] = []
         for claimed in batch:
             too_late = self._monotonic() - started > START_WITHIN_SECONDS

@@ -76,19 +76,28 @@ class ClockSteps:
         self._leases = leases
         self._desks = desks
         self._has_seen_vouched = False
+        self._own_word_ms: int | None = None
+
+    def vouched(self, answer: LeadAnswer) -> None:
+        """The answer to this pacer's own word. If the clock was set just before that, nobody has followed it yet."""
+        if answer.leads:
+            self._own_word_ms = answer.now_ms
 
     def heed(self, answer: LeadAnswer) -> int | None:
         """Returns by how much the clock was set, ms, for the leader to vouch for; None when it need not vouch."""
         step_ms = None
         if answer.leads:
             step_ms = self._follow(answer)
+            if answer.is_vouched:
+                self.vouched(answer)
         elif answer.is_vouched:
             self._leases.clock.take_step_ms()  # the leader has handled it
         self._has_seen_vouched |= answer.is_vouched
         return step_ms
 
     def _follow(self, answer: LeadAnswer) -> int | None:
-        step_ms = self._leases.clock.take_step_ms()
+        is_own_word = answer.vouched_ms == self._own_word_ms
+        step_ms = self._leases.clock.take_step_ms(None if is_own_word else answer.vouched_ms)
         if not answer.is_vouched and not self._has_seen_vouched:
             step_ms = self._catch_up(answer)
         elif step_ms:
@@ -99,14 +108,14 @@ class ClockSteps:
 
     def _catch_up(self, answer: LeadAnswer) -> int:
         """This pacer is new. A clock behind the last leader's time was set back by that much at least. A time without a
-        leader may hide one that was set forward, so the window stays as full as it was."""
+        leader may hide one that was set forward, so the window stays as full as it was, and leases last as long."""
         since_ms = answer.now_ms - (answer.vouched_ms or 0)
-        self._move_along(answer, since_ms, slots_alone=since_ms > 0)
+        self._move_along(answer, since_ms, is_guess=since_ms > 0)
         return min(0, since_ms)
 
-    def _move_along(self, answer: LeadAnswer, by_ms: int, *, slots_alone: bool = False) -> None:
+    def _move_along(self, answer: LeadAnswer, by_ms: int, *, is_guess: bool = False) -> None:
         # Named by the last leader's time, so two pacers that saw the same step shift things once.
-        self._leases.step(str(answer.vouched_ms), self._desks, by_ms, slots_alone=slots_alone)
+        self._leases.step(str(answer.vouched_ms), self._desks, by_ms, is_guess=is_guess)
 
 
 class Lead:
@@ -163,7 +172,7 @@ class Lead:
         answer = self._leases.lead(self._me, LEAD_MS)
         step_ms = self._steps.heed(answer)
         if step_ms is not None:
-            self._leases.lead(self._me, LEAD_MS, step_ms)
+            self._steps.vouched(self._leases.lead(self._me, LEAD_MS, step_ms))
         return answer.leads
 
     def _others_go_first(self, now: float) -> bool:

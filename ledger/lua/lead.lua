@@ -19,12 +19,21 @@ end
 
 local seen = tonumber(redis.call('HGET', CLOCK, 'seen') or -1)
 local vouched = is_clock_vouched() and 1 or 0
+
+--: No lead is given for as long, ms. One that lasts longer was given by a clock that was set back since: if its leader is
+--: dead, nobody else would lead for as long.
+local LONGEST_LEAD = 5000
+
 local leader = redis.call('GET', LEADER)
-if leader and leader ~= ARGV[2] then return {0, now, seen, vouched} end
+if leader and leader ~= ARGV[2] and redis.call('PTTL', LEADER) <= LONGEST_LEAD then return {0, now, seen, vouched} end
 if ARGV[3] == '0' then
   redis.call('DEL', LEADER)
   return {0, now, seen, vouched}
 end
 redis.call('SET', LEADER, ARGV[2], 'PX', ARGV[3])
+-- Nobody has led before. What was accepted by a clock that was set back since must not wait for that time to come again.
+if seen == -1 then
+  for _, desk in ipairs(redis.call('ZRANGE', DESKS, 0, -1)) do redis.call('ZADD', DESKS, 'LT', now, desk) end
+end
 if step_ms ~= '' or vouched == 1 then vouch() end
 return {1, now, seen, vouched}

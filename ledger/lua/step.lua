@@ -1,14 +1,23 @@
--- step(desk, name, by_ms, slots_alone)
+-- step(desk, name, by_ms, is_guess, lease_ms)
 --
 -- The clock was set. Moves what counts from a moment, and not to a time of day, so that it lasts as long as it would have:
 -- slots and pace, leases, the hold, and the waits of what is deferred. The leading pacer calls this (worker/pacer.py).
--- ARGV[2]  name         of this step: who brings it again has not got the answer
+-- ARGV[2]  name         of this step: who brings it again has not got the answer. It may also come late, after other steps
 -- ARGV[3]  by_ms        forward is positive
--- ARGV[4]  slots_alone  1: nothing but slots and pace
+-- ARGV[4]  is_guess     1: it may have been no step but a time without a leader. Then the hold and waits are left as they are:
+--                       slots and leases are not, since a call too many, or a second one at once, would be worse than a delay
+-- ARGV[5]  lease_ms     the longest lease, by which one from after the step is known
 -- Returns  1, or 0 for a repetition
 local name, by = ARGV[2], tonumber(ARGV[3])
-if redis.call('HGET', HOLDS, 'step') == name then return 0 end
-redis.call('HSET', HOLDS, 'step', name)
+
+--: Steps that are remembered. A request may be on its way for longer than its sender waits.
+local REMEMBERED = 8
+
+local last, names = redis.call('HGET', HOLDS, 'step'), {}
+for earlier in string.gmatch(redis.call('HGET', HOLDS, 'earlier_steps') or '', '%S+') do table.insert(names, earlier) end
+if last then table.insert(names, 1, last) end
+for _, earlier in ipairs(names) do if earlier == name then return 0 end end
+redis.call('HSET', HOLDS, 'step', name, 'earlier_steps', table.concat(names, ' ', 1, math.min(#names, REMEMBERED)))
 
 --: Of a lane, so many waits are shortened at the most; those behind them last longer by as much as the clock went back.
 local MOST = 20000
@@ -19,13 +28,27 @@ for index, at in ipairs(slots) do redis.call('LSET', SLOTS, index - 1, string.fo
 local paced = redis.call('HGET', HOLDS, 'pace_at')
 if paced then redis.call('HSET', HOLDS, 'pace_at', string.format('%.3f', paced + by)) end
 
+-- Its next look may have been planned by the other clock.
+if redis.call('ZSCORE', DESKS, DESK) then redis.call('ZADD', DESKS, now, DESK) end
+
+-- Whether something that ends at `ends`, and lasts for `longest` at the most, is from before the step. What has begun since
+-- goes by the new clock already. If the step is shorter than that, it cannot always be told: then it lasts too long.
+local function is_older(ends, longest)
+  if not longest then return true end
+  if by > 0 then return ends + by <= now + longest end
+  return ends + by >= now or ends > now + longest
+end
+
+local leases, lease_ms = redis.call('ZRANGE', LEASES, 0, -1, 'WITHSCORES'), tonumber(ARGV[5])
+for index = 1, #leases, 2 do
+  local ends = tonumber(leases[index + 1])
+  if is_older(ends, lease_ms) then redis.call('ZADD', LEASES, ends + by, leases[index]) end
+end
+
 if ARGV[4] == '1' then return 1 end
 
-local leases = redis.call('ZRANGE', LEASES, 0, -1, 'WITHSCORES')
-for index = 1, #leases, 2 do redis.call('ZADD', LEASES, leases[index + 1] + by, leases[index]) end
-
 local hold = current_hold()
-if hold then
+if hold and is_older(hold['until'], hold.interval) then
   hold['until'] = hold['until'] + by
   redis.call('HSET', HOLDS, 'hold', cjson.encode(hold))
 end
@@ -48,5 +71,4 @@ if by < 0 then
   for _, lane in ipairs(redis.call('ZRANGE', DUE, 0, -1)) do shorten_waits(lane) end
 end
 flush()
-if redis.call('ZSCORE', DESKS, DESK) then redis.call('ZADD', DESKS, now, DESK) end
 return 1

@@ -42,10 +42,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 --: A leading pacer vouches for the clock every 400 ms (lead.lua). After this, ms, nobody has: either none leads, or the clock was set.
 local VOUCHED_FOR = 2000
+--: A word from the future, ms, shows that the clock was set back since. Less may be drift.
+local FROM_THE_FUTURE = 50
 
 -- Whether slots and leases may be judged by `now`. If the clock was set forward, the window would be forgotten and every
 -- lease be over; so nothing is taken or ended until a pacer has found out (worker/pacer.py).
 local function is_clock_vouched()
-  local seen = tonumber(redis.call('HGET', CLOCK, 'seen') or now)
-  return math.abs(now - seen) <= VOUCHED_FOR
+  local since = now - tonumber(redis.call('HGET', CLOCK, 'seen') or now)
+  return since >= -FROM_THE_FUTURE and since <= VOUCHED_FOR
 end

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from threading import Event
 from unittest.mock import patch
 
 import fakeredis
@@ -15,6 +16,7 @@ from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
+from worker.claimed import ClaimedNotification
 from worker.leader import LEAD_MS, ClockSteps
 
 START_MS = 1_800_000_000_000
@@ -63,7 +65,7 @@ class Pacing:
         answer = self.leases.lead(self.me, LEAD_MS)
         step_ms = self.steps.heed(answer)
         if step_ms is not None:
-            self.leases.lead(self.me, LEAD_MS, step_ms)
+            self.steps.vouched(self.leases.lead(self.me, LEAD_MS, step_ms))
 
     def send(self, seconds: float, *, every: float = 0.1) -> None:
         """For so long, a look and all calls that it allows."""
@@ -222,3 +224,151 @@ def test_slots_of_a_future_that_no_pacer_saw_count_as_made_now(time: Time) -> No
     assert pacing.calls == []
     pacing.send(0.4)
     assert len(pacing.calls) == CALLS
+
+
+def test_the_lead_of_a_dead_pacer_ends_although_its_lease_is_of_a_later_time(time: Time) -> None:
+    """It lasted until the clock that was set back came to its end again: nobody led for an hour."""
+    dead = Pacing(time)
+    dead.accept(10)
+    dead.lead()
+    time.set_by_ms -= HOUR_MS
+    Pacing(time, dead.server, "host:2:8").send(1)
+    heir = Pacing(time, dead.server, "host:3:8")
+    heir.leases.lead("host:2:8", 0)
+    heir.send(1)
+    assert len(heir.calls) == CALLS
+
+
+def test_a_step_that_another_leader_has_followed_is_not_followed_again(time: Time) -> None:
+    """The second pacer had seen both steps, but had missed the first leader's word between them: leases were moved by
+    an hour once more."""
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(1)
+    for pacing in (first, second):
+        pacing.lead()
+    first.leases.release([(first.desk, 1, 100)])
+    [before] = first.ledger.redis.zrange(first.ledger.keys.leases("default"), 0, -1, withscores=True)
+    time.passed += 0.1
+    time.set_by_ms += HOUR_MS
+    second.lead()  # it does not lead, and nobody has vouched yet
+    first.lead()
+    time.passed += 0.1
+    time.set_by_ms -= 60_000
+    first.ledger.redis.delete(first.ledger.keys.leader)
+    second.lead()
+    [after] = first.ledger.redis.zrange(first.ledger.keys.leases("default"), 0, -1, withscores=True)
+    assert after[1] - before[1] == pytest.approx(HOUR_MS - 60_000, abs=2)
+
+
+def test_a_step_that_comes_again_after_a_later_one_moves_nothing(time: Time) -> None:
+    """Its request had been on its way for longer than its sender waited."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    pacing.leases.release([(pacing.desk, 1, 100)])
+    for name in ("1", "2", "3", "1"):
+        pacing.leases.step(name, [pacing.desk], 1000)
+    [slot] = pacing.ledger.redis.lrange(pacing.ledger.keys.slots("default"), 0, -1)
+    assert int(slot) == START_MS + 3000
+
+
+def test_what_was_accepted_before_any_worker_is_sent_although_the_clock_was_set_back_since(time: Time) -> None:
+    pacing = Pacing(time)
+    pacing.accept(3)
+    time.set_by_ms -= HOUR_MS
+    pacing.lead()
+    assert pacing.ledger.redis.zscore(pacing.ledger.keys.desks, "default") == START_MS - HOUR_MS
+
+
+def test_a_claim_keeps_its_lease_when_the_first_to_lead_after_a_step_is_new(time: Time) -> None:
+    """It could not tell a step forward from a time without a leader, and swept calls under way: made again."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    [released] = pacing.leases.release([(pacing.desk, 1, 100)])
+    pacing.leases.claim(pacing.desk, "t", released.ids)
+    time.set_by_ms += HOUR_MS
+    new = Pacing(time, pacing.server, "host:2:8")
+    new.lead()
+    assert new.leases.sweep([new.desk]) == [(0, 0, 0)]
+    time.passed += 0.4
+    new.lead()
+    time.passed += new.leases.lease_ms / 1000
+    new.lead()
+    assert new.leases.sweep([new.desk]) == [(0, 1, 0)]
+
+
+@pytest.mark.parametrize("passed", [0.0, 1.2])
+def test_a_slot_from_before_a_step_back_is_not_claimed_as_one_to_come(time: Time, passed: float) -> None:
+    """Its holder waited three seconds for it, and called outside of the window that it was counted in. So it did when
+    the clock had nearly come back to the leader's last word."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    [released] = pacing.leases.release([(pacing.desk, 1, 100)])
+    time.set_by_ms -= 3000
+    time.passed += passed
+    assert pacing.leases.claim(pacing.desk, "t", released.ids)[1] == []
+    assert pacing.ledger.redis.llen(pacing.ledger.keys.slots("default")) == 0
+
+
+def test_a_slot_that_was_held_while_the_clock_was_set_is_exchanged(time: Time) -> None:
+    """Three seconds later it seemed to be for now, and was long over by what Redis counted."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    [released] = pacing.leases.release([(pacing.desk, 1, 100)])
+    _, [claim] = pacing.leases.claim(pacing.desk, "t", released.ids)
+    claimed = ClaimedNotification(claim, pacing.desk, pacing.leases, "t", Event(), time.passed)
+    time.passed += 0.1
+    time.set_by_ms -= 3000
+    pacing.lead()
+    time.passed += 2.9
+    pacing.lead()
+    claimed.take_slot()
+    slots = pacing.ledger.redis.lrange(pacing.ledger.keys.slots("default"), 0, -1)
+    assert START_MS <= int(slots[0]) <= START_MS + 2
+
+
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, HOUR_MS])
+def test_what_began_between_a_step_and_its_discovery_lasts_no_longer_and_no_shorter(time: Time, step_ms: int) -> None:
+    """A throttle that came just then held the desk for an hour, and a worker that was lost just then kept its claim."""
+    pacing = Pacing(time)
+    pacing.desk = pacing.desk.model_copy(update={"rate": ()})
+    pacing.accept(2)
+    pacing.lead()
+    [released] = pacing.leases.release([(pacing.desk, 1, 100)])
+    time.set_by_ms += step_ms
+    time.passed += 0.1
+    pacing.leases.claim(pacing.desk, "t", released.ids)
+    pacing.leases.hold(pacing.desk, "throttled", 3000, "429")
+    pacing.lead()
+    time.passed += 2.8
+    pacing.lead()
+    assert not pacing.leases.release([(pacing.desk, 1, 100)])[0].ids
+    assert pacing.leases.sweep([pacing.desk]) == [(0, 0, 0)]
+    time.passed += 0.3
+    pacing.lead()
+    assert pacing.leases.release([(pacing.desk, 1, 100)])[0].ids
+    time.passed += pacing.leases.lease_ms / 1000
+    pacing.lead()
+    assert sum(pacing.leases.sweep([pacing.desk])[0]) == 2
+
+
+def test_a_step_that_comes_just_before_a_leaders_word_is_followed_by_the_leader_itself(time: Time) -> None:
+    """It took its own word, which it had given without knowing of the step, for that of one who had followed it."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    time.passed += 0.4
+    pacing.lead()
+    time.passed += 3
+    answer = pacing.leases.lead(pacing.me, LEAD_MS)
+    step_ms = pacing.steps.heed(answer)
+    assert (answer.is_vouched, step_ms) == (False, 0)
+    time.set_by_ms -= HOUR_MS
+    pacing.steps.vouched(pacing.leases.lead(pacing.me, LEAD_MS, step_ms))
+    time.passed += 0.4
+    pacing.lead()
+    assert pacing.clock[b"stepped_by"] == str(-HOUR_MS).encode()

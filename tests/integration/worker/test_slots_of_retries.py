@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from feishu.codes import Kind
+from ledger.announcement import Spec
 from ledger.leases import Claim, Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import Slot, parse_rate
+from ledger.redis_clock import RedisClock
 from ledger.settings import Desk
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand
@@ -119,3 +121,29 @@ def test_a_worker_that_stops_takes_no_slot(ledger: Ledger, leases: Leases, desk:
     delivery_by_hand(limited, leases, feishu, stopping).deliver(released.ids)
     assert (feishu.receivers, ledger.get(accepted.id).progress.state) == ([], State.QUEUED)
     assert ledger.redis.llen(ledger.keys.slots("default")) == 0
+
+
+@pytest.mark.parametrize("rate", ["unlimited", "100/minute"])
+def test_a_pause_holds_for_a_row_whose_worker_takes_a_second_to_get_ready(
+    ledger: Ledger, desk: Desk, rate: str
+) -> None:
+    """A token or an image may take seconds. Without limits no slot grew old, and the call was made after all."""
+    passed = 0.0
+    clock = RedisClock(lambda: time.monotonic() + passed)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000, clock=clock)
+    limited = desk.model_copy(update={"rate": parse_rate(rate)})
+    spec = Spec(name="Office move", message={"msg_type": "text", "content": {"text": "hi"}})
+    id = ledger.announcements.open(spec, key="k", digest="d").id
+    ledger.announcements.load(id, [b'[1,"ou_a",[]]'])
+    ledger.announcements.start(id, spec, 1)
+
+    def get_ready() -> None:
+        nonlocal passed
+        ledger.announcements.pause(id, by="ada")
+        passed = 1.1
+
+    [released] = leases.release([(limited, 1, 10)])
+    feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), get_ready)
+    delivery_by_hand(limited, leases, feishu).deliver(released.ids)
+    assert feishu.receivers == []
+    assert ledger.announcements.get(id).counts[State.QUEUED] == 1

@@ -12,8 +12,8 @@ from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS
 from ledger import callbacks, dropped_messages, durability, hook_log, tally
 from ledger.announcements import LOADING_MS
 from ledger.inspection.invariants import Invariant
-from ledger.leases import AFTER_CALL_MS, AHEAD_TRIPS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS, SPAN_TRIPS
-from ledger.rate import LATE_SHARE, Limit, slack_ms
+from ledger.leases import AFTER_CALL_MS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS
+from ledger.rate import AHEAD_TRIPS, LATE_SHARE, SPAN_TRIPS, Limit, slack_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
@@ -21,7 +21,7 @@ from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
 from ledger.workers import FRESH_MS
 from producers.doctor.redis_time import PROBE_KEPT_SECONDS
-from worker.claimed import CREDENTIALS_HOLD_MS, QUOTA_HOLD_MS
+from worker.claimed import CREDENTIALS_HOLD_MS, PAUSE_HOLDS_WITHIN_MS, QUOTA_HOLD_MS
 from worker.delivery import INLINE_TRIES
 from worker.images import KEY_SECONDS
 from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
@@ -89,7 +89,8 @@ STATED = (
     f"not claimed within {span(RELEASED_LEASE_MS)} goes back",
     f"plus {span(BEGIN_WITHIN_MS + AFTER_CALL_MS)} ({span(LEASE_MS)} with the default",
     f"After {WORDS[lua('sweep.lua', 'MOST_LOST')]} losses",
-    f"starts at most {span(BEGIN_WITHIN_MS)} after its claim",
+    f"starts at most {span(PAUSE_HOLDS_WITHIN_MS)} after its claim",
+    f"slots are granted ahead; {span(BEGIN_WITHIN_MS)} at most)",
     "({} of the quota's window, between {} and {} ms)".format(share_of_window(late_ms), *of_quotas(late_ms)),
     "the quota's plus {} (between {} and {} ms)".format(share_of_window(slack_ms), *of_quotas(slack_ms)),
     f"{WORDS[AHEAD_TRIPS]} round trips for the way to the worker, and up to {WORDS[SPAN_TRIPS]} more",
