@@ -27,6 +27,7 @@ check: setup  ## format, lint, types, unit tests; needs no service
 test: check  ## everything CI runs
 	$(BIN)/pytest -n auto --dist loadfile -m slow tests/unit
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration
+	$(BIN)/pytest -n 2 --dist worksteal tests/simulation
 	$(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/browser
 
 demo: setup  ## 60 notifications against the sandbox, with everything that can go wrong
@@ -44,10 +45,13 @@ chaos: setup  ## kills, freezes and power cuts, with a count of losses; CHAOS='-
 mutants: setup  ## put faults in on purpose: a test must find each; MUTANTS='7 8 throttle' for some
 	$(BIN)/python -m tests.mutations $(MUTANTS)
 
+simulate: setup  ## 100,000 schedules of crashes, losses and clocks from one seed; SIMULATE='--seed 7 --schedules 500' for others
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --schedules 100000 --processes 2 $(SIMULATE)
+
 docs: setup  ## generate the reference pages from the code
 	$(BIN)/python docs/generate.py
 
 screenshots: setup  ## pictures of the console, into docs/screenshots/ (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
-.PHONY: help setup lock check test demo up bench chaos mutants docs screenshots
+.PHONY: help setup lock check test demo up bench chaos mutants simulate docs screenshots

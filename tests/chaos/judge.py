@@ -3,7 +3,7 @@
 import json
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,15 +13,13 @@ from ledger.delivery_options import OnUnknown
 from ledger.errors import NotFound
 from ledger.ids import announcement_of, is_row
 from ledger.inspection.inspection import broken_invariants
+from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.states import FINAL, Outcome, State
-from tests.chaos.disturbances import THROTTLE_SECONDS
 from tests.chaos.finding import Finding
-from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, Stage
-from tests.chaos.steering import Stillness
 from tests.chaos.traffic import Asked
 
-__all__ = ["Call", "Case", "Judge"]
+__all__ = ["Call", "Case", "Evidence", "Judge", "Stillness"]
 
 #: A pause holds after this, seconds; and what a call takes from its start to the sandbox's first byte of it.
 _HOLDS_WITHIN_SECONDS = 1.0
@@ -121,19 +119,45 @@ class Case:
             yield f"  sandbox   {call}"
 
 
+@dataclass(frozen=True, slots=True)
+class Stillness:
+    """When no call of an announcement may begin, unix seconds."""
+
+    announcement: str
+    told_at: float
+    until: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The records of a run that is over.
+
+    `asked(key, id)` are the notifications that a key stands for, by id; `calls` are as the sandbox records them.
+    """
+
+    ledger: Ledger
+    asked_for: int  #: notifications
+    asked: Callable[[str, str], Mapping[str, Asked]]
+    told: Mapping[str, set[str]]  #: ids that producers were told, by key: `e…` of an event, `a…` of an announcement
+    calls: Sequence[dict[str, Any]]
+    stillnesses: Sequence[Stillness]
+    quota: tuple[float, float]  #: calls in any so many seconds
+    throttle_seconds: float  #: of the throttles that were ordered
+    in_true_time: Callable[[Progress], Progress] = lambda progress: progress  #: if the ledger's clock was set
+
+
 class Judge:
     """Reads everything once, when all is quiet."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._ledger = stage.installation.ledger
-        self._traffic = stage.traffic
-        self._told = stage.told()
-        self.all_calls = stage.calls()
-        self.stats = stage.installation.sandbox.stats()
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._ledger = evidence.ledger
+        self._told = evidence.told
+        self.all_calls = evidence.calls
 
     @property
     def asked_for(self) -> int:
-        return self._traffic.total
+        return self._evidence.asked_for
 
     @cached_property
     def calls(self) -> dict[str, list[Call]]:
@@ -162,17 +186,15 @@ class Judge:
         return {case.id: case for key, ids in self._told.items() for id in ids for case in self._cases(key, id)}
 
     def _cases(self, key: str, id: str) -> Iterator[Case]:
-        if key[0] == "e":
-            producer, number = map(int, key[1:].split("-"))
-            yield self._case(id, self._traffic.event(producer, number), self._event(id))
-            return
-        known = self.announcements[id] is not None
-        rows = {row.id: row.progress for row in self._ledger.announcements.rows(id)} if known else {}
-        for row, asked in self._traffic.announcement(int(key[1:])).ids(id).items():
-            yield self._case(row, asked, rows.get(row))
+        stands = {id: self._event(id)} if key[0] == "e" else self._rows(id)
+        for each, asked in self._evidence.asked(key, id).items():
+            progress = stands.get(each)
+            told = self._evidence.in_true_time(progress) if progress else None
+            yield Case(each, asked, told, self.calls.get(asked.marker, []))
 
-    def _case(self, id: str, asked: Asked, progress: Progress | None) -> Case:
-        return Case(id, asked, progress, self.calls.get(asked.marker, []))
+    def _rows(self, id: str) -> Mapping[str, Progress | None]:
+        known = self.announcements[id] is not None
+        return {row.id: row.progress for row in self._ledger.announcements.rows(id)} if known else {}
 
     def _event(self, id: str) -> Progress | None:
         try:
@@ -182,7 +204,7 @@ class Judge:
 
     # -- findings
 
-    def findings(self, stillnesses: Sequence[Stillness]) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Finding]:
         for case in self.cases.values():
             for what in case.findings():
                 yield Finding(what, case.id, str(case))
@@ -191,7 +213,7 @@ class Judge:
         yield from self._quota()
         for broken in broken_invariants(self._ledger):
             yield Finding("an invariant of the ledger is broken", broken.id, f"  {broken.invariant}: {broken.found}")
-        for stillness in stillnesses:
+        for stillness in self._evidence.stillnesses:
             yield from self._disturbances(stillness)
 
     def _identities(self) -> Iterator[Finding]:
@@ -201,8 +223,8 @@ class Judge:
         known = {case.asked.marker for case in self.cases.values()}
         for marker in self.calls.keys() - known:
             yield Finding("sent, and nobody was told that it was accepted", marker, f"  sandbox   {self.calls[marker]}")
-        if len(self.cases) != self._traffic.total:
-            yield Finding("asked for and never accepted", "", f"  {self._traffic.total - len(self.cases)} of them")
+        if len(self.cases) != self.asked_for:
+            yield Finding("asked for and never accepted", "", f"  {self.asked_for - len(self.cases)} of them")
 
     def _counts(self) -> Iterator[Finding]:
         states: dict[str, Counter[State]] = defaultdict(Counter)
@@ -218,7 +240,7 @@ class Judge:
                 yield Finding("counts that do not sum to the rows", id, f"  {found.counts}, {found.total} rows")
 
     def _quota(self) -> Iterator[Finding]:
-        if self.most_in_window > QUOTA_CALLS:
+        if self.most_in_window > self._evidence.quota[0]:
             yield Finding("more calls in a rolling window than the quota", "", f"  {self.most_in_window}")
         if self.throttled:
             yield Finding("calls answered 429", "", f"  {self.throttled}")
@@ -226,9 +248,8 @@ class Judge:
     @cached_property
     def most_in_window(self) -> int:
         arrivals = sorted(call["at"] for call in self.all_calls)
-        return max(
-            (index + 1 - bisect_left(arrivals, at - QUOTA_SECONDS) for index, at in enumerate(arrivals)), default=0
-        )
+        window = self._evidence.quota[1]
+        return max((index + 1 - bisect_left(arrivals, at - window) for index, at in enumerate(arrivals)), default=0)
 
     @property
     def throttled(self) -> int:
@@ -239,9 +260,8 @@ class Judge:
         """How many throttles were ordered, and how many calls began while all knew of one."""
         told_at = [call["ended_ms"] / 1000 for call in self.all_calls if call["code"] == _THROTTLED and call["fault"]]
         began = [call["at"] for call in self.all_calls]
-        return len(told_at), sum(
-            told + _KNOWN_WITHIN_SECONDS < at < told + THROTTLE_SECONDS for told in told_at for at in began
-        )
+        lasts = self._evidence.throttle_seconds
+        return len(told_at), sum(told + _KNOWN_WITHIN_SECONDS < at < told + lasts for told in told_at for at in began)
 
     def _disturbances(self, stillness: Stillness) -> Iterator[Finding]:
         begins = stillness.told_at + _HOLDS_WITHIN_SECONDS + _ON_ITS_WAY_SECONDS

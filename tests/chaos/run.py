@@ -9,13 +9,14 @@ from pathlib import Path
 from ledger.embedded import EmbeddedValkey
 from ledger.states import FINAL, State
 from tests.calm import OVERLOADED, Stopwatch
+from tests.chaos.disturbances import THROTTLE_SECONDS
 from tests.chaos.finding import Finding
-from tests.chaos.judge import Judge
+from tests.chaos.judge import Evidence, Judge
 from tests.chaos.redelivery import redeliver
 from tests.chaos.report import Report, figures
 from tests.chaos.scene import Scene
 from tests.chaos.script import Script
-from tests.chaos.stage import Stage
+from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, Stage
 from tests.chaos.traffic import Traffic
 from tests.chaos.watch import Watch
 from tests.power.valkey import CuttableValkey
@@ -60,7 +61,7 @@ class Run:
             self._say("no more acts")
             self._come_to_rest(script.scene)
             self._say("quiet")
-            judge = Judge(stage)
+            judge = Judge(self._evidence(script))
             lines = figures(self._seed, stopwatch.seconds, stopwatch.pressure, script, judge)
             return Report(lines, self._findings(script, judge), stopwatch.pressure > OVERLOADED)
 
@@ -69,8 +70,15 @@ class Run:
         return [
             *script.scene.problems,
             *(Finding("a lease that stayed after its end", id, f"  {seconds:.1f} s") for id, seconds in overdue),
-            *judge.findings(script.steering.stillnesses),
+            *judge.findings(),
         ]
+
+    def _evidence(self, script: Script) -> Evidence:
+        stage = self._stage
+        return Evidence(
+            stage.installation.ledger, stage.traffic.total, stage.traffic.asked, stage.told(), stage.calls(),
+            script.steering.stillnesses, (QUOTA_CALLS, QUOTA_SECONDS), THROTTLE_SECONDS,
+        )  # fmt: skip
 
     def _break_things(self, script: Script) -> None:
         gaps = random.Random(f"gaps {self._seed}")

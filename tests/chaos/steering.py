@@ -5,20 +5,12 @@ from dataclasses import dataclass, field
 
 from ledger.errors import NotAllowed
 from ledger.states import AnnouncementState
+from tests.chaos.judge import Stillness
 from tests.chaos.scene import Scene
 
-__all__ = ["Steering", "Stillness"]
+__all__ = ["Steering"]
 
 _BY = "chaos"
-
-
-@dataclass(frozen=True, slots=True)
-class Stillness:
-    """When no call of an announcement may begin, unix seconds."""
-
-    announcement: str
-    told_at: float
-    until: float = float("inf")
 
 
 @dataclass

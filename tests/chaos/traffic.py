@@ -113,6 +113,13 @@ class Traffic:
         rows = tuple(Asked(marker, self._receiver(rng, marker), on_unknown) for marker in markers)
         return Announced(key, rows, on_unknown)
 
+    def asked(self, key: str, id: str) -> dict[str, Asked]:
+        """What a key stands for, by the ids that follow from the id which was told for it."""
+        if key[0] == "a":
+            return self.announcement(int(key[1:])).ids(id)
+        producer, number = map(int, key[1:].split("-"))
+        return {id: self.event(producer, number)}
+
     def _rng(self, key: str) -> random.Random:
         return random.Random(f"{self.seed} {key}")
 
