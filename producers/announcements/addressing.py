@@ -127,7 +127,8 @@ class Addressing:
         self._only_id_at = self._places[0][0] if not self._choices and not self.has_contacts else -1
         if len(self._places) > 1 or self._places[0][1] != "receiver_id":
             self._only_id_at = -1
-        self._plain = Address("", options.receive_type, options.user_id_type)
+        self._id_type = options.user_id_type
+        self._plain = (options.receive_type, options.user_id_type)
 
     @property
     def used(self) -> set[int]:
@@ -155,7 +156,7 @@ class Addressing:
         try:
             if self._only_id_at >= 0:
                 receiver_id = _cell(row, self._only_id_at)
-                return self._plain._replace(receiver_id=self._checked_id(receiver_id, self._only_id_at, self._id_type))
+                return Address(self._checked_id(receiver_id, self._only_id_at, self._id_type), *self._plain)
             return self._full_address(row, resolved)
         except _WrongError as wrong:
             return RowError(row.line, self._columns[wrong.at], wrong.problem)
@@ -163,7 +164,7 @@ class Addressing:
     def known(self, row: Row, receiver_id: str) -> Address:
         """The address of a row that was found to be right, and its receiver, before. Raises BadInput otherwise."""
         if self._only_id_at >= 0:
-            return self._plain._replace(receiver_id=receiver_id)
+            return Address(receiver_id, *self._plain)
         try:
             named = self._named(row)
             return self._with_choices(row, receiver_id, self._user_id_type(row, named), "receiver_id")
@@ -180,10 +181,6 @@ class Addressing:
         if address.send_at_ms is not None:
             extras["send_at_ms"] = address.send_at_ms
         return extras
-
-    @property
-    def _id_type(self) -> UserIdType:
-        return self.options.user_id_type
 
     def _full_address(self, row: Row, resolved: Mapping[Contact, Resolved]) -> Address:
         named = self._named(row)

@@ -143,7 +143,8 @@ def accepted_rows(recipients: Recipients, checked: Checked) -> Iterator[bytes]:
     line, receiver_id = next(kept, _NO_MORE)
     for row in recipients.rows():
         if row.line == line:
-            values = [given(row.values[place]) for place in places]
+            found = [row.values[place] for place in places]
+            values = [value if value and not value.isspace() else None for value in found]
             extras = addressing.extras(addressing.known(row, receiver_id))
             yield orjson.dumps([line, receiver_id, values, extras] if extras else [line, receiver_id, values])
             line, receiver_id = next(kept, _NO_MORE)
@@ -245,7 +246,8 @@ class _Check:
 
     def _values(self, row: Row, address: Address | RowError) -> dict[str, str]:
         """What the message uses: an empty cell is no value."""
-        values = {name: value for name, at in self._used if (value := given(row.values[at]))}
+        cells = row.values
+        values = {name: value for name, at in self._used if (value := cells[at]) and not value.isspace()}
         # Of a row without a receiver the rest is told, too.
         values[RECEIVER_ID] = "?" if isinstance(address, RowError) else address.receiver_id
         return values
@@ -299,11 +301,6 @@ class _Check:
             Column(name, at in used, empty)
             for at, (name, empty) in enumerate(zip(self._recipients.columns, self._empty, strict=True))
         )
-
-
-def given(value: str | None) -> str | None:
-    """None for an empty cell, and for one of nothing but blanks."""
-    return value if value and not value.isspace() else None
 
 
 def _needs_credentials(name: str) -> BadInput:

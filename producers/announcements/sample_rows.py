@@ -3,7 +3,6 @@
 import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from producers.announcements.check_store import CheckStore
 
@@ -13,14 +12,8 @@ __all__ = ["SampleRows"]
 _KEPT = 50
 
 
-class _Seen(NamedTuple):
-    length: int
-    before: int  #: minus its line: of two as long, the one that came first is the longer
-    values: Mapping[str, str]
-
-    @property
-    def line(self) -> int:
-        return -self.before
+#: Its length; minus its line, as of two as long the first one counts; its values. No line comes twice.
+_Seen = tuple[int, int, Mapping[str, str]]
 
 
 class SampleRows:
@@ -33,20 +26,18 @@ class SampleRows:
 
     def see(self, line: int, values: Mapping[str, str], length: int) -> None:
         """A row that was found to be right, in the order of the lines."""
-        seen = _Seen(length, -line, values)
+        seen = (length, -line, values)
         self._first = self._first or seen
         self._last.append(seen)
         if len(self._longest) < _KEPT:
             heapq.heappush(self._longest, seen)
-        elif length > self._longest[0].length:
+        elif length > self._longest[0][0]:
             heapq.heapreplace(self._longest, seen)
 
     def of(self, findings: CheckStore) -> Iterator[tuple[int, Mapping[str, str]]]:
         """Lines and values, without the duplicates that are left out."""
-        candidates = {seen.line: seen for seen in (self._first, *self._longest, *self._last) if seen}
-        sent = [candidates[line] for line in findings.kept_among(candidates)]
-        if not sent:
-            return
-        by_line = sorted(sent, key=lambda seen: seen.line)
-        shown = {seen.line: seen.values for seen in (by_line[0], max(sent), by_line[-1])}
-        yield from sorted(shown.items())
+        candidates = {-seen[1]: seen for seen in (self._first, *self._longest, *self._last) if seen}
+        lines = sorted(findings.kept_among(candidates))
+        if lines:
+            longest = max(lines, key=lambda line: candidates[line][:2])
+            yield from ((line, candidates[line][2]) for line in sorted({lines[0], longest, lines[-1]}))

@@ -3,8 +3,9 @@
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Self
+from itertools import islice, tee
 
 from ledger.errors import BadInput
 from ledger.messages.column_names import folded, quoted, trimmed
@@ -27,6 +28,8 @@ _FORMULA_OF_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 _ROUNDED = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,}")
 #: What Python's csv says where a cell was opened and never closed; its other complaints are about one row.
 _NEVER_CLOSED = ("field larger than field limit", "unexpected end of data")
+#: Lines that are kept behind the one that is read.
+_KEPT_LINES = 1_000
 #: Blocks of the file that one row may take in behind that in which it begins: an open quote takes in line after line.
 _ROW_BLOCKS = 1
 
@@ -84,14 +87,16 @@ class CsvRows:
         """All rows that are not blank, the header too."""
         guard = RowGuard(_ROW_BLOCKS)
         with self._source.text(codec_of(self.encoding), guard) as text:
-            lines = _Lines(text)
-            reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True, strict=True)
+            read, again = tee(text)
+            lines = _Lines(again)
+            reader = csv.reader(read, delimiter=self.delimiter, skipinitialspace=True, strict=True)
             if self._has_sep:
                 next(reader)
             while True:
                 line = reader.line_num + 1
                 guard.blocks_left = _ROW_BLOCKS
-                lines.taken.clear()
+                if line > lines.kept_until:
+                    lines.drop(line)
                 try:
                     cells = next(reader)
                 except StopIteration:
@@ -102,37 +107,40 @@ class CsvRows:
                 except EndlessRowError:
                     raise _never_closed(line) from None
                 except csv.Error as error:
-                    yield _unreadable(line, str(error), lines)
+                    yield _unreadable(line, str(error), lines.text(line, reader.line_num))
                     continue
-                content = "".join(cells)
-                if content and not content.isspace():
-                    row = self._row(line, cells, content, lines)
-                    if row.problem or any(row.values):
-                        yield row
+                if row := self._row(line, reader.line_num, cells, lines):
+                    yield row
 
-    def _row(self, line: int, cells: list[str], content: str, lines: "_Lines") -> Row:
-        if len(content) > CELL_CHARACTERS:
-            for at, cell in enumerate(cells):
-                if problem := cell_problem(cell):
-                    return Row(line, tuple(cells), problem, self._name(at))
-        values = tuple([trimmed(cell) for cell in cells] if _is_odd(content) else [cell.strip() for cell in cells])
-        if values != tuple(cells) and any('"' in taken for taken in lines.taken):
-            return self._quoted_row(line, cells, lines.text)
-        if '"' not in content and "E+" not in content:
-            return Row(line, values)
-        values = tuple(map(_shown, values))
-        rounded = tuple([(at, _ROUNDED_NUMBER) for at, value in enumerate(values) if _is_rounded(value)])
-        return Row(line, values, unusable=rounded)
+    def _row(self, line: int, last_line: int, cells: list[str], lines: "_Lines") -> Row | None:
+        """None for a blank one."""
+        content = "".join(cells)
+        if not content or content.isspace():
+            return None
+        stripped = [trimmed(cell) for cell in cells] if _is_odd(content) else [cell.strip() for cell in cells]
+        if len(content) > CELL_CHARACTERS and (row := self._long(line, cells)):
+            return row
+        if stripped != cells and '"' in (text := lines.text(line, last_line)):
+            return self._quoted_row(line, cells, text)
+        if '"' in content or "E+" in content:
+            return _odd_row(line, stripped)
+        return Row(line, tuple(stripped)) if any(stripped) else None
+
+    def _long(self, line: int, cells: list[str]) -> Row | None:
+        for at, cell in enumerate(cells):
+            if problem := cell_problem(cell):
+                return Row(line, tuple(cells), problem, self._name(at))
+        return None
 
     def _quoted_row(self, line: int, cells: list[str], text: str) -> Row:
         """Blanks within quotes are meant; a quote behind a blank that is no space is not seen as one."""
         quoted = _are_quoted(text, self.delimiter)
-        values = tuple([_shown(cell if whole else trimmed(cell)) for cell, whole in zip(cells, quoted, strict=True)])
+        values = [cell if whole else trimmed(cell) for cell, whole in zip(cells, quoted, strict=True)]
         for at, (value, whole) in enumerate(zip(values, quoted, strict=True)):
             if not whole and value.startswith('"'):
                 problem = Phrase("has a blank before its quote: begin the cell with the quote")
-                return Row(line, values, problem, self._name(at))
-        return Row(line, values)
+                return Row(line, tuple(values), problem, self._name(at))
+        return _odd_row(line, values)
 
     def _name(self, at: int) -> str | None:
         return self.columns[at] if at < len(self.columns) else None
@@ -144,24 +152,31 @@ _ROUNDED_NUMBER = Phrase(
 
 
 class _Lines:
-    """The lines of a text; `taken` are those that were read since it was emptied."""
+    """The same lines once more, for the text of a row that csv has read. They are dropped by the thousand: a look at
+    each line would take a tenth of all reading."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self.taken: list[str] = []
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._dropped = 0
+        self.kept_until = _KEPT_LINES
 
-    @property
-    def text(self) -> str:
-        """What was taken, without the line end behind it."""
-        return "".join(self.taken).rstrip("\r\n")
+    def drop(self, before: int) -> None:
+        deque(islice(self._lines, before - 1 - self._dropped), maxlen=0)
+        self._dropped = before - 1
+        self.kept_until = self._dropped + _KEPT_LINES
 
-    def __iter__(self) -> Self:
-        return self
+    def text(self, first: int, last: int) -> str:
+        """Of these lines, without the line end behind them."""
+        self.drop(first)
+        self._dropped = last
+        return "".join(islice(self._lines, last - first + 1)).rstrip("\r\n")
 
-    def __next__(self) -> str:
-        line = next(self._text)
-        self.taken.append(line)
-        return line
+
+def _odd_row(line: int, cells: list[str]) -> Row:
+    """One with quotes in its cells, or with what may be a number that Excel has rounded."""
+    values = tuple(map(_shown, cells))
+    rounded = tuple([(at, _ROUNDED_NUMBER) for at, value in enumerate(values) if _is_rounded(value)])
+    return Row(line, values, unusable=rounded)
 
 
 def _is_odd(content: str) -> bool:
@@ -173,7 +188,8 @@ def _are_quoted(text: str, delimiter: str) -> list[bool]:
     """Which cells of a row are in quotes. csv has read it, so it is built as it must be."""
     found, at = [], 0
     while True:
-        at += len(text[at:]) - len(text[at:].lstrip(" "))
+        while text[at : at + 1] == " ":
+            at += 1
         found.append(text[at : at + 1] == '"')
         if found[-1]:
             at = _behind_quotes(text, at + 1)
@@ -200,10 +216,10 @@ def _is_rounded(value: str) -> bool:
     return "E+" in value and _ROUNDED.fullmatch(value) is not None
 
 
-def _unreadable(line: int, problem: str, lines: _Lines) -> Row:
+def _unreadable(line: int, problem: str, text: str) -> Row:
     if problem.startswith(_NEVER_CLOSED):
         raise _never_closed(line)
-    return Row(line, (), _QUOTE_INSIDE, text=lines.text)
+    return Row(line, (), _QUOTE_INSIDE, text=text)
 
 
 def _never_closed(line: int) -> BadInput:
