@@ -221,6 +221,29 @@ def as_part(name: str, file_name: str, **others: Any) -> Callable[[Caller, bytes
     return send
 
 
+def in_base64(size: int) -> bytes:
+    """An event with JSON of lists in its bytes."""
+    content = base64.b64encode(lists("[", "]")((size - 256) * 3 // 4)).decode()
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "datacontenttype": "application/json"}
+    return json.dumps({**event, "data_base64": content}).encode()
+
+
+def of_event(caller: Caller, body: bytes) -> requests.Response:
+    return caller.post("/v1/hooks/events", data=body, headers={"Content-Type": "application/cloudevents+json"})
+
+
+def passwords(size: int) -> bytes:
+    return b":" * (size * 3 // 4)
+
+
+def with_password(path: str) -> Callable[[Caller, bytes], requests.Response]:
+    def send(caller: Caller, password: bytes) -> requests.Response:
+        headers = {"Authorization": b"Basic " + base64.b64encode(password), "Connection": "close"}
+        return requests.post(caller.url + path, b"{}", headers=headers, timeout=120)
+
+    return send
+
+
 def by_form(path: str) -> Callable[[Caller, bytes], requests.Response]:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return lambda caller, body: caller.visitor.session.post(caller.visitor.url + path, body, headers=form, timeout=120)
@@ -262,7 +285,13 @@ SERVED = {
         to("/v1/announcements"),
         sites=("ledger/messages/jinja_text.py:_parsed", "ledger/messages/jinja_text.py:_root_of"),
     ),
-    "a hook's payload, a name twice": Served(MIB, twice, to("/v1/hooks/script"), ("POST /v1/hooks/{name}",)),
+    "a hook's payload, a name twice": Served(
+        MIB, twice, to("/v1/hooks/script"), ("POST /v1/hooks/{name}",), ("producers/hooks/sent_json.py:_READER",)
+    ),
+    "an event in base64": Served(MIB, in_base64, of_event, sites=("producers/hooks/cloudevents.py:_decoded",)),
+    "a password": Served(
+        16 * 1024, passwords, with_password("/v1/hooks/script"), sites=("producers/web/access.py:basic_password",)
+    ),
     "a hook's payload, alerts": Served(MIB, alerts, to("/v1/hooks/oncall")),
     "an event of Feishu's": Served(
         256 * 1024,
@@ -468,6 +497,8 @@ OURS = {
     "ledger/messages/template.py:check": "what a template has made, which is bounded",
     "ledger/messages/template.py:render": "what a template has made, which is bounded",
     "producers/hooks/hook_file.py:ready_made": "comes with the program",
+    "producers/hooks/large_body.py:_rendered": "said by a process of ours, and checked",
+    "producers/hooks/rendering.py:main": "said by a process of ours",
     "producers/announcements/recipients/foreign.py:_answer": "said by a process of ours, in bounded frames",
     "producers/announcements/recipients/reading.py:main": "said by a process of ours",
     "producers/announcements/preview.py:count_open_tickets": "written by the check of the rows",

@@ -1,4 +1,4 @@
-"""`python -P -m producers.hooks.rendering`: the process that reads a large body and renders it, see `elsewhere.py`.
+"""`python -P -m producers.hooks.rendering`: the process that reads a large body and renders it, see `large_body.py`.
 
 stdin has a line of JSON (the recipe of the hook, the headers, the id of the message, the limits), and then the body.
 stdout gets one JSON object: what was rendered, or why it was refused.

@@ -16,9 +16,9 @@ from ledger.connection import reachable
 from ledger.errors import BadInput
 from ledger.ledger import AcceptResult
 from ledger.record import Accepted
-from producers.hooks.elsewhere import LARGE_BYTES, render_elsewhere
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
 from producers.hooks.hook_request import HookRequest
+from producers.hooks.large_body import LARGE_BYTES, render_large
 from producers.hooks.signature import BadSignature
 from producers.web.access import Caller, admit, basic_password, secret_of
 from producers.web.bodies import json_response
@@ -153,7 +153,7 @@ async def _check_signature(hook: Hook, hook_request: HookRequest) -> None:
 async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Rendered:
     if len(hook_request.body) > LARGE_BYTES:
         try:
-            return await asyncio.to_thread(render_elsewhere, hook, hook_request)
+            return await asyncio.to_thread(render_large, hook, hook_request)
         except OSError:
             detail = "no process could start to read a large body: send it again"
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The machine has no room", detail) from None

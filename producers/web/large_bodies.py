@@ -7,7 +7,7 @@ from typing import Self
 from fastapi import Request
 
 from ledger.phrases import Phrase
-from producers.hooks.elsewhere import LARGE_BYTES
+from producers.hooks.large_body import LARGE_BYTES
 from producers.web.problems import Problem
 
 __all__ = ["BodyReader", "LargeBodies"]

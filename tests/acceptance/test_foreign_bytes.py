@@ -36,6 +36,10 @@ to = "ou_ada"
 [hook.oncall]
 use = "alertmanager"
 to = "ou_ada"
+
+[hook.events]
+use = "cloudevents"
+to = "ou_ada"
 """
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -19,7 +19,7 @@ from tests.unit.source_tree import calls
 PARSERS = re.compile(
     r"(?:.*\.)?(?:loads|load_workbook|ZipFile|from_string|JSONDecoder|MultipartParser|_FormParser|(?:urlsafe_)?b64decode|parse_qsl?"
     r"|iterparse|fromstring|ParserCreate|XMLParser|decompress(?:obj)?|form|reader|DictReader|safe_load|full_load)"
-    r"|yaml\.(?:load|parse|compose|scan)|Image\.open|tomllib\.load|json\.load|ENVIRONMENT\.parse|pickle\..*|marshal\..*"
+    r"|yaml\.(?:load|parse|compose|scan)|Image\.open|tomllib\.load|json\.load|sandbox\.parse|pickle\..*|marshal\..*"
 )
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 #: Four times as much may take six times the CPU. What takes less than this is quick enough, seconds.

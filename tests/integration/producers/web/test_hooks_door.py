@@ -19,8 +19,8 @@ from ledger.api_keys import Scope
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from producers.hooks.elsewhere import LARGE_BYTES
 from producers.hooks.hook_request import MOST_BYTES
+from producers.hooks.large_body import LARGE_BYTES
 from tests.integration.producers.web.web_thread import WebThread
 
 __all__: list[str] = []

@@ -19,7 +19,7 @@ from ledger.phrases import Phrase, phrase_of
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 
-__all__ = ["LARGE_BYTES", "render_elsewhere"]
+__all__ = ["LARGE_BYTES", "render_large"]
 
 #: A body of more than this is rendered elsewhere. Starting a process takes as long as reading some MiB.
 LARGE_BYTES = 1024 * 1024
@@ -33,7 +33,7 @@ _CPU_SECONDS, _SECONDS = 30, 120
 _VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
 
 
-def render_elsewhere(hook: Hook, request: HookRequest) -> Rendered:
+def render_large(hook: Hook, request: HookRequest) -> Rendered:
     """As `Hook.render`. Blocks until the other process has ended.
 
     Raises:
