@@ -11,10 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ledger import store as verbs
 
-__all__ = ["CLOCK_KEY", "clock_in_a_key", "explore", "next_morning_ms"]
+__all__ = ["CLOCK_KEY", "LONGEST_SECONDS", "clock_in_a_key", "explore", "next_morning_ms"]
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
 TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
+#: For one test: it works for half a minute, of which a busy machine makes many.
+LONGEST_SECONDS = 900
 #: A place for what time there is, on a server whose own clock cannot be moved.
 CLOCK_KEY = "clock"
 

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import fakeredis
+import pytest
 import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -25,7 +26,7 @@ from ledger.rate import Limit
 from ledger.settings import Settings
 from ledger.states import FINAL, TRANSITIONS, AnnouncementState, State
 from tests.integration.ledger.announced import OPTIONS, START_MS, Announced
-from tests.integration.ledger.exploration import CLOCK_KEY, clock_in_a_key, explore
+from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 60)
@@ -341,6 +342,7 @@ class Announcing(RuleBasedStateMachine):
         assert broken_invariants(self.ledger, lambda: self.now_ms) == []
 
 
+@pytest.mark.timeout(LONGEST_SECONDS)
 def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
     clock = [float(START_MS)]
 
@@ -355,6 +357,7 @@ def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
         explore(OverFakeredis, examples=60)
 
 
+@pytest.mark.timeout(LONGEST_SECONDS)
 def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsynced_valkey: Settings) -> None:
     class OverValkey(Announcing):
         client = redis.Redis.from_url(str(unsynced_valkey.redis))

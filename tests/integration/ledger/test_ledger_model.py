@@ -30,7 +30,7 @@ from ledger.progress import Attempt
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
 from tests.integration.ledger.desk_model import START_MS, Hold, Model
-from tests.integration.ledger.exploration import CLOCK_KEY, clock_in_a_key, explore
+from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 40)
@@ -287,6 +287,7 @@ def same_attempts(at_ms: list[int], expected: list[int]) -> bool:
 # -- the two servers
 
 
+@pytest.mark.timeout(LONGEST_SECONDS)
 def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
     clock = [START_MS]
 
@@ -301,6 +302,7 @@ def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
         explore(OverFakeredis, examples=80)
 
 
+@pytest.mark.timeout(LONGEST_SECONDS)
 def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(unsynced_valkey: Settings) -> None:
     class OverValkey(Verbs):
         client = redis.Redis.from_url(str(unsynced_valkey.redis))
