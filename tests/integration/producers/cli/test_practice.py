@@ -18,6 +18,7 @@ from tests.ports import free_port
 
 __all__: list[str] = []
 
+EXAMPLES = Path(__file__).parents[4] / "examples"
 PRACTICE = {"feishu_url": "http://127.0.0.1:9", "app_id": "cli_practice", "redis_url": None}
 
 
@@ -31,7 +32,6 @@ def test_the_commands_work_beside_it_and_leave_the_real_ledger_alone(tmp_path: P
     port = str(free_port())
     # A real ledger that nothing may touch: nobody listens there.
     (tmp_path / ".env").write_text("DESKBELL_REDIS_URL=redis://127.0.0.1:1\nDESKBELL_APP_SECRET=real\n")
-    (tmp_path / "people.csv").write_text("email,name\nann@corp.example,Ann\n")
     with up(tmp_path, "--sandbox", "--sandbox-port", port) as running:
         told = running.announced()
         assert told["sandbox"] == f"http://127.0.0.1:{port}"
@@ -41,8 +41,10 @@ def test_the_commands_work_beside_it_and_leave_the_real_ledger_alone(tmp_path: P
         doctor = deskbell(tmp_path, "doctor")
         assert (doctor.returncode, "practice: " in doctor.stderr) == (0, True), doctor.stdout
         assert deskbell(tmp_path, "desks").returncode == 0
-        dry = deskbell(tmp_path, "announce", "people.csv", "--text", "Hi {{ name }}", "--dry-run", "--json")
-        assert (dry.returncode, json.loads(dry.stdout)["accepted"]) == (0, 1), dry.stderr
+        for people in ("people.csv", "people.xlsx"):
+            files = (str(EXAMPLES / people), "--message", str(EXAMPLES / "card.yaml"))
+            dry = deskbell(tmp_path, "announce", *files, "--dry-run", "--json")
+            assert (dry.returncode, json.loads(dry.stdout)["accepted"]) == (0, 3), dry.stderr
         assert "note: Practice" in deskbell(tmp_path, "watch").stdout
         code = "from deskbell import Notifier; print(Notifier.from_env().send(receiver_id='ou_ada', text='hi').id)"
         sent = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -73,6 +75,14 @@ def test_settings_are_those_of_the_practice_while_it_lives(tmp_path: Path) -> No
         assert is_practice(settings)
         assert not is_practice(Settings.from_env())
     assert command_settings() == Settings.from_env()
+
+
+def test_the_hooks_among_the_examples_accept_the_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DESKBELL_HOOKS", str(EXAMPLES / "hooks.toml"))
+    assert run(["hook", "test", "script", str(EXAMPLES / "alert.json")]) == 0
+    assert "Backup failed: disk full on db-3" in capsys.readouterr().out
 
 
 def test_a_port_of_the_sandbox_needs_a_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
