@@ -5,6 +5,7 @@ outside, by what the contract keeps the same, so this works for old commits and 
 minute.
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -62,6 +63,8 @@ class Recording:
         with WebProcess(self.folder, self.at.environment) as web:
             self._events()
             self._images()
+            self._foreign_messages()
+            self._empty_cell()
             self._announcements(web)
             self._over_http(web)
             self._in_the_console(web)
@@ -104,6 +107,20 @@ class Recording:
             command = ("send", "--to", f"ou_{name}", "--message", "poster.yaml", *more)
             self.story[name] = self.at.deskbell_json(*command)["id"]
         self.at.wait_for_state(self.story["image"], State.DELIVERED)
+
+    def _foreign_messages(self) -> None:
+        """Nothing can be made of these."""
+        for queue in ("deskbell.deliver", "deskbell.intake"):
+            self.at.ledger.redis.lpush(queue, "no message of Celery's")
+        eventually(lambda: self.at.dropped() == 2, 10, "both counted as dropped")
+
+    def _empty_cell(self) -> None:
+        """An empty value that the message needs, where that is accepted: such a row is sent as it was checked then."""
+        (self.folder / "empty.csv").write_text("receiver_id,name\nou_empty,\n")
+        command = ("announce", "empty.csv", "--text", "Dear {{ name }}.", "--yes", "--at", "1h", "--json")
+        done = self.at.deskbell(*command)
+        if done.returncode == 0:
+            self.story["empty_cell"] = json.loads(done.stdout)["id"]
 
     def _announcements(self, web: WebProcess) -> None:
         finished = ["ou_fin1", "ou_fin2", "ou_unknown_fin", "ou_maybe_fin"]

@@ -6,7 +6,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-__all__ = ["NoSuchCommit", "committed", "short", "tree_of"]
+__all__ = ["NoSuchCommit", "committed", "is_known", "short", "tree_of"]
 
 _REPOSITORY = Path(__file__).parents[2]
 #: Of one git command, seconds.
@@ -27,6 +27,13 @@ def tree_of(commit: str, folder: Path) -> Path:
 
 def short(commit: str) -> str:
     return _git("rev-parse", "--short=7", commit).decode().strip()
+
+
+def is_known(commit: str) -> bool:
+    try:
+        return bool(short(commit))
+    except NoSuchCommit:
+        return False
 
 
 def committed(commit: str) -> str:
