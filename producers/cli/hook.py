@@ -137,7 +137,7 @@ def _lines(rendered: Rendered) -> Iterator[str]:
         yield f"key {first.key}" if first.key else "no key: posting the same payload again sends another message"
         yield from (f"  {line}" for line in _shown(first.message).split("\n"))
     if rendered.reason:
-        yield f"skipped {rendered.skipped}: {rendered.reason}"
+        yield f"skipped {rendered.skipped}: {rendered.reason}" if rendered.skipped else f"note: {rendered.reason}"
 
 
 def _shown(message: Message) -> str:

@@ -70,6 +70,20 @@ def test_a_condition_that_does_not_hold_is_told(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "skipped 1: no condition is true, or there is no receiver\n"
 
 
+def test_what_was_left_out_is_told_beside_what_would_be_sent(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"title": "Stuck"}')))
+    assert run(["hook", "test", "github", "-", "--header", "X-GitHub-Event: ping"]) == ExitCode.DONE
+    assert capsys.readouterr().out.startswith("skipped 1: ")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"action": "published", "title": "Stuck"}')))
+    assert run(["hook", "test", "github", "-", "--header", "X-GitHub-Event: release"]) == ExitCode.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert "  github: Stuck (published)" in lines
+    assert lines[-1].startswith("note: ")
+    assert lines[-1].endswith("a plain text was sent instead")
+
+
 def test_a_payload_may_come_from_standard_input(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
