@@ -143,6 +143,7 @@ class AnnouncementJson(TypedDict):
     weight: int
     acts: list[ActJson]
     created_at: str | None
+    due_at: Annotated[str | None, Field(description="When it starts, or goes on, if it waits for a time.")]
     expires_at: str | None
     finished_at: str | None
     damaged: NotRequired[str]
@@ -164,6 +165,7 @@ class Announcement:
     rate_per_second: float  #: the recent rate of finished notifications
     eta_seconds: float | None  #: until no row is left to send; None if unknown or not running
     damage: str | None = None  #: what of it cannot be read, in words
+    due_ms: int | None = None  #: when it starts, or goes on, if it waits for a time
 
     @property
     def left(self) -> int:
@@ -193,6 +195,7 @@ class Announcement:
             "weight": self.spec.weight,
             "acts": acts_as_json(self.acts),
             "created_at": iso(self.created_ms),
+            "due_at": iso(self.due_ms),
             "expires_at": iso(unix_ms(self.spec.expires_at)),
             "finished_at": iso(self.finished_ms) if self.ended else None,
         }
@@ -233,7 +236,13 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         rerouted=int(fields.get(b"rerouted", 0)),
         rate_per_second=0.0 if stale else known_rate,
         eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
+        due_ms=_due_ms(spec, int(fields.get(b"opens_at", 0)), now_ms) if left else None,
     )
+
+
+def _due_ms(spec: Spec, opens_ms: int, now_ms: int) -> int | None:
+    due_ms = max(unix_ms(spec.at), opens_ms)
+    return due_ms if due_ms > now_ms else None
 
 
 def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announcement:

@@ -75,7 +75,7 @@ class Announcements:
             "announce",
             spec.desk,
             new_announcement_id(),
-            key_digest(f"announcement\0{key}"),
+            key_digest(key_of_announcement(key)),
             digest,
             self._store.key_ttl_ms(spec.at, spec.expires_at),
             LOADING_MS,
@@ -317,3 +317,8 @@ def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def key_of_announcement(key: str) -> str:
+    """As it stands among the keys of a desk, where those of events are, too."""
+    return f"announcement\0{key}"

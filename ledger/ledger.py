@@ -1,6 +1,7 @@
 """The ledger: the record, in Redis, of every notification. It decides; Celery messages are only wake-up calls."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
 
@@ -18,6 +19,7 @@ from ledger.record import Accepted, Record
 from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
 from ledger.store import Argument, Store
+from ledger.times import past_problem
 
 __all__ = ["MOST_AT_ONCE", "AcceptResult", "Ledger"]
 
@@ -26,8 +28,8 @@ MOST_AT_ONCE = 1000
 #: Ids read from an index in one round trip.
 PAGE = 200
 
-#: The result for one notification: accepted, or its key stands for another content.
-AcceptResult = Accepted | KeyReused
+#: The result for one notification: accepted; or its key stands for another content, or its time is long past.
+AcceptResult = Accepted | BadInput
 
 
 class Ledger(Store):
@@ -43,19 +45,20 @@ class Ledger(Store):
         """Accepts notifications of one desk durably: all of them or none.
 
         Raises:
-            BadInput: of several desks, of one that is not configured, or more than MOST_AT_ONCE.
+            BadInput: of several desks, of one that is not configured, or more than MOST_AT_ONCE; for a time that is
+                long past, unless the key is known.
             KeyReused: a key stands for another content already; nothing was accepted.
             NotDurable: the fsync was not confirmed in time. They may be in the ledger: repeat with the same keys.
         """
         results = self._accept(notifications, all_or_nothing=True)
         for result in results:
-            if isinstance(result, KeyReused):
+            if isinstance(result, BadInput):
                 raise result
         return [result for result in results if isinstance(result, Accepted)]
 
     def accept_each(self, notifications: Sequence[Notification]) -> list[AcceptResult]:
-        """As `accept`, but of any desks, and a key that stands for another content is an answer that keeps no other
-        one out. Raises BadInput and NotDurable as `accept`."""
+        """As `accept`, but of any desks, and a key that stands for another content, or a time that is long past, is an
+        answer that keeps no other one out. Raises BadInput and NotDurable as `accept`."""
         return self._accept(notifications, all_or_nothing=False)
 
     def _accept(self, notifications: Sequence[Notification], *, all_or_nothing: bool) -> list[AcceptResult]:
@@ -69,20 +72,37 @@ class Ledger(Store):
         self._check_desks(places)
         if all_or_nothing and len(places) != 1:
             raise BadInput("desk", "give the notifications of one desk")
+        results: dict[int, AcceptResult] = dict(self._past(notifications))
+        if results and all_or_nothing:
+            raise _first_refusal(results)
+        for of_desk in places.values():
+            of_desk[:] = [place for place in of_desk if place not in results]
         acceptances = [self._acceptance(notification) for notification in notifications]
         answers = self.durably_each(
             "accept",
             (
                 (desk, (int(all_or_nothing), *chain.from_iterable(acceptances[place] for place in of_desk)))
                 for desk, of_desk in places.items()
+                if of_desk
             ),
         )
-        results: dict[int, AcceptResult] = {}
-        for of_desk, answer in zip(places.values(), answers, strict=True):
+        for of_desk, answer in zip(filter(None, places.values()), answers, strict=True):
             values = iter(answer)
             for place, fields in zip(of_desk, zip(values, values, values, strict=True), strict=True):
                 results[place] = _accept_result(notifications[place], *fields)
         return [results[place] for place in range(len(notifications))]
+
+    def _past(self, notifications: Sequence[Notification]) -> Iterator[tuple[int, BadInput]]:
+        """Those whose time of sending is long past, by their places; but not one whose key is known: it is a repeat."""
+        now = datetime.now(UTC)
+        for place, each in enumerate(notifications):
+            refusal = past_problem(each.at, now)
+            if refusal and not self.is_known(each.desk, each.key):
+                yield place, refusal
+
+    def is_known(self, desk: str, key: str | None) -> bool:
+        """Whether an idempotency key was used before."""
+        return key is not None and bool(self.redis.exists(self.keys.key(desk, key_digest(key))))
 
     def _check_desks(self, names: Iterable[str]) -> None:
         """Notifications for an unknown desk would wait for ever."""
@@ -234,3 +254,7 @@ def _accept_result(notification: Notification, status: bytes, id: bytes, state: 
         return KeyReused(notification.key or "", id.decode())
     # Where one was refused, the others of all or none have no state.
     return Accepted(id.decode(), status == b"duplicate", State(state.decode() or State.QUEUED))
+
+
+def _first_refusal(results: Mapping[int, AcceptResult]) -> BadInput:
+    return next(result for result in results.values() if isinstance(result, BadInput))

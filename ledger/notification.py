@@ -15,7 +15,7 @@ from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import refusal_of, steering_problem
 from ledger.receiver_ids import receiver_id_problem
-from ledger.times import check_expiry, given_time, unix_ms
+from ledger.times import Zone, check_expiry, given_time, unix_ms, zone_of
 from ledger.tracing import TRACEPARENT, traceparent
 
 __all__ = ["MOST_KEY_CHARACTERS", "Notification"]
@@ -63,16 +63,18 @@ class Notification(BaseModel):
         now: datetime | None = None,
         key_of_ours: str | None = None,
         caller: str | None = None,
+        zone: Zone = None,
     ) -> Self:
         """Reads the fields of the HTTP API and the Celery intake: those of this class, with `text` as a short form of
-        `message`, and `at` and `expires` as times or durations. `key_of_ours` is a key that callers may not choose; it
+        `message`, and `at` and `expires` as times or durations. A time without an offset is one of their `timezone`, or
+        of `zone`. `key_of_ours` is a key that callers may not choose; it
         applies when the fields have none. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
         if "caller" in raw:
             raise BadInput("caller", "is not a known field")
         fields = {**raw, "caller": caller, "key": _checked_key(raw.get("key"), key_of_ours)}
         fields["message"] = _take_message(fields)
-        fields |= _take_times(fields, now)
+        fields |= _take_times(fields, now, zone)
         if fields.get("traceparent") is None:
             fields["traceparent"] = traceparent()
         try:
@@ -162,7 +164,9 @@ def _take_message(fields: dict[str, Any]) -> Message:
     return Message.text(text)
 
 
-def _take_times(fields: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _take_times(fields: dict[str, Any], now: datetime, zone: Zone) -> dict[str, Any]:
     """`at` and `expires_at`, if given."""
-    times = {target: given_time(name, fields.pop(name, None), now) for name, target in _TIMES.items()}
+    if (timezone := fields.pop("timezone", None)) is not None:
+        zone = zone_of(timezone)
+    times = {target: given_time(name, fields.pop(name, None), now, zone) for name, target in _TIMES.items()}
     return {name: time for name, time in times.items() if time is not None}

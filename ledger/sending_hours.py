@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from ledger.errors import BadInput
+from ledger.times import zone_of
 
 __all__ = ["SendingHours", "Window", "seconds_open"]
 
@@ -39,25 +40,41 @@ class SendingHours(NamedTuple):
         closes = time(int(match[3]) % 24, int(match[4]))
         if opens == closes:
             raise BadInput("between", f"{between!r} has no end: omit it to send at any hour")
-        try:
-            return cls(opens, closes, ZoneInfo(timezone))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise BadInput("timezone", f"{timezone!r} is not a time zone: use a name such as Asia/Shanghai") from None
+        return cls(opens, closes, zone_of(timezone))
 
     def windows(self, start: datetime, days: int = DAYS) -> Iterator[Window]:
         """The windows that end after `start`, in order."""
         first = start.astimezone(self.zone).date() - timedelta(days=1)
         for ahead in range(days + 1):
             window = self._window(first + timedelta(days=ahead))
-            if window.closes_ms > start.timestamp() * 1000:
+            # One that lies in the hour that summer time leaves out has no length.
+            if window.closes_ms > max(window.opens_ms, start.timestamp() * 1000):
                 yield window
 
     def _window(self, day: date) -> Window:
         next_day = day + timedelta(days=1) if self.closes <= self.opens else day
-        return Window(self._ms(day, self.opens), self._ms(next_day, self.closes))
+        return Window(self._ms(day, self.opens), self._ms(next_day, self.closes, last=True))
 
-    def _ms(self, day: date, at: time) -> int:
-        return round(datetime.combine(day, at, self.zone).astimezone(UTC).timestamp() * 1000)
+    def _ms(self, day: date, at: time, *, last: bool = False) -> int:
+        """When clocks show it; the moment of the change if they leave it out; the `last` time if they show it twice."""
+        shown = datetime.combine(day, at, self.zone)
+        before, after = shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)
+        if before > after:  # left out: read by the offset of before it lies behind the change, by that of after before
+            return _ms_of(_change(after, before, self.zone))
+        return _ms_of(after if last else before)
+
+
+def _ms_of(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The moment between the two, both in UTC, at which the zone's offset changes."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) / 2
+        before, after = (middle, after) if middle.astimezone(zone).utcoffset() == offset else (before, middle)
+    return after.replace(microsecond=0)
 
 
 def seconds_open(windows: Iterator[Window], start_ms: int, needed_seconds: float) -> float:

@@ -19,7 +19,7 @@ from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
 from ledger.phrases import Phrase
-from ledger.times import check_expiry, given_time
+from ledger.times import Zone, check_expiry, given_time, zone_of
 from producers.announcements.addressing import Options
 from producers.announcements.recipients.reading_options import ReadingOptions
 
@@ -39,7 +39,9 @@ class AnnouncementDraft:
     _asked: bytes = field(repr=False)
 
     @classmethod
-    def build(cls, raw: Mapping[str, Any], *, now: datetime | None = None, caller: str | None = None) -> Self:
+    def build(
+        cls, raw: Mapping[str, Any], *, now: datetime | None = None, caller: str | None = None, zone: Zone = None
+    ) -> Self:
         """Reads the arguments of `Notifier.announce` but for its rows; None stands for the default. `caller` is the API
         key that asks. Raises BadInput naming the field.
         """
@@ -47,14 +49,13 @@ class AnnouncementDraft:
         if "caller" in raw:
             raise BadInput("caller", "is not a known field")
         given = {name: value for name, value in raw.items() if value is not None}
-        key, skip_invalid, allow_duplicates = (
-            given.pop(name, default)
-            for name, default in (("key", None), ("skip_invalid", False), ("allow_duplicates", False))
-        )
+        key = given.pop("key", None)
+        skip_invalid, allow_duplicates = (given.pop(name, False) for name in ("skip_invalid", "allow_duplicates"))
         reading = ReadingOptions.take(given)
         message = _template_of(given)
-        times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
-        at, expires_at = (given_time(name, times.get(name), now) for name in ("at", "expires"))
+        zone = zone_of(given["timezone"]) if "timezone" in given else zone
+        times = _times_of(given)
+        at, expires_at = (given_time(name, times.get(name), now, zone) for name in ("at", "expires"))
         spec = _spec({**given, "caller": caller}, message, at=at, expires_at=expires_at)
         check_expiry(spec.expires_at, spec.at, now)
         _check_names(spec, key)
@@ -81,6 +82,14 @@ def _options(spec: Spec, reading: ReadingOptions, allow_duplicates: bool, now: d
     return Options(spec.receive_type, spec.user_id_type, allow_duplicates, ids, ends, now)
 
 
+def _times_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Takes the times out of the arguments, as they are written, and their zone unless the sending hours need it."""
+    times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
+    if times and "timezone" in given and "between" not in given:
+        times["timezone"] = given.pop("timezone")
+    return times
+
+
 def _template_of(given: dict[str, Any]) -> MessageTemplate:
     """Takes `text` or `message` out of the arguments."""
     if ("text" in given) == ("message" in given):
@@ -100,7 +109,7 @@ def _template_of(given: dict[str, Any]) -> MessageTemplate:
 def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime | None) -> Spec:
     Template.of(message.raw, may_have_others=True)
     if ("between" in given) != ("timezone" in given):
-        raise BadInput("timezone", Phrase("goes with between: for example 09:00-18:00 in Asia/Shanghai"))
+        raise BadInput("timezone", Phrase("goes with between, at or expires: for example 09:00-18:00 in Asia/Shanghai"))
     try:
         spec = Spec(**given, message=dict(message.raw), **times)
     except ValidationError as error:

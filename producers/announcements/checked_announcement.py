@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from feishu.contact import Contact
 from ledger.announcement import Announcement, Spec
+from ledger.announcements import key_of_announcement
 from ledger.connection import text
 from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.record import Announced
+from ledger.times import past_problem
 from ledger.tracing import traceparent
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, accepted_rows, check
@@ -29,14 +32,16 @@ def checked_announcement(
 ) -> Iterator["CheckedAnnouncement"]:
     """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
 
-    Raises BadInput for an unknown desk, and as `open_recipients`, `check` and `Lookup`. Errors of single rows are in
-    the result.
+    Raises BadInput for an unknown desk or a time that is long past, and as `open_recipients`, `check` and `Lookup`.
+    Errors of single rows are in the result.
     """
     desk = ledger.settings.desk(draft.spec.desk)
     with Lookup(ledger, desk) as lookup, open_recipients(draft.reading) as recipients:
         resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
         with check(recipients, draft.spec.message, draft.options, resolver=resolver) as checked:
-            yield CheckedAnnouncement(draft, recipients, checked, lookup, ledger)
+            announcement = CheckedAnnouncement(draft, recipients, checked, lookup, ledger)
+            announcement.refuse_past()
+            yield announcement
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,13 @@ class CheckedAnnouncement:
                 self.ledger.keep_image_for(draft.image.sha256, draft.image.data, keep_ms)
             announcements.load(id, accepted_rows(self.recipients, checked))
         return LoadedAnnouncement(id, spec, checked.accepted, checked.content_hash)
+
+    def refuse_past(self) -> None:
+        """Raises BadInput when its time is long past; but not for a repeat, whose key is known."""
+        spec, key = self.draft.spec, self.draft.key or self.draft.digest(self.checked.sha256)
+        refusal = past_problem(spec.at, datetime.now(UTC))
+        if refusal and not self.ledger.is_known(spec.desk, key_of_announcement(key)):
+            raise refusal
 
     def same_content(self) -> Announcement | None:
         """A recent announcement with the same content and recipients, whatever its file was called."""

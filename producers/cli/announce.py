@@ -14,6 +14,7 @@ from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.phrases import Phrase
 from ledger.record import Announced
+from ledger.times import MACHINE
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
@@ -22,7 +23,7 @@ from producers.announcements.preview import OpenTicketRows, Preview, open_ticket
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import HiddenRows
 from producers.cli.access import open_ledger
-from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
+from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route, tell_times
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.reading import RecipientsFile
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
@@ -65,6 +66,9 @@ Hidden = Annotated[
 Between = Annotated[
     str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
 ]
+ZoneOfHours = Annotated[
+    str | None, typer.Option(metavar="TZ", help="Time zone of --between, --at and --expires: Asia/Shanghai.")
+]
 Key = Annotated[
     str | None, typer.Option(metavar="K", help="Idempotency key: accepted only once. Default: a hash of the content.")
 ]
@@ -102,7 +106,7 @@ def announce(
     hidden: Hidden = None,
     weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1,
     between: Between = None,
-    timezone: Annotated[str | None, typer.Option(metavar="TZ", help="Time zone of --between: Asia/Shanghai.")] = None,
+    timezone: ZoneOfHours = None,
     receive_type: Route = ReceiveType.CHAT,
     user_id_type: ReceiverIdType = UserIdType.OPEN_ID,
     desk: DeskName = None,
@@ -134,7 +138,10 @@ def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
     if (options["text"] is None) == (message is None):
         raise BadInput("message", "give either --text or --message")
     arguments["message"] = read_message_template(message) if message else None
-    return AnnouncementDraft.build({**arguments, "name": _name(options["recipients"]) if name is None else name})
+    named = {**arguments, "name": _name(options["recipients"]) if name is None else name}
+    draft = AnnouncementDraft.build(named, zone=MACHINE)
+    tell_times(options, {"at": draft.spec.at, "expires": draft.spec.expires_at})
+    return draft
 
 
 def _asks(told_not_to: bool) -> bool:

@@ -1,6 +1,7 @@
 """`deskbell send`: events, each one message to one receiver."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +13,10 @@ from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_file
 from ledger.record import Accepted, Record
 from ledger.states import State
+from ledger.times import MACHINE, given_time, zone_of
 from producers.cli.access import open_ledger
 from producers.cli.follow import changes
-from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
+from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route, TimeZone, tell_times
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import progress
 from producers.client.arguments import EventArguments
@@ -77,6 +79,7 @@ def send(
     key: Key = None,
     at: At = None,
     expires: Expires = None,
+    timezone: TimeZone = None,
     on_unknown: Annotated[OnUnknown, typer.Option(help="What to do if it was maybe sent.")] = OnUnknown.RESEND,
     on_open_ticket: TicketPolicy = OnOpenTicket.REROUTE,
     callback_url: Annotated[str | None, typer.Option(metavar="URL", help="Post the result to this URL.")] = None,
@@ -104,7 +107,16 @@ def _events(options: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise BadInput("message", "give either --text or --message")
     receivers = _receivers(options["to"])
     arguments["message"] = read_message_file(message) if message else None
+    arguments |= _times(arguments.pop("timezone"), options)
     return [{**arguments, "receiver_id": each, "key": _key(key, each, receivers)} for each in receivers]
+
+
+def _times(timezone: str | None, options: Mapping[str, Any]) -> dict[str, datetime | None]:
+    zone = MACHINE if timezone is None else zone_of(timezone)
+    now = datetime.now(UTC)
+    read = {name: given_time(name, options[name], now, zone) for name in ("at", "expires")}
+    tell_times(options, read)
+    return read
 
 
 def _waited_for(ledger: Ledger, accepted: Sequence[Accepted], wait: float | None, as_json: bool) -> dict[str, State]:

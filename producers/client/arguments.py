@@ -23,8 +23,9 @@ class _Arguments(TypedDict, total=False):
     desk: str | None
     receive_type: ReceiveType | str | None  #: `chat` unless given
     user_id_type: UserIdType | str | None  #: `open_id` unless given
-    at: datetime | str | None  #: a time (without an offset: local), or text such as `"1h"` from now
+    at: datetime | str | None  #: a time with an offset or in `timezone`, or text such as `"1h"` from now
     expires: datetime | str | None
+    timezone: str | None  #: of times without an offset, such as `"Asia/Shanghai"`
     on_open_ticket: OnOpenTicket | str | None  #: `reroute` unless given
     callback_url: str | None  #: where its end is posted
 
@@ -45,8 +46,7 @@ class AnnouncementArguments(_Arguments, total=False):
     message: Message | Mapping[str, object] | None
     on_unknown: OnUnknown | str | None  #: `hold` unless given
     weight: int | None  #: turns it gets where others get one: 1 unless given, 100 at most
-    between: str | None  #: `"09:00-18:00"`: send at these hours only; goes with `timezone`
-    timezone: str | None
+    between: str | None  #: `"09:00-18:00"`: send at these hours of `timezone` only
     skip_invalid: bool  #: leave invalid rows out, instead of refusing all
     allow_duplicates: bool  #: send to a receiver once for each row
     hidden: str | None  #: rows that a workbook hides: `skip` or `include`; refused without it where there are any

@@ -13,7 +13,6 @@ import orjson
 from ledger.errors import BadInput, DeskbellError
 from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, State, SteeringVerb
-from ledger.times import duration
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.recipients.source import Source
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
@@ -142,18 +141,11 @@ def _accepted(told: Mapping[str, Any], draft: EventDraft) -> Accepted:
 
 
 def _times(given: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _universal(given[name]) for name in ("at", "expires") if name in given}
+    return {name: _written(given[name]) for name in ("at", "expires") if name in given}
 
 
-def _universal(time: datetime | str) -> str:
-    """With an offset: a time without one is local here, and the server may be in another zone."""
-    if isinstance(time, datetime):
-        return time.astimezone().isoformat()
-    try:
-        duration(time)
-    except ValueError:
-        return datetime.fromisoformat(time).astimezone().isoformat()
-    return time
+def _written(time: datetime | str) -> str:
+    return time.isoformat() if isinstance(time, datetime) else time
 
 
 def _fields(arguments: Mapping[str, Any]) -> dict[str, str]:

@@ -23,8 +23,8 @@ class GroupCommit:
         )
 
     async def accept(self, notifications: Sequence[Notification]) -> Sequence[AcceptResult]:
-        """Answers in order, once all are fsynced. A reused key is an answer; everything else is raised, and then nobody
-        knows what was accepted: repeat with the same keys. Raises as `Ledger.accept`."""
+        """Answers in order, once all are fsynced. A reused key, or a time that is long past, is an answer. Everything
+        else is raised, and then nobody knows what was accepted: repeat with the same keys. Raises as Ledger.accept."""
         return await self._batcher.ask(notifications)
 
     def close(self) -> None:

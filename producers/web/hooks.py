@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from ledger.api_keys import Scope
 from ledger.connection import reachable
-from ledger.errors import BadInput
+from ledger.errors import BadInput, KeyReused
 from ledger.ledger import AcceptResult
 from ledger.record import Accepted
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
@@ -182,7 +182,12 @@ async def _accepted(context: WebContext, hook: Hook, rendered: Rendered) -> list
 
 
 def _taken(result: AcceptResult) -> tuple[str, bool]:
-    return (result.id, result.duplicate) if isinstance(result, Accepted) else (result.first_id, True)
+    match result:
+        case Accepted():
+            return result.id, result.duplicate
+        case KeyReused():
+            return result.first_id, True
+    raise result
 
 
 def _keep_images(context: WebContext, hook: Hook, rendered: Rendered) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from ledger.errors import BadInput, DeskbellError, KeyReused, NotAllowed, NotFound
+from ledger.errors import BadInput, DeskbellError, NotAllowed, NotFound
 from ledger.ids import is_notification
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
@@ -86,7 +86,7 @@ async def accept(request: Request, caller: Sender, context: ContextDep) -> Respo
         return await _accept_batch(request, context, parser, body)
     notification = await without_delay(request, parser.one, body)
     [result] = await context.group_commit.accept([notification])
-    if isinstance(result, KeyReused):
+    if isinstance(result, BadInput):
         raise result
     return json_response(result.as_json(), HTTPStatus.ACCEPTED)
 

@@ -1,6 +1,7 @@
 """The two tasks. They unpack, call, and hand on."""
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -50,7 +51,7 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     """
     try:
         notification = Notification.build(fields, key_of_ours=f"celery:{self.request.id}")
-        accepted = _accept(notification)
+        accepted = _accept(_not_late(notification))
     except NotDurable:
         raise
     except redis.ResponseError as error:
@@ -68,6 +69,12 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
         )
         return
     log.info("accepted", extra={"id": accepted.id, "desk": notification.desk})
+
+
+def _not_late(notification: Notification) -> Notification:
+    """A time of sending that is past is now, however long ago it was: the message may have waited for a worker."""
+    is_late = notification.at is not None and notification.at < datetime.now(UTC)
+    return notification.model_copy(update={"at": None}) if is_late else notification
 
 
 @retry(

@@ -66,7 +66,10 @@ def _json_object(fields: Mapping[str, Any], required: Collection[str], **more: A
 
 # -- notifications
 
-_NOTIFICATION = _fields(Notification, FIELDS, {"text": _TEXT | {"maxLength": 30_000}, "at": _TIME, "expires": _TIME})
+_ZONE = {"type": "string", "description": "Time zone of `between`, and of times without an offset: `Asia/Shanghai`."}
+_NOTIFICATION = _fields(
+    Notification, FIELDS, {"text": _TEXT | {"maxLength": 30_000}, "at": _TIME, "expires": _TIME, "timezone": _ZONE}
+)
 _ITEM = {"$ref": _REFERENCE.format(model="NotificationRequest")}
 _BATCH = _object(
     {"notifications": {"type": "array", "minItems": 1, "maxItems": MOST_AT_ONCE, "items": _ITEM}}, ["notifications"]
@@ -116,7 +119,7 @@ _ANNOUNCEMENT = _fields(
         "at": _TIME,
         "expires": _TIME,
         "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
-        "timezone": {"type": "string", "description": "Time zone of `between`: `Asia/Shanghai`."},
+        "timezone": _ZONE,
         "hidden": {"enum": [*HiddenRows], "description": "What is done with hidden rows of a workbook."},
         "encoding": {
             "type": "string",
@@ -129,7 +132,7 @@ _ANNOUNCEMENT = _fields(
         **dict.fromkeys(FLAGS, _FLAG),
     },
 )
-_TOGETHER = {"dependentRequired": {"between": ["timezone"], "timezone": ["between"]}}
+_TOGETHER = {"dependentRequired": {"between": ["timezone"]}}
 _FILES = {
     RECIPIENTS: {**_FILE, "description": "CSV, JSONL or XLSX. The announcement gets the file's name."},
     "message": {**_FILE, "description": "JSON or YAML with `msg_type` and `content`; instead of `text`."},

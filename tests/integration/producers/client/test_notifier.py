@@ -8,6 +8,8 @@ from PIL import Image
 
 from deskbell import BadInput, KeyReused, LedgerUnreachable, Message, NotFound, Notifier
 from ledger.ledger import Ledger
+from ledger.notification import Notification
+from ledger.record import Accepted
 from ledger.settings import Settings
 from ledger.states import State
 from producers.client.ledger_backend import LedgerBackend
@@ -65,12 +67,35 @@ def test_the_bytes_of_an_image_are_in_the_ledger_with_the_notification(
     assert ledger.redis.get(ledger.keys.image(sha256)) == path.read_bytes()
 
 
-def test_a_time_may_be_text_a_duration_or_a_datetime_with_or_without_an_offset(notifier: Notifier) -> None:
+def test_a_time_may_be_text_a_duration_or_a_datetime_with_an_offset_or_a_zone(notifier: Notifier) -> None:
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    local = tomorrow.astimezone().replace(tzinfo=None)
-    for at in ("24h", tomorrow.isoformat(), tomorrow, local):
+    for at in ("24h", tomorrow.isoformat(), tomorrow):
         accepted = notifier.send(receiver_id="ou_ada", text="hi", at=at, expires="2d")
         assert accepted.state is State.SCHEDULED
+    local = tomorrow.replace(tzinfo=None)
+    shanghai = notifier.send(receiver_id="ou_ada", text="hi", at=local, timezone="Asia/Shanghai", expires="2d")
+    assert notifier.get(shanghai.id).notification.at == tomorrow - timedelta(hours=8)
+    with pytest.raises(BadInput, match="has no offset"):
+        notifier.send(receiver_id="ou_ada", text="hi", at=local)
+
+
+def test_a_time_that_is_long_past_is_refused_unless_its_key_is_known(notifier: Notifier, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    with pytest.raises(BadInput, match=r"^at: .* is 2 days ago$"):
+        notifier.send(receiver_id="ou_ada", text="hi", at=now - timedelta(days=2), key="k")
+    assert ledger.redis.keys() == []
+    first = notifier.send(receiver_id="ou_ada", text="hi", at=now - timedelta(hours=20), key="k")
+    again = notifier.send(receiver_id="ou_ada", text="hi", at=now - timedelta(days=2), key="k")
+    assert (again.id, again.duplicate) == (first.id, True)
+
+
+def test_one_long_past_keeps_no_other_request_out(ledger: Ledger) -> None:
+    past = Notification.build({"receiver_id": "ou_ada", "text": "hi", "at": datetime(2020, 1, 1, tzinfo=UTC)})
+    fine = Notification.build({"receiver_id": "ou_bob", "text": "hi"})
+    refused, accepted = ledger.accept_each([past, fine])
+    assert isinstance(refused, BadInput)
+    assert isinstance(accepted, Accepted)
+    assert [record.notification.receiver_id for record in ledger.events()] == ["ou_bob"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +107,7 @@ def test_a_time_may_be_text_a_duration_or_a_datetime_with_or_without_an_offset(n
         ({"text": "hi", "receiver_id": "on_ada"}, "receiver_id"),
         ({"text": "hi", "user_id_type": "email"}, "user_id_type"),
         ({"text": "hi", "desk": "hr"}, "desk"),
-        ({"text": "hi", "expires": datetime(2020, 1, 1)}, "expires"),  # noqa: DTZ001  local, as the caller may write it
+        ({"text": "hi", "expires": datetime(2020, 1, 1, tzinfo=UTC)}, "expires"),
         ({"text": "hi", "at": "soon"}, "at"),
         ({"image": "missing.png"}, "image"),
     ],

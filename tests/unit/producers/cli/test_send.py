@@ -2,7 +2,8 @@
 
 import pytest
 
-from producers.cli.send import _key, _receivers, _with_wait_seconds
+from ledger.errors import BadInput
+from producers.cli.send import _key, _receivers, _times, _with_wait_seconds
 
 __all__: list[str] = []
 
@@ -50,3 +51,27 @@ def test_several_receivers_have_a_key_each() -> None:
     assert _key("k", "ou_ada", ["ou_ada", "ou_bob"]) == "k/ou_ada"
     assert _key("k", "ou_ada", ["ou_ada"]) == "k"
     assert _key(None, "ou_ada", ["ou_ada", "ou_bob"]) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"at": "2126-11-30T09:00", "timezone": "Asia/Shanghai"}, "at: 2126-11-30 09:00 CST (+08:00), in "),
+        ({"expires": "2126-07-01", "timezone": "Europe/Berlin"}, "expires: 2126-07-01 00:00 CEST (+02:00), in "),
+        ({"at": "2126-11-30T09:00+08:00"}, ""),
+        ({"at": "2h"}, ""),
+    ],
+)
+def test_a_time_without_an_offset_is_told_with_its_zone_and_distance(
+    capsys: pytest.CaptureFixture[str], options: dict[str, str], told: str
+) -> None:
+    given = {"at": None, "expires": None, **options}
+    read = _times(options.get("timezone"), given)
+    assert all((read[name] is None) is (given[name] is None) for name in ("at", "expires"))
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("timezone", ["", "Nowhere"])
+def test_what_is_no_time_zone_is_refused(timezone: str) -> None:
+    with pytest.raises(BadInput, match="is not a time zone"):
+        _times(timezone, {"at": "2h", "expires": None})

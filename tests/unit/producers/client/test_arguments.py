@@ -11,6 +11,7 @@ from producers.client.notifier import Notifier
 
 __all__: list[str] = []
 
+#: `timezone` goes into the times of a notification, which has none of its own.
 #: Of the models, what nobody gives: `expires` says it in another way, and the others are found out.
 NOT_GIVEN = {"expires_at", "caller", "columns", "traceparent"}
 
@@ -20,7 +21,12 @@ def names(arguments: type) -> set[str]:
 
 
 def test_every_field_of_a_notification_is_an_argument() -> None:
-    assert names(EventArguments) == (set(Notification.model_fields) - NOT_GIVEN) | {"text", "image", "expires"}
+    assert names(EventArguments) == (set(Notification.model_fields) - NOT_GIVEN) | {
+        "text",
+        "image",
+        "expires",
+        "timezone",
+    }
 
 
 def test_every_field_of_an_announcement_is_an_argument() -> None:

@@ -90,13 +90,16 @@ def test_a_message_is_told_as_an_object(message: Any) -> None:
     assert sent(message=message)["message"] == {"msg_type": "text", "content": {"text": "hi"}}
 
 
-def test_a_time_is_told_with_an_offset_since_the_server_may_stand_elsewhere() -> None:
+def test_a_time_is_told_with_its_offset_or_its_zone() -> None:
     tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
-    local = tomorrow.astimezone().replace(tzinfo=None)
-    for at in (tomorrow, local, local.isoformat(), tomorrow.isoformat()):
-        told = datetime.fromisoformat(sent(text="hi", at=at)["at"])
-        assert told.tzinfo is not None
-        assert told == tomorrow
+    for at in (tomorrow, tomorrow.isoformat()):
+        assert datetime.fromisoformat(sent(text="hi", at=at)["at"]) == tomorrow
+    shown = tomorrow.replace(tzinfo=None)
+    for local in (shown, shown.isoformat()):
+        told = sent(text="hi", at=local, timezone="Asia/Shanghai")
+        assert (told["at"], told["timezone"]) == (shown.isoformat(), "Asia/Shanghai")
+        with pytest.raises(BadInput, match="has no offset"):
+            sent(text="hi", at=local)
 
 
 def test_what_can_be_told_to_be_wrong_is_not_asked_for(tmp_path: Path) -> None:
