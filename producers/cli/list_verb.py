@@ -11,6 +11,7 @@ from ledger.announcement import Announcement
 from ledger.errors import BadInput
 from ledger.record import Record
 from ledger.states import AnnouncementState, State
+from ledger.times import iso
 from producers.cli.access import open_ledger
 from producers.cli.output import note
 from producers.cli.tables import in_colour, show_list, spoken
@@ -23,8 +24,8 @@ Examples:
   deskbell list --notifications --state failed
   deskbell retry $(deskbell list --notifications --state failed)"""
 
-_EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created")
-_ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left")
+_EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created", "due")
+_ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left", "due")
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 ListedT = TypeVar("ListedT", Record, Announcement)
@@ -83,7 +84,8 @@ def _event_cells(record: Record) -> list[Any]:
     code = fields["error"]["code"] if fields["error"] else None
     attempts = len(fields["attempts"])
     state = in_colour(fields["state"])
-    return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, fields["created_at"]]
+    times = (fields["created_at"], fields["due_at"])
+    return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, *times]
 
 
 def _announcement_cells(announcement: Announcement) -> list[Any]:
@@ -95,4 +97,5 @@ def _announcement_cells(announcement: Announcement) -> list[Any]:
         in_colour(announcement.ended or announcement.state),
         f"{done:,} of {total:,} ({100 * done // total} %)",
         spoken(eta) if eta is not None and announcement.left else None,
+        iso(announcement.due_ms),
     ]

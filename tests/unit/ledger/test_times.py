@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.announcement import Spec, announcement_of_fields
 from ledger.errors import BadInput
 from ledger.notification import Notification
 from ledger.sending_hours import SendingHours
-from ledger.times import MACHINE, given_time, in_zone, past_problem, zone_of
+from ledger.times import MACHINE, given_time, in_zone, past_problem, unix_ms, zone_of
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BERLIN, SHANGHAI, LORD_HOWE = map(ZoneInfo, ("Europe/Berlin", "Asia/Shanghai", "Australia/Lord_Howe"))
@@ -182,3 +183,30 @@ def test_in_every_window_the_clocks_show_its_hours(zone: ZoneInfo, day: date, op
             minutes = shown.hour * 60 + shown.minute
             assert opens <= minutes < closes if opens < closes else minutes >= opens or minutes < closes
     assert all(before.closes_ms <= after.opens_ms for before, after in pairwise(found))
+
+
+# -- what an announcement waits for
+
+
+@pytest.mark.parametrize(
+    ("at", "opens_at", "left", "due"),
+    [
+        (None, 0, 1, None),
+        (NOW + timedelta(days=2), 0, 1, "2026-11-27T12:00:00.000Z"),
+        (NOW + timedelta(days=2), NOW + timedelta(days=3), 1, "2026-11-28T12:00:00.000Z"),
+        (NOW - timedelta(days=2), NOW + timedelta(hours=3), 1, "2026-11-25T15:00:00.000Z"),
+        (NOW - timedelta(days=2), NOW - timedelta(hours=3), 1, None),
+        (NOW + timedelta(days=2), 0, 0, None),
+    ],
+)
+def test_an_announcement_tells_what_it_waits_for(at: Any, opens_at: Any, left: int, due: str | None) -> None:
+    spec = Spec(name="x", message={"msg_type": "text", "content": {"text": "x"}}, at=at)
+    fields = {
+        b"spec": spec.to_json(),
+        b"state": b"running",
+        b"total": b"1",
+        b"scheduled": b"%d" % left,
+        b"created_at": b"1",
+        b"opens_at": b"%d" % (unix_ms(opens_at) if opens_at else 0),
+    }
+    assert announcement_of_fields("a_1", fields, unix_ms(NOW)).as_json()["due_at"] == due
