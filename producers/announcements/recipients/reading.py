@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 import orjson
 
 from ledger.errors import BadInput
-from ledger.phrases import Phrase, phrase_json
+from ledger.phrases import phrase_json
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.recipients import Recipients
-from producers.announcements.recipients.row import Row
+from producers.announcements.recipients.row import LONE_SURROGATE, Row
 from producers.announcements.recipients.source import Source
 
 __all__ = ["main"]
@@ -86,7 +86,7 @@ def _write(answers: BinaryIO, kind: str, told: Any) -> None:
     try:
         frame = orjson.dumps([kind, told], default=phrase_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
     except orjson.JSONEncodeError:
-        raise BadInput("recipients", Phrase("contains half of a surrogate pair, which is not a character")) from None
+        raise BadInput("recipients", LONE_SURROGATE) from None
     answers.write(len(frame).to_bytes(4) + frame)
     answers.flush()
 

@@ -6,7 +6,10 @@ from typing import NamedTuple
 from ledger.messages.column_names import quoted
 from ledger.phrases import Phrase
 
-__all__ = ["Row", "is_blank", "place", "width_problem"]
+__all__ = ["LONE_SURROGATE", "Row", "is_blank", "place", "width_problem"]
+
+#: As the models of messages say it, which are pydantic's: the process that reads an upload does without.
+LONE_SURROGATE = Phrase("contains half of a surrogate pair, which is not a character")
 
 
 class Row(NamedTuple):

@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ledger.messages.json_fields import LONE_SURROGATE
 from ledger.phrases import Phrase
 from producers.announcements.recipients.number_formats import (
     NotShown,
@@ -15,6 +14,7 @@ from producers.announcements.recipients.number_formats import (
     hidden,
     not_understood,
 )
+from producers.announcements.recipients.row import LONE_SURROGATE
 from producers.announcements.recipients.xlsx_texts import Texts, unescaped
 
 __all__ = ["Cells", "Shown"]
