@@ -286,7 +286,11 @@ SERVED = {
         sites=("ledger/messages/jinja_text.py:_parsed", "ledger/messages/jinja_text.py:_root_of"),
     ),
     "a hook's payload, a name twice": Served(
-        MIB, twice, to("/v1/hooks/script"), ("POST /v1/hooks/{name}",), ("producers/hooks/sent_json.py:_READER",)
+        MIB,
+        twice,
+        to("/v1/hooks/script"),
+        ("POST /v1/hooks/{name}", "PUT /v1/hooks/{name}"),
+        ("producers/hooks/sent_json.py:_READER",),
     ),
     "an event in base64": Served(MIB, in_base64, of_event, sites=("producers/hooks/cloudevents.py:_decoded",)),
     "a password": Served(

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, with_config
@@ -67,19 +67,18 @@ _KEY = {
     "schema": {"type": "string"},
     "description": "The API key, for tools that can neither sign nor set a header.",
 }
-
-
-@router.post(
-    "/{name}",
-    status_code=HTTPStatus.ACCEPTED,
-    summary="Post to a hook",
-    response_model=HookAnswer,
-    response_description="Notifications, on disk",
-    responses=refusals(404, 408, 413) | {200: {"model": HookAnswer, "description": "Nothing to send"}},
-    openapi_extra=json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
+_TAKING: dict[str, Any] = {
+    "status_code": HTTPStatus.ACCEPTED,
+    "response_model": HookAnswer,
+    "response_description": "Notifications, on disk",
+    "responses": refusals(404, 408, 413) | {200: {"model": HookAnswer, "description": "Nothing to send"}},
+    "openapi_extra": json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
     | {"parameters": [_KEY]},
-)
-@router.put("/{name}", include_in_schema=False)
+}
+
+
+@router.post("/{name}", summary="Post to a hook", **_TAKING)
+@router.put("/{name}", summary="Put to a hook, which is the same", **_TAKING)
 async def receive(name: Name, request: Request, context: ContextDep) -> Response:
     """Turn a tool's request into notifications. It is signed, or has a key with the scope `send`."""
     hook = _found(context, name)
@@ -96,7 +95,7 @@ async def receive(name: Name, request: Request, context: ContextDep) -> Response
     raise refusal
 
 
-@router.options("/{name}", include_in_schema=False)
+@router.options("/{name}", summary="Ask whether events may be posted", response_class=Response, responses=refusals(404))
 async def handshake(name: Name, request: Request, context: ContextDep) -> Response:
     """Allow a sender of CloudEvents to post here, as it asks before it begins: no key goes with that, and no event.
 
