@@ -30,8 +30,8 @@ _BY = "simulation"
 _MOVING = [state.value for state in State if state not in FINAL and state is not State.UNKNOWN]
 #: A lull ends so long before the pacer looks at the desk, ms; and its leader has vouched for the clock so recently, ms.
 _BEFORE_LOOK_MS, _JUST_NOW_MS = 1_000, 600
-#: Rows that are released for so long before a pause are claimed after it, as their messages are late, seconds.
-_RELEASED_MEANWHILE_SECONDS = 0.3
+#: Until there is an announcement to pause, seconds.
+_LOOK_AGAIN_SECONDS = 0.1
 #: For a producer, which repeats what failed after this, seconds.
 _AGAIN_SECONDS = 0.2
 
@@ -222,21 +222,15 @@ class Scene:
     # -- people
 
     def _pause(self, act: Act) -> None:
-        """An announcement, and resumed some time later."""
+        """One announcement, as soon as there is one; it is resumed some time later."""
+        if act.number % 2:  # what was released before is claimed after it
+            self.queue.longest_delay_seconds = 4.0
         id = self._one_announcement(act)
-        if not id or id in self._paused:
-            return
-        self._paused.add(id)
-        if is_while_messages_are_late := bool(act.number % 2):
-            self._late_messages(act)
-        operator = Process(self.timeline, OPERATOR)
-        self.timeline.after(
-            _RELEASED_MEANWHILE_SECONDS * is_while_messages_are_late,
-            operator.spawn,
-            self._pause_for,
-            id,
-            act.seconds * 1.5,
-        )
+        if id and id not in self._paused:
+            self._paused.add(id)
+            Process(self.timeline, OPERATOR).spawn(self._pause_for, id, 1.5 + act.seconds)
+        elif not id and self.timeline.now < self.schedule.lasts_seconds:
+            self.timeline.after(_LOOK_AGAIN_SECONDS, self._pause, act)
 
     def _pause_for(self, id: str, seconds: float) -> None:
         """If its answer was lost, it seems not to be allowed the second time, and is paused all the same."""

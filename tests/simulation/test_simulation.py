@@ -41,12 +41,10 @@ def test_the_same_seed_tells_the_same_story() -> None:
     assert third.stdout.startswith(story)
 
 
-@pytest.mark.parametrize("name", [name for name, mutation in MUTATIONS.items() if mutation.seed])
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_is_found(name: str) -> None:
     mutation = MUTATIONS[name]
     done = _simulated("--mutation", name, "--seed", mutation.seed, "--schedules", 1)
     assert f"BROKEN by seed {mutation.seed}: {mutation.finding}: " in done.stdout, done.stderr[-_SHOWN:]
-
-
-def test_the_seeds_of_mutations_are_played_without_them_too() -> None:
-    assert {mutation.seed for mutation in MUTATIONS.values()} <= set(range(_SCHEDULES + 1))
+    if mutation.seed >= _SEED + _SCHEDULES:  # the others are played above
+        assert _simulated("--seed", mutation.seed, "--schedules", 1).returncode == 0
