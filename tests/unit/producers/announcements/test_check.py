@@ -358,3 +358,199 @@ def test_honest_messages_stay_far_below_the_work_for_all_rows(monkeypatch: pytes
     text = "Dear {{ name|title }}, {% for p in name.split(' ') %}{{ loop.index }} {{ p|trim|upper }}{% endfor %}"
     run = Run(csv_of(*[f"ou_{row},Ann Lee" for row in range(50)]), {"msg_type": "text", "content": {"text": text}})
     assert run.checked.accepted == 50
+
+
+# --- any column, any name --------------------------------------------------------------------------------------------
+
+
+def a_text(text: str) -> dict[str, Any]:
+    return {"msg_type": "text", "content": {"text": text}}
+
+
+def texts(content: str, text: str, **options: Any) -> list[str]:
+    return [sample.message.content["text"] for sample in Run(content, a_text(text), **options).checked.samples]
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("First Name", "{{ First Name }}"),
+        ("First Name", "{{- first NAME | trim -}}"),
+        ("First Name", "{% if row['First Name'] %}{{ row[\"first name\"]|string }}{% endif %}"),
+        ("start-date", "{{ start-date }}"),
+        ("user.name", "{{ user.name }}"),
+        ("金额(元)", "{{ 金额（元） }}"),
+        ("it's", "{{ it's }}"),
+        ("ｎａｍｅ", "{{ name }}"),
+        ("pre\u0301nom", "{{ pr\u00e9nom }}"),
+        ("Name", "{{ name }}"),
+        *(
+            (word, f"{{{{ {word} }}}}")
+            for word in ("range", "self", "None", "true", "if", "in", "loop", "row", "import")
+        ),
+        ("range", "{{ range }}{{ range(0)|join }}"),
+        ("name", "{% for name in name.split('x') %}{{ name }}{% endfor %}"),
+        ("row", "{{ row }}"),
+    ],
+)
+def test_any_header_is_a_variable(header: str, text: str) -> None:
+    assert texts(f"receiver_id;{header}\nou_1;Ada\n", text) == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{{ Fist Name }}", 'there is no column "Fist Name"; did you mean "First Name"?'),
+        ("{{ row['Fist Name'] }}", 'there is no column "Fist Name"; did you mean "First Name"?'),
+        ("{% if nmae %}x{% endif %}", 'there is no column "nmae"; did you mean "name"?'),
+        ("{{ self }}", 'there is no column "self": there are "First Name", "name"'),
+        ("{{ None }}", 'there is no column "None": there are "First Name", "name"'),
+        ("{{ true|upper }}", 'there is no column "true"'),
+        ("{{ range }}", 'there is no column "range"'),
+        ("{{ name + }}", "is not a valid template"),
+        ("{{ name.upper }}", "writes something other than text, a number or a list"),
+        ("{% for x in name %}{{ loop }}{% endfor %}", "writes something other than text, a number or a list"),
+    ],
+)
+def test_a_name_that_is_no_column_is_told_in_words(text: str, problem: str) -> None:
+    try:
+        run = Run("receiver_id,First Name,name\nou_1,Ada,Ada", a_text(text))
+        said = run.problems[0]
+    except BadInput as error:
+        said = str(error)
+    assert problem in said
+
+
+def test_what_is_written_raw_or_as_a_remark_stays() -> None:
+    text = "{# {{ First Name }} #}{% raw %}{{ First Name }}{% endraw %} {{ First Name }}"
+    assert texts("receiver_id,First Name\nou_1,Ada", text) == ["{{ First Name }} Ada"]
+
+
+def test_the_receiver_is_a_variable_however_the_row_is_addressed() -> None:
+    content = "receiver_id,email\nou_1,\n,bob@x.y\n"
+    assert texts(content, "{{ receiver_id }}", resolver=Directory()) == ["ou_1", "ou_bob"]
+
+
+# --- empty cells -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("empty", ["", '""', " ", '"  "', "\u3000"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a{{ name|default('you') }}", "ayou"),
+        ("a{% if name is defined %}b{% endif %}", "a"),
+        ("a{% if name %}b{% else %}c{% endif %}", "ac"),
+        ("a{% if name == 'VIP' %}b{% endif %}", "a"),
+        ("a{% if name == '' %}b{% endif %}", "ab"),
+        ("a{{ name or 'c' }}", "ac"),
+        ("a{% if 'x' in name or name in ['x'] %}b{% endif %}", "a"),
+    ],
+)
+def test_an_empty_cell_is_no_value_and_a_test_of_it_no_need(text: str, expected: str, empty: str) -> None:
+    assert texts(f"receiver_id,name\nou_1,{empty}\n", text) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text", ["Dear {{ name }}", "{{ name|upper }}", "{{ name ~ '!' }}", "{% for x in name %}{% endfor %}a"]
+)
+def test_an_empty_cell_that_the_message_needs_makes_the_row_invalid(text: str) -> None:
+    run = Run("receiver_id,name\nou_1,Ada\nou_2,\n", a_text(text))
+    assert run.problems == ['line 3, column "name": has no value, but the message needs one']
+
+
+def test_columns_are_told_with_their_use_and_their_empty_cells() -> None:
+    run = Run("receiver_id,name,room,send_at\nou_1,Ada,,1h\nou_2,Bob,7,\n")
+    assert run.checked.all_columns == (
+        ("receiver_id", True, 0),
+        ("name", True, 0),
+        ("room", False, 1),
+        ("send_at", True, 1),
+    )
+
+
+# --- addresses of all kinds ------------------------------------------------------------------------------------------
+
+
+def test_a_row_goes_to_the_first_address_that_is_filled_in_and_each_kind_is_counted() -> None:
+    rows = ["ou_1,a@x.y,139,on_1", ",b@x.y,138,on_2", ",c@x.y,137,", ",,13600136000,"]
+    run = Run(csv_of(*rows, header="open_id,邮箱,手机号,union_id"), a_text("hi"), resolver=Directory())
+    assert [row[1:2] + row[3:] for row in run.accepted] == [
+        ["ou_1"],
+        ["on_2", {"user_id_type": "union_id"}],
+        ["ou_c"],
+        ["ou_13600136000"],
+    ]
+    assert run.checked.addressed == {"receiver_id": 0, "open_id": 1, "union_id": 1, "email": 1, "mobile": 1}
+
+
+def test_a_column_that_is_named_says_to_whom_whatever_is_in_it() -> None:
+    rows = ["a@x.y,ou_9", "+49 151 2345,ou_9", "13600136000,ou_9", "ou_4,ou_9"]
+    content = csv_of(*rows, header="Reach,receiver_id")
+    run = Run(content, a_text("hi"), resolver=Directory(), address_column="reach")
+    assert [row[1] for row in run.accepted] == ["ou_a", "ou_+491512345", "ou_13600136000", "ou_4"]
+
+
+def test_two_columns_of_one_kind_must_agree() -> None:
+    content = csv_of("a@x.y,a@x.y", "a@x.y,b@x.y", ",c@x.y", header="mail,邮箱")
+    run = Run(content, a_text("hi"), resolver=Directory(), allow_duplicates=True)
+    assert [row[1] for row in run.accepted] == ["ou_a", "ou_c"]
+    assert run.problems == ['line 3, column "邮箱": differs from "mail": name the column to use with --address-column']
+
+
+def test_full_width_and_unseen_characters_in_an_address_are_what_they_look_like() -> None:
+    content = csv_of("\u200bｏｕ＿1\u2060,", ",ann＠x.y\ufeff", header="receiver_id,email")
+    assert [row[1] for row in Run(content, a_text("hi"), resolver=Directory()).accepted] == ["ou_1", "ou_ann"]
+
+
+# --- times of single rows --------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_due_after_the_end_or_long_ago_is_invalid() -> None:
+    rows = ["ou_1,2026-11-22T12:00Z", "ou_2,3h", "ou_3,2025-11-23T09:00Z", "ou_4,2026-11-22T08:00Z", "ou_5,"]
+    expires_at = datetime(2026, 11, 22, 11, tzinfo=UTC)
+    run = Run(csv_of(*rows, header="receiver_id,send_at"), a_text("hi"), expires_at=expires_at)
+    late = "is not before the end (expires), so the row could never be sent"
+    assert run.problems == [
+        f'line 2, column "send_at": {late}',
+        f'line 3, column "send_at": {late}',
+        'line 4, column "send_at": is more than a day ago: check the year, or leave it empty for now',
+    ]
+    assert [row[1] for row in run.accepted] == ["ou_4", "ou_5"]
+
+
+# --- samples, and rows set aside -------------------------------------------------------------------------------------
+
+
+def test_samples_are_of_rows_that_are_sent() -> None:
+    rows = ["ou_1,A", "ou_2,Bo", "ou_1,the longest of all", *["ou_2,Cy"] * 20]
+    assert [sample.line for sample in Run(csv_of(*rows)).checked.samples] == [2, 3]
+
+
+def set_aside(tmp_path: Path, content: str, name: str = "people.csv", **message: Any) -> str:
+    (tmp_path / name).write_text(content)
+    with Recipients.open(tmp_path / name) as recipients, check(recipients, message or TEXT) as checked:
+        write_invalid(tmp_path / "out.csv", recipients, checked)
+    return (tmp_path / "out.csv").read_text("utf-8-sig")
+
+
+def test_a_row_set_aside_keeps_its_text_and_has_one_problem_however_often(tmp_path: Path) -> None:
+    once = set_aside(tmp_path, 'receiver_id,name\nou_a,ok\nou_b,"27" screen\nou_c,\n')
+    twice = set_aside(tmp_path, once)
+    inside = (
+        'has a quote inside a cell: put the cell in quotes, and write each quote in it twice (""""),ou_b,"27" screen'
+    )
+    lacks = 'column ""name"": has no value, but the message needs one",ou_c,'
+    for written, first in ((once, 3), (twice, 2)):
+        assert written.splitlines() == [
+            "problem,receiver_id,name",
+            f'"line {first}: {inside}'.replace('twice (""""),', 'twice ("""")",'),
+            f'"line {first + 1}, {lacks}',
+        ]
+
+
+def test_a_line_that_is_no_json_keeps_its_text_too(tmp_path: Path) -> None:
+    written = set_aside(
+        tmp_path, '{"receiver_id": "a", "name": "A"}\n{"receiver_id": "b", "name": B}\n', "people.jsonl"
+    )
+    assert '"{""receiver_id"": ""b"", ""name"": B}"' in written
