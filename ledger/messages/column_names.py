@@ -11,7 +11,10 @@ from ledger.phrases import Phrase
 __all__ = ["folded", "listed", "nearest", "no_column", "quoted", "trimmed"]
 
 #: What nobody sees at the ends of a name or a value: blanks, marks of width zero, and the end of a file of DOS.
-_BLANKS = "".join(chr(code) for code in range(0x10000) if chr(code).isspace()) + "\u200b\u2060\ufeff\x1a"
+_BLANKS = (
+    "\t\n\x0b\x0c\r\x1a\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
 #: How alike a name must be to stand in "did you mean".
 _ALIKE = 0.6
 #: Of a name in an error, and names in one.

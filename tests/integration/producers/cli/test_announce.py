@@ -102,7 +102,7 @@ BAD_FILES = [
     ("receiver_id,name\nou_0,A\nno id,B\n", 'line 3, column "receiver_id": must be 1 to 128'),
     ("receiver_id,name\nou_0,A,B\n", "line 2: has 3 cells"),
     ("name\nA\n", "people.csv: has no column receiver_id"),
-    ("receiver_id,nick\nou_0,A\n", "uses the variable 'name', which is not a column"),
+    ("receiver_id,nick\nou_0,A\n", 'there is no column "name": there are "nick"'),
     ("receiver_id,name\n", "people.csv: has a header but no rows"),
     ("", "people.csv: is empty"),
 ]

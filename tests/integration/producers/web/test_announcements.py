@@ -233,7 +233,7 @@ def test_invalid_rows_may_be_skipped(url: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "said"),
     [
-        ({"text": "Dear {{ nobody }}"}, "message.content.text", "'nobody'"),
+        ({"text": "Dear {{ nobody }}"}, "message.content.text", 'there is no column "nobody"'),
         ({"text": ""}, "message", "give either text or message"),
         ({"desk": "it"}, "desk", "there is no desk 'it'"),
         ({"weight": "many"}, "weight", "a whole number"),
