@@ -101,6 +101,12 @@ class Row:
             on_open_ticket=spec.on_open_ticket,
         )
 
+    def at(self, spec: Spec) -> datetime | None:
+        """The later one of its own time of sending and that of all rows."""
+        own = self.overrides.get("send_at_ms")
+        times = [datetime.fromtimestamp(own / 1000, UTC)] if own else []
+        return max([*times, *([spec.at] if spec.at else [])], default=None)
+
     def message(self, spec: Spec) -> Message:
         """The rendered message. Raises BadInput if the row does not fit, which was checked before it was accepted."""
         if len(self.values) != len(spec.columns):

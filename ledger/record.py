@@ -88,6 +88,13 @@ class Record:
     def last(self) -> Attempt | None:
         return self.progress.attempts[-1] if self.progress.attempts else None
 
+    @property
+    def due_ms(self) -> int | None:
+        """What it waits for, if it waits for a time: its own of sending, or that of its next try."""
+        if self.progress.due_ms is None and self.progress.state is State.SCHEDULED:
+            return self.notification.due_ms or None
+        return self.progress.due_ms
+
     def as_json(self) -> NotificationJson:
         """The JSON of the outside contract, without the message."""
         progress, last = self.progress, self.last
@@ -107,7 +114,7 @@ class Record:
             "announcement": self.announcement,
             "key": self.notification.key,
             "created_at": iso(self.created_ms),
-            "due_at": iso(progress.due_ms),
+            "due_at": iso(self.due_ms),
             "expires_at": iso(self.notification.expires_ms),
             "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
         }

@@ -72,6 +72,9 @@ def test_a_time_may_be_text_a_duration_or_a_datetime_with_an_offset_or_a_zone(no
     for at in ("24h", tomorrow.isoformat(), tomorrow):
         accepted = notifier.send(receiver_id="ou_ada", text="hi", at=at, expires="2d")
         assert accepted.state is State.SCHEDULED
+        due = notifier.get(accepted.id).as_json()["due_at"]
+        assert due is not None
+        assert due[:16] == tomorrow.isoformat()[:16]
     local = tomorrow.replace(tzinfo=None)
     shanghai = notifier.send(receiver_id="ou_ada", text="hi", at=local, timezone="Asia/Shanghai", expires="2d")
     assert notifier.get(shanghai.id).notification.at == tomorrow - timedelta(hours=8)

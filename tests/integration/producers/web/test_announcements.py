@@ -244,7 +244,7 @@ def test_invalid_rows_may_be_skipped(url: str) -> None:
         ({"expires": "2020-01-01T00:00Z"}, "expires", "in the past"),
         ({"expires": "2020-01-01T00:00"}, "expires", "has no offset"),
         ({"at": "2020-01-01T00:00Z"}, "at", "days ago"),
-        ({"at": "2h", "timezone": ""}, "timezone", "is not a time zone"),
+        ({"at": "2h", "timezone": "Nowhere"}, "timezone", "is not a time zone"),
         ({"between": "09:00-18:00"}, "timezone", "goes with between"),
         ({"columns": "x"}, "columns", "is not a known field"),
         ({"rows": "/etc/passwd"}, "rows", "is not a known field"),

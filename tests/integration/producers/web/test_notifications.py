@@ -282,7 +282,7 @@ def test_the_answer_to_a_batch_is_the_same_to_the_byte(web: WebThread) -> None:
         '{"accepted":1,"refused":1,"results":['
         f'{{"id":"{first}","state":"queued","duplicate":true}},'
         '{"problem":{"type":"urn:deskbell:problem:bad-input","title":"The input cannot be accepted","status":422,'
-        '"detail":"Field required","field":"receiver_id"}}]}'
+        '"detail":"is missing","field":"receiver_id"}}]}'
     )
 
 
