@@ -95,7 +95,13 @@ async def receive(name: Name, request: Request, context: ContextDep) -> Response
     raise refusal
 
 
-@router.options("/{name}", summary="Ask whether events may be posted", response_class=Response, responses=refusals(404))
+@router.options(
+    "/{name}",
+    summary="Ask whether events may be posted",
+    response_class=Response,
+    responses=refusals(404),
+    openapi_extra={"security": []},
+)
 async def handshake(name: Name, request: Request, context: ContextDep) -> Response:
     """Allow a sender of CloudEvents to post here, as it asks before it begins: no key goes with that, and no event.
 
