@@ -37,7 +37,7 @@ def source(content: bytes, name: str = "people.csv") -> Source:
 
 
 def seen(recipients: Recipients) -> tuple[object, ...]:
-    names = ("name", "format", "columns", "encoding", "delimiter", "sha256")
+    names = ("name", "format", "columns", "encoding", "delimiter", "sheet", "sha256")
     return (*(getattr(recipients, name) for name in names), list(recipients.rows()), list(recipients.rows()))
 
 
