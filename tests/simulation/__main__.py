@@ -57,11 +57,15 @@ def _here(given: argparse.Namespace) -> tuple[list[int], Counter[str]]:
                 broken.append(seed)
             for finding in played.findings:
                 sys.stdout.write(f"BROKEN by seed {seed}: {finding.what}: {finding.where}\n{finding.text}\n")
-            if len(broken) >= given.failures:
+            if _is_enough(given, [finding.what for finding in played.findings], len(broken)):
                 break
             if (number + 1) % _TOLD_EVERY == 0:
                 _say(f"{number + 1} played")
     return broken, counts
+
+
+def _is_enough(given: argparse.Namespace, found: Sequence[str], broken: int) -> bool:
+    return given.until in found if given.until else broken >= given.failures
 
 
 def _in_processes(given: argparse.Namespace) -> tuple[list[int], Counter[str]]:
@@ -97,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--schedules", type=int, default=500, help="how many (default %(default)s)")
     parser.add_argument("--processes", type=int, default=1, help="that share them (default %(default)s)")
     parser.add_argument("--failures", type=int, default=1, help="stop after so many that fail (default %(default)s)")
+    parser.add_argument("--until", metavar="FINDING", help="stop when a schedule breaks this, and not when others do")
     parser.add_argument("--mutation", help="break Deskbell as tests/simulation/mutations.py says under this name")
     parser.add_argument("--story", action="store_true", help="print what happens in each, line by line")
     return parser

@@ -33,5 +33,7 @@ class Story:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):  # a hash, whose order is the server's own
+        value = dict(sorted(value.items()))
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

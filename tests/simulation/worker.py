@@ -67,12 +67,6 @@ class _NoMetrics:
     def deliveries(self, *_: object) -> None: ...
 
 
-class _NothingToLookAt:
-    """The simulated server keeps no append-only file, and no other program writes to it."""
-
-    def look(self) -> None: ...
-
-
 class Worker(Process):
     """Started at once. `rng` is that of the schedule."""
 
@@ -112,7 +106,8 @@ class Worker(Process):
             leases.redis, leases.keys, leases, {desk.name: desk}, publish, self._queue.key, self.me,
             call_ms=lambda _: self.delivery.durations.recent_ms,
         )  # fmt: skip
-        pacer._file = pacer._unread_lists = _NothingToLookAt()  # type: ignore[assignment]
+        # The simulated server keeps no file, and no other program writes to it.
+        pacer._lookouts = ()  # type: ignore[assignment]
         pacer._is_checked = True
         pacer._prune_at = float("inf")
         pacer._stopping = self.stopping  # type: ignore[assignment]
