@@ -484,6 +484,7 @@ READ = {
 OURS = {
     "console/i18n.py:language": "comes with the program",
     "ledger/audit_log.py:_act": "the ledger's",
+    "ledger/practice.py:_living": "of a file that only its owner can write, and only while its writer lives",
     "producers/announcements/recipients/evidence.py:_scores": "comes with the program",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
