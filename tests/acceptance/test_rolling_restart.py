@@ -9,13 +9,16 @@ from tests.acceptance.installation import Installation, eventually
 
 #: Has a worker speak to others as the next version may: its wake-up calls say more than this version knows.
 NEXT_VERSION = """
-from celery.app.task import Task
-_apply_async = Task.apply_async
-def apply_async(self, args=None, kwargs=None, **options):
-    if self.name == "deskbell.deliver":
-        kwargs = {**(kwargs or {}), "format": 2, "lanes": {"e_default": len(args[1])}}
-    return _apply_async(self, args, kwargs, **options)
-Task.apply_async = apply_async
+import base64, json
+from worker.celery.queues import Queues
+this_version = Queues.wake_up
+def wake_up(self, desk, ids):
+    message = json.loads(this_version(self, desk, ids))
+    arguments, named, rest = json.loads(base64.b64decode(message["body"]))
+    body = [arguments, {**named, "format": 2, "lanes": {"e_default": len(ids)}}, rest]
+    message["body"] = base64.b64encode(json.dumps(body).encode()).decode()
+    return json.dumps(message).encode()
+Queues.wake_up = wake_up
 """
 #: Has a worker note each wake-up call of the next version that it takes.
 TAKES_NOTES = """
