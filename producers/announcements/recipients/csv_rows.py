@@ -26,6 +26,11 @@ _SEP = re.compile(r'\ufeff?"?sep=(.)"?', re.IGNORECASE)
 #: How a program keeps Excel from taking a text for a number, and what Excel makes of a number of more than 11 digits.
 _FORMULA_OF_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 _ROUNDED = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,}")
+#: What Excel saves for a formula that failed, in every language, and for a date or number wider than its column.
+_FORMULA_ERROR = re.compile(
+    r"#(?:N/A|NAME\?|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|CONNECT|BUSY|UNKNOWN|PYTHON)!)"
+)
+_NARROW = re.compile(r"#{3,}")
 #: What Python's csv says where a cell was opened and never closed; its other complaints are about one row.
 _NEVER_CLOSED = ("field larger than field limit", "unexpected end of data")
 #: Lines that are kept behind the one that is read.
@@ -122,7 +127,7 @@ class CsvRows:
             return row
         if stripped != cells and '"' in (text := lines.text(line, last_line)):
             return self._quoted_row(line, cells, text)
-        if '"' in content or "E+" in content:
+        if '"' in content or "E+" in content or "#" in content:
             return _odd_row(line, stripped)
         return Row(line, tuple(stripped)) if any(stripped) else None
 
@@ -149,6 +154,9 @@ class CsvRows:
 _ROUNDED_NUMBER = Phrase(
     "looks like a number that a spreadsheet has rounded: format its column as text, and fill it in again"
 )
+_TOO_NARROW = Phrase(
+    "holds only # signs, as Excel saves a column that is too narrow: widen it, and save the file again"
+)
 
 
 class _Lines:
@@ -173,10 +181,10 @@ class _Lines:
 
 
 def _odd_row(line: int, cells: list[str]) -> Row:
-    """One with quotes in its cells, or with what may be a number that Excel has rounded."""
+    """One with quotes in its cells, or with what may be a number that Excel has rounded or an error of its formulas."""
     values = tuple(map(_shown, cells))
-    rounded = tuple([(at, _ROUNDED_NUMBER) for at, value in enumerate(values) if _is_rounded(value)])
-    return Row(line, values, unusable=rounded)
+    problems = [(at, _problem_of(value)) for at, value in enumerate(values)]
+    return Row(line, values, unusable=tuple([(at, problem) for at, problem in problems if problem]))
 
 
 def _is_odd(content: str) -> bool:
@@ -212,8 +220,15 @@ def _shown(cell: str) -> str:
     return cell
 
 
-def _is_rounded(value: str) -> bool:
-    return "E+" in value and _ROUNDED.fullmatch(value) is not None
+def _problem_of(value: str) -> str | None:
+    """Why this is not what somebody filled in, but what Excel saved in its place."""
+    if "E+" in value and _ROUNDED.fullmatch(value):
+        return _ROUNDED_NUMBER
+    if not value.startswith("#"):
+        return None
+    if _FORMULA_ERROR.fullmatch(value):
+        return Phrase("contains the formula error {error}", error=value)
+    return _TOO_NARROW if _NARROW.fullmatch(value) else None
 
 
 def _unreadable(line: int, problem: str, text: str) -> Row:

@@ -242,6 +242,31 @@ def test_a_number_that_excel_rounded_cannot_be_used(file: Callable[..., Path]) -
     assert row.unusable == ()
 
 
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("#N/A", "contains the formula error #N/A"),
+        ("#DIV/0!", "contains the formula error #DIV/0!"),
+        ("#NAME?", "contains the formula error #NAME?"),
+        ("#REF!", "contains the formula error #REF!"),
+        (
+            "########",
+            "holds only # signs, as Excel saves a column that is too narrow: widen it, and save the file again",
+        ),
+    ],
+)
+def test_what_excel_saved_in_place_of_a_value_cannot_be_used(
+    cell: str, problem: str, file: Callable[..., Path]
+) -> None:
+    [row] = rows_of(file(f"receiver_id,name\nou_1,{cell}\n"))
+    assert row == Row(2, ("ou_1", cell), unusable=((1, problem),))
+
+
+@pytest.mark.parametrize("cell", ["#1", "#", "##", "# 12", "#help-desk", "N/A", "see #REF!", "C#"])
+def test_a_text_with_a_number_sign_is_a_value(cell: str, file: Callable[..., Path]) -> None:
+    assert rows_of(file(f"receiver_id,name\nou_1,{cell}\n")) == [Row(2, ("ou_1", cell))]
+
+
 def test_a_row_that_is_divided_otherwise_than_the_header_is_told_so(file: Callable[..., Path]) -> None:
     [row] = rows_of(file("receiver_id,name\nou_1;Ada\n"))
     assert row.problem == "has 1 cell, but the header names 2: it is divided by semicolons, the header by commas"
