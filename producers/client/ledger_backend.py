@@ -69,7 +69,7 @@ class LedgerBackend:
 
         draft = AnnouncementDraft.build(arguments)
         with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):
-            return announcement.accept()
+            return announcement.accept(machine_user())
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
         with reachable(self._ledger.settings):

@@ -116,7 +116,7 @@ def test_old_compressed_and_positional_forms_are_accepted(installation: Installa
         "ou_zlib": {"settings": {"task_compression": "zlib"}},
         "ou_zstd": {"settings": {"task_compression": "zstd", "task_protocol": 1}},
         "ou_msgpack": {"settings": {"task_serializer": "msgpack", "task_compression": "brotli"}},
-        "ou_late": {"options": {"eta": "2020-01-01T00:00:00+00:00"}},
+        "ou_overdue": {"options": {"eta": "2020-01-01T00:00:00+00:00"}},
         "ou_headers": {"options": {"headers": {"theirs": [1]}, "countdown": 0.1, "expires": 600}},
     }
     messages = [{"fields": {"receiver_id": id, "text": MARKER}, **form} for id, form in forms.items()]

@@ -306,6 +306,14 @@ MUTATIONS = (
         "if it is None:",
         "tests/integration/producers/cli/test_doctor.py::test_what_is_broken_in_the_ledger_is_told_by_invariant_and_id",
     ),
+    Mutation(
+        14,
+        "no screen tells that what waits is not sent",
+        "ledger/health.py",
+        "    if not names:\n        return\n",
+        "    if names is not None:\n        return\n",
+        f"{LEDGER}/test_health.py::test_without_a_worker_what_waits_for_ten_seconds_is_a_failure",
+    ),
     # -- 15: work is bounded
     Mutation(
         15,
