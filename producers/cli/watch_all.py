@@ -45,7 +45,7 @@ def lines_of(snapshot: Snapshot) -> list[str]:
     """All of it without a terminal: a line for each desk, and one for each lane of it."""
     lines = [_head(snapshot), *map(health_line, _conditions(snapshot))]
     for name, sight in snapshot.desks.items():
-        lines.append(f"{name}: {_standing(sight)}")
+        lines.append(f"{name}: {_standing(snapshot, sight)}")
         for lane in sight.status.lanes:
             announcement = snapshot.announcements.get(lane.name)
             what = f"{lane.name} {announcement.spec.name}" if announcement else lane.name
@@ -64,7 +64,13 @@ def _show(overview: Overview, sleep: Callable[[float], None]) -> None:
 def drawn(snapshot: Snapshot) -> RenderableType:
     parts: list[RenderableType] = [Text(_head(snapshot), style="bold"), *health_texts(_conditions(snapshot))]
     for name, sight in snapshot.desks.items():
-        parts += [Text(), _desk_line(name, sight), *_gauges(sight), _chart(sight.hour), _lanes(snapshot, sight)]
+        parts += [
+            Text(),
+            _desk_line(name, snapshot, sight),
+            *_gauges(sight),
+            _chart(sight.hour),
+            _lanes(snapshot, sight),
+        ]
     return Group(*parts)
 
 
@@ -82,19 +88,20 @@ def _head(snapshot: Snapshot) -> str:
     return f"{datetime.now().astimezone():%H:%M:%S}  {alive}{needs}"
 
 
-def _standing(sight: DeskOverview) -> str:
+def _standing(snapshot: Snapshot, sight: DeskOverview) -> str:
     status = sight.status
+    serves = snapshot.workers and status.name not in snapshot.vitals.unserved
     if status.hold:
         return f"{status.hold['kind']}: {status.hold['reason']}"
     waiting = sum(lane.waiting for lane in status.lanes)
     used = "".join(f", {each.used} of {each.limit} calls in {each.seconds} s" for each in status.windows)
-    left = f", {spoken(status.eta_seconds)} left" if waiting and status.eta_seconds else ""
+    left = f", {spoken(status.eta_seconds)} left" if serves and waiting and status.eta_seconds else ""
     return f"{waiting:,} waiting{used}, {sight.last_minute:,} delivered in the last minute{left}"
 
 
-def _desk_line(name: str, sight: DeskOverview) -> Text:
+def _desk_line(name: str, snapshot: Snapshot, sight: DeskOverview) -> Text:
     line = Text(printable(f"{name}  "), style="bold")
-    return line.append(printable(_standing(sight)), style="red" if sight.status.hold else "not bold")
+    return line.append(printable(_standing(snapshot, sight)), style="red" if sight.status.hold else "not bold")
 
 
 def _gauges(sight: DeskOverview) -> list[Text]:

@@ -75,6 +75,8 @@ WORST = {
     "producers/cli/export.py:_STEERING": Worst("sub", "\xe2\x80"),
     "producers/announcements/export.py:_FORMULA": Worst("match", " "),
     "producers/hooks/hook_file.py:_NAME": Worst("fullmatch", "a"),
+    "producers/announcements/recipients/csv_rows.py:_FORMULA_ERROR": Worst("fullmatch", "#N/A", ""),
+    "producers/announcements/recipients/csv_rows.py:_NARROW": Worst("fullmatch", "#"),
     "producers/announcements/recipients/csv_rows.py:_FORMULA_OF_TEXT": Worst("fullmatch", '""', '="'),
     "producers/announcements/recipients/csv_rows.py:_ROUNDED": Worst("fullmatch", "0", "1E+"),
     "producers/announcements/recipients/csv_rows.py:_SEP": Worst("fullmatch", "s"),
