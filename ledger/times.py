@@ -123,7 +123,15 @@ def past_problem(at: datetime | None, now: datetime) -> BadInput | None:
         return None
     days = (now - at).days
     when = at.isoformat(timespec="minutes")
-    return BadInput("at", Phrase("{time} is {n:,} day ago | {time} is {n:,} days ago", time=when, n=days))
+    return BadInput(
+        "at",
+        Phrase(
+            "{time} is {n:,} day ago: check the year, or leave it out for now"
+            " | {time} is {n:,} days ago: check the year, or leave it out for now",
+            time=when,
+            n=days,
+        ),
+    )
 
 
 def check_expiry(expires_at: datetime | None, at: datetime | None, now: datetime) -> None:
