@@ -282,13 +282,14 @@ class Leases(Store):
         self.clock.note(asked, now_ms)
         return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms, bool(is_vouched))
 
-    def step(self, name: str, desks: Iterable[Desk], by_ms: int, *, is_guess: bool = False) -> None:
+    def step(self, name: str, led_ms: int, desks: Iterable[Desk], by_ms: int, *, is_guess: bool = False) -> None:
         """Redis' clock was set by so much: moves slots, leases, holds and waits of these desks along. If it may have
         been a time without a leader instead, moves slots and leases alone.
 
-        A step has a name, so that a repetition moves nothing.
+        A step has the name of the last leader's word, so that a repetition moves nothing; nor does one by a leader that
+        was followed by another since `led_ms`, when it took the lead or kept it.
         """
-        arguments = (name, by_ms, int(is_guess), self.lease_ms)
+        arguments = (name, by_ms, int(is_guess), self.lease_ms, led_ms)
         for answer in self.verbs.call_many([("step", desk.name, arguments) for desk in desks]):
             _raised(answer)
 

@@ -55,7 +55,7 @@ class RedisClock:
         self._before: _Sample | None = None  #: the best of the period before
         self._period_began = self._answered_at = 0.0
         self._steps: list[_Step] = []
-        self._times_set = 0
+        self._times_set = self._told = 0
 
     def note(self, asked: float, redis_ms: int) -> None:
         """An answer came now to what was asked at `asked`, a moment of `monotonic`."""
@@ -101,18 +101,24 @@ class RedisClock:
         """How often the clock was seen to be set. A time that was told before the last of them means nothing now."""
         return self._times_set
 
-    def take_step_ms(self, vouched_ms: int | None = None) -> int:
-        """The steps of Redis' clock since the last call, in sum: forward is positive, 0 is none.
+    def step_ms(self, vouched_ms: int | None = None) -> int:
+        """The steps of Redis' clock that are not forgotten, in sum: forward is positive, 0 is none.
 
         Without those that the leader has followed which vouched for Redis' clock at `vouched_ms`: this process may have
         missed its word between two steps.
         """
         with self._lock:
-            steps, self._steps = self._steps, []
-            sample = self._quickest()
+            steps, sample = list(self._steps), self._quickest()
+            self._told = len(steps)
         if vouched_ms is not None and sample:
             steps = steps[_followed(steps, vouched_ms - sample.offset_ms, self.monotonic()) :]
         return round(sum(step.by_ms for step in steps))
+
+    def forget_steps(self) -> None:
+        """Those that `step_ms` looked at last: they have been followed."""
+        with self._lock:
+            self._steps = self._steps[self._told :]
+            self._told = 0
 
 
 def _followed(steps: Sequence[_Step], vouched_ms: float, now: float) -> int:

@@ -77,31 +77,45 @@ class ClockSteps:
         self._desks = desks
         self._has_seen_vouched = False
         self._own_word_ms: int | None = None
-
-    def vouched(self, answer: LeadAnswer) -> None:
-        """The answer to this pacer's own word. If the clock was set just before that, nobody has followed it yet."""
-        if answer.leads:
-            self._own_word_ms = answer.now_ms
+        self._name: str | None = None  #: of a step that is under way
 
     def heed(self, answer: LeadAnswer) -> int | None:
         """Returns by how much the clock was set, ms, for the leader to vouch for; None when it need not vouch."""
         step_ms = None
         if answer.leads:
-            step_ms = self._follow(answer)
-            if answer.is_vouched:
-                self.vouched(answer)
+            try:
+                step_ms = self._follow(answer)
+            finally:
+                if answer.is_vouched:  # by asking, this pacer has given its word
+                    self._own_word_ms = answer.now_ms
         elif answer.is_vouched:
-            self._leases.clock.take_step_ms()  # the leader has handled it
+            self._leases.clock.step_ms()
+            self._forget()  # the leader has followed them
         self._has_seen_vouched |= answer.is_vouched
         return step_ms
 
+    def vouched(self, answer: LeadAnswer) -> None:
+        """The answer to this pacer's own word. If the clock was set just before that, nobody has followed it yet."""
+        if answer.leads:
+            self._own_word_ms = answer.now_ms
+            self._forget()
+
+    def _forget(self) -> None:
+        self._leases.clock.forget_steps()
+        self._name = None
+
     def _follow(self, answer: LeadAnswer) -> int | None:
+        """Steps are not forgotten before that is done and said: Redis may be away meanwhile."""
         is_own_word = answer.vouched_ms == self._own_word_ms
-        step_ms = self._leases.clock.take_step_ms(None if is_own_word else answer.vouched_ms)
+        if not is_own_word or self._name is None:
+            self._name = str(answer.vouched_ms)
+        step_ms = self._leases.clock.step_ms(None if is_own_word else answer.vouched_ms)
         if not answer.is_vouched and not self._has_seen_vouched:
             step_ms = self._catch_up(answer)
         elif step_ms:
             self._move_along(answer, step_ms)
+        else:
+            self._forget()
         if step_ms:
             log.error("Redis' clock was set %s by %.1f s", "back" if step_ms < 0 else "forward", abs(step_ms) / 1000)
         return step_ms if step_ms or not answer.is_vouched else None
@@ -114,8 +128,9 @@ class ClockSteps:
         return min(0, since_ms)
 
     def _move_along(self, answer: LeadAnswer, by_ms: int, *, is_guess: bool = False) -> None:
-        # Named by the last leader's time, so two pacers that saw the same step shift things once.
-        self._leases.step(str(answer.vouched_ms), self._desks, by_ms, is_guess=is_guess)
+        # Named by the last leader's time, so two pacers that saw the same step shift things once. So does one that
+        # tries again, though its own word is the last by now.
+        self._leases.step(self._name or str(answer.vouched_ms), answer.now_ms, self._desks, by_ms, is_guess=is_guess)
 
 
 class Lead:

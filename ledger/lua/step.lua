@@ -1,23 +1,21 @@
--- step(desk, name, by_ms, is_guess, lease_ms)
+-- step(desk, name, by_ms, is_guess, lease_ms, led_ms)
 --
 -- The clock was set. Moves what counts from a moment, and not to a time of day, so that it lasts as long as it would have:
 -- slots and pace, leases, the hold, and the waits of what is deferred. The leading pacer calls this (worker/pacer.py).
--- ARGV[2]  name         of this step: who brings it again has not got the answer. It may also come late, after other steps
+-- ARGV[2]  name         of this step: the last leader's word before it. Who brings it again has not got the answer
 -- ARGV[3]  by_ms        forward is positive
 -- ARGV[4]  is_guess     1: it may have been no step but a time without a leader. Then the hold and waits are left as they are:
 --                       slots and leases are not, since a call too many, or a second one at once, would be worse than a delay
 -- ARGV[5]  lease_ms     the longest lease, by which one from after the step is known
--- Returns  1, or 0 for a repetition
-local name, by = ARGV[2], tonumber(ARGV[3])
+-- ARGV[6]  led_ms       when the caller took the lead, or kept it
+-- Returns  1, or 0 for a repetition, or when another leader has vouched since
+local name, by, led = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 
---: Steps that are remembered. A request may be on its way for longer than its sender waits.
-local REMEMBERED = 8
-
-local last, names = redis.call('HGET', HOLDS, 'step'), {}
-for earlier in string.gmatch(redis.call('HGET', HOLDS, 'earlier_steps') or '', '%S+') do table.insert(names, earlier) end
-if last then table.insert(names, 1, last) end
-for _, earlier in ipairs(names) do if earlier == name then return 0 end end
-redis.call('HSET', HOLDS, 'step', name, 'earlier_steps', table.concat(names, ' ', 1, math.min(#names, REMEMBERED)))
+if redis.call('HGET', HOLDS, 'step') == name then return 0 end
+-- Whoever has vouched since has followed the step, or there was none: the caller was held up, or this request was.
+local seen = redis.call('HGET', CLOCK, 'seen')
+if led and seen and seen ~= name and tonumber(seen) ~= led then return 0 end
+redis.call('HSET', HOLDS, 'step', name)
 
 --: Of a lane, so many waits are shortened at the most; those behind them last longer by as much as the clock went back.
 local MOST = 20000

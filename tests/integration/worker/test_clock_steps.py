@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from threading import Event
+from typing import Any
 from unittest.mock import patch
 
 import fakeredis
 import pytest
+import redis
 
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
@@ -261,16 +263,48 @@ def test_a_step_that_another_leader_has_followed_is_not_followed_again(time: Tim
     assert after[1] - before[1] == pytest.approx(HOUR_MS - 60_000, abs=2)
 
 
-def test_a_step_that_comes_again_after_a_later_one_moves_nothing(time: Time) -> None:
-    """Its request had been on its way for longer than its sender waited."""
+def test_a_step_that_comes_late_moves_nothing_when_another_leader_has_vouched_since(time: Time) -> None:
+    """Its request had been on its way for longer than its sender waited; or its sender had been held up."""
     pacing = Pacing(time)
     pacing.accept(1)
     pacing.lead()
     pacing.leases.release([(pacing.desk, 1, 100)])
-    for name in ("1", "2", "3", "1"):
-        pacing.leases.step(name, [pacing.desk], 1000)
+    led = pacing.leases.lead(pacing.me, LEAD_MS)
+    time.passed += 0.4
+    pacing.lead()
+    pacing.leases.step(str(led.vouched_ms), led.now_ms, [pacing.desk], 1000)
+    assert pacing.ledger.redis.lrange(pacing.ledger.keys.slots("default"), 0, -1) == [str(START_MS).encode()]
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["request lost", "answer lost"])
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, -700])
+def test_a_step_that_could_not_be_followed_is_followed_when_redis_is_back(
+    time: Time, monkeypatch: pytest.MonkeyPatch, step_ms: int, is_done: bool
+) -> None:
+    """The pacer had forgotten it by then, and vouched for a clock to which nothing had been moved."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    pacing.leases.release([(pacing.desk, 1, 100)])
+    time.passed += 1
+    pacing.lead()
+    time.passed += 0.4
+    time.set_by_ms += step_ms
+    step = pacing.leases.step
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        if is_done:
+            step(*arguments, **options)
+        raise redis.ConnectionError
+
+    with monkeypatch.context() as cut:
+        cut.setattr(pacing.leases, "step", fail)
+        with pytest.raises(redis.ConnectionError):
+            pacing.lead()
+    time.passed += 0.4
+    pacing.lead()
     [slot] = pacing.ledger.redis.lrange(pacing.ledger.keys.slots("default"), 0, -1)
-    assert int(slot) == START_MS + 3000
+    assert int(slot) - START_MS == pytest.approx(step_ms, abs=2)
 
 
 def test_what_was_accepted_before_any_worker_is_sent_although_the_clock_was_set_back_since(time: Time) -> None:
