@@ -9,6 +9,7 @@ import redis
 
 from feishu.client import FeishuClient, Person
 from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved, Unresolved
+from feishu.contact_pace import ContactPace
 from feishu.query_retry import QueryRetry
 from ledger.phrases import Phrase
 from ledger.redis_keys import RedisKeys
@@ -20,9 +21,6 @@ __all__ = ["People"]
 PERSON_SECONDS = 86400
 #: A problem may be fixed meanwhile, by a new permission for instance, so it is cached for less, seconds.
 PROBLEM_SECONDS = 600
-#: Between two calls, over all processes of the desk. Feishu allows 1000 in a minute and 50 in a second; the ms beyond
-#: 60 keeps a call that is delayed on its way out of the next minute.
-PACE_MS = 61
 
 
 class People:
@@ -41,7 +39,7 @@ class People:
         self._keys = keys
         self._desk = desk
         self._feishu = feishu
-        self._sleep = sleep
+        self._pace = ContactPace(client, keys, desk, sleep=sleep)
         self._retry = QueryRetry(sleep)
 
     def resolve(self, contacts: Iterable[Contact]) -> dict[Contact, Resolved]:
@@ -83,10 +81,7 @@ class People:
 
     def _paced(self, emails: Sequence[str], mobiles: Sequence[str], with_resigned: bool) -> list[Person]:
         """A repeated question takes its turn again."""
-        key = self._keys.asking(self._desk.name)
-        # A key that expires is not a queue, but overtaking does no harm here.
-        while not self._redis.set(key, 1, nx=True, px=PACE_MS):
-            self._sleep(max(1, self._redis.pttl(key)) / 1000)
+        self._pace.wait()
         return self._feishu.people(emails, mobiles, with_resigned=with_resigned)
 
     def _remembered(self, contacts: Sequence[Contact]) -> dict[Contact, Resolved]:

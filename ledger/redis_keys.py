@@ -108,8 +108,8 @@ class RedisKeys:
     def person(self, desk: str, digest: str) -> str:
         return self("desk", desk, "person", digest)
 
-    def asking(self, desk: str) -> str:
-        return self("desk", desk, "asking")
+    def asking(self, app: str) -> str:
+        return self("app", app, "asking")
 
     def lane(self, lane: str) -> str:
         return self("lane", lane)

@@ -9,7 +9,8 @@ import pytest
 from feishu.client import Person
 from feishu.codes import Kind
 from feishu.contact import Contact, Unresolved
-from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS, People
+from feishu.contact_pace import PACE_MS
+from feishu.people import PERSON_SECONDS, PROBLEM_SECONDS, People
 from feishu.query_retry import TRIES
 from feishu.verdict import AskFailed, Verdict
 from ledger.redis_keys import RedisKeys
@@ -60,7 +61,7 @@ class Desktop:
 
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.redis.delete(RedisKeys("bell").asking("default"))  # its time is over
+        self.redis.delete(*self.redis.scan_iter("bell:app:*:asking"))  # its time is over
 
 
 def a_desk(app_id: str = "cli_1") -> Desk:
@@ -148,9 +149,9 @@ def test_another_app_asks_for_itself(desktop: Desktop) -> None:
     assert len(desktop.feishu.asked) == 2
 
 
-def test_the_next_question_waits_for_the_pace_whoever_asks(desktop: Desktop) -> None:
+def test_the_next_question_waits_for_the_pace_whichever_desk_of_the_app_asks(desktop: Desktop) -> None:
     desktop.people().resolve([ANN])
-    desktop.people().resolve([PHONE])
+    desktop.people(a_desk().model_copy(update={"name": "hr"})).resolve([PHONE])
     assert len(desktop.waits) == 1
     assert 0 < desktop.waits[0] <= PACE_MS / 1000
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
-from feishu.people import PACE_MS, PERSON_SECONDS, PROBLEM_SECONDS
+from feishu.contact_pace import PACE_MS
+from feishu.people import PERSON_SECONDS, PROBLEM_SECONDS
 from ledger import callbacks, dropped_messages, durability, hook_log, tally
 from ledger.announcements import LOADING_MS
 from ledger.inspection.invariants import Invariant
