@@ -10,7 +10,17 @@ from typing import Any
 
 import orjson
 
-__all__ = ["Answer", "Manner", "Refusal", "RefusalError", "html_page", "json_answer", "log_id_at", "refusal_answer"]
+__all__ = [
+    "Answer",
+    "Manner",
+    "Refusal",
+    "RefusalError",
+    "html_page",
+    "json_answer",
+    "log_id_at",
+    "refusal_answer",
+    "success",
+]
 
 _JSON = "application/json; charset=utf-8"
 
@@ -56,6 +66,8 @@ class Refusal:
     code: int
     msg: str
     headers: tuple[tuple[str, str], ...] = field(default=())
+    #: Scopes of which the app needs one.
+    violations: tuple[str, ...] = ()
 
 
 class RefusalError(Exception):
@@ -71,9 +83,16 @@ def json_answer(document: Any, *, status: int = 200, code: int | None = None) ->
     return Answer(status, orjson.dumps(document), code)
 
 
+def success(data: dict[str, Any]) -> Answer:
+    return json_answer({"code": 0, "msg": "success", "data": data}, code=0)
+
+
 def refusal_answer(refusal: Refusal, log_id: str, detail: str = "") -> Answer:
     """The error envelope: `code`, `msg`, and an `error` object with the log id and, if known, what was wrong."""
-    error = {"log_id": log_id, "message": detail} if detail else {"log_id": log_id}
+    error: dict[str, Any] = {"log_id": log_id, "message": detail} if detail else {"log_id": log_id}
+    if refusal.violations:
+        violations = ({"type": "action_scope_required", "subject": scope} for scope in refusal.violations)
+        error["permission_violations"] = list(violations)
     body = orjson.dumps({"code": refusal.code, "msg": refusal.msg, "error": error})
     return Answer(refusal.status, body, refusal.code, refusal.headers)
 

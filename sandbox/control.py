@@ -10,6 +10,11 @@ GET    /sandbox/stats                     counts since the start, or since calls
     in_flight, max_in_flight    calls in flight, now and at most
     max_in_flight_per_receiver  the same for one receiver; several_in_flight names those with more than one
     max_in_window               by app and window: calls that arrived (refused ones too), and those granted
+    max_in_window_of            the same by kind of path, then by app
+POST   /sandbox/people/ou_X               {"status"?, "email"?, "mobile"?, "name"?, …}: changes a person, and pushes
+                                          contact.user.updated_v3, or deleted_v3 for the status `resigned`
+POST   /sandbox/contacts                  {"range"?: "all" | "od-…,ou_…,g…", "scopes"?: […], "without_scopes"?: […]}:
+                                          what the app may see from now on
 POST   /sandbox/tickets                   {"guest_id", "status", "helpdesk_id"?} -> {"ticket_id", "ticket_ids"}
 POST   /sandbox/tickets/ID                {"status"}
 GET    /sandbox/faults                    {"faults": […]}, each with its number of uses
@@ -20,6 +25,7 @@ GET    /sandbox/subscriptions             {"subscriptions": […]}: the subscrib
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +33,9 @@ import orjson
 
 from sandbox.answers import Answer, json_answer
 from sandbox.calls import CallLog
+from sandbox.contacts.directory import STATUSES as PERSON_STATUSES
+from sandbox.contacts.directory import Person
+from sandbox.contacts.visibility import ALL_SCOPES, Scopes, parse_range
 from sandbox.faults import FaultBook, parse_rule
 from sandbox.feishu import Feishu
 from sandbox.quota import Quota
@@ -36,20 +45,31 @@ __all__ = ["PREFIX", "Control", "sent_by_a_page"]
 
 PREFIX = "/sandbox/"
 _TICKET_PATH = PREFIX + "tickets/"
+_PERSON_PATH = PREFIX + "people/"
+_PERSON_FIELDS = frozenset(part.name for part in fields(Person)) - {"id", "departments"}
 
 
 class Control:
     """Answers are JSON; an invalid request gets HTTP 400 and `{"error": …}`, an unknown path 404."""
 
     def __init__(
-        self, feishu: Feishu, faults: FaultBook, log: CallLog, quotas: Mapping[str, Quota], clock: Callable[[], float]
+        self,
+        feishu: Feishu,
+        faults: FaultBook,
+        log: CallLog,
+        quotas: Mapping[str, Quota],
+        kind_quotas: Mapping[tuple[str, str], Quota],
+        clock: Callable[[], float],
     ) -> None:
-        self._feishu, self._faults, self._log, self._quotas, self._clock = feishu, faults, log, quotas, clock
+        """`quotas` are those of messages by app, `kind_quotas` the others by app and kind of path."""
+        self._feishu, self._faults, self._log, self._clock = feishu, faults, log, clock
+        self._quotas, self._kind_quotas = quotas, kind_quotas
         self._verbs: dict[tuple[str, str], Callable[[Any], dict[str, Any]]] = {
             ("DELETE", "calls"): self._forget_calls,
             ("GET", "messages"): self._messages,
             ("GET", "stats"): self._stats,
             ("POST", "tickets"): self._put_ticket,
+            ("POST", "contacts"): self._set_visible,
             ("GET", "faults"): lambda _: {"faults": faults.listed()},
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -63,6 +83,8 @@ class Control:
             document = orjson.loads(body) if body and method == "POST" else None
             if method == "POST" and path.startswith(_TICKET_PATH):
                 return self._move_ticket(path.removeprefix(_TICKET_PATH), document)
+            if method == "POST" and path.startswith(_PERSON_PATH):
+                return self._change_person(path.removeprefix(_PERSON_PATH), document)
             verb = self._verbs.get((method, path.removeprefix(PREFIX)))
             return json_answer(verb(document)) if verb else json_answer({"error": "no such path"}, status=404)
         except ValueError as error:  # JSONDecodeError is one too
@@ -75,7 +97,7 @@ class Control:
 
     def _forget_calls(self, _: Any) -> dict[str, Any]:
         self._log.clear()
-        for quota in self._quotas.values():
+        for quota in (*self._quotas.values(), *self._kind_quotas.values()):
             quota.restart_peaks(self._clock())
         return {}
 
@@ -83,7 +105,34 @@ class Control:
         return {"messages": [call.as_message() for call in self._log.delivered()], "dropped": self._log.dropped}
 
     def _stats(self, _: Any) -> dict[str, Any]:
-        return self._log.stats() | {"max_in_window": {app: quota.peaks() for app, quota in self._quotas.items()}}
+        by_kind: dict[str, dict[str, Any]] = {}
+        for (app, kind), quota in self._kind_quotas.items():
+            by_kind.setdefault(kind, {})[app] = quota.peaks()
+        by_app = {app: quota.peaks() for app, quota in self._quotas.items()}
+        return self._log.stats() | {"max_in_window": by_app, "max_in_window_of": by_kind}
+
+    def _change_person(self, open_id: str, document: Any) -> Answer:
+        person = self._feishu.contacts.directory.person(open_id.removeprefix("ou_"))
+        if not open_id.startswith("ou_") or person is None:
+            return json_answer({"error": "no such person"}, status=404)
+        if not isinstance(document, dict) or not _PERSON_FIELDS.issuperset(document):
+            raise ValueError(f"give an object with some of {', '.join(sorted(_PERSON_FIELDS))}")
+        if document.get("status", "active") not in PERSON_STATUSES:
+            raise ValueError(f"status must be one of {', '.join(PERSON_STATUSES)}")
+        changes: dict[str, Any] = {name: str(value) for name, value in document.items()}
+        self._feishu.change_person(replace(person, **changes))
+        return json_answer({})
+
+    def _set_visible(self, document: Any) -> dict[str, Any]:
+        contacts = self._feishu.contacts
+        if not isinstance(document, dict) or not {"range", "scopes", "without_scopes"}.issuperset(document):
+            raise ValueError("give an object with range, scopes or without_scopes")
+        if "range" in document:
+            contacts.range = parse_range(str(document["range"]))
+        if "scopes" in document or "without_scopes" in document:
+            granted = frozenset(document.get("scopes", ALL_SCOPES)) - frozenset(document.get("without_scopes", ()))
+            contacts.scopes = Scopes(granted)
+        return {"scopes": sorted(contacts.scopes.granted)}
 
     def _put_ticket(self, document: Any) -> dict[str, Any]:
         status = _status_of(document)

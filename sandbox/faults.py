@@ -3,8 +3,9 @@
     {"match": {"prefix": "ou_slow", "share": 0.05}, "times": 2, "per_receiver": true,
      "do": {"delay_ms": 200, "cut": "after"}}
 
-Without `path` a rule is about message calls. The first rule that matches and has `times` left applies. Rules see only
-calls that passed the gateway's checks of token and rate: refused calls have already failed.
+`{"match": {"path": "department_children", "id": "od-x"}, "do": {"code": 43010}}` gives an error of the contact API by
+its code alone. Without `path` a rule is about message calls. The first rule that matches and has `times` left applies.
+Rules see only calls that passed the gateway's checks of token and rate: refused calls have already failed.
 """
 
 import random
@@ -12,9 +13,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qs
 
 from sandbox.answers import Answer, Manner, html_page, json_answer
 from sandbox.calls import Call
+from sandbox.contacts.refusals import BY_CODE
+from sandbox.refusals import over_rate
 
 __all__ = ["DEMO_RULES", "FaultBook", "Rule", "parse_rule"]
 
@@ -29,9 +33,10 @@ DEMO_RULES: tuple[dict[str, Any], ...] = (
     {"match": {"prefix": "ou_cut"}, "times": 1, "per_receiver": True, "do": {"cut": "after"}},
 )
 
-_MATCH_KEYS = {"receiver_id": str, "prefix": str, "receive_type": str, "path": str, "share": (int, float)}
+_MATCH_KEYS = {"receiver_id": str, "prefix": str, "receive_type": str, "path": str, "id": str, "share": (int, float)}
 _DO_KEYS = {
     "answer": dict,
+    "code": int,
     "delay_ms": (int, float),
     "cut": str,
     "truncate": bool,
@@ -43,7 +48,14 @@ _DO_KEYS = {
 }
 _RULE_KEYS = {"match": dict, "times": (int, type(None)), "per_receiver": bool, "do": dict}
 _ANSWER_KEYS = {"status": int, "code": int, "msg": str, "headers": dict}
-_KINDS = frozenset({"message", "token", "tickets", "images", "users", "subscribe"})
+_KINDS = frozenset(
+    {"message", "token", "tickets", "images", "subscribe"}
+    | {"users", "user", "users_batch", "department_users", "department", "department_children", "departments_batch"}
+    | {"groups", "group", "group_members", "member_groups", "scopes"}
+)
+_LIMIT = over_rate(1000, 1)
+#: The errors that `do.code` knows: those of the contact API, and the limit on calls.
+_CODES = {**BY_CODE, _LIMIT.code: _LIMIT}
 _CUTS = {"before": Manner.RESET, "after": Manner.CLOSE, "headers": Manner.HEAD_ONLY}
 
 
@@ -64,6 +76,7 @@ class Rule:
             and match.get("receiver_id", receiver) == receiver
             and receiver.startswith(match.get("prefix", ""))
             and match.get("receive_type", call.receive_type) == call.receive_type
+            and ("id" not in match or match["id"] in _ids(call))
             and self._has_times_left(receiver)
             and ("share" not in match or rng.random() < match["share"])
         )
@@ -75,7 +88,7 @@ class Rule:
     def stands_in(self) -> bool:
         """Whether the fault answers in place of the API, so that nothing is delivered."""
         do = self.spec["do"]
-        return do.get("cut") == "before" or not do.keys().isdisjoint(("answer", "html", "expire_token"))
+        return do.get("cut") == "before" or not do.keys().isdisjoint(("answer", "code", "html", "expire_token"))
 
     @property
     def expires_tokens(self) -> bool:
@@ -86,6 +99,8 @@ class Rule:
         do = self.spec["do"]
         if "html" in do:
             return html_page(do["html"])
+        if "code" in do:
+            return _coded_answer(do["code"])
         if "answer" in do:
             return _ordered_answer(do["answer"])
         return Answer(502, b"", manner=Manner.RESET)
@@ -152,6 +167,8 @@ def parse_rule(spec: Any) -> Rule:
     _check_keys("do.answer", do.get("answer", {}), _ANSWER_KEYS)
     if not _KINDS.issuperset(spec.get("match", {}).get("path", "message").split("|")):
         raise ValueError(f"match.path must be one of {', '.join(sorted(_KINDS))}, or several joined by '|'")
+    if "code" in do and do["code"] not in _CODES:
+        raise ValueError(f"do.code must be one of {', '.join(map(str, sorted(_CODES)))}; do.answer takes any")
     if do.get("cut", "after") not in _CUTS:
         raise ValueError(f"do.cut must be one of {', '.join(_CUTS)}")
     name = ",".join(f"{key}={_short(value)}" for key, value in do.items())
@@ -170,6 +187,18 @@ def _check_keys(where: str, value: Any, kinds: dict[str, Any]) -> None:
 
 def _short(value: Any) -> str:
     return f"{value.get('status', 200)}/{value.get('code', 0)}" if isinstance(value, dict) else str(value)
+
+
+def _ids(call: Call) -> set[str]:
+    """What the path and the query name."""
+    values = (value for values in parse_qs(call.query).values() for value in values)
+    return {*call.path.split("/"), *values}
+
+
+def _coded_answer(code: int) -> Answer:
+    refusal = _CODES[code]
+    answer = json_answer({"code": code, "msg": refusal.msg}, status=refusal.status, code=code)
+    return replace(answer, headers=refusal.headers)
 
 
 def _ordered_answer(spec: dict[str, Any]) -> Answer:

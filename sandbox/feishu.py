@@ -10,19 +10,22 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
-from sandbox.answers import Answer, Refusal, RefusalError, json_answer
+from sandbox.answers import Answer, Refusal, RefusalError, json_answer, success
 from sandbox.calls import Call
+from sandbox.contacts.api import Contacts
+from sandbox.contacts.directory import Person
+from sandbox.contacts.events import user_event
 from sandbox.content import ImageShelf, check_content, check_fields
 from sandbox.options import Options
-from sandbox.people import ID_TYPES, open_id_of, person, users_by_contact
+from sandbox.people import ID_TYPES, PREFIXES, id_part
 from sandbox.pushes import Pushes
 from sandbox.refusals import (
     APP_SECRET_WRONG,
     BAD_REQUEST,
     FIELD_INVALID,
-    ID_NOT_FOUND,
     INVALID_PARAM,
     NOT_FOUND,
+    RESIGNED,
     UNAUTHORIZED,
 )
 from sandbox.tickets import STATUSES, TicketBook
@@ -84,7 +87,6 @@ class Tokens:
 _MAX_PAGE_SIZE = 200
 #: Tickets beyond this many are on no page.
 _MAX_LISTED = 10_000
-_MAX_CONTACTS = 50
 
 
 class Feishu:
@@ -96,6 +98,14 @@ class Feishu:
         self.tokens = Tokens(options.apps, options.tokens_live_seconds, clock)
         self.tickets = TicketBook(clock, demo=options.demo, on_change=self._push_ticket)
         self.images = ImageShelf()
+        self.contacts = Contacts(
+            options.directory,
+            options.contact_range,
+            options.scopes,
+            recursion_limit=options.recursion_limit,
+            page_tokens_live_seconds=options.page_tokens_live_seconds,
+            clock=clock,
+        )
         self.subscriptions: list[dict[str, str]] = []
         self._subscribers: set[str] = set()
         self._pushes = Pushes(options.events_url, options.encrypt_key, options.verification_token, clock=clock)
@@ -124,14 +134,12 @@ class Feishu:
             may_send_image=lambda key: self.images.may_send(call.app_id or "", key),
             accept_unwrapped_post=self._options.accept_unwrapped_post,
         )
-        guest_id = open_id_of(document["receiver_id"], _id_type_of(call))
-        if guest_id is None:
-            raise RefusalError(NOT_FOUND, "receiver_id does not exist")
+        guest_id = self._guest(document["receiver_id"], _id_type_of(call))
         if document.get("receive_type", "chat") == "chat" and self.tickets.has_open(helpdesk_id, guest_id):
             raise RefusalError(Refusal(*self._options.ticket_open_answer, "The user has a ticket in progress"))
         call.message_id = "om_" + secrets.token_hex(16)
         call.delivered = True
-        return _success({"message_id": call.message_id})
+        return success({"message_id": call.message_id})
 
     def list_tickets(self, call: Call) -> Answer:
         helpdesk_id = self._helpdesk_of(call)
@@ -146,27 +154,11 @@ class Feishu:
             statuses=_statuses(query),
         )
         shown = tickets[:_MAX_LISTED][(page - 1) * page_size : page * page_size]
-        return _success({"total": len(tickets), "tickets": shown})
+        return success({"total": len(tickets), "tickets": shown})
 
     def upload_image(self, call: Call) -> Answer:
         key = self.images.upload(call.app_id or "", call.header("content-type"), call.document)
-        return _success({"image_key": key})
-
-    def find_users(self, call: Call) -> Answer:
-        id_type = _id_type_of(call)
-        document = call.document
-        if not isinstance(document, dict):
-            raise RefusalError(FIELD_INVALID, "the body is not a JSON object")
-        for field in ("emails", "mobiles"):
-            if not _are_contacts(document.get(field)):
-                raise RefusalError(FIELD_INVALID, f"{field} must be a list of at most {_MAX_CONTACTS} strings")
-        return _success({"user_list": users_by_contact(document, id_type)})
-
-    def show_user(self, call: Call) -> Answer:
-        open_id = open_id_of(call.path.rpartition("/")[2], _id_type_of(call))
-        if open_id is None:
-            raise RefusalError(ID_NOT_FOUND)
-        return _success({"user": person(open_id)})
+        return success({"image_key": key})
 
     def subscribe(self, call: Call) -> Answer:
         self._helpdesk_of(call)
@@ -178,7 +170,24 @@ class Feishu:
             if subscription not in self.subscriptions:
                 self.subscriptions.append(subscription)
         self._subscribers.add(call.app_id or "")
-        return _success({})
+        return success({})
+
+    def change_person(self, person: Person) -> None:
+        """As an admin does it. All apps are told: contact events are subscribed in the console of the app."""
+        before = self.contacts.directory.person(person.id)
+        self.contacts.directory.change(person)
+        event_type, event = user_event(before, person)
+        for app_id in self._options.apps:
+            self._pushes.push(app_id, event_type, event)
+
+    def _guest(self, receiver_id: str, id_type: str) -> str:
+        """The open_id. Raises RefusalError for someone who does not exist, or has left."""
+        person = self.contacts.directory.person(id_part(receiver_id, id_type) or "")
+        if person is None:
+            raise RefusalError(NOT_FOUND, "receiver_id does not exist")
+        if person.status == "resigned":
+            raise RefusalError(RESIGNED)
+        return PREFIXES["open_id"] + person.id
 
     def _push_ticket(self, subtype: str, event: dict[str, Any]) -> None:
         """Pushes to all subscribed apps: in the sandbox they share one list of subscriptions."""
@@ -191,10 +200,6 @@ class Feishu:
             return self._helpdesks[call.header("x-lark-helpdesk-authorization")]
         except KeyError:
             raise RefusalError(UNAUTHORIZED, "X-Lark-Helpdesk-Authorization names no helpdesk of this tenant") from None
-
-
-def _success(data: dict[str, Any]) -> Answer:
-    return json_answer({"code": 0, "msg": "success", "data": data}, code=0)
 
 
 def _helpdesk_header(helpdesk_id: str, token: str) -> str:
@@ -231,12 +236,6 @@ def _id_type_of(call: Call) -> str:
     if id_type not in ID_TYPES:
         raise RefusalError(FIELD_INVALID, "user_id_type must be open_id, union_id or user_id")
     return id_type
-
-
-def _are_contacts(value: Any) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, list) and len(value) <= _MAX_CONTACTS and all(isinstance(item, str) for item in value)
 
 
 def _is_event(value: Any) -> bool:

@@ -13,12 +13,14 @@ from sandbox.control import Control
 from sandbox.faults import DEMO_RULES, FaultBook, Rule
 from sandbox.feishu import Feishu
 from sandbox.options import Options
-from sandbox.quota import Quota
+from sandbox.quota import Limit, Quota
 from sandbox.refusals import NO_SUCH_METHOD, NO_SUCH_PATH, NO_TOKEN, TOKEN_INVALID, TOO_LARGE, over_rate
 
 __all__ = ["Gateway"]
 
-_USER_PATH = "/open-apis/contact/v3/users/"
+_CONTACT = "/open-apis/contact/v3/"
+#: Where the id is in a path that has one, counted in its parts.
+_ID_AT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class _Route:
     kind: str
     endpoint: Callable[[Call], Answer]
     needs_token: bool = True
+    #: What its own quota allows; a call without one is not limited here, or by the quota of messages.
+    rate: tuple[Limit, ...] = ()
 
 
 class Gateway:
@@ -36,11 +40,12 @@ class Gateway:
         rng = random.Random(options.seed)  # noqa: S311
         self._clock = clock
         self.feishu = Feishu(options, clock, rng)
-        self.faults = FaultBook(rng, DEMO_RULES if options.demo else ())
+        self.faults = FaultBook(rng, (*options.faults, *(DEMO_RULES if options.demo else ())))
         self.log = CallLog(options.keep_calls, clock)
         self.quotas: dict[str, Quota] = defaultdict(lambda: Quota(options.rate))
-        self.control = Control(self.feishu, self.faults, self.log, self.quotas, clock)
-        self._routes = _routes(self.feishu)
+        self.kind_quotas: dict[tuple[str, str], Quota] = {}
+        self.control = Control(self.feishu, self.faults, self.log, self.quotas, self.kind_quotas, clock)
+        self._routes = _routes(self.feishu, options)
         self._paths = {path for _, path in self._routes}
 
     def arrive(self, method: str, path: str, query: str, headers: tuple[tuple[str, str], ...]) -> Call:
@@ -49,9 +54,9 @@ class Gateway:
         call = Call(0, self._clock(), method, path, query, headers, route.kind if route else "other")
         self.log.add(call)
         if route is None:
-            call.refusal = NO_SUCH_METHOD if path in self._paths else NO_SUCH_PATH
+            call.refusal = NO_SUCH_METHOD if self._paths & {path, _with_id(path)} else NO_SUCH_PATH
         elif route.needs_token:
-            self._admit(call)
+            self._admit(call, route)
         return call
 
     def start(self, call: Call, body: bytes, *, too_large: bool) -> tuple[Rule | None, float]:
@@ -97,7 +102,7 @@ class Gateway:
     def log_id(self) -> str:
         return log_id_at(self._clock())
 
-    def _admit(self, call: Call) -> None:
+    def _admit(self, call: Call, route: _Route) -> None:
         scheme, _, token = call.header("authorization").partition(" ")
         if scheme != "Bearer" or not token:
             call.refusal = NO_TOKEN
@@ -105,9 +110,14 @@ class Gateway:
         call.app_id = self.feishu.tokens.app_of(token)
         if call.app_id is None:
             call.refusal = TOKEN_INVALID
-        elif call.kind == "message":
-            blocked = self.quotas[call.app_id].take(call.at)
-            call.refusal = over_rate(blocked[0].calls, blocked[1]) if blocked else None
+            return
+        blocked = self._quota(call.app_id, route).take(call.at)
+        call.refusal = over_rate(blocked[0].calls, blocked[1]) if blocked else None
+
+    def _quota(self, app_id: str, route: _Route) -> Quota:
+        if route.kind == "message":
+            return self.quotas[app_id]
+        return self.kind_quotas.setdefault((app_id, route.kind), Quota(route.rate))
 
     def _answer(self, call: Call, rule: Rule | None) -> Answer:
         if call.refusal:
@@ -120,25 +130,50 @@ class Gateway:
         route = self._route(call.method, call.path)
         if route is None:
             raise RefusalError(NO_SUCH_PATH)
+        self.feishu.contacts.scopes.admit(route.kind)
         answer = route.endpoint(call)
         return rule.spoiled(answer) if rule else answer
 
     def _route(self, method: str, path: str) -> _Route | None:
-        route = self._routes.get((method, path))
-        if route is None and method == "GET" and path.startswith(_USER_PATH) and "/" not in path[len(_USER_PATH) :]:
-            return self._routes["GET", _USER_PATH]
-        return route
+        return self._routes.get((method, path)) or self._routes.get((method, _with_id(path)))
 
 
-def _routes(feishu: Feishu) -> dict[tuple[str, str], _Route]:
-    return {
+def _with_id(path: str) -> str:
+    """The path with `:id` in place of the id that it may have."""
+    parts = path.split("/")
+    if len(parts) > _ID_AT and parts[_ID_AT]:
+        parts[_ID_AT] = ":id"
+    return "/".join(parts)
+
+
+def _routes(feishu: Feishu, options: Options) -> dict[tuple[str, str], _Route]:
+    contacts = feishu.contacts
+    asked = {
+        ("POST", "users/batch_get_id"): ("users", contacts.find_users),
+        ("GET", "users/find_by_department"): ("department_users", contacts.list_department_users),
+        ("GET", "users/batch"): ("users_batch", contacts.show_users),
+        ("GET", "users/:id"): ("user", contacts.show_user),
+        ("GET", "departments/batch"): ("departments_batch", contacts.show_departments),
+        ("GET", "departments/:id"): ("department", contacts.show_department),
+        ("GET", "departments/:id/children"): ("department_children", contacts.list_children),
+        ("GET", "group/simplelist"): ("groups", contacts.list_groups),
+        ("GET", "group/member_belong"): ("member_groups", contacts.list_groups_of_member),
+        ("GET", "group/:id"): ("group", contacts.show_group),
+        ("GET", "group/:id/member/simplelist"): ("group_members", contacts.list_group_members),
+        ("GET", "scopes"): ("scopes", contacts.show_range),
+    }
+    routes = {
+        (method, _CONTACT + path): _Route(
+            kind, endpoint, rate=options.special_rate if kind == "department" else options.contact_rate
+        )
+        for (method, path), (kind, endpoint) in asked.items()
+    }
+    return routes | {
         ("POST", "/open-apis/auth/v3/tenant_access_token/internal"): _Route("token", feishu.token, needs_token=False),
         ("POST", "/open-apis/helpdesk/v1/message"): _Route("message", feishu.message),
         ("GET", "/open-apis/helpdesk/v1/tickets"): _Route("tickets", feishu.list_tickets),
         ("POST", "/open-apis/helpdesk/v1/events/subscribe"): _Route("subscribe", feishu.subscribe),
         ("POST", "/open-apis/im/v1/images"): _Route("images", feishu.upload_image),
-        ("POST", _USER_PATH + "batch_get_id"): _Route("users", feishu.find_users),
-        ("GET", _USER_PATH): _Route("users", feishu.show_user),
     }
 
 

@@ -5,7 +5,16 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import orjson
+
+from sandbox.contacts.company_file import read_directory, small_company
+from sandbox.contacts.directory import Directory
+from sandbox.contacts.generated import generated_directory
+from sandbox.contacts.visibility import ALL_SCOPES, Range, Scopes, parse_range
+from sandbox.faults import parse_rule
 from sandbox.quota import Limit, parse_rate
 
 __all__ = ["Latency", "Options", "parse_options"]
@@ -49,14 +58,31 @@ class Options:
     events_url: str | None
     encrypt_key: str
     verification_token: str
+    directory: Directory
+    contact_range: Range
+    scopes: Scopes
+    contact_rate: tuple[Limit, ...]
+    special_rate: tuple[Limit, ...]
+    recursion_limit: int | None
+    page_tokens_live_seconds: float
+    faults: tuple[dict[str, Any], ...]
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Parses the command line, by default the process's own. Exits with 2 and a usage line if it is invalid."""
-    options = vars(_parser().parse_args(arguments))
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
     apps = dict(options.pop("app") or [_DEFAULT_APP])
     helpdesks = dict(options.pop("helpdesk") or [_DEFAULT_HELPDESK])
-    return Options(apps=apps, helpdesks=helpdesks, **options)
+    people, departments, file = options.pop("people"), options.pop("departments"), options.pop("directory")
+    if file and people:
+        parser.error("give --directory or --people, not both")
+    directory = file or (generated_directory(people, departments) if people else None)
+    if directory is None:
+        directory = small_company() if options["demo"] else Directory()
+    scopes = Scopes((options.pop("scopes") or ALL_SCOPES) - frozenset(options.pop("without_scope")))
+    faults = tuple(options.pop("fault"))
+    return Options(apps=apps, helpdesks=helpdesks, directory=directory, scopes=scopes, faults=faults, **options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,8 +136,37 @@ def _parser() -> argparse.ArgumentParser:
     add("--events-url", type=_url, metavar="URL", help="push subscribed ticket events there")
     add("--encrypt-key", default="", metavar="K", help="encrypt and sign events with this Encrypt Key")
     add("--verification-token", default="", metavar="T", help="put this Verification Token into events")
-    add("--demo", action="store_true", help="ou_ticket…, ou_flaky… and ou_cut… have tickets and faults without orders")
+    _add_contacts(parser)
+    add(
+        "--demo",
+        action="store_true",
+        help="ou_ticket…, ou_flaky… and ou_cut… have tickets and faults without orders; a small company",
+    )
     return parser
+
+
+def _add_contacts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("contacts").add_argument
+    add("--people", type=_positive, metavar="N", help="so many people, by a rule: p000000@corp.example and so on")
+    add("--departments", type=_positive, default=20, metavar="N", help="of --people (default %(default)s)")
+    add("--directory", type=_directory, metavar="FILE", help="people, departments and groups of a TOML or JSON file")
+    add(
+        "--range",
+        dest="contact_range",
+        type=parse_range,
+        default="all",
+        metavar="LIST",
+        help="the app's contact range: all, or od-…, ou_… and ids of groups, joined by commas (default %(default)s)",
+    )
+    add("--scopes", type=_scopes, metavar="LIST", help="the app's scopes, joined by commas (default: all)")
+    add("--without-scope", action="append", default=[], metavar="SCOPE", help="all scopes but this, repeatable")
+    add(
+        "--contact-rate", type=_rate, default="50/second;1000/minute", help="of each contact call (default %(default)s)"
+    )
+    add("--special-rate", type=_rate, default="5/second", help="of departments/:id (default %(default)s)")
+    add("--recursion-limit", type=_positive, metavar="N", help="fetch_child of more departments is refused (43010)")
+    add("--page-tokens-live-seconds", type=float, default=3600, metavar="N", help="life of a page_token")
+    add("--fault", action="append", type=_fault, default=[], metavar="JSON", help="a fault in force from the start")
 
 
 def _port(text: str) -> int:
@@ -131,6 +186,26 @@ def _pair(text: str) -> tuple[str, str]:
     if not name or not secret:
         raise argparse.ArgumentTypeError(f"{text!r} must be written ID:SECRET")
     return name, secret
+
+
+def _directory(text: str) -> Directory:
+    try:
+        return read_directory(Path(text))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+
+
+def _scopes(text: str) -> frozenset[str]:
+    return frozenset(text.split(","))
+
+
+def _fault(text: str) -> dict[str, Any]:
+    try:
+        spec: dict[str, Any] = orjson.loads(text)
+        parse_rule(spec)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return spec
 
 
 def _rate(text: str) -> tuple[Limit, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "NO_SUCH_PATH",
     "NO_TOKEN",
     "RATE_LIMIT_CODE",
+    "RESIGNED",
     "TOKEN_INVALID",
     "TOO_LARGE",
     "UNAUTHORIZED",
@@ -46,6 +47,8 @@ APP_SECRET_WRONG = Refusal(200, 10015, "app secret invalid")
 BAD_REQUEST = Refusal(400, 154000, "Bad request, please check your request body")
 UNAUTHORIZED = Refusal(401, 154001, "Unauthorized, please check you have the correct access")
 NOT_FOUND = Refusal(404, 154004, "Resource not found")
+#: The code of the message API; whether the helpdesk hands it on is not documented.
+RESIGNED = Refusal(400, 230029, "The user has resigned.")
 
 # Image upload.
 IMAGE_PARAM = Refusal(400, 234001, "Invalid request param.")

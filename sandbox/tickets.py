@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.people import person
+from sandbox.people import ids_and_name
 
 __all__ = ["OPEN", "STATUSES", "TicketBook"]
 
@@ -37,7 +37,7 @@ class _Ticket:
 
     def as_event(self) -> dict[str, Any]:
         """The shape of the ticket events: all ids of the guest, and `stage` for what the list calls `ticket_type`."""
-        guest = person(self.guest_id)
+        guest = ids_and_name(self.guest_id)
         ids = {name: guest[name] for name in ("open_id", "union_id", "user_id")}
         return {
             **self._as_everywhere(),
@@ -48,7 +48,7 @@ class _Ticket:
 
     def as_listed(self) -> dict[str, Any]:
         """The shape of `data.tickets[]`: times in ms, or -1."""
-        name = person(self.guest_id)["name"]
+        name = ids_and_name(self.guest_id)["name"]
         return {
             **self._as_everywhere(),
             "guest": {"id": self.guest_id, "name": name, "email": f"{name}@example.com"},
