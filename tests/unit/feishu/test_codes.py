@@ -73,6 +73,14 @@ DOCUMENTED = [
     (401, 234002, Kind.REFUSED),
     *((400, code, Kind.REFUSED) for code in (99992351, 99992352, 99992360, 99992361, 99992363, 99992364)),
     *((400, code, Kind.REFUSED) for code in (99992381, 99992402, 99991201, 99991301)),
+    # contacts
+    *((status, 40003, Kind.TRANSIENT) for status in (400, 500)),
+    (500, 48002, Kind.TRANSIENT),
+    (400, 40008, Kind.TRANSIENT),
+    *((403, code, Kind.REFUSED) for code in (40004, 40014, 41050, 42009)),
+    *((400, code, Kind.REFUSED) for code in (40001, 40011, 40012, 40015, 41012, 41050, 42002, 42029, 43010)),
+    *((400, code, Kind.REFUSED) for code in (41071, 41072, 41073, 41074, 48001)),
+    (401, 42008, Kind.DESK),
 ]
 
 
