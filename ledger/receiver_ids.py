@@ -5,7 +5,10 @@ import re
 from ledger.delivery_options import UserIdType
 from ledger.phrases import Phrase
 
-__all__ = ["receiver_id_problem"]
+__all__ = ["SAMPLE_IDS", "receiver_id_problem"]
+
+#: One that may be right, by its kind: to check options with before anybody is known.
+SAMPLE_IDS = {UserIdType.OPEN_ID: "ou_ada", UserIdType.UNION_ID: "on_ada", UserIdType.USER_ID: "ada"}
 
 #: What stands in addresses, formulas, quotes and lists, but in no id; a tenant chooses its user_ids of the rest.
 _FORBIDDEN = re.compile("[\"',;<=>@]")
@@ -13,6 +16,8 @@ _PLAIN = re.compile("[!#-&(-+.-:?A-~-]{1,128}")
 _VISIBLE = re.compile("[!-~]{1,128}")
 #: What a spreadsheet makes of a long number: `7.3E+17`.
 _ROUNDED = re.compile(r"[0-9][0-9.,]*[Ee]\+?[0-9]+")
+#: How Feishu begins the ids that it makes. A user_id is the tenant's own choice: nothing is known of it.
+_BEGINNINGS = {UserIdType.OPEN_ID: "ou_", UserIdType.UNION_ID: "on_"}
 #: How ids of another kind begin. A user_id may begin with the same letters, so there only Feishu's own ids are wrong.
 _OF_ANOTHER_KIND = {
     UserIdType.OPEN_ID: re.compile("on_|oc_|cli_"),
@@ -27,7 +32,19 @@ def receiver_id_problem(text: str, kind: UserIdType) -> str | None:
         return _misspelled(text)
     if other := _OF_ANOTHER_KIND[kind].match(text):
         return Phrase("begins with {prefix}, so it cannot be {type}", prefix=other[0], type=kind)
-    return _rounded() if text[0].isdigit() and _ROUNDED.fullmatch(text) else None
+    if text[0].isdigit() and _ROUNDED.fullmatch(text):
+        return _rounded()
+    beginning = _BEGINNINGS.get(kind)
+    return None if beginning is None or text.startswith(beginning) else _of_no_kind(beginning, kind)
+
+
+def _of_no_kind(beginning: str, kind: UserIdType) -> Phrase:
+    """Most often a user_id, or a name: each would cost a call, and be refused by Feishu."""
+    return Phrase(
+        "does not begin with {prefix} as every {type} does: a user_id needs user_id_type user_id",
+        prefix=beginning,
+        type=kind,
+    )
 
 
 def _misspelled(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.delivery_options import DEFAULT_DESK
+from ledger.delivery_options import DEFAULT_DESK, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
@@ -13,6 +13,7 @@ from ledger.messages.jinja_text import Expression, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from ledger.phrases import Phrase
+from ledger.receiver_ids import SAMPLE_IDS
 from producers.hooks.dialect import hashed
 from producers.hooks.hook_message import HookMessage
 from producers.hooks.payload import UNCUT, JsonList, plain_value
@@ -51,6 +52,7 @@ class Rule:
         self._plain = HookMessage(_PLAIN, where, recipe.folder) if recipe.origin.is_ready_made else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
         self._options = _options(fields)
+        self._id_type = fields.user_id_type or UserIdType.OPEN_ID
         check_desk(fields.desk or DEFAULT_DESK)
         self._check_options()
 
@@ -146,7 +148,7 @@ class Rule:
 
     def _check_options(self) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
-        for id in [to for to in self._to if isinstance(to, str)] or ["nobody"]:
+        for id in [to for to in self._to if isinstance(to, str)] or [SAMPLE_IDS[self._id_type]]:
             self._notification(id, Message.text("…"), None)
 
 

@@ -84,8 +84,8 @@ def test_choices_of_a_row_are_kept_where_they_differ_from_the_options() -> None:
 
 def test_a_jsonl_row_without_a_column_has_null_and_is_undefined_for_the_template() -> None:
     message = {"msg_type": "text", "content": {"text": "Dear {{ name|default('colleague') }}"}}
-    run = Run('{"receiver_id": "a", "name": "Ann"}\n{"receiver_id": "b", "room": 7}', message)
-    assert run.accepted == [[1, "a", ["Ann", None]], [2, "b", [None, "7"]]]
+    run = Run('{"receiver_id": "ou_a", "name": "Ann"}\n{"receiver_id": "ou_b", "room": 7}', message)
+    assert run.accepted == [[1, "ou_a", ["Ann", None]], [2, "ou_b", [None, "7"]]]
     assert [sample.message.content["text"] for sample in run.checked.samples] == ["Dear Ann", "Dear colleague"]
 
 
@@ -96,7 +96,7 @@ def test_a_column_that_the_template_does_not_use_may_hold_anything() -> None:
 
 
 def test_samples_are_the_first_row_the_longest_and_the_last() -> None:
-    checked = Run(csv_of("a,A", "b,Bobby", "c,Cy", "d,Di", ",Emilia-Alexandra")).checked
+    checked = Run(csv_of("ou_a,A", "ou_b,Bobby", "ou_c,Cy", "ou_d,Di", ",Emilia-Alexandra")).checked
     assert [(sample.line, sample.message) for sample in checked.samples] == [
         (2, Message.text("Dear A")),
         (3, Message.text("Dear Bobby")),
@@ -141,7 +141,7 @@ def test_a_wrong_row_is_named_by_line_and_column(row: str, problem: str) -> None
 
 
 def test_a_variable_that_a_row_lacks_is_named_with_its_line() -> None:
-    run = Run('{"receiver_id": "a", "name": "Ann"}\n{"receiver_id": "b"}\n{"receiver_id": "c", "name": null}')
+    run = Run('{"receiver_id": "ou_a", "name": "Ann"}\n{"receiver_id": "ou_b"}\n{"receiver_id": "ou_c", "name": null}')
     problem = 'column "name": has no value, but the message needs one'
     assert run.problems == [f"line 2, {problem}", f"line 3, {problem}"]
 
@@ -214,7 +214,7 @@ def test_duplicates_are_kept_when_they_are_allowed_and_told_still() -> None:
 
 
 def test_an_invalid_row_makes_no_later_one_a_duplicate() -> None:
-    run = Run('{"receiver_id": "a"}\n{"receiver_id": "a", "name": "Ann"}')
+    run = Run('{"receiver_id": "ou_a"}\n{"receiver_id": "ou_a", "name": "Ann"}')
     assert run.checked.duplicate_count == 0
     assert [row[0] for row in run.accepted] == [2]
 

@@ -299,7 +299,7 @@ TOOLS = [
     _github(
         "pull_request",
         {"action": "review_requested", "number": 13, "pull_request": _PULL, "requested_reviewer": {"login": "bob"}},
-        *("Measure the swing", "bob"),
+        *("Measure the swing", "swing"),
     ),
     _github(
         "push",
