@@ -3,8 +3,8 @@
     {"match": {"prefix": "ou_slow", "share": 0.05}, "times": 2, "per_receiver": true,
      "do": {"delay_ms": 200, "cut": "after"}}
 
-`{"match": {"path": "department_children", "id": "od-x"}, "do": {"code": 43010}}` gives an error of the contact API by
-its code alone. Without `path` a rule is about message calls. The first rule that matches and has `times` left applies.
+`{"match": {"path": "department_children", "id": "od-x"}, "do": {"code": 43010}}` gives a documented error by its code
+alone. Without `path` a rule is about message calls. The first rule that matches and has `times` left applies.
 Rules see only calls that passed the gateway's checks of token and rate: refused calls have already failed.
 """
 
@@ -17,8 +17,8 @@ from urllib.parse import parse_qs
 
 from sandbox.answers import Answer, Manner, html_page, json_answer
 from sandbox.calls import Call
-from sandbox.contacts.refusals import BY_CODE
-from sandbox.refusals import over_rate
+from sandbox.contacts.refusals import BY_CODE as CONTACT_CODES
+from sandbox.refusals import BY_CODE, over_rate
 
 __all__ = ["DEMO_RULES", "FaultBook", "Rule", "parse_rule"]
 
@@ -49,13 +49,13 @@ _DO_KEYS = {
 _RULE_KEYS = {"match": dict, "times": (int, type(None)), "per_receiver": bool, "do": dict}
 _ANSWER_KEYS = {"status": int, "code": int, "msg": str, "headers": dict}
 _KINDS = frozenset(
-    {"message", "token", "tickets", "images", "subscribe"}
+    {"message", "token", "tickets", "images", "subscribe", "start_service", "read_users"}
     | {"users", "user", "users_batch", "department_users", "department", "department_children", "departments_batch"}
     | {"groups", "group", "group_members", "member_groups", "scopes"}
 )
 _LIMIT = over_rate(1000, 1)
-#: The errors that `do.code` knows: those of the contact API, and the limit on calls.
-_CODES = {**BY_CODE, _LIMIT.code: _LIMIT}
+#: The errors that `do.code` knows: of the contact API, of the helpdesk and of messages, and the limit on calls.
+_CODES = {**BY_CODE, **CONTACT_CODES, _LIMIT.code: _LIMIT}
 _CUTS = {"before": Manner.RESET, "after": Manner.CLOSE, "headers": Manner.HEAD_ONLY}
 
 

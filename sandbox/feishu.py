@@ -17,18 +17,21 @@ from sandbox.contacts.directory import Person
 from sandbox.contacts.events import user_event
 from sandbox.content import ImageShelf, check_content, check_fields
 from sandbox.options import Options
-from sandbox.people import ID_TYPES, PREFIXES, id_part
+from sandbox.people import ID_TYPES, PREFIXES, id_part, ids_and_name
 from sandbox.pushes import Pushes
 from sandbox.refusals import (
     APP_SECRET_WRONG,
     BAD_REQUEST,
+    DESK_HIDDEN,
     FIELD_INVALID,
     INVALID_PARAM,
+    NO_SUCH_MESSAGE,
     NOT_FOUND,
+    NOT_THE_SENDER,
     RESIGNED,
     UNAUTHORIZED,
 )
-from sandbox.tickets import STATUSES, TicketBook
+from sandbox.tickets import BOT, HUMAN, STATUSES, TicketBook
 
 __all__ = ["Feishu", "Tokens"]
 
@@ -87,6 +90,11 @@ class Tokens:
 _MAX_PAGE_SIZE = 200
 #: Tickets beyond this many are on no page.
 _MAX_LISTED = 10_000
+_MAX_CUSTOMIZED_INFO = 1024
+#: Messages whose receivers are known, the latest.
+_MAX_READERS = 10_000
+#: People who may not see the helpdesk.
+_HIDDEN_PREFIX = "ou_hidden"
 
 
 class Feishu:
@@ -98,6 +106,7 @@ class Feishu:
         self.tokens = Tokens(options.apps, options.tokens_live_seconds, clock)
         self.tickets = TicketBook(clock, demo=options.demo, on_change=self._push_ticket)
         self.images = ImageShelf()
+        self._readers: dict[str, str] = {}
         self.contacts = Contacts(
             options.directory,
             options.contact_range,
@@ -135,10 +144,12 @@ class Feishu:
             accept_unwrapped_post=self._options.accept_unwrapped_post,
         )
         guest_id = self._guest(document["receiver_id"], _id_type_of(call))
-        if document.get("receive_type", "chat") == "chat" and self.tickets.has_open(helpdesk_id, guest_id):
+        blocking = (BOT, HUMAN) if self._options.bot_stage_blocks else (HUMAN,)
+        if document.get("receive_type", "chat") == "chat" and self.tickets.has_open(helpdesk_id, guest_id, blocking):
             raise RefusalError(Refusal(*self._options.ticket_open_answer, "The user has a ticket in progress"))
         call.message_id = "om_" + secrets.token_hex(16)
         call.delivered = True
+        self._note_reader(call.message_id, guest_id)
         return success({"message_id": call.message_id})
 
     def list_tickets(self, call: Call) -> Answer:
@@ -155,6 +166,33 @@ class Feishu:
         )
         shown = tickets[:_MAX_LISTED][(page - 1) * page_size : page * page_size]
         return success({"total": len(tickets), "tickets": shown})
+
+    def start_service(self, call: Call) -> Answer:
+        """Opens the conversation of a person with the helpdesk, without or with an agent."""
+        helpdesk_id = self._helpdesk_of(call)
+        document = call.document if isinstance(call.document, dict) else {}
+        open_id, with_agent = document.get("open_id"), document.get("human_service") is True
+        if not isinstance(open_id, str) or (document.get("appointed_agents") and not with_agent):
+            raise RefusalError(BAD_REQUEST, "open_id is required; appointed_agents need human_service")
+        if len(str(document.get("customized_info", ""))) > _MAX_CUSTOMIZED_INFO:
+            raise RefusalError(BAD_REQUEST, "customized_info is too long")
+        guest_id = self._guest(open_id, "open_id")
+        if guest_id.startswith(_HIDDEN_PREFIX):
+            raise RefusalError(DESK_HIDDEN)
+        ticket_id = self.tickets.start_service(helpdesk_id, guest_id, HUMAN if with_agent else BOT)
+        return success({"chat_id": f"oc_{ticket_id}"} | ({"ticket_id": ticket_id} if with_agent else {}))
+
+    def list_readers(self, call: Call) -> Answer:
+        """`read_users`: in the sandbox everybody reads at once, where the option says that it answers at all."""
+        message_id = call.path.split("/")[-2]
+        id_type = _last(_query(call.query), "user_id_type")
+        if message_id not in self._readers or id_type not in ID_TYPES:
+            raise RefusalError(NO_SUCH_MESSAGE, "the message does not exist, or user_id_type is missing")
+        if not self._options.read_users:
+            raise RefusalError(NOT_THE_SENDER)
+        reader = {"user_id_type": id_type, "user_id": ids_and_name(self._readers[message_id])[id_type]}
+        read_at = {"timestamp": str(int(call.at * 1000)), "tenant_key": "sandbox"}
+        return success({"items": [reader | read_at], "has_more": False})
 
     def upload_image(self, call: Call) -> Answer:
         key = self.images.upload(call.app_id or "", call.header("content-type"), call.document)
@@ -179,6 +217,11 @@ class Feishu:
         event_type, event = user_event(before, person)
         for app_id in self._options.apps:
             self._pushes.push(app_id, event_type, event)
+
+    def _note_reader(self, message_id: str, guest_id: str) -> None:
+        self._readers[message_id] = guest_id
+        if len(self._readers) > _MAX_READERS:
+            del self._readers[next(iter(self._readers))]
 
     def _guest(self, receiver_id: str, id_type: str) -> str:
         """The open_id. Raises RefusalError for someone who does not exist, or has left."""

@@ -172,6 +172,12 @@ def _routes(feishu: Feishu, options: Options) -> dict[tuple[str, str], _Route]:
         ("POST", "/open-apis/auth/v3/tenant_access_token/internal"): _Route("token", feishu.token, needs_token=False),
         ("POST", "/open-apis/helpdesk/v1/message"): _Route("message", feishu.message),
         ("GET", "/open-apis/helpdesk/v1/tickets"): _Route("tickets", feishu.list_tickets),
+        ("POST", "/open-apis/helpdesk/v1/start_service"): _Route(
+            "start_service", feishu.start_service, rate=options.contact_rate
+        ),
+        ("GET", "/open-apis/im/v1/messages/:id/read_users"): _Route(
+            "read_users", feishu.list_readers, rate=options.contact_rate
+        ),
         ("POST", "/open-apis/helpdesk/v1/events/subscribe"): _Route("subscribe", feishu.subscribe),
         ("POST", "/open-apis/im/v1/images"): _Route("images", feishu.upload_image),
     }

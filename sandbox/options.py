@@ -51,6 +51,8 @@ class Options:
     latency: Latency
     ticket_open_answer: tuple[int, int]
     accept_unwrapped_post: bool
+    bot_stage_blocks: bool
+    read_users: bool
     tokens_live_seconds: float
     keep_calls: int
     seed: int
@@ -129,6 +131,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HTTP:CODE",
         help="answer to `chat` while a ticket is open; undocumented (default %(default)s)",
     )
+    add(
+        "--bot-stage-passes",
+        dest="bot_stage_blocks",
+        action="store_false",
+        help="a ticket that no agent has taken does not block `chat`; undocumented",
+    )
+    add("--read-users", action="store_true", help="read_users answers for helpdesk messages, instead of 230012")
     add("--accept-unwrapped-post", action="store_true", help="accept a post without its `post` wrapper")
     add("--tokens-live-seconds", type=float, default=7200, metavar="N", help="life of a token (default %(default)s)")
     add("--keep-calls", type=_positive, default=100_000, metavar="N", help="logged calls to keep (default %(default)s)")

@@ -8,6 +8,8 @@ from sandbox.answers import Refusal
 __all__ = [
     "APP_SECRET_WRONG",
     "BAD_REQUEST",
+    "BY_CODE",
+    "DESK_HIDDEN",
     "FIELD_INVALID",
     "ID_NOT_FOUND",
     "IMAGE_EMPTY",
@@ -16,6 +18,8 @@ __all__ = [
     "IMAGE_TOO_BIG",
     "INVALID_PARAM",
     "NOT_FOUND",
+    "NOT_THE_SENDER",
+    "NO_SUCH_MESSAGE",
     "NO_SUCH_METHOD",
     "NO_SUCH_PATH",
     "NO_TOKEN",
@@ -49,6 +53,38 @@ UNAUTHORIZED = Refusal(401, 154001, "Unauthorized, please check you have the cor
 NOT_FOUND = Refusal(404, 154004, "Resource not found")
 #: The code of the message API; whether the helpdesk hands it on is not documented.
 RESIGNED = Refusal(400, 230029, "The user has resigned.")
+
+DESK_HIDDEN = Refusal(401, 154402, "Helpdesk can't be see by user")
+
+# After sending. The documents name these for messages of the same bot; nothing is said about a helpdesk's messages.
+NOT_THE_SENDER = Refusal(400, 230012, "Bot is NOT the sender of the message.")
+NO_SUCH_MESSAGE = Refusal(400, 230001, "Your request contains an invalid request parameter.")
+
+#: Errors of the helpdesk and of messages, for a fault that names its code alone.
+BY_CODE = {
+    refusal.code: refusal
+    for refusal in (
+        BAD_REQUEST,
+        UNAUTHORIZED,
+        Refusal(403, 154003, "Please check you have the correct access"),
+        NOT_FOUND,
+        Refusal(405, 154005, "Method Forbidden"),
+        Refusal(401, 154401, "Ticket already be closed"),
+        DESK_HIDDEN,
+        Refusal(401, 154405, "The user has a ticket in progress"),
+        Refusal(500, 155000, "Internal error"),
+        NO_SUCH_MESSAGE,
+        Refusal(400, 230002, "Bot/User can NOT be out of the chat."),
+        Refusal(400, 230006, "Bot ability is not activated."),
+        NOT_THE_SENDER,
+        Refusal(400, 230013, "Bot has NO availability to this user."),
+        Refusal(400, 230026, "No permission to recall this message."),
+        Refusal(400, 230027, "Lack of necessary permissions."),
+        RESIGNED,
+        Refusal(400, 230033, "The message was sent more than 7 days ago."),
+        Refusal(400, 230050, "The message is invisible to the operator."),
+    )
+}
 
 # Image upload.
 IMAGE_PARAM = Refusal(400, 234001, "Invalid request param.")

@@ -6,7 +6,10 @@ from typing import Any
 
 from sandbox.people import ids_and_name
 
-__all__ = ["OPEN", "STATUSES", "TicketBook"]
+__all__ = ["BOT", "HUMAN", "OPEN", "STATUSES", "TicketBook"]
+
+#: The stage of a ticket: the bot answers, or a human agent.
+BOT, HUMAN = 1, 2
 
 #: Created, processing, in the queue, pending, awaiting the guest.
 OPEN = frozenset({1, 2, 3, 4, 5})
@@ -28,6 +31,7 @@ class _Ticket:
     guest_id: str
     status: int
     created_ms: int
+    stage: int = 2
     updated_ms: int = -1
     closed_ms: int = -1
 
@@ -42,7 +46,7 @@ class _Ticket:
         return {
             **self._as_everywhere(),
             "guest": {"id": ids, "name": guest["name"]},
-            "stage": 2,
+            "stage": self.stage,
             "chat_id": f"oc_{self.id}",
         }
 
@@ -53,7 +57,7 @@ class _Ticket:
             **self._as_everywhere(),
             "guest": {"id": self.guest_id, "name": name, "email": f"{name}@example.com"},
             "comments": {},
-            "ticket_type": 2,
+            "ticket_type": self.stage,
             "agents": [],
             "customized_fields": [],
         }
@@ -82,8 +86,16 @@ class TicketBook:
         self._by_id: dict[str, _Ticket] = {}
         self._by_guest: dict[tuple[str, str], list[_Ticket]] = {}
 
-    def has_open(self, helpdesk_id: str, guest_id: str) -> bool:
-        return any(ticket.status in OPEN for ticket in self._of_guest(helpdesk_id, guest_id))
+    def has_open(self, helpdesk_id: str, guest_id: str, stages: Collection[int] = (BOT, HUMAN)) -> bool:
+        return any(ticket.status in OPEN and ticket.stage in stages for ticket in self._of_guest(helpdesk_id, guest_id))
+
+    def start_service(self, helpdesk_id: str, guest_id: str, stage: int) -> str:
+        """Opens a ticket, or goes on with the one that is open. Returns its id."""
+        for ticket in self._of_guest(helpdesk_id, guest_id):
+            if ticket.status in OPEN:
+                ticket.stage = max(ticket.stage, stage)
+                return ticket.id
+        return self._open(helpdesk_id, guest_id, status=1, stage=stage).id
 
     def put(self, helpdesk_id: str, guest_id: str, status: int) -> list[str]:
         """Moves the guest's open tickets to `status`, or opens one if there are none. Returns their ids."""
@@ -121,8 +133,9 @@ class TicketBook:
             return [self._open(helpdesk_id, guest_id, status=2)]
         return known or []
 
-    def _open(self, helpdesk_id: str, guest_id: str, status: int) -> _Ticket:
-        ticket = _Ticket(str(_FIRST_TICKET + len(self._by_id) + 1), helpdesk_id, guest_id, status, self._now_ms())
+    def _open(self, helpdesk_id: str, guest_id: str, status: int, stage: int = HUMAN) -> _Ticket:
+        ticket_id = str(_FIRST_TICKET + len(self._by_id) + 1)
+        ticket = _Ticket(ticket_id, helpdesk_id, guest_id, status, self._now_ms(), stage)
         self._by_id[ticket.id] = ticket
         self._by_guest.setdefault((helpdesk_id, guest_id), []).append(ticket)
         self._on_change("ticket.created_v1", ticket.as_event())

@@ -217,7 +217,7 @@ class Contacts:
 
     def _member_ids(self, group: Group, member_type: str, id_type: str) -> list[str]:
         if id_type not in (*ID_TYPES, "department_id"):
-            raise RefusalError(MEMBER_ID_TYPE)
+            raise RefusalError(MEMBER_ID_TYPE, "give open_id for Feishu's ids, of people or of departments")
         if id_type not in (ID_TYPES if member_type == "user" else ("open_id", "department_id")):
             raise RefusalError(MEMBER_PAIR)
         if member_type == "user":
