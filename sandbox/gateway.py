@@ -9,6 +9,7 @@ import orjson
 
 from sandbox.answers import Answer, Manner, RefusalError, log_id_at, refusal_answer
 from sandbox.calls import Call, CallLog
+from sandbox.contacts.api import Contacts
 from sandbox.control import Control
 from sandbox.faults import DEMO_RULES, FaultBook, Rule
 from sandbox.feishu import Feishu
@@ -147,39 +148,38 @@ def _with_id(path: str) -> str:
 
 
 def _routes(feishu: Feishu, options: Options) -> dict[tuple[str, str], _Route]:
-    contacts = feishu.contacts
-    asked = {
-        ("POST", "users/batch_get_id"): ("users", contacts.find_users),
-        ("GET", "users/find_by_department"): ("department_users", contacts.list_department_users),
-        ("GET", "users/batch"): ("users_batch", contacts.show_users),
-        ("GET", "users/:id"): ("user", contacts.show_user),
-        ("GET", "departments/batch"): ("departments_batch", contacts.show_departments),
-        ("GET", "departments/:id"): ("department", contacts.show_department),
-        ("GET", "departments/:id/children"): ("department_children", contacts.list_children),
-        ("GET", "group/simplelist"): ("groups", contacts.list_groups),
-        ("GET", "group/member_belong"): ("member_groups", contacts.list_groups_of_member),
-        ("GET", "group/:id"): ("group", contacts.show_group),
-        ("GET", "group/:id/member/simplelist"): ("group_members", contacts.list_group_members),
-        ("GET", "scopes"): ("scopes", contacts.show_range),
-    }
-    routes = {
-        (method, _CONTACT + path): _Route(
-            kind, endpoint, rate=options.special_rate if kind == "department" else options.contact_rate
-        )
-        for (method, path), (kind, endpoint) in asked.items()
-    }
-    return routes | {
+    rate = options.contact_rate
+    return _contact_routes(feishu.contacts, options) | {
         ("POST", "/open-apis/auth/v3/tenant_access_token/internal"): _Route("token", feishu.token, needs_token=False),
         ("POST", "/open-apis/helpdesk/v1/message"): _Route("message", feishu.message),
         ("GET", "/open-apis/helpdesk/v1/tickets"): _Route("tickets", feishu.list_tickets),
-        ("POST", "/open-apis/helpdesk/v1/start_service"): _Route(
-            "start_service", feishu.start_service, rate=options.contact_rate
-        ),
-        ("GET", "/open-apis/im/v1/messages/:id/read_users"): _Route(
-            "read_users", feishu.list_readers, rate=options.contact_rate
-        ),
+        ("POST", "/open-apis/helpdesk/v1/start_service"): _Route("start_service", feishu.start_service, rate=rate),
         ("POST", "/open-apis/helpdesk/v1/events/subscribe"): _Route("subscribe", feishu.subscribe),
+        ("GET", "/open-apis/im/v1/messages/:id/read_users"): _Route("read_users", feishu.list_readers, rate=rate),
         ("POST", "/open-apis/im/v1/images"): _Route("images", feishu.upload_image),
+    }
+
+
+def _contact_routes(contacts: Contacts, options: Options) -> dict[tuple[str, str], _Route]:
+    find_users = _Route("users", contacts.find_users, rate=options.contact_rate)
+    read = {
+        "users/find_by_department": ("department_users", contacts.list_department_users),
+        "users/batch": ("users_batch", contacts.show_users),
+        "users/:id": ("user", contacts.show_user),
+        "departments/batch": ("departments_batch", contacts.show_departments),
+        "departments/:id/children": ("department_children", contacts.list_children),
+        "group/simplelist": ("groups", contacts.list_groups),
+        "group/member_belong": ("member_groups", contacts.list_groups_of_member),
+        "group/:id": ("group", contacts.show_group),
+        "group/:id/member/simplelist": ("group_members", contacts.list_group_members),
+        "scopes": ("scopes", contacts.show_range),
+    }
+    return {
+        ("POST", _CONTACT + "users/batch_get_id"): find_users,
+        ("GET", _CONTACT + "departments/:id"): _Route(
+            "department", contacts.show_department, rate=options.special_rate
+        ),
+        **{("GET", _CONTACT + path): _Route(*route, rate=options.contact_rate) for path, route in read.items()},
     }
 
 
