@@ -13,16 +13,17 @@ from ledger.connection import text
 from ledger.damage import Reading
 from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
+from ledger.lead import ClockStep, LeadAnswer
 from ledger.messages.content import Message
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
 from ledger.rate import AHEAD_TRIPS, ANSWER_TRIPS, NEAR_MS, SPAN_TRIPS, Slot, late_after_ms, limit_arguments
-from ledger.redis_clock import RedisClock
+from ledger.redis_clock import RedisClock, time_ms
 from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.store import Argument, Store
 
-__all__ = ["Claim", "Held", "LeadAnswer", "LeaseLost", "Leases", "Released", "Result", "Swept"]
+__all__ = ["Claim", "Held", "LeaseLost", "Leases", "Released", "Result", "Swept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +106,6 @@ class Held(NamedTuple):
 
     is_new: bool
     lowered_to: float | None
-
-
-class LeadAnswer(NamedTuple):
-    """Whether the caller leads, the Redis time, ms, when a leader last vouched for that (None: never), and whether its
-    word still holds."""
-
-    leads: bool
-    now_ms: int
-    vouched_ms: int | None
-    is_vouched: bool
 
 
 class Swept(NamedTuple):
@@ -275,23 +266,28 @@ class Leases(Store):
         """Ends the desk's hold; with `if_changed` only if its credentials have changed."""
         return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else ""))
 
-    def lead(self, pacer: str, lease_ms: int, step_ms: int | None = None) -> LeadAnswer:
-        """Takes, keeps, or (with 0) gives up the lead among the pacers. `step_ms`: `step` was called for all desks."""
+    def lead(self, pacer: str, lease_ms: int, step: ClockStep | None = None) -> LeadAnswer:
+        """Takes, keeps, or (with 0) gives up the lead among the pacers. `step`: all desks were moved by that."""
+        said = (step.by_ms, step.clock_state, int(step.is_guess)) if step else ("", "", 0)
         asked = self.clock.monotonic()
-        leads, now_ms, vouched_ms, is_vouched = self.verbs.call("lead", "", pacer, lease_ms, _or_empty(step_ms))
+        leads, now_ms, vouched_ms, is_vouched, state = self.verbs.call("lead", "", pacer, lease_ms, *said)
         self.clock.note(asked, now_ms)
-        return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms, bool(is_vouched))
+        return LeadAnswer(bool(leads), now_ms, None if vouched_ms < 0 else vouched_ms, bool(is_vouched), text(state))
 
-    def step(self, name: str, led_ms: int, desks: Iterable[Desk], by_ms: int, *, is_guess: bool = False) -> None:
-        """Redis' clock was set by so much: moves slots, leases, holds and waits of these desks along. If it may have
-        been a time without a leader instead, moves slots and leases alone.
+    def step(self, desks: Iterable[Desk], step: ClockStep) -> None:
+        """Redis' clock was set: moves slots, leases, holds and waits of these desks along. If it may have been a time
+        without a leader instead, moves slots and leases alone.
 
-        A step has the name of the last leader's word, so that a repetition moves nothing; nor does one by a leader that
-        was followed by another since `led_ms`, when it took the lead or kept it.
+        A repetition moves nothing, nor does a caller that another leader has followed since it looked.
         """
-        arguments = (name, by_ms, int(is_guess), self.lease_ms, led_ms)
+        arguments = (step.clock_state, step.by_ms, int(step.is_guess), self.lease_ms)
         for answer in self.verbs.call_many([("step", desk.name, arguments) for desk in desks]):
             _raised(answer)
+
+    def measure_clock(self) -> None:
+        """Takes one more sample of Redis' time."""
+        asked = self.clock.monotonic()
+        self.clock.note(asked, time_ms(self.redis.time()))
 
     def _trips_ms(self, desk: Desk, trips: float) -> int:
         """So many round trips to Redis, where that matters: slots are for a moment, and Redis may be far away."""

@@ -11,8 +11,9 @@ import redis
 from redis.client import Pipeline
 
 from ledger.connection import text
-from ledger.leases import LeadAnswer, Leases
-from ledger.redis_clock import time_ms
+from ledger.lead import ClockStep, LeadAnswer
+from ledger.leases import Leases
+from ledger.redis_clock import STEP_MS, Sample, time_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 from ledger.workers import FRESH_MS
@@ -31,6 +32,11 @@ STAND_BACK_SECONDS = 2.0
 LONGEST_STAND_BACK_SECONDS = 15.0
 #: A pacer that has led for this long without failing starts over with the shortest wait, seconds.
 WELL_SECONDS = 30.0
+#: A leader that has given so many more words, and follows no step where another pacer sees one, is right: that one does
+#: not know what was before. Not fewer: by asking for the lead a leader vouches, and looks afterwards.
+OVERRULED_BY_WORDS = 2
+#: A step is measured again up to so many times, for an answer that took no longer than what counts as a step.
+MEASURE_TIMES = 3
 #: How often a worker reports that it is alive, seconds.
 HEARTBEAT_SECONDS = 1.0
 
@@ -70,67 +76,74 @@ def threads(workers: Iterable[tuple[bytes, float]], since_ms: int) -> int:
 
 
 class ClockSteps:
-    """Of one pacer, which reads Redis' time all along (`leases.clock`) and so knows by how much it was set."""
+    """Of one pacer, which reads Redis' time all along (`leases.clock`) and so knows by how much it was set. The ledger
+    knows what leaders have followed of that. The difference is what nobody has followed yet, whoever missed what."""
 
     def __init__(self, leases: Leases, desks: Collection[Desk]) -> None:
         self._leases = leases
         self._desks = desks
-        self._has_seen_vouched = False
-        self._own_word_ms: int | None = None
-        self._name: str | None = None  #: of a step that is under way
+        self._settled: tuple[Sample, LeadAnswer] | None = None  #: when all had been followed
+        self._words: set[int | None] = set()  #: of leaders, since there is something to follow
 
-    def heed(self, answer: LeadAnswer) -> int | None:
-        """Returns by how much the clock was set, ms, for the leader to vouch for; None when it need not vouch."""
-        step_ms = None
+    def heed(self, answer: LeadAnswer) -> ClockStep | None:
+        """Returns by how much the clock was set, for the leader to vouch for; None when it need not vouch."""
         if answer.leads:
-            try:
-                step_ms = self._follow(answer)
-            finally:
-                if answer.is_vouched:  # by asking, this pacer has given its word
-                    self._own_word_ms = answer.now_ms
-        elif answer.is_vouched:
-            self._leases.clock.step_ms()
-            self._forget()  # the leader has followed them
-        self._has_seen_vouched |= answer.is_vouched
-        return step_ms
+            return self._follow(answer)
+        self._words.add(answer.vouched_ms)
+        if answer.is_vouched and (not self._unfollowed_ms(answer) or len(self._words) > OVERRULED_BY_WORDS):
+            self._settle(answer)
+        return None
 
     def vouched(self, answer: LeadAnswer) -> None:
         """The answer to this pacer's own word. If the clock was set just before that, nobody has followed it yet."""
-        if answer.leads:
-            self._own_word_ms = answer.now_ms
-            self._forget()
+        if answer.leads and not self._unfollowed_ms(answer):
+            self._settle(answer)
 
-    def _forget(self) -> None:
-        self._leases.clock.forget_steps()
-        self._name = None
+    def _settle(self, answer: LeadAnswer) -> None:
+        self._settled = (self._leases.clock.sample, answer)
+        self._words.clear()
 
-    def _follow(self, answer: LeadAnswer) -> int | None:
-        """Steps are not forgotten before that is done and said: Redis may be away meanwhile."""
-        is_own_word = answer.vouched_ms == self._own_word_ms
-        if not is_own_word or self._name is None:
-            self._name = str(answer.vouched_ms)
-        step_ms = self._leases.clock.step_ms(None if is_own_word else answer.vouched_ms)
-        if not answer.is_vouched and not self._has_seen_vouched:
-            step_ms = self._catch_up(answer)
-        elif step_ms:
-            self._move_along(answer, step_ms)
+    def _unfollowed_ms(self, answer: LeadAnswer) -> int | None:
+        """None: this pacer does not know what was before."""
+        if self._settled is None or self._settled[1].era != answer.era:
+            return None
+        then, settled = self._settled
+        now = self._leases.clock.sample
+        expected = then._replace(offset_ms=then.offset_ms + answer.followed_ms - settled.followed_ms)
+        return round(now.offset_ms - expected.offset_ms) if now.contradicts(expected) else 0
+
+    def _follow(self, answer: LeadAnswer) -> ClockStep | None:
+        unfollowed_ms = self._measured_ms(answer)
+        if unfollowed_ms:
+            step = ClockStep(unfollowed_ms, answer.clock_state)
+            self._leases.step(self._desks, step)
+        elif answer.is_vouched:
+            self._settle(answer)
+            return None
+        elif unfollowed_ms is None:
+            step = self._catch_up(answer)
         else:
-            self._forget()
-        if step_ms:
-            log.error("Redis' clock was set %s by %.1f s", "back" if step_ms < 0 else "forward", abs(step_ms) / 1000)
-        return step_ms if step_ms or not answer.is_vouched else None
+            step = ClockStep(0, answer.clock_state)
+        if step.by_ms:
+            log.error(
+                "Redis' clock was set %s by %.1f s", "back" if step.by_ms < 0 else "forward", abs(step.by_ms) / 1000
+            )
+        return step
 
-    def _catch_up(self, answer: LeadAnswer) -> int:
+    def _measured_ms(self, answer: LeadAnswer) -> int | None:
+        """Slots are moved by that, so it should be right: the answer that told of the step may have taken seconds."""
+        for _ in range(MEASURE_TIMES):
+            if not self._unfollowed_ms(answer) or self._leases.clock.round_trip_ms <= STEP_MS:
+                break
+            self._leases.measure_clock()
+        return self._unfollowed_ms(answer)
+
+    def _catch_up(self, answer: LeadAnswer) -> ClockStep:
         """This pacer is new. A clock behind the last leader's time was set back by that much at least. A time without a
         leader may hide one that was set forward, so the window stays as full as it was, and leases last as long."""
         since_ms = answer.now_ms - (answer.vouched_ms or 0)
-        self._move_along(answer, since_ms, is_guess=since_ms > 0)
-        return min(0, since_ms)
-
-    def _move_along(self, answer: LeadAnswer, by_ms: int, *, is_guess: bool = False) -> None:
-        # Named by the last leader's time, so two pacers that saw the same step shift things once. So does one that
-        # tries again, though its own word is the last by now.
-        self._leases.step(self._name or str(answer.vouched_ms), answer.now_ms, self._desks, by_ms, is_guess=is_guess)
+        self._leases.step(self._desks, ClockStep(since_ms, answer.clock_state, is_guess=since_ms > 0))
+        return ClockStep(min(0, since_ms), answer.clock_state, is_guess=True)
 
 
 class Lead:
@@ -185,9 +198,9 @@ class Lead:
     def _take(self) -> bool:
         self._may_be_mine = True  # also if the answer is lost
         answer = self._leases.lead(self._me, LEAD_MS)
-        step_ms = self._steps.heed(answer)
-        if step_ms is not None:
-            self._steps.vouched(self._leases.lead(self._me, LEAD_MS, step_ms))
+        step = self._steps.heed(answer)
+        if step:
+            self._steps.vouched(self._leases.lead(self._me, LEAD_MS, step))
         return answer.leads
 
     def _others_go_first(self, now: float) -> bool:

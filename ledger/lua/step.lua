@@ -1,21 +1,31 @@
--- step(desk, name, by_ms, is_guess, lease_ms, led_ms)
+-- step(desk, state, by_ms, is_guess, lease_ms)
 --
 -- The clock was set. Moves what counts from a moment, and not to a time of day, so that it lasts as long as it would have:
--- slots and pace, leases, the hold, and the waits of what is deferred. The leading pacer calls this (worker/pacer.py).
--- ARGV[2]  name         of this step: the last leader's word before it. Who brings it again has not got the answer
+-- slots and pace, leases, the hold, and the waits of what is deferred. The leading pacer calls this (worker/leader.py).
+-- ARGV[2]  state        of the clock (keys.lua) when the caller looked: if another leader has looked since, this moves nothing
 -- ARGV[3]  by_ms        forward is positive
 -- ARGV[4]  is_guess     1: it may have been no step but a time without a leader. Then the hold and waits are left as they are:
 --                       slots and leases are not, since a call too many, or a second one at once, would be worse than a delay
 -- ARGV[5]  lease_ms     the longest lease, by which one from after the step is known
--- ARGV[6]  led_ms       when the caller took the lead, or kept it
--- Returns  1, or 0 for a repetition, or when another leader has vouched since
-local name, by, led = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
+-- Returns  1, or 0 when that has been moved already
+if ARGV[2] ~= clock_state() then return 0 end
 
-if redis.call('HGET', HOLDS, 'step') == name then return 0 end
--- Whoever has vouched since has followed the step, or there was none: the caller was held up, or this request was.
-local seen = redis.call('HGET', CLOCK, 'seen')
-if led and seen and seen ~= name and tonumber(seen) ~= led then return 0 end
-redis.call('HSET', HOLDS, 'step', name)
+--: A leader tries again so soon, ms, though it has given its word meanwhile.
+local AGAIN = 5000
+
+-- Whoever moves this desk for the same step again, since an answer was lost or a leader died, has looked later: what is left
+-- to move is the difference. A leader of an earlier version names a step by the last word before it, and no more.
+local function moved_already(followed, seen)
+  local after, by, at, word = unpack(redis.call('HMGET', HOLDS, 'moved_after', 'moved_by', 'moved_at', 'step'))
+  if after ~= followed then return word == seen and tonumber(ARGV[3]) or 0 end
+  local since = now - at
+  return (word == seen or since >= 0 and since < AGAIN) and by or 0
+end
+
+local followed, seen = followed_steps(), redis.call('HGET', CLOCK, 'seen')
+local by = ARGV[3] - moved_already(followed, seen)
+redis.call('HSET', HOLDS, 'moved_after', followed, 'moved_by', ARGV[3], 'moved_at', now, 'step', seen)
+if by == 0 then return 0 end
 
 --: Of a lane, so many waits are shortened at the most; those behind them last longer by as much as the clock went back.
 local MOST = 20000

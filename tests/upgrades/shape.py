@@ -15,7 +15,20 @@ _RECORDS = ("n:{id}", "lane:{lane}", "callback:{name}", "desk:{desk}")
 #: Keys that are there for moments, or after a mishap.
 _PASSING = {"leader", "app:{app}:asking", "desk:{desk}:share", "sign_ins:{address}", "aof", "damaged", "probe"}
 #: Fields that depend on how a run went, and not on the code alone.
-_CHANCE = {"progress", "snapshot", "hold", "rate", "rate_at", "streak", "step", "pace_at", "tickets_at"}
+_CHANCE = {
+    "progress",
+    "snapshot",
+    "hold",
+    "rate",
+    "rate_at",
+    "streak",
+    "step",
+    "moved_after",
+    "moved_by",
+    "moved_at",
+    "pace_at",
+    "tickets_at",
+}
 
 
 def shape(file: Path) -> set[str]:

@@ -34,7 +34,7 @@ local SHARE = key('desk', DESK, 'share')      -- string share of its quota that 
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
 local TICKETS = key('desk', DESK, 'tickets')  -- zset   receiver with an open ticket -> ms when it was seen
 local DAMAGED = key('damaged')                -- zset   record that was found damaged -> ms when
-local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the last step of it
+local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the steps of it
 local EVENT_LANE = 'e_' .. DESK
 
 local time = redis.call('TIME')
@@ -51,3 +51,13 @@ local function is_clock_vouched()
   local since = now - tonumber(redis.call('HGET', CLOCK, 'seen') or now)
   return since >= -FROM_THE_FUTURE and since <= VOUCHED_FOR
 end
+
+-- Which steps of the clock leaders have followed: `era:sum`, the sum in ms. In another era the sum cannot be reckoned with:
+-- a step was followed by a guess, or by a leader of a version that keeps no sum, so that `steps` is more than was `counted`.
+local function followed_steps()
+  local found = redis.call('HMGET', CLOCK, 'steps', 'counted', 'followed')
+  return string.format('%d:%d', (found[1] or 0) - (found[2] or 0), found[3] or 0)
+end
+
+-- `era:sum:word`: what a leader looks at before it follows a step. If that has changed since, another one has looked.
+local function clock_state() return followed_steps() .. ':' .. (redis.call('HGET', CLOCK, 'seen') or '') end

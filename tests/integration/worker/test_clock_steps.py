@@ -11,6 +11,7 @@ import fakeredis
 import pytest
 import redis
 
+from ledger.lead import ClockStep
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
@@ -65,9 +66,9 @@ class Pacing:
 
     def lead(self) -> None:
         answer = self.leases.lead(self.me, LEAD_MS)
-        step_ms = self.steps.heed(answer)
-        if step_ms is not None:
-            self.steps.vouched(self.leases.lead(self.me, LEAD_MS, step_ms))
+        step = self.steps.heed(answer)
+        if step:
+            self.steps.vouched(self.leases.lead(self.me, LEAD_MS, step))
 
     def send(self, seconds: float, *, every: float = 0.1) -> None:
         """For so long, a look and all calls that it allows."""
@@ -84,6 +85,12 @@ class Pacing:
 
     def most_in_a_window(self) -> int:
         return max(sum(first <= call < first + WINDOW_MS / 1000 for call in self.calls) for first in self.calls)
+
+    @property
+    def slots(self) -> list[int]:
+        """At which ms that passed they are, by the clock as it stands."""
+        found = self.ledger.redis.lrange(self.ledger.keys.slots("default"), 0, -1)
+        return [int(at) - START_MS - self.time.set_by_ms for at in found]
 
     @property
     def clock(self) -> dict[bytes, bytes]:
@@ -272,7 +279,7 @@ def test_a_step_that_comes_late_moves_nothing_when_another_leader_has_vouched_si
     led = pacing.leases.lead(pacing.me, LEAD_MS)
     time.passed += 0.4
     pacing.lead()
-    pacing.leases.step(str(led.vouched_ms), led.now_ms, [pacing.desk], 1000)
+    pacing.leases.step([pacing.desk], ClockStep(1000, led.clock_state))
     assert pacing.ledger.redis.lrange(pacing.ledger.keys.slots("default"), 0, -1) == [str(START_MS).encode()]
 
 
@@ -399,10 +406,153 @@ def test_a_step_that_comes_just_before_a_leaders_word_is_followed_by_the_leader_
     pacing.lead()
     time.passed += 3
     answer = pacing.leases.lead(pacing.me, LEAD_MS)
-    step_ms = pacing.steps.heed(answer)
-    assert (answer.is_vouched, step_ms) == (False, 0)
+    step = pacing.steps.heed(answer)
+    assert step == ClockStep(0, answer.clock_state)
     time.set_by_ms -= HOUR_MS
-    pacing.steps.vouched(pacing.leases.lead(pacing.me, LEAD_MS, step_ms))
+    pacing.steps.vouched(pacing.leases.lead(pacing.me, LEAD_MS, step))
     time.passed += 0.4
     pacing.lead()
     assert pacing.clock[b"stepped_by"] == str(-HOUR_MS).encode()
+
+
+def answered_late(pacing: Pacing, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The first request of the next question is lost: it is asked again after so long, and answered at once."""
+    ask = pacing.leases.verbs.call
+
+    def repeated(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        pacing.time.passed += seconds
+        return ask(*arguments)
+
+    monkeypatch.setattr(pacing.leases.verbs, "call", repeated)
+
+
+def test_a_step_is_followed_once_although_the_next_leader_learns_of_it_by_a_late_answer(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By that answer it could not tell whether the last word was from before the step, and moved the slots that were
+    reserved since by an hour: more calls than the quota."""
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(CALLS)
+    for pacing in (first, second):
+        pacing.lead()
+    time.passed += 0.4
+    time.set_by_ms -= HOUR_MS
+    first.lead()
+    first.look()
+    time.passed += 0.1
+    answered_late(second, monkeypatch, 3)
+    second.lead()
+    assert first.slots == [400] * CALLS
+    assert first.clock[b"steps"] == b"1"
+
+
+@pytest.mark.parametrize("step_ms", [-HOUR_MS, HOUR_MS])
+def test_a_step_is_measured_by_a_quick_answer(time: Time, monkeypatch: pytest.MonkeyPatch, step_ms: int) -> None:
+    """The late one that told of it was wrong by a second and a half, and so were the slots."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    pacing.look()
+    time.set_by_ms += step_ms
+    answered_late(pacing, monkeypatch, 3)
+    pacing.lead()
+    assert pacing.slots == [0]
+
+
+@pytest.mark.parametrize("is_followed", [False, True])
+@pytest.mark.parametrize("step_ms", [-1000, 1000, 3000])
+def test_what_was_followed_while_a_pacer_was_cut_off_is_told_by_the_ledger(
+    time: Time, step_ms: int, is_followed: bool
+) -> None:
+    """By the time of the last word alone one cannot tell whether it was given before a short step or after it."""
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(1)
+    for pacing in (first, second):
+        pacing.lead()
+    first.look()
+    time.passed += 0.8
+    first.lead()
+    time.passed += 0.1
+    time.set_by_ms += step_ms
+    if is_followed:
+        first.lead()
+    time.passed += 2.1
+    first.ledger.redis.delete(first.ledger.keys.leader)
+    second.lead()
+    assert second.slots == pytest.approx([0], abs=2)
+    assert second.clock[b"steps"] == b"1"
+
+
+def test_a_step_that_a_leader_followed_without_saying_so_is_not_followed_again_but_said(time: Time) -> None:
+    """It had died in between. The clock was set once more by then."""
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(1)
+    for pacing in (first, second):
+        pacing.lead()
+    first.look()
+    time.set_by_ms += HOUR_MS
+    first.steps.heed(first.leases.lead(first.me, LEAD_MS))
+    assert first.slots == [0]
+    time.passed += 2
+    time.set_by_ms -= 5000
+    first.ledger.redis.delete(first.ledger.keys.leader)
+    second.lead()
+    assert second.slots == pytest.approx([0], abs=2)
+    assert second.clock[b"stepped_by"] == str(HOUR_MS - 5000).encode()
+
+
+def test_a_leader_that_was_held_up_does_not_say_again_what_another_has_followed_since(time: Time) -> None:
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(1)
+    for pacing in (first, second):
+        pacing.lead()
+    first.look()
+    time.set_by_ms += HOUR_MS
+    step = first.steps.heed(first.leases.lead(first.me, LEAD_MS))
+    time.passed += 2
+    second.lead()
+    second.leases.lead(second.me, 0)
+    assert first.leases.lead(first.me, LEAD_MS, step).followed_ms == HOUR_MS
+    first.leases.step([first.desk], ClockStep(HOUR_MS, step.clock_state if step else ""))
+    assert first.slots == [0]
+    assert first.clock[b"steps"] == b"1"
+
+
+def test_a_step_that_no_leader_sees_is_given_up(time: Time) -> None:
+    """The next leader was new, and the step too short to be told from no step. Slots of today are not moved by it."""
+    first = Pacing(time)
+    first.accept(2)
+    first.lead()
+    time.passed += 1
+    time.set_by_ms -= 700
+    second = Pacing(time, first.server, "host:2:8")
+    first.ledger.redis.delete(first.ledger.keys.leader)
+    for _ in range(4):
+        second.lead()
+        time.passed += 0.4
+        first.lead()
+    first.look()
+    second.leases.lead(second.me, 0)
+    first.lead()
+    assert first.slots == [2600] * 2
+    assert b"steps" not in first.clock
+
+
+def test_a_step_that_a_leader_of_an_earlier_version_has_followed_is_not_followed_again(time: Time) -> None:
+    """It says by how much alone, and keeps no sum."""
+    pacing = Pacing(time)
+    pacing.accept(1)
+    pacing.lead()
+    time.passed += 0.1
+    time.set_by_ms += HOUR_MS
+    now_ms = START_MS + HOUR_MS + 100
+    pacing.ledger.redis.hset(pacing.ledger.keys.clock, mapping={"seen": now_ms, "steps": 1, "stepped_by": HOUR_MS})
+    pacing.look()
+    pacing.lead()
+    assert pacing.slots == [100]
+    assert pacing.clock[b"steps"] == b"1"

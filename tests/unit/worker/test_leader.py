@@ -1,6 +1,6 @@
 """The lead among the pacers: who asks for it, and when after an error."""
 
-from ledger.leases import LeadAnswer
+from ledger.lead import LeadAnswer
 from worker.leader import LEAD_MS, LONGEST_STAND_BACK_SECONDS, STAND_BACK_SECONDS, WELL_SECONDS, Lead
 
 
@@ -18,7 +18,7 @@ class Key:
         self.asked += 1
         if self.leader in (None, pacer):
             self.leader = pacer if lease_ms else None
-        return LeadAnswer(self.leader == pacer, now_ms=0, vouched_ms=None, is_vouched=True)
+        return LeadAnswer(self.leader == pacer, now_ms=0, vouched_ms=None, is_vouched=True, clock_state="0:0:")
 
 
 class NoSteps:

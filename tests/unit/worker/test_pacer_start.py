@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import fakeredis
 import redis
 
-from ledger.leases import LeadAnswer
+from ledger.lead import LeadAnswer
 from ledger.redis_clock import RedisClock
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
@@ -35,7 +35,7 @@ class WorkOfAnAbsentRedis:
         return False
 
     def lead(self, pacer: str, lease_ms: int) -> LeadAnswer:
-        return LeadAnswer(leads=False, now_ms=0, vouched_ms=None, is_vouched=True)
+        return LeadAnswer(leads=False, now_ms=0, vouched_ms=None, is_vouched=True, clock_state="0:0:")
 
 
 def _publish(batches: Sequence[tuple[Desk, Sequence[str]]]) -> None:
