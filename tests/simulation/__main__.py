@@ -17,6 +17,7 @@ import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections import Counter  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
+from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 __all__ = ["main"]
@@ -55,6 +56,7 @@ def _here(given: argparse.Namespace) -> tuple[list[int], Counter[str]]:
                 sys.stdout.write(f"{played.story}\n")
             if played.findings:
                 broken.append(seed)
+                _say(f"seed {seed} breaks a promise")
             for finding in played.findings:
                 sys.stdout.write(f"BROKEN by seed {seed}: {finding.what}: {finding.where}\n{finding.text}\n")
             if _is_enough(given, [finding.what for finding in played.findings], len(broken)):
@@ -82,8 +84,10 @@ def _in_processes(given: argparse.Namespace) -> tuple[list[int], Counter[str]]:
     ]  # fmt: skip
     broken: list[int] = []
     counts: Counter[str] = Counter()
-    for process in processes:
-        *lines, last = (process.communicate()[0] or '{"broken": [-1], "counts": {}}').splitlines()
+    with ThreadPoolExecutor() as readers:  # at once: one that tells a long story must not wait for the others' ends
+        outputs = list(readers.map(lambda process: process.communicate()[0], processes))
+    for output in outputs:
+        *lines, last = (output or '{"broken": [-1], "counts": {}}').splitlines()
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         told = json.loads(last)
         broken += told["broken"]
