@@ -1,4 +1,5 @@
-"""Messages of other Celery applications that could not be accepted: why, and where they came from. Never their bodies.
+"""What others handed in and could not be accepted: Celery messages, posts to hooks, and parts of posts. Why, and where
+they came from; never their bodies.
 
 What is dropped is counted for good. Somebody who has read the list says that it is seen; from then on only newer ones
 need attention.
@@ -29,7 +30,7 @@ class DroppedMessage:
 
     at_ms: int
     reason: str
-    queue: str = ""  #: empty where it is not known
+    queue: str = ""  #: or the path of a hook; empty where it is not known
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -57,7 +57,7 @@ class Snapshot:
     announcements: Mapping[str, Announcement]  #: newest first
     vitals: Vitals
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
-    lost_messages: int = 0  #: dropped Celery messages that nobody has looked at, and lists that nobody reads
+    lost_messages: int = 0  #: dropped messages that nobody has looked at, and lists that nobody reads
 
     @property
     def workers(self) -> tuple[Worker, ...]:

@@ -38,7 +38,7 @@ VERBS = {
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
     "audit": Verb("audit", "List what people did."),
-    "dropped": Verb("dropped_messages", "List Celery messages that could not be accepted."),
+    "dropped": Verb("dropped_messages", "List what Celery applications and hooks handed in to no effect."),
     "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
     "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),
     "hook": Verb("hook", "List the hooks, and test one with a payload."),

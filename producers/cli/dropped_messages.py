@@ -1,4 +1,4 @@
-"""`deskbell dropped`: messages of other Celery applications that could not be accepted."""
+"""`deskbell dropped`: what other Celery applications and hooks handed in to no effect."""
 
 from typing import Annotated
 
@@ -32,9 +32,10 @@ def dropped(
         bool, typer.Option("--json", help="Print {total, unseen, latest: [{at, reason, queue, headers}]}.")
     ] = False,
 ) -> None:
-    """List the messages that other Celery applications sent to no effect, and nobody has looked at.
+    """List what other Celery applications and senders of hooks handed in to no effect, and nobody has looked at.
 
-    A message is dropped when it cannot be accepted, or is not for a task of Deskbell. Its body is not kept.
+    A Celery message is dropped when it cannot be accepted, or is not for a task of Deskbell; of a post to a hook what
+    could not become a message. Bodies are not kept.
     """
     with open_ledger() as ledger:
         messages = DroppedMessages(ledger.redis, ledger.keys)

@@ -1,11 +1,13 @@
-"""Messages of other Celery applications that got lost: dropped ones, and lists that nobody reads."""
+"""What others handed in to no effect: dropped messages, lists that nobody reads, and hooks that refuse their posts."""
 
+import time
 from collections.abc import Iterator
 from typing import cast
 
 import redis
 
 from ledger.dropped_messages import DroppedMessages
+from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.queues import intake_queue
@@ -19,22 +21,39 @@ __all__ = ["check_messages"]
 _STEPS = 200
 #: Lists that are named.
 _NAMED = 5
+#: Entries of the hook log that are read: all of them.
+_ENTRIES = 1000
+#: A refusal that is older is told no more, ms: a stranger's single post to a hook that rests must not stay for ever.
+_REFUSAL_MS = 86_400_000
 
 
 def check_messages(ledger: Ledger, *, look: bool) -> Iterator[Check]:
-    """With `look` for unread lists in the database; without, by what the workers have found."""
+    """With `look` for unread lists in the database and for refusals; without, by what the workers have found."""
     dropped = DroppedMessages(ledger.redis, ledger.keys).summary(1)
     if dropped.unseen:
         latest = "".join(f"; the latest, at {iso(one.at_ms)}: {one.reason}" for one in dropped.latest)
-        do = "list them with `deskbell dropped`, correct their senders, then run `deskbell dropped --seen`"
+        do = "list them with `deskbell dropped`, correct their senders or hooks, then run `deskbell dropped --seen`"
         yield Check("messages", Status.WARN, f"{dropped.unseen} dropped since somebody looked{latest}", do)
     unread = unread_of(cast("bytes | None", ledger.redis.get(ledger.keys.unread_lists)))
     if look:
         unread = sorted({*unread, *_found(ledger)})
+        yield from _refusing_hooks(ledger)
     if unread := [each for each in unread if ledger.redis.exists(each.name)]:
         names = ", ".join(f"{shortened(each.name)} ({each.length})" for each in unread[:_NAMED])
         do = f"have their senders use the queue {intake_queue(ledger.settings.prefix)}, then delete these lists"
         yield Check("unread lists", Status.WARN, f"no worker reads the messages in {names}", do)
+
+
+def _refusing_hooks(ledger: Ledger) -> Iterator[Check]:
+    """Those whose last post was refused at the door: with a wrong secret none of a tool's alerts comes in."""
+    last: dict[str, HookEntry] = {}
+    for entry in HookLog(ledger.redis, ledger.keys).latest(_ENTRIES):
+        last.setdefault(entry.hook, entry)
+    since_ms = round(time.time() * 1000) - _REFUSAL_MS
+    for name, entry in sorted(last.items()):
+        if entry.outcome is HookOutcome.REFUSED and entry.at_ms > since_ms:
+            found = f"its last post, at {iso(entry.at_ms)}, was refused: {entry.reason}"
+            yield Check(f"hook {name}", Status.WARN, found, "correct its sender, unless the post was a stranger's")
 
 
 def _found(ledger: Ledger) -> list[UnreadList]:

@@ -42,17 +42,19 @@ class Rendered:
     notifications: tuple[Notification, ...]
     skipped: int = 0
     reason: str | None = None
+    lost: int = 0  #: parts that somebody should have got as a message, and could not be made into one
 
     def as_json(self) -> dict[str, Any]:
         """For another process, with orjson and phrases as its default."""
         notifications = [orjson.Fragment(each.to_input()) for each in self.notifications]
-        return {"notifications": notifications, "skipped": self.skipped, "reason": self.reason}
+        rest = {"skipped": self.skipped, "reason": self.reason, "lost": self.lost}
+        return {"notifications": notifications, **rest}
 
     @classmethod
     def of_json(cls, raw: Mapping[str, Any]) -> Self:
         """What `as_json` wrote, from another process that has read somebody's payload: so it is checked again."""
         notifications = tuple(Notification.model_validate_json(orjson.dumps(each)) for each in raw["notifications"])
-        return cls(notifications, raw["skipped"], raw["reason"] and phrase_of(raw["reason"]))
+        return cls(notifications, raw["skipped"], raw["reason"] and phrase_of(raw["reason"]), raw["lost"])
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class _Taken:
     problems: list[BadInput] = field(default_factory=list)
     items: int = 0
     skipped: int = 0
+    lost: int = 0
     message_bytes: int = 0
 
     def add(self, made: Made) -> None:
@@ -70,10 +73,11 @@ class _Taken:
         self.skipped += not made.notifications
         self.notifications += made.notifications
         self.problems += made.problems
+        self.lost += made.lost
         self.message_bytes += _size(made.notifications)
 
     def fail(self, problem: BadInput) -> None:
-        self.add(Made(problems=[problem]))
+        self.add(Made(problems=[problem], lost=1))
 
 
 class Hook:
@@ -118,7 +122,8 @@ class Hook:
                 self._check_bounds(BUDGET.spent - began, taken)
         if taken.problems and not taken.notifications:
             raise taken.problems[0]
-        return Rendered(tuple(taken.notifications), taken.skipped + left_out, _reason(taken, left_out))
+        skipped, lost = taken.skipped + left_out, taken.lost + left_out
+        return Rendered(tuple(taken.notifications), skipped, _reason(taken, left_out), lost)
 
     def signed_id(self, request: HookRequest) -> str | None:
         """The id of the message, where it is signed: a hook without `key` takes it, so that a replay is none."""

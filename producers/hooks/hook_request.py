@@ -15,6 +15,8 @@ __all__ = ["MOST_BYTES", "HookRequest", "parsed"]
 
 #: Of a body: as much as GitHub posts, and a group of some ten thousand alerts.
 MOST_BYTES = 25 * 1024 * 1024
+#: GitHub's descendants name the event in a header of their own; most of them, by their version, in GitHub's as well.
+_EVENT, _OTHER_EVENTS = "x-github-event", ("x-forgejo-event", "x-gitea-event", "x-gogs-event")
 #: What a template has no business with.
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"})
 
@@ -41,7 +43,9 @@ class HookRequest:
 
     @property
     def shown_headers(self) -> dict[str, str]:
-        return {name: value for name, value in self.headers.items() if name not in _SECRET_HEADERS}
+        shown = {name: value for name, value in self.headers.items() if name not in _SECRET_HEADERS}
+        event = next((shown[name] for name in (_EVENT, *_OTHER_EVENTS) if name in shown), None)
+        return shown if event is None else {**shown, _EVENT: event}
 
     @property
     def media_type(self) -> str:

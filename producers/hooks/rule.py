@@ -30,12 +30,17 @@ MOST_RECEIVERS = 100
 _PLAIN = RuleFields(text="{{ plain }}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Made:
     """What a rule makes of a payload or item: notifications, and what was wrong with parts of it."""
 
     notifications: list[Notification] = field(default_factory=list)
     problems: list[BadInput] = field(default_factory=list)
+    lost: int = 0  #: of the problems, those that keep a message from somebody
+
+    def lose(self, problem: BadInput) -> None:
+        self.problems.append(problem)
+        self.lost += 1
 
 
 class Rule:
@@ -62,7 +67,7 @@ class Rule:
     def made(self, context: TemplateContext, fallback_key: str | None) -> Made:
         """One notification per receiver; none if `to` is empty. Raises BadInput for what leaves nothing to send."""
         made = Made()
-        receivers = self._ids(context, made.problems)
+        receivers = self._ids(context, made)
         if len(receivers) > MOST_RECEIVERS:
             problem = Phrase(
                 "has {count} receivers: at most {most} are allowed", count=len(receivers), most=MOST_RECEIVERS
@@ -75,7 +80,7 @@ class Rule:
                 try:
                     made.notifications.append(self._notification(id, message, self._full_key(key, id)))
                 except BadInput as error:
-                    made.problems.append(error)
+                    made.lose(error)
         return made
 
     @property
@@ -116,14 +121,14 @@ class Rule:
             refusal = BadInput(f"{self._where}.{field}", error.problem)
         raise refusal
 
-    def _ids(self, context: TemplateContext, problems: list[BadInput]) -> list[str]:
+    def _ids(self, context: TemplateContext, made: Made) -> list[str]:
         """Each id once. A part of `to` that names nobody is a problem, and takes nothing from the others."""
         found: dict[str, None] = {}
         for to in self._to:
             try:
                 found |= dict.fromkeys(self._ids_of(to, context))
             except BadInput as error:
-                problems.append(error)
+                made.lose(error)
         return list(found)
 
     def _ids_of(self, to: "str | Expression", context: TemplateContext) -> Iterator[str]:

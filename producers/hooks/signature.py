@@ -2,7 +2,7 @@
 
 | signature | of | checked |
 |---|---|---|
-| `github` | GitHub, Gitea, Forgejo | `X-Hub-Signature-256`: `sha256=` and the hex HMAC of the body |
+| `github` | GitHub, Gitea, Forgejo | `X-Hub-Signature-256` (`sha256=`), `X-Gitea-Signature`: hex HMAC of the body |
 | `gitlab` | GitLab | `X-Gitlab-Token` is the secret; a secret `whsec_…` is a signing token: as `standard-webhooks` |
 | `sentry` | Sentry | `Sentry-Hook-Signature`: the hex HMAC of the body |
 | `grafana` | Grafana | `X-Grafana-Alerting-Signature`: the hex HMAC of the body, or of `timestamp:body` |
@@ -30,6 +30,8 @@ __all__ = ["BadSignature", "Signature", "SignatureCheck", "SignatureEncoding", "
 
 #: How far a timestamp may be from our clock, seconds. What Standard Webhooks recommends.
 _CLOCK_SECONDS = 300
+#: GitHub's header, and those of its descendants.
+_HUB, _FORGES = "X-Hub-Signature-256", ("X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature")
 #: Of the secrets of Standard Webhooks; base64 follows.
 _STANDARD_PREFIX = "whsec_"
 
@@ -94,7 +96,7 @@ class SignatureCheck:
         """Raises BadSignature."""
         match self.signature:
             case Signature.GITHUB:
-                _compare(request, "X-Hub-Signature-256", "sha256=" + self._hex_hmac(request.body))
+                _compare(request, *self._of_forge(request))
             case Signature.GITLAB if not self._is_signing_token:
                 _compare(request, "X-Gitlab-Token", self.secret.get_secret_value())
             case Signature.SENTRY:
@@ -114,6 +116,14 @@ class SignatureCheck:
 
     def _hex_hmac(self, signed: bytes) -> str:
         return hmac.new(self.secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
+
+    def _of_forge(self, request: HookRequest) -> tuple[str, str]:
+        """The header, and what should stand in it: older versions of GitHub's descendants have only their own."""
+        own = next((name for name in _FORGES if name.lower() in request.headers), None)
+        digest = self._hex_hmac(request.body)
+        if own is None or _HUB.lower() in request.headers:
+            return _HUB, f"sha256={digest}"
+        return own, digest
 
     def _of_grafana(self, request: HookRequest, now_seconds: float) -> bytes:
         if self.timestamp_header is None:

@@ -52,7 +52,9 @@ def of_all_desks(workers: Sequence[Worker], dropped: int, callbacks: int, callba
         value=callbacks_dropped,
     )
     yield CounterMetricFamily(
-        "deskbell_dropped_messages", "Celery messages that could not be processed, such as a bad intake.", value=dropped
+        "deskbell_dropped_messages",
+        "Celery messages that could not be accepted, and posts to hooks that became no message in whole or in part.",
+        value=dropped,
     )
 
 

@@ -1,4 +1,4 @@
-"""The hook log, written by the routes of hooks."""
+"""The hook log, written by the routes of hooks; what became no message is among the dropped messages, too."""
 
 import asyncio
 import logging
@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import redis
 
 from ledger.connection import reachable
-from ledger.errors import DeskbellError
+from ledger.dropped_messages import DroppedMessages
+from ledger.errors import BadInput, DeskbellError
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
+from ledger.phrases import Phrase
 from producers.hooks.hook import Hook, Rendered
 from producers.web.context import WebContext
 from producers.web.problems import Problem
@@ -35,31 +37,39 @@ async def note_result(
         skipped=rendered.skipped,
         reason=rendered.reason,
     )
-    await _note(context, entry)
+    lost = Phrase(
+        "{n} part of a post became no message: {problem} | {n} parts of a post became no message: {problem}",
+        n=rendered.lost,
+        problem=rendered.reason,
+    )
+    await _note(context, entry, lost if rendered.lost else None)
 
 
 async def note_failure(context: WebContext, hook: Hook, by: str, error: DeskbellError) -> None:
-    await _note(
-        context,
-        HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=error.args[0] if error.args else str(error)),
-    )
+    reason = error.args[0] if error.args else str(error)
+    # Anything else passes, and the sender is told to come again.
+    lost = Phrase("a post became no message: {problem}", problem=reason) if isinstance(error, BadInput) else None
+    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=reason), lost)
 
 
 async def note_refusal(context: WebContext, hook: Hook, refusal: Problem) -> None:
     await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))
 
 
-async def _note(context: WebContext, entry: HookEntry) -> None:
+async def _note(context: WebContext, entry: HookEntry, lost: Phrase | None = None) -> None:
     """What was accepted stays accepted when this fails: so it is no error of the request."""
     try:
-        await asyncio.to_thread(_write, context, entry)
+        await asyncio.to_thread(_write, context, entry, lost)
     except (DeskbellError, redis.RedisError) as error:
         _log.warning("the hook log was not written: %s", type(error).__name__, extra={"hook": entry.hook})
 
 
-def _write(context: WebContext, entry: HookEntry) -> None:
+def _write(context: WebContext, entry: HookEntry, lost: Phrase | None) -> None:
+    redis, keys = context.ledger.redis, context.ledger.keys
     with reachable(context.settings):
-        HookLog(context.ledger.redis, context.ledger.keys).add(entry)
+        HookLog(redis, keys).add(entry)
+        if lost:
+            DroppedMessages(redis, keys).note(lost, f"/v1/hooks/{entry.hook}", {"origin": entry.by or ""})
 
 
 def _now_ms() -> int:

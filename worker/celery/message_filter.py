@@ -43,7 +43,11 @@ def filtered(message: Any, queue: str) -> dict[str, Any]:
     if task.follow_ups:
         names = ", ".join(task.follow_ups[:_TOLD])
         drop(
-            Phrase("accepted, but what should run after it does not run here: {names}", names=names),
+            Phrase(
+                "the notification was accepted, but what should run after it does not run here: {names}."
+                " Let the chain end with deskbell.send, and ask for a callback_url",
+                names=names,
+            ),
             queue,
             told_headers(message),
         )

@@ -13,10 +13,13 @@ import sandbox
 from feishu.checkup import Checkup, check_desk
 from feishu.client import FeishuClient
 from feishu.token import NoStore
+from ledger.dropped_messages import DroppedMessages
 from ledger.embedded import EmbeddedValkey
+from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.command_line import run
 
@@ -45,6 +48,24 @@ def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings, feishu: str)
         monkeypatch.setenv(f"DESKBELL_{name}", value)
     with redis.Redis.from_url(str(empty_valkey.redis)) as client:
         yield Ledger(Settings.from_env(), client)
+
+
+def test_a_hook_that_refuses_its_posts_and_what_became_no_message_are_told(ledger: Ledger, capsys: Output) -> None:
+    log, now_ms = HookLog(ledger.redis, ledger.keys), round(time.time() * 1000)
+    wrong = "X-Hub-Signature-256 does not match the secret"
+    log.add(HookEntry(now_ms - 9000, "github", HookOutcome.ACCEPTED, "signature"))
+    log.add(HookEntry(now_ms, "github", HookOutcome.REFUSED, reason=wrong))
+    log.add(HookEntry(now_ms - 9000, "oncall", HookOutcome.REFUSED, reason=wrong))
+    log.add(HookEntry(now_ms, "oncall", HookOutcome.ACCEPTED, "signature"))
+    log.add(HookEntry(now_ms - 2 * 86_400_000, "old", HookOutcome.REFUSED, reason=wrong))
+    lost = Phrase("a post became no message: {problem}", problem="hook.oncall.to: is not there")
+    DroppedMessages(ledger.redis, ledger.keys).note(lost, "/v1/hooks/oncall", {"origin": "alertmanager"})
+    checks = doctor(capsys)
+    assert checks["hook github"]["status"] == "warn"
+    assert checks["hook github"]["found"].endswith(f"was refused: {wrong}")
+    assert not {"hook oncall", "hook old"} & checks.keys()
+    assert checks["messages"]["found"].endswith("a post became no message: hook.oncall.to: is not there")
+    assert "senders or hooks" in checks["messages"]["do"]
 
 
 def a_worker_reports(ledger: Ledger, pid: int, silent_ms: int = 0) -> None:

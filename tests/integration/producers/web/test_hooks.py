@@ -17,6 +17,7 @@ from PIL import Image
 from standardwebhooks import Webhook
 
 from ledger.api_keys import Scope
+from ledger.dropped_messages import DroppedMessages
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.notification import Notification
@@ -51,6 +52,11 @@ to = "ou_ada"
 use = "generic"
 to = "ou_ada"
 desk = "hr"
+
+[hook.each]
+for_each = "payload.alerts"
+to = "{{{{ item.owner }}}}"
+text = "{{{{ item.name }}}}"
 
 [hook.strict]
 to = "ou_ada"
@@ -143,12 +149,40 @@ def test_a_group_of_alerts_is_one_message_to_each_receiver_however_often_it_is_r
     ]
 
 
-def test_a_push_signed_by_github_is_accepted_and_its_redelivery_is_the_same(web: WebThread, ledger: Ledger) -> None:
+def test_a_push_signed_by_github_is_accepted_and_a_replay_under_another_delivery_id_is_the_same(
+    web: WebThread, ledger: Ledger
+) -> None:
     first = github(web, payload("github_push"), "push")
     assert (first.status_code, first.json()["skipped"]) == (202, 0)
     assert github(web, payload("github_push"), "push").json()["accepted"][0]["duplicate"] is True
-    assert github(web, payload("github_push"), "push", delivery="d2").json()["accepted"][0]["duplicate"] is False
+    # The signature covers the body alone: the headers are anybody's.
+    assert github(web, payload("github_push"), "push", delivery="d2").json()["accepted"][0]["duplicate"] is True
+    other = github(web, payload("github_push") | {"after": "0" * 40}, "push", delivery="d2")
+    assert other.json()["accepted"][0]["duplicate"] is False
     assert log_of(ledger)[0].by == "signature"
+
+
+def test_what_became_no_message_is_dropped_and_told_until_somebody_has_seen_it(web: WebThread, ledger: Ledger) -> None:
+    """Alertmanager reads no answer, and repeats nothing after a 422: the alert was lost unseen."""
+    alerts = [{"name": "a", "owner": "ou_a"}, {"name": "b", "owner": "team infra"}, {"name": "c"}, 7]
+    key = {"X-Api-Key": key_for(web, Scope.SEND)}
+    answer = web.post("/v1/hooks/each", {"alerts": alerts}, headers=key)
+    assert (answer.status_code, answer.json()["skipped"]) == (202, 3)
+    assert web.post("/v1/hooks/each", {"alerts": alerts[2:3]}, headers=key).status_code == 422
+    assert web.post("/v1/hooks/each", {"alerts": []}, headers=key).status_code == 200
+    found = DroppedMessages(ledger.redis, ledger.keys).summary()
+    assert (found.total, found.unseen) == (2, 2)
+    whole, part = found.latest
+    assert whole.reason.startswith("a post became no message: hook.each.to: uses the field 'owner'")
+    assert part.reason.startswith("3 parts of a post became no message: hook.each.for_each: must be a list")
+    assert (part.queue, part.headers) == ("/v1/hooks/each", {"origin": "key key-send"})
+
+
+def test_items_beyond_the_hundredth_are_dropped_too(web: WebThread, ledger: Ledger) -> None:
+    alerts = [{"name": str(at), "owner": "ou_a"} for at in range(102)]
+    assert web.post("/v1/hooks/each", {"alerts": alerts}).status_code == 202
+    [dropped] = DroppedMessages(ledger.redis, ledger.keys).summary().latest
+    assert dropped.reason.startswith("2 parts of a post became no message: for_each has 102 items")
 
 
 def test_a_ping_of_github_is_answered_and_sends_nothing(web: WebThread, ledger: Ledger) -> None:

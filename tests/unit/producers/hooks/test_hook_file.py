@@ -194,7 +194,7 @@ def test_the_cases_of_a_hook_take_the_place_of_the_ready_made_ones(tmp_path: Pat
     hook = hooks_of(tmp_path, toml)["it"]
     posted = incoming({"sender": {"login": "eve"}}, x_github_event="star", x_github_delivery="d1")
     [notification] = hook.render(posted).notifications
-    assert (notification.receiver_id, notification.key) == ("ou_bob", "hook/it/d1/ou_bob")
+    assert (notification.receiver_id, notification.key) == ("ou_bob", f"hook/it/{posted.digest}/ou_bob")
     assert not hook.render(incoming(payload("github_issues"), x_github_event="issues")).notifications
 
 

@@ -39,7 +39,7 @@ def test_an_item_that_fails_is_skipped_and_told(tmp_path: Path, odd: object, pro
     good = {"name": "a", "owner": "ou_a"}
     rendered, found = made(hook, alerts(good, odd, {**good, "name": "c"}))
     assert found == [("ou_a", "a"), ("ou_a", "c")]
-    assert rendered.skipped == 1
+    assert (rendered.skipped, rendered.lost) == (1, 1)
     assert (rendered.reason or "").startswith(problem)
     with pytest.raises(BadInput) as caught:
         hook.render(incoming(alerts(odd)))
@@ -56,6 +56,7 @@ def test_a_receiver_who_is_not_named_takes_nothing_from_the_others(tmp_path: Pat
     rendered, found = made(hook, {"list": ["ou_b", "on the roof", "ou_c"]})
     assert [id for id, _ in found] == ["ou_a", "ou_b", "ou_c"]
     assert (rendered.reason or "").startswith("hook.it.to[1]: uses the field 'guard'")
+    assert rendered.lost == 2
     assert (rendered.reason or "").endswith("(and 1 more)")
 
 
@@ -71,6 +72,7 @@ def test_a_key_that_cannot_be_worked_out_keeps_no_message_back(tmp_path: Path) -
     first, again, other = (hook.render(incoming({"text": text})) for text in ("a", "a", "b"))
     assert first.notifications[0].key == again.notifications[0].key != other.notifications[0].key
     assert (first.reason or "").startswith("hook.it.key: uses the field 'id'")
+    assert first.lost == 0
     items = a_hook(tmp_path, 'key = "{{ item.id }}"', *EACH)
     keys = {each.key for each in items.render(incoming(alerts({"name": "a"}, {"name": "b"}))).notifications}
     assert len(keys) == 2

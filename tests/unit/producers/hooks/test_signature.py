@@ -53,6 +53,8 @@ def passes(
     ("signature", "headers", "secret", "stamp"),
     [
         (Signature.GITHUB, {"X-Hub-Signature-256": "sha256=" + digest(SECRET, BODY)}, SECRET, None),
+        (Signature.GITHUB, {"X-Gitea-Signature": digest(SECRET, BODY)}, SECRET, None),
+        (Signature.GITHUB, {"X-Forgejo-Signature": digest(SECRET, BODY)}, SECRET, None),
         (Signature.GITLAB, {"X-Gitlab-Token": SECRET}, SECRET, None),
         (Signature.GITLAB, standard(), TOKEN, None),
         (Signature.SENTRY, {"Sentry-Hook-Signature": digest(SECRET, BODY)}, SECRET, None),
