@@ -172,6 +172,7 @@ class Announcement:
     eta_seconds: float | None  #: until no row is left to send; None if unknown or not running
     damage: str | None = None  #: what of it cannot be read, in words
     due_ms: int | None = None  #: when it starts, or goes on, if it waits for a time
+    can_reschedule: bool = False  #: it is scheduled, or was paused before its first row was released
 
     @property
     def left(self) -> int:
@@ -225,7 +226,7 @@ def announcement_of_fields(id: str, fields: Mapping[bytes, bytes], now_ms: int) 
 
 def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
     spec = Spec.of_json(fields[b"spec"])
-    state = AnnouncementState(fields[b"state"].decode())
+    state = _state(fields)
     counts = {state: int(fields.get(state.encode(), 0)) for state in State}
     known_rate = float(fields.get(b"rate", 0)) if state is AnnouncementState.RUNNING else 0.0
     asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
@@ -242,12 +243,26 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         rerouted=int(fields.get(b"rerouted", 0)),
         rate_per_second=0.0 if stale else known_rate,
         eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
-        due_ms=_due_ms(spec, int(fields.get(b"opens_at", 0)), now_ms) if left else None,
+        due_ms=_due_ms(spec, state, int(fields.get(b"opens_at", 0)), now_ms) if left else None,
+        can_reschedule=state is AnnouncementState.SCHEDULED
+        or (state is AnnouncementState.PAUSED and left > 0 and fields.get(b"next") == b"0"),
     )
 
 
-def _due_ms(spec: Spec, opens_ms: int, now_ms: int) -> int | None:
+def _state(fields: Mapping[bytes, bytes]) -> AnnouncementState:
+    """As people are told: for the verbs, one that waits for its start runs."""
+    state = AnnouncementState(fields[b"state"].decode())
+    waits = state is AnnouncementState.RUNNING and fields.get(b"rest") == State.SCHEDULED.encode()
+    return AnnouncementState.SCHEDULED if waits else state
+
+
+def _due_ms(spec: Spec, state: AnnouncementState, opens_ms: int, now_ms: int) -> int | None:
+    """Not before its sending hours, of which the ledger looks at the next only when it could send."""
     due_ms = max(unix_ms(spec.at), opens_ms)
+    if spec.hours and state in (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING):
+        start = datetime.fromtimestamp(max(due_ms, now_ms) / 1000, UTC)
+        due_ms = next((window.opens_ms for window in spec.hours.windows(start)), due_ms)
+        due_ms = max(due_ms, unix_ms(spec.at))
     return due_ms if due_ms > now_ms else None
 
 

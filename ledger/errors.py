@@ -102,6 +102,7 @@ class NotAllowed(DeskbellError):
     http_status = HTTPStatus.CONFLICT
     type = "not-allowed"
     title = "The state does not allow it"
+    exit_code = 2
     members = arguments = ("id", "verb", "state")
 
     def __init__(self, id: str, verb: str, state: str) -> None:

@@ -27,7 +27,7 @@ KNOWN = 500
 SURVEYED = 100
 #: Read in one round trip.
 AT_ONCE = 50
-_MOVING = (AnnouncementState.RUNNING, AnnouncementState.PAUSED)
+_MOVING = (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING, AnnouncementState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Snapshot:
         return conditions(self.vitals, desks, under_way)
 
     def under_way(self) -> list[Announcement]:
-        """Running and paused announcements."""
+        """Scheduled, running and paused announcements."""
         return [each for each in self.announcements.values() if each.state in _MOVING]
 
     def as_json(self) -> dict[str, Any]:

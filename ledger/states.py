@@ -86,9 +86,11 @@ class Resolution(StrEnum):
 
 
 class AnnouncementState(StrEnum):
-    """`loading` is not accepted yet, and shown to nobody but who loads it."""
+    """`loading` is not accepted yet, and shown to nobody but who loads it. What the ledger keeps of one that is
+    `scheduled` says `running`, and that its rows are scheduled (`announcement_of_fields`)."""
 
     LOADING = "loading"
+    SCHEDULED = "scheduled"  #: its time has not come, and no row was released
     RUNNING = "running"
     PAUSED = "paused"
     CANCELLED = "cancelled"

@@ -23,7 +23,7 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 #: The verbs, each a file of `ledger/lua/`.
 NAMES = (
     *("accept", "announce", "callbacks", "cancel", "claim", "hold", "lead", "record", "recount", "release", "renew"),
-    *("resolve", "resume", "retry", "start", "steer", "step", "sweep", "ticket"),
+    *("reschedule", "resolve", "resume", "retry", "start", "steer", "step", "sweep", "ticket"),
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.

@@ -18,6 +18,7 @@ __all__ = [
     "in_zone",
     "iso",
     "moment",
+    "new_time",
     "past_problem",
     "unix_ms",
     "zone_of",
@@ -132,6 +133,22 @@ def past_problem(at: datetime | None, now: datetime) -> BadInput | None:
             n=days,
         ),
     )
+
+
+def new_time(at: Any, timezone: Any = None, *, now: datetime | None = None, zone: Zone = None) -> datetime:
+    """The time that a caller gives: without an offset it is one of `timezone`, or else of `zone`.
+
+    Raises BadInput, also for one of more than a day ago.
+    """
+    now = now or datetime.now(UTC)
+    time = given_time("at", at, now, zone if timezone is None else zone_of(timezone))
+    if time is None:
+        raise BadInput("at", Phrase("give the new time, such as 2026-11-30T09:00+08:00"))
+    if past_problem(time, now):
+        raise BadInput(
+            "at", Phrase("{time} is more than a day ago: check the date", time=time.isoformat(timespec="minutes"))
+        )
+    return time
 
 
 def check_expiry(expires_at: datetime | None, at: datetime | None, now: datetime) -> None:

@@ -78,7 +78,7 @@ class Invariant(StrEnum):
     FINISHED = ("finished", "an announcement is finished exactly when no row of it is left to send")
     HAS_TURN = (
         "has-turn",
-        "a running announcement with rows to release has a turn, or a time when it opens; no other has one",
+        "a running announcement with rows to release has a turn, or a time when it opens; no other has a turn",
         f"{_KEEP}; `deskbell pause ID` and `deskbell resume ID` give a running one its turn",
     )
     LANE_DUE = (
@@ -210,6 +210,8 @@ def _judge_turn(it: AnnouncementStanding, now_ms: int) -> Iterator[Finding]:
     is_looked_at = it.look_ms is not None and it.look_ms <= max(it.opens_ms, now_ms)
     if runs and has_rows and not it.has_turn and not is_looked_at:
         yield Finding(Invariant.HAS_TURN, it.id, "has rows to release, and neither a turn nor a time when it opens")
+    if it.rest is State.SCHEDULED and it.resting > 0 and not is_looked_at:
+        yield Finding(Invariant.HAS_TURN, it.id, "waits for its start, and nobody looks at it then")
 
 
 def _judge_due(lane: str, first_due_ms: float | None, look_ms: float | None) -> Iterator[Finding]:

@@ -13,16 +13,7 @@ local info = announcement(id)
 if not info or info.state == 'loading' then return {-1, '', 0} end
 local again = verb == 'cancel' and info.state == 'cancelled'
 local to = FROM[verb][info.state]
-if not to and not again then return {0, info.state, 0} end
-
-local function note()
-  local acts = redis.call('HGET', key('lane', id), 'acts')
-  acts = acts and decoded(acts) or {}
-  table.insert(acts, {now, by, verb})
-  if #acts > 100 then table.remove(acts, 2) end -- the first says by whom it was announced
-  redis.call('HSET', key('lane', id), 'state', to, 'acts', cjson.encode(acts))
-  info.state = to
-end
+if not to and not again then return {0, told_state(info), 0} end
 
 -- The rows that were never released become cancelled all at once: nothing is written of them.
 local function cancel_rest()
@@ -49,7 +40,12 @@ local function cancel_returned()
   return redis.call('LLEN', key('lane', id, 'ids')) + redis.call('ZCARD', key('lane', id, 'due'))
 end
 
-if again then write_again(key('lane', id)) else note() end
+if again then
+  write_again(key('lane', id))
+else
+  note_act(id, by, verb, 'state', to)
+  info.state = to
+end
 local left = 0
 if verb == 'resume' then
   forget_sample(id)
@@ -64,4 +60,4 @@ if verb == 'cancel' then
   redis.call('ZREM', DUE, left == 0 and id or '')
   flush()
 end
-return {1, info.state, left}
+return {1, told_state(info), left}

@@ -7,9 +7,9 @@ from ledger.states import AnnouncementState, SteeringVerb
 __all__ = ["steer"]
 
 _VERBS = {
-    "pause": (Announcements.pause, AnnouncementState.PAUSED),
-    "resume": (Announcements.resume, AnnouncementState.RUNNING),
-    "cancel": (Announcements.cancel, AnnouncementState.CANCELLED),
+    "pause": (Announcements.pause, {AnnouncementState.PAUSED}),
+    "resume": (Announcements.resume, {AnnouncementState.RUNNING, AnnouncementState.SCHEDULED}),
+    "cancel": (Announcements.cancel, {AnnouncementState.CANCELLED}),
 }
 
 
@@ -19,6 +19,6 @@ def steer(announcements: Announcements, id: str, verb: SteeringVerb, by: str) ->
     try:
         return act(announcements, id, by)
     except NotAllowed as error:
-        if error.state != ends_as:
+        if error.state not in ends_as:
             raise
-        return ends_as
+        return AnnouncementState(error.state)

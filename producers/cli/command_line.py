@@ -32,6 +32,7 @@ VERBS = {
     "export": Verb("export", "Write the result of each row of an announcement."),
     "pause": Verb("steer", "Pause announcements."),
     "resume": Verb("steer", "Resume paused announcements or a held desk."),
+    "reschedule": Verb("reschedule", "Give another time to what is scheduled."),
     "cancel": Verb("steer", "Cancel what has not been sent yet."),
     "retry": Verb("steer", "Send failed notifications again."),
     "resolve": Verb("steer", "Settle notifications that were maybe sent."),

@@ -1,6 +1,7 @@
 """`deskbell list`: what is on record."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, TypeVar
@@ -11,10 +12,10 @@ from ledger.announcement import Announcement
 from ledger.errors import BadInput
 from ledger.record import Record
 from ledger.states import AnnouncementState, State
-from ledger.times import iso
 from producers.cli.access import open_ledger
 from producers.cli.output import note
-from producers.cli.tables import in_colour, show_list, spoken
+from producers.cli.spoken_times import local, state_and_time, zone_now
+from producers.cli.tables import show_list, spoken
 
 __all__ = ["register"]
 
@@ -24,8 +25,8 @@ Examples:
   deskbell list --notifications --state failed
   deskbell retry $(deskbell list --notifications --state failed)"""
 
-_EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created", "due")
-_ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left", "due")
+_EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created")
+_ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left")
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 ListedT = TypeVar("ListedT", Record, Announcement)
@@ -74,7 +75,9 @@ def _tell(
     found: Sequence[ListedT], limit: int, as_json: bool, columns: Sequence[str], cells: Callable[[ListedT], list[Any]]
 ) -> None:
     shown = found[:limit]
-    show_list(as_json, [each.as_json() for each in shown], columns, map(cells, shown), (each.id for each in shown))
+    told = [each.as_json() for each in shown]
+    title = f"Times: {zone_now()}"
+    show_list(as_json, told, columns, map(cells, shown), (each.id for each in shown), title=title)
     if len(found) > limit:
         note(f"there are more than {limit}: raise --limit to see them")
 
@@ -83,9 +86,9 @@ def _event_cells(record: Record) -> list[Any]:
     fields = record.as_json()
     code = fields["error"]["code"] if fields["error"] else None
     attempts = len(fields["attempts"])
-    state = in_colour(fields["state"])
-    times = (fields["created_at"], fields["due_at"])
-    return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, *times]
+    created = local(datetime.fromtimestamp(record.created_ms / 1000, UTC))
+    state = state_and_time(fields, is_long=False)
+    return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, created]
 
 
 def _announcement_cells(announcement: Announcement) -> list[Any]:
@@ -94,8 +97,7 @@ def _announcement_cells(announcement: Announcement) -> list[Any]:
     return [
         announcement.id,
         announcement.spec.name,
-        in_colour(announcement.ended or announcement.state),
+        state_and_time(announcement.as_json(), is_long=False),
         f"{done:,} of {total:,} ({100 * done // total} %)",
         spoken(eta) if eta is not None and announcement.left else None,
-        iso(announcement.due_ms),
     ]

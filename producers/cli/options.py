@@ -1,7 +1,7 @@
 """The options that `send` and `announce` share."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 
 from ledger.delivery_options import ReceiveType, UserIdType
 from producers.cli.output import note
-from producers.cli.tables import spoken
+from producers.cli.spoken_times import told
 
 __all__ = ["At", "DeskName", "Expires", "MessagePath", "ReceiverIdType", "Route", "TimeZone", "tell_times"]
 
@@ -29,7 +29,7 @@ def tell_times(written: Mapping[str, Any], read: Mapping[str, datetime | None]) 
     """Notes how times were read that were written without an offset: in which zone, and how far away."""
     for name, time in read.items():
         if time is not None and isinstance(written[name], str) and not _says_all(written[name]):
-            note(f"{name}: {time:%Y-%m-%d %H:%M} {time.tzname()} ({time.isoformat()[-6:]}), {_distance(time)}")
+            note(f"{name}: {told(time)}")
 
 
 def _says_all(text: str) -> bool:
@@ -37,8 +37,3 @@ def _says_all(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return True  # a duration
-
-
-def _distance(time: datetime) -> str:
-    seconds = (time - datetime.now(UTC)).total_seconds()
-    return f"in {spoken(seconds)}" if seconds >= 0 else f"{spoken(-seconds)} ago"

@@ -10,6 +10,7 @@ from ledger.ledger import Ledger
 from producers.cli.access import open_ledger
 from producers.cli.desks import desk_facts, spoken_facts
 from producers.cli.output import answer, answer_json, is_interactive
+from producers.cli.spoken_times import state_and_time
 from producers.cli.tables import in_colour, show_table
 
 __all__ = ["register"]
@@ -64,7 +65,7 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show_tables(record: Mapping[str, Any]) -> None:
-    facts = _facts(record) | {"state": in_colour(record["state"])}
+    facts = _facts(record) | {"state": state_and_time(record, is_long=True)}
     show_table(("", record["id"]), [(name, value) for name, value in facts.items() if name != "id"])
     if record.get("attempts"):
         rows = [_attempt_cells(attempt) for attempt in record["attempts"]]

@@ -24,6 +24,7 @@ _COLOURS = {
     "expired": "dim",
     "cancelled": "dim",
     "running": "green",
+    "scheduled": "cyan",
     "paused": "yellow",
 }
 
@@ -46,13 +47,19 @@ def show_table(
 
 
 def show_list(
-    as_json: bool, value: object, columns: Sequence[str], rows: Iterable[Sequence[Any]], lines: Iterable[str]
+    as_json: bool,
+    value: object,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    lines: Iterable[str],
+    *,
+    title: str | None = None,
 ) -> None:
     """The value as JSON if that was asked for; else a table for a person, or lines for a script."""
     if as_json:
         answer_json(value)
     elif is_interactive():
-        show_table(columns, rows)
+        show_table(columns, rows, title=title)
     else:
         for line in lines:
             answer(line)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from rich.console import Group
 from rich.live import Live
@@ -15,6 +16,7 @@ from ledger.ledger import Ledger
 from ledger.states import AnnouncementState, State
 from producers.cli.health_line import HealthOf, health_line, health_texts
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive, note, printable
+from producers.cli.spoken_times import distance, told
 from producers.cli.tables import screen, spoken
 
 __all__ = ["follow", "standing", "time_left"]
@@ -77,7 +79,13 @@ def _counts(announcement: Announcement) -> Iterator[str]:
 
 
 def _state(announcement: Announcement) -> str:
+    if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
+        return f"scheduled for {told(_due(announcement))}"
     return f"{announcement.state}: {announcement.ended}" if announcement.ended else str(announcement.state)
+
+
+def _due(announcement: Announcement) -> datetime:
+    return datetime.fromtimestamp((announcement.due_ms or 0) / 1000).astimezone()
 
 
 def _pace(announcement: Announcement) -> Iterator[str]:
@@ -91,6 +99,8 @@ def time_left(announcement: Announcement) -> str:
     """Until no row is left to send; a dash where nobody knows."""
     if announcement.state is AnnouncementState.PAUSED:
         return "–, paused"
+    if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
+        return f"starts {distance(_due(announcement))}"
     return "–" if announcement.eta_seconds is None else spoken(announcement.eta_seconds)
 
 

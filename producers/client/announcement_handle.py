@@ -32,6 +32,7 @@ class AnnouncementStatus:
     eta_seconds: int | None
     created_at: datetime | None
     finished_at: datetime | None
+    due_at: datetime | None = None  #: when it starts, or goes on, if it waits for a time
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> "AnnouncementStatus":
@@ -71,6 +72,8 @@ class AnnouncementBackend(Protocol):
     """What either way into the ledger can do with one announcement."""
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState: ...
+
+    def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState: ...
 
     def status(self, id: str) -> AnnouncementStatus: ...
 
@@ -121,6 +124,13 @@ class AnnouncementHandle:
     def cancel(self) -> AnnouncementState:
         """Cancels all rows that have not been sent. Raises as `pause`."""
         return self._backend.steer(self.id, "cancel")
+
+    def reschedule(self, at: datetime | str, timezone: str | None = None) -> AnnouncementState:
+        """Has it begin at another time, if it is scheduled, or was paused before its first row was released.
+
+        `at` as in `Notifier.announce`. Raises as `pause`, and BadInput for a time long past, or after it expires.
+        """
+        return AnnouncementState(self._backend.reschedule(self.id, at, timezone))
 
     def rows(self, state: State | str | None = None) -> Iterator[RowResult]:
         """The rows, all or those in one state, in the order of the file. Read in portions, also while it runs."""

@@ -11,8 +11,10 @@ from urllib.parse import quote
 import orjson
 
 from ledger.errors import BadInput, DeskbellError
+from ledger.ids import is_announcement
 from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, State, SteeringVerb
+from ledger.times import new_time
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.recipients.source import Source
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
@@ -85,6 +87,13 @@ class HttpBackend:
         path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/{verb}"
         answer = self._server.post(path, id=id, limits=self._limits)
         return AnnouncementState(answer["state"])
+
+    def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState:
+        kind, state = (_ANNOUNCEMENTS, AnnouncementState) if is_announcement(id) else (_EVENTS, State)
+        # As a moment: a repeat of the call would otherwise mean another hour by "1h".
+        body = {"at": new_time(at, timezone).isoformat()}
+        path = f"{kind}/{quote(id, safe='')}/reschedule"
+        return state(self._server.post(path, body, id=id, limits=self._limits)["state"])
 
     def status(self, id: str) -> AnnouncementStatus:
         return _read(AnnouncementStatus.of_json, self._get(f"{_ANNOUNCEMENTS}/{quote(id, safe='')}", id))

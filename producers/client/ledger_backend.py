@@ -2,14 +2,18 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 from ledger.connection import connect, reachable
+from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.practice import command_settings, is_practice
 from ledger.record import Accepted, Announced, Record
-from ledger.states import AnnouncementState, SteeringVerb
+from ledger.rescheduling import reschedule
+from ledger.states import AnnouncementState, State, SteeringVerb
+from ledger.times import new_time
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import checked_announcement
 from producers.announcements.export import names_of, results_of
@@ -74,6 +78,14 @@ class LedgerBackend:
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
         with reachable(self._ledger.settings):
             return steer(self._ledger.announcements, id, verb, machine_user())
+
+    def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState:
+        time = new_time(at, timezone)
+        with reachable(self._ledger.settings):
+            reschedule(self._ledger, id, time, machine_user())
+            if is_announcement(id):
+                return self._ledger.announcements.get(id).state
+            return self._ledger.get(id).progress.state
 
     def status(self, id: str) -> AnnouncementStatus:
         with reachable(self._ledger.settings):

@@ -1,11 +1,14 @@
 """The Python client: submits notifications and announcements, and reads their records."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self, Unpack
 
-from ledger.errors import BadInput
+from ledger.errors import BadInput, NotFound
+from ledger.ids import is_notification
 from ledger.record import Accepted, Announced, Record
+from ledger.states import State
 from producers.client.announcement_handle import AnnouncementBackend, AnnouncementHandle
 from producers.client.arguments import AnnouncementArguments, EventArguments, spelled_out
 
@@ -131,6 +134,18 @@ class Notifier:
         0
         """
         return AnnouncementHandle(self._backend, announced if isinstance(announced, str) else announced.id)
+
+    def reschedule(self, id: str, at: datetime | str, timezone: str | None = None) -> State:
+        """Has a scheduled notification sent at another time. `at` is as in `send`; of a day ago at most, it means now.
+
+        >>> notifier.reschedule(accepted.id, "2026-12-01 09:00", timezone="Asia/Shanghai")
+        <State.SCHEDULED: 'scheduled'>
+
+        Raises NotFound, NotAllowed for one that is not scheduled, and BadInput for a time after it expires.
+        """
+        if not is_notification(id):
+            raise NotFound(id)
+        return State(self._backend.reschedule(id, at, timezone))
 
     def get(self, id: str) -> Record:
         """All that is known of a notification. Raises NotFound, also when its record has expired."""

@@ -9,7 +9,16 @@ from fastapi import FastAPI
 
 from ledger.settings import Settings
 from ledger.tracing import export_traces
-from producers.web import announcements, console_adapter, feishu_events, health, hooks, metrics, notifications
+from producers.web import (
+    announcements,
+    console_adapter,
+    feishu_events,
+    health,
+    hooks,
+    metrics,
+    notifications,
+    rescheduling,
+)
 from producers.web.console_adapter import console_of
 from producers.web.context import WebContext
 from producers.web.openapi.document import document
@@ -25,6 +34,7 @@ _ROUTERS = (
     hooks.router,
     feishu_events.router,
     announcements.router,
+    rescheduling.router,
     metrics.router,
     console_adapter.router,
 )

@@ -205,6 +205,15 @@ local function overlay(record, fields)
   for name, value in pairs(fields) do record.progress[name] = value end
 end
 
+-- What a person did to an announcement; further fields and their values are written with it.
+local function note_act(id, by, did, ...)
+  local acts = redis.call('HGET', key('lane', id), 'acts')
+  acts = acts and decoded(acts) or {}
+  table.insert(acts, {now, by, did})
+  if #acts > 100 then table.remove(acts, 2) end -- the first says by whom it was announced
+  redis.call('HSET', key('lane', id), 'acts', cjson.encode(acts), ...)
+end
+
 -- WAITAOF waits for what its own connection has written. A verb whose answer rests on what was written before, by another
 -- connection and maybe not fsynced yet, writes after it: this changes nothing, and goes when the server is full, too.
 local function write_again(name)

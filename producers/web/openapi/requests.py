@@ -17,14 +17,14 @@ from producers.announcements.recipients.reading_options import HiddenRows
 from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
-__all__ = ["ANNOUNCEMENT", "NOTIFICATIONS", "SCHEMAS", "choice_body", "json_body"]
+__all__ = ["ANNOUNCEMENT", "NOTIFICATIONS", "RESCHEDULE", "RESCHEDULE_FIELDS", "SCHEMAS", "choice_body", "json_body"]
 
 _REFERENCE = "#/components/schemas/{model}"
 _TIME = {
     "type": "string",
     "pattern": r"^(\d{4}-\d\d-\d\dT\d\d:\d\d|\d{1,6}(ms|s|m|h|d)$)",
-    "description": "A time such as `2026-11-30T09:00+08:00` (without an offset: the server's), or a duration from now"
-    " such as `1h`.",
+    "description": "A time such as `2026-11-30T09:00+08:00` (without an offset it is one of `timezone`), or a duration"
+    " from now such as `1h`.",
 }
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _FLAG = {"type": "boolean", "default": False}
@@ -154,6 +154,16 @@ ANNOUNCEMENT = json_body(
 ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
     "schema": _object(_ANNOUNCEMENT | _FILES, [RECIPIENTS], title="AnnouncementWithFile", **_ONE_MESSAGE, **_TOGETHER)
 }
+
+# -- another time
+
+_ZONE_OF_TIME = {"type": "string", "description": "Time zone of a time without an offset: `Asia/Shanghai`."}
+#: Of `POST /v1/announcements/{id}/reschedule`, and of notifications.
+RESCHEDULE = json_body(
+    _json_object({"at": _TIME, "timezone": _ZONE_OF_TIME}, ["at"]),
+    {"Nine o'clock in Shanghai": {"at": "2026-12-01T09:00", "timezone": "Asia/Shanghai"}, "In an hour": {"at": "1h"}},
+)
+RESCHEDULE_FIELDS = frozenset({"at", "timezone"})
 
 #: What the bodies refer to.
 SCHEMAS: dict[str, Any] = Notification.model_json_schema(ref_template=_REFERENCE)["$defs"] | {

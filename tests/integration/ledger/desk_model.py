@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ledger.delivery_options import OnUnknown
 from ledger.leases import RELEASED_LEASE_MS, Swept
@@ -78,6 +79,15 @@ class Model:
         if notification.key:
             self.keys[notification.key] = id
         return self.all[id].state
+
+    def reschedule(self, id: str, at: datetime) -> bool:
+        """Whether it may be; otherwise nothing changes."""
+        expected = self.all[id]
+        if expected.state is not State.SCHEDULED:
+            return False
+        expected.notification = expected.notification.model_copy(update={"at": at})
+        self.due[id] = expected.notification.due_ms
+        return True
 
     def release(self, room: int, in_flight: int) -> list[str]:
         for id in self.by_age(self.due):

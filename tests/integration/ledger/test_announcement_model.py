@@ -16,13 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ledger.announcement import RowRecord
 from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import text
-from ledger.errors import NotAllowed
+from ledger.errors import BadInput, NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
 from ledger.inspection.inspection import broken_invariants
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import Limit
+from ledger.rescheduling import reschedule
 from ledger.settings import Settings
 from ledger.states import FINAL, TRANSITIONS, AnnouncementState, State
 from tests.integration.ledger.announced import OPTIONS, START_MS, Announced
@@ -34,6 +35,7 @@ ROOM = st.sampled_from([0, 1, 2, 5, 40])
 SENT = sorted(TRANSITIONS[State.SENDING])
 AT_REST = FINAL | {State.UNKNOWN}
 RUNNING, PAUSED, CANCELLED = AnnouncementState.RUNNING, AnnouncementState.PAUSED, AnnouncementState.CANCELLED
+SCHEDULED = AnnouncementState.SCHEDULED
 #: Looks that an announcement may need until it is over: its rows are few, and each look brings at least one on.
 MOST_LOOKS = 500
 
@@ -229,13 +231,37 @@ class Announcing(RuleBasedStateMachine):
         to = {"pause": PAUSED, "resume": RUNNING, "cancel": CANCELLED}[verb]
         call = {"pause": announcements.pause, "resume": announcements.resume, "cancel": announcements.cancel}[verb]
         try:
-            assert call(id, "ada") is to
+            assert call(id, "ada") in ({to, SCHEDULED} if verb == "resume" else {to})
         except NotAllowed:
             assert finished or told.state not in allowed
             return
         assert not finished
         assert told.state in allowed
         told.state = to
+
+    @precondition(lambda self: self.started())
+    @rule(pick=PICK, in_ms=st.sampled_from([-1_000, 0, 700, 6_000, 3_000_000]))
+    def reschedule(self, pick: int, in_ms: int) -> None:
+        id = list(self.started())[pick % len(self.started())]
+        told, at = self.all[id], self._time(in_ms)
+        assert at
+        shown = self.ledger.announcements.get(id)
+        expires = told.spec.expires_at
+        try:
+            reschedule(self.ledger, id, at, "ada")
+        except NotAllowed:
+            assert not shown.can_reschedule
+            return
+        except BadInput:
+            assert expires
+            assert expires <= at
+            return
+        told.spec = told.spec.model_copy(update={"at": at})
+        after = self.ledger.announcements.get(id)
+        assert after.spec == told.spec
+        if shown.can_reschedule:
+            assert after.counts[State.SCHEDULED] == after.left
+            assert after.state is (PAUSED if told.state is PAUSED else SCHEDULED)
 
     @precondition(lambda self: self.started())
     @rule(pick=PICK, verb=st.sampled_from(["retry", "retry unknown", "delivered", "failed", "resend"]))
@@ -304,6 +330,8 @@ class Announcing(RuleBasedStateMachine):
         if left == 0 and told.state is not CANCELLED:
             assert state is AnnouncementState.FINISHED
             told.state = RUNNING  # what it is when a row is taken back, even if it was paused before
+        elif state is SCHEDULED:
+            assert told.state is RUNNING
         else:
             assert state is told.state
 

@@ -34,6 +34,7 @@ class Scene:
     keys: RedisKeys
     events: dict[State, str]
     announcement: str
+    scheduled: str
     rows: dict[State, str]
     key: str
 
@@ -46,6 +47,9 @@ def scene(ledger: Ledger, leases: Leases, desk: Desk) -> Scene:
     announcement = ledger.announcements.open(SPEC, key="k", digest="d").id
     ledger.announcements.load(announcement, [orjson.dumps([n, f"ou_{n}", []]) for n in range(8)])
     ledger.announcements.start(announcement, SPEC, 8)
+    later = ledger.announcements.open(SPEC, key="s", digest="d").id
+    ledger.announcements.load(later, [orjson.dumps([0, "ou_0", []])])
+    ledger.announcements.start(later, SPEC.model_copy(update={"at": datetime.now(UTC) + timedelta(hours=1)}), 1)
     sent = (State.DELIVERED, State.FAILED, State.DEFERRED, State.UNKNOWN, State.SENDING)
     at = datetime.now(UTC) + timedelta(hours=1)
     asked = [
@@ -69,7 +73,13 @@ def scene(ledger: Ledger, leases: Leases, desk: Desk) -> Scene:
         text(name) for name in ledger.redis.scan_iter("deskbell:key:*") if events[0].encode() in ledger.redis.get(name)
     ]
     return Scene(
-        ledger.redis, ledger.keys, events_by_state, announcement, by_state[1], key.removeprefix("deskbell:key:")
+        ledger.redis,
+        ledger.keys,
+        events_by_state,
+        announcement,
+        later,
+        by_state[1],
+        key.removeprefix("deskbell:key:"),
     )
 
 
@@ -252,6 +262,19 @@ BROKEN: dict[str, tuple[Invariant, Break, Callable[[Scene], str]]] = {
         lambda it, client, keys: client.hset(keys.lane(it.announcement), "state", "paused"),
         lambda it: it.announcement,
     ),
+    "an announcement at whose start nobody looks": (
+        Invariant.HAS_TURN,
+        lambda it, client, keys: client.zrem(keys.due("default"), it.scheduled),
+        lambda it: it.scheduled,
+    ),
+    "a paused announcement at whose new start nobody looks": (
+        Invariant.HAS_TURN,
+        lambda it, client, keys: (
+            client.hset(keys.lane(it.scheduled), "state", "paused"),
+            client.zadd(keys.due("default"), {it.scheduled: FAR_MS}),
+        ),
+        lambda it: it.scheduled,
+    ),
     "a lane whose due ones nobody looks at": (
         Invariant.LANE_DUE,
         lambda it, client, keys: client.zrem(keys.due("default"), it.announcement),
@@ -322,7 +345,7 @@ def _number(row: str) -> str:
 def test_a_ledger_with_something_of_everything_is_whole(ledger: Ledger, scene: Scene) -> None:
     inspected = inspect_ledger(ledger)
     assert (inspected.findings, inspected.uncounted) == ([], [])
-    assert inspected.notifications == len(scene.events) + 1 + 8
+    assert inspected.notifications == len(scene.events) + 1 + 8 + 1
 
 
 def test_each_invariant_is_broken() -> None:

@@ -21,12 +21,13 @@ from hypothesis.stateful import (
 
 from ledger.connection import text
 from ledger.delivery_options import OnUnknown
-from ledger.errors import KeyReused, NotAllowed
+from ledger.errors import BadInput, KeyReused, NotAllowed
 from ledger.inspection.inspection import broken_invariants
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
+from ledger.rescheduling import reschedule
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
 from tests.integration.ledger.desk_model import START_MS, Hold, Model
@@ -196,6 +197,29 @@ class Verbs(RuleBasedStateMachine):
         self.model.lane += [id] if to is State.QUEUED else []
         if verb.startswith("retry"):
             expected.lost, expected.retried = 0, True
+
+    @precondition(lambda self: self.model.all)
+    @rule(pick=PICK, in_ms=st.sampled_from([-1_000, 0, 700, 6_000, 40_000]), twice=st.booleans())
+    def reschedule(self, pick: int, in_ms: int, twice: bool) -> None:
+        waiting = [id for id, each in self.model.all.items() if each.state is State.SCHEDULED]
+        id = waiting[pick % len(waiting)] if waiting and pick % 4 else self.pick(pick)
+        expected, at = self.model.all[id], self._time(in_ms)
+        expires = expected.notification.expires_at
+        if expected.state is State.SCHEDULED and expires and expires <= at:
+            with pytest.raises(BadInput):
+                reschedule(self.ledger, id, at, "ada")
+            return
+        for _ in range(1 + twice):
+            if self.model.reschedule(id, at) or (expected.notification.at == at and self._was_rescheduled(id)):
+                reschedule(self.ledger, id, at, "ada")
+                if expected.state is State.SCHEDULED:
+                    assert self.ledger.get(id).due_ms == expected.notification.due_ms
+            else:
+                with pytest.raises(NotAllowed):
+                    reschedule(self.ledger, id, at, "ada")
+
+    def _was_rescheduled(self, id: str) -> bool:
+        return any(did == "reschedule" for _, _, did in self.ledger.get(id).progress.acts)
 
     @rule(
         kind=st.sampled_from([None, None, None, None, "throttled", "credentials", "quota", "outage"]),

@@ -130,7 +130,7 @@ def test_pause_resume_and_cancel_tell_the_state(settings: Settings, capsys: Outp
     assert asked(capsys, "pause", id) == {"id": id, "state": "paused"}
     assert asked(capsys, "resume", id) == {"id": id, "state": "running"}
     assert asked(capsys, "cancel", id) == {"id": id, "state": "cancelled"}
-    assert run(["resume", id, "a_nowhere"]) == 1
+    assert run(["resume", id, "a_nowhere"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         f"deskbell: cannot resume {id}: it is cancelled",
         "deskbell: no such id: a_nowhere",

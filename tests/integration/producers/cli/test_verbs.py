@@ -223,7 +223,7 @@ def test_retry_takes_failed_ones_back_and_says_who_did_it(settings: Settings, wo
 def test_retry_takes_unknown_ones_only_when_told(settings: Settings, worker: Worker, capsys: Output) -> None:
     id = send(capsys, "--on-unknown", "hold")
     worker.lose_all()
-    assert run(["retry", id]) == 1
+    assert run(["retry", id]) == 2
     assert capsys.readouterr().err == f"deskbell: cannot retry {id}: it is unknown\n"
     assert run(["retry", id, "--state", "unknown", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"id": id, "state": "queued"}
@@ -233,7 +233,7 @@ def test_cancel_goes_on_past_one_that_it_cannot_cancel(settings: Settings, worke
     delivered = send(capsys)
     worker.deliver_all()
     waiting = send(capsys)
-    assert run(["cancel", delivered, "n_nowhere", waiting, waiting, "--json"]) == 1
+    assert run(["cancel", delivered, "n_nowhere", waiting, waiting, "--json"]) == 2
     out, err = capsys.readouterr()
     assert [result.get("state") for result in json.loads(out)] == [None, None, "cancelled"]
     assert err.splitlines() == [

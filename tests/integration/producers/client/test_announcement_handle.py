@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from deskbell import (
     AnnouncementHandle,
     AnnouncementState,
+    BadInput,
     DeskbellError,
     Forbidden,
     NotAllowed,
@@ -61,6 +64,46 @@ def notifier(request: pytest.FixtureRequest, url: str, ledger: Ledger) -> Iterat
 @pytest.fixture
 def move(notifier: Notifier) -> AnnouncementHandle:
     return notifier.announcement(notifier.announce(ROWS, text="Dear {{ name }}", name="Office move"))
+
+
+def test_it_is_given_another_time_before_its_first_row(notifier: Notifier) -> None:
+    announced = notifier.announce(ROWS, text="Dear {{ name }}", name="Move", at="2h")
+    move = notifier.announcement(announced)
+    assert move.state is AnnouncementState.SCHEDULED
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    naive = tomorrow.astimezone(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None)
+    assert move.reschedule(naive, timezone="Asia/Shanghai") is AnnouncementState.SCHEDULED
+    assert move.status().due_at == tomorrow
+    assert move.pause() is AnnouncementState.PAUSED
+    assert move.reschedule("3h") is AnnouncementState.PAUSED
+    assert move.resume() is AnnouncementState.SCHEDULED
+    assert move.resume() is AnnouncementState.SCHEDULED  # repeating a verb changes nothing
+    for wrong in (naive, "2020-01-01T09:00Z", "soon", None):
+        with pytest.raises(BadInput, match="at: "):
+            move.reschedule(wrong)  # type: ignore[arg-type]
+    move.cancel()
+    with pytest.raises(NotAllowed):
+        move.reschedule("1h")
+    with pytest.raises(NotFound):
+        notifier.announcement(ABSENT).reschedule("1h")
+
+
+def test_a_scheduled_notification_is_given_another_time(notifier: Notifier, ledger: Ledger) -> None:
+    id = notifier.send(receiver_id="ou_ada", text="x", at="2h", expires="4h").id
+    assert notifier.reschedule(id, "3h") is State.SCHEDULED
+    due_ms = notifier.get(id).due_ms
+    assert due_ms
+    assert abs(due_ms / 1000 - time.time() - 3 * 3600) < 60
+    assert [did for _, _, did in notifier.get(id).progress.acts] == ["reschedule"]
+    with pytest.raises(BadInput, match="when it expires"):
+        notifier.reschedule(id, "5h")
+    assert notifier.reschedule(id, "0s") is State.SCHEDULED
+    Worker(ledger).deliver(1)
+    with pytest.raises(NotAllowed):
+        notifier.reschedule(id, "1h")
+    for absent in ("n_06hzb2k1c9f3q8rd", ABSENT, "elsewhere"):
+        with pytest.raises(NotFound):
+            notifier.reschedule(absent, "1h")
 
 
 def test_it_tells_how_it_stands(move: AnnouncementHandle, notifier: Notifier, ledger: Ledger) -> None:

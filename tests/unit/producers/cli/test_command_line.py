@@ -32,7 +32,7 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         (KeyReused("k", "n_1"), 2),
         (LedgerUnreachable("gone"), 3),
         (NotFound("n_1"), 5),
-        (NotAllowed("n_1", "cancel", "delivered"), 1),
+        (NotAllowed("n_1", "cancel", "delivered"), 2),
         (NotDurable("slow"), 1),
         (DeskbellError("else"), 1),
     ],

@@ -29,7 +29,7 @@ CONTRACT: list[tuple[DeskbellError, tuple[int, str, str, int]]] = [
     (BadInput("text", "must not be blank"), (422, "bad-input", "The input cannot be accepted", 2)),
     (KeyReused("k", "n_0"), (422, "key-reused", "The key was already used for other content", 2)),
     (NotFound("n_1"), (404, "not-found", "Nothing has this id", 5)),
-    (NotAllowed("n_1", "cancel", "delivered"), (409, "not-allowed", "The state does not allow it", 1)),
+    (NotAllowed("n_1", "cancel", "delivered"), (409, "not-allowed", "The state does not allow it", 2)),
     (LedgerUnreachable("gone"), (503, "ledger-unreachable", "Redis is not reached", 3)),
     (LedgerUnwritable("a replica"), (503, "ledger-unwritable", "Redis accepts no writes", 1)),
     (LedgerFull("full"), (503, "ledger-full", "Redis has no room left", 1)),
