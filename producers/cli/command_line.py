@@ -39,7 +39,7 @@ VERBS = {
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
     "audit": Verb("audit", "List what people did."),
-    "dropped": Verb("dropped_messages", "List what Celery applications and hooks handed in to no effect."),
+    "dropped": Verb("dropped_messages", "List what Celery and hooks handed in to no avail."),
     "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
     "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),
     "hook": Verb("hook", "List the hooks, and test one with a payload."),
