@@ -190,23 +190,13 @@ class Live:
             if snapshot:
                 self._drawings = {view: view.draw(self._templates, snapshot, view) for view in views}
         except LedgerUnreachable as error:
-            self._note_away(error)
+            self._is_away = True
+            log.warning("the console gets no data: %s", error)  # one line for the whole outage: ledger.outage_log
         except Exception:  # a page must not show old numbers as if they were new
             self._is_away = True
             log.exception("a poll of the console failed")
         else:
-            self._note_back()
-
-    def _note_away(self, error: LedgerUnreachable) -> None:
-        """One line when an outage begins, and one when it ends."""
-        if not self._is_away:
-            log.warning("the console gets no data: %s", error)
-        self._is_away = True
-
-    def _note_back(self) -> None:
-        if self._is_away:
-            log.info("the console gets data again")
-        self._is_away = False
+            self._is_away = False
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._snapshot, self._seen_at = snapshot, time.monotonic()

@@ -186,7 +186,7 @@ class Tokens:
             self._store.drop(self._desk, token.value)
         except RedisError as error:
             # Feishu's answer must reach the record even now; the next `get` meets the Redis error itself.
-            _log.warning("a refused token stays in Redis: %s", type(error).__name__, extra={"desk": self._desk.name})
+            _log.warning("a refused token stays in Redis: %s", error, extra={"desk": self._desk.name})
         return not again
 
     def accepted(self, token: CachedToken) -> None:

@@ -20,7 +20,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from ledger.errors import LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
+from ledger.errors import DeskbellError, LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
 from ledger.private import OwnSocketConnection
 from ledger.redis_url import RedisUrl
 from ledger.sentinels import Sentinels
@@ -37,6 +37,7 @@ __all__ = [
     "is_refusal",
     "reachable",
     "text",
+    "translated",
 ]
 
 #: Goes up by one with every change that an older Deskbell would misread, together with a step in
@@ -126,35 +127,46 @@ def connection_class(url: RedisUrl) -> type[AbstractConnection]:
 
 @contextmanager
 def reachable(settings: Settings) -> Iterator[None]:
-    """Turns redis-py's connection errors into LedgerUnreachable, with where Redis is and what to do.
-
-    Also the refusal of all writes into LedgerUnwritable or LedgerFull, and of a verb's that is of another version than
-    the ledger into WrongVersion. Other refusals pass through.
-    """
+    """Turns redis-py's errors into Deskbell's, as `translated` says; the others pass through."""
     try:
         yield
-    except redis.ResponseError as error:
-        if is_of_wrong_version(error):
-            raise WrongVersion.of(str(error).removeprefix(_WRONG_VERSION), SCHEMA) from error
-        if isinstance(error, _NOT_SERVED):
-            do = "run `deskbell doctor`, and look at CLUSTER INFO on the server"
-            raise LedgerUnreachable(f"Redis at {settings.redis} does not serve the ledger's slot: {do}") from error
-        if isinstance(error, NoPermissionError):
-            raise _forbidden(str(settings.redis), error) from error
-        if str(error).startswith(_NO_DATABASE):
-            raise LedgerUnreachable(
-                f"Redis at {settings.redis} has no such database: set DESKBELL_REDIS_URL"
-            ) from error
-        if not is_refusal(error):
+    except redis.RedisError as error:
+        ours = translated(error, settings)
+        if ours is None:
             raise
-        raise _unwritable(str(settings.redis), error) from error
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        hint = (
-            "start it with `deskbell up`, or set DESKBELL_REDIS_URL"
-            if settings.embedded
-            else "check DESKBELL_REDIS_URL and the server"
-        )
-        raise LedgerUnreachable(f"Redis at {settings.redis} is not reached ({_problem(error)}): {hint}") from error
+        raise ours from error
+
+
+def translated(error: BaseException, settings: Settings) -> DeskbellError | None:
+    """redis-py's error as one of Deskbell's; None for one that has no such meaning.
+
+    Connection errors are LedgerUnreachable, with where Redis is and what to do; the refusal of all writes is
+    LedgerUnwritable or LedgerFull; and that of a verb of another version than the ledger is WrongVersion.
+    """
+    if isinstance(error, redis.ResponseError):
+        return _translated_refusal(error, settings)
+    if not isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
+        return None
+    hint = (
+        "start it with `deskbell up`, or set DESKBELL_REDIS_URL"
+        if settings.embedded
+        else "check DESKBELL_REDIS_URL and the server"
+    )
+    return LedgerUnreachable(f"Redis at {settings.redis} is not reached ({_problem(error)}): {hint}")
+
+
+def _translated_refusal(error: redis.ResponseError, settings: Settings) -> DeskbellError | None:
+    where = str(settings.redis)
+    if is_of_wrong_version(error):
+        return WrongVersion.of(str(error).removeprefix(_WRONG_VERSION), SCHEMA)
+    if isinstance(error, _NOT_SERVED):
+        do = "run `deskbell doctor`, and look at CLUSTER INFO on the server"
+        return LedgerUnreachable(f"Redis at {where} does not serve the ledger's slot: {do}")
+    if isinstance(error, NoPermissionError):
+        return _forbidden(where, error)
+    if str(error).startswith(_NO_DATABASE):
+        return LedgerUnreachable(f"Redis at {where} has no such database: set DESKBELL_REDIS_URL")
+    return _unwritable(where, error) if is_refusal(error) else None
 
 
 def _problem(error: redis.RedisError) -> str:

@@ -1,7 +1,7 @@
 """The workers' side of the ledger: releasing, claiming, renewing, recording."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -176,15 +176,7 @@ class Leases(Store):
         self.clock.note(asked, now_ms)
         fives = iter(found)
         return now_ms, [
-            self._claim(
-                text(id),
-                input,
-                progress,
-                Slot(now_ms - age, -age),
-                accepted,
-                bool(probing),
-                tickets > 0,
-            )
+            self._claim(text(id), input, progress, Slot(now_ms - age, -age), accepted, bool(probing), tickets > 0)
             for id, input, progress, age, accepted in zip(fives, fives, fives, fives, fives, strict=True)
         ]
 
@@ -209,10 +201,18 @@ class Leases(Store):
             self._specs[announcement] = Spec.of_json(spec)
         return self._specs[announcement]
 
-    def record(self, desk: Desk, token: str, results: Iterable[Result], health: str) -> list[bool]:
+    def record(
+        self,
+        desk: Desk,
+        token: str,
+        results: Iterable[Result],
+        health: str,
+        on_hold: Callable[[float | None], None] = lambda _: None,
+    ) -> list[bool]:
         """Records results. False where the lease was lost and somebody else has decided.
 
         health: `up` when the desk's API answered sanely, `down` when it failed for the desk's sake, else `''`.
+        on_hold: told None when an outage of the desk begins with this, and the seconds of a hold that ends with it.
         """
         arguments: list[Argument] = []
         for result in results:
@@ -224,8 +224,10 @@ class Leases(Store):
                 _json(result.extra),
                 _or_empty(result.unused_slot_ms),
             )
-        answer = self.verbs.call("record", desk.name, token, self.results_for_ms, health, *arguments)
-        return [bool(recorded) for recorded in answer]
+        hold, *answers = self.verbs.call("record", desk.name, token, self.results_for_ms, health, *arguments)
+        if hold:
+            on_hold(None if hold == b"began" else float(hold) / 1000)
+        return [bool(recorded) for recorded in answers]
 
     def renew(
         self,

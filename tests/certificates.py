@@ -65,6 +65,8 @@ class TlsProxy:
         self._thread = threading.Thread(target=self._run, name="TLS proxy", daemon=True)
         self.port = 0
         self.heard = bytearray()  #: of what was said to it behind a handshake, the beginning of each connection
+        self.greeted = 0  #: handshakes that began
+        self._context.sni_callback = self._count
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -88,6 +90,9 @@ class TlsProxy:
         self._listening.set()
         await self._over.wait()
         server.close()
+
+    def _count(self, *_: object) -> None:
+        self.greeted += 1
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._port_behind)

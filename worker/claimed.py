@@ -263,6 +263,16 @@ class DeskHold:
         self._hold(claimed, "quota", QUOTA_HOLD_MS, verdict)
         return claimed.deferred(QUOTA_HOLD_MS, held=True)
 
+    def note_change(self, lasted_seconds: float | None) -> None:
+        """One line when an outage begins, and one when a hold ends, in the log of the worker whose call showed it."""
+        desk = {"desk": self._desk.name}
+        if lasted_seconds is None:
+            log.error(
+                "desk held (outage): Feishu does not answer, or answers with errors; one probe at a time", extra=desk
+            )
+        else:
+            log.warning("the desk is no longer held, after %.0f s", lasted_seconds, extra=desk)
+
     def _hold(self, claimed: ClaimedNotification, kind: str, hold_ms: int, verdict: Verdict) -> None:
         claimed.desk_held = True
         reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)

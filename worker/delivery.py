@@ -280,7 +280,9 @@ class Delivery:
         if not results:
             return []
         desk_health = "up" if "up" in health else "down" if "down" in health else ""
-        recorded = retry_while_redis_is_away()(self._leases.record, self.desk, token, results, desk_health)
+        recorded = retry_while_redis_is_away()(
+            self._leases.record, self.desk, token, results, desk_health, self._hold.note_change
+        )  # fmt: skip
         for result, is_recorded in zip(results, recorded, strict=True):
             if not is_recorded:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})

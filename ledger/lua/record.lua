@@ -12,7 +12,9 @@
 --   extra     JSON object laid over the progress (via, deferrals, failing_ms; awaits: the receiver whose ticket must
 --             close first), or ''
 --   slot      ms of a slot that was not used and is given back, or ''
--- Returns  [1 or 0, …]: whether each was recorded; 0: the lease was lost, and somebody else decided
+-- Returns  [hold, 1 or 0, …]
+--   hold      began: an outage of the desk begins with this · ms: a hold ends with this, and lasted so long · '' else
+--   1 or 0    whether each was recorded; 0: the lease was lost, and somebody else decided
 local token, results_for_ms, health = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
 --: Notifications in a row that failed for the desk's sake, before all of the desk holds back.
@@ -26,6 +28,7 @@ local function outage(hold)
     since = hold and hold.since or now, reason = 'the API does not answer, or answers with errors'}))
 end
 
+local hold_change = ''
 -- One failing notification must not stop the others: only a row of failures without a success between opens an outage.
 local function note_health()
   local hold = current_hold()
@@ -33,6 +36,7 @@ local function note_health()
     redis.call('HDEL', HOLDS, 'streak')
     if hold and hold.kind ~= 'throttled' then
       redis.call('HDEL', HOLDS, 'hold')
+      hold_change = tostring(now - (hold.since or now))
       look_at(now)
     end
   elseif health == 'down' then
@@ -40,7 +44,10 @@ local function note_health()
     local standing = hold and hold['until'] > now
     -- A probe came to nothing, of whatever kind the hold was: the next one waits for an interval.
     local probed = hold and hold.kind ~= 'throttled'
-    if not standing and (probed or streak >= OUTAGE_AFTER) then outage(probed and hold or nil) end
+    if not standing and (probed or streak >= OUTAGE_AFTER) then
+      outage(probed and hold or nil)
+      if not probed then hold_change = 'began' end
+    end
   end
 end
 
@@ -84,4 +91,4 @@ put_in_front(back)
 flush()
 -- A replay records nothing, and must not count one failure twice.
 if health == 'up' or any then note_health() end
-return recorded
+return {hold_change, unpack(recorded)}

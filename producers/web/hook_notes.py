@@ -61,7 +61,7 @@ async def _note(context: WebContext, entry: HookEntry, lost: Phrase | None = Non
     try:
         await asyncio.to_thread(_write, context, entry, lost)
     except (DeskbellError, redis.RedisError) as error:
-        _log.warning("the hook log was not written: %s", type(error).__name__, extra={"hook": entry.hook})
+        _log.warning("the hook log was not written: %s", error, extra={"hook": entry.hook})
 
 
 def _write(context: WebContext, entry: HookEntry, lost: Phrase | None) -> None:

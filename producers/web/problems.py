@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from ledger.connection import reachable
-from ledger.errors import URN, BadInput, DeskbellError
+from ledger.connection import translated
+from ledger.errors import URN, BadInput, DeskbellError, LedgerUnreachable
 from ledger.messages.field_problems import field_problem
 from ledger.phrases import Phrase
 from ledger.settings import Settings
@@ -99,7 +99,10 @@ def handle_problems(app: FastAPI, settings: Settings) -> None:
     """Has every exception of a route answered as a problem. Redis's own are translated here, so that no router need."""
 
     def tell(request: Request, error: Exception) -> Response:
-        problem = problem_of(_translated(error, settings))
+        known = translated(error, settings) or error
+        problem = problem_of(known)
+        if isinstance(known, LedgerUnreachable):
+            _log.warning("a request was refused: %s", known)  # one line for the whole outage: ledger.outage_log
         if problem.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
             tell_unexpected(error, request.scope.get("request_id"))
         return as_response(problem, request.scope.get("request_id"))
@@ -114,14 +117,6 @@ def tell_unexpected(error: BaseException, request_id: str | None) -> None:
     """Logs where it happened, but not the text of the exception, which may repeat a message."""
     where = "".join(traceback.format_tb(error.__traceback__))
     _log.error("a request failed: %s\n%s", type(error).__name__, where, extra={"request_id": request_id})
-
-
-def _translated(error: Exception, settings: Settings) -> Exception:
-    try:
-        with reachable(settings):
-            raise error
-    except (DeskbellError, redis.RedisError) as translated:
-        return translated
 
 
 def _tell_invalid(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ledger.gc_tuning import tune_gc
+from ledger.outage_log import OutageLog
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.problems import Problem
@@ -164,7 +165,7 @@ def serve(
     settings: Settings, listening: socket.socket, *, access_log: bool = False, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serves until SIGINT or SIGTERM; requests under way are answered first. Raises BadInput for wrong settings."""
-    _log_lines(access_log)
+    _log_lines(settings, access_log)
     sys.setswitchinterval(_SWITCH_SECONDS)
     server = server_of(create_app(settings), ready)
     # uvicorn stops for them, and then raises them again for whoever had asked for them before.
@@ -194,9 +195,10 @@ def server_of(app: ASGIApp, ready: Callable[[], None] = lambda: None) -> uvicorn
     return _Announcing(config, ready, stop_streams)
 
 
-def _log_lines(access_log: bool) -> None:
+def _log_lines(settings: Settings, access_log: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(OutageLog.of(settings))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a line for each malformed request, else
     logging.getLogger("producers.web.access_log").setLevel(logging.INFO if access_log else logging.WARNING)

@@ -42,6 +42,10 @@ class SandboxProcess:
             raise RuntimeError(f"the sandbox did not start: {log.read_text()}")
         self.url = line.split()[-1]
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(ANSWER_SECONDS)
@@ -59,6 +63,9 @@ class SandboxProcess:
     def fault(self, match: Mapping[str, Any], do: Mapping[str, Any], **rest: Any) -> None:
         """Orders a fault; `rest` is `times` and `per_receiver`."""
         self._order("POST", "faults", {"match": dict(match), "do": dict(do), **rest})
+
+    def forget_faults(self) -> None:
+        self._order("DELETE", "faults")
 
     def ticket(self, guest_id: str, status: int = 2) -> None:
         """Opens a ticket of the guest, or moves the open one to `status`; 52 closes it."""

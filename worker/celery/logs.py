@@ -7,6 +7,9 @@ from typing import Any
 from celery import signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
+from ledger.outage_log import OutageLog
+from worker.runtime import runtime
+
 __all__ = ["FieldsFormatter"]
 
 #: The keys of `extra` that lines carry. Never a message body, never a secret.
@@ -26,8 +29,10 @@ class FieldsFormatter(logging.Formatter):
 
 @signals.after_setup_logger.connect
 def _format_lines(logger: logging.Logger, **_: Any) -> None:
+    outages = OutageLog.of(runtime().settings)
     for handler in logger.handlers:
         handler.setFormatter(FieldsFormatter(_FORMAT))
+        handler.addFilter(outages)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 
