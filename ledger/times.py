@@ -11,6 +11,7 @@ from ledger.phrases import Phrase
 
 __all__ = [
     "MACHINE",
+    "NoSuchTime",
     "Zone",
     "check_expiry",
     "duration",
@@ -36,6 +37,10 @@ _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+class NoSuchTime(ValueError):
+    """Written as a time is, and yet none: without an offset or a zone, or left out by the clocks of its zone."""
+
+
 def duration(text: str) -> timedelta:
     """Reads `90s`, `15m`, `24h` or `30d`. Raises ValueError."""
     match = _DURATION.match(text)
@@ -59,12 +64,12 @@ def zone_of(name: Any) -> ZoneInfo:
 def in_zone(time: datetime, zone: ZoneInfo | None) -> datetime:
     """A time without an offset, as the clocks of a zone show it; None is this machine's.
 
-    Of a time that they show twice it is the first. Raises ValueError for one that they leave out.
+    Of a time that they show twice it is the first. Raises NoSuchTime for one that they leave out.
     """
     aware = time.replace(tzinfo=zone) if zone else time.astimezone()
     if aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) != time.replace(fold=0):
         shown = time.isoformat(timespec="minutes")
-        raise ValueError(Phrase("{time} does not exist: the clocks are put forward over it that day", time=shown))
+        raise NoSuchTime(Phrase("{time} does not exist: the clocks are put forward over it that day", time=shown))
     return aware
 
 
@@ -92,7 +97,7 @@ def _with_offset(time: datetime, zone: Zone) -> datetime:
         if time.tzinfo is not None:
             return time.astimezone()
         if zone is None:
-            raise ValueError(
+            raise NoSuchTime(
                 Phrase(
                     "{time} has no offset: write it as {time}+08:00, or give a timezone such as Asia/Shanghai",
                     time=time.isoformat(timespec="minutes"),

@@ -15,11 +15,11 @@ from ledger.errors import BadInput
 from ledger.messages.column_names import folded, quoted
 from ledger.phrases import Phrase
 from ledger.receiver_ids import receiver_id_problem
-from ledger.times import moment
+from ledger.times import MACHINE, NoSuchTime, Zone, moment
 from producers.announcements.recipients import Row, place
 from producers.announcements.recipients.header import AddressKind, address_kinds
 
-__all__ = ["Address", "Addressing", "Options", "RowError", "RowErrorJson", "variables_of"]
+__all__ = ["Address", "Addressing", "Options", "RowError", "RowErrorJson", "variables_of", "zone_without_times"]
 
 #: The columns that say how, folded; with that of the ids they are those that are no variables of the template.
 _CHOICES = ("receive_type", "user_id_type", "send_at")
@@ -47,6 +47,8 @@ class Options:
     address_column: str | None = None  #: the header of the one column that says to whom
     expires_at: datetime | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    zone: Zone = MACHINE  #: of a `send_at` without an offset
+    is_zone_for_rows: bool = False  #: it was named, and no other time needs it
 
 
 @with_config(title="RowError")
@@ -107,6 +109,10 @@ def variables_of(columns: Sequence[str]) -> list[tuple[int, str]]:
     return [(at, name) for at, name in enumerate(columns) if folded(name) not in _NO_VARIABLES]
 
 
+def zone_without_times() -> Phrase:
+    return Phrase("goes with between, at, expires or a column send_at: for example 09:00-18:00 in Asia/Shanghai")
+
+
 class Addressing:
     """How the rows of one file are addressed: where its columns stand, and the options."""
 
@@ -115,6 +121,8 @@ class Addressing:
         self._columns = columns
         by_name = {folded(name): at for at, name in enumerate(columns)}
         self._choices = {name: by_name[name] for name in _CHOICES if name in by_name}
+        if options.is_zone_for_rows and "send_at" not in self._choices:
+            raise BadInput("timezone", zone_without_times())
         kinds = address_kinds(columns)
         self._places: list[tuple[int, AddressKind | None]] = sorted(
             kinds.items(), key=lambda each: _ORDER.index(each[1])
@@ -263,8 +271,10 @@ class Addressing:
         if not text:
             return None
         try:
-            time = moment(text, self.options.now)
+            time = moment(text, self.options.now, self.options.zone)
             send_at_ms = round(time.timestamp() * 1000)
+        except NoSuchTime as error:
+            problem = error.args[0]
         except (ValueError, OverflowError):
             problem = Phrase("is not a valid time: use 2026-11-30T09:00+08:00, or 90s, 15m, 1h, 2d from now")
         else:

@@ -20,7 +20,7 @@ from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
 from ledger.phrases import Phrase
 from ledger.times import Zone, check_expiry, given_time, zone_of
-from producers.announcements.addressing import Options
+from producers.announcements.addressing import Options, zone_without_times
 from producers.announcements.recipients.reading_options import ReadingOptions
 
 __all__ = ["AnnouncementDraft"]
@@ -62,7 +62,7 @@ class AnnouncementDraft:
         return cls(
             spec=spec,
             reading=reading,
-            options=_options(spec, reading, allow_duplicates, now),
+            options=_options(spec, reading, allow_duplicates, now, zone, "timezone" in times and len(times) == 1),
             key=key,
             skip_invalid=skip_invalid,
             image=message.image,
@@ -77,15 +77,19 @@ class AnnouncementDraft:
         return hashlib.sha256(recipients_sha256.encode() + b"\0" + self._asked).hexdigest()
 
 
-def _options(spec: Spec, reading: ReadingOptions, allow_duplicates: bool, now: datetime) -> Options:
+def _options(
+    spec: Spec, reading: ReadingOptions, allow_duplicates: bool, now: datetime, zone: Zone, is_zone_for_rows: bool
+) -> Options:
     ids, ends = reading.address_column, spec.expires_at
-    return Options(spec.receive_type, spec.user_id_type, allow_duplicates, ids, ends, now)
+    return Options(
+        spec.receive_type, spec.user_id_type, allow_duplicates, ids, ends, now, zone, is_zone_for_rows=is_zone_for_rows
+    )
 
 
 def _times_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Takes the times out of the arguments, as they are written, and their zone unless the sending hours need it."""
+    """Takes out the times, as they are written, and their zone, which rows share, unless the sending hours need it."""
     times: dict[str, Any] = {name: given.pop(name) for name in ("at", "expires") if name in given}
-    if times and "timezone" in given and "between" not in given:
+    if "timezone" in given and "between" not in given:
         times["timezone"] = given.pop("timezone")
     return times
 
@@ -109,7 +113,7 @@ def _template_of(given: dict[str, Any]) -> MessageTemplate:
 def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime | None) -> Spec:
     Template.of(message.raw, may_have_others=True)
     if ("between" in given) != ("timezone" in given):
-        raise BadInput("timezone", Phrase("goes with between, at or expires: for example 09:00-18:00 in Asia/Shanghai"))
+        raise BadInput("timezone", zone_without_times())
     try:
         spec = Spec(**given, message=dict(message.raw), **times)
     except ValidationError as error:

@@ -57,7 +57,8 @@ async def read_announcement_request(request: Request, key: str | None) -> Announ
 def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
     if form.large is None:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
-    parts = {name: part for name, part in form.parts.items() if part.content}  # an empty field was not filled in
+    # An empty field was not filled in. An empty time zone is a script's variable that was not set, as it is in JSON.
+    parts = {name: part for name, part in form.parts.items() if part.content or name == "timezone"}
     check_known(parts, OPTIONS | FLAGS | {"message", "image"})
     arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS}
     arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}

@@ -297,6 +297,30 @@ def test_a_row_may_have_a_time_of_its_own(notifier: Notifier, ledger: Ledger) ->
     assert second == {}
 
 
+def test_a_rows_time_without_an_offset_is_one_of_the_given_zone_and_of_no_guessed_one(
+    notifier: Notifier, ledger: Ledger
+) -> None:
+    rows = [{**PEOPLE[0], "send_at": "2099-11-30T09:00"}, PEOPLE[1]]
+    with pytest.raises(
+        BadInput, match=r"send_at.*has no offset: write it as 2099-11-30T09:00.08:00, or give a timezone"
+    ):
+        move(notifier, rows)
+    ids = [move(notifier, rows, timezone=zone).id for zone in ("Asia/Shanghai", "Europe/Lisbon")]
+    times = [next(ledger.announcements.rows(id)).row.overrides["send_at_ms"] for id in ids]
+    assert times[1] - times[0] == 8 * 3_600_000, "another zone is another announcement"
+
+
+def test_a_rows_time_that_summer_time_leaves_out_is_told(notifier: Notifier) -> None:
+    rows = [{**PEOPLE[0], "send_at": "2099-03-29T01:30"}, PEOPLE[1]]
+    with pytest.raises(BadInput, match=r"send_at.*does not exist: the clocks are put forward"):
+        move(notifier, rows, timezone="Europe/Lisbon")
+
+
+def test_a_zone_that_no_time_needs_is_refused(notifier: Notifier) -> None:
+    with pytest.raises(BadInput, match="timezone: goes with between, at, expires or a column send_at"):
+        move(notifier, PEOPLE, timezone="Asia/Shanghai")
+
+
 def test_a_value_that_a_row_does_not_have_is_no_variable_for_it(notifier: Notifier, ledger: Ledger) -> None:
     text = "Dear {{ name }}{% if title is defined %}, {{ title }}{% endif %}"
     announced = move(notifier, [{**PEOPLE[0], "title": "Dr."}, PEOPLE[1]], text=text)
