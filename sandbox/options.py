@@ -68,6 +68,7 @@ class Options:
     recursion_limit: int | None
     page_tokens_live_seconds: float
     faults: tuple[dict[str, Any], ...]
+    check: bool
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -145,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--events-url", type=_url, metavar="URL", help="push subscribed ticket events there")
     add("--encrypt-key", default="", metavar="K", help="encrypt and sign events with this Encrypt Key")
     add("--verification-token", default="", metavar="T", help="put this Verification Token into events")
+    add("--check", action="store_true", help="check the options, a --directory too, and end")
     _add_contacts(parser)
     add(
         "--demo",

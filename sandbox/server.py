@@ -25,6 +25,8 @@ _BACKLOG = 1024
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT. Returns the exit code: 0, or 1 if it cannot listen."""
     options = parse_options(arguments)
+    if options.check:
+        return 0
     try:
         asyncio.run(_serve(options, steady_clock(), _announce))
     except OSError as error:

@@ -27,6 +27,7 @@ from ledger.workers import live_workers
 from producers.cli.access import open_ledger
 from producers.cli.output import ExitCode, answer_json, note, printable
 from producers.cli.revival import Revival
+from producers.cli.sandbox import check_directory
 from producers.cli.supervisor import LOOK_SECONDS, Program, StopSignals, Supervisor
 from producers.hooks.hook_file import load_hooks
 from producers.web.listening import listen, reachable_at, url_of
@@ -58,6 +59,19 @@ _PRACTICE = {
 SandboxPort = Annotated[
     int, typer.Option("--sandbox-port", min=0, max=65535, help="The sandbox's port; 0 takes a free one.")
 ]
+SandboxDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--sandbox-directory",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="People, departments and groups of the sandbox, in TOML or JSON. Default: a small company.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox, web} once everything is up.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,9 +83,8 @@ def up(
         bool, typer.Option("--sandbox", help="Send to a simulated Feishu on this machine instead of the real one.")
     ] = False,
     sandbox_port: SandboxPort = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print {redis, workers, pids, sandbox, web} once everything is up.")
-    ] = False,
+    sandbox_directory: SandboxDirectory = None,
+    as_json: AsJson = False,
 ) -> int:
     """Run everything on this machine: workers, the web side, and a Valkey under the data directory unless
     DESKBELL_REDIS_URL is set.
@@ -80,7 +93,7 @@ def up(
 
     Ctrl-C or SIGTERM stops it after calls in flight are finished and recorded. A second one stops it at once.
     """
-    settings = _settings(sandbox, sandbox_port)
+    settings = _settings(sandbox, sandbox_port, sandbox_directory)
     load_hooks(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
     with StopSignals() as signals, ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
@@ -89,21 +102,22 @@ def up(
             stack.enter_context(left_for_commands(settings.data_dir, _practice_settings(settings)))
         ledger = stack.enter_context(open_ledger(settings))
         refuse_cluster(ledger.redis, settings)
-        supervisor = stack.enter_context(_supervisor(settings, signals, practising=sandbox))
+        programs = _programs(settings, practising=sandbox, directory=sandbox_directory)
+        supervisor = stack.enter_context(_supervisor(settings, signals, programs, practising=sandbox))
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
         _note("stopping after calls in flight are finished")
     _note("stopped")
     return ExitCode.DONE
 
 
-def _supervisor(settings: Settings, signals: StopSignals, *, practising: bool) -> Supervisor:
+def _supervisor(settings: Settings, signals: StopSignals, programs: list[Program], *, practising: bool) -> Supervisor:
     if practising:
         note(
             f"practice: a ledger of its own, {settings.data_dir}; everything in it goes to the sandbox at"
             f" {settings.feishu_url}, nothing goes to Feishu"
         )
     return Supervisor(
-        _programs(settings, practising=practising),
+        programs,
         _environment(settings, practising=practising),
         _say,
         grace_seconds=2 * sum(settings.timeout) + MARGIN_SECONDS,
@@ -124,9 +138,12 @@ def _keep_running(
         time.sleep(LOOK_SECONDS)
 
 
-def _settings(sandbox: bool, sandbox_port: int) -> Settings:
-    if sandbox_port and not sandbox:
-        raise BadInput("--sandbox-port", "give --sandbox too")
+def _settings(sandbox: bool, sandbox_port: int, sandbox_directory: Path | None) -> Settings:
+    for name, given in (("port", sandbox_port), ("directory", sandbox_directory)):
+        if given and not sandbox:
+            raise BadInput(f"--sandbox-{name}", "give --sandbox too")
+    if sandbox_directory:
+        check_directory(sandbox_directory)
     return _practising(sandbox_port) if sandbox else Settings.from_env()
 
 
@@ -168,7 +185,7 @@ def _free_port() -> int:
         return port
 
 
-def _programs(settings: Settings, *, practising: bool) -> list[Program]:
+def _programs(settings: Settings, *, practising: bool, directory: Path | None) -> list[Program]:
     # -P: no module of the current directory is taken for ours.
     python = (sys.executable, "-P", str(_CHILD), str(os.getpid()))
     celery = (*python, "celery", "--quiet", "-A", "worker", "worker", *_WORKER_OPTIONS)
@@ -184,10 +201,10 @@ def _programs(settings: Settings, *, practising: bool) -> list[Program]:
     if practising:
         port = settings.feishu_url.rpartition(":")[2]
         rate = rate_text(settings.desk(DEFAULT_DESK).rate)
+        people = ("--directory", str(directory.absolute())) if directory else ()
+        sandbox = (*python, "sandbox", "--demo", "--port", port, "--rate", rate, *people)
         # Stopped after the workers: their last calls want an answer.
-        programs.insert(
-            0, Program("sandbox", (*python, "sandbox", "--demo", "--port", port, "--rate", rate), stop_turn=1)
-        )
+        programs.insert(0, Program("sandbox", sandbox, stop_turn=1))
     return programs
 
 

@@ -47,8 +47,7 @@ def small_company() -> Directory:
 def read_directory(path: Path) -> Directory:
     """Raises ValueError that says what is wrong, and OSError."""
     content = path.read_bytes()
-    document = orjson.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode())
-    return _directory(document)
+    return _directory(orjson.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode()))
 
 
 def _directory(document: Mapping[str, Any]) -> Directory:

@@ -94,7 +94,17 @@ def test_all_is_well_when_all_is_well(ledger: Ledger, capsys: Output) -> None:
     a_worker_reports(ledger, 13, silent_ms=60_000)
     checks = doctor(capsys)
     assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(
-        ("redis", "durability", "distance", "eviction", "workers", "desk default", "feishu default"), "ok"
+        (
+            "redis",
+            "durability",
+            "distance",
+            "eviction",
+            "workers",
+            "desk default",
+            "feishu default",
+            "contacts default",
+        ),
+        "ok",
     )
     assert checks["workers"]["found"] == "2 with 32 threads, on vm"
     assert "Valkey 9" in checks["redis"]["found"]

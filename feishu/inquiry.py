@@ -1,0 +1,208 @@
+"""What Feishu says of people who are named by ids and addresses, and as far as it lets us, why it names nobody.
+
+Four reasons look alike in its answer to an address: nobody has it, its person is outside the app's contact range, has
+resigned, or it is an enterprise mailbox. A second question tells who resigned, a third whether the range is everybody.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import quote
+
+import redis
+
+from feishu.client import FeishuClient
+from feishu.contact import CONTACTS_PER_CALL
+from feishu.contact_answers import object_of
+from feishu.contact_pace import ContactPace
+from feishu.contact_sight import STATUS_SCOPE, no_scope, sees_everybody
+from feishu.directory import Directory
+from feishu.member import Member, Standing, member_of
+from feishu.query_retry import QueryRetry
+from feishu.verdict import AskFailed
+from ledger.addresses import Contact, address_fields
+from ledger.delivery_options import UserIdType
+from ledger.phrases import Phrase
+from ledger.redis_keys import RedisKeys
+from ledger.settings import Desk
+
+__all__ = ["Finding", "Inquiry"]
+
+#: The person exists and is outside the contact range; the id is of another type, or of another app.
+_OUT_OF_RANGE, _WRONG_ID = 41050, 41012
+#: Codes about one person, whatever the call: the other people can still be asked about.
+_OF_ONE = frozenset({_OUT_OF_RANGE, _WRONG_ID, 99992351, 99992352, 99992360, 99992361, 99992363, 99992364})
+
+_SAID = {
+    Standing.RESIGNED: Phrase("has resigned, or left this company's Feishu"),
+    Standing.FROZEN: Phrase("is paused by an administrator"),
+    Standing.NOT_JOINED: Phrase("was invited and has not signed in yet"),
+    Standing.HERE: Phrase("can be sent to"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """About one person. `reason` is None where nothing is known against a message; `said` and `do` are for people.
+
+    A `standing` or name of None was not given, for want of a scope.
+    """
+
+    who: str
+    open_id: str | None
+    reason: str | None
+    said: str
+    do: str = ""
+    name: str | None = None
+    standing: Standing | None = None
+
+    @classmethod
+    def of_member(cls, who: str, member: Member) -> Self:
+        standing = member.standing
+        name = member.values.get("name")
+        if standing is None:
+            said = Phrase("is there; whether active is not told")
+            do = Phrase("grant the app {scope}", scope=STATUS_SCOPE)
+            return cls(who, member.open_id, None, said, do, name)
+        reason = None if standing is Standing.HERE else standing.value
+        return cls(who, member.open_id, reason, _SAID[standing], "", name, standing)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "who": self.who,
+            "open_id": self.open_id,
+            "name": self.name,
+            "status": self.standing,
+            "reason": self.reason,
+            "said": self.said,
+            "do": self.do,
+        }
+
+
+class Inquiry:
+    """Asks Feishu anew: nothing is taken from a cache, nor kept."""
+
+    def __init__(self, client: redis.Redis, keys: RedisKeys, desk: Desk, feishu: FeishuClient) -> None:
+        self._feishu = feishu
+        self._pace = ContactPace(client, keys, desk)
+        self._retry = QueryRetry()
+        self._directory = Directory(feishu, self._pace.wait)
+
+    def about(self, whom: Sequence[str], id_type: str | None = None) -> list[Finding]:
+        """In the order of `whom`. An id is of `id_type`, else of the type that it begins like. Raises AskFailed."""
+        contacts = {who: contact for who in whom if (contact := _contact(who)) is not None}
+        found = self._by_address(contacts.values())
+        return [self._finding(who, contacts.get(who), found, id_type) for who in whom]
+
+    def _finding(
+        self, who: str, contact: Contact | None, found: dict[Contact, Finding], id_type: str | None
+    ) -> Finding:
+        if contact is not None:
+            return replace(found[contact], who=who)
+        fields = address_fields(who)
+        if "receiver_id" not in fields:
+            said = Phrase("is neither an e-mail address, a mobile number nor an id")
+            return Finding(who, None, "invalid", said, Phrase("write an address as in ann@corp.example or +8613…"))
+        return self._by_id(who, fields["receiver_id"], id_type or _type_of(fields["receiver_id"]))
+
+    def _by_address(self, contacts: Iterable[Contact]) -> dict[Contact, Finding]:
+        """Asks for those who are there, then for those who resigned; of the rest, what the range says."""
+        distinct = list(dict.fromkeys(contacts))
+        there = self._open_ids(distinct, with_resigned=False)
+        unnamed = [contact for contact in distinct if contact not in there]
+        resigned = self._open_ids(unnamed, with_resigned=True)
+        everybody = sees_everybody(self._directory) if len(resigned) < len(unnamed) else None
+        members = self._members(list(there.values()))
+        found = {}
+        for contact in distinct:
+            if open_id := there.get(contact):
+                member = members.get(open_id) or Member(open_id, None, {}, ())
+                found[contact] = Finding.of_member(contact.value, member)
+            elif open_id := resigned.get(contact):
+                found[contact] = Finding(
+                    contact.value, open_id, "resigned", _SAID[Standing.RESIGNED], standing=Standing.RESIGNED
+                )
+            else:
+                found[contact] = _nobody(contact, everybody)
+        return found
+
+    def _open_ids(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
+        """Of those whom Feishu names."""
+        found: dict[Contact, str] = {}
+        for start in range(0, len(contacts), CONTACTS_PER_CALL):
+            some = contacts[start : start + CONTACTS_PER_CALL]
+            emails = [contact for contact in some if contact.kind == "email"]
+            mobiles = [contact for contact in some if contact.kind == "mobile"]
+            values = [[contact.value for contact in each] for each in (emails, mobiles)]
+            self._pace.wait()
+            people = self._retry(self._feishu.people, *values, with_resigned=with_resigned)
+            named = zip(emails + mobiles, people, strict=True)
+            found |= {contact: person.open_id for contact, person in named if person.open_id is not None}
+        return found
+
+    def _members(self, open_ids: Sequence[str]) -> dict[str, Member]:
+        """Empty where the app may not read people: then an id is all that is known."""
+        found: dict[str, Member] = {}
+        try:
+            for start in range(0, len(open_ids), CONTACTS_PER_CALL):
+                found |= self._directory.people(open_ids[start : start + CONTACTS_PER_CALL])
+        except AskFailed as failure:
+            if not no_scope(failure):
+                raise
+        return found
+
+    def _by_id(self, who: str, id: str, id_type: str) -> Finding:
+        try:
+            self._pace.wait()
+            path = f"/open-apis/contact/v3/users/{quote(id, safe='')}"
+            verdict, data = self._retry(self._feishu.ask, "user", "GET", path, params={"user_id_type": id_type})
+        except AskFailed as failure:
+            if failure.verdict.code not in _OF_ONE:
+                raise
+            return _refused(who, failure)
+        member = member_of(object_of(data, "user", verdict))
+        if member is None:
+            return Finding(who, None, "no_such_person", Phrase("Feishu names nobody"))
+        return Finding.of_member(who, member)
+
+
+def _contact(who: str) -> Contact | None:
+    fields = address_fields(who)
+    if "email" in fields:
+        return Contact.read("email", fields["email"])
+    return Contact.read("mobile", fields["mobile"]) if "mobile" in fields else None
+
+
+def _type_of(id: str) -> UserIdType:
+    prefixes = {"ou_": UserIdType.OPEN_ID, "on_": UserIdType.UNION_ID}
+    return prefixes.get(id[:3], UserIdType.USER_ID)
+
+
+def _nobody(contact: Contact, everybody: bool | None) -> Finding:
+    """The reasons that are left."""
+    said = {
+        ("email", True): Phrase(
+            "nobody has this address, or it is an enterprise mailbox, which Feishu does not look up"
+        ),
+        ("mobile", True): Phrase("nobody has this number"),
+        ("email", False): Phrase(
+            "nobody whom the app may see has this address: it is unknown, outside the contact range, or an enterprise"
+            " mailbox, which Feishu does not look up"
+        ),
+        ("mobile", False): Phrase(
+            "nobody whom the app may see has this number: it is unknown, or outside the contact range"
+        ),
+    }[contact.kind, everybody is True]
+    do = Phrase("check it in the admin console") if everybody else Phrase("check it, and the app's contact range")
+    return Finding(contact.value, None, "no_such_person", said, do)
+
+
+def _refused(who: str, failure: AskFailed) -> Finding:
+    verdict = failure.verdict
+    if verdict.code == _OUT_OF_RANGE:
+        said = Phrase("is outside the app's contact range")
+        return Finding(who, None, "not_visible", said, Phrase("widen the range, or send: a message may still arrive"))
+    if verdict.code == _WRONG_ID:
+        said = Phrase("is an id of another type or of another app")
+        return Finding(who, None, "invalid", said, Phrase("open_ids begin with ou_, and each app has its own"))
+    return Finding(who, None, "no_such_person", Phrase("nobody has this id"), verdict.do)

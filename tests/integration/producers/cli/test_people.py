@@ -1,0 +1,39 @@
+"""`deskbell people`, with the sandbox for Feishu."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+import sandbox
+from ledger.settings import Settings
+from producers.cli.command_line import run
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def desk(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> Iterator[None]:
+    with sandbox.running("--demo") as url:
+        values = {"APP_ID": "cli_sandbox", "APP_SECRET": "sandbox-secret", "HELPDESK_ID": "1", "HELPDESK_TOKEN": "ht"}
+        for name, value in {**values, "REDIS_URL": str(empty_valkey.redis), "FEISHU_URL": url}.items():
+            monkeypatch.setenv(f"DESKBELL_{name}", value)
+        yield
+
+
+def test_it_says_what_feishu_says_of_an_address(capsys: Output) -> None:
+    assert run(["people", "li.na@acme.example"]) == 0
+    assert capsys.readouterr().out == "li.na@acme.example ou_li.na 李娜 can be sent to\n"
+
+
+def test_somebody_who_cannot_be_sent_to_makes_it_fail(capsys: Output) -> None:
+    assert run(["people", "li.na@acme.example,deng.chao@acme.example", "nobody@acme.example", "--json"]) == 1
+    li_na, deng_chao, nobody = json.loads(capsys.readouterr().out)
+    assert (li_na["status"], deng_chao["status"], nobody["status"]) == ("here", "frozen", None)
+    assert (deng_chao["open_id"], nobody["open_id"]) == ("ou_deng.chao", None)
+    assert nobody["reason"] == "no_such_person"
+
+
+def test_an_unknown_desk_is_bad_input(capsys: Output) -> None:
+    assert run(["people", "ou_ada", "--desk", "hr"]) == 2
+    assert "hr" in capsys.readouterr().err
