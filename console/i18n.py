@@ -14,8 +14,8 @@ __all__ = ["LANGUAGES", "Language", "chosen_language", "language"]
 LANGUAGES = ("en", "zh-CN")
 
 
-#: How an act begins on record that named a code.
-_RETRY_CODE = "retry code "
+#: Actions that end with a code.
+_WITH_CODE = ("retry code", "learn ticket code")
 
 
 class Language:
@@ -43,8 +43,9 @@ class Language:
 
     def action_text(self, action: str) -> str:
         """An action of the audit log in this language."""
-        if action.startswith(_RETRY_CODE):
-            return self("action_text.retry_code", code=action.removeprefix(_RETRY_CODE))
+        words, _, code = action.rpartition(" ")
+        if words in _WITH_CODE:
+            return self(f"action_text.{words.replace(' ', '_')}", code=code)
         return self.texts.get(f"action_text.{action.replace(' ', '_')}", action)
 
     def knows(self, key: str) -> bool:

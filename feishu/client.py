@@ -96,6 +96,11 @@ class FeishuClient(FeishuApi):
     def __repr__(self) -> str:
         return f"FeishuClient(desk={self.desk.name!r}, url={self.desk.feishu_url!r})"
 
+    @property
+    def helpdesk_headers(self) -> Mapping[str, str]:
+        """The second credential, which calls of the helpdesk need."""
+        return self._helpdesk
+
     def ready(self) -> Verdict | None:
         """Fetches the token and connects, before a slot is taken. Returns why no token is available, else None."""
         try:

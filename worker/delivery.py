@@ -213,7 +213,8 @@ class Delivery:
         """
         if via is not ReceiveType.CHAT or verdict.kind is Kind.DELIVERED:
             return False
-        if verdict.kind is Kind.TICKET_OPEN or verdict.code in self.desk.ticket_codes:
+        known = verdict.kind is Kind.TICKET_OPEN or verdict.code in self.desk.ticket_codes
+        if known or self._tickets.is_learnt(verdict.code):
             self._tickets.note_open(claimed.notification)
         elif not verdict.may_mean_ticket or not self._list_shows_ticket(claimed):
             return False

@@ -19,6 +19,7 @@ from ledger.notification import Notification
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
+from ledger.ticket_codes import learnt_ticket_codes
 from ledger.tickets import BELIEVED_MS
 
 __all__ = ["Tickets"]
@@ -80,6 +81,12 @@ class Tickets:
             with self._if_redis_is_there():
                 self._redis.zrem(self._index, notification.receiver_id)
         return is_open
+
+    def is_learnt(self, code: int | None) -> bool:
+        """Whether `deskbell probe` found that this code means an open ticket. False while Redis is away."""
+        with self._if_redis_is_there():
+            return code is not None and code in learnt_ticket_codes(self._redis, self._keys, self._desk.name)
+        return False
 
     def note_open(self, notification: Notification) -> None:
         """An open ticket was seen, in the list or by a refused send."""

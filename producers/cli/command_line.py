@@ -38,6 +38,8 @@ VERBS = {
     "resolve": Verb("steer", "Settle notifications that were maybe sent."),
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
+    "people": Verb("people", "Show what Feishu says of an address."),
+    "probe": Verb("probe", "Test a tenant with one person."),
     "audit": Verb("audit", "List what people did."),
     "dropped": Verb("dropped_messages", "List what Celery and hooks handed in to no avail."),
     "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),

@@ -9,6 +9,7 @@ from ledger.desk_status import desk_status
 from ledger.ledger import Ledger
 from ledger.rate import rate_text
 from ledger.settings import Desk
+from ledger.ticket_codes import learnt_ticket_codes
 from producers.cli.access import open_ledger
 from producers.cli.tables import show_list, spoken
 
@@ -35,6 +36,7 @@ def desk_facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
         "feishu_url": desk.feishu_url,
         "rate": rate_text(desk.rate),
         "missing": list(desk.missing),
+        "ticket_codes": sorted(desk.ticket_codes | learnt_ticket_codes(ledger.redis, ledger.keys, desk.name)),
         "counts": {state: count for state, count in ledger.counts(desk.name).items() if count},
     }
 

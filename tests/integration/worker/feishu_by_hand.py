@@ -50,6 +50,9 @@ class NoTickets:
     def is_open(self, _: Any) -> bool:
         return False
 
+    def is_learnt(self, _: Any) -> bool:
+        return False
+
     def refresh_if_due(self) -> None: ...
 
 

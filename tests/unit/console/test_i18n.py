@@ -46,6 +46,9 @@ ACTIONS = [
         "create_key",
         "revoke_key",
         "see_dropped",
+        "probe",
+        "learn_ticket_code",
+        "forget_ticket_codes",
     ),
     *("sign_in", "sign_out"),
 ]

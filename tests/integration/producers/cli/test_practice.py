@@ -85,6 +85,24 @@ def test_the_hooks_among_the_examples_accept_the_example(
     assert "Backup failed: disk full on db-3" in capsys.readouterr().out
 
 
+def test_one_can_practise_with_departments_of_ones_own(tmp_path: Path) -> None:
+    company = tmp_path / "company.toml"
+    company.write_text('[[department]]\nid = "hr"\n[[person]]\nid = "ann"\nname = "Ann"\nemail = "ann@x.example"\n')
+    with up(tmp_path, "--sandbox", "--sandbox-directory", str(company)) as running:
+        running.announced()
+        assert deskbell(tmp_path, "people", "ann@x.example").stdout == "ann@x.example ou_ann Ann can be sent to\n"
+        probed = deskbell(tmp_path, "probe", "--to", "ann@x.example", "--json")
+        assert (probed.returncode, json.loads(probed.stdout)["answers"]["chat_delivers"]) == (0, True), probed.stderr
+
+
+def test_a_wrong_company_is_told_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    company = tmp_path / "company.toml"
+    company.write_text('[[person]]\nid = "ann"\ndepartments = ["hr"]\n')
+    assert run(["up", "--sandbox", "--sandbox-directory", str(company)]) == 2
+    assert "person ann: there is no department 'hr' in the file" in capsys.readouterr().err
+    assert not (tmp_path / ".deskbell").exists()
+
+
 def test_a_port_of_the_sandbox_needs_a_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["up", "--sandbox-port", "8470"]) == 2
     assert "--sandbox" in capsys.readouterr().err

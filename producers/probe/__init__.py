@@ -1,0 +1,3 @@
+"""A live test of a tenant: it answers what no document says."""
+
+__all__: list[str] = []

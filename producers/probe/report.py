@@ -1,0 +1,120 @@
+"""What a live test of a tenant found. It names nobody and holds no secret: it may be shown to anybody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from producers.probe.step import Step
+
+__all__ = ["BESIDE_TICKET", "CHAT", "CHAT_BESIDE", "OPENED", "READ_CHAT", "READ_USER", "USER", "USER_BESIDE", "Report"]
+
+USER, CHAT = "user", "chat"
+READ_USER, READ_CHAT = "read_users of user", "read_users of chat"
+OPENED = "start_service"
+CHAT_BESIDE, USER_BESIDE = "chat beside the ticket", "user beside the ticket"
+BESIDE_TICKET = (CHAT_BESIDE, USER_BESIDE)
+#: Codes of wrong credentials or rights: a ticket has nothing to do with them.
+_NEVER_LEARNT = frozenset({154001, 154003})
+_HOSTS = {"https://open.feishu.cn": "Feishu", "https://open.larksuite.com": "Lark"}
+
+
+@dataclass
+class Report:
+    """The steps in their order, and what follows from them. An answer is None where it was not found out."""
+
+    feishu_url: str
+    steps: list[Step] = field(default_factory=list)
+    readers: dict[str, int] = field(default_factory=dict)  #: by step: how many have read the message
+    had_ticket: bool | None = None  #: before the test
+    with_agent: bool = False  #: whether a human was asked for
+    listed_after_seconds: float | None = None  #: from `start_service` until the ticket list showed the ticket
+    listed: bool | None = None
+
+    def step(self, name: str) -> Step | None:
+        return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def ticket_code(self) -> int | None:
+        """The code of a `chat` that an open ticket stopped, as far as nothing else can have."""
+        plain, beside = self.step(CHAT), self.step(CHAT_BESIDE)
+        if beside is not None:
+            refused = beside if plain is not None and plain.is_done and self._is_opened else None
+        else:
+            user = self.step(USER)
+            refused = plain if self.had_ticket and user is not None and user.is_done else None
+        if refused is None or refused.is_done or refused.code in _NEVER_LEARNT:
+            return None
+        return refused.code
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What no document says, and this tenant did."""
+        return {
+            "user_delivers": self._done(USER),
+            "chat_delivers": self._done(CHAT),
+            "read_users_of_user": self._done(READ_USER),
+            "read_users_of_chat": self._done(READ_CHAT),
+            "had_ticket": self.had_ticket,
+            "ticket_stage": None if not self._is_opened else "human" if self.with_agent else "bot",
+            "ticket_blocks_chat": self._ticket_blocks_chat,
+            "ticket_code": self.ticket_code,
+            "user_beside_ticket_delivers": self._done(USER_BESIDE),
+            "ticket_is_listed": self.listed,
+            "ticket_listed_after_seconds": self.listed_after_seconds,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "deskbell": metadata.version("deskbell"),
+            "feishu": _HOSTS.get(self.feishu_url, "another server"),
+            "steps": [step.as_json() for step in self.steps],
+            "answers": self.answers,
+            "close_by_hand": self._is_opened,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people, at most 80 columns wide but for Feishu's own words."""
+        yield f"Deskbell {metadata.version('deskbell')}, {_HOSTS.get(self.feishu_url, 'another server')}"
+        for step in self.steps:
+            yield f"{step.name}: {step.result}"
+            if step.msg:
+                yield f"  msg: {step.msg}"
+            if step.log_id:
+                yield f"  log id: {step.log_id}"
+        yield from self._sentences()
+
+    def _sentences(self) -> Iterator[str]:
+        for name, of in ((READ_USER, USER), (READ_CHAT, CHAT)):
+            if (answered := self._done(name)) is not None:
+                readers = f", {self.readers.get(name, 0)} so far" if answered else ""
+                yield f"Feishu tells who has read a message sent by {of}: {_yes(answered)}{readers}"
+        if self.had_ticket:
+            yield "The person had an open ticket before the test."
+        if self._ticket_blocks_chat is not None:
+            stage = "that an agent was asked to take" if self.with_agent else "that only the bot has"
+            which = f"A ticket {stage}" if self._is_opened else "The open ticket"
+            code = f", with code {self.ticket_code}" if self.ticket_code is not None else ""
+            yield f"{which} blocks chat: {_yes(self._ticket_blocks_chat)}{code}"
+        if self.listed is not None:
+            when = f", after {self.listed_after_seconds:.1f} s" if self.listed_after_seconds is not None else ""
+            yield f"The ticket list shows it: {_yes(self.listed)}{when}"
+
+    @property
+    def _is_opened(self) -> bool:
+        return self._done(OPENED) is True
+
+    @property
+    def _ticket_blocks_chat(self) -> bool | None:
+        if self._is_opened:
+            done = self._done(CHAT_BESIDE)
+            return None if done is None or (not done and self.ticket_code is None) else not done
+        return True if self.ticket_code is not None else None
+
+    def _done(self, name: str) -> bool | None:
+        step = self.step(name)
+        return step.is_done if step else None
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
