@@ -182,6 +182,19 @@ class Delivery:
         return ReceiveType.CHAT
 
     def _send(self, claimed: ClaimedNotification, via: ReceiveType, content: str) -> Verdict:
+        """An image that is in the ledger, and whose key Feishu no longer knows, goes out once more under a new one."""
+        verdict = self._tries(claimed, via, content)
+        renewed = self._with_new_image(claimed, verdict, content)
+        return self._tries(claimed, via, renewed) if renewed else verdict
+
+    def _with_new_image(self, claimed: ClaimedNotification, verdict: Verdict, content: str) -> str | None:
+        sha256 = claimed.notification.message.image_sha256
+        if sha256 is None or verdict.kind is not Kind.REFUSED:
+            return None
+        image_key = self._images.renewed(sha256, orjson.loads(content)["image_key"], verdict.code)
+        return orjson.dumps({"image_key": image_key}).decode() if image_key else None
+
+    def _tries(self, claimed: ClaimedNotification, via: ReceiveType, content: str) -> Verdict:
         """One call, and for a transient fault a few more, each in its own slot. Raises NotNow, LeaseLost.
 
         Retries within seconds are tenacity's, here; retries within minutes are the ledger's (`deferred`).

@@ -1,5 +1,6 @@
 """Local images: uploaded once per app, then sent by their key."""
 
+import hashlib
 from typing import cast
 
 import redis
@@ -13,6 +14,10 @@ __all__ = ["ImageGone", "Images"]
 
 #: An image_key has no documented end; after this it is uploaded again, seconds.
 KEY_SECONDS = 30 * 86400
+#: A key of less than this is not at fault, seconds: to upload each time would cost each notification a call more.
+YOUNG_SECONDS = 3600
+#: What Feishu answers when it does not know an image_key, or not as one of this app's.
+_UNKNOWN_KEY = frozenset({154404, 200570, 230017, 230055})
 
 
 class ImageGone(Exception):
@@ -33,7 +38,7 @@ class Images:
 
         Raises ImageGone, AskFailed.
         """
-        cache = self._keys.image_key(self._desk.name, sha256)
+        cache = self._cache(sha256)
         cached_key = self._redis.get(cache)
         if cached_key:
             return text(cached_key)
@@ -43,3 +48,25 @@ class Images:
         image_key = self._feishu.upload_image(cast(bytes, image), sha256[:12])
         self._redis.set(cache, image_key, ex=KEY_SECONDS)
         return image_key
+
+    def renewed(self, sha256: str, image_key: str, code: int | None) -> str | None:
+        """Another key for an image that was refused under this one, by the code of the refusal.
+
+        None if the key is not what was wrong, or cannot be replaced. Raises AskFailed.
+        """
+        if code not in _UNKNOWN_KEY:
+            return None
+        cache = self._cache(sha256)
+        cached_key = self._redis.get(cache)
+        if cached_key and text(cached_key) != image_key:
+            return text(cached_key)  # another worker was first
+        is_young = cast(int, self._redis.ttl(cache)) > KEY_SECONDS - YOUNG_SECONDS
+        if is_young or not self._redis.exists(self._keys.image(sha256)):
+            return None
+        self._redis.delete(cache)
+        return self.key_of(sha256)
+
+    def _cache(self, sha256: str) -> str:
+        """A key is good for one app only, so the hash begins with the desk's credentials."""
+        of_app = hashlib.sha256(f"{self._desk.fingerprint}\0{sha256}".encode()).hexdigest()
+        return self._keys.image_key(self._desk.name, of_app)

@@ -57,10 +57,16 @@ class NoTickets:
 
 
 def delivery_by_hand(
-    desk: Desk, leases: Leases, feishu: FeishuByHand, stopping: threading.Event | None = None, tickets: Any = None
+    desk: Desk,
+    leases: Leases,
+    feishu: FeishuByHand,
+    stopping: threading.Event | None = None,
+    tickets: Any = None,
+    images: Any = None,
 ) -> Delivery:
     policy = RetryPolicy(RETRY_FOR, random.Random(1))
-    images, metrics = create_autospec(Images, instance=True), create_autospec(DeskMetrics, instance=True)
+    images = images or create_autospec(Images, instance=True)
+    metrics = create_autospec(DeskMetrics, instance=True)
     return Delivery(
         desk, leases, feishu, tickets or NoTickets(), images, policy, metrics, stopping or threading.Event()
     )
