@@ -60,7 +60,7 @@ class Images:
         cached_key = self._redis.get(cache)
         if cached_key and text(cached_key) != image_key:
             return text(cached_key)  # another worker was first
-        is_young = cast(int, self._redis.ttl(cache)) > KEY_SECONDS - YOUNG_SECONDS
+        is_young = self._redis.ttl(cache) > KEY_SECONDS - YOUNG_SECONDS
         if is_young or not self._redis.exists(self._keys.image(sha256)):
             return None
         self._redis.delete(cache)

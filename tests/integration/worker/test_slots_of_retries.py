@@ -140,7 +140,7 @@ def test_a_pause_holds_for_a_row_whose_worker_takes_a_second_to_get_ready(
     def get_ready() -> None:
         nonlocal passed
         ledger.announcements.pause(id, by="ada")
-        passed = 1.1
+        passed = 10.0  # more than any number of round trips that a slow machine allows beyond the second
 
     [released] = leases.release([(limited, 1, 10)])
     feishu = FeishuByHand(lambda _: a_verdict(Kind.DELIVERED), get_ready)
