@@ -266,7 +266,7 @@ class Leases(Store):
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:
         """Ends the desk's hold; with `if_changed` only if its credentials have changed."""
-        return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else ""))
+        return bool(self.verbs.call("resume", desk.name, desk.fingerprint if if_changed else "", desk.app))
 
     def lead(self, pacer: str, lease_ms: int, step: ClockStep | None = None) -> LeadAnswer:
         """Takes, keeps, or (with 0) gives up the lead among the pacers. `step`: all desks were moved by that."""

@@ -122,6 +122,7 @@ class Ledger(Store):
             notification.on_unknown,
             notification.callback_url or "",
             notification.caller or "",
+            str(notification.contact or ""),
         )
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
@@ -210,7 +211,7 @@ class Ledger(Store):
     def resume_desk(self, desk: str, by: str) -> bool:
         """Ends any hold of the desk. Returns whether there was one. Raises BadInput for an unknown desk."""
         self.settings.desk(desk)
-        ended = bool(self.verbs.call("resume", desk, ""))
+        ended = bool(self.verbs.call("resume", desk, "", ""))
         record_action(self, by, "resume desk", desk)
         return ended
 

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Self, cast
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from ledger.addresses import ADDRESS_FIELDS, Contact, ContactKind
 from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import refusal_of, steering_problem
+from ledger.phrases import Phrase
 from ledger.receiver_ids import receiver_id_problem
 from ledger.times import Zone, check_expiry, given_time, unix_ms, zone_of
 from ledger.tracing import TRACEPARENT, traceparent
@@ -25,6 +27,11 @@ MOST_KEY_CHARACTERS = 256
 #: How the keys begin that are made here out of what others know, and of what. With one of its own that begins so, a
 #: caller could stand in the place of a message to come, and nobody would get it.
 _BEGINNINGS_OF_OURS = {"hook/": "hooks", "celery:": "tasks without a key"}
+#: How else a receiver is named, and what the others must look like.
+_CONTACT_KINDS = {
+    "email": Phrase("is not an e-mail address, such as ann@corp.example"),
+    "mobile": Phrase("is not a mobile number: use digits, with +country code outside mainland China"),
+}
 #: The fields of a caller that are times, and what they become.
 _TIMES = {"at": "at", "expires": "expires_at"}
 
@@ -35,7 +42,9 @@ class Notification(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     user_id_type: UserIdType = UserIdType.OPEN_ID  #: before the id, whose check depends on it
-    receiver_id: str
+    receiver_id: str = ""  #: empty until the e-mail address or mobile number has led to somebody
+    email: str | None = None
+    mobile: str | None = None
     message: Message
     receive_type: ReceiveType = ReceiveType.CHAT
     desk: str = DEFAULT_DESK
@@ -55,6 +64,13 @@ class Notification(BaseModel):
             raise ValueError(problem)
         return receiver_id
 
+    @field_validator(*_CONTACT_KINDS)
+    @classmethod
+    def _looks_like_a_contact(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is not None and Contact.read(cast(ContactKind, info.field_name), text) is None:
+            raise ValueError(_CONTACT_KINDS[info.field_name or ""])
+        return text
+
     @classmethod
     def build(
         cls,
@@ -72,7 +88,7 @@ class Notification(BaseModel):
         now = now or datetime.now(UTC)
         if "caller" in raw:
             raise BadInput("caller", "is not a known field")
-        fields = {**raw, "caller": caller, "key": _checked_key(raw.get("key"), key_of_ours)}
+        fields = {**_with_address(raw), "caller": caller, "key": _checked_key(raw.get("key"), key_of_ours)}
         fields["message"] = _take_message(fields)
         fields |= _take_times(fields, now, zone)
         if fields.get("traceparent") is None:
@@ -88,11 +104,23 @@ class Notification(BaseModel):
         raise refusal
 
     @property
+    def contact(self) -> Contact | None:
+        """What Feishu must be asked about before it can be sent; None once there is a receiver."""
+        if self.receiver_id:
+            return None
+        return Contact.read("email", self.email) if self.email else Contact.read("mobile", self.mobile or "")
+
+    @property
+    def address(self) -> str:
+        """As it was given: an id, an e-mail address or a mobile number."""
+        return self.email or self.mobile or self.receiver_id
+
+    @property
     def digest(self) -> str:
         """A hash of the content, which must be the same when a key is reused. Times do not count."""
         parts = (
             self.desk,
-            self.receiver_id,
+            *self._given_address,
             self.receive_type,
             self.user_id_type,
             self.on_unknown,
@@ -103,6 +131,14 @@ class Notification(BaseModel):
             *([self.callback_url] if self.callback_url else []),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def _given_address(self) -> tuple[str, ...]:
+        """No id is empty, so that none is the same as an e-mail address or a number."""
+        for kind in _CONTACT_KINDS:
+            if value := getattr(self, kind):
+                return "", kind, value
+        return (self.receiver_id,)
 
     @property
     def due_ms(self) -> int:
@@ -127,7 +163,9 @@ class Notification(BaseModel):
         message = Message.model_construct(
             **{**given, "msg_type": MsgType(given["msg_type"]), "content": given["content"]}
         )
-        raw["receiver_id"], raw["desk"] = str(raw["receiver_id"]), str(raw.get("desk", DEFAULT_DESK))
+        raw["desk"] = str(raw.get("desk", DEFAULT_DESK))
+        if "receiver_id" in raw or not (raw.get("email") or raw.get("mobile")):
+            raw["receiver_id"] = str(raw["receiver_id"])
         times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
         return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
 
@@ -149,6 +187,19 @@ def _check_key_of_caller(key: str) -> None:
         raise BadInput("key", "must not contain a NUL character")
     if problem := steering_problem(key) or (blank_problem(key) if key else None):
         raise BadInput("key", problem)
+
+
+def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises BadInput unless it has exactly one address. An e-mail address or a number leads to an open_id."""
+    fields = {name: value for name, value in raw.items() if name not in ADDRESS_FIELDS or value is not None}
+    given = [name for name in ADDRESS_FIELDS if name in fields]
+    if not given:
+        raise BadInput("receiver_id", Phrase("is missing: give receiver_id, email or mobile"))
+    if len(given) > 1:
+        raise BadInput(given[1], Phrase("cannot be combined with {other}: give one of them", other=given[0]))
+    if given[0] != "receiver_id" and fields.get("user_id_type") not in (None, UserIdType.OPEN_ID):
+        raise BadInput("user_id_type", Phrase("must be open_id, or left out: {kind} leads to that", kind=given[0]))
+    return fields
 
 
 def _take_message(fields: dict[str, Any]) -> Message:

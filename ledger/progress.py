@@ -12,7 +12,7 @@ from ledger.delivery_options import ReceiveType
 from ledger.states import Outcome, State
 from ledger.times import iso
 
-__all__ = ["Act", "ActJson", "Attempt", "AttemptJson", "Progress", "acts_as_json"]
+__all__ = ["Act", "ActJson", "Attempt", "AttemptJson", "Failure", "Progress", "acts_as_json"]
 
 #: What a person did: when (Unix ms), who, what.
 Act = tuple[int, str, str]
@@ -77,6 +77,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why it failed without a call. `reason` is a word of ours, `code` is Feishu's."""
+
+    reason: str
+    msg: str
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The progress of a notification, as the verbs write it."""
 
@@ -88,6 +97,7 @@ class Progress:
     deferrals: int = 0
     failing_ms: int = 0  #: how much of the retry budget is spent
     due_ms: int | None = None
+    failure: Failure | None = None
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
@@ -101,4 +111,5 @@ class Progress:
             deferrals=raw.get("deferrals", 0),
             failing_ms=raw.get("failing_ms", 0),
             due_ms=raw.get("due"),
+            failure=Failure(**raw["error"]) if "error" in raw else None,
         )

@@ -1,9 +1,9 @@
 """The record of a notification, and the answers to an acceptance."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from ledger.delivery_options import ReceiveType, UserIdType
@@ -13,15 +13,16 @@ from ledger.progress import ActJson, Attempt, AttemptJson, Progress, acts_as_jso
 from ledger.states import FINAL, Outcome, State
 from ledger.times import iso
 
-__all__ = ["Accepted", "Announced", "NotificationJson", "Record"]
+__all__ = ["Accepted", "Announced", "ErrorJson", "NotificationJson", "Record"]
 
 
 @with_config(title="Error")
 class ErrorJson(TypedDict):
-    """The last error from Feishu."""
+    """Why it is not delivered: Feishu's code and text of the last attempt, or why there was none."""
 
-    code: int | None
+    code: Annotated[int | None, Field(description="Feishu's; null if it is not Feishu that said so.")]
     msg: str | None
+    reason: Annotated[str | None, Field(description="A word of ours, such as `no_such_person`.")]
 
 
 @with_config(title="Notification")
@@ -31,7 +32,9 @@ class NotificationJson(TypedDict):
     id: str
     state: State
     desk: str
-    receiver_id: str
+    receiver_id: Annotated[str | None, Field(description="null until the address has led to somebody.")]
+    email: Annotated[str | None, Field(description="As given.")]
+    mobile: Annotated[str | None, Field(description="As given.")]
     receive_type: ReceiveType
     user_id_type: UserIdType
     msg_type: MsgType
@@ -102,7 +105,9 @@ class Record:
             "id": self.id,
             "state": progress.state,
             "desk": self.notification.desk,
-            "receiver_id": self.notification.receiver_id,
+            "receiver_id": self.notification.receiver_id or None,
+            "email": self.notification.email,
+            "mobile": self.notification.mobile,
             "receive_type": self.notification.receive_type,
             "user_id_type": self.notification.user_id_type,
             "msg_type": self.notification.message.msg_type,
@@ -123,6 +128,8 @@ class Record:
         return fields
 
     def _error(self) -> ErrorJson | None:
+        if failure := self.progress.failure:
+            return {"code": failure.code, "msg": failure.msg, "reason": failure.reason}
         if self.last is None or self.last.outcome is Outcome.DELIVERED:
             return None
-        return {"code": self.last.code, "msg": self.last.msg}
+        return {"code": self.last.code, "msg": self.last.msg, "reason": None}

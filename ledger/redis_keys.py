@@ -16,6 +16,8 @@ class RedisKeys:
         self.prefix = prefix
         self.desks = self("desks")
         self.wake = self("wake")
+        self.unresolved_desks = self("unresolved")
+        self.wake_unresolved = self("wake", "unresolved")
         self.events = self("events")
         self.announcements = self("announcements")
         self.schema = self("schema")
@@ -105,11 +107,20 @@ class RedisKeys:
     def open_id(self, fingerprint: str, user_id_type: str, user_id: str) -> str:
         return self("open_id", fingerprint, user_id_type, user_id)
 
-    def person(self, desk: str, digest: str) -> str:
-        return self("desk", desk, "person", digest)
+    def person(self, app: str, digest: str) -> str:
+        return self("person", app, digest)
 
-    def asking(self, app: str) -> str:
-        return self("app", app, "asking")
+    def addresses_of(self, app: str, open_id: str) -> str:
+        return self("person", app, "of", open_id)
+
+    def contact_calls(self, app: str, api: str) -> str:
+        return self("app", app, "calls", api)
+
+    def unresolved(self, desk: str) -> str:
+        return self("desk", desk, "unresolved")
+
+    def unresolved_ends(self, desk: str) -> str:
+        return self("desk", desk, "unresolved", "ends")
 
     def lane(self, lane: str) -> str:
         return self("lane", lane)

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ledger.callback_format import CallbackSecret
 from ledger.delivery_options import DEFAULT_DESK
+from ledger.desk_secrets import with_secrets
 from ledger.errors import BadInput
 from ledger.memory import checked_limit
 from ledger.messages.json_fields import refusal_of
@@ -34,7 +35,7 @@ from ledger.redis_url import RedisUrl
 from ledger.times import duration
 from ledger.toml_file import read_toml
 
-__all__ = ["Desk", "Settings", "with_secrets"]
+__all__ = ["Desk", "Settings"]
 
 
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
@@ -136,6 +137,11 @@ class Desk(BaseModel):
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
+    def app(self) -> str:
+        """Of the app alone, for which open_ids are good. 16 hex digits."""
+        return hashlib.sha256("\0".join((self.feishu_url, self.app_id)).encode()).hexdigest()[:16]
+
+    @property
     def _credentials(self) -> dict[str, str]:
         return {
             "app_id": self.app_id,
@@ -194,6 +200,8 @@ class Settings(BaseSettings):
     """Seconds to connect to Feishu, and seconds to wait for its answer."""
     results_for: Duration = timedelta(days=30)
     """How long a finished notification stays on record."""
+    people_for: Duration = timedelta(hours=24)
+    """How long it is kept which person an e-mail address or a mobile number leads to."""
     audit_for: Duration = timedelta(days=400)
     """How long the acts of people stay in the audit log."""
     api_keys: SecretStr = SecretStr("")
@@ -285,42 +293,3 @@ def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, De
             wrong = refusal_of(error)
             raise BadInput("DESKBELL_DESKS", f"[desk.{name}] {wrong.field}: {wrong.problem}") from None
     return desks
-
-
-_SECRETS = ("app_secret", "helpdesk_token", "encrypt_key", "verification_token")
-
-
-def with_secrets(desk: str, table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The table with its secrets in it, from where `app_secret_env`, `app_secret_file` and the like say they are.
-
-    `folder` is that of the desks file. Raises BadInput.
-    """
-    found = dict(table)
-    for secret in _SECRETS:
-        ways = {f"{secret}{way}": read for way, read in (("", None), ("_env", _of_variable), ("_file", _of_file))}
-        given = [name for name in ways if name in found]
-        if len(given) > 1:
-            raise BadInput("DESKBELL_DESKS", f"[desk.{desk}] give one of {', '.join(given)}")
-        for name in given:
-            if read := ways[name]:
-                found[secret] = read(f"[desk.{desk}] {name}", found.pop(name), folder)
-    return found
-
-
-def _of_variable(where: str, name: Any, _: Path) -> str:
-    if not isinstance(name, str) or not os.environ.get(name):
-        raise BadInput("DESKBELL_DESKS", f"{where}: the variable {name!r} is not set")
-    return os.environ[name]
-
-
-def _of_file(where: str, name: Any, folder: Path) -> str:
-    """Relative paths start at the folder of the desks file. A trailing newline is not part of the secret."""
-    if not isinstance(name, str):
-        raise BadInput("DESKBELL_DESKS", f"{where}: write the path of a file")
-    try:
-        secret = (folder / name).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("DESKBELL_DESKS", f"{where}: {name} cannot be read ({type(error).__name__})") from error
-    if not secret:
-        raise BadInput("DESKBELL_DESKS", f"{where}: {name} is empty")
-    return secret

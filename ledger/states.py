@@ -47,7 +47,8 @@ INDEXED = frozenset({State.FAILED, State.UNKNOWN})
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),
     # back to scheduled: a row with a time of its own, found when its turn comes
-    State.QUEUED: frozenset({State.SENDING, State.SCHEDULED, State.EXPIRED, State.CANCELLED}),
+    # failed without a call: its address leads to nobody
+    State.QUEUED: frozenset({State.SENDING, State.SCHEDULED, State.FAILED, State.EXPIRED, State.CANCELLED}),
     # back to queued: handed back before any call, or resent by policy after a lost lease
     State.SENDING: frozenset({State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.QUEUED}),
     State.DEFERRED: frozenset({State.QUEUED, State.EXPIRED, State.CANCELLED}),

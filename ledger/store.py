@@ -22,12 +22,13 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 
 #: The verbs, each a file of `ledger/lua/`.
 NAMES = (
-    *("accept", "announce", "callbacks", "cancel", "claim", "hold", "lead", "record", "recount", "release", "renew"),
-    *("reschedule", "resolve", "resume", "retry", "start", "steer", "step", "sweep", "ticket"),
+    *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "hold", "lead", "record"),
+    *("recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "start", "steer", "step", "sweep"),
+    "ticket",
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
-SHARED = ("keys", "callbacks", "announcements", "records", "slots")
+SHARED = ("keys", "callbacks", "announcements", "people", "records", "resolving", "slots")
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.

@@ -10,6 +10,7 @@ import redis
 
 from feishu.client import FeishuClient
 from feishu.codes import CodeTable
+from feishu.people import People
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
 from ledger.connection import RedisWhenFull, connect
@@ -98,6 +99,12 @@ class Runtime:
             if desk_name not in self._deliveries:
                 self._deliveries[desk_name] = self._delivery(self.settings.desk(desk_name))
             return self._deliveries[desk_name]
+
+    def people(self, desk: Desk) -> People:
+        """Who is behind an address."""
+        metrics = DeskMetrics(self.counters, desk, self.codes)
+        feishu = self._client(desk, on_verdict=partial(_note_call, metrics))
+        return People(self.redis, self.settings, desk, feishu)
 
     def call_ms(self, desk: Desk) -> float | None:
         """How long the desk's recent calls took in this process; if there are none, the calls of other desks to the

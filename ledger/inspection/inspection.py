@@ -35,7 +35,7 @@ STEP, AT_ONCE = 500, 100
 #: Before the counts are compared, those that came later are looked at until so few are left.
 FEW = 500
 #: The keys of a desk that say that there is one with work.
-_OF_DESK = frozenset({"leases", "due", "turns", "slots"})
+_OF_DESK = frozenset({"leases", "due", "turns", "slots", "unresolved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,8 @@ class _Inspection:
     def _look_at_desk(self, name: str) -> None:
         self._notifications.moving_of(f"e_{name}", name, self._since_ms)
         self._notifications.look_at_lane(f"e_{name}", name)
-        for zset in (self._keys.leases(name), self._keys("lane", f"e_{name}", "due")):
+        due = self._keys("lane", f"e_{name}", "due")
+        for zset in (self._keys.leases(name), due, self._keys.unresolved(name)):
             self._notifications.look_at_members(zset, name)
         self._suspicions.judge(lambda: judge_desk(self._standings.desk(name)))
 

@@ -53,7 +53,7 @@ class Invariant(StrEnum):
     )
     QUEUED_IN_LANE = (
         "queued-in-lane",
-        "what is `queued` is in its lane, released under a lease, or a row that was never released",
+        "what is `queued` is in its lane, unresolved, released under a lease, or a row that was never released",
         _AGAIN,
     )
     SENDING_HAS_LEASE = (
@@ -61,8 +61,20 @@ class Invariant(StrEnum):
         "what is `sending` has a lease",
         f"{_KEEP}: it may have been sent, and nothing takes it back",
     )
-    WAITING_HAS_TIME = ("waiting-has-time", "what is `scheduled` or `deferred` is among its lane's due ones", _AGAIN)
-    ONE_PLACE = ("one-place", "what is not at rest is in one place alone: lane, due ones, leases, or rows not released")
+    WAITING_HAS_TIME = (
+        "waiting-has-time",
+        "what is `scheduled` or `deferred` is among its lane's due ones, or its desk's unresolved ones",
+        _AGAIN,
+    )
+    UNRESOLVED_WAITS = (
+        "unresolved-waits",
+        "what waits without a receiver is among its desk's unresolved ones, and nothing else is",
+        _AGAIN,
+    )
+    ONE_PLACE = (
+        "one-place",
+        "what is not at rest is in one place alone: lane, due ones, unresolved ones, leases, or rows not released",
+    )
     LEASE_HAS_HOLDER = (
         "lease-has-holder",
         "a lease is for what is `queued` or `sending`, or was cancelled since its release",
@@ -90,6 +102,11 @@ class Invariant(StrEnum):
         "a desk for which anything waits is in `desks`, no later than its first due lane",
         f"{_KEEP}; `deskbell resume --desk DESK` has the pacer look at once",
     )
+    UNRESOLVED_LOOKED_AT = (
+        "unresolved-looked-at",
+        "a desk with unresolved events is in `unresolved`",
+        f"{_KEEP}; `deskbell resume --desk DESK` has a worker look at once",
+    )
     SLOTS_IN_ORDER = ("slots-in-order", "a desk's slots are in order, latest first")
     CALLBACK_HAS_OWNER = (
         "callback-has-owner",
@@ -116,6 +133,7 @@ _MOVING = frozenset(State) - FINAL - {State.UNKNOWN}
 _WAITING = frozenset({State.SCHEDULED, State.DEFERRED})
 #: A cancelled one keeps the lease of its release until that is claimed or swept.
 _LEASED = frozenset({State.QUEUED, State.SENDING, State.CANCELLED})
+_WITHOUT_RECEIVER = frozenset({State.QUEUED, State.SCHEDULED})
 
 
 def judge_notification(it: Standing, now_ms: int) -> Iterator[Finding]:
@@ -129,6 +147,8 @@ def judge_notification(it: Standing, now_ms: int) -> Iterator[Finding]:
             yield Finding(Invariant.LEASE_HAS_HOLDER, it.id, "a lease without a record")
         if it.due_ms is not None:
             yield Finding(Invariant.TIME_HAS_WAITER, it.id, "a due time without a record")
+        if it.unresolved_ms is not None:
+            yield Finding(Invariant.UNRESOLVED_WAITS, it.id, "is among the unresolved ones, without a record")
         return
     yield from _judge_places(it, it.state)
     yield from _judge_indexes(it, it.state)
@@ -143,16 +163,26 @@ def judge_notification(it: Standing, now_ms: int) -> Iterator[Finding]:
 def _judge_places(it: Standing, state: State) -> Iterator[Finding]:
     if state is State.SENDING and it.lease_ms is None:
         yield Finding(Invariant.SENDING_HAS_LEASE, it.id, "is sending, without a lease")
-    if state in _WAITING and it.due_ms is None and not it.is_ahead:
+    if state in _WAITING and it.due_ms is None and it.unresolved_ms is None and not it.is_ahead:
         yield Finding(Invariant.WAITING_HAS_TIME, it.id, f"is {state}, and not among the due ones of {it.lane}")
     if it.lease_ms is not None and state not in _LEASED:
         yield Finding(Invariant.LEASE_HAS_HOLDER, it.id, f"is {state}, and has a lease")
     if it.due_ms is not None and state not in _WAITING:
         yield Finding(Invariant.TIME_HAS_WAITER, it.id, f"is {state}, and among the due ones of {it.lane}")
+    yield from _judge_receiver(it, state)
     if state in _MOVING and it.places > 1:
         yield Finding(Invariant.ONE_PLACE, it.id, f"is {state}, and in {it.places} places")
     if state is State.QUEUED and it.times_in_lane is not None and not it.places:
         yield Finding(Invariant.QUEUED_IN_LANE, it.id, f"is queued, and nowhere in {it.lane}")
+
+
+def _judge_receiver(it: Standing, state: State) -> Iterator[Finding]:
+    if it.lacks_receiver and state in _WITHOUT_RECEIVER and it.unresolved_ms is None:
+        yield Finding(Invariant.UNRESOLVED_WAITS, it.id, f"is {state} without a receiver, and nobody asks for that")
+    # A cancelled one stays until the next look, if an older version cancelled it.
+    may_stay = state is State.CANCELLED or (it.lacks_receiver and state in _WITHOUT_RECEIVER)
+    if it.unresolved_ms is not None and not may_stay:
+        yield Finding(Invariant.UNRESOLVED_WAITS, it.id, f"is {state}, and among the unresolved ones")
 
 
 def _judge_indexes(it: Standing, state: State) -> Iterator[Finding]:
@@ -224,7 +254,8 @@ def judge_desk(it: DeskStanding) -> Iterator[Finding]:
     """Whether the pacer looks at it, and at its lane of events."""
     yield from _judge_due(it.event_lane, it.first_event_due_ms, it.event_look_ms)
     counted = it.counts[State.SCHEDULED] + it.counts[State.DEFERRED]
-    if counted != it.events_due:
+    # Those that have no receiver yet wait elsewhere for their times.
+    if not 0 <= counted - it.events_due <= it.unresolved:
         found = f"counts {counted} as scheduled and deferred, and has {it.events_due}"
         yield Finding(Invariant.COUNTS_ARE_STATES, it.event_lane, found)
     if it.waiting and it.look_ms is None:
@@ -232,6 +263,9 @@ def judge_desk(it: DeskStanding) -> Iterator[Finding]:
     elif it.look_ms is not None and it.first_look_ms is not None and it.look_ms > it.first_look_ms:
         found = f"has a lane due at {it.first_look_ms:.0f}, and is looked at {it.look_ms:.0f}"
         yield Finding(Invariant.DESK_LOOKED_AT, it.name, found)
+    if it.unresolved and it.unresolved_look_ms is None:
+        found = f"has {it.unresolved} unresolved events, and is not in `unresolved`"
+        yield Finding(Invariant.UNRESOLVED_LOOKED_AT, it.name, found)
     if list(it.slots) != sorted(it.slots, reverse=True):
         yield Finding(Invariant.SLOTS_IN_ORDER, it.name, "has slots that are not in order")
 

@@ -33,11 +33,12 @@ class NotificationRead:
             pipe.hmget(keys.lane(self._lane), "state", "next", "total", "rest")
             indexes = [keys.row_index(self._lane, index) for index in INDEXES]
         else:
-            pipe.hget(keys.notification(id), "progress")
+            pipe.hmget(keys.notification(id), "progress", "unresolved")
             pipe.pttl(keys.notification(id))
             pipe.zscore(keys.events, id)
             indexes = [keys.index(index) for index in INDEXES]
-        for zset in (keys.leases(self._desk), keys("lane", self._lane, "due"), *indexes):
+        waits = (keys.leases(self._desk), keys("lane", self._lane, "due"), keys.unresolved(self._desk))
+        for zset in (*waits, *indexes):
             pipe.zscore(zset, id)
         if in_lanes:
             pipe.execute_command("LPOS", keys.waiting(self._lane), id, "COUNT", 2)  # type: ignore[no-untyped-call]
@@ -45,7 +46,11 @@ class NotificationRead:
     def standing(self, answers: Any, *, in_lanes: bool) -> Standing:
         kept, second = next(answers), next(answers)
         listed = None if self._is_row else next(answers)
-        lease, due, *indexes = (next(answers) for _ in range(2 + len(INDEXES)))
+        lease, due, unresolved, *indexes = (next(answers) for _ in range(3 + len(INDEXES)))
+        lacks_receiver = False
+        if not self._is_row:
+            kept, contact = kept
+            lacks_receiver = contact is not None
         state, is_damaged, is_ahead = self._row(kept, second) if self._is_row else self._event(kept, second)
         return Standing(
             id=self._id,
@@ -55,6 +60,8 @@ class NotificationRead:
             is_ahead=is_ahead,
             lease_ms=lease,
             due_ms=due,
+            lacks_receiver=lacks_receiver,
+            unresolved_ms=unresolved,
             indexes=frozenset(index for index, score in zip(INDEXES, indexes, strict=True) if score is not None),
             expires=not self._is_row and second != -1,
             is_listed=listed is not None,

@@ -153,10 +153,10 @@ class Notifications:
             last -= len(found)
 
     def _elsewhere(self, ids: list[str], lane: str, desk: str) -> list[str]:
-        """Those with a lease or a due time, and rows that were never released."""
+        """Those with a lease, a due time or no receiver, and rows that were never released."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.hget(self._keys.lane(lane), "next")
-        for zset in (self._keys.leases(desk), self._keys("lane", lane, "due")):
+        for zset in (self._keys.leases(desk), self._keys("lane", lane, "due"), self._keys.unresolved(desk)):
             pipe.zmscore(zset, ids)
         next_row, *scores = pipe.execute()
         placed = {id for of_zset in scores for id, score in zip(ids, of_zset, strict=True) if score is not None}

@@ -85,7 +85,10 @@ class Standings:
         pipe.lrange(keys.slots(name), 0, -1)
         pipe.hmget(keys.lane(lane), *State)
         _ask_due(pipe, keys, lane, name)
-        events, turns, leases, first_look, look, slots, counts, in_due, first_due, event_look = pipe.execute()
+        pipe.zcard(keys.unresolved(name))
+        pipe.zscore(keys.unresolved_desks, name)
+        answers = pipe.execute()
+        events, turns, leases, first_look, look, slots, counts, in_due, first_due, event_look, *unresolved = answers
         named = (("events", events), ("announcements", turns), ("leases", leases), ("due lanes", first_look))
         return DeskStanding(
             name=name,
@@ -97,6 +100,8 @@ class Standings:
             events_due=in_due,
             first_event_due_ms=_first(first_due),
             event_look_ms=event_look,
+            unresolved=unresolved[0],
+            unresolved_look_ms=unresolved[1],
         )
 
     def queue(self, owner: str) -> QueueStanding:

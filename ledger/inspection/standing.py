@@ -30,6 +30,8 @@ class Standing:
     is_ahead: bool  #: a row that was never released, and never touched on its own
     lease_ms: float | None
     due_ms: float | None
+    lacks_receiver: bool  #: its e-mail address or mobile number has not led to anybody yet
+    unresolved_ms: float | None  #: from when on Feishu may be asked about that
     indexes: frozenset[State]
     expires: bool
     is_listed: bool
@@ -38,7 +40,8 @@ class Standing:
     @property
     def places(self) -> int:
         """Those from which it goes on; its lane only if somebody looked."""
-        return (self.lease_ms is not None) + (self.due_ms is not None) + self.is_ahead + (self.times_in_lane or 0)
+        scores = (self.lease_ms, self.due_ms, self.unresolved_ms)
+        return sum(score is not None for score in scores) + self.is_ahead + (self.times_in_lane or 0)
 
     @property
     def is_row(self) -> bool:
@@ -88,6 +91,8 @@ class DeskStanding:
     events_due: int
     first_event_due_ms: float | None
     event_look_ms: float | None
+    unresolved: int
+    unresolved_look_ms: float | None
 
     @property
     def event_lane(self) -> str:

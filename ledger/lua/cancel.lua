@@ -17,6 +17,7 @@ end
 return act_on_each(4, function(record)
   if record.damaged or record.progress.state == 'sending' or not may(record, 'cancelled') then return false end
   redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
+  leave_unresolved(record.id)
   move(record, 'cancelled')
   leave_rest(record)
   append(record, 'acts', {now, ARGV[3], 'cancel'})

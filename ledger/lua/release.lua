@@ -81,9 +81,14 @@ local function next_of(lane)
     if not id then return nil end
     local record = open_record(id)
     if record and record.progress.state == 'queued' then
-      if not is_expired(record) then return id end
-      move(record, 'expired')
-      save(record, results_for_ms)
+      if is_expired(record) then
+        move(record, 'expired')
+        save(record, results_for_ms)
+      elseif record.contact then
+        join_unresolved(id, now, record.expires_at) -- an older version put it here
+      else
+        return id
+      end
     end
   end
 end

@@ -26,17 +26,22 @@ local function keep_longer(name)
   if left >= 0 and left < tonumber(ARGV[7]) then redis.call('PEXPIRE', name, ARGV[7]) end
 end
 
-local function plan(lane)
-  redis.call('ZADD', DUE, 'LT', at, lane)
+local function keep_what_it_needs()
   if ARGV[8] ~= '' then keep_longer(key('key', DESK, ARGV[8])) end
   if ARGV[9] ~= '' then keep_longer(key('image', ARGV[9])) end
+end
+
+local function plan(lane)
+  redis.call('ZADD', DUE, 'LT', at, lane)
   look_at(at)
 end
 
+-- Where it waits for its time; one without a receiver is asked about when that has come.
+local function waits_in(record) return record.contact and UNRESOLVED or key('lane', record.lane, 'due') end
+
 -- A row that was never released waits for its announcement, and not among the due ones.
 local function is_waiting(record)
-  return not record.damaged and record.progress.state == 'scheduled'
-    and redis.call('ZSCORE', key('lane', record.lane, 'due'), record.id)
+  return not record.damaged and record.progress.state == 'scheduled' and redis.call('ZSCORE', waits_in(record), record.id)
 end
 
 local function reschedule_notification()
@@ -50,11 +55,12 @@ local function reschedule_notification()
     return {2, record.progress.state}
   end
   redis.call('HSET', record.key, record.input, to_write)
-  redis.call('ZADD', key('lane', record.lane, 'due'), at, id)
+  redis.call('ZADD', waits_in(record), at, id)
   if record.progress.due then record.progress.due = at end
   append(record, 'acts', {now, by, 'reschedule'})
   save(record)
-  plan(record.lane)
+  keep_what_it_needs()
+  if record.contact then look_at_unresolved(math.max(at, may_ask_from())) else plan(record.lane) end
   return {1, record.progress.state}
 end
 
@@ -87,6 +93,7 @@ local function reschedule_announcement()
   note_act(id, by, 'reschedule')
   plan_hours()
   flush()
+  keep_what_it_needs()
   plan(id)
   return {1, told_state(info)}
 end

@@ -1,16 +1,18 @@
--- resume(desk, fingerprint)
+-- resume(desk, fingerprint, app)
 --
 -- Ends the desk's hold, and lets it use its whole quota again. With a fingerprint: only if the desk's credentials have changed since they were last seen.
 -- ARGV[2]  fingerprint  of the credentials, or '' to end the hold whatever they are
+-- ARGV[3]  app          hash of the app, for which open_ids are good
 -- Returns  1 when a hold was ended
 if ARGV[2] ~= '' then
   local known = redis.call('HGET', HOLDS, 'fingerprint')
-  redis.call('HSET', HOLDS, 'fingerprint', ARGV[2])
+  redis.call('HSET', HOLDS, 'fingerprint', ARGV[2], 'app', ARGV[3])
   if not known or known == ARGV[2] then return 0 end
 end
 redis.call('HDEL', HOLDS, 'streak', 'throttled_at')
 redis.call('DEL', SHARE)
-local ended = redis.call('HDEL', HOLDS, 'hold')
+local ended = math.min(1, redis.call('HDEL', HOLDS, 'hold', 'people_hold'))
+if redis.call('ZCARD', UNRESOLVED) > 0 then look_at_unresolved(now) end
 
 --: Notifications that are brought forward; what is beyond comes by itself within an hour.
 local MOST = 1000

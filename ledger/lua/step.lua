@@ -53,12 +53,27 @@ for index = 1, #leases, 2 do
   if is_older(ends, lease_ms) then redis.call('ZADD', LEASES, ends + by, leases[index]) end
 end
 
+redis.call('HDEL', HOLDS, 'asker', 'asked')
+if redis.call('ZCARD', UNRESOLVED) > 0 then look_at_unresolved(now) end
+
 if ARGV[4] == '1' then return 1 end
 
 local hold = current_hold()
 if hold and is_older(hold['until'], hold.interval) then
   hold['until'] = hold['until'] + by
   redis.call('HSET', HOLDS, 'hold', cjson.encode(hold))
+end
+
+local people = people_hold()
+if people and is_older(people['until'], people.interval) then
+  people['until'] = people['until'] + by
+  redis.call('HSET', HOLDS, 'people_hold', cjson.encode(people))
+end
+
+-- What waits for its receiver, and for no time, is asked about from the ms of its acceptance on.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', UNRESOLVED, '(' .. now, '+inf', 'LIMIT', 0, MOST)) do
+  local record = open_record(id)
+  if record and record.progress.state == 'queued' then redis.call('ZADD', UNRESOLVED, now, id) end
 end
 
 -- Forward, a wait is merely over early. Back, it would last for longer by as much.

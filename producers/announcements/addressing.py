@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple, TypeVar
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from feishu.contact import Contact, Resolved, Unresolved
+from feishu.contact import Resolved, Unresolved
+from ledger.addresses import Contact
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.column_names import folded, quoted

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from feishu.contact import CONTACTS_PER_CALL, Contact, Resolved
+from feishu.contact import CONTACTS_PER_CALL, Resolved
+from ledger.addresses import Contact
 from ledger.announcement import RECEIVER_ID
 from ledger.errors import BadInput
 from ledger.messages.column_names import folded, no_column, quoted

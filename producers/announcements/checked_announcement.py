@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from feishu.contact import Contact
+from ledger.addresses import Contact
 from ledger.announcement import Announcement, Spec
 from ledger.announcements import key_of_announcement
 from ledger.connection import text

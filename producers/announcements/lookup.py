@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from feishu.contact import Contact, Resolved
+from feishu.contact import Resolved
+from ledger.addresses import Contact
 from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.settings import Desk
@@ -62,4 +63,4 @@ class Lookup:
     def _people(self) -> "People":
         from feishu.people import People
 
-        return People(self._ledger.redis, self._ledger.keys, self._desk, self._feishu)
+        return People(self._ledger.redis, self._ledger.settings, self._desk, self._feishu)

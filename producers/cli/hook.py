@@ -122,9 +122,19 @@ def _as_json(hook: Hook, rendered: Rendered) -> dict[str, Any]:
 
 
 def _notification_json(notification: Notification) -> dict[str, Any]:
-    names = ("receiver_id", "receive_type", "user_id_type", "desk", "key", "on_unknown", "on_open_ticket")
+    names = (
+        "receiver_id",
+        "email",
+        "mobile",
+        "receive_type",
+        "user_id_type",
+        "desk",
+        "key",
+        "on_unknown",
+        "on_open_ticket",
+    )
     message = {"msg_type": notification.message.msg_type, "content": notification.message.content}
-    fields = {name: getattr(notification, name) for name in names}
+    fields = {name: getattr(notification, name) for name in names} | {"receiver_id": notification.receiver_id or None}
     return fields | {"expires_at": iso(notification.expires_ms), "message": message}
 
 
@@ -133,7 +143,7 @@ def _lines(rendered: Rendered) -> Iterator[str]:
     for _, same_message in groupby(rendered.notifications, key=lambda each: id(each.message)):
         notifications = list(same_message)
         first = notifications[0]
-        yield f"to {', '.join(each.receiver_id for each in notifications)} from desk {first.desk}"
+        yield f"to {', '.join(each.address for each in notifications)} from desk {first.desk}"
         yield f"key {first.key}" if first.key else "no key: posting the same payload again sends another message"
         yield from (f"  {line}" for line in _shown(first.message).split("\n"))
     if rendered.reason:

@@ -1,12 +1,13 @@
 """`deskbell send`: events, each one message to one receiver."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from ledger.addresses import address_fields, address_text
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
@@ -29,6 +30,7 @@ WAIT_SECONDS = 60.0
 _EXAMPLES = """\b
 Examples:
   deskbell send --to ou_ada --text "Disk full on db-3" --key alert-8812
+  deskbell send --to ann@corp.example,+8613800138000 --text "The lift works again"
   deskbell send --to ou_ada,ou_bob --message card.yaml --at 1h --expires 2d
   deskbell send --to ou_ada --text "Door open" --wait 30 --json"""
 
@@ -61,6 +63,7 @@ Key = Annotated[
     typer.Option(metavar="K", help="Idempotency key: accepted only once. For several receivers: KEY/receiver."),
 ]
 TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")]
+_TO = "A receiver: an e-mail address, +86… or mobile:138…, an id or id:…. May be repeated, or comma-separated."
 Wait = Annotated[
     float | None,
     typer.Option(
@@ -70,7 +73,7 @@ Wait = Annotated[
 
 
 def send(
-    to: Annotated[list[str], typer.Option(metavar="ID", help="A receiver. May be repeated, or comma-separated.")],
+    to: Annotated[list[str], typer.Option(metavar="WHO", help=_TO)],
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text.")] = None,
     message: MessagePath = None,
     receive_type: Route = ReceiveType.CHAT,
@@ -90,7 +93,7 @@ def send(
 
     Prints the id of each notification once it is accepted durably; a worker delivers it.
     """
-    events = _events(locals())
+    events = list(_events(locals()))
     with open_ledger() as ledger:
         accepted = LedgerBackend(ledger).send(events)
         if not as_json:
@@ -99,16 +102,18 @@ def send(
     return _ended(states) if wait is not None else ExitCode.DONE
 
 
-def _events(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _events(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """An option that has the name of an argument of `Notifier.send` is that argument."""
     arguments = {name: value for name, value in options.items() if name in EventArguments.__annotations__}
     message, key = options["message"], options["key"]
     if (options["text"] is None) == (message is None):
         raise BadInput("message", "give either --text or --message")
-    receivers = _receivers(options["to"])
+    receivers, id_type = _receivers(options["to"]), arguments.pop("user_id_type")
     arguments["message"] = read_message_file(message) if message else None
     arguments |= _times(arguments.pop("timezone"), options)
-    return [{**arguments, "receiver_id": each, "key": _key(key, each, receivers)} for each in receivers]
+    for each, address in receivers.items():
+        of_id = {"user_id_type": id_type} if "receiver_id" in address else {}
+        yield {**arguments, **address, **of_id, "key": _key(key, each, receivers)}
 
 
 def _times(timezone: str | None, options: Mapping[str, Any]) -> dict[str, datetime | None]:
@@ -132,16 +137,19 @@ def _waited_for(ledger: Ledger, accepted: Sequence[Accepted], wait: float | None
     return states
 
 
-def _receivers(to: Sequence[str]) -> list[str]:
-    given = [receiver for value in to for receiver in value.replace(",", " ").split()]
+def _receivers(to: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The fields that name each, by the shortest way to write it."""
+    given = [address_fields(receiver) for value in to for receiver in value.split(",") if receiver.strip()]
     if not given:
         raise BadInput("to", "give at least one receiver")
-    for receiver in dict.fromkeys(one for one in given if given.count(one) > 1):
-        note(f"{receiver} was given more than once; it gets one message")
-    return list(dict.fromkeys(given))
+    receivers = {address_text(each): each for each in given}
+    for receiver, address in receivers.items():
+        if given.count(address) > 1:
+            note(f"{receiver} was given more than once; it gets one message")
+    return receivers
 
 
-def _key(key: str | None, receiver: str, receivers: Sequence[str]) -> str | None:
+def _key(key: str | None, receiver: str, receivers: Collection[str]) -> str | None:
     return f"{key}/{receiver}" if key and len(receivers) > 1 else key
 
 

@@ -31,9 +31,14 @@ class _Arguments(TypedDict, total=False):
 
 
 class EventArguments(_Arguments, total=False):
-    """One notification, and an item of `send_many`. Give one of `text`, `message` and `image`."""
+    """One notification, and an item of `send_many`.
 
-    receiver_id: Required[str]
+    Give one of `receiver_id`, `email` and `mobile`, and one of `text`, `message` and `image`.
+    """
+
+    receiver_id: str | None
+    email: str | None  #: of the receiver: whose it is, is found out after the acceptance
+    mobile: str | None  #: with `+` and country code outside mainland China
     message: Message | Mapping[str, object] | None
     image: str | Path | None  #: the path of a local image
     on_unknown: OnUnknown | str | None  #: `resend` unless given

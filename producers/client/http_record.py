@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 from ledger.errors import DeskbellError
 from ledger.messages.content import Message
 from ledger.notification import Notification
-from ledger.progress import Attempt, AttemptJson, Progress
-from ledger.record import NotificationJson, Record
+from ledger.progress import Attempt, AttemptJson, Failure, Progress
+from ledger.record import ErrorJson, NotificationJson, Record
 from ledger.times import unix_ms
 
 __all__ = ["record_of"]
@@ -30,7 +30,9 @@ def record_of(fields: Any) -> Record:
 
 def _record(fields: NotificationJson) -> Record:
     notification = Notification.model_construct(
-        receiver_id=fields["receiver_id"],
+        receiver_id=fields["receiver_id"] or "",
+        email=fields["email"],
+        mobile=fields["mobile"],
         message=Message.model_construct(msg_type=fields["msg_type"], content={}),
         receive_type=fields["receive_type"],
         user_id_type=fields["user_id_type"],
@@ -54,7 +56,12 @@ def _progress(fields: NotificationJson) -> Progress:
         acts=tuple((_ms(act["at"]) or 0, act["by"], act["did"]) for act in fields["acts"]),
         via=fields["via"],
         due_ms=_ms(fields["due_at"]),
+        failure=_failure(fields["error"]),
     )
+
+
+def _failure(error: ErrorJson | None) -> Failure | None:
+    return Failure(error["reason"], error["msg"] or "", error["code"]) if error and error["reason"] else None
 
 
 def _attempt(fields: AttemptJson, message_id: str | None) -> Attempt:

@@ -85,9 +85,13 @@ class Notifier:
     def send(self, **arguments: Unpack[EventArguments]) -> Accepted:
         """Accepts one notification durably. Give one of `text`, `message` and `image`, the path of a local image.
 
+        The receiver is a `receiver_id`, an `email` or a `mobile` number. A worker finds out whose it is after the
+        acceptance; if it is nobody's, the notification fails with the reason `no_such_person`.
+
         `at` and `expires` are a time (without an offset: local) or text such as `"2026-11-30T09:00+08:00"` and `"1h"`
         from now. The same `key` with the same content gives the first id again, as a duplicate.
 
+        >>> notifier.send(email="ann@corp.example", text="Disk full on db-3")
         >>> notifier.send(receiver_id="ou_ada", image="poster.png", at="15m", expires="2h")
         >>> notifier.send(receiver_id="ou_ada", message={"msg_type": "post", "content": {"zh_cn": …}})
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.addresses import ADDRESS_FIELDS, address_fields, address_text
 from ledger.delivery_options import DEFAULT_DESK, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
-from ledger.messages.jinja_text import Expression, has_markup
+from ledger.messages.jinja_text import Expression, Leaf, has_markup
 from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from ledger.phrases import Phrase
@@ -57,6 +58,7 @@ class Rule:
         self._plain = HookMessage(_PLAIN, where, recipe.folder) if recipe.origin.is_ready_made else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
         self._options = _options(fields)
+        self._options_of_contacts = {name: value for name, value in self._options.items() if name != "user_id_type"}
         self._id_type = fields.user_id_type or UserIdType.OPEN_ID
         check_desk(fields.desk or DEFAULT_DESK)
         self._check_options()
@@ -67,7 +69,7 @@ class Rule:
     def made(self, context: TemplateContext, fallback_key: str | None) -> Made:
         """One notification per receiver; none if `to` is empty. Raises BadInput for what leaves nothing to send."""
         made = Made()
-        receivers = self._ids(context, made)
+        receivers = self._addresses(context, made)
         if len(receivers) > MOST_RECEIVERS:
             problem = Phrase(
                 "has {count} receivers: at most {most} are allowed", count=len(receivers), most=MOST_RECEIVERS
@@ -76,9 +78,9 @@ class Rule:
         if receivers:
             message = self._rendered(context, made.problems)
             key = self._key_of(context, made.problems) or fallback_key
-            for id in receivers:
+            for address in receivers:
                 try:
-                    made.notifications.append(self._notification(id, message, self._full_key(key, id)))
+                    made.notifications.append(self._notification(address, message, self._full_key(key, address)))
                 except BadInput as error:
                     made.lose(error)
         return made
@@ -112,44 +114,49 @@ class Rule:
         is_shared = self._origin.key_is_of_payload and context.item is not None
         return f"{key} {hashed(context.item)}" if key and is_shared else key
 
-    def _notification(self, receiver_id: str, message: Message, key: str | None) -> Notification:
+    def _notification(self, address: str, message: Message, key: str | None) -> Notification:
         try:
-            given = {**self._options, "receiver_id": receiver_id, "message": message}
-            return Notification.build(given, key_of_ours=key)
+            fields = address_fields(address)
+            options = self._options if "receiver_id" in fields else self._options_of_contacts
+            return Notification.build({**options, **fields, "message": message}, key_of_ours=key)
         except BadInput as error:
-            field = "to" if error.field == "receiver_id" else error.field
+            field = "to" if error.field in ADDRESS_FIELDS else error.field
             refusal = BadInput(f"{self._where}.{field}", error.problem)
         raise refusal
 
-    def _ids(self, context: TemplateContext, made: Made) -> list[str]:
-        """Each id once. A part of `to` that names nobody is a problem, and takes nothing from the others."""
+    def _addresses(self, context: TemplateContext, made: Made) -> list[str]:
+        """Each once. A part of `to` that names nobody is a problem, and takes nothing from the others."""
         found: dict[str, None] = {}
         for to in self._to:
             try:
-                found |= dict.fromkeys(self._ids_of(to, context))
+                found |= {address_text(address_fields(each)): None for each in self._addresses_of(to, context)}
             except BadInput as error:
                 made.lose(error)
         return list(found)
 
-    def _ids_of(self, to: "str | Expression", context: TemplateContext) -> Iterator[str]:
+    def _addresses_of(self, to: "str | Expression | Leaf", context: TemplateContext) -> Iterator[str]:
         if isinstance(to, str):
             yield to
             return
+        if isinstance(to, Leaf):
+            if address := to.text(context.values()).strip():
+                yield address
+            return
         found = to.value(context.values())
-        for id in found if isinstance(found, list | tuple | JsonList) else [found]:
-            if not isinstance(id, str):
-                raise BadInput(to.where, Phrase("must be an id or a list of ids, not {kind}", kind=_kind(id)))
-            if id.strip():
-                yield id.strip()
+        for each in found if isinstance(found, list | tuple | JsonList) else [found]:
+            if not isinstance(each, str):
+                raise BadInput(to.where, Phrase("must be an address or a list of them, not {kind}", kind=_kind(each)))
+            if each.strip():
+                yield each.strip()
 
-    def _full_key(self, key: str | None, receiver_id: str) -> str | None:
+    def _full_key(self, key: str | None, address: str) -> str | None:
         """Keys differ between hooks and receivers. The rule does not matter."""
         if not key:
             return None
-        full = f"hook/{self._hook}/{key}/{receiver_id}"
+        full = f"hook/{self._hook}/{key}/{address}"
         sha256 = hashlib.sha256(key.encode()).hexdigest()
         is_plain = len(full) <= MOST_KEY_CHARACTERS and steering_problem(full) is None
-        return full if is_plain else f"hook/{self._hook}/{sha256}/{receiver_id}"
+        return full if is_plain else f"hook/{self._hook}/{sha256}/{address}"
 
     def _check_options(self) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
@@ -162,19 +169,19 @@ def _options(fields: RuleFields) -> dict[str, object]:
     return {name: value for name in names if (value := getattr(fields, name)) is not None}
 
 
-def _receivers(to: str | list[str] | None, where: str) -> Iterator["str | Expression"]:
+def _receivers(to: str | list[str] | None, where: str) -> Iterator["str | Expression | Leaf"]:
     if not to:
         raise BadInput(where, "is missing: name the receivers")
     for index, each in enumerate([to] if isinstance(to, str) else to):
         each_where = where if isinstance(to, str) else f"{where}[{index}]"
-        yield _braced(each, each_where) if has_markup(each) else each
+        yield _template(each, each_where) if has_markup(each) else each
 
 
-def _braced(text: str, where: str) -> Expression:
+def _template(text: str, where: str) -> Expression | Leaf:
+    """One expression in braces may be a list; anything else with markup makes one address."""
     inner = text.strip()
-    if not (inner.startswith("{{") and inner.endswith("}}")):
-        raise BadInput(where, "must be an id, or one expression in braces: {{ … }}")
-    return expression(inner[2:-2], where)
+    is_expression = inner.startswith("{{") and inner.endswith("}}") and "}}" not in inner[2:-2]
+    return expression(inner[2:-2], where) if is_expression else leaf(text, where)
 
 
 def _kind(value: Any) -> str:

@@ -107,9 +107,9 @@ WORST = {
     "feishu/verdict.py:_CONTROL": Worst("sub", "\1"),
     "feishu/verdict.py:_SECONDS": Worst("fullmatch", "1"),
     "feishu/verdict.py:_whole_number": Worst("fullmatch", "1"),
-    "feishu/contact.py:_DIVIDERS": Worst("sub", " -"),
-    "feishu/contact.py:_EMAIL": Worst("fullmatch", "a", "a@"),
-    "feishu/contact.py:_MOBILE": Worst("fullmatch", "1"),
+    "ledger/addresses.py:_DIVIDERS": Worst("sub", " -"),
+    "ledger/addresses.py:_EMAIL": Worst("fullmatch", "a", "a@"),
+    "ledger/addresses.py:_MOBILE": Worst("fullmatch", "1"),
 }
 
 

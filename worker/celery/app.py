@@ -18,12 +18,14 @@ from ledger.cluster import refuse_cluster
 from ledger.errors import LedgerUnwritable
 from ledger.gc_tuning import tune_gc
 from ledger.tracing import export_traces
+from ledger.unresolved import Unresolved
 from worker.callbacks import Poster
 from worker.celery import logs as _logs  # noqa: F401  connects to Celery's signals
 from worker.celery import tasks as _tasks  # noqa: F401  registers them
 from worker.celery.queues import Queues
 from worker.metrics import count_swept
 from worker.pacer import Pacer
+from worker.resolver import Resolver
 from worker.runtime import runtime
 from worker.watchdog import CONSUMER, PACER, TICK_SECONDS
 
@@ -126,6 +128,23 @@ class CallbacksStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(CallbacksStep)
+
+
+class ResolverStep(bootsteps.StartStopStep):
+    """Leads events by e-mail or mobile to their receivers, in separate threads."""
+
+    def __init__(self, _: WorkController, **__: Any) -> None:
+        shared = runtime()
+        self._resolver = Resolver(Unresolved(shared.settings, shared.redis), shared.settings.all_desks, shared.people)
+
+    def start(self, _: WorkController) -> None:
+        self._resolver.start()
+
+    def stop(self, _: WorkController) -> None:
+        self._resolver.stop()
+
+
+app.steps["worker"].add(ResolverStep)
 
 
 @signals.worker_shutting_down.connect

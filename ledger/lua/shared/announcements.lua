@@ -33,10 +33,10 @@ local function told_state(info)
   return info.state == 'running' and info.rest == 'scheduled' and 'scheduled' or info.state
 end
 
--- Whether the announcement of a row was paused or cancelled, so that no call of it may start.
+-- Whether no call of it may start: the announcement of a row was paused or cancelled, or an event has no receiver yet.
 local function is_stopped(record)
   local info = not record.event and announcement(record.lane)
-  return info and info.state ~= 'running'
+  return record.contact or info and info.state ~= 'running'
 end
 
 local function is_given_up(record)

@@ -24,7 +24,7 @@ local DESKS = key('desks')                    -- zset   desk -> ms when the pace
 local WAKE = key('wake')                      -- channel: a desk has become due at once
 local EVENTS = key('events')                  -- zset   event -> ms of acceptance
 local ANNOUNCEMENTS = key('announcements')    -- zset   announcement -> ms of its start
-local HOLDS = key('desk', DESK)               -- hash   hold, streak, pace_at, fingerprint
+local HOLDS = key('desk', DESK)               -- hash   hold, streak, pace_at, fingerprint; app, people_hold, asker, asked (people.lua)
 local SLOTS = key('desk', DESK, 'slots')      -- list   ms of the calls granted, latest first
 local TURNS = key('desk', DESK, 'turns')      -- zset   announcement with rows to release -> turns it has had, by its weight
 local DUE = key('desk', DESK, 'due')          -- zset   lane -> ms when something of it becomes due
@@ -33,6 +33,10 @@ local TALLY = key('desk', DESK, 'tally')      -- hash   what is counted for the 
 local SHARE = key('desk', DESK, 'share')      -- string share of its quota that the desk dares to use, if not all
 local LEASES = key('desk', DESK, 'leases')    -- zset   released or claimed notification -> ms when the lease ends
 local TICKETS = key('desk', DESK, 'tickets')  -- zset   receiver with an open ticket -> ms when it was seen
+local UNRESOLVED = key('desk', DESK, 'unresolved')  -- zset  event by e-mail or mobile without a receiver yet -> ms from which it is asked about
+local UNRESOLVED_ENDS = key('desk', DESK, 'unresolved', 'ends')  -- zset  those of them that expire -> ms
+local UNRESOLVED_DESKS = key('unresolved')    -- zset   desk -> ms when a worker must look at its unresolved ones next
+local UNRESOLVED_WAKE = key('wake', 'unresolved')  -- channel: unresolved ones of a desk have become due at once
 local DAMAGED = key('damaged')                -- zset   record that was found damaged -> ms when
 local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the steps of it
 local EVENT_LANE = 'e_' .. DESK
@@ -61,3 +65,9 @@ end
 
 -- `era:sum:word`: what a leader looks at before it follows a step. If that has changed since, another one has looked.
 local function clock_state() return followed_steps() .. ':' .. (redis.call('HGET', CLOCK, 'seen') or '') end
+
+-- JSON of ours, or nil if it is damaged.
+local function decoded(text)
+  local ok, value = pcall(cjson.decode, text or '')
+  return ok and type(value) == 'table' and value or nil
+end

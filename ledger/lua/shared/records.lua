@@ -10,12 +10,6 @@ local function place(id)
   return {id = id, key = key('n', id), input = 'input', progress_field = 'progress', lane = EVENT_LANE, event = true}
 end
 
--- JSON of ours, or nil if it is damaged.
-local function decoded(text)
-  local ok, value = pcall(cjson.decode, text or '')
-  return ok and type(value) == 'table' and value or nil
-end
-
 -- A progress that the verbs can work with, or nil.
 local function decoded_progress(text)
   local progress = decoded(text)
@@ -31,14 +25,15 @@ local set_aside_damaged
 
 local function open_event(record, with_input)
   local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', 'created_at', 'callback',
-    'caller', with_input and 'input' or 'on_unknown')
+    'caller', 'unresolved', with_input and 'input' or 'on_unknown')
   if not got[1] and redis.call('EXISTS', record.key) == 0 then return nil end
   record.progress = decoded_progress(got[1])
   record.expires_at = tonumber(got[2] or 0) or 0
   record.on_unknown = got[3] or 'hold'
   record.accepted_at = tonumber(got[4] or now) or now
   record.callback, record.caller = got[5], got[6]
-  record.content = with_input and got[7]
+  record.contact = got[7] -- of an event without a receiver yet: `DIGEST email:…` or `DIGEST mobile:…`
+  record.content = with_input and got[8]
   return record.progress and record or set_aside_damaged(record)
 end
 
@@ -136,6 +131,7 @@ local function move(record, to)
   if INDEXED[from] then redis.call('ZREM', index_of(record, from), record.id) end
   if INDEXED[to] then redis.call('ZADD', index_of(record, to), now, record.id) end
   for _, field in ipairs(MOVING) do record.progress[field] = nil end
+  if from == 'failed' then record.progress.error = nil end
   if to ~= 'deferred' then record.progress.held, record.progress.awaits = nil, nil end
   if to == 'delivered' and record.progress.via then count(record.lane, 'rerouted', 1) end
   record.progress.state = to
@@ -180,6 +176,7 @@ function set_aside_damaged(record)
   if FINAL[state] or state == 'unknown' then return record end
   redis.call('ZREM', LEASES, record.id)
   redis.call('ZREM', key('lane', record.lane, 'due'), record.id)
+  leave_unresolved(record.id)
   move(record, 'unknown')
   record.progress.attempts = {{now, cjson.null, 'unknown', cjson.null, cjson.null, cjson.null, cjson.null, cjson.null,
     'its record was damaged: whether it was sent is not known'}}
@@ -237,8 +234,10 @@ local function given_up(record)
   return true
 end
 
+-- Without a receiver it cannot be sent, whoever puts it here, also a process of an older version: it waits to be asked about.
 local function push(command, record)
   if given_up(record) then return end
+  if record.contact then return join_unresolved(record.id, now, record.expires_at) end
   redis.call(command, key('lane', record.lane, 'ids'), record.id)
   if not record.event then join_turns(record.lane) end
 end

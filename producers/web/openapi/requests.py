@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ledger.addresses import ADDRESS_FIELDS
 from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
@@ -70,6 +71,7 @@ _ZONE = {"type": "string", "description": "Time zone of `between`, and of times 
 _NOTIFICATION = _fields(
     Notification, FIELDS, {"text": _TEXT | {"maxLength": 30_000}, "at": _TIME, "expires": _TIME, "timezone": _ZONE}
 )
+_ONE_RECEIVER = {"oneOf": [{"required": [field]} for field in ADDRESS_FIELDS]}
 _ITEM = {"$ref": _REFERENCE.format(model="NotificationRequest")}
 _BATCH = _object(
     {"notifications": {"type": "array", "minItems": 1, "maxItems": MOST_AT_ONCE, "items": _ITEM}}, ["notifications"]
@@ -90,6 +92,7 @@ NOTIFICATIONS = {"parameters": [_IDEMPOTENCY_KEY]} | json_body(
     {
         "A plain text": _ALERT,
         "An alert that is useful for an hour only": _ALERT | {"key": "alert-8812", "expires": "1h"},
+        "To whom an e-mail address belongs": {"email": "ann@corp.example", "text": "Disk full on db-3"},
         "A rich text": {"receiver_id": "ou_ada", "message": {"msg_type": "post", "content": _POST}},
         "Several, each with a result of its own": {"notifications": [_ALERT, _ALERT | {"receiver_id": "ou_bob"}]},
     },
@@ -167,6 +170,6 @@ RESCHEDULE_FIELDS = frozenset({"at", "timezone"})
 
 #: What the bodies refer to.
 SCHEMAS: dict[str, Any] = Notification.model_json_schema(ref_template=_REFERENCE)["$defs"] | {
-    "NotificationRequest": _json_object(_NOTIFICATION, ["receiver_id"], title="NotificationRequest"),
+    "NotificationRequest": _json_object(_NOTIFICATION, (), title="NotificationRequest", **_ONE_RECEIVER),
     "NotificationsRequest": _BATCH | {"title": "NotificationsRequest"},
 }

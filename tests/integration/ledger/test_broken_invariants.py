@@ -33,6 +33,7 @@ class Scene:
     client: redis.Redis
     keys: RedisKeys
     events: dict[State, str]
+    unresolved: str
     announcement: str
     scheduled: str
     rows: dict[State, str]
@@ -68,6 +69,7 @@ def scene(ledger: Ledger, leases: Leases, desk: Desk) -> Scene:
         assert all(leases.record(desk, "ada", results, ""))
         by_state[len(by_state)] = done
     late = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"})])[0].id
+    unresolved = ledger.accept([Notification.build({"email": "ann@corp.example", "text": "x"})])[0].id
     events_by_state = {**by_state[0], State.SCHEDULED: scheduled.id, State.QUEUED: late}
     [key] = [
         text(name) for name in ledger.redis.scan_iter("deskbell:key:*") if events[0].encode() in ledger.redis.get(name)
@@ -76,6 +78,7 @@ def scene(ledger: Ledger, leases: Leases, desk: Desk) -> Scene:
         ledger.redis,
         ledger.keys,
         events_by_state,
+        unresolved,
         announcement,
         later,
         by_state[1],
@@ -95,6 +98,21 @@ BROKEN: dict[str, tuple[Invariant, Break, Callable[[Scene], str]]] = {
         Invariant.READABLE,
         lambda it, client, keys: client.hset(keys.notification(it.events[State.DELIVERED]), "progress", "{"),
         lambda it: it.events[State.DELIVERED],
+    ),
+    "an event without a receiver that nobody asks about": (
+        Invariant.UNRESOLVED_WAITS,
+        lambda it, client, keys: client.zrem(keys.unresolved("default"), it.unresolved),
+        lambda it: it.unresolved,
+    ),
+    "an event with a receiver among the unresolved ones": (
+        Invariant.UNRESOLVED_WAITS,
+        lambda it, client, keys: client.zadd(keys.unresolved("default"), {it.events[State.DELIVERED]: 1}),
+        lambda it: it.events[State.DELIVERED],
+    ),
+    "unresolved events that nobody looks at": (
+        Invariant.UNRESOLVED_LOOKED_AT,
+        lambda it, client, keys: client.delete(keys.unresolved_desks),
+        lambda it: "default",
     ),
     "an event without a desk": (
         Invariant.READABLE,
@@ -345,7 +363,7 @@ def _number(row: str) -> str:
 def test_a_ledger_with_something_of_everything_is_whole(ledger: Ledger, scene: Scene) -> None:
     inspected = inspect_ledger(ledger)
     assert (inspected.findings, inspected.uncounted) == ([], [])
-    assert inspected.notifications == len(scene.events) + 1 + 8 + 1
+    assert inspected.notifications == len(scene.events) + 2 + 8 + 1
 
 
 def test_each_invariant_is_broken() -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from feishu.contact import Contact
+from ledger.addresses import Contact
 
 __all__: list[str] = []
 

@@ -66,55 +66,57 @@ ANNOUNCEMENTS = {
 #: As it was before the shapes had types of their own.
 JSON = {
     "queued": (
-        '{"id":"n_1","state":"queued","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type":"o'
-        'pen_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"error":null,"announcement":n'
-        'ull,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":null,"finished_at":null}'
+        '{"id":"n_1","state":"queued","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_typ'
+        'e":"chat","user_id_type":"open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"e'
+        'rror":null,"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":'
+        'null,"finished_at":null}'
     ),
     "rerouted": (
-        '{"id":"n_1","state":"queued","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type":"o'
-        'pen_id","msg_type":"text","via":"user","message_id":null,"attempts":[],"acts":[],"error":null,"announcement"'
-        ':null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":null,"finished_at":null}'
+        '{"id":"n_1","state":"queued","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_typ'
+        'e":"chat","user_id_type":"open_id","msg_type":"text","via":"user","message_id":null,"attempts":[],"acts":[],'
+        '"error":null,"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at'
+        '":null,"finished_at":null}'
     ),
     "deferred": (
-        '{"id":"a_1-0","state":"deferred","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type'
-        '":"open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"error":null,"announcemen'
-        't":"a_1","key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":"2026-11-22T12:39:55.188Z","expires_at":'
-        '"2030-01-01T00:00:00.000Z","finished_at":null}'
+        '{"id":"a_1-0","state":"deferred","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive'
+        '_type":"chat","user_id_type":"open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":['
+        '],"error":null,"announcement":"a_1","key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":"2026-11-22T1'
+        '2:39:55.188Z","expires_at":"2030-01-01T00:00:00.000Z","finished_at":null}'
     ),
     "delivered": (
-        '{"id":"n_1","state":"delivered","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type"'
-        ':"open_id","msg_type":"text","via":"user","message_id":"om_1","attempts":[{"at":"2026-11-22T12:39:55.179Z","'
-        'via":"chat","outcome":"ticket_open","code":154405,"http_status":200,"log_id":"log-1","ms":12,"msg":"no"},{"a'
-        't":"2026-11-22T12:39:55.184Z","via":"user","outcome":"delivered","code":0,"http_status":200,"log_id":"log-2"'
-        ',"ms":15,"msg":null}],"acts":[],"error":null,"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55'
-        '.179Z","due_at":null,"expires_at":null,"finished_at":"2026-11-22T12:39:55.184Z"}'
+        '{"id":"n_1","state":"delivered","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_'
+        'type":"chat","user_id_type":"open_id","msg_type":"text","via":"user","message_id":"om_1","attempts":[{"at":"'
+        '2026-11-22T12:39:55.179Z","via":"chat","outcome":"ticket_open","code":154405,"http_status":200,"log_id":"log'
+        '-1","ms":12,"msg":"no"},{"at":"2026-11-22T12:39:55.184Z","via":"user","outcome":"delivered","code":0,"http_s'
+        'tatus":200,"log_id":"log-2","ms":15,"msg":null}],"acts":[],"error":null,"announcement":null,"key":"k","creat'
+        'ed_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":null,"finished_at":"2026-11-22T12:39:55.184Z"}'
     ),
     "failed": (
-        '{"id":"n_1","state":"failed","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type":"o'
-        'pen_id","msg_type":"text","via":"chat","message_id":null,"attempts":[{"at":"2026-11-22T12:39:55.179Z","via":'
-        '"chat","outcome":"refused","code":155003,"http_status":400,"log_id":"log-3","ms":9,"msg":"no such user"}],"a'
-        'cts":[{"at":"2026-11-22T12:39:55.179Z","by":"ada","did":"retry"}],"error":{"code":155003,"msg":"no such user'
-        '"},"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":"2030-01'
-        '-01T00:00:00.000Z","finished_at":"2026-11-22T12:39:55.179Z"}'
+        '{"id":"n_1","state":"failed","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_typ'
+        'e":"chat","user_id_type":"open_id","msg_type":"text","via":"chat","message_id":null,"attempts":[{"at":"2026-'
+        '11-22T12:39:55.179Z","via":"chat","outcome":"refused","code":155003,"http_status":400,"log_id":"log-3","ms":'
+        '9,"msg":"no such user"}],"acts":[{"at":"2026-11-22T12:39:55.179Z","by":"ada","did":"retry"}],"error":{"code"'
+        ':155003,"msg":"no such user","reason":null},"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55.'
+        '179Z","due_at":null,"expires_at":"2030-01-01T00:00:00.000Z","finished_at":"2026-11-22T12:39:55.179Z"}'
     ),
     "unknown": (
-        '{"id":"n_1","state":"unknown","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type":"'
-        'open_id","msg_type":"text","via":"chat","message_id":null,"attempts":[{"at":"2026-11-22T12:39:55.179Z","via"'
-        ':"chat","outcome":"unknown","code":null,"http_status":null,"log_id":null,"ms":20000,"msg":"no answer"}],"act'
-        's":[],"error":{"code":null,"msg":"no answer"},"announcement":null,"key":"k","created_at":"2026-11-22T12:39:5'
-        '5.179Z","due_at":null,"expires_at":null,"finished_at":null}'
+        '{"id":"n_1","state":"unknown","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_ty'
+        'pe":"chat","user_id_type":"open_id","msg_type":"text","via":"chat","message_id":null,"attempts":[{"at":"2026'
+        '-11-22T12:39:55.179Z","via":"chat","outcome":"unknown","code":null,"http_status":null,"log_id":null,"ms":200'
+        '00,"msg":"no answer"}],"acts":[],"error":{"code":null,"msg":"no answer","reason":null},"announcement":null,"'
+        'key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":null,"finished_at":null}'
     ),
     "expired": (
-        '{"id":"n_1","state":"expired","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type":"'
-        'open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"error":null,"announcement":'
-        'null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":"2030-01-01T00:00:00.000Z"'
-        ',"finished_at":"2026-11-22T12:39:55.179Z"}'
+        '{"id":"n_1","state":"expired","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_ty'
+        'pe":"chat","user_id_type":"open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"'
+        'error":null,"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at"'
+        ':"2030-01-01T00:00:00.000Z","finished_at":"2026-11-22T12:39:55.179Z"}'
     ),
     "damaged": (
-        '{"id":"n_1","state":"unknown","desk":"default","receiver_id":"ou_ada","receive_type":"chat","user_id_type":"'
-        'open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"error":null,"announcement":'
-        'null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":null,"finished_at":null,"d'
-        'amaged":"its record is damaged"}'
+        '{"id":"n_1","state":"unknown","desk":"default","receiver_id":"ou_ada","email":null,"mobile":null,"receive_ty'
+        'pe":"chat","user_id_type":"open_id","msg_type":"text","via":null,"message_id":null,"attempts":[],"acts":[],"'
+        'error":null,"announcement":null,"key":"k","created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at"'
+        ':null,"finished_at":null,"damaged":"its record is damaged"}'
     ),
     "announcement running": (
         '{"id":"a_1","name":"Move","desk":"default","state":"running","ended":null,"total":3,"counts":{"queued":1,"de'

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
-from feishu.contact_pace import PACE_MS
-from feishu.people import PERSON_SECONDS, PROBLEM_SECONDS
+from feishu.contact import CONTACTS_PER_CALL
+from feishu.people import PROBLEM_MS
 from ledger import callbacks, dropped_messages, durability, hook_log, tally
 from ledger.announcements import LOADING_MS
 from ledger.inspection.invariants import Invariant
@@ -26,6 +26,7 @@ from worker.claimed import CREDENTIALS_HOLD_MS, PAUSE_HOLDS_WITHIN_MS, QUOTA_HOL
 from worker.delivery import INLINE_TRIES
 from worker.images import KEY_SECONDS
 from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
+from worker.resolver import REFUSED_MS
 from worker.retries import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS
 from worker.runtime import Runtime
 from worker.tickets import OPEN_ID_SECONDS, REFRESH_MS
@@ -111,8 +112,15 @@ STATED = (
     f"the time of the ticket's last event, by Feishu's clock | after {span(REMEMBERED_MS)} |",
     f"a worker's turn to fetch the ticket list | after {span(REFRESH_MS)} |",
     f"the open_id of a person for an app | after {span(OPEN_ID_SECONDS * 1000)} |",
-    f"after {span(PERSON_SECONDS * 1000)}, a problem after {span(PROBLEM_SECONDS * 1000)} |",
-    f"the next waits until this is gone | after {span(PACE_MS)} |",
+    f"after `DESKBELL_PEOPLE_FOR`, a problem after {span(PROBLEM_MS)} |",
+    f"up to {CONTACTS_PER_CALL} addresses in a call",
+    f'cached for `DESKBELL_PEOPLE_FOR`, "nobody" for {span(PROBLEM_MS)}.',
+    f"up to {lua('shared/people.lua', 'ADDRESSES_PER_CALL'):g} addresses to ask Feishu about",
+    f"until it is full, for {span(lua('shared/people.lua', 'GATHER')).replace('1 s', 'a second')} at the most",
+    f"another one asks after {span(lua('shared/people.lua', 'ASKER_LEASE'))}.",
+    f"{lua('contact.lua', 'BURST'):g} at once, then one every {lua('contact.lua', 'EVERY'):g} ms",
+    "nobody asks for a second, then for 2, 4, 8 … up to " + span(lua("answer.lua", "LONGEST_PROBE")),
+    f"{span(REFUSED_MS)} at first if a permission is missing",
     f"the key of an uploaded image | after {span(KEY_SECONDS * 1000)} |",
     f"when it was received, or after {span(lua('shared/callbacks.lua', 'CALLBACKS_FOR'))} |",
     f"the hash of its key's secret | after {span(SESSION_SECONDS * 1000)}, or at sign-out |",
@@ -204,8 +212,9 @@ def test_lua_builds_the_same_keys_as_python() -> None:
     keys = RedisKeys("p")
     lua = {
         ":".join(("p", *(part.strip().strip("'").replace("DESK", "d") for part in call.split(","))))
-        for call in re.findall(r"^local [A-Z]+ = key\(([^)]*)\)", SHARED_KEYS, re.MULTILINE)
+        for call in re.findall(r"^local [A-Z_]+ = key\(([^)]*)\)", SHARED_KEYS, re.MULTILINE)
     }
     parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.tally, keys.share, keys.tickets)
-    of_desk = {part("d") for part in parts}
-    assert lua == {keys.desks, keys.wake, keys.events, keys.announcements, keys.clock, keys.damaged} | of_desk
+    of_desk = {part("d") for part in (*parts, keys.unresolved, keys.unresolved_ends)}
+    of_all = {keys.desks, keys.wake, keys.events, keys.announcements, keys.clock, keys.damaged}
+    assert lua == of_all | of_desk | {keys.unresolved_desks, keys.wake_unresolved}

@@ -11,9 +11,10 @@ import pytest
 import redis
 
 import sandbox
-from feishu.contact import Contact, Unresolved
+from feishu.contact import Unresolved
 from feishu.open_tickets import OpenTickets
 from feishu.verdict import AskFailed
+from ledger.addresses import Contact
 from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.settings import Settings

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feishu.contact import Contact, Unresolved
+from feishu.contact import Unresolved
+from ledger.addresses import Contact
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message

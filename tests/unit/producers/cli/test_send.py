@@ -35,15 +35,20 @@ def test_wait_alone_means_a_minute(arguments: list[str], read: list[str]) -> Non
         (["ou_ada"], ["ou_ada"]),
         (["ou_ada", "ou_bob"], ["ou_ada", "ou_bob"]),
         (["ou_ada,ou_bob", "ou_cid"], ["ou_ada", "ou_bob", "ou_cid"]),
-        (["ou_ada, ou_bob\nou_cid"], ["ou_ada", "ou_bob", "ou_cid"]),
+        (["ou_ada, ou_bob ,"], ["ou_ada", "ou_bob"]),
+        (
+            ["ann@corp.example,+86 138-0013-8000,mobile:138 0013 8000"],
+            ["ann@corp.example", "+8613800138000", "mobile:13800138000"],
+        ),
+        (["id:+1", "id:ou_ada", "mobile:+8613800138000"], ["id:+1", "ou_ada", "+8613800138000"]),
     ],
 )
 def test_receivers_may_be_repeated_or_joined(to: list[str], receivers: list[str]) -> None:
-    assert _receivers(to) == receivers
+    assert list(_receivers(to)) == receivers
 
 
 def test_a_receiver_that_is_given_twice_is_told_and_taken_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _receivers(["ou_ada,ou_bob", "ou_ada", "ou_ada"]) == ["ou_ada", "ou_bob"]
+    assert list(_receivers(["ou_ada,ou_bob", "ou_ada", "id:ou_ada"])) == ["ou_ada", "ou_bob"]
     assert capsys.readouterr().err == "deskbell: ou_ada was given more than once; it gets one message\n"
 
 

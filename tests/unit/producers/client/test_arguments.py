@@ -35,7 +35,9 @@ def test_every_field_of_an_announcement_is_an_argument() -> None:
 
 
 def test_every_argument_is_an_option_of_the_command_line() -> None:
-    assert names(EventArguments) - {"receiver_id", "image"} <= set(inspect.signature(send).parameters)
+    assert names(EventArguments) - {"receiver_id", "email", "mobile", "image"} <= set(
+        inspect.signature(send).parameters
+    )
     assert names(AnnouncementArguments) <= set(inspect.signature(announce).parameters)
 
 
@@ -47,4 +49,4 @@ def test_the_signatures_are_spelled_out() -> None:
         assert {name for name, each in parameters.items() if each.default is each.empty} - {"self", "rows"} == set(
             arguments.__required_keys__
         )
-    assert str(inspect.signature(Notifier.send)).startswith("(self, *, receiver_id: str, text: str | None = None, ")
+    assert str(inspect.signature(Notifier.send)).startswith("(self, *, text: str | None = None, ")

@@ -49,7 +49,9 @@ def test_without_a_file_there_are_no_hooks() -> None:
         ('[hook.it]\nto = "ou_a"\nmessage = {msg_type = "text"}', "hook.it.message.content: is missing"),
         ('[hook.it]\nto = "on_a"\ntext = "x"', "hook.it.to: begins with on_, so it cannot be open_id"),
         ('[hook.it]\nto = ["ou_a", "ou b"]\ntext = "x"', "hook.it.to: "),
-        ('[hook.it]\nto = "x {{ payload.to }}"\ntext = "x"', "hook.it.to: must be an id, or one expression"),
+        ('[hook.it]\nto = "x {{ paylod.to }}"\ntext = "x"', "hook.it.to: uses the unknown variable 'paylod'"),
+        ('[hook.it]\nto = "ann@x, bob@x"\ntext = "x"', "hook.it.to: is not an e-mail address"),
+        ('[hook.it]\nto = "+12"\ntext = "x"', "hook.it.to: is not a mobile number"),
         ('[hook.it]\nto = ["{{ payload. }}"]\ntext = "x"', "hook.it.to[0]: is not a valid template"),
         ('[hook.it]\nto = "ou_a"\ntext = "{{ paylod.x }}"', "hook.it.text: uses the unknown variable 'paylod'"),
         (

@@ -44,9 +44,9 @@ def test_who_gets_it_is_fixed_or_comes_from_the_payload(
 @pytest.mark.parametrize(
     ("oncall", "problem"),
     [
-        ({}, "hook.it.to: must be an id or a list of ids, not an object"),
-        (5, "hook.it.to: must be an id or a list of ids, not a number"),
-        ([["ou_a"]], "hook.it.to: must be an id or a list of ids, not a list"),
+        ({}, "hook.it.to: must be an address or a list of them, not an object"),
+        (5, "hook.it.to: must be an address or a list of them, not a number"),
+        ([["ou_a"]], "hook.it.to: must be an address or a list of them, not a list"),
         ("on_eve", "hook.it.to: begins with on_, so it cannot be open_id"),
         (SECRET, "hook.it.to: "),
         ([f"ou_{n}" for n in range(101)], "hook.it.to: has 101 receivers: at most 100 are allowed"),

@@ -27,7 +27,7 @@ def alerts(*labels: object) -> dict[str, Any]:
     ("odd", "problem"),
     [
         ({"name": "b", "owner": "team infra"}, "hook.it.to: "),
-        ({"name": "b", "owner": 5}, "hook.it.to: must be an id or a list of ids, not a number"),
+        ({"name": "b", "owner": 5}, "hook.it.to: must be an address or a list of them, not a number"),
         ({"owner": "ou_b"}, "hook.it.text.content.text: uses the field 'name', which a value does not have"),
         ({"name": "b"}, "hook.it.to: uses the field 'owner', which a value does not have"),
         (7, "hook.it.for_each: must be a list of objects or texts, not of a number"),

@@ -1,0 +1,65 @@
+"""Events by e-mail or mobile that wait for their receivers: which addresses to ask Feishu about, and what it said."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from ledger.addresses import Contact
+from ledger.connection import text
+from ledger.settings import Desk
+from ledger.store import Argument, Store
+
+__all__ = ["Answer", "ContactHold", "Questions", "Unresolved", "answer_json"]
+
+
+class Answer(NamedTuple):
+    """What Feishu said of one contact, as JSON for the cache, and how long that is kept, ms."""
+
+    contact: Contact
+    kept: bytes
+    kept_ms: int
+
+
+class ContactHold(NamedTuple):
+    """Why Feishu does not answer, and for how long nobody asks at first, ms."""
+
+    kind: str
+    hold_ms: int
+    reason: str
+    code: int | None = None
+    http_status: int | None = None
+
+
+class Questions(NamedTuple):
+    """What to ask Feishu about now, and after how many ms to look again; None: nothing waits."""
+
+    contacts: list[Contact]
+    again_ms: int | None
+
+
+def answer_json(open_id: str) -> bytes:
+    """What is cached of a person."""
+    return orjson.dumps({"open_id": open_id})
+
+
+class Unresolved(Store):
+    """The verbs of whoever asks."""
+
+    def due_desks(self) -> list[tuple[str, float]]:
+        """The desks with unresolved events, and when to look at them, Redis ms: the first come first."""
+        found: Any = self.redis.zrange(self.keys.unresolved_desks, 0, -1, withscores=True)
+        return [(text(name), at_ms) for name, at_ms in found]
+
+    def ask(self, desk: Desk, token: str) -> Questions:
+        """Takes what to ask about now. Nobody else gets anything before the answer, or for ten seconds."""
+        again_ms, *contacts = self.verbs.call("ask", desk.name, token, desk.app, self.results_for_ms)
+        return Questions([Contact.of_text(text(each)) for each in contacts], None if again_ms < 0 else again_ms)
+
+    def answer(self, desk: Desk, token: str, answers: Iterable[Answer], hold: ContactHold | None = None) -> int:
+        """Caches the answers and settles the events that wait for them. Returns 1 for a new hold, -1 for an end."""
+        held: Sequence[Argument | None] = hold or ("", 0, "", None, None)
+        arguments: list[Argument] = ["" if each is None else each for each in held]
+        for contact, kept, kept_ms in answers:
+            arguments += (str(contact), kept, kept_ms)
+        return int(self.verbs.call("answer", desk.name, token, desk.app, self.results_for_ms, *arguments))
