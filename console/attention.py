@@ -22,6 +22,7 @@ class Attention:
     unknown: tuple[Announcement, ...]  #: with unknown rows
     failed_events: int
     failed: tuple[Announcement, ...]  #: with failed rows
+    stopped: tuple[Announcement, ...] = ()  #: paused by themselves
     lost_messages: int = 0  #: of other Celery applications
 
     @classmethod
@@ -34,7 +35,7 @@ class Attention:
         """Problems that only a person can settle. Failed notifications do not count, nor what somebody wanted so."""
         rows = sum(each.counts[State.UNKNOWN] for each in self.unknown)
         conditions = sum(each.severity is not Severity.NOTE for each in self.conditions)
-        return conditions + self.unknown_events + rows + self.lost_messages
+        return conditions + self.unknown_events + rows + self.lost_messages + len(self.stopped)
 
 
 def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
@@ -48,6 +49,7 @@ def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
         unknown_events=snapshot.events_at_rest[State.UNKNOWN] if all_desks else 0,
         unknown=tuple(each for each in announcements if each.counts[State.UNKNOWN]),
         failed_events=snapshot.events_at_rest[State.FAILED] if all_desks else 0,
+        stopped=tuple(each for each in announcements if each.stopped_itself),
         failed=tuple(each for each in announcements if each.counts[State.FAILED]),
         lost_messages=snapshot.lost_messages if all_desks else 0,
     )

@@ -89,7 +89,7 @@ def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing
     """The list contains forms, so it is not replaced while in use: a line says that it has changed."""
     attention = attention_of(snapshot, view.sees)
     facts: list[Any] = [desk.status.name for desk in attention.held]
-    facts += [attention.lost_messages, attention.unknown_events]
+    facts += [attention.lost_messages, attention.unknown_events, *(each.id for each in attention.stopped)]
     facts += [(each.id, each.counts[State.UNKNOWN]) for each in attention.unknown]
     return {**drawn(templates, snapshot, view, {}), "needs-changed": repr(facts)}
 

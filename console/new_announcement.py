@@ -12,7 +12,7 @@ __all__ = ["routes"]
 
 #: Fields of the form, passed on by name.
 FIELDS = (
-    *("name", "text", "desk", "receive_type", "between", "timezone", "at", "expires"),
+    *("name", "text", "desk", "receive_type", "between", "timezone", "at", "expires", "first", "stop_at"),
     *(
         "weight",
         "on_open_ticket",

@@ -67,6 +67,7 @@ class Proposal:
     seconds: float | None  #: until it is finished; None without a quota, or beyond the forecast
     finishes_ms: int | None
     is_too_late: bool  #: rows expire before their turn comes
+    stops: tuple[str, ...]  #: when it will pause by itself
     same_content: Announcement | None  #: recently went to the same people
     samples: tuple[Sample, ...] = field(repr=False)
 

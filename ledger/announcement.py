@@ -11,19 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from ledger.callback_format import CallbackUrl
-from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
 from ledger.messages.template import Template
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.progress import Act, ActJson, Progress, acts_as_json
-from ledger.sending_hours import SendingHours, seconds_open
-from ledger.states import AnnouncementState, State
+from ledger.sending_hours import SendingHours
+from ledger.states import AnnouncementState, PausedBy, State
+from ledger.stops import FailureShare, FirstRows
 from ledger.times import iso, unix_ms
 
-__all__ = ["RECEIVER_ID", "Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec", "announcement_of_fields"]
+__all__ = ["RECEIVER_ID", "Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec"]
 
 
 #: The variable that each row has besides its columns.
@@ -48,6 +49,8 @@ class Spec(BaseModel):
     weight: int = Field(1, ge=1, le=100)
     between: str | None = None
     timezone: str | None = None
+    first: FirstRows | None = None
+    stop_at: FailureShare | None = None
     callback_url: CallbackUrl | None = Field(None, repr=False)
     caller: str | None = None  #: the API key whose share of the callbacks its end uses
     traceparent: str | None = None  #: of the trace in which it was accepted
@@ -61,6 +64,19 @@ class Spec(BaseModel):
     def hours(self) -> SendingHours | None:
         """Raises BadInput."""
         return SendingHours.read(self.between, self.timezone or "UTC") if self.between else None
+
+    @property
+    def stops(self) -> list[Phrase]:
+        """When it will pause by itself, in words."""
+        stops = []
+        if self.first:
+            told = (
+                "pauses after its first row until it is resumed | pauses after its first {n:,} rows until it is resumed"
+            )
+            stops.append(Phrase(told, n=self.first))
+        if self.stop_at:
+            stops.append(Phrase("pauses when more than {share} of its rows failed", share=self.stop_at))
+        return stops
 
     def to_json(self) -> bytes:
         return orjson.dumps(self.model_dump(mode="json", exclude_defaults=True))
@@ -140,13 +156,16 @@ class AnnouncementJson(TypedDict):
     name: str
     desk: str
     state: AnnouncementState
+    paused_by: Annotated[PausedBy | None, Field(description="Why it is paused; null while it is not.")]
     ended: Annotated[str | None, Field(description="`complete` or `partial`; null until it is finished.")]
     total: int
     counts: Annotated[dict[State, int], Field(description="Rows by state. They sum to the total.")]
     rerouted: Annotated[int, Field(description="Rows delivered through `user`, because a ticket was open.")]
     rate: Annotated[float, Field(description="Rows that ended in the last minutes, per minute.")]
-    eta_seconds: int | None
+    eta_seconds: Annotated[int | None, Field(description="Until it is finished, or has sent its first rows.")]
     weight: int
+    first: Annotated[int | None, Field(description="Rows after which it pauses, until it is resumed.")]
+    stop_at: Annotated[str | None, Field(description="The share of failed rows above which it pauses.")]
     acts: list[ActJson]
     created_at: str | None
     due_at: Annotated[str | None, Field(description="When it starts, or goes on, if it waits for a time.")]
@@ -169,15 +188,31 @@ class Announcement:
     acts: tuple[Act, ...]
     rerouted: int  #: delivered through `user`, because a ticket was open
     rate_per_second: float  #: the recent rate of finished notifications
-    eta_seconds: float | None  #: until no row is left to send; None if unknown or not running
+    eta_seconds: float | None  #: until it has nothing to send; None if unknown or not running
     damage: str | None = None  #: what of it cannot be read, in words
     due_ms: int | None = None  #: when it starts, or goes on, if it waits for a time
     can_reschedule: bool = False  #: it is scheduled, or was paused before its first row was released
+    paused_by: PausedBy | None = None
+    held_back: int = 0  #: rows behind its first ones, which wait until it is resumed
 
     @property
     def left(self) -> int:
         """Rows still to send."""
         return sum(self.counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+
+    @property
+    def stopped_itself(self) -> bool:
+        """Whether it waits for somebody to look at it and let it go on."""
+        return self.paused_by in (PausedBy.FIRST_N, PausedBy.STOP_AT)
+
+    @property
+    def pause_reason(self) -> Phrase | None:
+        """Why it has paused by itself, in words."""
+        if self.paused_by is PausedBy.FIRST_N:
+            return Phrase("its first row has ended | its first {n:,} rows have ended", n=self.spec.first or 0)
+        if self.paused_by is PausedBy.STOP_AT:
+            return Phrase("more than {share} of its rows failed", share=self.spec.stop_at)
+        return None
 
     @property
     def ended(self) -> str | None:
@@ -193,6 +228,7 @@ class Announcement:
             "name": self.spec.name,
             "desk": self.spec.desk,
             "state": self.state,
+            "paused_by": self.paused_by,
             "ended": self.ended,
             "total": self.total,
             "counts": {state: n for state, n in self.counts.items() if n},
@@ -200,6 +236,8 @@ class Announcement:
             "rate": round(self.rate_per_second * 60, 2),
             "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
             "weight": self.spec.weight,
+            "first": self.spec.first,
+            "stop_at": self.spec.stop_at,
             "acts": acts_as_json(self.acts),
             "created_at": iso(self.created_ms),
             "due_at": iso(self.due_ms),
@@ -209,88 +247,3 @@ class Announcement:
         if self.damage:
             fields["damaged"] = self.damage
         return fields
-
-
-#: A rate older than this says nothing about now, ms; unless it is so low that nothing can be expected to have ended
-#: since: then it holds for this many intervals between two ends.
-STALE_RATE_MS, STALE_INTERVALS = 120_000, 3
-
-
-def announcement_of_fields(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
-    """As it stands at `now_ms`. Of one that cannot be read whole, what is left, and what of it is damaged."""
-    try:
-        return _whole(id, fields, now_ms)
-    except UNREADABLE as error:
-        return _damaged(id, fields, error)
-
-
-def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
-    spec = Spec.of_json(fields[b"spec"])
-    state = _state(fields)
-    counts = {state: int(fields.get(state.encode(), 0)) for state in State}
-    known_rate = float(fields.get(b"rate", 0)) if state is AnnouncementState.RUNNING else 0.0
-    asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
-    left = sum(counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
-    return Announcement(
-        id=id,
-        spec=spec,
-        state=state,
-        total=int(fields[b"total"]),
-        counts=counts,
-        created_ms=int(fields[b"created_at"]),
-        finished_ms=int(fields[b"finished_at"]) if b"finished_at" in fields else None,
-        acts=tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]"))),
-        rerouted=int(fields.get(b"rerouted", 0)),
-        rate_per_second=0.0 if stale else known_rate,
-        eta_seconds=_eta(spec, left, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
-        due_ms=_due_ms(spec, state, int(fields.get(b"opens_at", 0)), now_ms) if left else None,
-        can_reschedule=state is AnnouncementState.SCHEDULED
-        or (state is AnnouncementState.PAUSED and left > 0 and fields.get(b"next") == b"0"),
-    )
-
-
-def _state(fields: Mapping[bytes, bytes]) -> AnnouncementState:
-    """As people are told: for the verbs, one that waits for its start runs."""
-    state = AnnouncementState(fields[b"state"].decode())
-    waits = state is AnnouncementState.RUNNING and fields.get(b"rest") == State.SCHEDULED.encode()
-    return AnnouncementState.SCHEDULED if waits else state
-
-
-def _due_ms(spec: Spec, state: AnnouncementState, opens_ms: int, now_ms: int) -> int | None:
-    """Not before its sending hours, of which the ledger looks at the next only when it could send."""
-    due_ms = max(unix_ms(spec.at), opens_ms)
-    if spec.hours and state in (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING):
-        start = datetime.fromtimestamp(max(due_ms, now_ms) / 1000, UTC)
-        due_ms = next((window.opens_ms for window in spec.hours.windows(start)), due_ms)
-        due_ms = max(due_ms, unix_ms(spec.at))
-    return due_ms if due_ms > now_ms else None
-
-
-def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announcement:
-    """What can be told of one that cannot be read: whatever is left is told, and nothing of it goes out."""
-    reading = Reading()
-    desk = fields.get(b"desk", b"").decode(errors="replace")
-    spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
-    state = reading.part("state", lambda: AnnouncementState(fields[b"state"].decode()), AnnouncementState.PAUSED)
-    counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in State}  # noqa: B023
-    total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
-    created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)
-    damage = reading.damage or f"its record is damaged ({type(error).__name__})"
-    return Announcement(id, spec, state, total, counts, created_ms, None, (), 0, 0.0, None, damage)
-
-
-def _nameless(desk: str) -> Spec:
-    message: Any = {"msg_type": MsgType.TEXT, "content": {"text": NOBODY}}
-    return Spec.model_construct(name=NOBODY, message=message, desk=desk)
-
-
-def _is_stale(fields: Mapping[bytes, bytes], rate: float, now_ms: int) -> bool:
-    intervals_ms = STALE_INTERVALS * 1000 / rate if rate else 0.0
-    return now_ms - int(fields.get(b"rate_at", 0)) > max(STALE_RATE_MS, intervals_ms)
-
-
-def _eta(spec: Spec, left: int, rate: float, now_ms: int) -> float:
-    needed = left / rate
-    if spec.hours is None:
-        return needed
-    return seconds_open(spec.hours.windows(datetime.fromtimestamp(now_ms / 1000, UTC)), now_ms, needed)

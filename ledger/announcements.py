@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, cast
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
-from ledger.announcement import Announcement, Row, RowRecord, Spec, announcement_of_fields
+from ledger.announcement import Announcement, Row, RowRecord, Spec
+from ledger.announcement_reading import announcement_of_fields
 from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.damage import NOBODY, Reading
@@ -21,6 +22,7 @@ from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import key_digest
 from ledger.states import AnnouncementState, Resolution, State
+from ledger.stops import hundredths_of_percent
 from ledger.store import Store
 from ledger.times import unix_ms
 
@@ -87,6 +89,8 @@ class Announcements:
             int(timed),
             spec.callback_url or "",
             spec.caller or "",
+            spec.first or "",
+            hundredths_of_percent(spec.stop_at) if spec.stop_at else "",
         )
         if status == b"reused":
             raise KeyReused(key, text(id))
@@ -252,6 +256,7 @@ class Announcements:
         return self._steer(id, "pause", by)
 
     def resume(self, id: str, by: str) -> AnnouncementState:
+        """It goes on with all its rows, also those behind its first ones, and counts failures anew."""
         return self._steer(id, "resume", by)
 
     def cancel(self, id: str, by: str) -> AnnouncementState:

@@ -13,6 +13,7 @@ __all__ = [
     "TRANSITIONS",
     "AnnouncementState",
     "Outcome",
+    "PausedBy",
     "Resolution",
     "Retried",
     "State",
@@ -96,6 +97,14 @@ class AnnouncementState(StrEnum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     FINISHED = "finished"
+
+
+class PausedBy(StrEnum):
+    """Why an announcement is paused. The first reason stays."""
+
+    OPERATOR = "operator"
+    FIRST_N = "first_n"  #: its first rows have come to rest
+    STOP_AT = "stop_at"  #: a larger share of its rows failed than it may
 
 
 #: What people do to an announcement as a whole.

@@ -93,6 +93,10 @@ class Invariant(StrEnum):
         "a running announcement with rows to release has a turn, or a time when it opens; no other has a turn",
         f"{_KEEP}; `deskbell pause ID` and `deskbell resume ID` give a running one its turn",
     )
+    FIRST_ROWS = (
+        "first-rows",
+        "an announcement with first rows releases no others until it is resumed, and is paused when they are at rest",
+    )
     LANE_DUE = (
         "lane-due",
         "a lane with due ones is in its desk's `due`, no later than the first of them",
@@ -218,6 +222,7 @@ def judge_announcement(it: AnnouncementStanding, now_ms: int) -> Iterator[Findin
     if it.state is not AnnouncementState.CANCELLED and (it.state is AnnouncementState.FINISHED) == bool(it.left):
         yield Finding(Invariant.FINISHED, it.id, f"is {it.state}, with {it.left} rows left")
     yield from _judge_turn(it, now_ms)
+    yield from _judge_first_rows(it)
     yield from _judge_due(it.id, it.first_due_ms, it.look_ms)
 
 
@@ -233,7 +238,7 @@ def _judge_sets(it: AnnouncementStanding) -> Iterator[Finding]:
 
 
 def _judge_turn(it: AnnouncementStanding, now_ms: int) -> Iterator[Finding]:
-    has_rows = it.in_lane > 0 or (it.rest is State.QUEUED and it.resting > 0)
+    has_rows = it.in_lane > 0 or it.has_fresh_rows
     runs = it.state is AnnouncementState.RUNNING
     if it.has_turn and not runs:
         yield Finding(Invariant.HAS_TURN, it.id, f"is {it.state}, and has a turn")
@@ -242,6 +247,15 @@ def _judge_turn(it: AnnouncementStanding, now_ms: int) -> Iterator[Finding]:
         yield Finding(Invariant.HAS_TURN, it.id, "has rows to release, and neither a turn nor a time when it opens")
     if it.rest is State.SCHEDULED and it.resting > 0 and not is_looked_at:
         yield Finding(Invariant.HAS_TURN, it.id, "waits for its start, and nobody looks at it then")
+
+
+def _judge_first_rows(it: AnnouncementStanding) -> Iterator[Finding]:
+    if it.first is not None and it.next_row > it.first:
+        found = f"has released {it.next_row} rows, of {it.first} that may be"
+        yield Finding(Invariant.FIRST_ROWS, it.id, found)
+    # With a turn it is looked at by the pacer yet: its first rows may have been cancelled one by one.
+    if it.state is AnnouncementState.RUNNING and it.first_rows_rest and not it.has_turn:
+        yield Finding(Invariant.FIRST_ROWS, it.id, f"is running, and its first {it.first} rows are at rest")
 
 
 def _judge_due(lane: str, first_due_ms: float | None, look_ms: float | None) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ from ledger.store import Store
 __all__ = ["Standings", "record_key"]
 
 #: The fields of an announcement that say where its rows are.
-_FIELDS = ("state", "next", "total", "rest", "opens_at", "cancelled_ahead")
+_FIELDS = ("state", "next", "total", "rest", "opens_at", "cancelled_ahead", "first")
 
 
 class Standings:
@@ -154,7 +154,7 @@ def record_key(keys: RedisKeys, id: str) -> str:
 def _accepted(id: str, fields: Sequence[bytes | None], *answers: Any) -> AnnouncementStanding:
     """The answers in the order in which they were asked for."""
     ttl, rows_ttl, listed, in_lane, turn, in_due, first_due, look_ms, *in_indexes = answers
-    state, next_row, total, rest, opens, cancelled = (text(value or b"0") for value in fields[: len(_FIELDS)])
+    state, next_row, total, rest, opens, cancelled, first = (text(value or b"0") for value in fields[: len(_FIELDS)])
     return AnnouncementStanding(
         id=id,
         state=AnnouncementState(state),
@@ -163,6 +163,7 @@ def _accepted(id: str, fields: Sequence[bytes | None], *answers: Any) -> Announc
         resting=int(total) - int(next_row) - int(cancelled),
         rest=State(rest),
         opens_ms=float(opens),
+        first=int(first) or None,
         counts=_counts(fields[len(_FIELDS) :]),
         expires=ttl != -1,
         rows_expire=rows_ttl != -1,

@@ -61,6 +61,7 @@ class AnnouncementStanding:
     resting: int = 0  #: rows that were never released
     rest: State = State.QUEUED  #: their state
     opens_ms: float = 0
+    first: int | None = None  #: rows that may be released before it is resumed
     counts: Mapping[State, int] = field(default_factory=dict)
     expires: bool = False
     rows_expire: bool = False
@@ -76,6 +77,18 @@ class AnnouncementStanding:
     def left(self) -> int:
         """Rows to send."""
         return sum(self.counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+
+    @property
+    def has_fresh_rows(self) -> bool:
+        """Whether rows that were never released may be."""
+        ends = self.total if self.first is None else min(self.first, self.total)
+        return self.rest is State.QUEUED and self.resting > 0 and self.next_row < ends
+
+    @property
+    def first_rows_rest(self) -> bool:
+        """Whether all that is left are rows behind its first ones."""
+        waits = self.rest in (State.QUEUED, State.SCHEDULED) and self.left == self.resting > 0
+        return self.first is not None and self.next_row >= self.first and waits
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
--- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller)
+-- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller, first, stop_at)
 --
 -- Opens an announcement, whose rows are then loaded; nothing of it counts as accepted before `start`.
 -- ARGV[2]  id              the new announcement's
@@ -14,6 +14,8 @@
 -- ARGV[12] timed           1 when rows have times of their own (send_at)
 -- ARGV[13] callback        URL that its end is posted to, or ''
 -- ARGV[14] caller          the API key whose share of the callbacks that is, or '' where there is none
+-- ARGV[15] first           rows that are released before somebody resumes it, or '' for all
+-- ARGV[16] stop_at         share of failed rows above which it pauses, in hundredths of a percent, or '' for none
 -- Returns  [opened | loading | started | reused, id of the first]
 local id, digest = ARGV[2], ARGV[4]
 local status = 'opened'
@@ -35,5 +37,7 @@ redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5])
 redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_at', now, 'spec', ARGV[7], 'expires_at', ARGV[8],
   'on_unknown', ARGV[9], 'weight', ARGV[10], 'results_for', ARGV[11], 'timed', ARGV[12], 'next', 0, 'total', 0, 'opens_at', 0)
 if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13], 'caller', ARGV[14]) end
+if ARGV[15] ~= '' then redis.call('HSET', key('lane', id), 'first', ARGV[15]) end
+if ARGV[16] ~= '' then redis.call('HSET', key('lane', id), 'stop_at', ARGV[16]) end
 redis.call('PEXPIRE', key('lane', id), ARGV[6])
 return {status, id}

@@ -174,7 +174,7 @@ local function fresh_row(info)
   if info.rest ~= 'queued' or info.next >= info.total then return nil end
   if info.expires_at > 0 and info.expires_at <= now then return expire_rest(info) end
   for _ = 1, PORTION do
-    if info.next >= info.total then return nil end
+    if info.next >= released_up_to(info) then return nil end
     local row = string.format('%d', info.next)
     local id = 'n_' .. string.sub(info.id, 3) .. '-' .. row
     info.next = redis.call('HINCRBY', key('lane', info.id), 'next', 1)
@@ -183,7 +183,7 @@ local function fresh_row(info)
 end
 
 local function has_rows(info)
-  return info.rest == 'queued' and resting(info) > 0 or redis.call('LLEN', key('lane', info.id, 'ids')) > 0
+  return info.rest == 'queued' and info.next < released_up_to(info) and resting(info) > 0 or redis.call('LLEN', key('lane', info.id, 'ids')) > 0
 end
 
 -- Returned rows (due again, handed back, retried) and fresh ones go by a coin, so that neither starves the other. The
@@ -232,6 +232,8 @@ local function release_rows(most)
       redis.call('ZINCRBY', TURNS, math.max(had, 1) / info.weight, lane)
     else
       redis.call('ZREM', TURNS, lane)
+      -- So that flush() looks at it: its first rows may all have been cancelled before their turn.
+      if info then count(lane, 'queued', 0) end
     end
     if had == 0 then idle_turns = idle_turns + 1 end
   end

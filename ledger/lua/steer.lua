@@ -15,6 +15,15 @@ local again = verb == 'cancel' and info.state == 'cancelled'
 local to = FROM[verb][info.state]
 if not to and not again then return {0, told_state(info), 0} end
 
+-- From here on all rows may be released, and failures count anew.
+local function go_on()
+  local lane = key('lane', id)
+  redis.call('HDEL', lane, 'first', 'paused_by')
+  if not info.stop_at then return end
+  local ended = redis.call('HMGET', lane, 'delivered', 'failed')
+  redis.call('HSET', lane, 'resumed_at', now, 'delivered_before', ended[1] or 0, 'failed_before', ended[2] or 0)
+end
+
 -- The rows that were never released become cancelled all at once: nothing is written of them.
 local function cancel_rest()
   if not may({progress = {state = info.rest}}, 'cancelled') then return end
@@ -47,7 +56,9 @@ else
   info.state = to
 end
 local left = 0
+if verb == 'pause' then redis.call('HSET', key('lane', id), 'paused_by', 'operator') end
 if verb == 'resume' then
+  go_on()
   forget_sample(id)
   join_turns(id)
   look_at(now)

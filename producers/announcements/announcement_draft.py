@@ -135,8 +135,8 @@ def _check_names(spec: Spec, key: object) -> None:
 
 def _canonical(spec: Spec, times: Mapping[str, Any], reading: ReadingOptions, *flags: bool) -> bytes:
     left_out = {"name", "at", "expires_at", "columns", "caller", "traceparent"}
-    # Without one it is left out, so that what an older version announced is known again.
-    left_out |= set() if spec.callback_url else {"callback_url"}
+    # What is not given is left out, so that what an older version announced is known again.
+    left_out |= {name for name in ("callback_url", "first", "stop_at") if getattr(spec, name) is None}
     content = spec.model_dump(mode="json", exclude=left_out)
     asked = [content, dict(times), flags, *filter(None, [reading.as_json()])]
     return orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)

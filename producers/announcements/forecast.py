@@ -38,7 +38,7 @@ class Share:
 def shares_of(announcements: Iterable[Announcement], desk: str, now_ms: int) -> list[Share]:
     """What the announcements of a desk that run still need. Paused ones need nothing until somebody resumes them."""
     running = (each for each in announcements if each.state is AnnouncementState.RUNNING and each.spec.desk == desk)
-    return [Share.of(each.spec, each.left, now_ms) for each in running]
+    return [Share.of(each.spec, each.left - each.held_back, now_ms) for each in running]
 
 
 def calls_per_second(desk: Desk) -> float | None:

@@ -45,6 +45,7 @@ Examples:
   deskbell announce people.csv --message office-move.yaml --dry-run
   deskbell announce people.xlsx --text "Dear {{ name }}, we move on Friday" --watch
   deskbell announce - --message m.json --yes --json < people.jsonl
+  deskbell announce people.csv --message m.yaml --first 50 --stop-at 5% --watch
   deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai"""
 
 
@@ -62,6 +63,13 @@ AllowDuplicates = Annotated[
 Hidden = Annotated[
     HiddenRows | None,
     typer.Option(help="Rows that a filter or somebody has hidden in the workbook: leave them out, or send them too."),
+]
+First = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Pause after the first N rows, until it is resumed.")
+]
+StopAt = Annotated[
+    str | None,
+    typer.Option(metavar="P%", help="Pause when more than this share of its rows failed, once 20 of them have ended."),
 ]
 Between = Annotated[
     str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
@@ -105,6 +113,8 @@ def announce(
     allow_duplicates: AllowDuplicates = False,
     hidden: Hidden = None,
     weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1,
+    first: First = None,
+    stop_at: StopAt = None,
     between: Between = None,
     timezone: ZoneOfHours = None,
     receive_type: Route = ReceiveType.CHAT,
@@ -120,8 +130,7 @@ def announce(
     address_column: AddressColumn = None,
     as_json: AsJson = False,
 ) -> int:
-    draft = _draft(locals())
-    return _announce(draft, RecipientsFile(recipients), _How(dry_run, _asks(yes or dry_run), watch, as_json))
+    return _announce(_draft(locals()), RecipientsFile(recipients), _How(dry_run, _asks(yes or dry_run), watch, as_json))
 
 
 class _How(NamedTuple):

@@ -91,13 +91,18 @@ def _event_cells(record: Record) -> list[Any]:
     return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, created]
 
 
+def _state_cell(announcement: Announcement) -> Any:
+    cell = state_and_time(announcement.as_json(), is_long=False)
+    return cell.append(f" ({announcement.paused_by})", style="default") if announcement.stopped_itself else cell
+
+
 def _announcement_cells(announcement: Announcement) -> list[Any]:
     done, total = announcement.total - announcement.left, announcement.total
     eta = announcement.eta_seconds
     return [
         announcement.id,
         announcement.spec.name,
-        state_and_time(announcement.as_json(), is_long=False),
+        _state_cell(announcement),
         f"{done:,} of {total:,} ({100 * done // total} %)",
         spoken(eta) if eta is not None and announcement.left else None,
     ]

@@ -28,21 +28,24 @@ LINE_SECONDS = 10.0
 #: Told when there are any, in this order.
 _TOLD = (State.DELIVERED, State.DEFERRED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED)
 
+_OVER = (AnnouncementState.FINISHED, AnnouncementState.CANCELLED)
+
 Show = Callable[[Announcement, Sequence[Condition]], None]
 
 
 def looks(ledger: Ledger, id: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Announcement]:
-    """The announcement as it stands, again and again, until it is finished or cancelled. Raises NotFound."""
+    """The announcement as it stands, again and again, until nothing of it happens any more unless somebody acts: it is
+    finished or cancelled, or has paused by itself. Raises NotFound."""
     while True:
         announcement = ledger.announcements.get(id)
         yield announcement
-        if announcement.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED):
+        if announcement.stopped_itself or announcement.state in _OVER:
             return
         sleep(LOOK_SECONDS)
 
 
 def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
-    """Shows how it stands until it is finished or cancelled. Raises NotFound.
+    """Shows how it stands until it is finished or cancelled, or has paused by itself. Raises NotFound.
 
     Leaving with ctrl-C changes nothing for the announcement.
     """
@@ -54,6 +57,8 @@ def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
     except KeyboardInterrupt:
         note(f"{id} is still running; follow it again with `deskbell watch {id}`")
         raise
+    if announcement.stopped_itself:
+        note(f"{announcement.pause_reason}: look at it, then `deskbell resume {id}` lets it go on with all its rows")
     return ExitCode.DONE if announcement.ended == "complete" else ExitCode.NOT_DELIVERED
 
 
@@ -81,6 +86,8 @@ def _counts(announcement: Announcement) -> Iterator[str]:
 def _state(announcement: Announcement) -> str:
     if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
         return f"scheduled for {told(_due(announcement))}"
+    if announcement.stopped_itself:
+        return f"{announcement.state}: {announcement.pause_reason}"
     return f"{announcement.state}: {announcement.ended}" if announcement.ended else str(announcement.state)
 
 

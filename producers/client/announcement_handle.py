@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from ledger.states import AnnouncementState, State, SteeringVerb
+from ledger.states import AnnouncementState, PausedBy, State, SteeringVerb
 
 __all__ = ["AnnouncementBackend", "AnnouncementHandle", "AnnouncementStatus", "RowResult"]
 
@@ -33,6 +33,13 @@ class AnnouncementStatus:
     created_at: datetime | None
     finished_at: datetime | None
     due_at: datetime | None = None  #: when it starts, or goes on, if it waits for a time
+    paused_by: PausedBy | None = None
+
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether it is over, or has paused by itself: nothing of it happens until somebody acts."""
+        is_over = self.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED)
+        return is_over or self.paused_by in (PausedBy.FIRST_N, PausedBy.STOP_AT)
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> "AnnouncementStatus":
@@ -118,7 +125,7 @@ class AnnouncementHandle:
         return self._backend.steer(self.id, "pause")
 
     def resume(self) -> AnnouncementState:
-        """Lets it go on. Raises as `pause`."""
+        """Lets it go on with all its rows. Raises as `pause`."""
         return self._backend.steer(self.id, "resume")
 
     def cancel(self) -> AnnouncementState:
@@ -138,11 +145,14 @@ class AnnouncementHandle:
         return (row for row in self._backend.rows(self.id) if wanted in (None, row.state))
 
     def wait(self, timeout: float | None = None) -> AnnouncementStatus:
-        """Returns once it is finished or cancelled. Raises TimeoutError after `timeout` seconds; sending continues."""
+        """Returns once it is finished or cancelled, or has paused by itself (`first`, `stop_at`).
+
+        Raises TimeoutError after `timeout` seconds; sending continues.
+        """
         ends_at = None if timeout is None else time.monotonic() + timeout
         while True:
             status = self.status()
-            if status.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED):
+            if status.waits_for_nothing:
                 return status
             left = LOOK_SECONDS if ends_at is None else ends_at - time.monotonic()
             if left <= 0:

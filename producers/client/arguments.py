@@ -51,6 +51,8 @@ class AnnouncementArguments(_Arguments, total=False):
     message: Message | Mapping[str, object] | None
     on_unknown: OnUnknown | str | None  #: `hold` unless given
     weight: int | None  #: turns it gets where others get one: 1 unless given, 100 at most
+    first: int | None  #: release no more rows than these until it is resumed; then it is paused
+    stop_at: str | int | None  #: `"5%"`: pause when, of at least 20 rows that ended, more failed
     between: str | None  #: `"09:00-18:00"`: send at these hours of `timezone` only
     skip_invalid: bool  #: leave invalid rows out, instead of refusing all
     allow_duplicates: bool  #: send to a receiver once for each row

@@ -26,7 +26,7 @@ RECIPIENTS = "recipients"
 OPTIONS = frozenset(AnnouncementArguments.__annotations__) - {"message"}
 FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run"})
 #: What must not be anything but a text: a number would be taken for seconds since 1970.
-_TEXTS = OPTIONS - FLAGS - {"weight"}
+_TEXTS = OPTIONS - FLAGS - {"weight", "first", "stop_at"}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 

@@ -175,6 +175,7 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
         seconds=summary.seconds,
         finishes_ms=summary.finishes_ms,
         is_too_late=summary.is_too_late,
+        stops=tuple(summary.draft.spec.stops),
         same_content=summary.same_content,
         samples=tuple(Sample(sample.line, sample.message) for sample in checked.samples),
     )

@@ -331,4 +331,29 @@ MUTATIONS = (
         "if false then",
         f"{LEDGER}/test_callbacks.py::test_of_too_many_the_one_that_would_be_posted_last_is_dropped_and_counted",
     ),
+    # -- 16: a mass send is seen before it is sent
+    Mutation(
+        16,
+        "rows behind the first ones are released",
+        "ledger/lua/release.lua",
+        "    if info.next >= released_up_to(info) then return nil end\n",
+        "    if info.next >= info.total then return nil end\n",
+        f"{LEDGER}/test_announcement_model.py::test_any_sequence_of_verbs_keeps_announcements_whole",
+    ),
+    Mutation(
+        16,
+        "an announcement does not pause after its first rows",
+        "ledger/lua/shared/announcements.lua",
+        "first_rows_rest(info, left) and 'first_n'",
+        "nil",
+        f"{LEDGER}/test_stops.py::test_only_the_first_rows_are_released_and_it_pauses_when_they_have_ended",
+    ),
+    Mutation(
+        16,
+        "failures from before it was resumed stop it again",
+        "ledger/lua/steer.lua",
+        "'failed_before', ended[2] or 0)",
+        "'failed_before', 0)",
+        f"{LEDGER}/test_stops.py::test_failures_count_anew_when_it_is_resumed",
+    ),
 )

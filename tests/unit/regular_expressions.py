@@ -42,6 +42,7 @@ WORST = {
     "ledger/messages/json_fields.py:_STEERING": Worst("search", "a"),
     "ledger/messages/json_fields.py:_SURROGATE": Worst("search", "a"),
     "ledger/sending_hours.py:_BETWEEN": Worst("match", " ", "09:00"),
+    "ledger/stops.py:_SHARE": Worst("fullmatch", " ", "5"),
     "ledger/messages/jinja_text.py:_LACKS_PART": Worst("fullmatch", " has no attribute 'a"),
     "ledger/messages/jinja_text.py:_MARKUP": Worst("search", "{"),
     "ledger/messages/jinja_text.py:_UNDEFINED": Worst("fullmatch", "' is undefined", "'"),

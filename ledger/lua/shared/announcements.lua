@@ -15,11 +15,13 @@ end
 local function announcement(id)
   if known[id] == nil then
     local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
-      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback', 'caller')
+      'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback', 'caller', 'first',
+      'stop_at', 'resumed_at')
     known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
       expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
       hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
-      cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14], caller = got[15]} or false
+      cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14], caller = got[15],
+      first = got[16] and (tonumber(got[16]) or 0), stop_at = got[17] and (tonumber(got[17]) or 0), resumed_at = tonumber(got[18])} or false
     if known[id] and not is_whole(known[id]) then known[id] = false end
   end
   return known[id] or nil
@@ -85,9 +87,49 @@ local function leave_turns(lane)
   redis.call('DEL', key('lane', lane, 'ids'))
 end
 
+--: So many rows must have ended before their failures stop an announcement.
+local ENDED_BEFORE_STOP = 20
+
+-- Rows from this number on are not released yet: until somebody resumes it, an announcement with `first` stops there.
+local function released_up_to(info) return math.min(info.first or info.total, info.total) end
+
+-- Whether the first rows have all come to rest: whatever is left was never released.
+local function first_rows_rest(info, left)
+  return info.first and info.next >= info.first and not FINAL[info.rest] and left == resting(info)
+end
+
+-- Whether, of the rows that were delivered or failed since the start or since it was resumed, more failed than `stop_at`
+-- allows (in hundredths of a percent). Only a row that has just ended stops it: a retry of others must not.
+local function fails_too_often(info, changes)
+  if not info.stop_at or (changes.failed or 0) <= 0 and (changes.delivered or 0) <= 0 then return false end
+  local got = redis.call('HMGET', key('lane', info.id), 'delivered', 'failed', 'delivered_before', 'failed_before')
+  local failed = tonumber(got[2] or 0) - tonumber(got[4] or 0)
+  local ended = failed + tonumber(got[1] or 0) - tonumber(got[3] or 0)
+  return ended >= ENDED_BEFORE_STOP and failed * 10000 > info.stop_at * ended
+end
+
+-- What was done to an announcement; further fields and their values are written with it.
+local function note_act(id, by, did, ...)
+  local acts = decoded(redis.call('HGET', key('lane', id), 'acts')) or {}
+  table.insert(acts, {now, by, did})
+  if #acts > 100 then table.remove(acts, 2) end -- the first says by whom it was announced
+  redis.call('HSET', key('lane', id), 'acts', cjson.encode(acts), ...)
+end
+
+-- `changes`: the counts that have just changed, by state. Nobody asked for this pause, so no producer notes it in the audit
+-- log.
+local function pause_if_told(info, left, changes)
+  local reason = fails_too_often(info, changes) and 'stop_at' or first_rows_rest(info, left) and 'first_n'
+  if not reason then return end
+  note_act(info.id, 'deskbell', 'pause at ' .. reason, 'state', 'paused', 'paused_by', reason)
+  redis.call('ZREM', TURNS, info.id)
+  info.state = 'paused'
+  redis.call('LPUSH', key('acts'), cjson.encode({now, 'deskbell', 'pause at ' .. reason, info.id}))
+end
+
 -- An announcement is finished when no row is left to send, and runs again when one is taken back. Unknown rows rest, and
 -- keep it on record.
-local function settle(lane)
+local function settle(lane, changes)
   local info, left = announcement(lane), 0
   local counts = redis.call('HMGET', key('lane', lane), 'unknown', 'scheduled', 'queued', 'sending', 'deferred')
   for index = 2, #counts do left = left + (tonumber(counts[index]) or 0) end
@@ -101,6 +143,7 @@ local function settle(lane)
     if left == 0 then leave_turns(lane) else join_turns(lane) end
     if left == 0 and info.callback then owe_end_of(info) end
   end
+  if left > 0 and info.state == 'running' then pause_if_told(info, left, changes) end
   -- The last rows of a cancelled one may still be on their way: its end is told when they have come to rest.
   if left == 0 and info.callback and info.state == 'cancelled'
     and redis.call('HSETNX', key('lane', lane), 'told', now) == 1 then owe_end_of(info) end

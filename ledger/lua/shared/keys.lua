@@ -20,6 +20,12 @@ elseif schema ~= SCHEMA then
   return redis.error_reply('SCHEMA ' .. schema)
 end
 
+-- JSON of ours, or nil if it is damaged.
+local function decoded(text)
+  local ok, value = pcall(cjson.decode, text or '')
+  return ok and type(value) == 'table' and value or nil
+end
+
 local DESKS = key('desks')                    -- zset   desk -> ms when the pacer must look at it next
 local WAKE = key('wake')                      -- channel: a desk has become due at once
 local EVENTS = key('events')                  -- zset   event -> ms of acceptance

@@ -106,7 +106,7 @@ local function flush()
     for state, by in pairs(states) do
       if by ~= 0 then redis.call('HINCRBY', key('lane', lane), state, by) end
     end
-    if lane ~= EVENT_LANE then settle(lane) end
+    if lane ~= EVENT_LANE then settle(lane, states) end
   end
   tally_expired(expired)
   counted = {}
@@ -123,9 +123,16 @@ local function may(record, to) return ALLOWED[record.progress.state][to] == true
 -- What belongs to a notification in motion and leaves the record when it comes to rest.
 local MOVING = {'token', 'due', 'claimed_at', 'slot', 'renewal'}
 
+-- A row that had failed before its announcement was resumed is no longer among those that were left out of account since.
+local function forget_old_failure(record)
+  local info = not record.event and announcement(record.lane)
+  if info and info.resumed_at and record.progress.at < info.resumed_at then count(record.lane, 'failed_before', -1) end
+end
+
 -- The one way in which a state changes. The caller has checked may(record, to), and writes with save().
 local function move(record, to)
   local from = record.progress.state
+  if from == 'failed' then forget_old_failure(record) end
   count(record.lane, from, -1)
   count(record.lane, to, 1)
   if INDEXED[from] then redis.call('ZREM', index_of(record, from), record.id) end
@@ -200,15 +207,6 @@ end
 
 local function overlay(record, fields)
   for name, value in pairs(fields) do record.progress[name] = value end
-end
-
--- What a person did to an announcement; further fields and their values are written with it.
-local function note_act(id, by, did, ...)
-  local acts = redis.call('HGET', key('lane', id), 'acts')
-  acts = acts and decoded(acts) or {}
-  table.insert(acts, {now, by, did})
-  if #acts > 100 then table.remove(acts, 2) end -- the first says by whom it was announced
-  redis.call('HSET', key('lane', id), 'acts', cjson.encode(acts), ...)
 end
 
 -- WAITAOF waits for what its own connection has written. A verb whose answer rests on what was written before, by another

@@ -123,6 +123,11 @@ _ANNOUNCEMENT = _fields(
         "expires": _TIME,
         "between": {"type": "string", "pattern": r"^\d\d:\d\d-\d\d:\d\d$", "description": "Goes with `timezone`."},
         "timezone": _ZONE,
+        "stop_at": {
+            "type": "string",
+            "pattern": r"^\d{1,2}(\.\d{1,2})?%$",
+            "description": "Pause when, of at least 20 rows that ended, more than this share failed: `5%`.",
+        },
         "hidden": {"enum": [*HiddenRows], "description": "What is done with hidden rows of a workbook."},
         "encoding": {
             "type": "string",

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ledger import store as verbs
 
-__all__ = ["CLOCK_KEY", "LONGEST_SECONDS", "clock_in_a_key", "explore", "next_morning_ms"]
+__all__ = ["CLOCK_KEY", "LONGEST_SECONDS", "changed_verbs", "clock_in_a_key", "explore", "next_morning_ms"]
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
 TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
@@ -30,15 +30,20 @@ def next_morning_ms() -> int:
 @contextmanager
 def clock_in_a_key() -> Iterator[None]:
     """The verbs of a server whose clock cannot be moved read the time from a key; nothing else of them changes."""
+    with changed_verbs("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}"):
+        yield
 
-    moved = {}
+
+@contextmanager
+def changed_verbs(old: str, new: str) -> Iterator[None]:
+    """All verbs with another text in one place."""
+    changed = {}
     for name, script in verbs._scripts().items():
-        told = script.source.replace("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}")
-        if told == script.source:
-            raise LookupError("the verbs get their time in another way now")
-        moved[name] = verbs._Script.of(told)
+        if old not in script.source:
+            raise LookupError(f"the verbs do not say {old!r} any more")
+        changed[name] = verbs._Script.of(script.source.replace(old, new))
 
-    with patch.object(verbs, "_scripts", lambda: moved):
+    with patch.object(verbs, "_scripts", lambda: changed):
         yield
 
 

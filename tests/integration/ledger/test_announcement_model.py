@@ -13,7 +13,7 @@ import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ledger.announcement import RowRecord
+from ledger.announcement import Announcement, RowRecord
 from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import text
 from ledger.errors import BadInput, NotAllowed
@@ -25,9 +25,9 @@ from ledger.notification import Notification
 from ledger.rate import Limit
 from ledger.rescheduling import reschedule
 from ledger.settings import Settings
-from ledger.states import FINAL, TRANSITIONS, AnnouncementState, State
-from tests.integration.ledger.announced import OPTIONS, START_MS, Announced
-from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, explore
+from ledger.states import FINAL, TRANSITIONS, AnnouncementState, PausedBy, State
+from tests.integration.ledger.announced import ENDED_BEFORE_STOP, OPTIONS, START_MS, Announced
+from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, changed_verbs, clock_in_a_key, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 60)
@@ -36,6 +36,7 @@ SENT = sorted(TRANSITIONS[State.SENDING])
 AT_REST = FINAL | {State.UNKNOWN}
 RUNNING, PAUSED, CANCELLED = AnnouncementState.RUNNING, AnnouncementState.PAUSED, AnnouncementState.CANCELLED
 SCHEDULED = AnnouncementState.SCHEDULED
+FEW_BEFORE_STOP = ("ENDED_BEFORE_STOP = 20", f"ENDED_BEFORE_STOP = {ENDED_BEFORE_STOP}")
 #: Looks that an announcement may need until it is over: its rows are few, and each look brings at least one on.
 MOST_LOOKS = 500
 
@@ -230,6 +231,7 @@ class Announcing(RuleBasedStateMachine):
         allowed = {"pause": {RUNNING}, "resume": {PAUSED}, "cancel": {RUNNING, PAUSED, CANCELLED}}[verb]
         to = {"pause": PAUSED, "resume": RUNNING, "cancel": CANCELLED}[verb]
         call = {"pause": announcements.pause, "resume": announcements.resume, "cancel": announcements.cancel}[verb]
+        self.pass_ms(1)  # what ended before it is resumed ended earlier
         try:
             assert call(id, "ada") in ({to, SCHEDULED} if verb == "resume" else {to})
         except NotAllowed:
@@ -238,6 +240,9 @@ class Announcing(RuleBasedStateMachine):
         assert not finished
         assert told.state in allowed
         told.state = to
+        if verb == "resume":
+            told.resumed()
+            self.pass_ms(1)
 
     @precondition(lambda self: self.started())
     @rule(pick=PICK, in_ms=st.sampled_from([-1_000, 0, 700, 6_000, 3_000_000]))
@@ -319,21 +324,30 @@ class Announcing(RuleBasedStateMachine):
             assert Counter({state: n for state, n in shown.counts.items() if n}) == Counter(
                 row.progress.state for row in rows
             )
-            self._compare_state(shown.state, shown.left, told)
+            self._compare_state(shown, rows, told)
             self._final_stays_final(rows)
             persistent = (
                 self.client.pttl(self.ledger.keys.rows(id)) == self.client.pttl(self.ledger.keys.lane(id)) == -1
             )
             assert persistent is bool(shown.left or shown.counts[State.UNKNOWN])
 
-    def _compare_state(self, state: AnnouncementState, left: int, told: Announced) -> None:
-        if left == 0 and told.state is not CANCELLED:
-            assert state is AnnouncementState.FINISHED
+    def _compare_state(self, shown: Announcement, rows: list[RowRecord], told: Announced) -> None:
+        reason = told.paused_itself(rows)
+        if shown.left == 0 and told.state is not CANCELLED:
+            assert shown.state is AnnouncementState.FINISHED
             told.state = RUNNING  # what it is when a row is taken back, even if it was paused before
-        elif state is SCHEDULED:
+        elif shown.state is SCHEDULED:
             assert told.state is RUNNING
+        elif told.state is RUNNING and reason and not self._has_a_turn_to_come(shown, reason):
+            assert (shown.state, shown.paused_by) == (PAUSED, reason)
+            told.state = PAUSED
         else:
-            assert state is told.state
+            assert shown.state is told.state
+
+    def _has_a_turn_to_come(self, shown: Announcement, reason: PausedBy) -> bool:
+        """First rows that were cancelled before their turn are told as at rest when it comes."""
+        next_row = int(self.client.hget(self.ledger.keys.lane(shown.id), "next") or 0)
+        return reason is PausedBy.FIRST_N and shown.state is RUNNING and next_row < (shown.spec.first or 0)
 
     def _final_stays_final(self, rows: list[RowRecord]) -> None:
         for row in rows:
@@ -352,10 +366,21 @@ class Announcing(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Looking only when `release` says so, a pacer and a worker bring everything to an end."""
         self.work.resume(self.desk, if_changed=False)
+        self._run_to_the_end()
+        while stopped := [each for id in self.started() if (each := self.ledger.announcements.get(id)).stopped_itself]:
+            for each in stopped:
+                assert self.all[each.id].state is PAUSED or not self.all[each.id].went_on
+            self._run_to_the_end()
+        assert [id for id in self.started() if self.ledger.announcements.get(id).left] == []
+        assert all(self.state_of(id) in AT_REST for id in self.events)
+        assert broken_invariants(self.ledger, lambda: self.now_ms) == []
+
+    def _run_to_the_end(self) -> None:
+        """Or until they have paused by themselves."""
         for id, told in self.started().items():
-            if told.state is PAUSED:
+            if self.ledger.announcements.get(id).state is PAUSED:
                 self.ledger.announcements.resume(id, "ada")
-                told.state = RUNNING
+                told.resumed()
         for _ in range(MOST_LOOKS):
             self.work.sweep([self.desk])
             [released] = self.work.release([(self.desk, 50, 50)])
@@ -365,9 +390,6 @@ class Announcing(RuleBasedStateMachine):
             if released.again_ms is None:
                 break
             self.pass_ms(released.again_ms)
-        assert [id for id in self.started() if self.ledger.announcements.get(id).left] == []
-        assert all(self.state_of(id) in AT_REST for id in self.events)
-        assert broken_invariants(self.ledger, lambda: self.now_ms) == []
 
 
 @pytest.mark.timeout(LONGEST_SECONDS)
@@ -381,7 +403,7 @@ def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
         def tell_time(self, now_ms: float) -> None:
             clock[0] = now_ms
 
-    with patch("time.time", lambda: clock[0] / 1000):
+    with patch("time.time", lambda: clock[0] / 1000), changed_verbs(*FEW_BEFORE_STOP):
         explore(OverFakeredis, examples=60)
 
 
@@ -393,5 +415,5 @@ def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsync
         def tell_time(self, now_ms: float) -> None:
             self.client.set(CLOCK_KEY, now_ms)
 
-    with OverValkey.client, clock_in_a_key():
+    with OverValkey.client, clock_in_a_key(), changed_verbs(*FEW_BEFORE_STOP):
         explore(OverValkey, examples=40)

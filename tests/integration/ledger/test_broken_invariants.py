@@ -293,6 +293,11 @@ BROKEN: dict[str, tuple[Invariant, Break, Callable[[Scene], str]]] = {
         ),
         lambda it: it.scheduled,
     ),
+    "more released than the first rows": (
+        Invariant.FIRST_ROWS,
+        lambda it, client, keys: client.hset(keys.lane(it.announcement), "first", 4),
+        lambda it: it.announcement,
+    ),
     "a lane whose due ones nobody looks at": (
         Invariant.LANE_DUE,
         lambda it, client, keys: client.zrem(keys.due("default"), it.announcement),

@@ -38,6 +38,7 @@ CHOICES = {
 #: What the audit log holds, with an underline for each blank.
 ACTIONS = [
     *("announce", "pause", "resume", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
+    *("pause_at_first_n", "pause_at_stop_at"),
     *(
         "resolve_as_delivered",
         "resolve_as_failed",

@@ -119,20 +119,22 @@ JSON = {
         ':null,"finished_at":null,"damaged":"its record is damaged"}'
     ),
     "announcement running": (
-        '{"id":"a_1","name":"Move","desk":"default","state":"running","ended":null,"total":3,"counts":{"queued":1,"de'
-        'livered":2},"rerouted":1,"rate":30.0,"eta_seconds":2,"weight":1,"acts":[],"created_at":"2026-11-22T12:39:55.'
-        '179Z","due_at":null,"expires_at":"2030-01-01T00:00:00.000Z","finished_at":null}'
+        '{"id":"a_1","name":"Move","desk":"default","state":"running","paused_by":null,"ended":null,"total":3,"counts'
+        '":{"queued":1,"delivered":2},"rerouted":1,"rate":30.0,"eta_seconds":2,"weight":1,"first":null,"stop_at":null'
+        ',"acts":[],"created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":"2030-01-01T00:00:00.000Z","fi'
+        'nished_at":null}'
     ),
     "announcement finished": (
-        '{"id":"a_1","name":"Move","desk":"default","state":"finished","ended":"partial","total":3,"counts":{"deliver'
-        'ed":2,"failed":1},"rerouted":0,"rate":0.0,"eta_seconds":null,"weight":1,"acts":[{"at":"2026-11-22T12:39:55.1'
-        '79Z","by":"ada","did":"pause"}],"created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":"2030-0'
-        '1-01T00:00:00.000Z","finished_at":"2026-11-22T12:39:55.188Z"}'
+        '{"id":"a_1","name":"Move","desk":"default","state":"finished","paused_by":null,"ended":"partial","total":3,"'
+        'counts":{"delivered":2,"failed":1},"rerouted":0,"rate":0.0,"eta_seconds":null,"weight":1,"first":null,"stop_'
+        'at":null,"acts":[{"at":"2026-11-22T12:39:55.179Z","by":"ada","did":"pause"}],"created_at":"2026-11-22T12:39:'
+        '55.179Z","due_at":null,"expires_at":"2030-01-01T00:00:00.000Z","finished_at":"2026-11-22T12:39:55.188Z"}'
     ),
     "announcement damaged": (
-        '{"id":"a_1","name":"Move","desk":"default","state":"paused","ended":null,"total":1,"counts":{"unknown":1},"r'
-        'erouted":0,"rate":0.0,"eta_seconds":null,"weight":1,"acts":[],"created_at":"2026-11-22T12:39:55.179Z","due_a'
-        't":null,"expires_at":"2030-01-01T00:00:00.000Z","finished_at":null,"damaged":"its record is damaged"}'
+        '{"id":"a_1","name":"Move","desk":"default","state":"paused","paused_by":null,"ended":null,"total":1,"counts"'
+        ':{"unknown":1},"rerouted":0,"rate":0.0,"eta_seconds":null,"weight":1,"first":null,"stop_at":null,"acts":[],"'
+        'created_at":"2026-11-22T12:39:55.179Z","due_at":null,"expires_at":"2030-01-01T00:00:00.000Z","finished_at":n'
+        'ull,"damaged":"its record is damaged"}'
     ),
 }
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.announcement import Spec, announcement_of_fields
+from ledger.announcement import Spec
+from ledger.announcement_reading import announcement_of_fields
 from ledger.errors import BadInput
 from ledger.notification import Notification
 from ledger.sending_hours import SendingHours
