@@ -137,6 +137,7 @@ def test_what_waited_is_sent_once_and_nothing_else(taken_over: TakenOver) -> Non
     )
     assert not {receiver for receiver, state in rows.items() if state == State.UNKNOWN} & after.keys()
     mine = {"ou_maybe_resent", "ou_proposed", *(f"ou_paused{number}" for number in range(12))}  # of the tests below
+    mine |= {f"ou_first{number}" for number in range(2, 5)}
     assert after.keys() <= {*STILL_TO_COME, *rows, *mine}
 
 
@@ -203,6 +204,17 @@ def test_a_paused_announcement_stays_paused_and_goes_on_when_it_is_told(taken_ov
     after = taken_over.at.sandbox.deliveries()
     receivers = [f"ou_paused{number}" for number in range(12)]
     assert [before.get(receiver, 0) + after.get(receiver, 0) for receiver in receivers] == [1] * 12
+
+
+def test_what_has_paused_after_its_first_rows_stays_paused_and_goes_on_when_it_is_told(taken_over: TakenOver) -> None:
+    if "first" not in taken_over.story:
+        pytest.skip("announcements of that commit do not pause by themselves")
+    shown = taken_over.at.deskbell_json("show", taken_over.id("first"))
+    assert (shown["state"], shown["paused_by"], taken_over.counts("first")) == (
+        "paused", "first_n", {State.DELIVERED: 2, State.QUEUED: 3},
+    )  # fmt: skip
+    taken_over.at.deskbell_json("resume", taken_over.id("first"))
+    eventually(lambda: taken_over.counts("first") == {"delivered": 5}, 20, "all rows delivered")
 
 
 def test_what_was_maybe_sent_is_settled_by_a_person(taken_over: TakenOver) -> None:

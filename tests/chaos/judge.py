@@ -11,15 +11,15 @@ from typing import Any
 from ledger.announcement import Announcement
 from ledger.delivery_options import OnUnknown
 from ledger.errors import NotFound
-from ledger.ids import announcement_of, is_row
+from ledger.ids import announcement_of, is_row, row_number
 from ledger.inspection.inspection import broken_invariants
 from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.states import FINAL, Outcome, State
 from tests.chaos.finding import Finding
-from tests.chaos.traffic import Asked
+from tests.chaos.traffic import Announced, Asked
 
-__all__ = ["Call", "Case", "Evidence", "Judge", "Stillness"]
+__all__ = ["Call", "Case", "Evidence", "Judge", "Stillness", "behind_the_first"]
 
 #: A pause holds after this, seconds; and what a call takes from its start to the sandbox's first byte of it.
 _HOLDS_WITHIN_SECONDS = 1.0
@@ -121,11 +121,21 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Stillness:
-    """When no call of an announcement may begin, unix seconds."""
+    """When no call of an announcement, or of its rows from a number on, may begin, unix seconds."""
 
     announcement: str
     told_at: float
     until: float = float("inf")
+    from_row: int = 0
+
+    def covers(self, id: str) -> bool:
+        return is_row(id) and announcement_of(id) == self.announcement and row_number(id) >= self.from_row
+
+
+def behind_the_first(announced: Mapping[str, Announced], went_on: Mapping[str, float]) -> list[Stillness]:
+    """Rows behind the first ones wait until somebody resumes it. `went_on`: when that was first asked for, by id."""
+    first = {id: each.first for id, each in announced.items() if each.first}
+    return [Stillness(id, float("-inf"), went_on.get(id, float("inf")), rows) for id, rows in first.items()]
 
 
 @dataclass(frozen=True)
@@ -266,10 +276,11 @@ class Judge:
     def _disturbances(self, stillness: Stillness) -> Iterator[Finding]:
         begins = stillness.told_at + _HOLDS_WITHIN_SECONDS + _ON_ITS_WAY_SECONDS
         for case in self.cases.values():
-            if is_row(case.id) and announcement_of(case.id) == stillness.announcement:
+            if stillness.covers(case.id):
                 for call in case.calls:
                     if begins < call.started < stillness.until:
-                        yield Finding("a call after a pause or a cancellation", case.id, f"  {stillness}\n{case}")
+                        what = "behind the first rows" if stillness.from_row else "after a pause or a cancellation"
+                        yield Finding(f"a call {what}", case.id, f"  {stillness}\n{case}")
 
     # -- figures
 

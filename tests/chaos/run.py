@@ -59,7 +59,7 @@ class Run:
             )
             self._break_things(script)
             self._say("no more acts")
-            self._come_to_rest(script.scene)
+            self._come_to_rest(script)
             self._say("quiet")
             judge = Judge(self._evidence(script))
             lines = figures(self._seed, stopwatch.seconds, stopwatch.pressure, script, judge)
@@ -77,7 +77,7 @@ class Run:
         stage = self._stage
         return Evidence(
             stage.installation.ledger, stage.traffic.total, stage.traffic.asked, stage.told(), stage.calls(),
-            script.steering.stillnesses, (QUOTA_CALLS, QUOTA_SECONDS), THROTTLE_SECONDS,
+            script.steering.evidence(), (QUOTA_CALLS, QUOTA_SECONDS), THROTTLE_SECONDS,
         )  # fmt: skip
 
     def _break_things(self, script: Script) -> None:
@@ -98,8 +98,9 @@ class Run:
     def _is_all_accepted(self) -> bool:
         return all(producer.is_done for producer in self._stage.producers)
 
-    def _come_to_rest(self, scene: Scene) -> None:
+    def _come_to_rest(self, script: Script) -> None:
         """Whole again, and with a copy of every message, before and after all has come to its end."""
+        scene = script.scene
         scene.end_all()
         ledger, until = self._stage.installation.ledger, time.monotonic() + QUIET_SECONDS
         redeliver(ledger.redis, self._stage.all_ids(), scene.rng)
@@ -109,6 +110,7 @@ class Run:
                 seen, still_until = moving, time.monotonic() + STILL_SECONDS
             if time.monotonic() > still_until:
                 break  # the judge will say what does not come to its end
+            script.steering.let_all_go_on()
             scene.wait(_LOOK_AGAIN_SECONDS)
         redeliver(ledger.redis, self._stage.all_ids(), scene.rng)
         while ledger.redis.llen(f"{ledger.keys.prefix}.deliver") and time.monotonic() < until:

@@ -36,7 +36,7 @@ class Script:
             disturbances.cut_sandbox: 2, disturbances.refuse_sandbox: 1,
             disturbances.delay_sandbox: 1, disturbances.lose_sandbox: 2,
             disturbances.throttle: 3, disturbances.redeliver: 6,
-            steering.pause: 4, steering.resume: 4, steering.cancel: 1, self.stops.worker: 24,
+            steering.pause: 4, steering.resume: 4, steering.cancel: 1, steering.go_on: 8, self.stops.worker: 24,
         }  # fmt: skip
 
     def overture(self, power_cuts: int) -> list[Callable[[], None]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ledger.errors import NotAllowed
 from ledger.states import AnnouncementState
-from tests.chaos.judge import Stillness
+from tests.chaos.judge import Stillness, behind_the_first
 from tests.chaos.scene import Scene
 
 __all__ = ["Steering"]
@@ -19,6 +19,7 @@ class Steering:
 
     scene: Scene
     stillnesses: list[Stillness] = field(default_factory=list)
+    went_on: dict[str, float] = field(default_factory=dict)  #: when each was first to be resumed
     _paused: dict[str, float] = field(default_factory=dict)
 
     def pause(self) -> None:
@@ -35,7 +36,32 @@ class Steering:
     def _resume_one(self, id: str) -> None:
         if id in self._paused:
             self.stillnesses.append(Stillness(id, self._paused.pop(id), time.time()))
-            self._may("resume", id)
+            self._let_go_on(id)
+
+    def go_on(self) -> None:
+        """One that has paused by itself."""
+        for id in self._that_stopped()[:1]:
+            self._let_go_on(id)
+
+    def let_all_go_on(self) -> None:
+        """All that have paused by themselves."""
+        for id in self._that_stopped():
+            self._let_go_on(id)
+
+    def _that_stopped(self) -> list[str]:
+        get = self.scene.stage.installation.ledger.announcements.get
+        return [id for id in self.scene.stage.announced() if get(id).stopped_itself]
+
+    def _let_go_on(self, id: str) -> None:
+        self.went_on.setdefault(id, time.time())
+        self._may("resume", id)
+
+    def evidence(self) -> list[Stillness]:
+        """What must not have been sent when."""
+        stage = self.scene.stage
+        told = {id: key for key, ids in stage.told().items() if key[0] == "a" for id in ids}
+        announced = {id: stage.traffic.announcement(int(key[1:])) for id, key in told.items()}
+        return [*self.stillnesses, *behind_the_first(announced, self.went_on)]
 
     def cancel(self) -> None:
         if (id := self._one_that_runs()) and self._may("cancel", id):

@@ -26,6 +26,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
 #: Of the events, and of the announcements, those that are not to be repeated.
 _EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
 _TICKET_FAILS = 0.2
+#: Of the announcements, those that pause after their first rows.
+_ANNOUNCEMENTS_WITH_FIRST = 0.4
 #: Of events; the last one comes over HTTP.
 _PRODUCERS = 3
 
@@ -61,11 +63,14 @@ class Announced:
     key: str
     rows: tuple[Asked, ...]
     on_unknown: OnUnknown
+    first: int | None = None
+    stop_at: str | None = None
 
     @cached_property
     def spec(self) -> Spec:
         message = {"msg_type": "text", "content": {"text": "{{ marker }}"}}
-        return Spec(name=self.key, message=message, columns=("marker",), on_unknown=self.on_unknown)
+        stops = {"first": self.first, "stop_at": self.stop_at}
+        return Spec(name=self.key, message=message, columns=("marker",), on_unknown=self.on_unknown, **stops)
 
     def loaded(self) -> Iterator[bytes]:
         """The rows as the ledger keeps them."""
@@ -111,7 +116,8 @@ class Traffic:
         on_unknown = OnUnknown.HOLD if rng.random() < _ANNOUNCEMENTS_HELD else OnUnknown.RESEND
         markers = [f"{key}-{row}" for row in range(self.rows)]
         rows = tuple(Asked(marker, self._receiver(rng, marker), on_unknown) for marker in markers)
-        return Announced(key, rows, on_unknown)
+        first = rng.randint(1, self.rows) if rng.random() < _ANNOUNCEMENTS_WITH_FIRST else None
+        return Announced(key, rows, on_unknown, first, rng.choice([None, None, "4%"]))
 
     def asked(self, key: str, id: str) -> dict[str, Asked]:
         """What a key stands for, by the ids that follow from the id which was told for it."""

@@ -112,6 +112,7 @@ class Simulation:
         while not scene.is_at_rest():
             if timeline.now - calm_from > _REST_WITHIN_SECONDS or sum(scene.network.trips.values()) > _MOST_TRIPS:
                 break  # the judge says what is not at rest
+            scene.let_go_on()
             scene.skip_lull()
             self._go_on(scene, _LOOK_SECONDS)
             for finding in _lateness(scene, calm_from):
@@ -129,7 +130,7 @@ class Simulation:
         schedule = scene.schedule
         limits = schedule.rate
         evidence = Evidence(
-            observer, schedule.total, schedule.asked, scene.told, scene.api.calls, scene.stillnesses,
+            observer, schedule.total, schedule.asked, scene.told, scene.api.calls, scene.evidence(),
             (limits[0].calls, limits[0].seconds) if limits else (float("inf"), 1.0), 0.0,
             _TrueTime(scene.steps),
         )  # fmt: skip

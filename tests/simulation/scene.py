@@ -10,7 +10,7 @@ from ledger.errors import NotAllowed, NotFound
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import FINAL, State
-from tests.chaos.judge import Stillness
+from tests.chaos.judge import Stillness, behind_the_first
 from tests.simulation.api import Api
 from tests.simulation.clock import START_SECONDS
 from tests.simulation.network import OPERATOR, Network
@@ -62,6 +62,7 @@ class Scene:
         self.stillnesses: list[Stillness] = []
         self.done: Counter[str] = Counter()
         self.asking = 0
+        self.went_on: dict[str, float] = {}  #: when each announcement was first to be resumed
         self._paused: set[str] = set()
         self._pause_chance = 0.0
         network_ledger = Ledger(settings, client(settings, self.network))
@@ -237,9 +238,27 @@ class Scene:
         is_told, told_at = self._steer("pause", id), START_SECONDS + self.timeline.now
         self.timeline.sleep(seconds)
         until = START_SECONDS + self.timeline.now
-        self._steer("resume", id)
+        self._go_on(id)
         if is_told:
             self.stillnesses.append(Stillness(id, told_at, until))
+
+    def _go_on(self, id: str) -> None:
+        self.went_on.setdefault(id, START_SECONDS + self.timeline.now)
+        self._steer("resume", id)
+
+    def let_go_on(self) -> None:
+        """Once all is calm: what has paused by itself and was never resumed."""
+        for id in sorted(id for key, told in self.told.items() if key[0] == "a" for id in told):
+            stopped = self.network.ask("HGET", f"{_PREFIX}:lane:{id}", "paused_by")
+            if stopped == b"first_n" and id not in self.went_on:
+                Process(self.timeline, OPERATOR).spawn(self._go_on, id)
+
+    def evidence(self) -> list[Stillness]:
+        """What must not have been sent when."""
+        announced = {
+            id: self.schedule.announced[key] for key, told in self.told.items() if key[0] == "a" for id in told
+        }
+        return [*self.stillnesses, *behind_the_first(announced, self.went_on)]
 
     def _cancel(self, act: Act) -> None:
         if id := self._one_announcement(act):

@@ -31,6 +31,8 @@ _ACTS = {
 #: led.
 _STEPS = (-3600.0, -30.0, 3.0, 30.0, 3600.0)
 _LEAST_ACTS, _MOST_ACTS = 1, 7
+#: Of the announcements, those that pause after their first rows.
+_WITH_FIRST = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,10 @@ class Schedule:
     def _announced(self, key: str) -> Announced:
         on_unknown = self._on_unknown()
         rows = tuple(self._asked(f"{key}-{row}", on_unknown) for row in range(self.rng.randint(2, 6)))
-        return Announced(key, tuple(Asked(row.marker, row.receiver_id, on_unknown) for row in rows), on_unknown)
+        asked = tuple(Asked(row.marker, row.receiver_id, on_unknown) for row in rows)
+        dice = random.Random(f"first {self.seed} {key}")  # of its own, so that all else stays as it is
+        first = dice.randint(1, len(rows)) if dice.random() < _WITH_FIRST else None
+        return Announced(key, asked, on_unknown, first)
 
     def _on_unknown(self) -> OnUnknown:
         return OnUnknown.HOLD if self.rng.random() < 0.5 else OnUnknown.RESEND

@@ -66,6 +66,7 @@ class Recording:
             self._foreign_messages()
             self._empty_cell()
             self._announcements(web)
+            self._stops()
             self._over_http(web)
             self._in_the_console(web)
         self._breaking_off()
@@ -136,6 +137,18 @@ class Recording:
         self._wait_for("paused", lambda counts: counts[State.DELIVERED] >= 2)
         url = f"{web.url}/v1/announcements/{self.story['paused']}/pause"
         requests.post(url, headers=self._api, timeout=30).raise_for_status()
+
+    def _stops(self) -> None:
+        """Announcements that pause by themselves, where the commit has them."""
+        if "--stop-at" not in self.at.deskbell("announce", "--help").stdout:
+            return
+        self._announce("first", _many("first", 5), "--first", "2", "--stop-at", "5%")
+        self._wait_for("first", lambda counts: counts[State.DELIVERED] == 2)
+        self._announce("resumed", _many("unknown_resumed", 25), "--stop-at", "5%", "--desk", "hr")
+        self._wait_for("resumed", lambda counts: counts[State.FAILED] >= 20)
+        eventually(lambda: self.at.deskbell_json("show", self.story["resumed"])["state"] == "paused", 5, "paused")
+        self.at.deskbell_json("resume", self.story["resumed"])
+        self.at.deskbell_json("pause", self.story["resumed"])
 
     def _over_http(self, web: WebProcess) -> None:
         body = {"receiver_id": "ou_http", "text": "over HTTP"}

@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 import requests
 
 from console import row_search
+from ledger.announcement import Spec
 from ledger.api_keys import ApiKeys, Scope
 from ledger.audit_log import recent_actions
 from ledger.dropped_messages import DroppedMessages
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
@@ -203,6 +206,39 @@ def test_what_a_person_does_is_done_and_on_record_with_the_name_of_the_key(
     did = [(act.by, act.did, act.id) for act in recent_actions(ledger, 5)]
     verbs = ("cancel", "resolve as delivered", "retry failed", "resume", "pause")
     assert did == [("key mia", verb, scenery.move) for verb in verbs]
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "go_on"),
+    [("en", "Paused: its first 2 rows have ended.", "Go on"), ("zh-CN", "已暂停：前 2 行已发完。", "继续")],
+)
+def test_what_has_paused_by_itself_says_why_counts_and_goes_on(
+    url: str, scenery: Scenery, ledger: Ledger, language: str, why: str, go_on: str
+) -> None:
+    id = stopped(ledger)
+    visitor = Visitor(url, language).sign_in(scenery.operator)
+    path = f"/announcements/{id}"
+    page = visitor.look(path)
+    assert why in page
+    assert f">{go_on}…</button>" in page
+    assert path in visitor.look("/needs")
+    visitor.look(path)
+    visitor.act(f"{path}/resume")
+    assert ledger.announcements.get(id).state is AnnouncementState.RUNNING
+
+
+def stopped(ledger: Ledger) -> str:
+    """Two of its three rows have failed."""
+    spec = Spec(name="First two", message={"msg_type": "text", "content": {"text": "x"}}, first=2)
+    id = ledger.announcements.open(spec, key="first two", digest="d").id
+    ledger.announcements.load(id, [orjson.dumps([n, f"ou_first{n}", []]) for n in range(3)])
+    ledger.announcements.start(id, spec, 3)
+    leases, desk = Leases(ledger.redis, ledger.settings, longest_call_ms=1000), ledger.settings.desk("default")
+    while ledger.announcements.get(id).state is AnnouncementState.RUNNING:
+        [released] = leases.release([(desk.model_copy(update={"rate": ()}), 100, 1000)])
+        claims = leases.claim(desk, "stopped", released.ids)[1]
+        leases.record(desk, "stopped", [Result(claim.id, State.FAILED) for claim in claims], "up")
+    return id
 
 
 def test_an_act_that_the_state_does_not_allow_is_refused_and_not_recorded(

@@ -1,4 +1,4 @@
-"""An announcement that pauses by itself, over fakeredis and a real Valkey: after its first rows, or when too many fail."""
+"""An announcement that pauses by itself: after its first rows, or when too many fail. Over fakeredis and Valkey."""
 
 import pytest
 

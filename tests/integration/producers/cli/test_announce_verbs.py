@@ -78,6 +78,42 @@ def test_watch_ends_when_it_is_cancelled(settings: Settings, capsys: Output) -> 
     assert "cancelled, 3 of 3 done; 3 cancelled" in capsys.readouterr().out
 
 
+def test_watch_ends_with_4_when_it_has_paused_by_itself_and_says_why_and_what_goes_on(
+    settings: Settings, worker: Worker, capsys: Output
+) -> None:
+    id = announced(capsys, "--first", "2")
+    with soon(worker.deliver):
+        assert run(["watch", id]) == 4
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "paused: its first 2 rows have ended, 2 of 3 done; 2 delivered"
+    assert err == (
+        f"deskbell: its first 2 rows have ended: look at it, then `deskbell resume {id}` lets it go on with all its"
+        " rows\n"
+    )
+    facts = asked(capsys, "show", id)
+    assert (facts["state"], facts["paused_by"], facts["first"], facts["stop_at"]) == ("paused", "first_n", 2, None)
+    assert asked(capsys, "resume", id) == {"id": id, "state": "running"}
+    with soon(worker.deliver):
+        assert run(["watch", id]) == 0
+
+
+def test_too_many_failures_pause_it_and_the_list_says_so(settings: Settings, worker: Worker, capsys: Output) -> None:
+    id = announced(capsys, "--stop-at", "5%", count=30)
+    worker.fail(20)
+    assert run(["watch", id]) == 4
+    assert "paused: more than 5% of its rows failed, 20 of 30 done; 20 failed" in capsys.readouterr().out
+    [listed] = asked(capsys, "list")
+    assert (listed["paused_by"], listed["stop_at"]) == ("stop_at", "5%")
+    assert run(["audit", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["did"] == "pause at stop_at"
+
+
+@pytest.mark.parametrize("share", ["0.05", "100%", "-1%", "5 percent", "1.234%", ""])
+def test_a_share_that_may_mean_another_is_refused(settings: Settings, capsys: Output, share: str) -> None:
+    assert run(["announce", str(people(3)), *TEXT, f"--stop-at={share}"]) == 2
+    assert "stop_at: must be a share from 0% to 99.99%, such as 5%" in capsys.readouterr().err
+
+
 def test_watch_is_left_with_ctrl_c_and_the_announcement_goes_on(
     settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:

@@ -128,6 +128,16 @@ def test_it_is_paused_resumed_and_cancelled_and_a_repetition_changes_nothing(
     assert {by for by, _ in acts} <= {machine_user(), "loopback"}
 
 
+def test_wait_returns_when_it_has_paused_by_itself(notifier: Notifier, ledger: Ledger) -> None:
+    announced = notifier.announce(ROWS, text="Dear {{ name }}", name="Office move", first=2, stop_at="5%")
+    move = notifier.announcement(announced)
+    with soon(Worker(ledger).deliver):
+        status = move.wait(timeout=60)
+    assert (status.state, status.paused_by, status.counts[State.DELIVERED]) == ("paused", "first_n", 2)
+    assert move.resume() is AnnouncementState.RUNNING
+    assert move.status().paused_by is None
+
+
 def test_what_the_state_forbids_is_not_allowed(move: AnnouncementHandle) -> None:
     move.cancel()
     for verb in (move.pause, move.resume):

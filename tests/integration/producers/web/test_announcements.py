@@ -476,6 +476,29 @@ def test_who_pauses_and_resumes_is_on_record_by_the_name_of_the_key(url: str, le
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:deskbell:problem:not-allowed")
 
 
+def test_it_pauses_after_its_first_rows_and_resume_sends_the_rest(url: str, ledger: Ledger) -> None:
+    by_json, by_form = announced(url, first=1, stop_at=5), uploaded(url, first="1", stop_at="5%", key="k").json()["id"]
+    Worker(ledger).deliver()
+    for id in (by_json, by_form):
+        told = asked(f"{url}/{id}")
+        assert (told["state"], told["paused_by"], told["first"], told["stop_at"]) == ("paused", "first_n", 1, "5%")
+        assert decided(f"{url}/{id}/resume").json() == {"id": id, "state": "running"}
+        assert asked(f"{url}/{id}")["paused_by"] is None
+    Worker(ledger).deliver()
+    assert [asked(f"{url}/{id}")["ended"] for id in (by_json, by_form)] == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("first", [0, -1, 1.5, True, "many"])
+@pytest.mark.parametrize("stop_at", [None, 100, True, 0.05, "0.05"])
+def test_what_is_no_number_of_rows_or_no_share_is_refused(
+    url: str, ledger: Ledger, first: object, stop_at: object
+) -> None:
+    answer = posted(url, rows=ROWS, text=TEXT, **({"first": first} if stop_at is None else {"stop_at": stop_at}))
+    assert answer.status_code == 422
+    assert answer.json()["field"] == ("first" if stop_at is None else "stop_at")
+    assert is_untouched(ledger)
+
+
 def test_failed_and_unknown_rows_are_sent_again_or_settled(url: str, ledger: Ledger) -> None:
     id = announced(url, count=6)
     Worker(ledger).fail(2)
