@@ -70,10 +70,7 @@ class Spec(BaseModel):
         """When it will pause by itself, in words."""
         stops = []
         if self.first:
-            told = (
-                "pauses after its first row until it is resumed | pauses after its first {n:,} rows until it is resumed"
-            )
-            stops.append(Phrase(told, n=self.first))
+            stops.append(Phrase("pauses after its first {n:,} row | pauses after its first {n:,} rows", n=self.first))
         if self.stop_at:
             stops.append(Phrase("pauses when more than {share} of its rows failed", share=self.stop_at))
         return stops
@@ -209,7 +206,7 @@ class Announcement:
     def pause_reason(self) -> Phrase | None:
         """Why it has paused by itself, in words."""
         if self.paused_by is PausedBy.FIRST_N:
-            return Phrase("its first row has ended | its first {n:,} rows have ended", n=self.spec.first or 0)
+            return Phrase("its first {n:,} row has ended | its first {n:,} rows have ended", n=self.spec.first or 0)
         if self.paused_by is PausedBy.STOP_AT:
             return Phrase("more than {share} of its rows failed", share=self.spec.stop_at)
         return None

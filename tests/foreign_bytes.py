@@ -488,7 +488,7 @@ OURS = {
     "producers/announcements/recipients/evidence.py:_scores": "comes with the program",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
-    "ledger/announcement.py:_whole": "the ledger's",
+    "ledger/announcement_reading.py:_whole": "the ledger's",
     "ledger/api_keys.py:of_json": "the ledger's",
     "ledger/callbacks.py:_as_it_stood": "the ledger's",
     "ledger/desk_status.py:_hold": "the ledger's",

@@ -144,7 +144,7 @@ class Recording:
             return
         self._announce("first", _many("first", 5), "--first", "2", "--stop-at", "5%")
         self._wait_for("first", lambda counts: counts[State.DELIVERED] == 2)
-        self._announce("resumed", _many("unknown_resumed", 25), "--stop-at", "5%", "--desk", "hr")
+        self._announce("resumed", _many("unknown_resumed", 40), "--stop-at", "5%", "--desk", "hr")
         self._wait_for("resumed", lambda counts: counts[State.FAILED] >= 20)
         eventually(lambda: self.at.deskbell_json("show", self.story["resumed"])["state"] == "paused", 5, "paused")
         self.at.deskbell_json("resume", self.story["resumed"])
