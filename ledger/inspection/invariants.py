@@ -213,14 +213,14 @@ def judge_announcement(it: AnnouncementStanding, now_ms: int) -> Iterator[Findin
         yield Finding(Invariant.ANNOUNCEMENT_LISTED, it.id, f"is {it.state}, and not in `announcements`")
     total = sum(it.counts.values())
     if total != it.total:
-        yield Finding(Invariant.COUNTS_SUM, it.id, f"has {it.total} rows, and counts that sum to {total}")
+        yield Finding(Invariant.COUNTS_SUM, it.id, f"has {_rows(it.total)}, and counts that sum to {total}")
     yield from _judge_sets(it)
     rests = not it.left and not it.counts[State.UNKNOWN]
     if it.expires != rests or (it.total and it.rows_expire != rests):
-        found = f"has {it.left + it.counts[State.UNKNOWN]} rows that are not final, and"
+        found = f"has {_rows(it.left + it.counts[State.UNKNOWN])} not final, and"
         yield Finding(Invariant.KEPT, it.id, f"{found} {_expires(it.expires)}; its rows: {_expires(it.rows_expire)}")
     if it.state is not AnnouncementState.CANCELLED and (it.state is AnnouncementState.FINISHED) == bool(it.left):
-        yield Finding(Invariant.FINISHED, it.id, f"is {it.state}, with {it.left} rows left")
+        yield Finding(Invariant.FINISHED, it.id, f"is {it.state}, with {_rows(it.left)} left")
     yield from _judge_turn(it, now_ms)
     yield from _judge_first_rows(it)
     yield from _judge_due(it.id, it.first_due_ms, it.look_ms)
@@ -319,3 +319,7 @@ def judge_key(it: KeyStanding) -> Iterator[Finding]:
         yield Finding(Invariant.KEY_HAS_RECORD, it.name, "never expires")
     elif it.desk_of_record not in (None, it.desk):
         yield Finding(Invariant.KEY_HAS_RECORD, it.name, f"is of {it.desk}, and {it.id} of {it.desk_of_record}")
+
+
+def _rows(n: int) -> str:
+    return "1 row" if n == 1 else f"{n} rows"

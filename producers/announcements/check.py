@@ -189,7 +189,8 @@ class _Check:
                 raise BadInput(
                     "message",
                     Phrase(
-                        "needs too much work (after {n:,} rows): use fewer filters, shorter loops or values",
+                        "needs too much work (after {n:,} row): use fewer filters, shorter loops or values"
+                        " | needs too much work (after {n:,} rows): use fewer filters, shorter loops or values",
                         n=self._rows,
                     ),
                 )

@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from ledger.inspection.inspection import Inspected, inspect_ledger
+from ledger.phrases import Phrase
 from producers.cli.access import open_ledger
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import in_colour, progress, show_list
@@ -16,7 +17,7 @@ def doctor_ledger(as_json: bool) -> int:
 
         def tell(number: int) -> None:
             if status:
-                status.update(Text(f"looking at the ledger: {number:,} notifications"))
+                status.update(Text(f"looking at the ledger: {_notifications(number)}"))
 
         inspected = inspect_ledger(ledger, tell)
     if as_json:
@@ -40,8 +41,12 @@ def _tell(inspected: Inspected) -> None:
         lanes = ", ".join(inspected.uncounted)
         note(f"too much is in motion to compare each count of {lanes}: only the sizes of its sets were compared")
     if not inspected.findings:
-        answer(f"ok ledger: {inspected.notifications:,} notifications looked at, nothing is broken")
+        answer(f"ok ledger: {_notifications(inspected.notifications)} looked at, nothing is broken")
         return
     rows = [(in_colour("fail"), each.invariant, each.id, each.found, each.invariant.do) for each in inspected.findings]
     lines = (f"fail {each.invariant} {each.id}: {each.found} ({each.invariant.do})" for each in inspected.findings)
     show_list(False, None, ("", "invariant", "id", "found", "to do"), rows, lines)
+
+
+def _notifications(number: int) -> Phrase:
+    return Phrase("{n:,} notification | {n:,} notifications", n=number)

@@ -6,6 +6,7 @@ import typer
 
 from ledger.audit_log import record_action
 from ledger.dropped_messages import DroppedMessage, DroppedMessages
+from ledger.phrases import Phrase
 from ledger.times import iso
 from producers.cli.access import open_ledger
 from producers.cli.output import note
@@ -50,8 +51,9 @@ def dropped(
         if seen and found.unseen:
             messages.see(found.total)
             record_action(ledger, machine_user(), "see dropped")
-    if found.unseen > len(found.latest):
-        note(f"{found.unseen - len(found.latest)} more were dropped before them: only their number is kept")
+    if (more := found.unseen - len(found.latest)) > 0:
+        were = Phrase("{n:,} more was | {n:,} more were", n=more)
+        note(f"{were} dropped before: only the number is kept")
 
 
 def _cells(message: DroppedMessage) -> list[str | None]:

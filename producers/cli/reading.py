@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ledger.phrases import Phrase
 from producers.announcements.recipients import Recipients, Row
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.cli.tables import progress
@@ -33,7 +34,7 @@ class RecipientsFile:
         what = f"{doing} {'stdin' if self.path == '-' else Path(self.path).name}"
         with progress(what) as status:
             if status:
-                self.tell = lambda rows: status.update(f"{what}: {rows:,} rows")
+                self.tell = lambda rows: status.update(f"{what}: {Phrase('{n:,} row | {n:,} rows', n=rows)}")
             try:
                 yield
             finally:

@@ -7,6 +7,7 @@ import typer
 
 from ledger.aof_repair import repair as repair_directory
 from ledger.embedded import EmbeddedValkey
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.output import ExitCode, answer, answer_json
 
@@ -46,7 +47,8 @@ def repair(
         return ExitCode.DONE
     for zeros in found:
         answer(
-            f"{zeros.file}: {zeros.size} zeros removed at byte {zeros.at}; original: {zeros.file.name}.before-repair"
+            f"{zeros.file}: {Phrase('{n} zero | {n} zeros', n=zeros.size)} removed at byte {zeros.at};"
+            f" original: {zeros.file.name}.before-repair"
         )
     if not found:
         answer("no zeros between commands: nothing to repair")

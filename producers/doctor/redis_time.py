@@ -10,6 +10,7 @@ import redis
 from ledger.connection import is_refusal
 from ledger.durability import Durability
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.redis_clock import RedisClock, time_ms
 from producers.doctor.doctor_check import Check, Status
 
@@ -83,7 +84,7 @@ def check_distance(time: RedisTime) -> Check:
         return Check("distance", Status.OK, found)
     found += (
         f": a notification is sent {TRIPS_TO_CALL * trip_ms / 1000:.1f} s after it is accepted,"
-        f" and one worker process handles {1000 / trip_ms:.0f} messages a second"
+        f" and one worker process handles {Phrase('{n} message | {n} messages', n=round(1000 / trip_ms))} a second"
     )
     return Check("distance", Status.WARN, found, "run Redis, the workers and the web side in one region")
 

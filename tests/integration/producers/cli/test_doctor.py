@@ -247,7 +247,7 @@ def test_a_file_of_error_codes_that_is_wrong_fails_the_checkup(
 def test_a_whole_ledger_is_told_to_be_whole(ledger: Ledger, capsys: Output) -> None:
     ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"})])
     assert run(["doctor", "--ledger"]) == 0
-    assert capsys.readouterr().out == "ok ledger: 1 notifications looked at, nothing is broken\n"
+    assert capsys.readouterr().out == "ok ledger: 1 notification looked at, nothing is broken\n"
     assert run(["doctor", "--ledger", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"ok": True, "notifications": 1, "findings": [], "uncounted": []}
 
