@@ -14,6 +14,7 @@ from console.row_search import found_rows
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
 from ledger.errors import BadInput, NotFound
+from ledger.full_search import Sought
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
@@ -146,6 +147,7 @@ def _rows(request: PageRequest) -> Response:
         announcement,
         state=state,
         receiver=request.query("receiver"),
+        sought=Sought.of(request.query("find")) if request.query("find") else None,
         start=request.number("from", MOST_ROWS),
     )
     return request.page("rows.html", it=announcement, found=found, state=state or "", all_states=list(State))

@@ -10,6 +10,7 @@ from console.page_request import MOST_CODE, PageRequest
 from console.routing import action, page
 from feishu.codes import Rule
 from ledger.errors import BadInput, NotFound
+from ledger.full_search import Finding, Place, Sought
 from ledger.ids import announcement_of, is_announcement, is_notification, is_row, row_number
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
@@ -28,6 +29,7 @@ PAGE = 50
 def routes() -> list[Route]:
     return [
         page("/notifications", _search),
+        page("/find", _find),
         page("/notifications/{id}", _page),
         action("/notifications/{id}/retry", _retry),
         action("/notifications/{id}/cancel", _cancel),
@@ -45,6 +47,16 @@ def _search(request: PageRequest) -> Response:
     given = {name: request.query(name) for name in ("receiver", "key", "state", "code", "desk", "until")}
     desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
     return request.page("notifications.html", page=page, given=given, all_states=list(State), desks=desks)
+
+
+def _find(request: PageRequest) -> Response:
+    """Events and rows by what people know, in one box."""
+    text = request.query("text")
+    if is_announcement(text):
+        return request.to(f"/announcements/{text}")
+    cursor = Place.of(request.query("cursor")) if request.query("cursor") else None
+    finding = Finding(request.context.ledger, Sought.of(text), request.who.desks, limit=PAGE) if text else None
+    return request.page("find.html", text=text, found=finding.page(cursor) if finding else None)
 
 
 def _wanted(request: PageRequest) -> Search:

@@ -1,18 +1,19 @@
-"""Search in the rows of an announcement. Without an index of receivers, it reads a limited range, and says which."""
+"""Search in the rows of an announcement. Without an index of their values, it reads a limited range, and says which."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.announcement import Announcement, RowRecord
 from ledger.connection import text
+from ledger.full_search import Sought, rows_with
 from ledger.ids import row_number
 from ledger.ledger import Ledger
 from ledger.states import INDEXED, State
 
 __all__ = ["FoundRows", "found_rows"]
 
-#: Rows on a page, and rows to read for one.
-PAGE, READ = 50, 5000
+#: Rows on a page, and rows to read for one: all of them, or those that may have a text, of which few are parsed.
+PAGE, READ, READ_FOR_TEXT = 50, 5000, 20_000
 #: Rows per round trip.
 PORTION = 500
 
@@ -29,56 +30,69 @@ class FoundRows:
 
 
 def found_rows(
-    ledger: Ledger, announcement: Announcement, *, state: State | None, receiver: str, start: int | None
-) -> FoundRows:
-    """Rows in this state and of this receiver, if given, from number `start` on."""
-    if state in INDEXED and state is not None:
-        return _of_index(ledger, announcement, state, receiver, start or 0)
-    begins = _first_number(ledger, announcement, state) if start is None else start
-    numbers = range(begins, min(begins + READ, announcement.total))
-    return _searched(ledger, announcement, numbers, state, receiver, begins, announcement.total)
-
-
-def _of_index(ledger: Ledger, announcement: Announcement, state: State, receiver: str, start: int) -> FoundRows:
-    index = ledger.keys.row_index(announcement.id, state)
-    ids = ledger.redis.zrange(index, start, start + READ - 1)
-    numbers = [row_number(text(id)) for id in ids]
-    return _searched(ledger, announcement, numbers, state, receiver, start, ledger.redis.zcard(index))
-
-
-def _searched(
     ledger: Ledger,
     announcement: Announcement,
-    numbers: Sequence[int],
+    *,
     state: State | None,
-    receiver: str,
-    start: int,
-    total: int,
+    receiver: str = "",
+    sought: Sought | None = None,
+    start: int | None = None,
 ) -> FoundRows:
-    """Reads the rows of these numbers until a page is full. `start` is the place of the first one among `total`."""
-    rows: list[RowRecord] = []
-    read = start
-    for first in range(0, len(numbers), PORTION):
-        for row in ledger.announcements.some_rows(announcement.id, numbers[first : first + PORTION]):
-            read += 1
-            if _fits(row, state, receiver):
-                rows.append(row)
-            if len(rows) == PAGE:
-                return FoundRows(tuple(rows), start + 1, read, total, _more(read, total))
-    return FoundRows(tuple(rows), start + 1, read, total, _more(read, total))
+    """Rows in this state, of this receiver, and with this text in one of their values, if given; from `start` on."""
+    search = _RowSearch(ledger, announcement, state, receiver, sought)
+    if state in INDEXED and state is not None:
+        return search.of_index(state, start or 0)
+    begins = search.first_number() if start is None else start
+    return search.among(range(begins, min(begins + search.most, announcement.total)), begins, announcement.total)
 
 
-def _first_number(ledger: Ledger, announcement: Announcement, state: State | None) -> int:
-    """Rows are released in order: those that wait for their first turn start at `next`."""
-    if state not in (State.QUEUED, State.SCHEDULED):
-        return 0
-    first = int(ledger.redis.hget(ledger.keys.lane(announcement.id), "next") or 0)
-    # Returning rows are before it.
-    return first if announcement.counts[state] == announcement.total - first else 0
+@dataclass(frozen=True, slots=True)
+class _RowSearch:
+    ledger: Ledger
+    announcement: Announcement
+    state: State | None
+    receiver: str
+    sought: Sought | None
 
+    @property
+    def most(self) -> int:
+        return READ_FOR_TEXT if self.sought else READ
 
-def _fits(row: RowRecord, state: State | None, receiver: str) -> bool:
-    return state in (None, row.progress.state) and (not receiver or row.row.receiver_id == receiver)
+    def of_index(self, state: State, start: int) -> FoundRows:
+        index = self.ledger.keys.row_index(self.announcement.id, state)
+        ids = self.ledger.redis.zrange(index, start, start + self.most - 1)
+        return self.among([row_number(text(id)) for id in ids], start, self.ledger.redis.zcard(index))
+
+    def among(self, numbers: Sequence[int], start: int, total: int) -> FoundRows:
+        """Reads the rows of these numbers until a page is full. `start` is the place of the first one among `total`."""
+        rows: list[RowRecord] = []
+        for first in range(0, len(numbers), PORTION):
+            portion = numbers[first : first + PORTION]
+            for row in self._read(portion):
+                if self._fits(row):
+                    rows.append(row)
+                if len(rows) == PAGE:
+                    read = start + first + portion.index(row.number) + 1
+                    return FoundRows(tuple(rows), start + 1, read, total, _more(read, total))
+        read = start + len(numbers)
+        return FoundRows(tuple(rows), start + 1, read, total, _more(read, total))
+
+    def _read(self, numbers: Sequence[int]) -> Iterable[RowRecord]:
+        if self.sought:
+            return rows_with(self.ledger, self.announcement.id, numbers, self.sought)
+        return self.ledger.announcements.some_rows(self.announcement.id, numbers)
+
+    def first_number(self) -> int:
+        """Rows are released in order: those that wait for their first turn start at `next`."""
+        if self.state not in (State.QUEUED, State.SCHEDULED):
+            return 0
+        first = int(self.ledger.redis.hget(self.ledger.keys.lane(self.announcement.id), "next") or 0)
+        # Returning rows are before it.
+        return first if self.announcement.counts[self.state] == self.announcement.total - first else 0
+
+    def _fits(self, row: RowRecord) -> bool:
+        is_meant = not self.receiver or row.row.receiver_id == self.receiver
+        return is_meant and self.state in (None, row.progress.state)
 
 
 def _more(read: int, total: int) -> int | None:

@@ -17,8 +17,10 @@ from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
 from ledger.messages.template import Template
 from ledger.notification import Notification
+from ledger.person_columns import person_of
 from ledger.phrases import Phrase
 from ledger.progress import Act, ActJson, Progress, acts_as_json
+from ledger.record import Record
 from ledger.sending_hours import SendingHours
 from ledger.states import AnnouncementState, PausedBy, State
 from ledger.stops import FailureShare, FirstRows
@@ -143,6 +145,16 @@ class RowRecord:
     @property
     def id(self) -> str:
         return row_id(self.announcement, self.number)
+
+    def person(self, spec: Spec) -> dict[str, str]:
+        """By which people know its receiver."""
+        return person_of(spec.columns, self.row.values)
+
+    def record(self, of: "Announcement") -> Record:
+        """Without its message."""
+        row = self.row.addressed(of.spec).model_copy(update={"at": self.row.at(of.spec)})
+        damage = self.damage or of.damage
+        return Record(self.id, row, self.progress, of.created_ms, of.id, damage, self.row.line, self.person(of.spec))
 
 
 @with_config(title="Announcement")

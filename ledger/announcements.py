@@ -216,8 +216,7 @@ class Announcements:
         if number >= of.total:
             return None
         [found] = self._rows(of.id, range(number, number + 1))
-        row = found.row.addressed(of.spec).model_copy(update={"at": found.row.at(of.spec)})
-        return Record(id, row, found.progress, of.created_ms, of.id, found.damage or of.damage)
+        return found.record(of)
 
     def _rows(self, id: str, numbers: Sequence[int]) -> Iterator[RowRecord]:
         pipe = self._redis.pipeline(transaction=False)

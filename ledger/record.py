@@ -1,6 +1,7 @@
 """The record of a notification, and the answers to an acceptance."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, NotRequired
 
 from pydantic import Field, with_config
@@ -49,6 +50,13 @@ class NotificationJson(TypedDict):
     due_at: str | None
     expires_at: str | None
     finished_at: str | None
+    line: NotRequired[Annotated[int, Field(description="Of a row: its line in the file.")]]
+    person: NotRequired[
+        Annotated[
+            dict[str, str],
+            Field(description="Of a row: its name, e-mail and mobile number by their columns, else its first values."),
+        ]
+    ]
     damaged: NotRequired[str]
 
 
@@ -86,6 +94,8 @@ class Record:
     created_ms: int
     announcement: str | None = None
     damage: str | None = None  #: what of it cannot be read, in words
+    line: int | None = None  #: of a row, in its file
+    person: Mapping[str, str] = field(default_factory=dict, repr=False)  #: of a row: columns that tell who it is
 
     @property
     def last(self) -> Attempt | None:
@@ -123,6 +133,8 @@ class Record:
             "expires_at": iso(self.notification.expires_ms),
             "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
         }
+        if self.line is not None:
+            fields |= {"line": self.line, "person": dict(self.person)}
         if self.damage:
             fields["damaged"] = self.damage
         return fields

@@ -17,7 +17,7 @@ from ledger.record import Record
 from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
 
-__all__ = ["Cursor", "Page", "Search"]
+__all__ = ["Cursor", "Page", "Search", "newest_events"]
 
 #: Most records to read for one page.
 MOST_READ = 2000
@@ -75,7 +75,7 @@ class Search:
             return self._page_of_key(ledger)
         found: list[Record] = []
         looked_at, last = 0, after
-        for cursor, record in _newest(ledger, self.state, after):
+        for cursor, record in newest_events(ledger, self.state, after):
             if len(found) == limit or looked_at == MOST_READ:
                 return Page(tuple(found), last, looked_at)
             looked_at, last = looked_at + 1, cursor
@@ -102,7 +102,7 @@ class Search:
         )
 
 
-def _newest(ledger: Ledger, state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
+def newest_events(ledger: Ledger, state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
     """Events with their positions, newest first; None for an expired record."""
     index = ledger.keys.index(state) if state in INDEXED else ledger.keys.events
     looked_at = after

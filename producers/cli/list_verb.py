@@ -10,6 +10,7 @@ import typer
 
 from ledger.announcement import Announcement
 from ledger.errors import BadInput
+from ledger.full_search import Finding, Sought
 from ledger.record import Record
 from ledger.states import AnnouncementState, State
 from producers.cli.access import open_ledger
@@ -23,9 +24,11 @@ _EXAMPLES = """\b
 Examples:
   deskbell list --state running
   deskbell list --notifications --state failed
+  deskbell list --notifications --find ada@example.com
   deskbell retry $(deskbell list --notifications --state failed)"""
 
 _EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created")
+_FOUND_COLUMNS = ("id", "who", "receiver", "line", "state", "code", "created")
 _ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left")
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -39,13 +42,24 @@ def register(app: typer.Typer) -> None:
 def list_all(
     notifications: Annotated[bool, typer.Option("--notifications", help="Events instead of announcements.")] = False,
     state: Annotated[str | None, typer.Option(metavar="S", help="Only those in this state.")] = None,
+    find: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="With --notifications: events and rows with it in the receiver, key, message id or any column.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 100,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a list of JSON objects, as `show --json` does.")
     ] = False,
 ) -> None:
     """List what is on record, newest first: announcements, or with --notifications the events."""
-    if notifications:
+    if find is not None:
+        if not notifications:
+            raise BadInput("find", "goes with --notifications")
+        _tell(_found(find, _state(state, State), limit + 1), limit, as_json, _FOUND_COLUMNS, _found_cells)
+    elif notifications:
         _tell(_events(_state(state, State), limit + 1), limit, as_json, _EVENT_COLUMNS, _event_cells)
     else:
         known = _state(state, AnnouncementState, without=AnnouncementState.LOADING)
@@ -63,6 +77,22 @@ def _state(given: str | None, states: type[EnumT], without: EnumT | None = None)
 def _events(state: State | None, limit: int) -> list[Record]:
     with open_ledger() as ledger:
         return list(islice(ledger.events(state), limit))
+
+
+def _found(text: str, state: State | None, limit: int) -> list[Record]:
+    """Page by page, until there are enough or all was looked at."""
+    found: dict[str, Record] = {}
+    with open_ledger() as ledger:
+        place = None
+        while len(found) < limit:
+            page = Finding(ledger, Sought.of(text), state=state, limit=limit).page(place)
+            found |= {record.id: record for record in page.records}
+            place = page.next
+            if place is None:
+                break
+        reach = page.reach()
+    note("looked at {rows:,} of {of_rows:,} rows and {events:,} of {of_events:,} events".format(**reach))
+    return list(found.values())
 
 
 def _announcements(state: AnnouncementState | None, limit: int) -> list[Announcement]:
@@ -88,12 +118,17 @@ def _event_cells(record: Record) -> list[Any]:
     attempts = len(fields["attempts"])
     created = local(datetime.fromtimestamp(record.created_ms / 1000, UTC))
     state = state_and_time(fields, is_long=False)
-    return [record.id, state, fields["receiver_id"], fields["via"], attempts, code, created]
+    return [record.id, state, record.notification.address, fields["via"], attempts, code, created]
 
 
 def _state_cell(announcement: Announcement) -> Any:
     cell = state_and_time(announcement.as_json(), is_long=False)
     return cell.append(f" ({announcement.paused_by})", style="default") if announcement.stopped_itself else cell
+
+
+def _found_cells(record: Record) -> list[Any]:
+    id, state, receiver, _, _, code, created = _event_cells(record)
+    return [id, ", ".join(record.person.values()), receiver, record.line, state, code, created]
 
 
 def _announcement_cells(announcement: Announcement) -> list[Any]:

@@ -59,6 +59,8 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     facts = {name: value for name, value in record.items() if name not in ("attempts", "acts", "error")}
     if "counts" in record:
         return facts | {"counts": ", ".join(f"{count} {state}" for state, count in record["counts"].items())}
+    if "person" in record:
+        facts["person"] = ", ".join(f"{name}: {value}" for name, value in record["person"].items()) or None
     error = record["error"]
     # An attempt without an answer has neither code nor text: its outcome is in the table below.
     return facts | {"error": " ".join(str(part) for part in error.values() if part is not None) if error else None}

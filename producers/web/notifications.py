@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from ledger.errors import BadInput, DeskbellError, NotAllowed, NotFound
+from ledger.full_search import Finding, Place, Reach, Sought
 from ledger.ids import is_notification
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
@@ -32,6 +33,11 @@ MOST_LISTED = 500
 #: A batch of so many is built on the event loop, if its body is small too: it takes some 12 ms.
 SMALL_BATCH = 200
 
+_FIND = (
+    "A text of 2 to 200 characters, whatever its case: in the receiver, key or message id of an event, or in any column"
+    " of a row. Cannot be combined with receiver_id, key and code."
+)
+
 router = APIRouter(prefix="/v1/notifications", tags=["notifications"], responses=ALWAYS)
 
 
@@ -50,10 +56,11 @@ class Batch(TypedDict):
 
 
 class NotificationPage(TypedDict):
-    """A page of events."""
+    """A page of events; with `find` of rows, too."""
 
     notifications: list[NotificationJson]
     next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
+    looked_at: NotRequired[Annotated[Reach, Field(description="With `find`: how far all pages so far have looked.")]]
 
 
 class NotificationStateJson(TypedDict):
@@ -132,20 +139,34 @@ def list_events(
     receiver_id: Annotated[str | None, Query()] = None,
     key: Annotated[str | None, Query()] = None,
     code: Annotated[int | None, Query()] = None,
+    find: Annotated[str | None, Query(description=_FIND)] = None,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
 ) -> Response:
     """List events, newest first. `next` is the cursor of the next page, and null at the end.
 
-    A page reads at most 2,000 events: with a filter it may have few matches, or none, and still a next page.
+    A page reads at most 2,000 events: with a filter it may have few matches, or none, and still a next page. With
+    `find` it also reads at most 20,000 rows of announcements, and `looked_at` says how far all pages so far looked.
     """
     if desk is not None:
         context.settings.desk(desk)
         caller.check_desk(desk)
-    search = Search(state, caller.desks if desk is None else frozenset({desk}), receiver_id, key, code)
+    desks = caller.desks if desk is None else frozenset({desk})
+    if find is not None:
+        if (receiver_id, key, code) != (None, None, None):
+            raise BadInput("find", "cannot be combined with receiver_id, key and code")
+        return _found(Finding(context.ledger, Sought.of(find), desks, state, limit), cursor)
+    search = Search(state, desks, receiver_id, key, code)
     page = search.page(context.ledger, limit, Cursor.of(cursor) if cursor is not None else None)
     found = [record.as_json() for record in page.records]
     return json_response(NotificationPage(notifications=found, next=str(page.next) if page.next else None))
+
+
+def _found(finding: Finding, cursor: str | None) -> Response:
+    found = finding.page(Place.of(cursor) if cursor is not None else None)
+    told = [record.as_json() for record in found.records]
+    next_cursor = str(found.next) if found.next else None
+    return json_response(NotificationPage(notifications=told, next=next_cursor, looked_at=found.reach()))
 
 
 @router.get("/{id}", summary="Show a notification", response_model=NotificationJson, responses=refusals(404))

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import orjson
 import pytest
 import requests
 
+from ledger.announcement import Spec
 from ledger.api_keys import ApiKeys, Scope
+from ledger.full_search import MOST_ROWS
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.acceptance.web_process import WebProcess
@@ -22,6 +25,8 @@ __all__: list[str] = []
 MOST_SECONDS = 0.25
 CALLS, TURNS = 5, 6
 LIMIT = 1024 * 1024
+#: Of an announcement that is searched: several pages.
+MANY_ROWS = 60_000
 CARD = {"msg_type": "interactive", "content": {"elements": [{"tag": "markdown", "content": "**Hi**"}] * 12}}
 HOOKS = '[hook.script]\nuse = "generic"\nto = "ou_ada"\n'
 
@@ -120,6 +125,29 @@ def test_healthz_answers_beside_the_page_of_a_message_of_tags(web: tuple[str, st
     assert "are shown unformatted" in visitor.look(f"/notifications/{id}")
 
 
+def test_everybody_is_answered_beside_a_search_in_many_rows(web: tuple[str, str], valkey: Settings) -> None:
+    url, secret = web
+    ledger = Ledger(valkey)
+    spec = Spec(name="Move", message={"msg_type": "text", "content": {"text": "Hi"}}, columns=("name", "email"))
+    id = ledger.announcements.open(spec, key="move", digest="1").id
+    people = ([f"员工{n}", f"person.{n}@example.com"] for n in range(MANY_ROWS))
+    ledger.announcements.load(id, (orjson.dumps([n, f"ou_{n}", row]) for n, row in enumerate(people)))
+    ledger.announcements.start(id, spec, MANY_ROWS)
+    ledger.redis.close()
+    reached: list[int] = []
+
+    def search(session: requests.Session) -> None:
+        """For nobody: a page looks at all that it may."""
+        asked, headers = {"find": "nobody@example.org"}, {"X-Api-Key": secret}
+        page = session.get(f"{url}/v1/notifications", params=asked, headers=headers, timeout=60).json()
+        reached.append(page["looked_at"]["rows"])
+
+    with again_and_again(search):
+        assert_healthz_answers(url)
+        assert_healthz_answers(url, f"/v1/announcements/{id}", secret)
+    assert 0 < max(reached) <= MOST_ROWS < MANY_ROWS
+
+
 @contextmanager
 def again_and_again(send: Callable[[requests.Session], object]) -> Iterator[None]:
     """Two of them at a time, as long as it is entered. The first ones are under way when the body begins."""
@@ -142,15 +170,15 @@ def again_and_again(send: Callable[[requests.Session], object]) -> Iterator[None
             thread.join()
 
 
-def assert_healthz_answers(url: str) -> None:
+def assert_healthz_answers(url: str, path: str = "/healthz", secret: str = "") -> None:
     """What keeps it from answering does so each time; a machine that does other things does not."""
     medians: list[float] = []
     while not medians or min(medians) >= MOST_SECONDS:
         assert len(medians) < TURNS, medians
-        medians.append(statistics.median(_seconds(url) for _ in range(CALLS)))
+        medians.append(statistics.median(_seconds(url + path, secret) for _ in range(CALLS)))
 
 
-def _seconds(url: str) -> float:
+def _seconds(url: str, secret: str) -> float:
     began = time.perf_counter()
-    assert requests.get(f"{url}/healthz", timeout=120).status_code == 200
+    assert requests.get(url, headers={"X-Api-Key": secret} if secret else {}, timeout=120).status_code == 200
     return time.perf_counter() - began

@@ -423,3 +423,46 @@ def test_what_others_wrote_is_escaped(operator: Visitor, ledger: Ledger) -> None
         operator.look(path)
         assert script not in operator.page.text
         assert "&lt;script&gt;" in operator.page.text
+
+
+def test_a_person_is_found_by_name_in_all_rows_and_events(operator: Visitor, url: str, scenery: Scenery) -> None:
+    announcements = list(scenery.ledger.announcements.newest())
+    page = operator.look("/find?text=PERSON%2077")
+    rows = f"{sum(each.total for each in announcements):,}"
+    assert f"Looked at {rows} of {rows} rows and " in page
+    assert f'/console/announcements/{scenery.move}">{scenery.move}</a>, line 79' in page
+    assert '<span class="person" title="name">Person 77</span>' in page
+    assert "Nothing has this text" in operator.look("/find?text=nobody at all")
+    assert "pager/1" in operator.look("/notifications?key=pager/1")
+    assert operator.look("/find?text=pager/1").count("/notifications/n_") == 1
+    assert operator.status("/find?text=a") == 422
+    assert operator.status("/find?text=ada&cursor=x") == 422
+    assert operator.look("/find").count("/notifications/n_") == 0
+    operator.look(f"/find?text={scenery.move}")
+    assert operator.page.url.endswith(f"/announcements/{scenery.move}")
+    _, secret = ApiKeys(scenery.ledger).create("hr-alone", frozenset({Scope.READ}), frozenset({"hr"}), None, "test")
+    of_hr = Visitor(url).sign_in(secret).look("/find?text=Person 77")
+    [hr] = [each for each in announcements if each.spec.desk == "hr"]
+    assert set(re.findall(r"/announcements/(a_\w+)", of_hr)) == {hr.id}
+    assert f"Looked at {hr.total} of {hr.total} rows" in of_hr
+
+
+def test_rows_are_found_by_any_value_and_shown_with_it(operator: Visitor, url: str, scenery: Scenery) -> None:
+    rows = f"/announcements/{scenery.move}/rows"
+    one = operator.look(f"{rows}?find=person 1199")
+    assert one.count("/notifications/n_") == 1
+    assert '<span class="person" title="name">Person 1199</span>' in one
+    assert "Searched rows 1 to 1,200 of 1,200." in one
+    assert operator.look(f"{rows}?find=6-077").count("/notifications/n_") == 3
+    assert operator.look(f"{rows}?find=6-077&state=failed").count("/notifications/n_") == 0
+    many = operator.look(f"{rows}?find=Person")
+    assert many.count("/notifications/n_") == 50
+    assert "find=Person&receiver=&from=50" in many
+    assert operator.status(f"{rows}?find=a") == 422
+    [unknown, *_] = scenery.ledger.announcements.numbers_in(scenery.move, State.UNKNOWN)
+    [record] = scenery.ledger.get_known([unknown])
+    assert f'<span class="person" title="name">{record.person["name"]}</span>' in operator.look("/needs")
+    assert f"<dt>name</dt><dd>{record.person['name']}</dd>" in operator.look(f"/notifications/{unknown}")
+    chinese = Visitor(url, "zh-CN").sign_in(scenery.operator)
+    assert "姓名、邮箱或任意一列的内容" in chinese.look(f"{rows}?find=Person 3")
+    assert "行明细中的" in chinese.look("/find?text=Person 3")

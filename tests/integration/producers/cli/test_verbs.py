@@ -185,6 +185,28 @@ def test_an_unknown_id_exits_with_5(settings: Settings, capsys: Output, argument
     assert capsys.readouterr().err == "deskbell: no such id: n_nowhere\n"
 
 
+def test_list_finds_events_and_rows_by_a_text(
+    settings: Settings, ledger: Ledger, capsys: Output, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("receiver_id,Full name,E-mail\n" + "".join(f"ou_{n},Person {n},p{n}@x.com\n" for n in range(300)))
+    assert run(["announce", str(people), "--text", "hi", "--yes"]) == 0
+    event = send(capsys, "--key", "P77@x.com").split()[-1]
+    assert run(["list", "--notifications", "--find", "p77@X"]) == 0
+    out, err = capsys.readouterr()
+    [found_event, row] = out.split()
+    assert (found_event, row.endswith("-77")) == (event, True)
+    assert "looked at 300 of 300 rows and 1 of 1 events" in err
+    assert run(["list", "--notifications", "--find", "person", "--limit", "70", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["line"] for each in found] == list(range(2, 72))
+    assert found[0]["person"] == {"Full name": "Person 0", "E-mail": "p0@x.com"}
+    assert run(["show", row]) == 0
+    assert "person Full name: Person 77, E-mail: p77@x.com\n" in capsys.readouterr().out
+    for wrong in (["--notifications", "--find", "x"], ["--find", "person"]):
+        assert run(["list", *wrong]) == 2
+
+
 def test_list_gives_ids_newest_first_by_state_and_up_to_a_limit(
     settings: Settings, worker: Worker, capsys: Output
 ) -> None:

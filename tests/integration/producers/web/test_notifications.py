@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import orjson
 import pytest
 
+from ledger.announcement import Spec
 from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
@@ -297,3 +299,35 @@ def test_the_examples_of_the_document_work_when_pasted(web: WebThread) -> None:
     for name, example in body["examples"].items():
         answer = web.post(PATH, example["value"])
         assert answer.status_code == 202, (name, answer.text)
+
+
+def announced(ledger: Ledger, people: int) -> str:
+    spec = Spec(name="Move", message={"msg_type": "text", "content": {"text": "s3cret"}}, columns=("name", "email"))
+    id = ledger.announcements.open(spec, key="move", digest="1").id
+    rows = (orjson.dumps([n + 2, f"ou_{n}", [f"Person {n}", f"p{n}@x.com"]]) for n in range(people))
+    ledger.announcements.load(id, rows)
+    ledger.announcements.start(id, spec, people)
+    return id
+
+
+def test_find_looks_at_rows_and_events_and_says_how_far(web: WebThread, ledger: Ledger) -> None:
+    move = announced(ledger, 3000)
+    event = accepted(web, key="alert p2999@x.com")
+    answer = web.get(f"{PATH}?find=P2999@X").json()
+    assert [each["id"] for each in answer["notifications"]] == [event, f"n_{move[2:]}-2999"]
+    assert answer["notifications"][1]["person"] == {"name": "Person 2999", "email": "p2999@x.com"}
+    assert answer["notifications"][1]["line"] == 3001
+    assert (answer["next"], answer["looked_at"]) == (None, {"rows": 3000, "of_rows": 3000, "events": 1, "of_events": 1})
+
+    first = web.get(f"{PATH}?find=person&limit=70").json()
+    assert len(first["notifications"]) == 70
+    assert first["looked_at"]["rows"] == 70
+    second = web.get(f"{PATH}?find=person&limit=70&cursor={first['next']}").json()
+    assert second["notifications"][0]["id"] == f"n_{move[2:]}-70"
+    assert second["looked_at"]["rows"] == 140
+    assert "looked_at" not in web.get(PATH).json()
+    for wrong in ("find=a", "find=ada&key=k", "find=ada&cursor=x", "find=ada&desk=nowhere", "find=" + "x" * 201):
+        problem = web.get(f"{PATH}?{wrong}")
+        assert problem.status_code == 422, wrong
+        assert "x" * 201 not in problem.text
+    assert "s3cret" not in web.get(f"{PATH}?find=s3cret").text
