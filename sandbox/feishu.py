@@ -214,7 +214,7 @@ class Feishu:
         """As an admin does it. All apps are told: contact events are subscribed in the console of the app."""
         before = self.contacts.directory.person(person.id)
         self.contacts.directory.change(person)
-        event_type, event = user_event(before, person)
+        event_type, event = user_event(before, person, self.contacts.scopes)
         for app_id in self._options.apps:
             self._pushes.push(app_id, event_type, event)
 

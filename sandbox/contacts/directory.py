@@ -152,6 +152,10 @@ class Directory:
         """People of the department and of those below, each counted once."""
         return self._counts[open_id]
 
+    def departments_of_group(self, group_id: str) -> Sequence[str]:
+        group = self.groups.get(group_id)
+        return group.departments if group else ()
+
     @cached_property
     def groups_of(self) -> Mapping[str, Sequence[str]]:
         """The groups in which a person is himself a member."""

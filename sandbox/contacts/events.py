@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.contacts.directory import Person
 from sandbox.contacts.profiles import Profiles
+from sandbox.contacts.visibility import Scopes
 from sandbox.people import PREFIXES
 
 __all__ = ["user_event"]
@@ -11,9 +12,10 @@ __all__ = ["user_event"]
 _TEXTS = ("name", "en_name", "email", "enterprise_email", "mobile", "employee_no", "job_title", "city")
 
 
-def user_event(before: Person | None, after: Person) -> tuple[str, dict[str, Any]]:
-    """The type and the event. Of someone who resigned the departments are in `old_object` alone."""
-    fields, old = _fields(after), _fields(before or after)
+def user_event(before: Person | None, after: Person, scopes: Scopes) -> tuple[str, dict[str, Any]]:
+    """The type and the event, with the fields that the scopes bring. Of someone who resigned the departments are in
+    `old_object` alone."""
+    fields, old = (scopes.of_person(_fields(person)) for person in (after, before or after))
     departments = {"department_ids": list((before or after).departments)}
     if after.status == "resigned":
         return "contact.user.deleted_v3", {"object": fields, "old_object": old | departments}

@@ -99,10 +99,11 @@ class Range:
     def has_person(self, directory: Directory, person: Person) -> bool:
         if self.everybody or person.id in self.people:
             return True
-        in_groups = directory.groups_of.get(person.id, ())
-        return not self.groups.isdisjoint(in_groups) or any(
-            self.has_department(directory, open_id) for open_id in person.departments
-        )
+        if not self.groups.isdisjoint(directory.groups_of.get(person.id, ())):
+            return True
+        of_groups = {open_id for name in self.groups for open_id in directory.departments_of_group(name)}
+        visible = self.departments | of_groups
+        return any(not visible.isdisjoint(directory.way_up(open_id)) for open_id in person.departments)
 
     def has_group(self, group: Group) -> bool:
         return self.everybody or group.id in self.groups

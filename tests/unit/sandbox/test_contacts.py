@@ -10,6 +10,7 @@ import pytest
 import requests
 
 import sandbox
+from sandbox.contacts.refusals import BY_CODE
 
 CONTACT = "/open-apis/contact/v3/"
 FAST = ("--contact-rate", "unlimited", "--special-rate", "unlimited")
@@ -252,6 +253,12 @@ def test_what_is_out_of_range_is_refused_or_missing(company_file: str) -> None:
         assert caller.walk("departments/od-shanghai/children")[0]["name"] == "销售"
 
 
+def test_a_group_in_range_brings_the_people_of_its_departments(company_file: str) -> None:
+    with calling(*FAST, "--directory", company_file, "--range", "g-wardens") as caller:
+        found = caller.find("li.na@acme.example", "jie@acme.example", "boss@else.example")
+        assert [entry.get("user_id") for entry in found] == ["ou_lina", "ou_jie", None]
+
+
 def test_everybody_in_range_is_told_by_the_first_level(company: Caller) -> None:
     first = company.get("scopes", page_size=2)
     assert (first["user_ids"], first["department_ids"], first["group_ids"]) == (["ou_boss"], ["od-shanghai"], [])
@@ -346,7 +353,7 @@ def test_the_statuses_of_a_generated_tenant_have_known_shares(crowd: Caller) -> 
     }
 
 
-@pytest.mark.parametrize("code", [40001, 40003, 40004, 40008, 40011, 40012, 40014, 40015, 41012, 41050, 41071, 41072])
+@pytest.mark.parametrize("code", [*BY_CODE, 99991400])
 def test_every_documented_error_can_be_ordered(crowd: Caller, code: int) -> None:
     order = {"match": {"path": "department_children", "id": "od-d00002"}, "times": 1, "do": {"code": code}}
     crowd.post("/sandbox/faults", order)

@@ -66,6 +66,21 @@ def test_what_happens_to_a_ticket_is_pushed_once_it_is_subscribed_to(receiver: R
     assert updated.body["old_object"]["status"] == 2
 
 
+def test_a_person_who_changes_is_pushed(receiver: Receiver) -> None:
+    options = ("--events-url", receiver.url, "--encrypt-key", KEY, "--verification-token", TOKEN, "--demo")
+    with sandbox.running(*options, "--without-scope", "contact:user.phone:readonly") as url:
+        for changes in ({"email": "na.li@acme.example"}, {"status": "resigned"}):
+            requests.post(f"{url}/sandbox/people/ou_li.na", json=changes, timeout=120).raise_for_status()
+            receiver.wait()
+    updated, deleted = opened(receiver, 0), opened(receiver, 1)
+    assert (updated.type, deleted.type) == ("contact.user.updated_v3", "contact.user.deleted_v3")
+    assert updated.body["object"]["open_id"] == deleted.body["object"]["open_id"] == "ou_li.na"
+    assert updated.body["old_object"] == {"email": "li.na@acme.example"}
+    assert updated.body["object"]["department_ids"] == deleted.body["old_object"]["department_ids"] == ["od-people"]
+    assert "department_ids" not in deleted.body["object"]
+    assert "mobile" not in updated.body["object"]
+
+
 def test_what_is_not_answered_with_200_is_pushed_again() -> None:
     def cut(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True

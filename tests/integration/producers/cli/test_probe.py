@@ -121,6 +121,23 @@ def test_nothing_is_written_without_a_yes(site: Site) -> None:
     assert "DESKBELL_TICKET_CODES=154405" in site.said.err
 
 
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_person_is_asked_before_a_ticket_is_opened_and_a_code_is_kept(
+    site: Site, monkeypatch: pytest.MonkeyPatch, is_wanted: bool
+) -> None:
+    asked: list[str] = []
+
+    def confirm(question: str, **_: Any) -> bool:
+        asked.append(question)
+        return is_wanted
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", confirm)
+    found = site.probe("--open-ticket")
+    assert (found["close_by_hand"], found["learnt"]) == ((True, [154405]) if is_wanted else (False, []))
+    assert [question.split()[0] for question in asked] == (["Open", "Keep"] if is_wanted else ["Open"])
+
+
 @pytest.mark.parametrize("code", [154000, 154004, 154005, 154401, 155000, 230027, 230035])
 def test_each_code_of_a_chat_beside_a_ticket_is_learnt(
     monkeypatch: pytest.MonkeyPatch, capsys: Output, empty_valkey: Settings, code: int
