@@ -71,6 +71,8 @@ def site_of(
         finally:
             if working:
                 site.stop()
+    for client in (at_work.ledger.redis, at_work.runtime.redis):
+        client.connection_pool.disconnect()  # two threads have used them
 
 
 @pytest.fixture
