@@ -17,7 +17,16 @@ from ledger.lead import ClockStep, LeadAnswer
 from ledger.messages.content import Message
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
-from ledger.rate import AHEAD_TRIPS, ANSWER_TRIPS, NEAR_MS, SPAN_TRIPS, Slot, late_after_ms, limit_arguments
+from ledger.rate import (
+    AHEAD_TRIPS,
+    ANSWER_TRIPS,
+    FARTHEST_MS,
+    NEAR_MS,
+    SPAN_TRIPS,
+    Slot,
+    late_after_ms,
+    limit_arguments,
+)
 from ledger.redis_clock import RedisClock, time_ms
 from ledger.settings import Desk, Settings
 from ledger.states import State
@@ -293,7 +302,7 @@ class Leases(Store):
 
     def _trips_ms(self, desk: Desk, trips: float) -> int:
         """So many round trips to Redis, where that matters: slots are for a moment, and Redis may be far away."""
-        trip_ms = self.clock.round_trip_ms
+        trip_ms = min(self.clock.round_trip_ms, FARTHEST_MS)
         return round(trips * trip_ms) if desk.rate and trip_ms > NEAR_MS else 0
 
 

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 __all__ = [
     "AHEAD_TRIPS",
     "ANSWER_TRIPS",
+    "FARTHEST_MS",
     "NEAR_MS",
     "SPAN_TRIPS",
     "Limit",
@@ -81,6 +82,8 @@ AHEAD_TRIPS, SPAN_TRIPS = 4.0, 4.5
 ANSWER_TRIPS = 0.75
 #: A Redis that answers within this, ms, is as good as here: what a late call is allowed covers it.
 NEAR_MS = 2.0
+#: And one that takes longer, ms, was held up: by that a slot would be granted for after the end of its holder's lease.
+FARTHEST_MS = 500.0
 
 
 class Slot(NamedTuple):

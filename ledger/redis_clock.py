@@ -45,6 +45,7 @@ class RedisClock:
         self._lock = threading.Lock()
         self._best: Sample | None = None
         self._before: Sample | None = None  #: the best of the period before
+        self._trip_before_ms = float("inf")  #: the round trip when the clock was set, for a period
         self._period_began = 0.0
         self._times_set = 0
 
@@ -57,12 +58,15 @@ class RedisClock:
             known = self._quickest()
             if known and sample.contradicts(known):
                 self._times_set += 1
-                self._best = self._before = None
+                # Redis is as near as it was: the answer that tells of a step may be one that was held up.
+                self._trip_before_ms = min(known.round_trip_ms, self._trip_before_ms)
+                self._best, self._before, self._period_began = None, None, answered
             self._keep(sample)
 
     def _keep(self, sample: Sample) -> None:
         if sample.at - self._period_began > PERIOD_SECONDS:
             self._before, self._best, self._period_began = self._best, None, sample.at
+            self._trip_before_ms = float("inf")
         if self._best is None or sample.round_trip_ms <= self._best.round_trip_ms:
             self._best = sample
 
@@ -88,7 +92,7 @@ class RedisClock:
         """The round trip to Redis: the quickest answer of the last seconds. 0 before the first."""
         with self._lock:
             sample = self._quickest()
-        return sample.round_trip_ms if sample else 0.0
+            return min(sample.round_trip_ms, self._trip_before_ms) if sample else 0.0
 
     @property
     def times_set(self) -> int:

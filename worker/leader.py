@@ -133,7 +133,7 @@ class ClockSteps:
     def _measured_ms(self, answer: LeadAnswer) -> int | None:
         """Slots are moved by that, so it should be right: the answer that told of the step may have taken seconds."""
         for _ in range(MEASURE_TIMES):
-            if not self._unfollowed_ms(answer) or self._leases.clock.round_trip_ms <= STEP_MS:
+            if not self._unfollowed_ms(answer) or self._leases.clock.sample.round_trip_ms <= STEP_MS:
                 break
             self._leases.measure_clock()
         return self._unfollowed_ms(answer)

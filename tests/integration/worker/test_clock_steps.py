@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from ledger.lead import ClockStep
-from ledger.leases import Leases, Result
+from ledger.leases import BEGIN_WITHIN_MS, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import parse_rate
@@ -556,3 +556,22 @@ def test_a_step_that_a_leader_of_an_earlier_version_has_followed_is_not_followed
     pacing.lead()
     assert pacing.slots == [100]
     assert pacing.clock[b"steps"] == b"1"
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["known before", "first answer"])
+def test_a_slot_is_not_granted_for_after_the_end_of_a_lease_when_an_answer_was_late(time: Time, is_new: bool) -> None:
+    """It was the only one after a step, or at all, and Redis was thought to be three seconds away: the slot was in
+    twelve, and its holder's lease over before."""
+    first = Pacing(time)
+    second = Pacing(time, first.server, "host:2:8")
+    first.accept(1)
+    for pacing in [first] if is_new else [first, second]:
+        pacing.lead()
+    time.set_by_ms -= 30_000
+    asked, time.passed = time.passed, 3.0
+    first.lead()
+    second.leases.clock.note(asked, round(time.redis() * 1000))
+    [released] = second.leases.release([(second.desk, 1, 100)])
+    _, [claim] = second.leases.claim(second.desk, "t", released.ids)
+    assert claim.slot
+    assert claim.slot.wait_ms <= BEGIN_WITHIN_MS

@@ -90,3 +90,19 @@ def test_clocks_that_drift_apart_are_followed() -> None:
         way.set_by_ms += 1  # two seconds in a thousand
     assert abs(way.wrong_by_ms) <= 1 + 2 * PERIOD_SECONDS * 2
     assert way.clock.times_set == 0
+
+
+@pytest.mark.parametrize("step_ms", [-30_000, 30_000])
+def test_redis_is_as_near_as_before_when_a_late_answer_tells_of_a_step(step_ms: int) -> None:
+    """Slots were granted for twelve seconds ahead, after the end of a claim's lease."""
+    way = Way()
+    way.ask()
+    near_ms = way.clock.round_trip_ms
+    way.set_by_ms += step_ms
+    way.ask(there=3)
+    assert way.clock.round_trip_ms == near_ms
+    way.now += PERIOD_SECONDS
+    way.ask(there=1)
+    way.now += PERIOD_SECONDS
+    way.ask(there=1)
+    assert way.clock.round_trip_ms > 1000  # it is far away now
