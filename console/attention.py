@@ -18,6 +18,7 @@ class Attention:
 
     conditions: tuple[Condition, ...]  #: the health line
     held: tuple[DeskOverview, ...]
+    addresses_held: tuple[DeskOverview, ...]  #: events by e-mail or mobile wait there
     unknown_events: int
     unknown: tuple[Announcement, ...]  #: with unknown rows
     failed_events: int
@@ -28,7 +29,7 @@ class Attention:
     @classmethod
     def when_away(cls) -> Self:
         """Nothing is known but that Redis does not answer."""
-        return cls((REDIS_AWAY,), (), 0, (), 0, ())
+        return cls((REDIS_AWAY,), (), (), 0, (), 0, ())
 
     @property
     def count(self) -> int:
@@ -46,6 +47,9 @@ def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
     return Attention(
         conditions=snapshot.conditions(sees),
         held=tuple(desk for desk in desks if desk.status.hold and desk.status.hold["kind"] != "throttled"),
+        addresses_held=tuple(
+            desk for desk in desks if desk.status.people_hold and desk.status.people_hold["kind"] != "throttled"
+        ),
         unknown_events=snapshot.events_at_rest[State.UNKNOWN] if all_desks else 0,
         unknown=tuple(each for each in announcements if each.counts[State.UNKNOWN]),
         failed_events=snapshot.events_at_rest[State.FAILED] if all_desks else 0,

@@ -55,6 +55,8 @@ class DeskStatus:
     tickets_age_seconds: float | None  #: since the ticket list was last fetched
     hold: Mapping[str, Any] | None
     unknown: int  #: maybe-sent notifications at rest
+    unresolved: int = 0  #: events whose e-mail address or mobile number has not led to anybody yet
+    people_hold: Mapping[str, Any] | None = None  #: why Feishu does not say whose addresses are
 
     @property
     def wasted(self) -> dict[Outcome, int]:
@@ -71,14 +73,16 @@ class DeskStatus:
             "lanes": [lane.as_json() for lane in self.lanes],
             "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
             "tickets": {"open": self.tickets_open, "age_seconds": self.tickets_age_seconds},
-            "hold": self._hold_json(),
+            "hold": _hold_json(self.hold),
+            "addresses": {"unresolved": self.unresolved, "hold": _hold_json(self.people_hold)},
         }
 
-    def _hold_json(self) -> dict[str, Any] | None:
-        if self.hold is None:
-            return None
-        since, until = (iso(round(self.hold[name])) for name in ("since", "until"))
-        return {"kind": self.hold["kind"], "reason": self.hold["reason"], "since": since, "until": until}
+
+def _hold_json(hold: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if hold is None:
+        return None
+    since, until = (iso(round(hold[name])) for name in ("since", "until"))
+    return {"kind": hold["kind"], "reason": hold["reason"], "since": since, "until": until}
 
 
 def desk_status(store: Store, desk: Desk, announcements: Iterable[Announcement] | None = None) -> DeskStatus:
@@ -115,6 +119,7 @@ class _Answer(NamedTuple):
     tickets: int
     events: Mapping[bytes, bytes]
     first: bytes | None
+    unresolved: int
 
 
 def _ask(pipe: Pipeline, store: Store, name: str) -> None:
@@ -128,6 +133,7 @@ def _ask(pipe: Pipeline, store: Store, name: str) -> None:
     pipe.zcard(keys.tickets(name))
     pipe.hgetall(keys.lane(f"e_{name}"))
     pipe.lindex(keys.waiting(f"e_{name}"), 0)
+    pipe.zcard(keys.unresolved(name))
 
 
 def _accepted_at(store: Store, ids: Sequence[bytes | None]) -> list[int | None]:
@@ -170,6 +176,8 @@ def _status(desk: Desk, answer: _Answer, first_ms: int | None, announcements: Se
         tickets_age_seconds=(now_ms - int(fields[b"tickets_at"])) / 1000 if b"tickets_at" in fields else None,
         hold=hold,
         unknown=int(answer.events.get(b"unknown", 0)) + sum(each.counts[State.UNKNOWN] for each in announcements),
+        unresolved=answer.unresolved,
+        people_hold=whole_hold(fields.get(b"people_hold")),
     )
 
 

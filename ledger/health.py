@@ -1,6 +1,6 @@
 """The health line: why nothing is sent, accepted or kept, or soon will not be. One list for every screen and probe."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -13,7 +13,7 @@ from ledger.phrases import Phrase
 from ledger.states import AnnouncementState
 from ledger.vitals import Vitals
 
-__all__ = ["REDIS_AWAY", "Condition", "Severity", "conditions", "unserved"]
+__all__ = ["REDIS_AWAY", "Condition", "Severity", "address_remedy", "conditions", "unserved"]
 
 
 class Severity(IntEnum):
@@ -50,7 +50,7 @@ def conditions(
         *unserved(vitals, seen),
         *_memory(vitals.memory),
         *_durability(vitals.durability),
-        *(condition for desk in desks for condition in _held(desk)),
+        *(condition for desk in desks for condition in (*_held(desk), *_unresolved(desk))),
         *_all_paused(desks, announcements),
         *([PRACTICE] if vitals.is_practice else []),
     ]
@@ -112,6 +112,34 @@ def _held(desk: DeskStatus) -> Iterator[Condition]:
     section = "DeskOutage" if is_outage else "DeskHeld"
     answer = (hold.get("code"), hold.get("http_status"))
     yield Condition("desk_held", Severity.WARN, found, do, section, desk.name, *answer)
+
+
+#: Feishu's code for a scope that the app lacks, and the scope that is needed to ask whose an address is.
+_NO_SCOPE, _SCOPE = 99991672, "contact:user.id:readonly"
+
+
+def address_remedy(desk: str, hold: Mapping[str, Any]) -> Phrase:
+    """What to do when Feishu does not say whose addresses are."""
+    if hold.get("code") == _NO_SCOPE:
+        return Phrase("grant the app {scope}, and publish a new version of it", scope=_SCOPE)
+    return Phrase("fix the cause; it resumes by itself, or with `deskbell resume --desk {desk}`", desk=desk)
+
+
+def _unresolved(desk: DeskStatus) -> Iterator[Condition]:
+    """Addresses that nobody can be asked about: all else is sent."""
+    hold = desk.people_hold
+    if not hold or hold["kind"] == "throttled" or not desk.unresolved:
+        return
+    found = Phrase(
+        "desk {desk}: {n} event waits, since Feishu does not say whose its address is: {reason}"
+        " | desk {desk}: {n} events wait, since Feishu does not say whose their addresses are: {reason}",
+        desk=desk.name,
+        n=desk.unresolved,
+        reason=hold["reason"],
+    )
+    answer = (hold.get("code"), hold.get("http_status"))
+    remedy = address_remedy(desk.name, hold)
+    yield Condition("addresses_held", Severity.WARN, found, remedy, "AddressesHeld", desk.name, *answer)
 
 
 def _all_paused(desks: Iterable[DeskStatus], announcements: Iterable[Announcement]) -> Iterator[Condition]:

@@ -108,8 +108,16 @@ class Record:
             return self.notification.due_ms or None
         return self.progress.due_ms
 
-    def as_json(self) -> NotificationJson:
-        """The JSON of the outside contract, without the message."""
+    def as_json(self, *, with_address: bool = True) -> NotificationJson:
+        """The JSON of the outside contract, without the message, and maybe without the address it was given."""
+        fields = self._json()
+        contact = self.notification.email or self.notification.mobile
+        if contact and not with_address:
+            key = fields["key"]
+            fields |= {"email": None, "mobile": None, "key": key and key.replace(contact, "…")}
+        return fields
+
+    def _json(self) -> NotificationJson:
         progress, last = self.progress, self.last
         fields: NotificationJson = {
             "id": self.id,

@@ -10,7 +10,7 @@ from ledger.connection import text
 from ledger.settings import Desk
 from ledger.store import Argument, Store
 
-__all__ = ["Answer", "ContactHold", "Questions", "Unresolved", "answer_json"]
+__all__ = ["Answer", "ContactHold", "Questions", "Unresolved", "answer_json", "forget_people"]
 
 
 class Answer(NamedTuple):
@@ -41,6 +41,16 @@ class Questions(NamedTuple):
 def answer_json(open_id: str) -> bytes:
     """What is cached of a person."""
     return orjson.dumps({"open_id": open_id})
+
+
+def forget_people(store: Store, app: str, open_ids: Iterable[str], contacts: Iterable[Contact]) -> None:
+    """Forgets whose the addresses of these people are, and what was found out about these addresses."""
+    keys = store.keys
+    known = [keys.addresses_of(app, open_id) for open_id in open_ids]
+    digests = {text(digest) for name in known for digest in store.redis.smembers(name)}
+    digests |= {contact.digest for contact in contacts}
+    if gone := [*known, *(keys.person(app, digest) for digest in digests)]:
+        store.redis.delete(*gone)
 
 
 class Unresolved(Store):

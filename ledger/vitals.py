@@ -28,7 +28,7 @@ class Vitals:
 
     now_ms: int
     workers: tuple[Worker, ...]
-    unserved: tuple[str, ...]  #: desks that could send now, and that no pacer has looked at for UNSERVED_MS
+    unserved: tuple[str, ...]  #: desks that could send or ask now, and that no worker has looked at for UNSERVED_MS
     memory: Fullness | None  #: None without a limit, or where INFO is refused
     durability: Durability
     is_practice: bool = False  #: a sandbox stands in Feishu's place
@@ -41,15 +41,18 @@ class Vitals:
         pipe.time()
         pipe.zrange(keys.workers, 0, -1, withscores=True)
         pipe.zrange(keys.desks, 0, _EXAMINED - 1, withscores=True)
+        pipe.zrange(keys.unresolved_desks, 0, _EXAMINED - 1, withscores=True)
         pipe.info("memory")
-        time, reports, schedule, memory = _answers(pipe.execute(raise_on_error=False))
+        time, reports, schedule, unresolved, memory = _answers(pipe.execute(raise_on_error=False))
         now_ms = time_ms(time)
         fresh = [(member, at_ms) for member, at_ms in reports if at_ms >= now_ms - FRESH_MS]
-        overdue = [text(name) for name, at_ms in schedule if at_ms <= now_ms - UNSERVED_MS]
+        overdue, unasked = (
+            [text(name) for name, at_ms in desks if at_ms <= now_ms - UNSERVED_MS] for desks in (schedule, unresolved)
+        )
         return cls(
             now_ms,
             tuple(workers_of(fresh, now_ms)),
-            _able_to_send(store, overdue, now_ms),
+            tuple(dict.fromkeys((*_able_to_send(store, overdue, now_ms), *unasked))),
             None if memory is None else Fullness.of(memory),
             store.assurance.durability,
             is_practice(store.settings),

@@ -74,4 +74,7 @@ def _tickets(tickets: Mapping[str, Any]) -> str:
 def _why_silent(facts: Mapping[str, Any]) -> str | None:
     if facts["missing"]:
         return "not set: " + ", ".join(facts["missing"])
-    return f"{facts['hold']['kind']}: {facts['hold']['reason']}" if facts["hold"] else None
+    if facts["hold"]:
+        return f"{facts['hold']['kind']}: {facts['hold']['reason']}"
+    hold = facts["addresses"]["hold"]
+    return f"addresses: {hold['kind']}: {hold['reason']}" if hold else None

@@ -118,7 +118,8 @@ def _event_cells(record: Record) -> list[Any]:
     attempts = len(fields["attempts"])
     created = local(datetime.fromtimestamp(record.created_ms / 1000, UTC))
     state = state_and_time(fields, is_long=False)
-    return [record.id, state, record.notification.address, fields["via"], attempts, code, created]
+    receiver = " ".join(filter(None, (fields["receiver_id"], fields["email"] or fields["mobile"])))
+    return [record.id, state, receiver, fields["via"], attempts, code, created]
 
 
 def _state_cell(announcement: Announcement) -> Any:

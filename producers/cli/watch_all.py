@@ -94,12 +94,13 @@ def _standing(snapshot: Snapshot, sight: DeskOverview) -> str:
     if status.hold:
         return f"{status.hold['kind']}: {status.hold['reason']}"
     waiting = sum(lane.waiting for lane in status.lanes)
+    held = f", {status.unresolved:,} without a receiver ({status.people_hold['kind']})" if status.people_hold else ""
     used = "".join(
         f", {each.used} of {Phrase('{n} call | {n} calls', n=each.limit)} in {each.seconds} s"
         for each in status.windows
     )
     left = f", {spoken(status.eta_seconds)} left" if serves and waiting and status.eta_seconds else ""
-    return f"{waiting:,} waiting{used}, {sight.last_minute:,} delivered in the last minute{left}"
+    return f"{waiting:,} waiting{used}, {sight.last_minute:,} delivered in the last minute{left}{held}"
 
 
 def _desk_line(name: str, snapshot: Snapshot, sight: DeskOverview) -> Text:

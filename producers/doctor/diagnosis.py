@@ -15,7 +15,7 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.desk_status import whole_hold
 from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
-from ledger.health import unserved
+from ledger.health import address_remedy, unserved
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.phrases import Phrase
@@ -205,7 +205,11 @@ def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
         if ledger is None:
             continue
         with reachable(settings):
-            hold = whole_hold(cast("bytes | None", ledger.redis.hget(ledger.keys.desk(desk.name), "hold")))
+            kept = cast("list[bytes | None]", ledger.redis.hmget(ledger.keys.desk(desk.name), "hold", "people_hold"))
+        hold, people_hold = map(whole_hold, kept)
+        if people_hold:
+            found = f"Feishu does not say whose addresses are ({people_hold['kind']}): {people_hold['reason']}"
+            yield Check(f"desk {desk.name}", Status.WARN, found, address_remedy(desk.name, people_hold))
         if hold:
             until = datetime.fromtimestamp(hold["until"] / 1000).astimezone()
             found = f"held ({hold['kind']}) until {until:%H:%M:%S}: {hold['reason']}"

@@ -1,19 +1,25 @@
-"""The effect of Feishu's events: an opened ticket closes the way by `chat`, and a closed one reopens it."""
+"""The effect of Feishu's events: an opened ticket closes the way by `chat`, and a closed one reopens it.
+
+After a person has changed or left, whose their addresses are is asked again."""
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
+from ledger.addresses import Contact, ContactKind
 from ledger.ledger import Ledger
 from ledger.tickets import CLOSED_STATUSES, OPEN_STATUSES, TicketChange, take_ticket_change
+from ledger.unresolved import forget_people
 from producers.feishu_events.envelope import Event
 
-__all__ = ["TICKET_EVENTS", "take_event"]
+__all__ = ["PERSON_EVENTS", "TICKET_EVENTS", "take_event"]
 
 log = logging.getLogger(__name__)
 
 #: The events that are used, and how their bodies hold the ticket: as a whole, or beside its former values.
 TICKET_EVENTS = {"helpdesk.ticket.created_v1": None, "helpdesk.ticket.updated_v1": "object"}
+#: A person has changed, or left: each with the person as it is now, and some former values.
+PERSON_EVENTS = frozenset({"contact.user.updated_v3", "contact.user.deleted_v3"})
 #: Longer than any id that Feishu has.
 _ID_CHARACTERS = 128
 #: Unix ms until the year 5138: what is beyond is none.
@@ -25,6 +31,9 @@ def take_event(ledger: Ledger, event: Event) -> int:
 
     Events of other types or helpdesks are ignored: pushing them again would not help.
     """
+    if event.type in PERSON_EVENTS:
+        _forget_person(ledger, event)
+        return 0
     if event.type not in TICKET_EVENTS:
         log.debug("an event that is not used: %s", event.type[:_ID_CHARACTERS])
         return 0
@@ -38,6 +47,20 @@ def take_event(ledger: Ledger, event: Event) -> int:
     if woken:
         log.info("a ticket has closed, %s notifications go on", woken, extra={"desk": desks[0]})
     return woken
+
+
+def _forget_person(ledger: Ledger, event: Event) -> None:
+    """Pushed again, it changes nothing more."""
+    sides = [side for name in ("object", "old_object") if isinstance(side := event.body.get(name), dict)]
+    open_ids = {side["open_id"] for side in sides if _is_id(side.get("open_id"))}
+    contacts = [
+        contact
+        for side in sides
+        for kind in get_args(ContactKind)
+        if isinstance(text := side.get(kind), str) and (contact := Contact.read(kind, text))
+    ]
+    for app in {desk.app for desk in event.desks}:
+        forget_people(ledger, app, open_ids, contacts)
 
 
 def _ticket_of(event: Event) -> Mapping[str, Any]:

@@ -27,6 +27,10 @@ _CREATE_ONE = Phrase("create one with `deskbell key create --name NAME --scope S
 _FORWARDED = re.compile(r"forwarded|via|x-real-ip|x-(?:forwarded|original)-.*|cf-.*|.*-client-ip", re.DOTALL)
 
 
+#: Whoever only reads is told ids.
+_SEES_ADDRESSES = frozenset({"operate", "announce"})
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An authorised caller, and its permissions."""
@@ -40,6 +44,11 @@ class Caller:
     def by(self) -> str:
         """The caller's name for the record."""
         return f"key {self.name}" if self.key_id else self.name
+
+    @property
+    def sees_addresses(self) -> bool:
+        """Whether it is told the e-mail addresses and mobile numbers of people."""
+        return not self.scopes.isdisjoint(_SEES_ADDRESSES)
 
     def may_use(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks

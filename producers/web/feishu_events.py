@@ -41,7 +41,7 @@ _CHALLENGE = {"type": "url_verification", "challenge": "ajls384k", "token": "xxx
     "/v1/feishu/events", responses=_ANSWERS, openapi_extra=json_body({"type": "object"}, {"A challenge": _CHALLENGE})
 )
 async def feishu_events(request: Request, context: ContextDep) -> dict[str, str]:
-    """Receive an event from Feishu: tickets that open and close.
+    """Receive an event from Feishu: tickets that open and close, people who change or leave.
 
     For the request URL of the app's event subscription. Every type of event is answered with 200; unused types
     change nothing. A repeated event gets the same answer, and changes nothing.

@@ -11,10 +11,12 @@ from ledger.workers import Worker
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime
 
-__all__ = ["checked", "of_all_desks", "of_desks", "of_redis"]
+__all__ = ["ADDRESS_HOLDS", "HOLDS", "checked", "of_all_desks", "of_desks", "of_redis"]
 
 #: What a desk can be held for.
 HOLDS = ("throttled", "credentials", "quota", "outage")
+#: What the questions about addresses can be held for.
+ADDRESS_HOLDS = (*HOLDS, "refused")
 _SEVERITY = {Status.OK: 0, Status.WARN: 1, Status.FAIL: 2}
 
 
@@ -28,6 +30,7 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
         for reason in HOLDS:
             held.add_metric([desk.name, reason], desk.hold is not None and desk.hold["kind"] == reason)
     yield held
+    yield from _addresses(desks)
     yield _each(desks, "in_flight_notifications", "Released, or in a worker's hands.", lambda desk: desk.in_flight)
     yield _each(
         desks, "unknown_notifications", "Maybe sent; they wait until somebody settles them.", lambda desk: desk.unknown
@@ -38,6 +41,19 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
         "tickets_age_seconds",
         "Since the list of open tickets was last taken.",
         lambda desk: desk.tickets_age_seconds or 0.0,
+    )
+
+
+def _addresses(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
+    asked = _gauge(
+        "addresses_held", "1 while Feishu does not say whose addresses are, for this reason.", "desk", "reason"
+    )
+    for desk in desks:
+        for reason in ADDRESS_HOLDS:
+            asked.add_metric([desk.name, reason], desk.people_hold is not None and desk.people_hold["kind"] == reason)
+    yield asked
+    yield _each(
+        desks, "unresolved_events", "By e-mail or mobile, without a receiver yet.", lambda desk: desk.unresolved
     )
 
 

@@ -155,16 +155,17 @@ def list_events(
     if find is not None:
         if (receiver_id, key, code) != (None, None, None):
             raise BadInput("find", "cannot be combined with receiver_id, key and code")
-        return _found(Finding(context.ledger, Sought.of(find), desks, state, limit), cursor)
+        finding = Finding(context.ledger, Sought.of(find), desks, state, limit)
+        return _found(finding, cursor, with_address=caller.sees_addresses)
     search = Search(state, desks, receiver_id, key, code)
     page = search.page(context.ledger, limit, Cursor.of(cursor) if cursor is not None else None)
-    found = [record.as_json() for record in page.records]
+    found = [record.as_json(with_address=caller.sees_addresses) for record in page.records]
     return json_response(NotificationPage(notifications=found, next=str(page.next) if page.next else None))
 
 
-def _found(finding: Finding, cursor: str | None) -> Response:
+def _found(finding: Finding, cursor: str | None, *, with_address: bool) -> Response:
     found = finding.page(Place.of(cursor) if cursor is not None else None)
-    told = [record.as_json() for record in found.records]
+    told = [record.as_json(with_address=with_address) for record in found.records]
     next_cursor = str(found.next) if found.next else None
     return json_response(NotificationPage(notifications=told, next=next_cursor, looked_at=found.reach()))
 
@@ -232,4 +233,4 @@ def _shown(ledger: Ledger, caller: Caller, id: str) -> NotificationJson:
         raise NotFound(shortened(id))
     record = ledger.get(id)
     caller.check_desk(record.notification.desk)
-    return record.as_json()
+    return record.as_json(with_address=caller.sees_addresses)

@@ -307,3 +307,12 @@ def test_a_page_that_is_not_there_says_so(url: str) -> None:
     answer = requests.get(f"{url}/console/nothing", timeout=120)
     assert answer.status_code == 404
     assert "Page not found." in answer.text
+
+
+def test_addresses_are_shown_to_whoever_operates_alone(ledger: Ledger, url: str, operator: Visitor) -> None:
+    reader = Visitor(url).sign_in(key(ledger, Scope.READ, name="ida"))
+    ann = Notification.build({"email": "ann@corp.example", "text": "hello", "key": "disk ann@corp.example"})
+    id = ledger.accept([ann])[0].id
+    for path in ("/notifications", f"/notifications/{id}"):
+        assert "ann@corp.example" in operator.look(path)
+        assert "ann@corp.example" not in reader.look(path)

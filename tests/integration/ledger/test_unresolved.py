@@ -8,7 +8,9 @@ import pytest
 import redis
 
 from ledger.addresses import Contact
+from ledger.desk_status import desk_statuses
 from ledger.errors import KeyReused
+from ledger.health import conditions
 from ledger.inspection.inspection import broken_invariants
 from ledger.leases import Leases
 from ledger.ledger import Ledger
@@ -17,6 +19,7 @@ from ledger.rescheduling import reschedule
 from ledger.settings import Desk
 from ledger.states import State
 from ledger.unresolved import Answer, ContactHold, Unresolved, answer_json
+from ledger.vitals import Vitals
 
 ANN, BOB = Contact("email", "ann@corp.example"), Contact("email", "bob@corp.example")
 NOBODY = orjson.dumps({"problem": "nobody is there", "reason": "no_such_person"})
@@ -243,3 +246,26 @@ def test_what_an_older_version_put_into_the_lane_is_not_sent_to_nobody(
     assert ids_released(leases, desk) == []
     assert unresolved.ask(desk, "ada").contacts == [ANN]
     assert is_whole(ledger)
+
+
+def test_a_hold_is_told_by_the_status_the_health_line_and_in_json(
+    ledger: Ledger, desk: Desk, unresolved: Unresolved
+) -> None:
+    accept(ledger)
+    unresolved.ask(desk, "ada")
+    unresolved.answer(desk, "ada", [], ContactHold("credentials", 10_000, "people: desk: no scope", 99991672, 400))
+    [status] = desk_statuses(ledger, [desk])
+    assert status.unresolved == 1
+    assert status.as_json()["addresses"]["hold"]["reason"] == "people: desk: no scope"
+    assert status.hold is None, "all else is sent"
+    [condition] = [each for each in conditions(Vitals.ask(ledger), [status], ()) if each.name == "addresses_held"]
+    assert condition.found == (
+        "desk default: 1 event waits, since Feishu does not say whose its address is: people: desk: no scope"
+    )
+    assert condition.do == "grant the app contact:user.id:readonly, and publish a new version of it"
+
+
+def test_without_a_worker_it_is_told_that_nobody_asks(ledger: Ledger) -> None:
+    accept(ledger)
+    ledger.redis.zadd(ledger.keys.unresolved_desks, {"default": 1})
+    assert Vitals.ask(ledger).unserved == ("default",)

@@ -23,7 +23,7 @@ SOURCES = [*FOLDER.rglob("*.html"), *FOLDER.glob("*.py")]
 CHOICES = {
     "state.": [*State, "rerouted", "running", "paused", "finished", "complete", "partial"],
     "outcome.": list(Outcome),
-    "hold.": ["throttled", "credentials", "quota", "outage"],
+    "hold.": ["throttled", "credentials", "quota", "outage", "refused"],
     "theme.": ["auto", "light", "dark"],
     "receive.": ["chat", "user"],
     "on_open_ticket.": ["reroute", "wait", "fail"],

@@ -160,3 +160,12 @@ def test_what_goes_out_is_of_the_shape_that_it_is_said_to_have(name: str) -> Non
 def test_the_json_of_what_was_accepted_is_the_same_to_the_byte() -> None:
     told = orjson.dumps(Accepted("n_1", duplicate=False, state=State.QUEUED).as_json())
     assert told == b'{"id":"n_1","state":"queued","duplicate":false}'
+
+
+def test_whoever_only_reads_is_told_no_address() -> None:
+    given = Notification.build({"email": "ann@corp.example", "text": "hi", "key": "alert/ann@corp.example"})
+    record = Record("n_1", given.model_copy(update={"receiver_id": "ou_ann"}), Progress(State.DELIVERED, AT_MS), AT_MS)
+    assert record.as_json()["email"] == "ann@corp.example"
+    hidden = record.as_json(with_address=False)
+    assert (hidden["receiver_id"], hidden["email"], hidden["key"]) == ("ou_ann", None, "alert/…")
+    assert "ann@corp.example" not in str(hidden)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from ledger.addresses import Contact
 from ledger.announcement import Spec
 from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
@@ -13,6 +14,7 @@ from ledger.notification import Notification
 from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
+from ledger.unresolved import Answer, Unresolved, answer_json
 from producers.feishu_events.envelope import Event
 from producers.feishu_events.events import take_event
 from tests.calm import Stopwatch
@@ -252,3 +254,37 @@ def test_a_redis_that_is_away_is_an_error_so_that_feishu_pushes_again(dead_ledge
     with pytest.raises(redis.ConnectionError):
         Feishu(dead_ledger, desk).created()
     assert watch.calm_seconds < 3
+
+
+# -- people
+
+
+ANN, PHONE, OTHER = Contact("email", "ann@x.cn"), Contact("mobile", "+8613800138000"), Contact("email", "bob@x.cn")
+
+
+def cached(feishu: Feishu) -> set[Contact]:
+    keys, app = feishu.ledger.keys, feishu.desk.app
+    return {each for each in (ANN, PHONE, OTHER) if feishu.ledger.redis.exists(keys.person(app, each.digest))}
+
+
+@pytest.mark.parametrize("kind", ["contact.user.updated_v3", "contact.user.deleted_v3"])
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ({"object": {"open_id": "ou_ann"}}, {OTHER}),
+        ({"object": {"open_id": "ou_new", "email": "bob@x.cn"}, "old_object": {}}, {ANN, PHONE}),
+        ({"object": {"open_id": "ou_new"}, "old_object": {"mobile": "+86 138 0013 8000"}}, {ANN, OTHER}),
+        ({"object": [], "old_object": {"open_id": 5, "email": ["ann@x.cn"]}}, {ANN, PHONE, OTHER}),
+        ({}, {ANN, PHONE, OTHER}),
+    ],
+)
+def test_of_a_person_who_has_changed_it_is_forgotten_whose_an_address_is(
+    feishu: Feishu, kind: str, body: dict[str, Any], left: set[Contact]
+) -> None:
+    unresolved = Unresolved(feishu.ledger.settings, feishu.ledger.redis)
+    people = {ANN: "ou_ann", PHONE: "ou_ann", OTHER: "ou_bob"}
+    answers = [Answer(contact, answer_json(open_id), MINUTE_MS) for contact, open_id in people.items()]
+    unresolved.answer(feishu.desk, "ada", answers)
+    assert cached(feishu) == {ANN, PHONE, OTHER}
+    assert feishu.push(kind, body) == 0
+    assert cached(feishu) == left

@@ -229,3 +229,15 @@ def eventually_refused(web: WebThread, key: str) -> requests.Response:
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/n_1", "/v1/announcements", "/v1/nothing", "/healthz"])
 def test_no_cache_keeps_an_answer(web: WebThread, path: str) -> None:
     assert web.get(path, headers={"X-Api-Key": secret(web)}).headers["cache-control"] == "no-store"
+
+
+def test_a_key_that_only_reads_sees_no_addresses(web: WebThread) -> None:
+    sender, reader, operator = (secret(web, scope) for scope in (Scope.SEND, Scope.READ, Scope.OPERATE))
+    ann = {"email": "ann@corp.example", "text": "Disk full on db-3", "key": "disk ann@corp.example"}
+    id = web.post(PATH, ann, headers=bearer(sender)).json()["id"]
+    for path in (f"{PATH}/{id}", PATH):
+        assert "ann@corp.example" not in web.get(path, headers=bearer(reader)).text
+    assert web.get(f"{PATH}/{id}", headers=bearer(reader)).json()["email"] is None
+    both = secret(web, Scope.READ, Scope.OPERATE)
+    assert web.get(f"{PATH}/{id}", headers=bearer(both)).json()["email"] == "ann@corp.example"
+    assert web.get(f"{PATH}/{id}", headers=bearer(operator)).status_code == 403
