@@ -73,6 +73,9 @@ class Company:
         verdict = Verdict(call=name, kind=_CODES.rule(0, 200).kind, code=0, started_at_ms=0, elapsed_ms=1)
         return verdict, self._answer(path.split("/"), params)
 
+    def close(self) -> None:
+        """It has no connection."""
+
     def calls(self, path: str) -> int:
         return sum(asked == path for asked, _ in self.asked)
 

@@ -73,6 +73,10 @@ class RowError(NamedTuple):
     def __str__(self) -> str:
         return f"{place(self.line, self.column)}: {self.problem}"
 
+    @property
+    def told(self) -> Phrase:
+        return Phrase("{field}: {problem}", field=place(self.line, self.column), problem=self.problem)
+
     def as_json(self) -> RowErrorJson:
         return {"line": self.line, "column": self.column, "problem": self.problem}
 

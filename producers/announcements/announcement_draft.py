@@ -1,7 +1,7 @@
 """An announcement's message and options, as submitted, before its recipients are read."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from ledger.announcement import Spec
+from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput
 from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message
@@ -21,6 +22,7 @@ from ledger.notification import MOST_KEY_CHARACTERS
 from ledger.phrases import Phrase
 from ledger.times import Zone, check_expiry, given_time, zone_of
 from producers.announcements.addressing import Options, zone_without_times
+from producers.announcements.audience.definition import Definition
 from producers.announcements.recipients.reading_options import ReadingOptions
 
 __all__ = ["AnnouncementDraft"]
@@ -33,6 +35,7 @@ class AnnouncementDraft:
     spec: Spec  #: without the columns
     options: Options  #: for the check of the rows
     reading: ReadingOptions
+    audience: Definition  #: whom it goes to besides its file
     key: str | None
     skip_invalid: bool
     image: LocalImage | None
@@ -46,12 +49,10 @@ class AnnouncementDraft:
         key that asks. Raises BadInput naming the field.
         """
         now = now or datetime.now(UTC)
-        if "caller" in raw:
-            raise BadInput("caller", "is not a known field")
-        given = {name: value for name, value in raw.items() if value is not None}
+        given = _given(raw)
         key = given.pop("key", None)
         skip_invalid, allow_duplicates = (given.pop(name, False) for name in ("skip_invalid", "allow_duplicates"))
-        reading = ReadingOptions.take(given)
+        reading, audience = ReadingOptions.take(given), Definition.take(given)
         message = _template_of(given)
         zone = zone_of(given["timezone"]) if "timezone" in given else zone
         times = _times_of(given)
@@ -59,14 +60,16 @@ class AnnouncementDraft:
         spec = _spec({**given, "caller": caller}, message, at=at, expires_at=expires_at)
         check_expiry(spec.expires_at, spec.at, now)
         _check_names(spec, key)
+        _check_id_type(spec, audience)
         return cls(
             spec=spec,
             reading=reading,
+            audience=audience,
             options=_options(spec, reading, allow_duplicates, now, zone, "timezone" in times and len(times) == 1),
             key=key,
             skip_invalid=skip_invalid,
             image=message.image,
-            _asked=_canonical(spec, times, reading, skip_invalid, allow_duplicates),
+            _asked=_canonical(spec, times, [reading.as_json(), audience.as_json()], skip_invalid, allow_duplicates),
         )
 
     def digest(self, recipients_sha256: str) -> str:
@@ -75,6 +78,12 @@ class AnnouncementDraft:
         Times count as they are written: the same command with `--at 1h` asks for the same announcement later on, too.
         """
         return hashlib.sha256(recipients_sha256.encode() + b"\0" + self._asked).hexdigest()
+
+
+def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
+    if "caller" in raw:
+        raise BadInput("caller", "is not a known field")
+    return {name: value for name, value in raw.items() if value is not None}
 
 
 def _options(
@@ -133,10 +142,15 @@ def _check_names(spec: Spec, key: object) -> None:
             raise BadInput(name, problem)
 
 
-def _canonical(spec: Spec, times: Mapping[str, Any], reading: ReadingOptions, *flags: bool) -> bytes:
+def _check_id_type(spec: Spec, audience: Definition) -> None:
+    if audience and spec.user_id_type is not UserIdType.OPEN_ID:
+        raise BadInput("user_id_type", Phrase("must be open_id: people of departments and groups have no other"))
+
+
+def _canonical(spec: Spec, times: Mapping[str, Any], options: Sequence[Mapping[str, Any]], *flags: bool) -> bytes:
     left_out = {"name", "at", "expires_at", "columns", "caller", "traceparent"}
     # What is not given is left out, so that what an older version announced is known again.
     left_out |= {name for name in ("callback_url", "first", "stop_at") if getattr(spec, name) is None}
     content = spec.model_dump(mode="json", exclude=left_out)
-    asked = [content, dict(times), flags, *filter(None, [reading.as_json()])]
+    asked = [content, dict(times), flags, *filter(None, options)]
     return orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)

@@ -260,7 +260,7 @@ class _Check:
         except LacksVariable as error:
             if error.name not in self._variables:
                 raise BadInput(error.field, self._no_column(error.name)) from None
-            return RowError(row.line, error.name, Phrase("has no value, but the message needs one"))
+            return RowError(row.line, error.name, self._recipients.lacking(row, error.name))
         except BadInput as error:
             return RowError(row.line, None, error.args[0])
 

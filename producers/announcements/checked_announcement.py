@@ -1,10 +1,10 @@
 """A checked announcement on its way into the ledger: accepted with all its rows, or not at all."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ledger.addresses import Contact
 from ledger.announcement import Announcement, Spec
@@ -18,30 +18,56 @@ from ledger.record import Announced
 from ledger.times import past_problem
 from ledger.tracing import traceparent
 from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.audience.files import Reader
+from producers.announcements.audience.roster import Walked
 from producers.announcements.check import Checked, accepted_rows, check
 from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
+
+if TYPE_CHECKING:
+    from producers.announcements.audience.audience import Audience
 
 __all__ = ["CheckedAnnouncement", "LoadedAnnouncement", "checked_announcement"]
 
 
 @contextmanager
 def checked_announcement(
-    ledger: Ledger, draft: AnnouncementDraft, open_recipients: Callable[[ReadingOptions], Recipients]
+    ledger: Ledger,
+    draft: AnnouncementDraft,
+    open_recipients: Callable[[ReadingOptions], Recipients] | None,
+    *,
+    read: Reader = Recipients.of,
+    tell: Walked = lambda *_: None,
 ) -> Iterator["CheckedAnnouncement"]:
     """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
 
-    Raises BadInput for an unknown desk or a time that is long past, and as `open_recipients`, `check` and `Lookup`.
-    Errors of single rows are in the result.
+    There need not be a file, and so no `open_recipients`, where an audience is walked: `tell` is told how far that is.
+    `read` opens files of exclusions. Raises BadInput for an unknown desk or a time that is long past, and as
+    `open_recipients`, `gathered`, `check` and `Lookup`. Errors of single rows are in the result.
     """
     desk = ledger.settings.desk(draft.spec.desk)
-    with Lookup(ledger, desk) as lookup, open_recipients(draft.reading) as recipients:
+    if open_recipients is None and not draft.audience.is_walked:
+        raise BadInput("recipients", Phrase("nobody is named: give a file, or departments, groups or everyone"))
+    with ExitStack() as stack:
+        lookup = stack.enter_context(Lookup(ledger, desk))
+        file = stack.enter_context(open_recipients(draft.reading)) if open_recipients else None
+        audience = stack.enter_context(_audience(ledger, draft, lookup, file, read, tell)) if draft.audience else None
+        recipients = audience.rows if audience else cast(Recipients, file)
+        # With an audience, the column of addresses was read already.
+        options = replace(draft.options, address_column=None) if audience else draft.options
         resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
-        with check(recipients, draft.spec.message, draft.options, resolver=resolver) as checked:
-            announcement = CheckedAnnouncement(draft, recipients, checked, lookup, ledger)
-            announcement.refuse_past()
-            yield announcement
+        checked = stack.enter_context(check(recipients, draft.spec.message, options, resolver=resolver))
+        announcement = CheckedAnnouncement(draft, recipients, checked, lookup, ledger, audience)
+        announcement.refuse_past()
+        yield announcement
+
+
+def _audience(*about: Any) -> "AbstractContextManager[Audience]":
+    # Loaded with the first audience: it calls Feishu, and most announcements do not.
+    from producers.announcements.audience.audience import gathered
+
+    return gathered(*about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +79,13 @@ class CheckedAnnouncement:
     checked: Checked
     lookup: Lookup = field(repr=False)
     ledger: Ledger = field(repr=False)
+    audience: "Audience | None" = field(repr=False)
 
     @property
     def is_acceptable(self) -> bool:
-        """Whether there are rows to send, and invalid ones are to be skipped."""
-        return bool(self.checked.accepted and (self.draft.skip_invalid or not self.checked.invalid))
+        """Whether there are rows to send, and what is invalid or not visible is to be left out."""
+        is_whole = not (self.audience and self.audience.is_refused)
+        return bool(is_whole and self.checked.accepted and (self.draft.skip_invalid or not self.checked.invalid))
 
     def accept(self, by: str = "") -> Announced:
         """Loads the rows that the check accepted and starts the announcement, durably. `by` goes on record.
@@ -74,7 +102,7 @@ class CheckedAnnouncement:
 
     def load(self) -> "LoadedAnnouncement":
         """The first half of `accept`: all is in the ledger for a day, and nothing is accepted. Raises as it does."""
-        self._refuse_unacceptable()
+        self.refuse_unacceptable()
         draft, checked, announcements = self.draft, self.checked, self.ledger.announcements
         digest = draft.digest(checked.sha256)
         spec = draft.spec.model_copy(update={"columns": checked.columns, "traceparent": traceparent()})
@@ -102,9 +130,14 @@ class CheckedAnnouncement:
         except NotFound:  # its record has gone first
             return None
 
-    def _refuse_unacceptable(self) -> None:
+    def refuse_unacceptable(self) -> None:
+        """Raises BadInput, about what must be fixed first, unless it can be accepted."""
+        if self.audience:
+            self.audience.refuse_invisible()
         if not self.draft.skip_invalid:
             self.checked.refuse_invalid()
+        if not self.checked.accepted and self.audience:
+            raise BadInput("audience", Phrase("nobody is left to send to"))
         if not self.checked.accepted:
             raise BadInput("recipients", Phrase("contains no valid rows"))
 

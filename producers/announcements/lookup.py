@@ -15,6 +15,7 @@ from ledger.settings import Desk
 
 if TYPE_CHECKING:
     from feishu.client import FeishuClient
+    from feishu.directory import Directory
     from feishu.open_tickets import OpenTickets
     from feishu.people import People
 
@@ -44,12 +45,25 @@ class Lookup:
         with reachable(self._ledger.settings):
             return self._people.resolve(contacts)
 
+    def open_ids(self, ids: Sequence[str], id_type: str) -> dict[str, str]:
+        """The open_ids of at most 50 people who are named by another id; without those whom the app may not see."""
+        with reachable(self._ledger.settings):
+            return {id: member.open_id for id, member in self.directory.people(ids, id_type).items()}
+
     def open_tickets(self) -> "OpenTickets":
         """Asks for all pages of the ticket list, for three minutes at most."""
         from feishu.open_tickets import open_tickets
 
         with reachable(self._ledger.settings):
             return open_tickets(self._feishu)
+
+    @cached_property
+    def directory(self) -> "Directory":
+        """What the app may see, at the pace of the contact API."""
+        from feishu.contact_pace import ContactPace
+        from feishu.directory import Directory
+
+        return Directory(self._feishu, ContactPace(self._ledger.redis, self._ledger.keys, self._desk).wait)
 
     @cached_property
     def _feishu(self) -> "FeishuClient":

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
 from pydantic import Field, with_config
@@ -18,11 +18,15 @@ from ledger.redis_clock import time_ms
 from ledger.times import iso
 from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.audience.people_rows import PeopleRows
 from producers.announcements.check import Checked, Sample, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
 from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import Sheet
+
+if TYPE_CHECKING:
+    from producers.announcements.audience.audience import Audience
 
 __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
 
@@ -47,8 +51,32 @@ class ColumnJson(TypedDict):
     empty: Annotated[int, Field(description="Rows without a value in it.")]
 
 
+class LeftOutJson(TypedDict):
+    """How many are left out, and why: each person once, and `duplicate` for what lists them again."""
+
+    frozen: int
+    resigned: int
+    not_joined: int
+    excluded: int
+    duplicate: int
+
+
+class AudienceJson(TypedDict):
+    """Who was found, and who is left out of them and why."""
+
+    found: Annotated[int, Field(description="Accepted rows, and all that is left out.")]
+    left_out: LeftOutJson
+    not_visible: Annotated[list[str], Field(description="Departments, groups and people that the app may not see.")]
+    status_known: Annotated[bool, Field(description="False: nobody could be left out for it.")]
+
+
+class _OfAudience(TypedDict):
+    audience: Annotated[AudienceJson | None, Field(description="Of departments, groups, everyone, exclusions.")]
+    people: Annotated[list[dict[str, str]], Field(description="Three people, with what the message says of them.")]
+
+
 @with_config(title="DryRun")
-class DryRun(TypedDict):
+class DryRun(_OfAudience):
     """What would be sent: the answer to `dry_run`, as `deskbell announce --dry-run --json` prints it."""
 
     name: str
@@ -91,6 +119,7 @@ class Preview:
     now_ms: int
     finishes_ms: int | None  #: None without a quota, and when it is beyond what is planned ahead
     same_content: Announcement | None = field(repr=False)
+    audience: "Audience | None" = field(default=None, repr=False)
 
     @property
     def calls(self) -> int:
@@ -144,8 +173,21 @@ class Preview:
             "seconds": None if self.seconds is None else round(self.seconds),
             "finishes_at": iso(self.finishes_ms),
             "same_content": _brief(same) if same else None,
+            **_told_of(self.audience, checked),
             "samples": [_sample_json(sample) for sample in checked.samples],
         }
+
+
+def _told_of(audience: "Audience | None", checked: Checked) -> _OfAudience:
+    if audience is None:
+        return {"audience": None, "people": []}
+    told: AudienceJson = {
+        "found": audience.counts.listed,
+        "left_out": cast(LeftOutJson, audience.left_out_by_reason(checked)),
+        "not_visible": list(audience.not_visible),
+        "status_known": audience.status_known,
+    }
+    return {"audience": told, "people": [dict(person) for person in audience.people]}
 
 
 def _sample_json(sample: Sample) -> dict[str, Any]:
@@ -174,6 +216,7 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
         now_ms=now_ms,
         finishes_ms=_finish_ms(announcement, others, rate, now_ms) if rate else None,
         same_content=announcement.same_content(),
+        audience=announcement.audience,
     )
 
 
@@ -229,6 +272,8 @@ def _encoding(recipients: Recipients) -> str | None:
 
 def _source(recipients: Recipients) -> str:
     """How the file was read: that is guessed, so a person must be able to see it."""
+    if isinstance(recipients, PeopleRows) and recipients.is_of_rows:
+        return Phrase("audience")
     source: str = recipients.format.upper()
     for part in (recipients.encoding, _DELIMITERS.get(recipients.delimiter or "")):
         if part:

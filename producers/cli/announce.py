@@ -4,11 +4,10 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
-from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
@@ -21,9 +20,9 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
-from producers.announcements.recipients.reading_options import HiddenRows
 from producers.cli.access import open_ledger
-from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route, tell_times
+from producers.cli.announce_options import AnnounceOptions, takes
+from producers.cli.options import tell_times
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.reading import RecipientsFile
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
@@ -34,7 +33,7 @@ from producers.machine_user import machine_user
 
 __all__ = ["register"]
 
-_HELP = """Send a message to all receivers of a file.
+_HELP = """Send a message to all receivers of a file, to departments, user groups, or everyone.
 
 Every row is checked first: either all are valid or nothing is accepted. On a terminal it then shows what will happen
 and asks for confirmation. It prints the id of the announcement once all rows are accepted durably; workers deliver it.
@@ -46,91 +45,20 @@ Examples:
   deskbell announce people.xlsx --text "Dear {{ name }}, we move on Friday" --watch
   deskbell announce - --message m.json --yes --json < people.jsonl
   deskbell announce people.csv --message m.yaml --first 50 --stop-at 5% --watch
-  deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai"""
-
-
-RecipientsPath = Annotated[
-    str, typer.Argument(metavar="RECIPIENTS", help="CSV, JSONL or XLSX with a column receiver_id; - reads stdin.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show what would be sent. Accepts nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation. It is only asked on a terminal anyway.")]
-SkipInvalid = Annotated[
-    bool, typer.Option("--skip-invalid", help="Send the valid rows, and write the others to NAME.invalid.csv.")
-]
-AllowDuplicates = Annotated[
-    bool, typer.Option("--allow-duplicates", help="Send one message per row, even to the same receiver.")
-]
-Hidden = Annotated[
-    HiddenRows | None,
-    typer.Option(help="Rows that a filter or somebody has hidden in the workbook: leave them out, or send them too."),
-]
-First = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Pause after the first N rows, until it is resumed.")
-]
-StopAt = Annotated[
-    str | None,
-    typer.Option(metavar="P%", help="Pause when more than this share of its rows failed, once 20 of them have ended."),
-]
-Between = Annotated[
-    str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
-]
-ZoneOfHours = Annotated[
-    str | None, typer.Option(metavar="TZ", help="Time zone of --between, --at and --expires: Asia/Shanghai.")
-]
-Key = Annotated[
-    str | None, typer.Option(metavar="K", help="Idempotency key: accepted only once. Default: a hash of the content.")
-]
-TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when a receiver has an open ticket.")]
-CallbackUrl = Annotated[
-    str | None, typer.Option(metavar="URL", help="Post the result to this URL once it is finished or cancelled.")
-]
-FileEncoding = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Encoding of a CSV or JSONL file, such as cp949, if it is neither UTF-8 nor GB18030."
-    ),
-]
-AddressColumn = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="The column that says to whom: ids, e-mail addresses or mobile numbers."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")]
+  deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai
+  deskbell announce --department od-4e6ac4d1 --exclude interns.xlsx --text "Dear {{ name }}" --dry-run
+  deskbell announce --everyone --text "Welcome" --new-since a_01kb3v8tj9qz"""
 
 
 def register(app: typer.Typer) -> None:
     app.command("announce", help=_HELP, epilog=_EXAMPLES)(announce)
 
 
-def announce(
-    recipients: RecipientsPath,
-    text: Annotated[str | None, typer.Option(metavar="T", help="Send this text; {{ name }} is a column.")] = None,
-    message: MessagePath = None,
-    name: Annotated[str | None, typer.Option(metavar="N", help="Its name. Default: the file's name.")] = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it is finished.")] = False,
-    skip_invalid: SkipInvalid = False,
-    allow_duplicates: AllowDuplicates = False,
-    hidden: Hidden = None,
-    weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1,
-    first: First = None,
-    stop_at: StopAt = None,
-    between: Between = None,
-    timezone: ZoneOfHours = None,
-    receive_type: Route = ReceiveType.CHAT,
-    user_id_type: ReceiverIdType = UserIdType.OPEN_ID,
-    desk: DeskName = None,
-    key: Key = None,
-    at: At = None,
-    expires: Expires = None,
-    on_unknown: Annotated[OnUnknown, typer.Option(help="What to do with rows that were maybe sent.")] = OnUnknown.HOLD,
-    on_open_ticket: TicketPolicy = OnOpenTicket.REROUTE,
-    callback_url: CallbackUrl = None,
-    encoding: FileEncoding = None,
-    address_column: AddressColumn = None,
-    as_json: AsJson = False,
-) -> int:
-    return _announce(_draft(locals()), RecipientsFile(recipients), _How(dry_run, _asks(yes or dry_run), watch, as_json))
+@takes(AnnounceOptions)
+def announce(**options: Any) -> int:
+    draft, is_dry = _draft(options), options["dry_run"]
+    how = _How(is_dry, _asks(options["yes"] or is_dry), options["watch"], options["as_json"])
+    return _announce(draft, RecipientsFile(options["recipients"]), how)
 
 
 class _How(NamedTuple):
@@ -141,13 +69,12 @@ class _How(NamedTuple):
 
 
 def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
-    """An option that has the name of an argument of `Notifier.announce` is that argument."""
     arguments = {name: value for name, value in options.items() if name in AnnouncementArguments.__annotations__}
     message, name = options["message"], options["name"]
     if (options["text"] is None) == (message is None):
         raise BadInput("message", "give either --text or --message")
     arguments["message"] = read_message_template(message) if message else None
-    named = {**arguments, "name": _name(options["recipients"]) if name is None else name}
+    named = {**arguments, "name": _name(options) if name is None else name}
     draft = AnnouncementDraft.build(named, zone=MACHINE)
     tell_times(options, {"at": draft.spec.at, "expires": draft.spec.expires_at})
     return draft
@@ -165,10 +92,11 @@ def _asks(told_not_to: bool) -> bool:
 def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> ExitCode:
     with open_ledger() as ledger, ExitStack() as stack:
         with file.told("checking"):
-            announcement = stack.enter_context(checked_announcement(ledger, draft, file.open))
+            opened = file.open if file.path else None
+            announcement = stack.enter_context(checked_announcement(ledger, draft, opened, tell=file.walked))
         tell_problems(announcement.checked)
         if not announcement.is_acceptable and not how.dry_run:
-            return _refuse(announcement.checked)
+            return _refuse(announcement)
         tickets = _open_tickets(announcement) if how.dry_run or how.asks else None
         summary = summarize(announcement, tickets)
         if how.dry_run:
@@ -193,11 +121,19 @@ def _accept(announcement: CheckedAnnouncement, summary: Preview, file: Recipient
     return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
 
 
-def _name(recipients: str) -> str:
+def _name(options: Mapping[str, Any]) -> str:
+    """Of the file; else of the audience."""
+    recipients = options["recipients"]
+    if recipients is None:
+        ids = ", ".join((*(options["departments"] or ()), *(options["groups"] or ())))
+        return "everyone" if options["everyone"] else ids[:200] or "nobody"
     return "stdin" if recipients == "-" else Path(recipients).stem[:200]
 
 
-def _refuse(checked: Checked) -> ExitCode:
+def _refuse(announcement: CheckedAnnouncement) -> ExitCode:
+    checked = announcement.checked
+    if not checked.invalid:
+        announcement.refuse_unacceptable()
     note(
         f"recipients: {checked.invalid:,} invalid of {Phrase('{n:,} row | {n:,} rows', n=checked.rows)},"
         " so nothing was accepted (--skip-invalid sends the valid ones)"
@@ -230,9 +166,10 @@ def _tell(summary: Preview) -> None:
     show_samples(summary.checked)
 
 
-def _set_invalid_aside(path: str, recipients: Recipients, checked: Checked) -> None:
+def _set_invalid_aside(path: str | None, recipients: Recipients, checked: Checked) -> None:
     # Beside stdin, or a pipe such as /dev/fd/63, there is no place: then it is the current folder.
-    aside = (Path(path) if Path(path).is_file() else Path("stdin")).with_suffix(".invalid.csv")
+    beside = Path(path or "audience")
+    aside = (beside if path is None or beside.is_file() else Path("stdin")).with_suffix(".invalid.csv")
     try:
         count = write_invalid(aside, recipients, checked)
     except OSError as error:

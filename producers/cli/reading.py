@@ -16,29 +16,42 @@ _TOLD_ROWS = 1000
 
 
 class RecipientsFile:
-    """The file at a path, or stdin for `-`, whose rows are counted on a terminal while `told` runs."""
+    """The file at a path, or stdin for `-`, whose rows are counted on a terminal while `told` runs. None: there is only
+    an audience, which is walked meanwhile."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | None) -> None:
         self.path = path
         self.tell: Callable[[int], None] | None = None
+        self._show: Callable[[str], None] = lambda _: None
 
     def open(self, options: ReadingOptions) -> Recipients:
         """Raises BadInput."""
-        recipients = _CountedRecipients.open(self.path, options=options)
+        recipients = _CountedRecipients.open(self.path or "-", options=options)
         recipients.file = self
         return recipients
+
+    def walked(self, people: int, answered: int, known: int) -> None:
+        """How far the walk through the contacts is."""
+        self._show(f"asking Feishu: {people:,} people, {answered:,} of {known:,} questions so far")
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:
         """While the body runs, a line counts the rows that are read."""
-        what = f"{doing} {'stdin' if self.path == '-' else Path(self.path).name}"
+        what = f"{doing} {self._name}"
         with progress(what) as status:
             if status:
+                self._show = status.update
                 self.tell = lambda rows: status.update(f"{what}: {Phrase('{n:,} row | {n:,} rows', n=rows)}")
             try:
                 yield
             finally:
-                self.tell = None
+                self.tell, self._show = None, lambda _: None
+
+    @property
+    def _name(self) -> str:
+        if self.path is None:
+            return "the audience"
+        return "stdin" if self.path == "-" else Path(self.path).name
 
 
 class _CountedRecipients(Recipients):

@@ -10,6 +10,7 @@ from ledger.messages.column_names import listed
 from ledger.phrases import Phrase
 from producers.announcements.check import Checked
 from producers.announcements.preview import Preview
+from producers.cli.audience_text import people_of, remarks_of_audience
 from producers.cli.output import note, printable
 from producers.cli.tables import screen, spoken
 
@@ -42,6 +43,8 @@ def lines_of(summary: Preview) -> Iterator[str]:
         yield addressed
     if unused := [column.name for column in checked.all_columns if not column.used]:
         yield f"not used: {listed(unused)}"
+    if summary.audience:
+        yield from people_of(summary.audience)
     yield _calls(summary)
     yield from summary.draft.spec.stops
     yield from remarks_of(summary)
@@ -53,6 +56,8 @@ def remarks_of(summary: Preview) -> Iterator[str]:
     if summary.encoding not in (None, "UTF-8"):
         yield f"the file is not UTF-8: it was read as {summary.encoding}"
     yield from summary.sheet_remarks
+    if summary.audience:
+        yield from remarks_of_audience(summary.audience, checked)
     if checked.duplicate_count:
         yield _duplicates(checked)
     if summary.open_tickets:

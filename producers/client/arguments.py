@@ -4,7 +4,7 @@ None stands for the default, everywhere.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Required, TypedDict, TypeVar, get_type_hints
@@ -59,6 +59,13 @@ class AnnouncementArguments(_Arguments, total=False):
     hidden: str | None  #: rows that a workbook hides: `skip` or `include`; refused without it where there are any
     encoding: str | None  #: of a CSV or JSONL file, such as `"cp949"`; found out unless given
     address_column: str | None  #: the name of the column that says to whom, whatever that is
+    departments: Sequence[str] | None  #: everybody in these, and in those below them
+    groups: Sequence[str] | None  #: everybody in these user groups
+    everyone: bool  #: whom the app may see, which must be all staff
+    direct: bool  #: without those below the departments
+    exclude: Path | Iterable[Path | str | Mapping[str, str]] | None  #: files, addresses or rows of who gets nothing
+    partial: bool  #: leave out what the app may not see, instead of refusing all
+    new_since: str | None  #: without the receivers of this announcement
 
 
 def spelled_out(arguments: type) -> Callable[[Function], Function]:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -73,13 +73,15 @@ class HttpBackend:
         return [_accepted(result, draft) for result, draft in zip(results, drafts, strict=True)]
 
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
         if not isinstance(rows, Path | str):
             draft.reading.of_rows()
-        with closing(Source.opened(Path(rows)) if isinstance(rows, Path | str) else Source.of_rows(rows)) as source:
-            upload = Upload(_fields(arguments), _files(draft, source))
+        with ExitStack() as stack:
+            source = None if rows is None else stack.enter_context(closing(_source(rows)))
+            excluded = stack.enter_context(closing(_excluded(draft))) if draft.audience.exclude else None
+            upload = Upload(_fields(arguments), _files(draft, source, excluded))
             answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, limits=self._limits_of_announce)
         return Announced(answer["id"], answer["total"], answer["duplicate"])
 
@@ -158,18 +160,33 @@ def _written(time: datetime | str) -> str:
 
 
 def _fields(arguments: Mapping[str, Any]) -> dict[str, str]:
-    given = {name: value for name, value in arguments.items() if value is not None and name not in ("message", "text")}
+    apart = ("message", "text", "exclude")
+    given = {name: value for name, value in arguments.items() if value is not None and name not in apart}
     return {name: _as_field(value) for name, value in (given | _times(given)).items()}
 
 
 def _as_field(value: Any) -> str:
+    if isinstance(value, list | tuple | set):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _files(draft: AnnouncementDraft, source: Source) -> dict[str, FilePart]:
+def _source(rows: Iterable[Mapping[str, str]] | Path) -> Source:
+    return Source.opened(Path(rows)) if isinstance(rows, Path | str) else Source.of_rows(rows)
+
+
+def _excluded(draft: AnnouncementDraft) -> Source:
+    # Reads files, so it is loaded with the first one.
+    from producers.announcements.audience.files import exclusions_as_rows
+
+    return exclusions_as_rows(draft.audience)
+
+
+def _files(draft: AnnouncementDraft, source: Source | None, excluded: Source | None) -> dict[str, FilePart]:
     """The message, or the image that it is; and the recipients last, so that the rest is known when they come."""
     if draft.image:
         body = {"image": FilePart("image", "application/octet-stream", draft.image.data)}
     else:
         body = {"message": FilePart("message.json", "application/json", orjson.dumps(draft.spec.message))}
-    return {**body, "recipients": FilePart(source.name, "application/octet-stream", source)}
+    files = {"exclude": excluded, "recipients": source}
+    return body | {name: FilePart(file.name, "application/octet-stream", file) for name, file in files.items() if file}

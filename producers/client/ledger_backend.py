@@ -64,15 +64,16 @@ class LedgerBackend:
             return self._ledger.accept(notifications)
 
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         def opened(options: ReadingOptions) -> Recipients:
             if isinstance(rows, Path | str):
                 return Recipients.open(rows, options=options)
-            return Recipients.of(Source.of_rows(rows), options.of_rows())
+            return Recipients.of(Source.of_rows(rows or ()), options.of_rows())
 
         draft = AnnouncementDraft.build(arguments)
-        with checked_announcement(self._ledger, draft, opened) as announcement, reachable(self._ledger.settings):
+        source = None if rows is None else opened
+        with checked_announcement(self._ledger, draft, source) as announcement, reachable(self._ledger.settings):
             return announcement.accept(machine_user())
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:

@@ -24,7 +24,7 @@ class Backend(AnnouncementBackend, Protocol):
     def send(self, events: Sequence[EventArguments]) -> list[Accepted]: ...
 
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced: ...
 
     def get(self, id: str) -> Record: ...
@@ -113,7 +113,7 @@ class Notifier:
 
     @spelled_out(AnnouncementArguments)
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None = None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
         """Accepts one message to many receivers durably: all rows or none. `rows` are mappings, or a file's path.
 
@@ -123,6 +123,12 @@ class Notifier:
 
         >>> people = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
         >>> notifier.announce(people, text="Dear {{ name }}, we move on Friday", name="Office move")
+
+        Instead of rows, or with them, it goes to departments, user groups or everyone whom the app may see, less who is
+        excluded; the message may use `name`, `en_name`, `email`, `mobile`, `employee_no`, `job_title`, `city` and
+        `department`. Nobody gets it twice.
+
+        >>> notifier.announce(departments=["od-4e6ac4d1"], exclude=["ou_ada"], text="Dear {{ name }}", name="Welcome")
 
         Raises:
             BadInput: naming the field, or the line and column of a file (the number of a row); nothing was accepted.

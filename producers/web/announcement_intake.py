@@ -82,7 +82,8 @@ def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest)
 def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
     with closing(request):
         draft = _draft(context, caller, request)
-        with checked_announcement(context.ledger, draft, partial(foreign, request.source)) as announcement:
+        opened = partial(foreign, request.source) if request.source else None
+        with checked_announcement(context.ledger, draft, opened, read=foreign) as announcement:
             yield announcement
 
 

@@ -13,6 +13,7 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
+from producers.announcements.audience.definition import ExclusionFile
 from producers.announcements.recipients import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.client.arguments import AnnouncementArguments
@@ -21,25 +22,28 @@ from producers.web.uploads import Form, Part, read_form
 
 __all__ = ["AnnouncementRequest", "read_announcement_request"]
 
-RECIPIENTS = "recipients"
+RECIPIENTS, EXCLUDE = "recipients", "exclude"
 #: The fields of the form beside the files, and the members of the JSON beside `rows`.
-OPTIONS = frozenset(AnnouncementArguments.__annotations__) - {"message"}
-FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run"})
+OPTIONS = frozenset(AnnouncementArguments.__annotations__) - {"message", EXCLUDE}
+FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run", "everyone", "direct", "partial"})
+#: In a form their ids are divided by commas.
+LISTS = frozenset({"departments", "groups"})
 #: What must not be anything but a text: a number would be taken for seconds since 1970.
-_TEXTS = OPTIONS - FLAGS - {"weight", "first", "stop_at"}
+_TEXTS = OPTIONS - FLAGS - LISTS - {"weight", "first", "stop_at"}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class AnnouncementRequest:
     """Close it."""
 
-    def __init__(self, arguments: dict[str, Any], source: Source) -> None:
-        """`dry_run` is among the arguments."""
+    def __init__(self, arguments: dict[str, Any], source: Source | None) -> None:
+        """`dry_run` is among the arguments. There is no source where only an audience is named."""
         self.dry_run = bool(arguments.pop("dry_run", False))
         self.arguments, self.source = arguments, source
 
     def close(self) -> None:
-        self.source.close()
+        if self.source:
+            self.source.close()
 
 
 async def read_announcement_request(request: Request, key: str | None) -> AnnouncementRequest:
@@ -55,16 +59,24 @@ async def read_announcement_request(request: Request, key: str | None) -> Announ
 
 
 def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
-    if form.large is None:
+    parts = {name: part for name, part in form.parts.items() if part.content}  # an empty field was not filled in
+    if form.large is None and not parts.keys() & {*LISTS, "everyone"}:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
-    # An empty field was not filled in. An empty time zone is a script's variable that was not set, as it is in JSON.
-    parts = {name: part for name, part in form.parts.items() if part.content or name == "timezone"}
-    check_known(parts, OPTIONS | FLAGS | {"message", "image"})
+    check_known(parts, OPTIONS | FLAGS | {"message", "image", EXCLUDE})
     arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS}
     arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}
     arguments |= _message_of(parts)
-    arguments.setdefault("name", PurePath(form.large.name).stem or RECIPIENTS)
+    if EXCLUDE in parts:
+        arguments[EXCLUDE] = _exclusions_of(parts[EXCLUDE])
+    arguments.setdefault("name", PurePath(form.large.name).stem or RECIPIENTS if form.large else "audience")
     return AnnouncementRequest(_with_key(arguments, key), form.large)
+
+
+def _exclusions_of(part: Part) -> list[Any]:
+    """A file, or addresses that are divided by commas."""
+    if part.file_name is not None:
+        return [ExclusionFile(part.file_name or EXCLUDE, part.content)]
+    return [address for address in part.text(EXCLUDE).replace("\n", ",").split(",") if address.strip()]
 
 
 def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
@@ -82,16 +94,20 @@ def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
 
 def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequest:
     arguments = {name: value for name, value in body.items() if value is not None and name != "rows"}
-    check_known(arguments, OPTIONS | FLAGS | {"message"})
+    check_known(arguments, OPTIONS | FLAGS | {"message", EXCLUDE})
     for name in _TEXTS & arguments.keys():
         _check_kind(name, arguments[name], str, "a string")
     for name in FLAGS & arguments.keys():
         _check_kind(name, arguments[name], bool, "true or false")
+    for name in (LISTS | {EXCLUDE}) & arguments.keys():
+        _check_kind(name, arguments[name], list, "a list")
     if "message" in arguments:
         _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
         arguments["message"] = foreign_template(arguments["message"])
     ReadingOptions.take(dict(arguments)).of_rows()
-    return AnnouncementRequest(_with_key(arguments, key), _rows_of(body.get("rows")))
+    rows = body.get("rows")
+    is_audience = rows is None and any(arguments.get(name) for name in (*LISTS, "everyone"))
+    return AnnouncementRequest(_with_key(arguments, key), None if is_audience else _rows_of(rows))
 
 
 def _rows_of(rows: Any) -> Source:

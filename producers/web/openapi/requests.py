@@ -113,6 +113,21 @@ _ROWS = {
     "description": "`receiver_id` (or `email` or `mobile`), perhaps `receive_type`, `user_id_type` and `send_at`; what"
     " else a row has are the variables of the message.",
 }
+_AUDIENCE_FLAGS = {
+    "everyone": "The whole company; needs the contact range of all staff.",
+    "direct": "Without those below the departments.",
+    "partial": "Leave out what the app cannot see, instead of refusing all.",
+}
+_IDS = {
+    "departments": {"type": "array", "items": {"type": "string"}, "description": "Everybody in these, and below them."},
+    "groups": {"type": "array", "items": {"type": "string"}, "description": "Everybody in these user groups."},
+}
+_EXCLUDE = {
+    "type": "array",
+    "items": {"type": ["string", "object"]},
+    "description": "Who gets nothing: addresses (ids, e-mail addresses, mobile numbers with +), or rows as `rows` has"
+    " them.",
+}
 _ANNOUNCEMENT = _fields(
     Spec,
     OPTIONS | FLAGS,
@@ -137,30 +152,52 @@ _ANNOUNCEMENT = _fields(
             "type": "string",
             "description": "The column that says to whom: ids, e-mail addresses or mobile numbers.",
         },
+        "new_since": {"type": "string", "description": "Without the receivers of this announcement: `a_…`."},
         **dict.fromkeys(FLAGS, _FLAG),
+        **{name: _FLAG | {"description": text} for name, text in _AUDIENCE_FLAGS.items()},
+        **_IDS,
     },
 )
 _TOGETHER = {"dependentRequired": {"between": ["timezone"]}}
+_SOMEBODY = {"anyOf": [{"required": [name]} for name in ("rows", "departments", "groups", "everyone")]}
+_SOMEBODY_IN_A_FORM = {"anyOf": [{"required": [name]} for name in (RECIPIENTS, "departments", "groups", "everyone")]}
 _FILES = {
     RECIPIENTS: {**_FILE, "description": "CSV, JSONL or XLSX. The announcement gets the file's name."},
     "message": {**_FILE, "description": "JSON or YAML with `msg_type` and `content`; instead of `text`."},
     "image": {**_FILE, "description": "An image to send instead of `text`."},
+    "exclude": {**_FILE, "description": "Who gets nothing: a file such as that of the recipients."},
+    **{
+        name: {"type": "string", "description": f"{ids['description']} Divided by commas."}
+        for name, ids in _IDS.items()
+    },
 }
 _ONE_MESSAGE = {"oneOf": [{"required": ["text"]}, {"required": ["message"]}, {"required": ["image"]}]}
 _PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
 _MOVE = {"name": "Office move", "text": "Dear {{ name }}, we move on Friday", "rows": _PEOPLE}
+_WELCOME = {"name": "Welcome", "text": "Dear {{ name }}", "departments": ["od-4e6ac4d1"], "exclude": ["ou_ada"]}
 #: Of `POST /v1/announcements`.
 ANNOUNCEMENT = json_body(
     _json_object(
-        _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS},
-        ["name", "rows"],
+        _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS, "exclude": _EXCLUDE},
+        ["name"],
         title="AnnouncementWithRows",
         **_TOGETHER,
+        **_SOMEBODY,
     ),
-    {"A text to two people": _MOVE, "What would be sent": _MOVE | {"dry_run": True}},
+    {
+        "A text to two people": _MOVE,
+        "What would be sent": _MOVE | {"dry_run": True},
+        "A department but for one of them": _WELCOME,
+    },
 )
 ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
-    "schema": _object(_ANNOUNCEMENT | _FILES, [RECIPIENTS], title="AnnouncementWithFile", **_ONE_MESSAGE, **_TOGETHER)
+    "schema": _object(
+        _ANNOUNCEMENT | _FILES,
+        [],
+        title="AnnouncementWithFile",
+        allOf=[_ONE_MESSAGE, _SOMEBODY_IN_A_FORM],
+        **_TOGETHER,
+    )
 }
 
 # -- another time

@@ -31,7 +31,8 @@ def test_every_field_of_a_notification_is_an_argument() -> None:
 
 def test_every_field_of_an_announcement_is_an_argument() -> None:
     ways = {"text", "expires", "key", "skip_invalid", "allow_duplicates", "hidden", "encoding", "address_column"}
-    assert names(AnnouncementArguments) == (set(Spec.model_fields) - NOT_GIVEN) | ways
+    audience = {"departments", "groups", "everyone", "direct", "exclude", "partial", "new_since"}
+    assert names(AnnouncementArguments) == (set(Spec.model_fields) - NOT_GIVEN) | ways | audience
 
 
 def test_every_argument_is_an_option_of_the_command_line() -> None:

@@ -1,0 +1,75 @@
+"""What is told of an audience: who is left out and why, what the app cannot see, and the first people."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from feishu.member import SCOPES
+from producers.announcements.check import Checked
+
+if TYPE_CHECKING:
+    from producers.announcements.audience.audience import Audience
+
+__all__ = ["people_of", "remarks_of_audience"]
+
+_COLUMNS = 80
+_REASONS = {
+    "frozen": "paused by an administrator",
+    "resigned": "resigned",
+    "not_joined": "not joined yet",
+    "excluded": "excluded",
+    "duplicate": "listed once more",
+}
+#: Ids that are told one by one.
+_NAMED = 10
+
+
+def people_of(audience: "Audience") -> Iterator[str]:
+    """The first three, with what the message says of them."""
+    for person in audience.people:
+        receiver_id, *fields = person.items()
+        told = ", ".join(f"{name}: {value}" for name, value in fields)
+        yield from _lines(f"{receiver_id[1]}  {told}".rstrip())
+
+
+def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]:
+    """As far as there is anything to remark."""
+    counts = {reason: count for reason, count in audience.left_out_by_reason(checked).items() if count}
+    if counts:
+        told = ", ".join(f"{count:,} {_REASONS[reason]}" for reason, count in counts.items())
+        yield from _lines(f"{audience.counts.listed:,} found, of these left out: {told}")
+        yield from _named(audience, counts)
+    if audience.not_visible:
+        ids = ", ".join(audience.not_visible[:_NAMED]) + (", …" if len(audience.not_visible) > _NAMED else "")
+        what = "left out" if audience.is_partial else "nothing is sent: widen its contact range, or add --partial"
+        yield from _lines(f"the app cannot see {ids}: {what}")
+    if audience.people and not audience.status_known:
+        yield from _lines(
+            "nobody could be left out for having resigned, or not having joined: the app lacks the scope "
+            "contact:user.employee:readonly"
+        )
+    for name in audience.not_told:
+        yield from _lines(f"Feishu tells nobody's {name}: the app lacks the scope {SCOPES[name]}, or all lack it")
+    if audience.nobody_count:
+        yield from _lines(f"exclusions that lead to nobody: {audience.nobody_count:,}, such as {audience.nobody[0]}")
+
+
+def _named(audience: "Audience", counts: dict[str, int]) -> Iterator[str]:
+    for reason, count in counts.items():
+        of_reason = [each for each in audience.left_out if each.reason == reason]
+        names = [f"{each.person} ({each.name})" if each.name else each.person for each in of_reason]
+        if names:
+            more = ", …" if count > len(names) else ""
+            yield from _lines(f"  {_REASONS[reason]}: {', '.join(names)}{more}")
+
+
+def _lines(text: str) -> list[str]:
+    indent = "  " if text.startswith("  ") else ""
+    return wrap(
+        text,
+        _COLUMNS,
+        initial_indent="",
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
