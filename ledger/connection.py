@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import redis
@@ -35,6 +35,7 @@ __all__ = [
     "connect_screen",
     "is_of_wrong_version",
     "is_refusal",
+    "naming",
     "reachable",
     "text",
     "translated",
@@ -83,7 +84,7 @@ def connect(
         "socket_timeout": answer_seconds,
         "health_check_interval": IDLE_SECONDS,
         "retry": RetryInTime(repeat_seconds),
-        "client_name": settings.prefix,
+        "redis_connect_func": naming(settings.prefix),
         **url.arguments,
     }
     if url.service:
@@ -93,6 +94,21 @@ def connect(
     if settings.embedded:
         options |= {"connection_class": OwnSocketConnection, "data_dir": settings.data_dir.absolute()}
     return kind.from_pool(redis.ConnectionPool(**{"connection_class": connection_class(url), **options}))
+
+
+def naming(name: str) -> Callable[[Any], None]:
+    """redis-py's `redis_connect_func`: makes a connection ready, and gives it a name for CLIENT LIST.
+
+    With redis-py's own `client_name` no connection stands where CLIENT is refused, by a managed server or by rights.
+    """
+
+    def connected(connection: Any) -> None:
+        connection.on_connect()
+        with suppress(redis.ResponseError):
+            connection.send_command("CLIENT", "SETNAME", name)
+            connection.read_response()
+
+    return connected
 
 
 def connect_screen(settings: Settings) -> redis.Redis:

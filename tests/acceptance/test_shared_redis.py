@@ -85,6 +85,16 @@ def test_the_rights_of_the_page_are_enough_for_the_main_job(
     assert {key for key in server.client.scan_iter() if not key.startswith(PREFIX.encode())} == set()
 
 
+def test_a_server_that_refuses_client_does_the_main_job_and_the_doctor_is_content(
+    site_as: Callable[..., Installation],
+) -> None:
+    """Google's Memorystore for Redis refuses it. Each connection began with CLIENT SETNAME, so nothing worked there."""
+    installation = site_as("-client")
+    assert installation.deskbell("send", "--to", "ou_cli", "--text", MARKER, "--wait", "30").returncode == 0
+    done = installation.deskbell("doctor")
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
 def test_a_worker_under_memory_pressure_stays_within_the_prefix(
     server: ValkeyProcess, site_as: Callable[..., Installation]
 ) -> None:

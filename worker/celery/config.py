@@ -64,7 +64,6 @@ broker_transport_options: dict[str, Any] = {
     "health_check_interval": BROKER_IDLE_SECONDS,
     "priority_steps": list(PRIORITY_STEPS),
     "queue_order_strategy": "priority",
-    "client_name": _settings.prefix,
     **transport_options_of(_settings.redis),
 }
 broker_connection_retry_on_startup = True

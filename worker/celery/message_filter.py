@@ -12,7 +12,7 @@ import redis
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
-from ledger.connection import RedisWhenFull
+from ledger.connection import RedisWhenFull, naming
 from ledger.phrases import Phrase
 from ledger.queues import list_of
 from worker.celery.foreign_message import ForeignMessage, told_headers
@@ -127,7 +127,8 @@ class _FilteringChannel(kombu_redis.Channel):
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """kombu's, with the ledger's parts of the URL instead of those that kombu reads from its own."""
         own: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
-        return own | runtime().settings.redis.arguments
+        settings = runtime().settings
+        return own | {"redis_connect_func": naming(settings.prefix)} | settings.redis.arguments
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
         # kombu removes the prefix of channels only if it begins with a slash, which ours never does.

@@ -8,7 +8,9 @@ import pytest
 import redis
 
 from ledger.ledger import Ledger
+from ledger.notification import Notification
 from ledger.settings import Settings
+from ledger.states import State
 from producers.doctor.diagnosis import check_ledger
 from producers.doctor.doctor_check import Status
 
@@ -42,6 +44,18 @@ def found(ledger: Ledger) -> list[str]:
 
 def test_the_rights_of_the_page_are_enough(confined: Callable[..., Ledger]) -> None:
     assert found(confined(*OF_THE_PAGE)) == []
+
+
+def test_a_server_that_refuses_client_serves_the_ledger_whose_connections_have_no_name(
+    confined: Callable[..., Ledger],
+) -> None:
+    """As Google's Memorystore for Redis does. No connection stood there: each began by giving itself a name."""
+    ledger = confined(*OF_THE_PAGE, "-client")
+    [accepted] = ledger.accept([Notification.build({"receiver_id": "ou_ada", "text": "hi"})])
+    assert ledger.get(accepted.id).progress.state is State.QUEUED
+    assert found(ledger) == []
+    named = confined(*OF_THE_PAGE, "+client|list").redis
+    assert {"deskbell"} <= {client["name"] for client in named.client_list()}
 
 
 @pytest.mark.parametrize(
