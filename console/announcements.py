@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from console.live import Drawing, LivePart, drawn, part
 from console.page_request import PageRequest
+from console.pickers import picked_new_time
 from console.routing import View, action, live, page, stream
 from console.row_search import found_rows
 from ledger.announcement import Announcement
@@ -19,6 +20,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.overview import Snapshot
+from ledger.rescheduling import reschedule
 from ledger.states import AnnouncementState, Resolution, Retried, State
 
 __all__ = ["routes"]
@@ -43,6 +45,7 @@ def routes() -> list[Route]:
         action("/announcements/{id}/pause", _switched(Announcements.pause, "paused")),
         action("/announcements/{id}/resume", _switched(Announcements.resume, "resumed")),
         action("/announcements/{id}/cancel", _switched(Announcements.cancel, "cancelled")),
+        action("/announcements/{id}/reschedule", _reschedule),
         action("/announcements/{id}/retry", _retry),
         action("/announcements/{id}/resolve", _resolve),
     ]
@@ -185,6 +188,12 @@ def _switched(verb: Callable[[Announcements, str, str], object], flash: str) -> 
         return _done(request, id, flash)
 
     return act
+
+
+def _reschedule(request: PageRequest) -> Response:
+    id, at = _announcement(request).id, picked_new_time(request)
+    reschedule(request.context.ledger, id, at, request.who.by)
+    return _done(request, id, "rescheduled")
 
 
 def _retry(request: PageRequest) -> Response:

@@ -49,13 +49,21 @@ class DeskPanel:
             return "idle"
         if self.is_stopped:
             return "stopped"
-        return "paused" if self.is_paused else "sending"
+        if self.is_paused:
+            return "paused"
+        return "timed" if self.is_timed and not self.status.in_flight else "sending"
 
     @property
     def is_paused(self) -> bool:
         """Whether all that waits is paused."""
         waiting = [announcement for lane, announcement in self.lanes if lane.waiting]
         return bool(waiting) and all(each and each.state is AnnouncementState.PAUSED for each in waiting)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether all that waits, and is not paused, waits for a time that has not come."""
+        lanes = [lane for lane, each in self.lanes if not each or each.state is not AnnouncementState.PAUSED]
+        return all(lane.waiting <= lane.timed for lane in lanes)
 
     @property
     def waiting(self) -> int:

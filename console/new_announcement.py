@@ -4,6 +4,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.page_request import PageRequest
+from console.pickers import ZONE, picked_hours, picked_time
 from console.ports import Proposal, Uploaded
 from console.routing import action, page
 from ledger.errors import BadInput
@@ -12,18 +13,11 @@ __all__ = ["routes"]
 
 #: Fields of the form, passed on by name.
 FIELDS = (
-    *("name", "text", "desk", "receive_type", "between", "timezone", "at", "expires", "first", "stop_at"),
-    *(
-        "weight",
-        "on_open_ticket",
-        "on_unknown",
-        "skip_invalid",
-        "allow_duplicates",
-        "encoding",
-        "address_column",
-        "hidden",
-    ),
+    *("name", "text", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown", "first", "stop_at"),
+    *("skip_invalid", "allow_duplicates", "encoding", "address_column", "hidden"),
 )
+#: Fields of the pickers.
+PICKED = ("at_date", "at_time", "expires_date", "expires_time", "hours_from", "hours_to", ZONE)
 
 
 def routes() -> list[Route]:
@@ -40,7 +34,7 @@ def _form(request: PageRequest) -> Response:
 
 def _form_page(request: PageRequest, status: int, problem: BadInput | None) -> Response:
     desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
-    given = {name: request.field(name) for name in FIELDS}
+    given = {name: request.field(name) for name in (*FIELDS, *PICKED)}
     return request.page("new.html", status, desks=desks, given=given, problem=problem)
 
 
@@ -49,7 +43,7 @@ def _propose(request: PageRequest) -> Response:
         proposal = _proposal(request)
     except BadInput as problem:
         return _form_page(request, 422, problem)
-    return request.page("proposal.html", proposal=proposal)
+    return request.page("proposal.html", proposal=proposal, zone=request.field(ZONE) or "UTC")
 
 
 def _proposal(request: PageRequest) -> Proposal:
@@ -58,6 +52,7 @@ def _proposal(request: PageRequest) -> Proposal:
     if recipients is None:
         raise BadInput("recipients", request.say("new.no_file"))
     fields = {name: request.field(name) for name in FIELDS if request.field(name)}
+    fields |= _times(request)
     desk = fields.get("desk", "default")
     if not request.who.sees(desk):
         raise BadInput("desk", request.say("new.not_your_desk"))
@@ -65,6 +60,12 @@ def _proposal(request: PageRequest) -> Proposal:
     return request.context.proposals.propose(
         Uploaded(recipients.filename or "", recipients.file), named, fields, request.who.by
     )
+
+
+def _times(request: PageRequest) -> dict[str, str]:
+    """Those that were picked, and their zone, which is that of the rows' times, too. Raises BadInput."""
+    picked = {name: picked_time(request, name) for name in ("at", "expires")} | {"between": picked_hours(request)}
+    return {name: value for name, value in picked.items() if value} | {ZONE: request.field(ZONE) or "UTC"}
 
 
 def _accept(request: PageRequest) -> Response:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.page_request import MOST_CODE, PageRequest
+from console.pickers import picked_new_time
 from console.routing import action, page
 from feishu.codes import Rule
 from ledger.errors import BadInput, NotFound
@@ -17,6 +18,7 @@ from ledger.messages.content import Message
 from ledger.messages.json_fields import shortened
 from ledger.progress import Attempt
 from ledger.record import Record
+from ledger.rescheduling import can_reschedule, reschedule
 from ledger.search import Cursor, Search
 from ledger.states import FINAL, Outcome, Resolution, State
 
@@ -34,6 +36,7 @@ def routes() -> list[Route]:
         action("/notifications/{id}/retry", _retry),
         action("/notifications/{id}/cancel", _cancel),
         action("/notifications/{id}/resolve", _resolve),
+        action("/notifications/{id}/reschedule", _reschedule),
     ]
 
 
@@ -102,6 +105,7 @@ def _page(request: PageRequest) -> Response:
         "retry": record.progress.state in (State.FAILED, State.UNKNOWN),
         "cancel": not is_final and record.progress.state is not State.SENDING,
         "resolve": record.progress.state is State.UNKNOWN,
+        "reschedule": record.progress.state is State.SCHEDULED and can_reschedule(request.context.ledger, record),
     }
     return request.page("notification.html", it=record, steps=steps, message=message, may=may, is_final=is_final)
 
@@ -152,6 +156,12 @@ def _resolve(request: PageRequest) -> Response:
     record, outcome = _record(request), request.choice("as", tuple(Resolution))
     request.context.ledger.resolve([record.id], request.who.by, outcome)
     return _done(request, record.id, "resolved_one")
+
+
+def _reschedule(request: PageRequest) -> Response:
+    record, at = _record(request), picked_new_time(request)
+    reschedule(request.context.ledger, record.id, at, request.who.by)
+    return _done(request, record.id, "rescheduled")
 
 
 def _done(request: PageRequest, id: str, flash: str) -> Response:

@@ -10,7 +10,7 @@ from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey
 from ledger.messages.content import Message
 
-__all__ = ["Callers", "Column", "Exports", "Proposal", "Proposals", "RowError", "Sample", "Uploaded"]
+__all__ = ["Callers", "Column", "Exports", "Proposal", "Proposals", "ProposedTimes", "RowError", "Sample", "Uploaded"]
 
 
 class RowError(NamedTuple):
@@ -43,6 +43,18 @@ class Uploaded(NamedTuple):
     file: BinaryIO
 
 
+class ProposedTimes(NamedTuple):
+    """When it is sent, as far as that can be foretold."""
+
+    starts_ms: int | None  #: None beyond the forecast
+    is_at_once: bool
+    finishes_ms: int | None  #: None without a quota, or beyond the forecast
+    seconds: float | None  #: until then
+    expires_ms: int | None
+    is_too_late: bool  #: rows expire before their turn comes
+    between: str | None  #: sending hours
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """The preview of an announcement, to be confirmed. Its repr has no message."""
@@ -64,9 +76,7 @@ class Proposal:
     are_duplicates_dropped: bool
     calls: int  #: at least
     running_beside: int
-    seconds: float | None  #: until it is finished; None without a quota, or beyond the forecast
-    finishes_ms: int | None
-    is_too_late: bool  #: rows expire before their turn comes
+    times: ProposedTimes
     stops: tuple[str, ...]  #: when it will pause by itself
     same_content: Announcement | None  #: recently went to the same people
     samples: tuple[Sample, ...] = field(repr=False)

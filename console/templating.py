@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from console.chart import HEIGHT, WIDTH
 from console.message_preview import is_plain, preview_of
-from ledger.times import iso
+from ledger.times import iso, zone_of
 
 __all__ = ["environment"]
 
@@ -27,6 +27,7 @@ def environment() -> Environment:
         auto_reload=False,  # a template replaced under a running process might not match its texts
     )
     templates.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
+    templates.filters |= {"in_zone": _in_zone, "iso": iso, "utc": _utc}
     templates.tests["plain"] = is_plain
     templates.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
     for name in templates.list_templates():  # now, so that the first visitor need not wait
@@ -54,6 +55,17 @@ def _when(ms: int | datetime | None) -> Markup:
 def _day(ms: int | datetime | None) -> Markup:
     """The same with its date."""
     return _time(ms, "%Y-%m-%d %H:%M:%S", "day")
+
+
+def _utc(ms: int | None, form: str) -> str:
+    """For a picker: what console.js then shows in the reader's zone."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime(form) if ms else ""
+
+
+def _in_zone(ms: int, zone: str) -> str:
+    """`2026-12-01 09:00 Asia/Shanghai (UTC+08:00)`: the same for every reader."""
+    at = datetime.fromtimestamp(ms / 1000, zone_of(zone))
+    return f"{at:%Y-%m-%d %H:%M} {zone} (UTC{at.isoformat()[-6:]})"
 
 
 def _time(moment: int | datetime | None, written: str, form: str) -> Markup:

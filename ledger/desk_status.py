@@ -35,6 +35,7 @@ class Lane:
     name: str
     waiting: int
     oldest_seconds: float | None  #: since the oldest that waits was accepted
+    timed: int = 0  #: of those that wait: for a start that has not come, or for sending hours
 
     def as_json(self) -> dict[str, Any]:
         return {"lane": self.name, "waiting": self.waiting, "oldest_seconds": self.oldest_seconds}
@@ -187,19 +188,21 @@ def _window(calls: int, seconds: int, slots: Sequence[bytes], now_ms: int) -> Wi
 
 def _event_lane(fields: Mapping[bytes, bytes], first_ms: int | None, now_ms: int) -> Lane:
     waiting = sum(int(fields.get(state.encode(), 0)) for state in (State.QUEUED, State.DEFERRED, State.SCHEDULED))
-    return Lane("events", waiting, None if first_ms is None else (now_ms - first_ms) / 1000)
+    timed = int(fields.get(State.SCHEDULED.encode(), 0))
+    return Lane("events", waiting, None if first_ms is None else (now_ms - first_ms) / 1000, timed)
 
 
 def _lane(announcement: Announcement, now_ms: int) -> Lane:
-    return Lane(announcement.id, announcement.left, (now_ms - announcement.created_ms) / 1000)
+    timed = announcement.left if announcement.due_ms else announcement.counts[State.SCHEDULED]
+    return Lane(announcement.id, announcement.left, (now_ms - announcement.created_ms) / 1000, timed)
 
 
 def _eta(
     desk: Desk, lowered_to: float | None, lanes: Sequence[Lane], announcements: Sequence[Announcement]
 ) -> float | None:
-    """At the whole quota. Paused announcements do not count, since their end is unknown."""
+    """At the whole quota. Paused announcements do not count, since their end is unknown, nor what waits for a time."""
     paused = {each.id for each in announcements if each.state is not AnnouncementState.RUNNING}
-    waiting = sum(lane.waiting for lane in lanes if lane.name not in paused)
+    waiting = sum(lane.waiting - lane.timed for lane in lanes if lane.name not in paused)
     if not desk.rate or (not waiting and any(lane.waiting for lane in lanes)):
         return None
     per_second = min(limit.calls / limit.seconds for limit in desk.rate) * (lowered_to or 1)

@@ -15,12 +15,13 @@ from ledger.ids import announcement_of, is_announcement, is_row, row_number
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.progress import Act
+from ledger.record import Record
 from ledger.redis_keys import key_digest
 from ledger.sending_hours import SendingHours
 from ledger.states import State
 from ledger.times import unix_ms
 
-__all__ = ["reschedule"]
+__all__ = ["can_reschedule", "reschedule"]
 
 #: The verb, in errors and on record.
 _VERB = "reschedule"
@@ -107,14 +108,22 @@ def _announcement(ledger: Ledger, id: str) -> _Kept:
 def _notification(ledger: Ledger, id: str) -> _Kept:
     record = ledger.get(id)
     note, state = record.notification, record.progress.state
-    may = state is State.SCHEDULED and not record.damage
+    may = can_reschedule(ledger, record)
     written, rewritten = (_row if is_row(id) else _event)(ledger, id)
-    if may and is_row(id) and ledger.redis.zscore(ledger.keys("lane", announcement_of(id), "due"), id) is None:
+    if not may and state is State.SCHEDULED and is_row(id):
         its = Phrase("scheduled with its announcement: reschedule {id}", id=announcement_of(id))
         raise NotAllowed(id, _VERB, its)
     acts, image = record.progress.acts, note.message.image_sha256
     kept = (note.desk, state, may, written, rewritten, note.at, note.expires_at, acts)
     return _Kept(*kept, key=note.key, image=None if is_row(id) else image)
+
+
+def can_reschedule(ledger: Ledger, record: Record) -> bool:
+    """A row that waits for its announcement has no time of its own."""
+    if record.progress.state is not State.SCHEDULED or record.damage:
+        return False
+    due = ledger.keys("lane", announcement_of(record.id), "due") if is_row(record.id) else None
+    return due is None or ledger.redis.zscore(due, record.id) is not None
 
 
 def _event(ledger: Ledger, id: str) -> tuple[bytes, Callable[[datetime], bytes]]:

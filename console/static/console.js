@@ -1,22 +1,92 @@
-// Times in the reader's own zone, and whether the page is kept up to date. Without this script all of it still works,
-// in UTC and as it was when the page was loaded.
+// Times in the reader's zone, pickers that begin there, buttons that copy, and whether the page is kept up to date. Without
+// this script all of it still works but for copying, in UTC and as it was when the page was loaded.
 "use strict";
 
 (() => {
-  const language = document.documentElement.lang;
-  const forms = {
-    time: new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-    day: new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }),
-  };
+  const root = document.documentElement;
+  const language = root.lang;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  root.classList.add("scripted");
 
-  function localise(root) {
-    for (const time of root.querySelectorAll("time[data-form]")) {
-      const moment = new Date(time.dateTime);
-      time.textContent = forms[time.dataset.form].format(moment);
-      time.title = moment.toISOString();
-      delete time.dataset.form;
-    }
+  // -- times: local, UTC or relative, as the reader chose in this browser
+
+  const CLOCK = "deskbell-clock";
+  const clock = document.querySelector(".clock");
+  if (clock) clock.value = recalled() || "local";
+
+  function recalled() {
+    try { return localStorage.getItem(CLOCK); } catch { return null; } // a browser that keeps nothing
   }
+  function remember(value) {
+    try { localStorage.setItem(CLOCK, value); } catch { /* then it lasts for this page */ }
+  }
+
+  const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
+  const DAY = { year: "numeric", month: "short", day: "numeric", ...TIME };
+  const format = (options, timeZone) => new Intl.DateTimeFormat(language, { ...options, timeZone });
+  const forms = {
+    local: { time: format(TIME, zone), day: format(DAY, zone) },
+    utc: { time: format(TIME, "UTC"), day: format(DAY, "UTC") },
+  };
+  const distance = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+  function relative(moment) {
+    const seconds = (moment - Date.now()) / 1000;
+    const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) || ["second", 1];
+    return distance.format(Math.round(seconds / length), unit);
+  }
+
+  function write(time) {
+    const moment = new Date(time.dateTime);
+    const shown = clock ? clock.value : "local";
+    const text = shown === "relative" ? relative(moment) : forms[shown][time.dataset.form].format(moment);
+    if (time.textContent !== text) time.textContent = text;
+    time.title = `${forms.local.day.format(moment)}\n${forms.utc.day.format(moment)}`;
+  }
+  function writeTimes(part) {
+    for (const time of part.querySelectorAll("time[data-form]")) write(time);
+  }
+  if (clock) clock.addEventListener("change", () => { remember(clock.value); writeTimes(document); });
+  setInterval(() => { if (clock && clock.value === "relative") writeTimes(document); }, 1000);
+
+  // -- pickers: in the browser's zone, unless the form comes back with another
+
+  const zones = document.getElementById("zones");
+  const pad = (number) => String(number).padStart(2, "0");
+  for (const input of document.querySelectorAll("input[data-zone]")) input.value = zone;
+  for (const part of document.querySelectorAll(".picked[data-at]")) {
+    if (!part.dataset.at) continue;
+    const at = new Date(part.dataset.at);
+    part.querySelector("input[type=date]").value = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+    part.querySelector("input[type=time]").value = `${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  }
+  if (zones && document.querySelector("input[list=zones]") && Intl.supportedValuesOf) {
+    for (const name of Intl.supportedValuesOf("timeZone")) zones.append(new Option(name, name));
+  }
+
+  // -- buttons that copy
+
+  async function copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = document.createElement("textarea"); // a page of plain http has no clipboard
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (!done) throw new Error("the browser did not copy");
+  }
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await copy(button.dataset.copy);
+    button.classList.add("done");
+    document.getElementById("copied").textContent = button.dataset.done;
+    setTimeout(() => button.classList.remove("done"), 1500);
+  });
+
+  // -- news
 
   // A page that has had no news for this long says so, and greys: what it shows may be untrue by now.
   const STALE_MS = 3000;
@@ -34,14 +104,14 @@
   }
   function checkNews() {
     if (!light || !document.body.hasAttribute("sse-connect") || Date.now() - newsAt < STALE_MS) return;
-    show("lost", light.dataset.lost.replace("{time}", forms.time.format(newsAt)));
+    show("lost", light.dataset.lost.replace("{time}", forms.local.time.format(newsAt)));
   }
   setInterval(checkNews, 500);
 
-  localise(document);
+  writeTimes(document);
   document.body.addEventListener("htmx:sseOpen", (event) => event.detail.source.addEventListener("tick", hasNews));
-  document.body.addEventListener("htmx:sseMessage", (event) => localise(event.target));
-  document.body.addEventListener("htmx:afterSwap", (event) => localise(event.target));
+  document.body.addEventListener("htmx:sseMessage", (event) => writeTimes(event.target));
+  document.body.addEventListener("htmx:afterSwap", (event) => writeTimes(event.target));
 
   // The key was revoked: what is shown is not for whoever looks any more.
   document.body.addEventListener("htmx:sseOpen", (event) => {

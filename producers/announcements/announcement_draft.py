@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
@@ -46,16 +47,16 @@ class AnnouncementDraft:
         cls, raw: Mapping[str, Any], *, now: datetime | None = None, caller: str | None = None, zone: Zone = None
     ) -> Self:
         """Reads the arguments of `Notifier.announce` but for its rows; None stands for the default. `caller` is the API
-        key that asks. Raises BadInput naming the field.
-        """
+        key that asks; times without an offset are of `zone` unless they name one. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
         given = _given(raw)
         key = given.pop("key", None)
         skip_invalid, allow_duplicates = (given.pop(name, False) for name in ("skip_invalid", "allow_duplicates"))
         reading, audience = ReadingOptions.take(given), Definition.take(given)
         message = _template_of(given)
-        zone = zone_of(given["timezone"]) if "timezone" in given else zone
         times = _times_of(given)
+        is_zone_for_rows = list(times) == ["timezone"]
+        zone = _zone_of_times(raw.get("timezone"), zone, times)
         at, expires_at = (given_time(name, times.get(name), now, zone) for name in ("at", "expires"))
         spec = _spec({**given, "caller": caller}, message, at=at, expires_at=expires_at)
         check_expiry(spec.expires_at, spec.at, now)
@@ -65,7 +66,7 @@ class AnnouncementDraft:
             spec=spec,
             reading=reading,
             audience=audience,
-            options=_options(spec, reading, allow_duplicates, now, zone, "timezone" in times and len(times) == 1),
+            options=_options(spec, reading, allow_duplicates, now, zone, is_zone_for_rows),
             key=key,
             skip_invalid=skip_invalid,
             image=message.image,
@@ -101,6 +102,15 @@ def _times_of(given: dict[str, Any]) -> dict[str, Any]:
     if "timezone" in given and "between" not in given:
         times["timezone"] = given.pop("timezone")
     return times
+
+
+def _zone_of_times(name: Any, zone: Zone, times: dict[str, Any]) -> Zone:
+    """The one of this name, or else `zone`, which is then added to the times: in another zone they are others."""
+    if name is not None:
+        return zone_of(name)
+    if isinstance(zone, ZoneInfo):
+        times["timezone"] = zone.key
+    return zone
 
 
 def _template_of(given: dict[str, Any]) -> MessageTemplate:

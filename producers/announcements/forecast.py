@@ -10,10 +10,11 @@ from ledger.sending_hours import Window
 from ledger.settings import Desk
 from ledger.states import AnnouncementState
 
-__all__ = ["Share", "calls_per_second", "finish_ms", "shares_of"]
+__all__ = ["Share", "calls_per_second", "finish_ms", "shares_of", "start_ms"]
 
 #: Later than any time that is asked for, ms.
 _NEVER_MS = 2**62
+_SENDING = (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING)
 #: Less than this of a row is none: the shares are fractions.
 _NO_ROW = 1e-6
 
@@ -35,10 +36,17 @@ class Share:
         return cls(rows, spec.weight, tuple(Window(max(opens, begins_ms), closes) for opens, closes in hours))
 
 
-def shares_of(announcements: Iterable[Announcement], desk: str, now_ms: int) -> list[Share]:
-    """What the announcements of a desk that run still need. Paused ones need nothing until somebody resumes them."""
-    running = (each for each in announcements if each.state is AnnouncementState.RUNNING and each.spec.desk == desk)
-    return [Share.of(each.spec, each.left - each.held_back, now_ms) for each in running]
+def start_ms(ours: Share, now_ms: int) -> int | None:
+    """Unix time when the first of our rows has its call: announcements take turns, so none waits for another's end.
+
+    None when that is beyond the sending hours that are planned ahead.
+    """
+    return max(now_ms, ours.windows[0].opens_ms) if ours.windows else None
+
+
+def shares_of(announcements: Iterable[Announcement], now_ms: int) -> list[Share]:
+    """What those that run, or will start, still need. Paused ones need nothing until somebody resumes them."""
+    return [Share.of(each.spec, each.left - each.held_back, now_ms) for each in announcements if each.state in _SENDING]
 
 
 def calls_per_second(desk: Desk) -> float | None:

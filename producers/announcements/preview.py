@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
@@ -15,13 +15,14 @@ from ledger.errors import DeskbellError
 from ledger.messages.column_names import folded
 from ledger.phrases import Phrase
 from ledger.redis_clock import time_ms
+from ledger.states import AnnouncementState, State
 from ledger.times import iso
 from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.audience.people_rows import PeopleRows
 from producers.announcements.check import Checked, Sample, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
-from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of
+from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of, start_ms
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import Sheet
 
@@ -32,6 +33,8 @@ __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows"
 
 #: Times of single rows that the forecast looks at: rows in between count for the next one.
 _MOST_DUE = 50
+#: A start within this is one at once, ms.
+_AT_ONCE_MS = 30_000
 _DELIMITERS = {",": Phrase("commas"), ";": Phrase("semicolons"), "\t": Phrase("tabs")}
 
 
@@ -99,6 +102,7 @@ class DryRun(_OfAudience):
     open_tickets_note: str | None
     calls: Annotated[int, Field(description="At least.")]
     running_beside: int
+    starts_at: Annotated[str | None, Field(description="When the first row is sent.")]
     seconds: int | None
     finishes_at: str | None
     same_content: dict[str, Any] | None
@@ -117,6 +121,7 @@ class Preview:
     open_tickets: OpenTicketRows | None  #: None when nobody asked
     others: int  #: announcements of the desk that run
     now_ms: int
+    starts_ms: int | None  #: None when it is beyond what is planned ahead
     finishes_ms: int | None  #: None without a quota, and when it is beyond what is planned ahead
     same_content: Announcement | None = field(repr=False)
     audience: "Audience | None" = field(default=None, repr=False)
@@ -132,8 +137,23 @@ class Preview:
         return None if self.finishes_ms is None else (self.finishes_ms - self.now_ms) / 1000
 
     @property
+    def starts_at(self) -> datetime | None:
+        return _in(self.zone, self.starts_ms)
+
+    @property
     def finishes_at(self) -> datetime | None:
-        return None if self.finishes_ms is None else datetime.fromtimestamp(self.finishes_ms / 1000, UTC)
+        return _in(self.zone, self.finishes_ms)
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Of its sending hours, or else of its start, as whoever wrote them means them; None is this machine's."""
+        spec = self.draft.spec
+        return spec.hours.zone if spec.hours else spec.at.tzinfo if spec.at else None
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether the first row goes out as soon as it is accepted, or after the events that wait now."""
+        return self.starts_ms is not None and self.starts_ms - self.now_ms < _AT_ONCE_MS
 
     @property
     def is_too_late(self) -> bool:
@@ -147,7 +167,6 @@ class Preview:
         return self.sheet.remarks(self.draft.reading.hidden) if self.sheet else []
 
     def as_json(self) -> DryRun:
-        """What `announce --dry-run --json` prints."""
         checked, same, tickets = self.checked, self.same_content, self.open_tickets
         return {
             "name": self.draft.spec.name,
@@ -170,12 +189,17 @@ class Preview:
             "open_tickets_note": tickets.note if tickets else None,
             "calls": self.calls,
             "running_beside": self.others,
+            "starts_at": iso(self.starts_ms),
             "seconds": None if self.seconds is None else round(self.seconds),
             "finishes_at": iso(self.finishes_ms),
             "same_content": _brief(same) if same else None,
             **_told_of(self.audience, checked),
             "samples": [_sample_json(sample) for sample in checked.samples],
         }
+
+
+def _in(zone: tzinfo | None, ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone)
 
 
 def _told_of(audience: "Audience | None", checked: Checked) -> _OfAudience:
@@ -203,8 +227,11 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
     """Asks the ledger which announcements are running, and whether the same one was sent recently."""
     ledger, draft, checked = announcement.ledger, announcement.draft, announcement.checked
     now_ms = time_ms(ledger.redis.time())
-    others = shares_of(ledger.announcements.newest(), draft.spec.desk, now_ms)
+    of_desk = [each for each in ledger.announcements.newest() if each.spec.desk == draft.spec.desk]
     rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
+    # Events go first, so those that wait now come before all of it.
+    events_ms = round(1000 * ledger.counts(draft.spec.desk)[State.QUEUED] / rate) if rate else 0
+    others = shares_of(of_desk, now_ms + events_ms)
     return Preview(
         draft=draft,
         checked=checked,
@@ -212,12 +239,19 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
         encoding=_encoding(announcement.recipients),
         sheet=announcement.recipients.sheet,
         open_tickets=open_tickets,
-        others=len(others),
+        others=sum(each.state is AnnouncementState.RUNNING for each in of_desk),
         now_ms=now_ms,
-        finishes_ms=_finish_ms(announcement, others, rate, now_ms) if rate else None,
+        starts_ms=_start_ms(announcement, now_ms + events_ms),
+        finishes_ms=_finish_ms(announcement, others, rate, now_ms + events_ms) if rate else None,
         same_content=announcement.same_content(),
         audience=announcement.audience,
     )
+
+
+def _start_ms(announcement: CheckedAnnouncement, now_ms: int) -> int | None:
+    checked, due = announcement.checked, announcement.checked.due(_MOST_DUE)
+    is_timed = bool(due) and due[0][1] == checked.accepted  # each row has a time of its own
+    return start_ms(Share.of(announcement.draft.spec, 1, now_ms, due[0][0] if is_timed else 0), now_ms)
 
 
 def _finish_ms(announcement: CheckedAnnouncement, others: Sequence[Share], rate: float, now_ms: int) -> int | None:

@@ -12,7 +12,8 @@ from producers.announcements.check import Checked
 from producers.announcements.preview import Preview
 from producers.cli.audience_text import people_of, remarks_of_audience
 from producers.cli.output import note, printable
-from producers.cli.tables import screen, spoken
+from producers.cli.spoken_times import told
+from producers.cli.tables import screen
 
 __all__ = ["lines_of", "remarks_of", "show_samples", "tell_problems"]
 
@@ -77,11 +78,12 @@ def _addressed(checked: Checked) -> str | None:
 
 def _calls(summary: Preview) -> str:
     calls = Phrase("at least {n:,} call | at least {n:,} calls", n=summary.calls)
-    if summary.seconds is None or summary.finishes_at is None:
-        return calls
     beside = f", sharing the desk with {summary.others} more" if summary.others else ""
-    at = summary.finishes_at.astimezone()
-    return f"{calls}: finishes in {spoken(summary.seconds)}, about {at:%Y-%m-%d %H:%M}{beside}"
+    starts = "starts at once" if summary.is_at_once else None
+    if not starts and summary.starts_at:
+        starts = f"starts {told(summary.starts_at)}"
+    ends = f"ends about {told(summary.finishes_at)}{beside}" if summary.finishes_at else None
+    return f"{calls}: {'; '.join(filter(None, (starts, ends)))}" if starts or ends else calls
 
 
 def _duplicates(checked: Checked) -> str:

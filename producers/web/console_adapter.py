@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
-from console.ports import Column, Proposal, RowError, Sample, Uploaded
+from console.ports import Column, Proposal, ProposedTimes, RowError, Sample, Uploaded
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey, ApiKeys
@@ -24,6 +24,7 @@ from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.phrases import Phrase
+from ledger.times import unix_ms, zone_of
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import LoadedAnnouncement, checked_announcement
 from producers.announcements.export import Format, export_of
@@ -82,7 +83,11 @@ class LedgerProposals:
         raise refusal
 
     def _propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
-        draft = AnnouncementDraft.build(_arguments(recipients, message, fields))
+        given = _arguments(recipients, message, fields)
+        zone = zone_of(given["timezone"])
+        if "between" not in given:  # whose zone stays with the announcement
+            del given["timezone"]
+        draft = AnnouncementDraft.build(given, zone=zone)
         recipients.file.seek(0)
 
         def opened(options: ReadingOptions) -> Recipients:
@@ -172,10 +177,21 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
         are_duplicates_dropped=not checked.options.allow_duplicates,
         calls=summary.calls,
         running_beside=summary.others,
-        seconds=summary.seconds,
-        finishes_ms=summary.finishes_ms,
-        is_too_late=summary.is_too_late,
+        times=_times(summary),
         stops=tuple(summary.draft.spec.stops),
         same_content=summary.same_content,
         samples=tuple(Sample(sample.line, sample.message) for sample in checked.samples),
+    )
+
+
+def _times(summary: Preview) -> ProposedTimes:
+    spec = summary.draft.spec
+    return ProposedTimes(
+        starts_ms=summary.starts_ms,
+        is_at_once=summary.is_at_once,
+        finishes_ms=summary.finishes_ms,
+        seconds=summary.seconds,
+        expires_ms=unix_ms(spec.expires_at) or None,
+        is_too_late=summary.is_too_late,
+        between=spec.between,
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -192,6 +193,18 @@ class Scenery:
         log.add(HookEntry(self.now_ms - 90_000, "grafana", HookOutcome.ACCEPTED, "grafana", (event.id,), 1))
         log.add(HookEntry(self.now_ms - 60_000, "gitlab", HookOutcome.SKIPPED, "signature", reason="no condition held"))
         log.add(HookEntry(self.now_ms - 20_000, "jira", HookOutcome.REFUSED, reason="the signature is wrong"))
+
+    def schedule(self, at: datetime) -> tuple[str, str]:
+        """An announcement and an event that wait for this time."""
+        spec = Spec(name="Fire drill", message=TEXT, columns=("name", "desk"), at=at)
+        opened = self.ledger.announcements.open(spec, key="drill", digest="1")
+        rows = [orjson.dumps([n + 2, f"ou_{n:032x}", [f"Person {n}", "6"]]) for n in range(3)]
+        self.ledger.announcements.load(opened.id, rows)
+        self.ledger.announcements.start(opened.id, spec, len(rows), "key mia")
+        [accepted] = self.ledger.accept(
+            [Notification.build({"receiver_id": "ou_ops", "text": "Rotate keys", "at": at})]
+        )
+        return opened.id, accepted.id
 
     def deliver(self, count: int) -> None:
         """More of what waits, events first."""

@@ -381,7 +381,10 @@ def test_invalid_rows_are_named_and_stop_it_unless_they_are_left_out(operator: V
         ({}, "give either text or message"),
         ({"text": "Dear {{ nobody }}"}, "nobody"),
         ({"text": "x", "weight": "many"}, "must be a whole number"),
-        ({"text": "x", "between": "9-18"}, "timezone"),
+        ({"text": "x", "hours_from": "09:00"}, "choose when the hours end, too"),
+        ({"text": "x", "hours_from": "09:00", "hours_to": "18:00", "timezone": "Mars"}, "is not a time zone"),
+        ({"text": "x", "at_date": "2031-12-01"}, "choose a time of day, too"),
+        ({"text": "x", "expires_time": "09:00"}, "choose a date, too"),
         ({"text": "x", "desk": "nowhere"}, "there is no desk"),
     ],
 )

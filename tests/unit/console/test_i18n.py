@@ -30,14 +30,15 @@ CHOICES = {
     "on_unknown.": ["resend", "hold"],
     "hidden_rows.": ["skip", "include"],
     "hooks.": ["accepted", "skipped", "failed", "refused"],
-    "now.": ["idle", "sending", "stopped", "paused"],
+    "now.": ["idle", "sending", "stopped", "paused", "timed"],
+    "until.": ["scheduled", "deferred", "running"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks"],
     "act.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text", "_one_text")],
 }
 
 #: What the audit log holds, with an underline for each blank.
 ACTIONS = [
-    *("announce", "pause", "resume", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
+    *("announce", "pause", "resume", "reschedule", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
     *("pause_at_first_n", "pause_at_stop_at"),
     *(
         "resolve_as_delivered",

@@ -215,7 +215,9 @@ def test_a_dry_run_foretells_the_end_at_the_quota(
     assert (facts["calls"], facts["running_beside"]) == (200, 1)
     assert facts["seconds"] == pytest.approx(181, abs=1)
     assert run(["announce", "people.csv", *TEXT, "--dry-run"]) == 0
-    assert "at least 200 calls: finishes in 3 min, about " in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "at least 200 calls: starts at once; ends about 20" in told
+    assert "), in 3 min, sharing the desk with 1 more" in told
 
 
 def test_when_feishu_cannot_be_asked_for_tickets_the_dry_run_says_so(

@@ -14,6 +14,7 @@ from deskbell import Announced, Notifier
 from ledger.errors import BadInput, KeyReused, NotFound
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
+from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.states import AnnouncementState
 from producers.announcements.announcement_draft import AnnouncementDraft
@@ -195,6 +196,38 @@ def test_the_summary_counts_what_runs_already(ledger: Ledger) -> None:
     assert beside.seconds == pytest.approx(120.6, abs=0.1)
     ledger.announcements.pause(id, by="ada")
     assert summary_of(ledger, rows).seconds == pytest.approx(60.3, abs=0.1)
+
+
+def test_the_summary_tells_the_start_with_its_hours_and_its_zone(ledger: Ledger) -> None:
+    rows, day = "receiver_id,name\nou_ada,Ada\n", datetime.now(UTC).date() + timedelta(days=3)
+    at = {"at": f"{day} 03:00", "timezone": "Asia/Shanghai"}
+    plain = summary_of(ledger, rows, **at)
+    assert plain.as_json()["starts_at"] == f"{day - timedelta(days=1)}T19:00:00.000Z"
+    assert f"{plain.starts_at:%H:%M %Z}" == "03:00 CST"
+    within = summary_of(ledger, rows, **at, between="09:00-18:00")
+    assert within.as_json()["starts_at"] == f"{day}T01:00:00.000Z"
+    assert within.finishes_at
+    assert within.starts_at
+    assert timedelta() < within.finishes_at - within.starts_at < timedelta(minutes=1)
+    assert summary_of(ledger, rows).is_at_once
+
+
+def test_the_summary_starts_when_the_first_row_is_due_if_each_has_its_time(ledger: Ledger) -> None:
+    first, last = ((datetime.now(UTC) + timedelta(hours=n)).replace(microsecond=0) for n in (3, 9))
+    rows = f"receiver_id,name,send_at\nou_ada,Ada,{last.isoformat()}\nou_bob,Bob,{first.isoformat()}\n"
+    assert summary_of(ledger, rows).starts_at == first
+    assert summary_of(ledger, f"{rows}ou_eve,Eve,\n").is_at_once
+
+
+def test_the_summary_counts_what_will_start_and_the_events_that_wait(ledger: Ledger, notifier: Notifier) -> None:
+    rows = "receiver_id,name\n" + "".join(f"ou_{n},N\n" for n in range(100))
+    alone = summary_of(ledger, rows, at="2h").seconds
+    move(notifier, [{"receiver_id": f"ou_{n}", "name": "x"} for n in range(100)], at="2h")
+    beside = summary_of(ledger, rows, at="2h")
+    assert (beside.others, alone) == (0, pytest.approx(7200 + 60.3, abs=2))
+    assert beside.seconds == pytest.approx(7200 + 120.6, abs=2)
+    ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"}) for _ in range(100)])
+    assert summary_of(ledger, rows).seconds == pytest.approx(120.6, abs=1)
 
 
 def test_the_summary_says_when_rows_will_expire_first(ledger: Ledger) -> None:
