@@ -46,6 +46,13 @@ ENDS = {
     State.CANCELLED: ("cancelled", "cancelled_there"),
     State.EXPIRED: ("expired", "queued_expiring"),
 }
+#: The same of events by e-mail and mobile, where the ledger has them.
+ADDRESSED_END = {
+    State.DELIVERED: ("mailed", "called", "mail_waiting"),
+    State.FAILED: ("mailed_to_nobody",),
+    State.SCHEDULED: ("mailed_later",),
+    State.EXPIRED: ("mail_expiring",),
+}
 #: Of each announcement, the same of its rows. Of `running`, the row that was under way is unknown.
 ROWS_END = {
     "finished": {"delivered": 2, "failed": 1, "unknown": 1},
@@ -85,7 +92,9 @@ class TakenOver:
 
     def unsettled(self) -> dict[str, Any]:
         """What is not yet as it will stay, by its name."""
-        found = {name: self.state(name) for state, names in ENDS.items() for name in names if self.state(name) != state}
+        ends = {name: state for of in (ENDS, ADDRESSED_END) for state, names in of.items() for name in names}
+        ends = {name: state for name, state in ends.items() if name in self.story or name in ENDS[state]}
+        found = {name: self.state(name) for name, state in ends.items() if self.state(name) != state}
         rows = self.counts("running")
         return found | ({"running": rows} if rows.keys() - {State.DELIVERED, State.UNKNOWN} else {})
 
@@ -137,8 +146,16 @@ def test_what_waited_is_sent_once_and_nothing_else(taken_over: TakenOver) -> Non
     )
     assert not {receiver for receiver, state in rows.items() if state == State.UNKNOWN} & after.keys()
     mine = {"ou_maybe_resent", "ou_proposed", *(f"ou_paused{number}" for number in range(12))}  # of the tests below
-    mine |= {f"ou_first{number}" for number in range(2, 5)}
+    mine |= {f"ou_first{number}" for number in range(2, 5)} | {"ou_mail_waiting"}
     assert after.keys() <= {*STILL_TO_COME, *rows, *mine}
+
+
+def test_what_waited_for_its_receiver_is_sent_to_that_one(taken_over: TakenOver) -> None:
+    if "mail_waiting" not in taken_over.story:
+        pytest.skip("events had no addresses")
+    shown = taken_over.at.shown(taken_over.id("mail_waiting"))
+    assert (shown["receiver_id"], shown["email"]) == ("ou_mail_waiting", "mail_waiting@example.com")
+    assert taken_over.at.sandbox.deliveries()["ou_mail_waiting"] == 1
 
 
 def test_a_call_that_was_lost_with_its_worker_is_on_record(taken_over: TakenOver) -> None:

@@ -62,6 +62,7 @@ class Recording:
         self.at.wait_for_workers(1)
         with WebProcess(self.folder, self.at.environment) as web:
             self._events()
+            self._addresses()
             self._images()
             self._foreign_messages()
             self._empty_cell()
@@ -100,6 +101,18 @@ class Recording:
         self.at.deskbell_json("cancel", self.story["cancelled"])
         self._send("locked", "--desk", "locked")
         eventually(lambda: self.at.hold("locked"), 10, "a hold of the desk `locked`")
+
+    def _addresses(self) -> None:
+        """Events by e-mail and mobile, where the commit has them."""
+        if not self._takes_addresses():
+            return
+        self._send("mailed", "--key", "k-mailed", to="mailed@example.com", state=State.DELIVERED)
+        self._send("called", to="+8613800000001", state=State.DELIVERED)
+        self._send("mailed_to_nobody", to="unknown.mail@example.com", state=State.FAILED)
+        self._send("mailed_later", "--at", "1h", to="later@example.com")
+
+    def _takes_addresses(self) -> bool:
+        return "e-mail" in self.at.deskbell("send", "--help").stdout
 
     def _images(self) -> None:
         Image.new("RGB", (2, 2), "teal").save(self.folder / "poster.png")
@@ -190,6 +203,9 @@ class Recording:
         for number in range(3):
             self._send(f"queued{number}", "--key", f"k-queued{number}")
         self._send("queued_expiring", "--expires", "30s")
+        if self._takes_addresses():
+            self._send("mail_waiting", to="mail_waiting@example.com")
+            self._send("mail_expiring", "--expires", "30s", to="mail_expiring@example.com")
         fields = {"receiver_id": "ou_intake", "text": "from Celery", "key": "k-intake"}
         send_task(self.at, self.folder, {"fields": fields})
         self.story["deliveries"] = self.at.sandbox.deliveries()
