@@ -15,6 +15,8 @@ __all__ = ["MOST_BYTES", "HookRequest", "parsed"]
 
 #: Of a body: as much as GitHub posts, and a group of some ten thousand alerts.
 MOST_BYTES = 25 * 1024 * 1024
+#: How gzip, zstd, and the common ways of zlib begin.
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 #: GitHub's descendants name the event in a header of their own; most of them, by their version, in GitHub's as well.
 _EVENT, _OTHER_EVENTS = "x-github-event", ("x-forgejo-event", "x-gitea-event", "x-gogs-event")
 #: What a template has no business with.
@@ -72,8 +74,20 @@ def parsed(body: bytes, content_type: str = "") -> Any:
     try:
         found = sent_json(body, content_type)
     except NotJson as error:
-        problem = Phrase("is not JSON in UTF-8 ({error})", error=error.args[0])
+        problem = _of_another_kind(body) or Phrase("is not JSON in UTF-8 ({error})", error=error.args[0])
     else:
         check_shape(found, "body")
         return found
     raise BadInput("body", problem)
+
+
+def _of_another_kind(body: bytes) -> Phrase | None:
+    """What it is instead, for what senders post most often. Unpacking it would need bounds of its own."""
+    if body.startswith(_COMPRESSED):
+        return Phrase("is compressed: switch compression off in its sender")
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"<"):
+        return Phrase("is XML or HTML: have its sender post JSON")
+    if start.startswith(b"--"):
+        return Phrase("is a form with parts: set the content type of the webhook to application/json")
+    return None

@@ -1,5 +1,7 @@
 """What one post to a hook may cost: work, notifications and bytes are bounded for all of its items together."""
 
+import gzip
+import zlib
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from ledger.errors import BadInput
 from producers.hooks.hook import MOST_ITEMS
 from producers.hooks.payload import Cut, JsonObject
 from producers.hooks.template_context import TemplateContext
-from tests.unit.producers.hooks.hook_cases import a_hook, incoming
+from tests.unit.producers.hooks.hook_cases import a_hook, incoming, with_headers
 
 EACH = 'for_each = "payload.items"'
 
@@ -61,3 +63,19 @@ def test_more_objects_than_a_template_can_need_are_refused_before_it_sees_them(t
             hook.render(incoming({"items": items}))
     with pytest.raises(BadInput, match="contains more than 2,500,000 values"):
         hook.render(incoming({"items": [1] * 2_500_002}))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (gzip.compress(b'{"text": "hi"}'), "body: is compressed: switch compression off in its sender"),
+        (zlib.compress(b'{"text": "hi"}'), "body: is compressed: switch"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><a>hi</a>', "body: is XML or HTML: have its sender post JSON"),
+        (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--', "body: is a form with parts: set the"),
+        (b'{"text": "h', "body: is not JSON in UTF-8 (line 1, column 10"),
+    ],
+)
+def test_what_is_no_json_is_told_as_what_it_is(tmp_path: Path, body: bytes, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        a_hook(tmp_path, 'use = "generic"').render(with_headers(body, {"Content-Type": "application/json"}))
+    assert str(caught.value).startswith(said)
