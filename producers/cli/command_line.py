@@ -25,7 +25,7 @@ class Verb(NamedTuple):
 VERBS = {
     "up": Verb("up", "Run everything on this machine."),
     "send": Verb("send", "Send a message to one or more receivers."),
-    "announce": Verb("announce", "Send a message to all receivers of a file."),
+    "announce": Verb("announce", "Send a message to a file of receivers, or to departments."),
     "list": Verb("list_verb", "List what is on record, newest first."),
     "show": Verb("show", "Show everything about a notification or an announcement."),
     "watch": Verb("watch", "Follow everything, or one announcement or notification."),
@@ -39,6 +39,8 @@ VERBS = {
     "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
     "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
     "people": Verb("people", "Show what Feishu says of an address."),
+    "departments": Verb("contacts", "List the departments that the app may see."),
+    "groups": Verb("contacts", "List the user groups that the app may see."),
     "probe": Verb("probe", "Test a tenant with one person."),
     "audit": Verb("audit", "List what people did."),
     "dropped": Verb("dropped_messages", "List what Celery and hooks handed in to no avail."),
