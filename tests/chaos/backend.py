@@ -58,7 +58,7 @@ class CommandBackend:
                 DESKBELL,
                 "send",
                 "--to",
-                fields["receiver_id"],
+                *asked.address.values(),
                 "--text",
                 fields["text"],
                 "--key",

@@ -93,6 +93,12 @@ class Disturbances:
         ledger = self.scene.stage.installation.ledger
         ledger.redis.delete(ledger.keys.share("default"))
 
+    def lose_contacts(self) -> None:
+        """Feishu says of nobody who it is: all that has a receiver is sent meanwhile."""
+        sandbox = self.scene.stage.installation.sandbox
+        answer = {"status": 503, "code": 40003, "msg": "internal error"}
+        sandbox.fault({"path": "users"}, {"answer": answer}, times=self.scene.rng.randint(1, 4))
+
     def redeliver(self) -> None:
         """Wake-up calls for some of all ids that there are, and for those that are on their way just now."""
         stage, rng = self.scene.stage, self.scene.rng

@@ -43,6 +43,7 @@ class Call:
     message_id: str | None
     code: int | None
     marker: str
+    receiver_id: str
 
     @classmethod
     def of(cls, call: dict[str, Any]) -> "Call | None":
@@ -52,7 +53,7 @@ class Call:
         ended_ms = call["ended_ms"] or call["started_ms"]
         return cls(
             call["at"], call["started_ms"] / 1000, ended_ms / 1000, call["delivered"], call["answered"],
-            call["message_id"], call["code"], json.loads(call["body"]["content"])["text"],
+            call["message_id"], call["code"], json.loads(call["body"]["content"])["text"], call["body"]["receiver_id"],
         )  # fmt: skip
 
 
@@ -91,6 +92,8 @@ class Case:
             yield "delivered twice with on_unknown: hold"
         if any(not self._is_explained(number) for number in range(1, len(deliveries))):
             yield "delivered again with no attempt recorded unknown before it"
+        if any(call.receiver_id != self.asked.receiver_id for call in self.calls):
+            yield "sent to somebody else"
         if any(later.started < earlier.ended for earlier, later in zip(self.calls, self.calls[1:], strict=False)):
             yield "two calls in flight at once"
         if state is State.FAILED and not self.asked.may_fail:

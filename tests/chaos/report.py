@@ -38,6 +38,7 @@ CHECKS = {
         "delivered again with no attempt recorded unknown before it",
         "delivered twice with on_unknown: hold",
     ),
+    "sent to somebody else than it was addressed to": ("sent to somebody else",),
     "two calls in flight for one notification": ("two calls in flight at once",),
     "counts that differ from the states, or do not sum to the rows": (
         "counts that differ from the states",

@@ -35,7 +35,7 @@ class Script:
             disturbances.delay_valkey: 1, disturbances.lose_valkey: 2,
             disturbances.cut_sandbox: 2, disturbances.refuse_sandbox: 1,
             disturbances.delay_sandbox: 1, disturbances.lose_sandbox: 2,
-            disturbances.throttle: 3, disturbances.redeliver: 6,
+            disturbances.throttle: 3, disturbances.lose_contacts: 3, disturbances.redeliver: 6,
             steering.pause: 4, steering.resume: 4, steering.cancel: 1, steering.go_on: 8, self.stops.worker: 24,
         }  # fmt: skip
 
@@ -46,6 +46,7 @@ class Script:
         acts = [
             kills.worker, kills.worker, kills.pacer, kills.valkey, kills.producer, kills.producer, kills.web,
             disturbances.redeliver, disturbances.cut_valkey, disturbances.lose_sandbox, disturbances.throttle,
+            disturbances.lose_contacts,
             steering.pause, steering.cancel,
             *cuts[:power_cuts],
         ]  # fmt: skip

@@ -13,10 +13,16 @@ from tests.chaos.traffic import Asked
 RESEND, HOLD = OnUnknown.RESEND, OnUnknown.HOLD
 
 
-def call(started: float = 10.0, *, ended: float | None = None, message_id: str | None = "om_1") -> Call:
+def call(
+    started: float = 10.0,
+    *,
+    ended: float | None = None,
+    message_id: str | None = "om_1",
+    receiver_id: str = "ou_plain",
+) -> Call:
     """Delivered unless its message has no id."""
     ended = started + 0.1 if ended is None else ended
-    return Call(started, started, ended, message_id is not None, True, message_id, 0, "e0-1")
+    return Call(started, started, ended, message_id is not None, True, message_id, 0, "e0-1", receiver_id)
 
 
 def attempt(outcome: Outcome, at: float = 10.0, message_id: str | None = None) -> Attempt:
@@ -49,7 +55,12 @@ SENT_TWICE = (call(10), call(15, message_id="om_2"))
         case(State.DELIVERED, *SENT_TWICE, attempts=(UNKNOWN, AGAIN)),
         case(State.UNKNOWN, call(), attempts=(UNKNOWN,), on_unknown=HOLD),
         case(State.UNKNOWN, attempts=(UNKNOWN,), on_unknown=HOLD),
-        case(State.FAILED, call(message_id=None), attempts=(attempt(Outcome.REFUSED),), receiver_id="ou_unknown"),
+        case(
+            State.FAILED,
+            call(message_id=None, receiver_id="ou_unknown"),
+            attempts=(attempt(Outcome.REFUSED),),
+            receiver_id="ou_unknown",
+        ),
         case(State.CANCELLED),
         case(State.DELIVERED, *SENT_TWICE, attempts=(UNKNOWN, AGAIN), failing_ms=7000),
     ],
@@ -63,6 +74,7 @@ BROKEN = [
     (case(State.QUEUED), "neither final nor unknown once all was quiet"),
     (case(State.DELIVERED, attempts=(DELIVERED,)), "delivered, and the sandbox never accepted it"),
     (case(State.DELIVERED, call(), attempts=(AGAIN,)), "delivered, and the sandbox never accepted it"),
+    (case(State.DELIVERED, call(receiver_id="ou_other"), attempts=(DELIVERED,)), "sent to somebody else"),
     (case(State.CANCELLED, call()), "accepted by the sandbox, and the ledger denies it"),
     (case(State.FAILED, attempts=(attempt(Outcome.REFUSED),)), "failed, though the API never refused it for good"),
     (

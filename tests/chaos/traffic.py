@@ -26,6 +26,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
 #: Of the events, and of the announcements, those that are not to be repeated.
 _EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
 _TICKET_FAILS = 0.2
+#: Of the events, those that name their receiver by e-mail address. The sandbox leads `x@…` to `ou_x`.
+_BY_MAIL = 0.3
 #: Of the announcements, those that pause after their first rows.
 _ANNOUNCEMENTS_WITH_FIRST = 0.4
 #: Of events; the last one comes over HTTP.
@@ -40,6 +42,12 @@ class Asked:
     receiver_id: str
     on_unknown: OnUnknown
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
+    by_mail: bool = False
+
+    @property
+    def address(self) -> dict[str, str]:
+        mail = f"{self.receiver_id.removeprefix('ou_')}@example.com"
+        return {"email": mail} if self.by_mail else {"receiver_id": self.receiver_id}
 
     @property
     def may_fail(self) -> bool:
@@ -50,7 +58,7 @@ class Asked:
     def fields(self) -> dict[str, str]:
         """As the HTTP API takes them, but for the key."""
         policies = {"on_unknown": self.on_unknown.value, "on_open_ticket": self.on_open_ticket.value}
-        return {"receiver_id": self.receiver_id, "text": self.marker, **policies}
+        return {**self.address, "text": self.marker, **policies}
 
     def notification(self) -> Notification:
         return Notification.build({**self.fields(), "key": self.marker})
@@ -108,7 +116,8 @@ class Traffic:
         rng = self._rng(marker)
         on_unknown = OnUnknown.HOLD if rng.random() < _EVENTS_HELD else OnUnknown.RESEND
         on_open_ticket = OnOpenTicket.FAIL if rng.random() < _TICKET_FAILS else OnOpenTicket.REROUTE
-        return Asked(marker, self._receiver(rng, marker), on_unknown, on_open_ticket)
+        receiver = self._receiver(rng, marker)
+        return Asked(marker, receiver, on_unknown, on_open_ticket, by_mail=rng.random() < _BY_MAIL)
 
     def announcement(self, number: int) -> Announced:
         key = f"a{number}"
