@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from benchmarks import (
+    addresses,
     announcements,
     beside,
     console,
@@ -21,7 +22,21 @@ from benchmarks.exact import NotExact
 from benchmarks.results import HEAD, publish
 from benchmarks.size import WHOLE, Size
 
-_MODULES = (latency, quota, tickets, beside, hung, far, engine, announcements, inspection, console, http, imports)
+_MODULES = (
+    latency,
+    addresses,
+    quota,
+    tickets,
+    beside,
+    hung,
+    far,
+    engine,
+    announcements,
+    inspection,
+    console,
+    http,
+    imports,
+)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module.measure for module in _MODULES}
 
 

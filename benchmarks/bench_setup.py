@@ -37,12 +37,12 @@ class BenchSetup:
     sandbox_url: str
     web_url: str
 
-    def calls(self) -> list[dict[str, Any]]:
-        """The message calls at the sandbox, in order."""
+    def calls(self, path: str = "/helpdesk/v1/message") -> list[dict[str, Any]]:
+        """The calls at the sandbox to a path that ends so, in order."""
         calls: list[dict[str, Any]] = []
         while page := self._get(f"calls?limit=5000&since={calls[-1]['seq'] if calls else 0}")["calls"]:
             calls += page
-        return [call for call in calls if call["path"].endswith("/helpdesk/v1/message")]
+        return [call for call in calls if call["path"].endswith(path)]
 
     def messages(self) -> Counter[str]:
         """How many messages each receiver got."""

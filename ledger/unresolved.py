@@ -1,12 +1,13 @@
 """Events by e-mail or mobile that wait for their receivers: which addresses to ask Feishu about, and what it said."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from ledger.addresses import Contact
 from ledger.connection import text
+from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.store import Argument, Store
 
@@ -56,10 +57,13 @@ def forget_people(store: Store, app: str, open_ids: Iterable[str], contacts: Ite
 class Unresolved(Store):
     """The verbs of whoever asks."""
 
-    def due_desks(self) -> list[tuple[str, float]]:
-        """The desks with unresolved events, and when to look at them, Redis ms: the first come first."""
-        found: Any = self.redis.zrange(self.keys.unresolved_desks, 0, -1, withscores=True)
-        return [(text(name), at_ms) for name, at_ms in found]
+    def desks(self) -> list[tuple[str, float]]:
+        """Those with unresolved events, and in how many ms to look at them: the first come first."""
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.time()
+        pipe.zrange(self.keys.unresolved_desks, 0, -1, withscores=True)
+        time, found = pipe.execute()
+        return [(text(name), at_ms - time_ms(time)) for name, at_ms in found]
 
     def ask(self, desk: Desk, token: str) -> Questions:
         """Takes what to ask about now. Nobody else gets anything before the answer, or for ten seconds."""

@@ -15,7 +15,6 @@ from feishu.codes import Kind
 from feishu.people import People
 from feishu.verdict import AskFailed, Verdict
 from ledger.addresses import Contact
-from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.unresolved import ContactHold, Unresolved
 
@@ -131,16 +130,13 @@ class Resolver:
 
     def look(self) -> float:
         """Nudges the askers of the desks that are due. Returns after how many seconds to look again."""
-        planned = self._unresolved.due_desks()
-        if not planned:
-            return LOOK_SECONDS
-        now_ms, wait_ms = time_ms(self._unresolved.redis.time()), LOOK_SECONDS * 1000
-        for name, at_ms in planned:
-            if at_ms > now_ms:
-                wait_ms = min(wait_ms, at_ms - now_ms)
+        wait_seconds = LOOK_SECONDS
+        for name, in_ms in self._unresolved.desks():
+            if in_ms > 0:
+                wait_seconds = min(wait_seconds, in_ms / 1000)
             elif name in self._desks:
                 self._asker(self._desks[name]).nudge()
-        return max(0.001, wait_ms / 1000)
+        return wait_seconds
 
     def _asker(self, desk: Desk) -> Asker:
         if desk.name not in self._askers:
