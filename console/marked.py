@@ -4,8 +4,10 @@ One pass over the text, in linear time for any input: an expression that matches
 the whole text for each `<b>` without one.
 """
 
+import html
 import re
 from collections import Counter
+from collections.abc import Callable
 
 from markupsafe import Markup, escape
 
@@ -44,7 +46,7 @@ def markdown_html(text: str) -> Markup:
     """A card's Markdown: a mark ends on the line where it begins, and fonts are left out."""
     if len(text) > MARKED_CHARACTERS:
         return escape(text)
-    walk = _Walk(text)
+    walk = _Walk(text, html.unescape)
     for match in _MARKDOWN.finditer(text):
         walk.write_up_to(match)
         if match["line"]:
@@ -60,8 +62,9 @@ def markdown_html(text: str) -> Markup:
 class _Walk:
     """The output so far. An opening tag stays as typed until its end is found."""
 
-    def __init__(self, text: str) -> None:
-        self._text, self._rest = text, 0
+    def __init__(self, text: str, decoded: Callable[[str], str] = str) -> None:
+        """`decoded` reads the entities of what is no mark."""
+        self._text, self._rest, self._decoded = text, 0, decoded
         self._written: list[str] = []
         self._open: list[tuple[str, int]] = []  #: open tags with their positions in `_written`, the innermost last
         self._counts: Counter[str] = Counter()  #: of the open tags
@@ -72,12 +75,12 @@ class _Walk:
 
     def write(self, text: str) -> None:
         if text:
-            self._written.append(str(escape(text)))
+            self._written.append(str(escape(self._decoded(text))))
 
     def write_span(self, match: re.Match[str]) -> None:
         """A link shows its target, but cannot be followed out of the console."""
         if match["label"]:
-            span = Markup('<span class="link" title="{}">{}</span>').format(match["url"], match["label"])
+            span = Markup('<span class="link" title="{}">{}</span>').format(match["url"], self._decoded(match["label"]))
         else:
             span = Markup('<span class="at">@{}</span>').format(match["name"] or match["user"])
         self._written.append(str(span))

@@ -13,7 +13,7 @@ __all__ = ["routes"]
 
 #: Fields of the form, passed on by name.
 FIELDS = (
-    *("name", "text", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown", "first", "stop_at"),
+    *("name", "text", "markdown", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown", "first", "stop_at"),
     *("skip_invalid", "allow_duplicates", "encoding", "address_column", "hidden"),
 )
 #: Fields of the pickers.

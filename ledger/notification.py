@@ -15,6 +15,7 @@ from ledger.errors import BadInput
 from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import refusal_of, steering_problem
+from ledger.messages.markdown_card import card_of_markdown
 from ledger.phrases import Phrase
 from ledger.receiver_ids import receiver_id_problem
 from ledger.times import Zone, check_expiry, given_time, unix_ms, zone_of
@@ -203,9 +204,11 @@ def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _take_message(fields: dict[str, Any]) -> Message:
-    """From `text`, or from `message` in any of its forms."""
-    if ("text" in fields) == ("message" in fields):
-        raise BadInput("message", "give either text or message")
+    """From `text` or `markdown`, or from `message` in any of its forms."""
+    if sum(name in fields for name in ("text", "markdown", "message")) != 1:
+        raise BadInput("message", "give one of text, markdown and message")
+    if "markdown" in fields:
+        return parse_message(card_of_markdown(fields.pop("markdown"), has_variables=False), where="markdown")
     if "text" not in fields:
         message = fields["message"]
         return message if isinstance(message, Message) else parse_message(message)

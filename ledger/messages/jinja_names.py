@@ -6,7 +6,7 @@ becomes an identifier that nobody can write.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -16,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 from ledger.errors import BadInput
 from ledger.messages.column_names import folded, nearest, no_column
 
-__all__ = ["Empty", "Naming", "Reading", "free_names", "renamed", "written_out"]
+__all__ = ["Empty", "Naming", "Reading", "free_names", "jinja_parts", "renamed", "written_out"]
 
 _BEGIN = re.compile(r"\{[{%#]")
 _RAW = re.compile(r"\{%[-+]?\s{0,9}raw\s{0,9}[-+]?%\}")
@@ -119,16 +119,21 @@ class Naming:
 
 def written_out(source: str, naming: Naming, where: str, reads: Reads) -> str:
     """With `row["Full name"]` for each `{{ Full name }}`, up to the first `|`. Raises BadInput for a mistyped name."""
-    pieces, at = [], 0
+    pieces = []
+    for part, is_jinja in jinja_parts(source):
+        shown = is_jinja and part.startswith("{{")
+        pieces.append(f"{{{{{_head_written_out(part[2:-2], naming, where, reads)}}}}}" if shown else part)
+    return "".join(pieces)
+
+
+def jinja_parts(source: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a text in their order, and whether each is Jinja's: an expression, a statement or a comment."""
+    at = 0
     while (begin := _BEGIN.search(source, at)) and (end := _end_of(source, begin)) >= 0:
-        inner_at = begin.end()
-        if begin[0] == "{{":
-            inner = source[inner_at : end - 2]
-            pieces += [source[at:inner_at], _head_written_out(inner, naming, where, reads), "}}"]
-        else:
-            pieces.append(source[at:end])
+        yield source[at : begin.start()], False
+        yield source[begin.start() : end], True
         at = end
-    return "".join([*pieces, source[at:]])
+    yield source[at:], False
 
 
 def _end_of(source: str, begin: re.Match[str]) -> int:

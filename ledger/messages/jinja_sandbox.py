@@ -29,6 +29,7 @@ from ledger.messages.jinja_budget import (
     size_of,
 )
 from ledger.messages.jinja_filters import OFFERED, bounded, given, join_with, taken
+from ledger.messages.jinja_places import PLACE, is_place, write_in_places, writers
 from ledger.messages.json_fields import shortened
 from ledger.phrases import Phrase
 
@@ -74,7 +75,6 @@ _METHODS = frozenset(
 )
 #: No name that a template can write.
 _LOOP, _PIECE, _GIVEN, _TAKEN = "turns of a loop", "a piece of a text", "a value, if given", "the value, or the default"
-_OURS = frozenset({_LOOP, _PIECE, _GIVEN, _TAKEN})
 _DEFAULT_ARGUMENTS = ("default_value", "boolean")
 
 
@@ -103,6 +103,7 @@ class Sandbox(SandboxedEnvironment):
             _PIECE: partial(_piece, text),
             _GIVEN: partial(given, takes_empty=takes_empty),
             _TAKEN: taken,
+            **writers(text),
         }
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -140,6 +141,7 @@ def restricted(tree: nodes.Template, where: str, sandbox: Sandbox) -> nodes.Temp
     for joined in tree.find_all(nodes.Concat):
         joined.nodes = [_filtered(piece, _PIECE) for piece in joined.nodes]
     _LazyDefaults().visit(tree)
+    write_in_places(tree)
     tree.set_environment(sandbox)
     return tree
 
@@ -163,7 +165,7 @@ def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
 
 def _node_problem(node: nodes.Node, sandbox: Sandbox) -> str | None:
     match node:
-        case nodes.Filter() if node.name not in sandbox.filters or node.name in _OURS:
+        case nodes.Filter() if not _may_be_written(node, sandbox):
             known = ", ".join(sandbox.offered)
             return Phrase("uses the unknown filter {name}: use one of {known}", name=shortened(node.name), known=known)
         case nodes.Test() if node.name not in sandbox.tests:
@@ -175,6 +177,10 @@ def _node_problem(node: nodes.Node, sandbox: Sandbox) -> str | None:
         return None
     what = _WORDS.get(type(node), type(node).__name__)
     return Phrase("uses {what}, which is not allowed in a message", what=what)
+
+
+def _may_be_written(node: nodes.Filter, sandbox: Sandbox) -> bool:
+    return is_place(node) if node.name == PLACE else node.name in sandbox.offered
 
 
 def _may_be_called(node: nodes.Expr) -> bool:

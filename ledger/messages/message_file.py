@@ -27,6 +27,7 @@ __all__ = [
     "MessageTemplate",
     "foreign_template",
     "parse_message_template",
+    "read_markdown_file",
     "read_message_file",
     "read_message_template",
 ]
@@ -77,6 +78,11 @@ def read_message_template(path: Path, *, where: str = "message") -> MessageTempl
         return MessageTemplate(raw)
     image = _local_image(content, path.parent, dotted(where, ("content",)))
     return MessageTemplate({**raw, "content": {"image_sha256": image.sha256}}, image)
+
+
+def read_markdown_file(path: Path, *, where: str = "markdown") -> str:
+    """The text of a Markdown file. Raises BadInput."""
+    return _decoded(_content_of(path, where), path.name, where)
 
 
 def parse_message_template(data: bytes, name: str, *, where: str = "message") -> MessageTemplate:
@@ -146,6 +152,10 @@ def _text_of(data: bytes, parse: Callable[[str], object], name: str, where: str)
     if len(data) > _FILE_BYTES:
         problem = Phrase("is larger than {most:,} bytes, which no message needs", most=_FILE_BYTES)
         raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
+    return _decoded(data, name, where)
+
+
+def _decoded(data: bytes, name: str, where: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

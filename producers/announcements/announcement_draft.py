@@ -17,6 +17,7 @@ from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import refusal_of, steering_problem
+from ledger.messages.markdown_card import card_of_markdown
 from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
@@ -114,9 +115,11 @@ def _zone_of_times(name: Any, zone: Zone, times: dict[str, Any]) -> Zone:
 
 
 def _template_of(given: dict[str, Any]) -> MessageTemplate:
-    """Takes `text` or `message` out of the arguments."""
-    if ("text" in given) == ("message" in given):
-        raise BadInput("message", Phrase("give either text or message"))
+    """Takes `text`, `markdown` or `message` out of the arguments."""
+    if sum(name in given for name in ("text", "markdown", "message")) != 1:
+        raise BadInput("message", Phrase("give one of text, markdown and message"))
+    if "markdown" in given:
+        return MessageTemplate(card_of_markdown(given.pop("markdown"), has_variables=True))
     if "text" in given:
         return MessageTemplate({"msg_type": "text", "content": {"text": given.pop("text")}})
     match given.pop("message"):

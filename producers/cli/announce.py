@@ -22,7 +22,7 @@ from producers.announcements.preview import OpenTicketRows, Preview, open_ticket
 from producers.announcements.recipients import Recipients
 from producers.cli.access import open_ledger
 from producers.cli.announce_options import AnnounceOptions, takes
-from producers.cli.options import tell_times
+from producers.cli.options import body_of, tell_times
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.reading import RecipientsFile
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
@@ -70,10 +70,8 @@ class _How(NamedTuple):
 
 def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
     arguments = {name: value for name, value in options.items() if name in AnnouncementArguments.__annotations__}
-    message, name = options["message"], options["name"]
-    if (options["text"] is None) == (message is None):
-        raise BadInput("message", "give either --text or --message")
-    arguments["message"] = read_message_template(message) if message else None
+    name = options["name"]
+    arguments |= body_of(options, read_message_template)
     named = {**arguments, "name": _name(options) if name is None else name}
     draft = AnnouncementDraft.build(named, zone=MACHINE)
     tell_times(options, {"at": draft.spec.at, "expires": draft.spec.expires_at})

@@ -9,7 +9,7 @@ import typer
 
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from producers.announcements.recipients.reading_options import HiddenRows
-from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route
+from producers.cli.options import At, DeskName, Expires, MarkdownPath, MarkdownText, MessagePath, ReceiverIdType, Route
 
 __all__ = ["AnnounceOptions", "takes"]
 
@@ -94,6 +94,8 @@ class AnnounceOptions:
     new_since: NewSince = None
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text; {{ name }} is a column.")] = None
     message: MessagePath = None
+    markdown: MarkdownPath = None
+    markdown_text: MarkdownText = None
     name: Annotated[
         str | None, typer.Option(metavar="N", help="Its name. Default: that of the file, or of who gets it.")
     ] = None

@@ -1,6 +1,6 @@
 """The options that `send` and `announce` share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +8,28 @@ from typing import Annotated, Any
 import typer
 
 from ledger.delivery_options import ReceiveType, UserIdType
+from ledger.errors import BadInput
+from ledger.messages.message_file import read_markdown_file
 from producers.cli.output import note
 from producers.cli.spoken_times import told
 
-__all__ = ["At", "DeskName", "Expires", "MessagePath", "ReceiverIdType", "Route", "TimeZone", "tell_times"]
+__all__ = [
+    "At",
+    "DeskName",
+    "Expires",
+    "MarkdownPath",
+    "MarkdownText",
+    "MessagePath",
+    "ReceiverIdType",
+    "Route",
+    "TimeZone",
+    "body_of",
+    "tell_times",
+]
 
 MessagePath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")]
+MarkdownPath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send this Markdown file as a card.")]
+MarkdownText = Annotated[str | None, typer.Option(metavar="T", help="Send this Markdown text as a card.")]
 Route = Annotated[ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")]
 ReceiverIdType = Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")]
 DeskName = Annotated[str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.")]
@@ -23,6 +39,19 @@ TimeZone = Annotated[
     str | None,
     typer.Option(metavar="TZ", help="Time zone of times without an offset: Asia/Shanghai. Default: this machine's."),
 ]
+
+
+def body_of(options: Mapping[str, Any], read_message: Callable[[Path], object]) -> dict[str, Any]:
+    """The arguments `text`, `message` and `markdown`, of which one is given. Raises BadInput."""
+    names = ("text", "message", "markdown", "markdown_text")
+    if sum(options[name] is not None for name in names) != 1:
+        raise BadInput("message", "give one of --text, --message, --markdown and --markdown-text")
+    message, file = options["message"], options["markdown"]
+    return {
+        "text": options["text"],
+        "message": read_message(message) if message else None,
+        "markdown": read_markdown_file(file) if file else options["markdown_text"],
+    }
 
 
 def tell_times(written: Mapping[str, Any], read: Mapping[str, datetime | None]) -> None:

@@ -17,7 +17,19 @@ from ledger.states import State
 from ledger.times import MACHINE, given_time, zone_of
 from producers.cli.access import open_ledger
 from producers.cli.follow import changes
-from producers.cli.options import At, DeskName, Expires, MessagePath, ReceiverIdType, Route, TimeZone, tell_times
+from producers.cli.options import (
+    At,
+    DeskName,
+    Expires,
+    MarkdownPath,
+    MarkdownText,
+    MessagePath,
+    ReceiverIdType,
+    Route,
+    TimeZone,
+    body_of,
+    tell_times,
+)
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import progress
 from producers.client.arguments import EventArguments
@@ -76,6 +88,8 @@ def send(
     to: Annotated[list[str], typer.Option(metavar="WHO", help=_TO)],
     text: Annotated[str | None, typer.Option(metavar="T", help="Send this text.")] = None,
     message: MessagePath = None,
+    markdown: MarkdownPath = None,
+    markdown_text: MarkdownText = None,
     receive_type: Route = ReceiveType.CHAT,
     user_id_type: ReceiverIdType = UserIdType.OPEN_ID,
     desk: DeskName = None,
@@ -105,11 +119,9 @@ def send(
 def _events(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """An option that has the name of an argument of `Notifier.send` is that argument."""
     arguments = {name: value for name, value in options.items() if name in EventArguments.__annotations__}
-    message, key = options["message"], options["key"]
-    if (options["text"] is None) == (message is None):
-        raise BadInput("message", "give either --text or --message")
+    key = options["key"]
     receivers, id_type = _receivers(options["to"]), arguments.pop("user_id_type")
-    arguments["message"] = read_message_file(message) if message else None
+    arguments |= body_of(options, read_message_file)
     arguments |= _times(arguments.pop("timezone"), options)
     for each, address in receivers.items():
         of_id = {"user_id_type": id_type} if "receiver_id" in address else {}

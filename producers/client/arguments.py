@@ -19,6 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 class _Arguments(TypedDict, total=False):
     text: str | None
+    markdown: str | None  #: a text in Markdown, sent as a card
     key: str | None  #: accepted once, however often it is asked for
     desk: str | None
     receive_type: ReceiveType | str | None  #: `chat` unless given
@@ -33,7 +34,7 @@ class _Arguments(TypedDict, total=False):
 class EventArguments(_Arguments, total=False):
     """One notification, and an item of `send_many`.
 
-    Give one of `receiver_id`, `email` and `mobile`, and one of `text`, `message` and `image`.
+    Give one of `receiver_id`, `email` and `mobile`, and one of `text`, `markdown`, `message` and `image`.
     """
 
     receiver_id: str | None
@@ -45,7 +46,7 @@ class EventArguments(_Arguments, total=False):
 
 
 class AnnouncementArguments(_Arguments, total=False):
-    """All of an announcement but its rows. Give one of `text` and `message`; there is Jinja in their strings."""
+    """All of an announcement but its rows. Give one of `text`, `markdown` and `message`; there is Jinja in them."""
 
     name: Required[str]
     message: Message | Mapping[str, object] | None

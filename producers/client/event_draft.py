@@ -44,9 +44,10 @@ class EventDraft:
 
 def _with_plain_message(given: dict[str, Any]) -> LocalImage | None:
     """Replaces `image`, or the message file, by the message it stands for. Returns the image whose bytes it needs."""
-    bodies = [name for name in ("text", "message", "image") if name in given]
+    bodies = [name for name in ("text", "markdown", "message", "image") if name in given]
     if len(bodies) != 1:
-        raise BadInput("message", f"give one of text, message and image, not {' and '.join(bodies) or 'none'}")
+        given_ones = " and ".join(bodies) or "none"
+        raise BadInput("message", f"give one of text, markdown, message and image, not {given_ones}")
     if "image" in given:
         image = LocalImage.read(Path(given.pop("image")), where="image")
         given["message"] = {"msg_type": "image", "content": {"image_sha256": image.sha256}}

@@ -160,7 +160,7 @@ def _written(time: datetime | str) -> str:
 
 
 def _fields(arguments: Mapping[str, Any]) -> dict[str, str]:
-    apart = ("message", "text", "exclude")
+    apart = ("message", "text", "markdown", "exclude")
     given = {name: value for name, value in arguments.items() if value is not None and name not in apart}
     return {name: _as_field(value) for name, value in (given | _times(given)).items()}
 

@@ -83,7 +83,7 @@ class Notifier:
 
     @spelled_out(EventArguments)
     def send(self, **arguments: Unpack[EventArguments]) -> Accepted:
-        """Accepts one notification durably. Give one of `text`, `message` and `image`, the path of a local image.
+        """Accepts one notification durably. Give one of `text`, `markdown`, `message` and `image` (the path of a file).
 
         The receiver is a `receiver_id`, an `email` or a `mobile` number. A worker finds out whose it is after the
         acceptance; if it is nobody's, the notification fails with the reason `no_such_person`.

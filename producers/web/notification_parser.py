@@ -15,9 +15,9 @@ from producers.web.bodies import check_known
 
 __all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
 
-#: A caller writes `expires` for `expires_at`, and `text` where that is all of the message. A path such as the client's
-#: `image` is no field here: it would be read on the server.
-FIELDS = (frozenset(Notification.model_fields) - {"caller", "expires_at"}) | {"text", "expires", "timezone"}
+#: A caller writes `expires` for `expires_at`, and `text` or `markdown` where that is all of the message. A path such as
+#: the client's `image` is no field here: it would be read on the server.
+FIELDS = (frozenset(Notification.model_fields) - {"caller", "expires_at"}) | {"text", "markdown", "expires", "timezone"}
 #: What Notification itself would also take as a number of seconds.
 _TIMES = ("at", "expires")
 #: Longest Idempotency-Key: in a batch, each item's number is put behind it, and all of it must be a key.

@@ -28,6 +28,7 @@ _TIME = {
     " from now such as `1h`.",
 }
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_MARKDOWN = _TEXT | {"description": "A text in Markdown, sent as a card: see docs/announcements.md."}
 _FLAG = {"type": "boolean", "default": False}
 _FILE = {"type": "string", "format": "binary"}
 
@@ -69,7 +70,9 @@ def _json_object(fields: Mapping[str, Any], required: Collection[str], **more: A
 
 _ZONE = {"type": "string", "description": "Time zone of `between`, and of times without an offset: `Asia/Shanghai`."}
 _NOTIFICATION = _fields(
-    Notification, FIELDS, {"text": _TEXT | {"maxLength": 30_000}, "at": _TIME, "expires": _TIME, "timezone": _ZONE}
+    Notification,
+    FIELDS,
+    {"text": _TEXT | {"maxLength": 30_000}, "markdown": _MARKDOWN, "at": _TIME, "expires": _TIME, "timezone": _ZONE},
 )
 _ONE_RECEIVER = {"oneOf": [{"required": [field]} for field in ADDRESS_FIELDS]}
 _ITEM = {"$ref": _REFERENCE.format(model="NotificationRequest")}
@@ -132,6 +135,7 @@ _ANNOUNCEMENT = _fields(
     Spec,
     OPTIONS | FLAGS,
     {
+        "markdown": _MARKDOWN,
         "text": _TEXT | {"description": "`{{ name }}` is a column."},
         "key": {"type": "string", "minLength": 1, "maxLength": MOST_KEY_CHARACTERS},
         "at": _TIME,
@@ -171,7 +175,7 @@ _FILES = {
         for name, ids in _IDS.items()
     },
 }
-_ONE_MESSAGE = {"oneOf": [{"required": ["text"]}, {"required": ["message"]}, {"required": ["image"]}]}
+_ONE_MESSAGE = {"oneOf": [{"required": [name]} for name in ("text", "markdown", "message", "image")]}
 _PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
 _MOVE = {"name": "Office move", "text": "Dear {{ name }}, we move on Friday", "rows": _PEOPLE}
 _WELCOME = {"name": "Welcome", "text": "Dear {{ name }}", "departments": ["od-4e6ac4d1"], "exclude": ["ou_ada"]}

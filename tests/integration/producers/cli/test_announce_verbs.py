@@ -97,6 +97,19 @@ def test_watch_ends_with_4_when_it_has_paused_by_itself_and_says_why_and_what_go
         assert run(["watch", id]) == 0
 
 
+def test_a_markdown_file_and_a_markdown_text_are_cards(settings: Settings, ledger: Ledger, capsys: Output) -> None:
+    Path("move.md").write_text("# Move\n\nDear **{{ name }}**, {{ x }}")
+    people(1)
+    assert run(["announce", "people.csv", "--markdown", "move.md", "--dry-run"]) == 2, "no column x"
+    assert run(["announce", "people.csv", "--markdown-text", "Dear **{{ name }}**"]) == 0
+    id = capsys.readouterr().out.split()[0]
+    [row] = ledger.announcements.rows(id)
+    elements = row.row.message(ledger.announcements.get(id).spec).content["elements"]
+    assert elements == [{"tag": "div", "text": {"tag": "lark_md", "content": "Dear **P0**"}}]
+    sent = asked(capsys, "send", "--to", "ou_ada", "--markdown-text", "# {{ not a variable }}")
+    assert ledger.get(sent["id"]).notification.message.content["header"]["title"]["content"] == "{{ not a variable }}"
+
+
 def test_too_many_failures_pause_it_and_the_list_says_so(settings: Settings, worker: Worker, capsys: Output) -> None:
     id = announced(capsys, "--stop-at", "5%", count=30)
     worker.fail(20)
@@ -216,7 +229,7 @@ def test_one_row_is_shown_and_steered_by_its_own_id(settings: Settings, worker: 
         (("resolve", "--as", "failed"), "give at least one"),
         (("export", "n_1"), "n_1 is not an announcement"),
         (("export", "a_1", "--json", "--format", "csv"), "--json writes JSONL"),
-        (("announce", "p.csv"), "give either --text or --message"),
+        (("announce", "p.csv"), "give one of --text, --message, --markdown and --markdown-text"),
         (("announce", "p.csv", "--text", "hi"), "p.csv: cannot be read"),
         (("announce", "p.csv", "--message", "m.json"), "'m.json' cannot be read"),
         (("announce", "p.csv", "--text", "hi", "--between", "9-5"), "timezone: goes with between"),

@@ -234,7 +234,7 @@ def test_invalid_rows_may_be_skipped(url: str) -> None:
     ("fields", "field", "said"),
     [
         ({"text": "Dear {{ nobody }}"}, "message.content.text", 'there is no column "nobody"'),
-        ({"text": ""}, "message", "give either text or message"),
+        ({"text": ""}, "message", "give one of text, markdown and message"),
         ({"desk": "it"}, "desk", "there is no desk 'it'"),
         ({"weight": "many"}, "weight", "a whole number"),
         ({"weight": "101"}, "weight", "must be 100 or less"),
@@ -497,6 +497,25 @@ def test_what_is_no_number_of_rows_or_no_share_is_refused(
     assert answer.status_code == 422
     assert answer.json()["field"] == ("first" if stop_at is None else "stop_at")
     assert is_untouched(ledger)
+
+
+def test_markdown_is_a_card_by_json_and_by_form_and_its_line_is_told(url: str, ledger: Ledger) -> None:
+    source = "# Move\n\nDear **{{ name }}**"
+    for answer in (
+        posted(url, rows=ROWS, markdown=source, dry_run=True),
+        requests.post(
+            url,
+            files={"recipients": ("p.csv", CSV)},
+            data={"markdown": source, "dry_run": "true"},
+            timeout=SECONDS,
+        ),
+    ):
+        card = answer.json()["samples"][0]["content"]
+        assert card["header"]["title"]["content"] == "Move"
+        assert card["elements"][0]["text"]["content"] == "Dear **Ada**"
+    refused = posted(url, rows=ROWS, markdown="a\n\n```\nb\n```")
+    assert (refused.status_code, refused.json()["field"]) == (422, "markdown")
+    assert "line 3" in refused.json()["detail"]
 
 
 def test_failed_and_unknown_rows_are_sent_again_or_settled(url: str, ledger: Ledger) -> None:

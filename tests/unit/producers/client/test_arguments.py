@@ -23,6 +23,7 @@ def names(arguments: type) -> set[str]:
 def test_every_field_of_a_notification_is_an_argument() -> None:
     assert names(EventArguments) == (set(Notification.model_fields) - NOT_GIVEN) | {
         "text",
+        "markdown",
         "image",
         "expires",
         "timezone",
@@ -30,7 +31,17 @@ def test_every_field_of_a_notification_is_an_argument() -> None:
 
 
 def test_every_field_of_an_announcement_is_an_argument() -> None:
-    ways = {"text", "expires", "key", "skip_invalid", "allow_duplicates", "hidden", "encoding", "address_column"}
+    ways = {
+        "text",
+        "markdown",
+        "expires",
+        "key",
+        "skip_invalid",
+        "allow_duplicates",
+        "hidden",
+        "encoding",
+        "address_column",
+    }
     audience = {"departments", "groups", "everyone", "direct", "exclude", "partial", "new_since"}
     assert names(AnnouncementArguments) == (set(Spec.model_fields) - NOT_GIVEN) | ways | audience
 
