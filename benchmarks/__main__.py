@@ -6,6 +6,7 @@ import sys
 from benchmarks import (
     addresses,
     announcements,
+    audience,
     beside,
     console,
     engine,
@@ -32,6 +33,7 @@ _MODULES = (
     far,
     engine,
     announcements,
+    audience,
     inspection,
     console,
     http,

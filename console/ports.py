@@ -117,5 +117,6 @@ class Callers(Protocol):
         ...
 
 
-#: The results of an announcement, as a file: its id, and csv or jsonl. Raises NotFound before the first piece.
-Exports = Callable[[str, str], Iterator[bytes]]
+#: The results of an announcement, as a file: its id; csv or jsonl; whether with what the contacts tell of people.
+#: Raises NotFound before the first piece.
+Exports = Callable[[str, str, bool], Iterator[bytes]]

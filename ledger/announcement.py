@@ -41,6 +41,7 @@ class Spec(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     message: dict[str, JsonValue] = Field(repr=False)  #: `msg_type` and `content`, with Jinja in its strings
     columns: tuple[str, ...] = ()  #: names of a row's values
+    people: tuple[str, ...] = ()  #: those of them that hold what the contacts tell of people
     desk: str = DEFAULT_DESK
     receive_type: ReceiveType = ReceiveType.CHAT
     user_id_type: UserIdType = UserIdType.OPEN_ID

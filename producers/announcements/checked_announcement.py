@@ -105,7 +105,9 @@ class CheckedAnnouncement:
         self.refuse_unacceptable()
         draft, checked, announcements = self.draft, self.checked, self.ledger.announcements
         digest = draft.digest(checked.sha256)
-        spec = draft.spec.model_copy(update={"columns": checked.columns, "traceparent": traceparent()})
+        people = self.audience.rows.people if self.audience else ()
+        found = {"columns": checked.columns, "people": people, "traceparent": traceparent()}
+        spec = draft.spec.model_copy(update=found)
         id, is_started = announcements.open(spec, key=draft.key or digest, digest=digest, timed=bool(checked.due(1)))
         if not is_started:
             if draft.image:

@@ -38,11 +38,11 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-def export_of(ledger: Ledger, id: str, written_as: Format) -> Iterator[bytes]:
-    """All rows of an announcement as a file, in pieces. Raises NotFound."""
+def export_of(ledger: Ledger, id: str, written_as: Format, *, whole: bool = True) -> Iterator[bytes]:
+    """All rows of an announcement as a file, in pieces; `whole` as for `results_of`. Raises NotFound."""
     names = names_of(ledger.announcements.get(id).spec.columns)
     write = jsonl_of if written_as is Format.JSONL else csv_of
-    return write(names, results_of(ledger, id))
+    return write(names, results_of(ledger, id, whole=whole))
 
 
 def names_of(columns: Sequence[str]) -> tuple[str, ...]:
@@ -62,10 +62,15 @@ def names_of(columns: Sequence[str]) -> tuple[str, ...]:
     return ("receiver_id", *names, *RESULT_COLUMNS)
 
 
-def results_of(ledger: Ledger, id: str, first: int = 0) -> Iterator[list[Any]]:
-    """The values of each row, from number `first` on, in the order of `names_of`; read in portions. Raises NotFound."""
-    created_at = iso(ledger.announcements.get(id).created_ms)
-    return (_result(found, created_at) for found in ledger.announcements.rows(id, first))
+def results_of(ledger: Ledger, id: str, first: int = 0, *, whole: bool = True) -> Iterator[list[Any]]:
+    """The values of each row, from number `first` on, in the order of `names_of`; read in portions. Raises NotFound.
+
+    Not `whole`: without what the contacts tell of people, for those who may see their ids alone.
+    """
+    announcement = ledger.announcements.get(id)
+    created_at, spec = iso(announcement.created_ms), announcement.spec
+    hidden = () if whole else tuple(at for at, name in enumerate(spec.columns, start=1) if name in spec.people)
+    return (_without(_result(found, created_at), hidden) for found in ledger.announcements.rows(id, first))
 
 
 def csv_of(names: Sequence[str], results: Iterable[Sequence[Any]]) -> Iterator[bytes]:
@@ -105,6 +110,12 @@ def _result(found: RowRecord, created_at: str | None) -> list[Any]:
         created_at,
         iso(progress.at_ms) if progress.state in FINAL else None,
     ]
+
+
+def _without(result: list[Any], hidden: Sequence[int]) -> list[Any]:
+    for at in hidden:
+        result[at] = None
+    return result
 
 
 def _pieces(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:

@@ -24,12 +24,13 @@ _REASONS = {
 _NAMED = 10
 
 
-def people_of(audience: "Audience") -> Iterator[str]:
-    """The first three, with what the message says of them."""
+def people_of(audience: "Audience", checked: Checked) -> Iterator[str]:
+    """The first three, with what the message says of them; and some of those who are left out. No log has them."""
     for person in audience.people:
         receiver_id, *fields = person.items()
         told = ", ".join(f"{name}: {value}" for name, value in fields)
         yield from _lines(f"{receiver_id[1]}  {told}".rstrip())
+    yield from _named(audience, audience.left_out_by_reason(checked))
 
 
 def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]:
@@ -38,7 +39,6 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
     if counts:
         told = ", ".join(f"{count:,} {_REASONS[reason]}" for reason, count in counts.items())
         yield from _lines(f"{audience.counts.listed:,} found, of these left out: {told}")
-        yield from _named(audience, counts)
     if audience.not_visible:
         ids = ", ".join(audience.not_visible[:_NAMED]) + (", …" if len(audience.not_visible) > _NAMED else "")
         what = "left out" if audience.is_partial else "nothing is sent: widen its contact range, or add --partial"
@@ -60,16 +60,8 @@ def _named(audience: "Audience", counts: dict[str, int]) -> Iterator[str]:
         names = [f"{each.person} ({each.name})" if each.name else each.person for each in of_reason]
         if names:
             more = ", …" if count > len(names) else ""
-            yield from _lines(f"  {_REASONS[reason]}: {', '.join(names)}{more}")
+            yield from _lines(f"{_REASONS[reason]}: {', '.join(names)}{more}")
 
 
 def _lines(text: str) -> list[str]:
-    indent = "  " if text.startswith("  ") else ""
-    return wrap(
-        text,
-        _COLUMNS,
-        initial_indent="",
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -45,7 +45,7 @@ def lines_of(summary: Preview) -> Iterator[str]:
     if unused := [column.name for column in checked.all_columns if not column.used]:
         yield f"not used: {listed(unused)}"
     if summary.audience:
-        yield from people_of(summary.audience)
+        yield from people_of(summary.audience, checked)
     yield _calls(summary)
     yield from summary.draft.spec.stops
     yield from remarks_of(summary)

@@ -151,14 +151,15 @@ def results(
     """Get the result of each row, in the order of its file, also while it runs: a page of JSON, or everything as a
     file.
 
-    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored.
+    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. What
+    the contacts tell of people is null for a key that may neither send nor operate.
     """
     names = names_of(_found(context.ledger, caller, id).spec.columns)
     if written_as is not None:
         headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
-        pieces = export_of(context.ledger, id, written_as)
+        pieces = export_of(context.ledger, id, written_as, whole=caller.may_see_people)
         return StreamingResponse(pieces, media_type=_MEDIA_TYPES[written_as], headers=headers)
-    rows = list(islice(results_of(context.ledger, id, cursor), limit + 1))
+    rows = list(islice(results_of(context.ledger, id, cursor, whole=caller.may_see_people), limit + 1))
     told = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
     return json_response(ResultPage(results=told, next=cursor + limit if len(rows) > limit else None))
 

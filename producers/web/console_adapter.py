@@ -63,7 +63,7 @@ def console_of(context: WebContext) -> Starlette:
         context.screen,
         ApiKeys(context.screen),
         proposals=LedgerProposals(context.ledger),
-        exports=lambda id, written_as: export_of(context.ledger, id, Format(written_as)),
+        exports=lambda id, written_as, whole: export_of(context.ledger, id, Format(written_as), whole=whole),
         callers=WebCallers(context),
     )
 

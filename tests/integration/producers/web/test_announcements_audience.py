@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from deskbell import BadInput, Notifier
+from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.integration.producers.cli.announcing_desk import receivers
@@ -87,6 +88,22 @@ def test_what_the_app_cannot_see_is_422_unless_partial(url: str, ledger: Ledger)
         "ou_bob",
     ]
     assert sorted(receivers(ledger, posted(url, everyone=True, partial=True)["id"])) == ["ou_ann", "ou_bob", "ou_ian"]
+
+
+def test_a_key_that_may_only_read_sees_ids_and_no_contact_fields(url: str, ledger: Ledger) -> None:
+    rows = [{"receiver_id": "ou_bob", "room": "7"}]
+    id = posted(url, rows=rows, departments=["od-a"], text="Dear {{ name }}, room {{ room | default('?') }}")["id"]
+    found = {}
+    for scope in (Scope.READ, Scope.SEND):
+        _, secret = ApiKeys(ledger).create(str(scope), frozenset({Scope.READ, scope}), None, None, "test")
+        path = f"{url}/v1/announcements/{id}/results"
+        headers = {"Authorization": f"Bearer {secret}"}
+        told = requests.get(path, headers=headers, timeout=SECONDS).json()["results"]
+        found[scope] = [(row["receiver_id"], row["room"], row["name"]) for row in told]
+        exported = requests.get(f"{path}?format=csv", headers=headers, timeout=SECONDS).text
+        assert ("Ann" in exported) is (scope is Scope.SEND)
+    assert found[Scope.READ] == [("ou_bob", "7", None), ("ou_ann", None, None)]
+    assert found[Scope.SEND] == [("ou_bob", "7", "Bob"), ("ou_ann", None, "Ann")]
 
 
 @pytest.mark.parametrize(
