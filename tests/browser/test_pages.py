@@ -89,6 +89,18 @@ def test_the_focus_stays_where_it_is_when_a_part_of_the_page_is_replaced(place: 
     expect(page.locator("#count-failed")).to_be_focused()
 
 
+def test_a_line_of_the_list_stays_a_line_when_it_changes(place: Place) -> None:
+    page = place.visitor(place.scenery.operator)
+    page.goto("/console/announcements")
+    lines = page.locator("#list tbody tr")
+    cells = lines.filter(has_text="Office move").locator("td")
+    expect(cells.nth(2)).to_contain_text("591 / 1,200")
+    place.scenery.deliver(54)  # of which four are events
+    expect(cells.nth(2)).to_contain_text("641 / 1,200")
+    expect(lines).to_have_count(4)
+    expect(cells).to_have_count(6)
+
+
 def test_all_of_it_works_without_scripts(place: Place) -> None:
     page = place.visitor(place.scenery.operator, java_script_enabled=False)
     page.goto(f"/console/announcements/{place.scenery.move}")

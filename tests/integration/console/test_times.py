@@ -101,7 +101,7 @@ def test_every_page_that_shows_it_says_that_it_is_scheduled_and_for_when(
         *("/notifications", f"/notifications/{event}", f"/notifications/n_{announcement[2:]}-0"),
     ):
         page = " ".join(visitor.look(path).split())
-        assert f'<span class="state scheduled">{until} <time datetime="' in page, path
+        assert f'<span class="state scheduled"><span>{until} <time datetime="' in page, path
         assert IN_UTC in page, path
 
 
