@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ledger.addresses import Contact
 from ledger.delivery_options import OnUnknown
 from ledger.leases import RELEASED_LEASE_MS, Swept
 from ledger.notification import Notification
@@ -28,6 +29,7 @@ class Expected:
     lost: int = 0
     retried: bool = False
     renewed: bool = False
+    has_receiver: bool = True
 
     def is_expired(self, now_ms: int) -> bool:
         return 0 < self.notification.expires_ms <= now_ms
@@ -44,7 +46,7 @@ class Hold:
 
 
 class Model:
-    """A desk without limits: its notifications, and the three places where one that is not at rest can be."""
+    """A desk without limits: its notifications, and the four places where one that is not at rest can be."""
 
     def __init__(self, lease_ms: int) -> None:
         self.now_ms = START_MS
@@ -54,6 +56,9 @@ class Model:
         self.lane: list[str] = []  # also cancelled ones, until a release comes across them
         self.due: dict[str, int] = {}
         self.leases: dict[str, int] = {}
+        self.unresolved: dict[str, int] = {}
+        self.people: dict[Contact, str | None] = {}  # what is cached
+        self.app_is_known = False  # before the first question, nobody knows whose people are cached
         self.hold: Hold | None = None
         self.streak = 0
 
@@ -67,12 +72,26 @@ class Model:
         expected = self.all[id]
         expected.state, expected.token, expected.renewed = state, None, False
         self.due.pop(id, None)
+        if state not in (State.QUEUED, State.SCHEDULED):
+            self.unresolved.pop(id, None)
         return expected
+
+    def enqueue(self, id: str) -> None:
+        """At the end of its lane, or among those without a receiver."""
+        if self.all[id].has_receiver:
+            self.lane.append(id)
+        else:
+            self.unresolved[id] = self.now_ms
 
     def accept(self, id: str, notification: Notification) -> State:
         scheduled = notification.due_ms > self.now_ms
-        self.all[id] = Expected(id, notification, State.SCHEDULED if scheduled else State.QUEUED)
-        if scheduled:
+        contact = notification.contact
+        is_cached = self.app_is_known and not scheduled and self.people.get(contact) if contact else None
+        state = State.SCHEDULED if scheduled else State.QUEUED
+        self.all[id] = Expected(id, notification, state, has_receiver=contact is None or bool(is_cached))
+        if not self.all[id].has_receiver:
+            self.unresolved[id] = max(notification.due_ms, self.now_ms)
+        elif scheduled:
             self.due[id] = notification.due_ms
         else:
             self.lane.append(id)
@@ -86,8 +105,33 @@ class Model:
         if expected.state is not State.SCHEDULED:
             return False
         expected.notification = expected.notification.model_copy(update={"at": at})
-        self.due[id] = expected.notification.due_ms
+        places = self.due if expected.has_receiver else self.unresolved
+        places[id] = expected.notification.due_ms
         return True
+
+    def ask(self) -> list[Contact]:
+        """Settles what is cached, and returns what Feishu must be asked about."""
+        self.app_is_known = True
+        for id in [id for id in self.unresolved if self.all[id].is_expired(self.now_ms)]:
+            self.move(id, State.EXPIRED)
+        contacts: dict[Contact, None] = {}
+        for id in self.by_age(self.unresolved):
+            self.move(id, State.QUEUED)
+            contact = self.all[id].notification.contact
+            assert contact is not None
+            if contact in self.people:
+                self._settle(id, found=self.people[contact] is not None)
+            else:
+                contacts[contact] = None
+        return list(contacts)
+
+    def _settle(self, id: str, *, found: bool) -> None:
+        if found:
+            del self.unresolved[id]
+            self.all[id].has_receiver = True
+            self.enqueue(id)
+        else:
+            self.move(id, State.FAILED)
 
     def release(self, room: int, in_flight: int) -> list[str]:
         for id in self.by_age(self.due):

@@ -30,12 +30,17 @@ from ledger.progress import Attempt
 from ledger.rescheduling import reschedule
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
+from ledger.unresolved import Answer, Unresolved, answer_json
 from tests.integration.ledger.desk_model import START_MS, Hold, Model
 from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 40)
 SENT = sorted(TRANSITIONS[State.SENDING])
+ID, MAIL, NOBODYS = {"receiver_id": "ou_a"}, {"email": "ann@corp.example"}, {"mobile": "+8613800138000"}
+NOBODY = orjson.dumps({"problem": "nobody", "reason": "no_such_person"})
+#: Longer than a run, in its own time.
+LONG_MS = 10**12
 SOON_MS = [0, 1, 700, 5_000, 20_000]
 
 
@@ -55,6 +60,7 @@ class Verbs(RuleBasedStateMachine):
         settings = Settings(_env_file=None)
         self.desk = settings.desk("default").model_copy(update={"rate": ()})
         self.ledger = Ledger(settings, self.client)
+        self.unresolved = Unresolved(settings, self.client)
         self.work = Leases(self.client, settings, longest_call_ms=1000)
         self.model = Model(self.work.lease_ms)
         self.seen: dict[str, tuple[State, list[int]]] = {}
@@ -74,7 +80,7 @@ class Verbs(RuleBasedStateMachine):
     @initialize(policies=st.lists(st.sampled_from(OnUnknown), min_size=1, max_size=5))
     def begin(self, policies: list[OnUnknown]) -> None:
         for policy in policies:
-            self.accept(["x"], None, policy, None, None)
+            self.accept(["x"], None, policy, None, None, ID)
 
     @rule(
         texts=st.lists(st.sampled_from("xy"), min_size=1, max_size=3),
@@ -82,13 +88,20 @@ class Verbs(RuleBasedStateMachine):
         policy=st.sampled_from(OnUnknown),
         in_ms=st.sampled_from([None, None, None, 700, 6_000]),
         expires_ms=st.sampled_from([None, None, 5_000, 90_000]),
+        address=st.sampled_from([ID, ID, MAIL, NOBODYS]),
     )
     def accept(
-        self, texts: list[str], key: str | None, policy: OnUnknown, in_ms: int | None, expires_ms: int | None
+        self,
+        texts: list[str],
+        key: str | None,
+        policy: OnUnknown,
+        in_ms: int | None,
+        expires_ms: int | None,
+        address: dict[str, str],
     ) -> None:
         at = None if in_ms is None else self._time(in_ms)
         expires = None if expires_ms is None else self._time(expires_ms + (in_ms or 0))
-        raw = {"receiver_id": "ou_a", "on_unknown": policy, "at": at, "expires": expires, "key": key}
+        raw = {**address, "on_unknown": policy, "at": at, "expires": expires, "key": key}
         asked = [Notification.build({**raw, "text": text}, now=self._time(0)) for text in texts]
         first = self.model.all.get(self.model.keys.get(key or "", ""))
         digests = {notification.digest for notification in asked if key}
@@ -106,6 +119,24 @@ class Verbs(RuleBasedStateMachine):
 
     def _time(self, in_ms: int) -> datetime:
         return datetime.fromtimestamp((self.model.now_ms + in_ms) / 1000, UTC)
+
+    # -- whoever asks Feishu
+
+    @rule(answered=st.sampled_from([True, True, False]))
+    def ask(self, answered: bool) -> None:
+        contacts = self.model.ask()
+        assert self.unresolved.ask(self.desk, "eve").contacts == contacts
+        if contacts and answered:
+            found = {contact: "ou_a" if contact.value == MAIL["email"] else None for contact in contacts}
+            answers = [
+                Answer(contact, answer_json(open_id) if open_id else NOBODY, LONG_MS)
+                for contact, open_id in found.items()
+            ]
+            self.unresolved.answer(self.desk, "eve", answers)
+            self.model.people |= found
+            assert self.model.ask() == []
+        # The next question would be gathered for a second.
+        self.client.hdel(self.ledger.keys.desk("default"), "asked")
 
     # -- the pacer
 
@@ -194,7 +225,8 @@ class Verbs(RuleBasedStateMachine):
             return
         assert call() == [to]
         self.model.move(id, to)
-        self.model.lane += [id] if to is State.QUEUED else []
+        if to is State.QUEUED:
+            self.model.enqueue(id)
         if verb.startswith("retry"):
             expected.lost, expected.retried = 0, True
 
@@ -274,8 +306,10 @@ class Verbs(RuleBasedStateMachine):
         lane = list(map(text, self.client.lrange(keys.waiting("e_default"), 0, -1)))
         due = self._times(keys("lane", "e_default", "due"))
         leases = self._times(keys.leases("default"))
+        unresolved = self._times(keys.unresolved("default"))
         assert (lane, due, leases) == (self.model.lane, self.model.due, self.model.leases)
-        places = Counter([*lane, *due, *leases])
+        assert unresolved == self.model.unresolved
+        places = Counter([*lane, *due, *leases, *unresolved])
         for id, expected in self.model.all.items():
             rests = expected.state in FINAL or expected.state is State.UNKNOWN
             assert rests or places[id] == 1, f"{id} is {expected.state} and in {places[id]} places"
