@@ -134,3 +134,18 @@ def test_a_server_that_is_killed_while_it_loads_an_announcement_accepts_it_once(
     assert [(each.id, each.total) for each in made] == [(announced.id, ROWS)]
     assert sum(made[0].counts.values()) == ROWS
     installation.ledger.announcements.cancel(announced.id, "test")
+
+
+def test_an_address_reaches_its_person_over_http(installation: Installation, notifier: Notifier) -> None:
+    sent = notifier.send_many(
+        [{"email": "over.http@example.com", "text": MARKER}, {"mobile": "13800000002", "text": MARKER}]
+    )
+    for accepted in sent:
+        installation.wait_for_state(accepted.id, State.DELIVERED)
+    record = notifier.get(sent[0].id)
+    assert (record.notification.email, record.notification.receiver_id) == ("over.http@example.com", "ou_over.http")
+    nobody = notifier.send(email="unknown.over.http@example.com", text=MARKER)
+    installation.wait_for_state(nobody.id, State.FAILED)
+    failure = notifier.get(nobody.id).progress.failure
+    assert failure is not None
+    assert failure.reason == "no_such_person"

@@ -160,3 +160,22 @@ def test_it_is_built_from_the_environment(monkeypatch: pytest.MonkeyPatch, empty
     accepted = notifier.send(receiver_id="ou_ada", text="hi")
     assert notifier.get(accepted.id).id == accepted.id
     notifier.close()
+
+
+@pytest.mark.parametrize(("field", "value"), [("email", "ann@corp.example"), ("mobile", "+86 138 0013 8000")])
+def test_a_receiver_may_be_an_address(notifier: Notifier, field: str, value: str) -> None:
+    accepted = notifier.send(**{field: value}, text="Disk full")  # type: ignore[arg-type]
+    record = notifier.get(accepted.id)
+    assert (getattr(record.notification, field), record.notification.receiver_id) == (value, "")
+    assert record.progress.state is State.QUEUED
+
+
+def test_several_may_be_addressed_in_different_ways_but_each_in_one(notifier: Notifier, ledger: Ledger) -> None:
+    ways = ({"receiver_id": "ou_ada"}, {"email": "ann@corp.example"}, {"mobile": "13800138000"})
+    assert len(notifier.send_many([{**way, "text": "Disk full"} for way in ways])) == 3  # type: ignore[typeddict-item]
+    both = {"receiver_id": "ou_ada", "email": "ann@corp.example", "text": "x"}
+    with pytest.raises(BadInput, match=r"email: cannot be combined with receiver_id.* \(notification 2 of 2\)"):
+        notifier.send_many([{"receiver_id": "ou_ada", "text": "x"}, both])  # type: ignore[typeddict-item]
+    with pytest.raises(BadInput, match="receiver_id: is missing: give receiver_id, email or mobile"):
+        notifier.send(text="x")
+    assert ledger.counts()[State.QUEUED] == 3

@@ -331,3 +331,26 @@ def test_find_looks_at_rows_and_events_and_says_how_far(web: WebThread, ledger: 
         assert problem.status_code == 422, wrong
         assert "x" * 201 not in problem.text
     assert "s3cret" not in web.get(f"{PATH}?find=s3cret").text
+
+
+# -- to whom
+
+
+def test_a_receiver_is_named_in_one_way_alone_or_in_a_batch(web: WebThread, ledger: Ledger) -> None:
+    text = {"text": "Disk full on db-3"}
+    answer = web.post(PATH, {"email": "ann@corp.example", **text})
+    assert answer.status_code == 202
+    shown = web.get(f"{PATH}/{answer.json()['id']}").json()
+    assert (shown["state"], shown["receiver_id"], shown["email"]) == ("queued", None, "ann@corp.example")
+    for wrong, field in (
+        ({}, "receiver_id"),
+        ({"receiver_id": "ou_a", "email": "ann@corp.example"}, "email"),
+        ({"email": "ann@corp.example", "mobile": "13800138000"}, "mobile"),
+        ({"email": "Ann"}, "email"),
+        ({"mobile": "call me"}, "mobile"),
+    ):
+        refused = web.post(PATH, wrong | text)
+        assert (refused.status_code, refused.json()["field"]) == (422, field)
+    batch = web.post(PATH, {"notifications": [{"mobile": "+8613800138000", **text}, {"email": "Ann", **text}]})
+    assert (batch.json()["accepted"], batch.json()["refused"]) == (1, 1)
+    assert batch.json()["results"][1]["problem"]["field"] == "email"

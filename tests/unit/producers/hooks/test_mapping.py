@@ -17,7 +17,7 @@ EACH = "{% for each in payload.list %}{{ each }}{% endfor %}"
 
 
 def receivers(hook: Hook, body: dict[str, Any]) -> list[str]:
-    return [each.receiver_id for each in hook.render(incoming(body)).notifications]
+    return [each.address for each in hook.render(incoming(body)).notifications]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,16 @@ def receivers(hook: Hook, body: dict[str, Any]) -> list[str]:
         ("\"{{ ['ou_ada'] if payload.severity == 'critical' else [] }}\"", {"severity": "critical"}, ["ou_ada"]),
         ("\"{{ ['ou_ada'] if payload.severity == 'critical' else [] }}\"", {"severity": "info"}, []),
         ("\"{{ payload.oncall|default('ou_ada') }}\"", {"oncall": None}, ["ou_ada"]),
+        ('["ann@corp.example", "mobile:138-0013-8000"]', {}, ["ann@corp.example", "13800138000"]),
+        ('"{{ payload.oncall }}@corp.example"', {"oncall": "ann"}, ["ann@corp.example"]),
+        ('"{{ payload.oncall }}-{{ payload.n }}@corp.example"', {"oncall": "ann", "n": 2}, ["ann-2@corp.example"]),
+        (
+            '"{{ payload.oncall }}"',
+            {"oncall": ["ann@corp.example", "+86 138 0013 8000", "id:ou_a"]},
+            ["ann@corp.example", "+8613800138000", "ou_a"],
+        ),
+        ('["ou_a", "{{ payload.oncall }}"]', {"oncall": "id:ou_a"}, ["ou_a"]),
+        ('"{% if payload.oncall %}{{ payload.oncall }}{% endif %}"', {"oncall": ""}, []),
         ('"{{ payload.oncall|unique }}"', {"oncall": ["ou_eve", "ou_eve"]}, ["ou_eve"]),
     ],
 )
@@ -47,6 +57,8 @@ def test_who_gets_it_is_fixed_or_comes_from_the_payload(
         ({}, "hook.it.to: must be an address or a list of them, not an object"),
         (5, "hook.it.to: must be an address or a list of them, not a number"),
         ([["ou_a"]], "hook.it.to: must be an address or a list of them, not a list"),
+        ("eve@x, dan@x", "hook.it.to: is not an e-mail address, such as ann@corp.example"),
+        ("+12", "hook.it.to: is not a mobile number"),
         ("on_eve", "hook.it.to: begins with on_, so it cannot be open_id"),
         (SECRET, "hook.it.to: "),
         ([f"ou_{n}" for n in range(101)], "hook.it.to: has 101 receivers: at most 100 are allowed"),
@@ -276,3 +288,10 @@ def test_nothing_that_was_posted_stands_in_a_repr(tmp_path: Path) -> None:
     posted = incoming({"x": SECRET}, x_kind=SECRET)
     assert SECRET not in repr(posted)
     assert SECRET not in repr(a_hook(tmp_path, 'text = "{{ payload.x }}"').render(posted))
+
+
+def test_the_type_of_ids_does_not_concern_addresses(tmp_path: Path) -> None:
+    hook = a_hook(tmp_path, 'to = ["u_ann", "bob@corp.example"]', 'user_id_type = "user_id"', 'text = "x"')
+    by_id, by_mail = hook.render(incoming({})).notifications
+    assert (by_id.user_id_type, by_id.receiver_id) == ("user_id", "u_ann")
+    assert (by_mail.user_id_type, by_mail.email) == ("open_id", "bob@corp.example")
