@@ -18,6 +18,7 @@ from feishu.contact_pace import ContactPace
 from feishu.contact_sight import STATUS_SCOPE, no_scope, sees_everybody
 from feishu.directory import Directory
 from feishu.member import Member, Standing, member_of
+from feishu.people import INVALID_CODES
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed
 from ledger.addresses import Contact, address_fields
@@ -32,6 +33,9 @@ __all__ = ["Finding", "Inquiry"]
 _OUT_OF_RANGE, _WRONG_ID = 41050, 41012
 #: Codes about one person, whatever the call: the other people can still be asked about.
 _OF_ONE = frozenset({_OUT_OF_RANGE, _WRONG_ID, 99992351, 99992352, 99992360, 99992361, 99992363, 99992364})
+
+#: In place of an open_id: Feishu refused the address itself.
+_REFUSED = ""
 
 _SAID = {
     Standing.RESIGNED: Phrase("has resigned, or left this company's Feishu"),
@@ -84,6 +88,7 @@ class Inquiry:
 
     def __init__(self, client: redis.Redis, keys: RedisKeys, desk: Desk, feishu: FeishuClient) -> None:
         self._feishu = feishu
+        self._address_pace = ContactPace(client, keys, desk, api="batch_get_id")
         self._pace = ContactPace(client, keys, desk)
         self._retry = QueryRetry()
         self._directory = Directory(feishu, self._pace.wait)
@@ -112,10 +117,13 @@ class Inquiry:
         unnamed = [contact for contact in distinct if contact not in there]
         resigned = self._open_ids(unnamed, with_resigned=True)
         everybody = sees_everybody(self._directory) if len(resigned) < len(unnamed) else None
-        members = self._members(list(there.values()))
+        members = self._members([open_id for open_id in there.values() if open_id != _REFUSED])
         found = {}
         for contact in distinct:
-            if open_id := there.get(contact):
+            if there.get(contact) == _REFUSED:
+                said, do = Phrase("is nothing that Feishu can look up"), Phrase("check how it is written")
+                found[contact] = Finding(contact.value, None, "invalid", said, do)
+            elif open_id := there.get(contact):
                 member = members.get(open_id) or Member(open_id, None, {}, ())
                 found[contact] = Finding.of_member(contact.value, member)
             elif open_id := resigned.get(contact):
@@ -127,18 +135,35 @@ class Inquiry:
         return found
 
     def _open_ids(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
-        """Of those whom Feishu names."""
+        """Of those whom Feishu names, and _REFUSED for what it cannot use."""
         found: dict[Contact, str] = {}
         for start in range(0, len(contacts), CONTACTS_PER_CALL):
-            some = contacts[start : start + CONTACTS_PER_CALL]
-            emails = [contact for contact in some if contact.kind == "email"]
-            mobiles = [contact for contact in some if contact.kind == "mobile"]
-            values = [[contact.value for contact in each] for each in (emails, mobiles)]
-            self._pace.wait()
-            people = self._retry(self._feishu.people, *values, with_resigned=with_resigned)
-            named = zip(emails + mobiles, people, strict=True)
-            found |= {contact: person.open_id for contact, person in named if person.open_id is not None}
+            found |= self._some_open_ids(contacts[start : start + CONTACTS_PER_CALL], with_resigned=with_resigned)
         return found
+
+    def _some_open_ids(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
+        """Feishu refuses all for the sake of one that it cannot use: halves lead to that one."""
+        try:
+            return self._asked(contacts, with_resigned=with_resigned)
+        except AskFailed as failure:
+            if failure.verdict.code not in INVALID_CODES:
+                raise
+        if len(contacts) == 1:
+            return {contacts[0]: _REFUSED}
+        middle = len(contacts) // 2
+        first, second = (
+            self._some_open_ids(half, with_resigned=with_resigned) for half in (contacts[:middle], contacts[middle:])
+        )
+        return first | second
+
+    def _asked(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
+        emails = [contact for contact in contacts if contact.kind == "email"]
+        mobiles = [contact for contact in contacts if contact.kind == "mobile"]
+        values = [[contact.value for contact in each] for each in (emails, mobiles)]
+        self._address_pace.wait()
+        people = self._retry(self._feishu.people, *values, with_resigned=with_resigned)
+        named = zip(emails + mobiles, people, strict=True)
+        return {contact: person.open_id for contact, person in named if person.open_id is not None}
 
     def _members(self, open_ids: Sequence[str]) -> dict[str, Member]:
         """Empty where the app may not read people: then an id is all that is known."""

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+import redis
 import typer
 
+from ledger.desk_status import desk_statuses
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -53,15 +55,25 @@ def _doctor(as_json: bool) -> int:
     ledger = Ledger(settings)
     try:
         checks, reached = check_ledger(ledger, newest=True)
+        addressing = _addressing(ledger) if reached else ()
         checks += [*_desks(settings, ledger if reached else None), *check_files(settings)]
     finally:
         ledger.redis.close()
     with progress("asking Feishu"):
-        checks += check_feishu(settings)
+        checks += check_feishu(settings, addressing)
     _tell(checks, as_json)
     if not reached:
         return ExitCode.UNREACHABLE
     return ExitCode.OTHER if _fails(checks) else ExitCode.DONE
+
+
+def _addressing(ledger: Ledger) -> list[str]:
+    """The desks at which events by e-mail or mobile wait."""
+    try:
+        statuses = desk_statuses(ledger, list(ledger.settings.all_desks.values()), ())
+    except (redis.RedisError, LedgerUnreachable):  # gone meanwhile, or a cluster
+        return []
+    return [status.name for status in statuses if status.unresolved]
 
 
 def _desks(settings: Settings, ledger: Ledger | None) -> list[Check]:

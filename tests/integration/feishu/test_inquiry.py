@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 
 import fakeredis
 import pytest
+import requests
 from pydantic import SecretStr
 
 import sandbox
@@ -126,3 +127,12 @@ def test_a_range_is_told_by_what_it_names() -> None:
 def test_calls_without_a_scope_are_told() -> None:
     with feishu("--scopes", "contact:group:readonly") as client:
         assert ContactSight.of(client) == ContactSight(False, None, None, False, ())
+
+
+def test_one_address_that_feishu_cannot_use_does_not_hide_the_others() -> None:
+    with feishu() as client:
+        order = {"match": {"path": "users"}, "times": 2, "do": {"code": 40001}}
+        requests.post(f"{client.desk.feishu_url}/sandbox/faults", json=order, timeout=60).raise_for_status()
+        # The call about both is refused, and then the one about the first alone.
+        first, second = found(client, "sun.yan@acme.example", "li.na@acme.example")
+    assert (second.open_id, first.open_id, first.reason) == ("ou_li.na", None, "invalid")

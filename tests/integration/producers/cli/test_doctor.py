@@ -270,3 +270,32 @@ def test_the_ledger_cannot_be_looked_at_without_redis(
     monkeypatch.setenv("DESKBELL_REDIS_URL", "redis://127.0.0.1:1/0")
     assert run(["doctor", "--ledger"]) == 3
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "is_waiting", "status", "said"),
+    [
+        ((), False, "ok", "the app finds people by e-mail and mobile; it may see all staff"),
+        (("--range", "od-x,ou_ada"), False, "ok", "it may see 1 department, 1 person"),
+        (("--without-scope", "contact:user.id:readonly"), False, "ok", "not granted: contact:user.id:readonly"),
+        (("--without-scope", "contact:user.id:readonly"), True, "warn", "cannot find people by e-mail and mobile"),
+        (("--scopes", "contact:user.id:readonly"), False, "ok", "not granted: contact:contact.base:readonly"),
+        (("--without-scope", "contact:user.email:readonly", "--demo"), False, "ok", "contact:user.email:readonly"),
+    ],
+)
+def test_one_line_says_what_the_app_may_see(
+    ledger: Ledger,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    is_waiting: bool,
+    status: str,
+    said: str,
+) -> None:
+    if is_waiting:
+        ledger.accept([Notification.build({"email": "ada@corp.example", "text": "Hello"})])
+    with sandbox.running(*options) as url:
+        monkeypatch.setenv("DESKBELL_FEISHU_URL", url)
+        check = doctor(capsys)["contacts default"]
+    assert check["status"] == status
+    assert said in check["found"]
