@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 import sandbox
-from benchmarks.announcements import a_ledger
+from benchmarks.announcements import SPEC, a_ledger, used_memory
 from benchmarks.exact import NotExact
 from benchmarks.figure import Figure
 from benchmarks.size import Size, spread
@@ -20,6 +23,7 @@ from ledger.ledger import Ledger
 __all__ = ["measure"]
 
 PEOPLE, DEPARTMENTS = 100_000, 2_000
+NAME = "Ada Lovelace"
 #: The command, without the pace that it keeps for Feishu's sake.
 _UNPACED = (
     "from feishu.contact_pace import ContactPace; ContactPace.wait = lambda self: None;"
@@ -40,6 +44,23 @@ def measure(size: Size) -> Iterator[Figure]:
             f"{spread(seconds, '{:.0f} s'.format)}, {rss_mb:.0f} MB peak RSS, {calls:,} calls",
             rss_mb <= 250 and calls == different,
         )
+    yield waiting(people)
+
+
+def waiting(people: int) -> Figure:
+    """Memory of a row besides its values."""
+    spec = SPEC.model_copy(
+        update={"columns": ("name",), "message": {"msg_type": "text", "content": {"text": "{{ name }}"}}}
+    )
+    with a_ledger() as ledger:
+        before = used_memory(ledger)
+        id, _ = ledger.announcements.open(spec, key="waiting", digest="waiting")
+        rows = (orjson.dumps([number, f"ou_{uuid.uuid4().hex}", [NAME]]) for number in range(1, people + 1))
+        ledger.announcements.load(id, rows)
+        ledger.announcements.start(id, spec, people)
+        each = (used_memory(ledger) - before) / people - len(NAME)
+    what = f"Redis memory per waiting row of an audience, besides the values that it uses, {people:,} rows"
+    return Figure(what, "≤ 140 bytes", f"{each:.0f} bytes", each <= 140)
 
 
 def walked(people: int, departments: int, code: str) -> tuple[float, float, tuple[int, int]]:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 #: What the group and others may do; and of it, what changes things.
 OTHERS, _WRITE = 0o077, 0o022
 #: What the server and its keeper make in the data directory.
-OURS = frozenset({"lock", "valkey.log", "valkey.sock", "appendonlydir", "practice", "practice.json"})
+OURS = frozenset({"lock", "valkey.log", "valkey.sock", "appendonlydir", "practice", "practice.json", "walks"})
 
 
 def make_private(directory: Path) -> None:

@@ -62,11 +62,6 @@ class Caller:
                 Phrase("{key} may not use desk {desk}", key=self.name, desk=desk),
             )
 
-    @property
-    def may_see_people(self) -> bool:
-        """Whether it sees what the contacts tell of people, and not only their ids."""
-        return bool(self.scopes & {Scope.SEND, Scope.OPERATE})
-
     def check_scope(self, scope: Scope) -> None:
         """Raises Problem (403) unless it has the scope."""
         if scope not in self.scopes:

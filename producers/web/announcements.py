@@ -157,9 +157,9 @@ def results(
     names = names_of(_found(context.ledger, caller, id).spec.columns)
     if written_as is not None:
         headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
-        pieces = export_of(context.ledger, id, written_as, whole=caller.may_see_people)
+        pieces = export_of(context.ledger, id, written_as, whole=caller.sees_addresses)
         return StreamingResponse(pieces, media_type=_MEDIA_TYPES[written_as], headers=headers)
-    rows = list(islice(results_of(context.ledger, id, cursor, whole=caller.may_see_people), limit + 1))
+    rows = list(islice(results_of(context.ledger, id, cursor, whole=caller.sees_addresses), limit + 1))
     told = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
     return json_response(ResultPage(results=told, next=cursor + limit if len(rows) > limit else None))
 

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from ledger.announcement import Spec
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.cli.command_line import run
@@ -232,3 +234,16 @@ def test_nothing_is_left_of_a_walk(open_office: Office, empty_valkey: Settings) 
     before = set(kept.glob("*"))
     open_office.announce("--everyone", *TEXT)
     assert set(kept.glob("*")) == before
+
+
+def test_a_waiting_row_costs_little_besides_its_values(open_office: Office) -> None:
+    """With ids as long as Feishu's: `ou_` and 32 digits."""
+    ledger = open_office.ledger
+    spec = Spec(name="x", message={"msg_type": "text", "content": {"text": "{{ name }}"}}, columns=("name",))
+    count, name = 20_000, "Ada Lovelace"
+    before = ledger.redis.info("memory")["used_memory"]
+    id, _ = ledger.announcements.open(spec, key="k", digest="k")
+    ledger.announcements.load(id, (orjson.dumps([n, f"ou_{n:032x}", [name]]) for n in range(1, count + 1)))
+    ledger.announcements.start(id, spec, count)
+    used = ledger.redis.info("memory")["used_memory"] - before
+    assert used / count - len(name) <= 140
