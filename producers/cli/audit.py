@@ -39,7 +39,7 @@ def audit(
             show_table(("at", "by", "did", "id"), map(_cells, entries))
         else:
             for entry in entries:
-                answer("\t".join(_cells(entry)))
+                answer(" ".join(filter(None, _cells(entry))))
 
 
 def _cells(entry: AuditEntry) -> tuple[str, str, str, str]:

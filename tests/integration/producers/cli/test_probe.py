@@ -1,6 +1,7 @@
 """`deskbell probe`: a live test of a tenant, with the sandbox for Feishu and the real parts of a worker."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ def steps_of(found: dict[str, Any]) -> dict[str, tuple[int, int]]:
     return {step["step"]: (step["http_status"], step["code"]) for step in found["steps"]}
 
 
-def test_two_messages_are_sent_and_their_readers_asked_for(site: Site) -> None:
+def test_two_messages_are_sent_and_their_readers_asked_for(site: Site, capsys: Output) -> None:
     found = site.probe()
     assert steps_of(found) == {
         "user": (200, 0),
@@ -95,6 +96,8 @@ def test_two_messages_are_sent_and_their_readers_asked_for(site: Site) -> None:
     }
     assert (found["answers"]["read_users_of_user"], found["close_by_hand"]) == (False, False)
     assert [entry.did for entry in recent_actions(site.ledger, 9)] == ["probe"]
+    assert run(["audit"]) == 0
+    assert re.fullmatch(r"\S+Z \S+ probe default\n", capsys.readouterr().out)
     assert site.ledger.counts("default")[State.DELIVERED] == 2  # on record, as any send
 
 
