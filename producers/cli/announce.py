@@ -22,6 +22,7 @@ from producers.announcements.preview import OpenTicketRows, Preview, open_ticket
 from producers.announcements.recipients import Recipients
 from producers.cli.access import open_ledger
 from producers.cli.announce_options import AnnounceOptions, takes
+from producers.cli.audience_text import wrapped
 from producers.cli.options import body_of, tell_times
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.reading import RecipientsFile
@@ -149,7 +150,8 @@ def _answer_summary(summary: Preview, as_json: bool) -> None:
         answer_json(summary.as_json())
         return
     for line in lines_of(summary):
-        answer(line)
+        for part in wrapped(line) if summary.audience else [line]:
+            answer(part)
     show_samples(summary.checked)
 
 

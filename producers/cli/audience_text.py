@@ -10,7 +10,7 @@ from producers.announcements.check import Checked
 if TYPE_CHECKING:
     from producers.announcements.audience.audience import Audience
 
-__all__ = ["people_of", "remarks_of_audience"]
+__all__ = ["people_of", "remarks_of_audience", "wrapped"]
 
 _COLUMNS = 80
 _REASONS = {
@@ -29,7 +29,7 @@ def people_of(audience: "Audience", checked: Checked) -> Iterator[str]:
     for person in audience.people:
         receiver_id, *fields = person.items()
         told = ", ".join(f"{name}: {value}" for name, value in fields)
-        yield from _lines(f"{receiver_id[1]}  {told}".rstrip())
+        yield from wrapped(f"{receiver_id[1]}  {told}".rstrip())
     yield from _named(audience, audience.left_out_by_reason(checked))
 
 
@@ -38,20 +38,20 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
     counts = {reason: count for reason, count in audience.left_out_by_reason(checked).items() if count}
     if counts:
         told = ", ".join(f"{count:,} {_REASONS[reason]}" for reason, count in counts.items())
-        yield from _lines(f"{audience.counts.listed:,} found, of these left out: {told}")
+        yield from wrapped(f"{audience.counts.listed:,} found, of these left out: {told}")
     if audience.not_visible:
         ids = ", ".join(audience.not_visible[:_NAMED]) + (", …" if len(audience.not_visible) > _NAMED else "")
         what = "left out" if audience.is_partial else "nothing is sent: widen its contact range, or add --partial"
-        yield from _lines(f"the app cannot see {ids}: {what}")
+        yield from wrapped(f"the app cannot see {ids}: {what}")
     if audience.people and not audience.status_known:
-        yield from _lines(
+        yield from wrapped(
             "nobody could be left out for having resigned, or not having joined: the app lacks the scope "
             "contact:user.employee:readonly"
         )
     for name in audience.not_told:
-        yield from _lines(f"Feishu tells nobody's {name}: the app lacks the scope {SCOPES[name]}, or all lack it")
+        yield from wrapped(f"Feishu tells nobody's {name}: the app lacks the scope {SCOPES[name]}, or all lack it")
     if audience.nobody_count:
-        yield from _lines(f"exclusions that lead to nobody: {audience.nobody_count:,}, such as {audience.nobody[0]}")
+        yield from wrapped(f"exclusions that lead to nobody: {audience.nobody_count:,}, such as {audience.nobody[0]}")
 
 
 def _named(audience: "Audience", counts: dict[str, int]) -> Iterator[str]:
@@ -60,8 +60,9 @@ def _named(audience: "Audience", counts: dict[str, int]) -> Iterator[str]:
         names = [f"{each.person} ({each.name})" if each.name else each.person for each in of_reason]
         if names:
             more = ", …" if count > len(names) else ""
-            yield from _lines(f"{_REASONS[reason]}: {', '.join(names)}{more}")
+            yield from wrapped(f"{_REASONS[reason]}: {', '.join(names)}{more}")
 
 
-def _lines(text: str) -> list[str]:
+def wrapped(text: str) -> list[str]:
+    """Lines for a screen of 80 columns."""
     return wrap(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -152,7 +152,7 @@ def results(
     file.
 
     With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. What
-    the contacts tell of people is null for a key that may neither send nor operate.
+    the contacts tell of people is null for a key that may only read.
     """
     names = names_of(_found(context.ledger, caller, id).spec.columns)
     if written_as is not None:

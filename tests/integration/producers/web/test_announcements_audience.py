@@ -94,16 +94,16 @@ def test_a_key_that_may_only_read_sees_ids_and_no_contact_fields(url: str, ledge
     rows = [{"receiver_id": "ou_bob", "room": "7"}]
     id = posted(url, rows=rows, departments=["od-a"], text="Dear {{ name }}, room {{ room | default('?') }}")["id"]
     found = {}
-    for scope in (Scope.READ, Scope.SEND):
+    for scope in (Scope.READ, Scope.OPERATE):
         _, secret = ApiKeys(ledger).create(str(scope), frozenset({Scope.READ, scope}), None, None, "test")
         path = f"{url}/v1/announcements/{id}/results"
         headers = {"Authorization": f"Bearer {secret}"}
         told = requests.get(path, headers=headers, timeout=SECONDS).json()["results"]
         found[scope] = [(row["receiver_id"], row["room"], row["name"]) for row in told]
         exported = requests.get(f"{path}?format=csv", headers=headers, timeout=SECONDS).text
-        assert ("Ann" in exported) is (scope is Scope.SEND)
+        assert ("Ann" in exported) is (scope is Scope.OPERATE)
     assert found[Scope.READ] == [("ou_bob", "7", None), ("ou_ann", None, None)]
-    assert found[Scope.SEND] == [("ou_bob", "7", "Bob"), ("ou_ann", None, "Ann")]
+    assert found[Scope.OPERATE] == [("ou_bob", "7", "Bob"), ("ou_ann", None, "Ann")]
 
 
 @pytest.mark.parametrize(
