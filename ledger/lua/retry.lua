@@ -15,6 +15,7 @@ local results = act_on_each(4, function(record)
   record.progress.deferrals, record.progress.failing_ms, record.progress.lost = nil, nil, nil
   append(record, 'acts', {now, ARGV[2], 'retry'})
   save(record)
+  if record.contact then forget_answer(record.contact) end
   enqueue(record)
   return true
 end)

@@ -81,9 +81,14 @@ class _Fleet:
         announced = self._at.deskbell_json(
             "announce", f"{name}.csv", "--text", "Hello", "--yes", environment=environment
         )
-        receivers = ",".join(f"ou_{name}_event{number}" for number in range(EVENTS))
+        receivers = ",".join(self._address(version, f"{name}_event{number}", number) for number in range(EVENTS))
         self._at.deskbell_json("send", "--to", receivers, "--text", "Hello", environment=environment)
         return str(announced["id"])
+
+    @staticmethod
+    def _address(version: str, name: str, number: int) -> str:
+        """Today's version addresses every other event by e-mail: the older one's workers send what has its receiver."""
+        return f"{name}@example.com" if version == "today" and number % 2 else f"ou_{name}"
 
 
 def run(commit: str, folder: Path) -> SideBySide:

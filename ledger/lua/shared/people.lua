@@ -66,6 +66,12 @@ local function known_person(app, contact)
   return answer and (answer.open_id or answer.problem) and answer or nil
 end
 
+-- Whoever retries may have fixed what was wrong with it, and is not told for ten minutes that nobody is there.
+local function forget_answer(contact)
+  local app = redis.call('HGET', HOLDS, 'app')
+  if app then redis.call('DEL', key('person', app, digest_of(contact))) end
+end
+
 -- The JSON of a notification with its receiver: in front, where nothing of what stands there is read or written again.
 local function addressed(input, open_id)
   return '{"receiver_id":' .. cjson.encode(open_id) .. ',' .. string.sub(input, 2)

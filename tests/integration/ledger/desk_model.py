@@ -76,6 +76,12 @@ class Model:
             self.unresolved.pop(id, None)
         return expected
 
+    def retry(self, id: str) -> None:
+        """What was cached of its address may be wrong by now."""
+        contact = self.all[id].notification.contact
+        if contact and not self.all[id].has_receiver:
+            self.people.pop(contact, None)
+
     def enqueue(self, id: str) -> None:
         """At the end of its lane, or among those without a receiver."""
         if self.all[id].has_receiver:

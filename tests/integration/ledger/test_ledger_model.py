@@ -225,6 +225,8 @@ class Verbs(RuleBasedStateMachine):
             return
         assert call() == [to]
         self.model.move(id, to)
+        if verb.startswith("retry"):
+            self.model.retry(id)
         if to is State.QUEUED:
             self.model.enqueue(id)
         if verb.startswith("retry"):
