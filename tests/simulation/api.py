@@ -114,9 +114,9 @@ class _Send:
         self._api, self._who, self._receiver, self._via = api, who, receiver, via
         self.fault = api.fault(receiver)
         self.record: dict[str, Any] = {
-            "started_ms": self._unix_ms(), "at": 0.0, "ended_ms": None, "body": {"content": text}, "delivered": False,
-            "answered": False, "message_id": None, "code": None, "fault": bool(self.fault), "via": via,
-            "receiver": receiver,
+            "started_ms": self._unix_ms(), "at": 0.0, "ended_ms": None, "delivered": False, "answered": False,
+            "body": {"receiver_id": receiver, "content": text}, "message_id": None, "code": None,
+            "fault": bool(self.fault), "via": via,
         }  # fmt: skip
 
     def _unix_ms(self) -> float:
@@ -203,7 +203,7 @@ class SimulatedFeishu:
 
     def open_tickets(self, page: int = 1) -> TicketPage:
         self._ask()
-        receivers = {call["receiver"] for call in self._api.calls}
+        receivers = {call["body"]["receiver_id"] for call in self._api.calls}
         tried = sorted(guest for guest in receivers if self._api.has_ticket(guest, listed=True))
         return TicketPage(tuple(Ticket(f"t_{guest}", guest, 1) for guest in tried), last=True)
 

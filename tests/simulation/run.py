@@ -177,7 +177,9 @@ def _calls_in_spite_of_throttles(scene: Scene) -> Iterator[Finding]:
         for call in scene.api.calls:
             if begins + _HELD_FROM_SECONDS < call["at"] - START_SECONDS < until - _MARGIN_SECONDS:
                 yield Finding(
-                    "a call while a throttle was known", call["receiver"], f"  {begins:.3f} to {until:.3f}: {call}"
+                    "a call while a throttle was known",
+                    call["body"]["receiver_id"],
+                    f"  {begins:.3f} to {until:.3f}: {call}",
                 )
 
 
