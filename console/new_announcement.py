@@ -7,6 +7,7 @@ from console.page_request import PageRequest
 from console.pickers import ZONE, picked_hours, picked_time
 from console.ports import Proposal, Uploaded
 from console.routing import action, page
+from ledger.api_keys import Scope
 from ledger.errors import BadInput
 
 __all__ = ["routes"]
@@ -23,8 +24,8 @@ PICKED = ("at_date", "at_time", "expires_date", "expires_time", "hours_from", "h
 def routes() -> list[Route]:
     return [
         page("/announcements/new", _form),
-        action("/announcements/new", _propose, uploads=True),
-        action("/announcements/accept", _accept),
+        action("/announcements/new", _propose, needs=Scope.ANNOUNCE, uploads=True),
+        action("/announcements/accept", _accept, needs=Scope.ANNOUNCE),
     ]
 
 
@@ -69,6 +70,7 @@ def _times(request: PageRequest) -> dict[str, str]:
 
 
 def _accept(request: PageRequest) -> Response:
-    id = request.context.proposals.accept(request.field("token"), request.who.by, request.who.sees)
+    who = request.who
+    id = request.context.proposals.accept(request.field("token"), who.by, who.sees, who.key)
     request.context.live.forget()
     return request.to(f"/announcements/{id}", flash="announced")

@@ -93,8 +93,8 @@ class Proposals(Protocol):
         """
         ...
 
-    def accept(self, token: str, by: str, sees: Callable[[str], bool]) -> str:
-        """Accepts a proposal durably, and returns its id. A repeat returns the same id.
+    def accept(self, token: str, by: str, sees: Callable[[str], bool], key: ApiKey | None) -> str:
+        """Accepts a proposal durably, within the limits of a key, and returns its id. A repeat returns the same id.
 
         Raises NotFound if this person has no proposal under this token, or does not see its desk.
         """

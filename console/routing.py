@@ -21,6 +21,7 @@ from console.i18n import Language, chosen_language
 from console.live import Draw, away
 from console.page_request import ROOT, ConsoleContext, PageRequest
 from console.sessions import LOCAL, Viewer, anonymous_cookie
+from ledger.api_keys import Scope
 from ledger.connection import reachable
 from ledger.errors import DeskbellError, LedgerUnreachable
 from ledger.phrases import Phrase
@@ -69,9 +70,9 @@ def stream(path: str, view: View) -> Route:
     return Route(path, _endpoint(view, is_live=True), methods=["GET"])
 
 
-def action(path: str, view: View, *, uploads: bool = False) -> Route:
-    """The action of a form; requires the scope `operate`. `uploads`: the form may contain files."""
-    return Route(path, _endpoint(view, acts=True, uploads=uploads), methods=["POST"])
+def action(path: str, view: View, *, needs: Scope = Scope.OPERATE, uploads: bool = False) -> Route:
+    """The action of a form, for keys with a scope. `uploads`: the form may contain files."""
+    return Route(path, _endpoint(view, needs=needs, uploads=uploads), methods=["POST"])
 
 
 def open_page(path: str, view: View) -> Route:
@@ -85,15 +86,15 @@ def open_action(path: str, view: View) -> Route:
 
 
 def _endpoint(
-    view: View, *, is_open: bool = False, acts: bool = False, uploads: bool = False, is_live: bool = False
+    view: View, *, is_open: bool = False, needs: Scope | None = None, uploads: bool = False, is_live: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        if uploads and (refusal := await to_thread.run_sync(_early_refusal, request)):
+        if uploads and (refusal := await to_thread.run_sync(_early_refusal, request, needs)):
             return refusal
         form = await read_form(request, uploads=uploads) if request.method == "POST" else None
         try:
             limiter = _uploading if uploads else None
-            return await to_thread.run_sync(_answer, request, form, view, is_open, acts, is_live, limiter=limiter)
+            return await to_thread.run_sync(_answer, request, form, view, is_open, needs, is_live, limiter=limiter)
         finally:
             if form:
                 await form.close()
@@ -101,7 +102,9 @@ def _endpoint(
     return endpoint
 
 
-def _answer(request: Request, form: FormData | None, view: View, is_open: bool, acts: bool, is_live: bool) -> Response:
+def _answer(
+    request: Request, form: FormData | None, view: View, is_open: bool, needs: Scope | None, is_live: bool
+) -> Response:
     """Runs in a thread, since Redis blocks."""
     context, say = context_of(request), _language(request)
     cookie = cookie_of(request, FORM) or anonymous_cookie()
@@ -112,7 +115,7 @@ def _answer(request: Request, form: FormData | None, view: View, is_open: bool, 
         with reachable(context.ledger.settings):
             viewer = _viewer(request, context)
             page_request = PageRequest(request, context, viewer, say, cookie, form)
-            response = _refusal(page_request, is_open, acts) or view(page_request)
+            response = _refusal(page_request, is_open, needs) or view(page_request)
     except LedgerUnreachable as error:
         page_request = replace(page_request, redis_is_away=True)
         response = _away(page_request) if is_live else _error_page(page_request, error)
@@ -130,7 +133,7 @@ def _is_followed_link(request: Request) -> bool:
     return is_link and headers.get("sec-fetch-site") == "cross-site"
 
 
-def _early_refusal(request: Request) -> Response | None:
+def _early_refusal(request: Request, needs: Scope | None) -> Response | None:
     """Refuses before reading a file, which may be large: without a session, or without the scope."""
     context = context_of(request)
     try:
@@ -140,7 +143,9 @@ def _early_refusal(request: Request) -> Response | None:
         return None  # the page itself reports it
     if viewer is None:
         return RedirectResponse(f"{ROOT}/sign-in", 303)
-    return None if viewer.may_operate else _read_only(PageRequest(request, context, viewer, _language(request), ""))
+    if needs is None or needs in viewer.scopes:
+        return None
+    return _lacks(PageRequest(request, context, viewer, _language(request), ""), needs)
 
 
 def _viewer(request: Request, context: ConsoleContext) -> Viewer | None:
@@ -151,7 +156,7 @@ def _viewer(request: Request, context: ConsoleContext) -> Viewer | None:
     return viewer
 
 
-def _refusal(page_request: PageRequest, is_open: bool, acts: bool) -> Response | None:
+def _refusal(page_request: PageRequest, is_open: bool, needs: Scope | None) -> Response | None:
     """Why the request is refused, if it is."""
     if page_request.form is not None and not _is_ours(page_request):
         return _told(page_request, HTTPStatus.FORBIDDEN, page_request.say("error.csrf"))
@@ -164,13 +169,14 @@ def _refusal(page_request: PageRequest, is_open: bool, acts: bool) -> Response |
             else ""
         )
         return RedirectResponse(f"{ROOT}/sign-in{query}", 303)
-    if acts and not page_request.viewer.may_operate:
-        return _read_only(page_request)
+    if needs is not None and needs not in page_request.viewer.scopes:
+        return _lacks(page_request, needs)
     return _too_much(page_request, page_request.viewer)
 
 
-def _read_only(page_request: PageRequest) -> Response:
-    return _told(page_request, HTTPStatus.FORBIDDEN, page_request.say("error.read_only", name=page_request.who.name))
+def _lacks(page_request: PageRequest, scope: Scope) -> Response:
+    problem = page_request.say("error.lacks_scope", name=page_request.who.name, scope=str(scope))
+    return _told(page_request, HTTPStatus.FORBIDDEN, problem)
 
 
 def _too_much(page_request: PageRequest, viewer: Viewer) -> Response | None:

@@ -38,16 +38,28 @@ class Viewer:
 
     name: str
     by: str  #: the name in the audit log
-    may_operate: bool
+    scopes: frozenset[Scope]
     desks: frozenset[str] | None  #: None: every desk
     digest: str | None = None  #: the hash of the key's secret; None without a key
     session: str | None = None  #: the hash of the cookie; None without a key
-    rated: ApiKey | None = None  #: the key, if it has a rate
+    key: ApiKey | None = None
 
     @classmethod
     def of_key(cls, key: ApiKey, digest: str, session: str) -> "Viewer":
-        may_operate = Scope.OPERATE in key.scopes
-        return cls(key.name, f"key {key.name}", may_operate, key.desks, digest, session, key if key.rate else None)
+        return cls(key.name, f"key {key.name}", key.scopes, key.desks, digest, session, key)
+
+    @property
+    def rated(self) -> ApiKey | None:
+        """The key, if it has a rate."""
+        return self.key if self.key and self.key.rate else None
+
+    @property
+    def may_operate(self) -> bool:
+        return Scope.OPERATE in self.scopes
+
+    @property
+    def may_announce(self) -> bool:
+        return Scope.ANNOUNCE in self.scopes
 
     @property
     def login(self) -> tuple[str, str] | None:
@@ -67,7 +79,7 @@ class Viewer:
 
 
 #: The viewer of local requests while no key is configured.
-LOCAL = Viewer("loopback", "loopback", may_operate=True, desks=None)
+LOCAL = Viewer("loopback", "loopback", frozenset(Scope), desks=None)
 
 
 def anonymous_cookie() -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import redis
@@ -26,7 +26,7 @@ from ledger.rate import parse_rate
 from ledger.store import FSYNC_TIMEOUT_MS, Store
 from ledger.times import iso, unix_ms
 
-__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "check_name", "digest_of", "keys_of_variable"]
+__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "KeyLimits", "Scope", "check_name", "digest_of", "keys_of_variable"]
 
 #: The prefix of every secret, so that people and scanners recognise it.
 KEY_MARK = "dbk_"
@@ -44,9 +44,30 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 class Scope(StrEnum):
     """A permission of a key. None includes another: a key has a set of them."""
 
-    SEND = "send"  #: submit notifications and announcements
+    SEND = "send"  #: submit notifications, also through hooks
+    ANNOUNCE = "announce"  #: submit announcements
     READ = "read"  #: see their results
+    APPROVE = "approve"  #: let announcements of others start
     OPERATE = "operate"  #: pause, resume, cancel, retry, resolve
+    ADMIN = "admin"  #: manage keys
+
+
+_SCOPES = frozenset(map(str, Scope))
+_NEWER_SCOPES = frozenset({Scope.ANNOUNCE, Scope.APPROVE, Scope.ADMIN})
+
+
+def _as_before(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    return scopes | {Scope.ANNOUNCE} if Scope.SEND in scopes else scopes
+
+
+class KeyLimits(NamedTuple):
+    """What a key can have sent, at most."""
+
+    max_rows: int | None = None  #: of one announcement
+    daily: int | None = None  #: notifications that are accepted on one day (UTC), rows included
+
+
+NO_LIMITS = KeyLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,8 @@ class ApiKey:
     last_used_at: datetime | None = None  #: within a minute
     revoked_at: datetime | None = None
     revoked_by: str | None = None
+    max_rows: int | None = None
+    daily: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self.__slots__}
@@ -72,10 +95,11 @@ class ApiKey:
 
     @classmethod
     def of_json(cls, raw: bytes | str) -> "ApiKey":
-        """Ignores fields of newer versions."""
+        """Ignores fields and scopes of newer versions. Without `daily` it was made when `send` was to announce, too."""
         written = orjson.loads(raw)
         fields = {name: written[name] for name in cls.__slots__ if name in written}
-        fields |= {"scopes": frozenset(map(Scope, fields["scopes"]))}
+        scopes = frozenset(Scope(scope) for scope in fields["scopes"] if scope in _SCOPES)
+        fields |= {"scopes": scopes if "daily" in written else _as_before(scopes)}
         fields |= {"desks": None if fields["desks"] is None else frozenset(fields["desks"])}
         for name in _TIMES:
             fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
@@ -99,7 +123,13 @@ class ApiKeys:
         self._noted: dict[str, float] = {}
 
     def create(
-        self, name: str, scopes: frozenset[Scope], desks: frozenset[str] | None, rate: str | None, by: str
+        self,
+        name: str,
+        scopes: frozenset[Scope],
+        desks: frozenset[str] | None,
+        rate: str | None,
+        by: str,
+        limits: KeyLimits = NO_LIMITS,
     ) -> tuple[ApiKey, str]:
         """Creates a key. Its secret is returned once and stored nowhere. Raises BadInput, also for a name in use."""
         check_name(name)
@@ -109,7 +139,7 @@ class ApiKeys:
         for desk in desks or ():
             self._store.settings.desk(desk)
         secret = KEY_MARK + secrets.token_urlsafe(32)
-        key = ApiKey(f"k_{secrets.token_hex(6)}", name, scopes, desks, rate, _now(), by)
+        key = ApiKey(f"k_{secrets.token_hex(6)}", name, scopes, desks, rate, _now(), by, **limits._asdict())
         with self._turn():
             usable = [other for other in self.list() if other.revoked_at is None]
             if any(other.name == name for other in usable):
@@ -259,7 +289,9 @@ def _scopes(joined: str) -> frozenset[Scope]:
     unknown = [part for part in parts if part not in set(Scope)]
     if unknown:
         raise BadInput("scope", f"a scope is one of {', '.join(Scope)}")
-    return frozenset(map(Scope, parts))
+    scopes = frozenset(map(Scope, parts))
+    # Nobody can tell when an entry was written: one with none but the older scopes counts as older.
+    return scopes if scopes & _NEWER_SCOPES else _as_before(scopes)
 
 
 def check_name(name: str) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ledger.api_keys import ApiKey, ApiKeys, Scope
+from ledger.api_keys import ApiKey, ApiKeys, KeyLimits, Scope
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import show_list
@@ -34,12 +34,21 @@ def create(
         list[str] | None, typer.Option(help="A desk that it may use. May be repeated. Default: all desks.")
     ] = None,
     rate: Annotated[str | None, typer.Option(help="Most calls, such as 600/minute. Default: unlimited.")] = None,
+    max_rows: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most rows of one announcement.")] = None,
+    daily: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Most notifications a day (UTC), rows included.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the key, with its secret as `secret`.")] = False,
 ) -> None:
     """Create a key and print its secret. The secret is not stored, so it cannot be shown again."""
     with open_ledger() as ledger:
         key, secret = ApiKeys(ledger).create(
-            name, frozenset(scope), frozenset(desk) if desk else None, rate, machine_user()
+            name,
+            frozenset(scope),
+            frozenset(desk) if desk else None,
+            rate,
+            machine_user(),
+            KeyLimits(max_rows, daily),
         )
     if as_json:
         answer_json(key.as_json() | {"secret": secret})
@@ -52,7 +61,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list
     """List the keys, including revoked ones. Their secrets are not stored."""
     with open_ledger() as ledger:
         keys = ApiKeys(ledger).list()
-    columns = ("name", "id", "scopes", "desks", "rate", "created", "last used", "revoked")
+    columns = ("name", "id", "scopes", "desks", "rate", "limits", "created", "last used", "revoked")
     lines = (f"{key.id} {key.name}" + (" revoked" if key.revoked_at else "") for key in keys)
     show_list(as_json, [key.as_json() for key in keys], columns, map(_cells, keys), lines)
 
@@ -74,4 +83,7 @@ def _cells(key: ApiKey) -> tuple[str | None, ...]:
     facts = key.as_json()
     desks = "all" if key.desks is None else ", ".join(facts["desks"])
     scopes = ", ".join(facts["scopes"])
-    return (key.name, key.id, scopes, desks, key.rate, facts["created_at"], facts["last_used_at"], facts["revoked_at"])
+    limits = [f"{key.max_rows:,} rows"] if key.max_rows else []
+    limits += [f"{key.daily:,} a day"] if key.daily else []
+    times = (facts["created_at"], facts["last_used_at"], facts["revoked_at"])
+    return (key.name, key.id, scopes, desks, key.rate, ", ".join(limits), *times)

@@ -20,7 +20,18 @@ from producers.web.context import WebContext, context_of
 from producers.web.problems import Problem
 from producers.web.shares import MOST_UNDER_WAY
 
-__all__ = ["Caller", "Operator", "Reader", "Sender", "admit", "basic_password", "is_local", "needs", "secret_of"]
+__all__ = [
+    "Announcer",
+    "Caller",
+    "Operator",
+    "Reader",
+    "Sender",
+    "admit",
+    "basic_password",
+    "is_local",
+    "needs",
+    "secret_of",
+]
 
 _CREATE_ONE = Phrase("create one with `deskbell key create --name NAME --scope SCOPE`")
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
@@ -28,7 +39,7 @@ _FORWARDED = re.compile(r"forwarded|via|x-real-ip|x-(?:forwarded|original)-.*|cf
 
 
 #: Whoever only reads is told ids.
-_SEES_ADDRESSES = frozenset({"operate", "announce"})
+_SEES_ADDRESSES = frozenset({Scope.OPERATE, Scope.ANNOUNCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,7 @@ class Caller:
     key_id: str | None  #: None: from this machine, with no key configured
     scopes: frozenset[Scope]
     desks: frozenset[str] | None  #: None: every desk
+    key: ApiKey | None = None  #: with its limits
 
     @property
     def by(self) -> str:
@@ -82,7 +94,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
 
     async def caller(request: Request) -> Caller:
         found = await admit(request, scope, secret_of(request))
-        if scope is not Scope.SEND and found.key_id is not None:  # the others are answered in threads
+        if scope not in (Scope.SEND, Scope.ANNOUNCE) and found.key_id is not None:  # the others are answered in threads
             await context_of(request).shares.wait_for_turn(request.scope, found.name)
         return found
 
@@ -90,6 +102,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
 
 
 Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
+Announcer = Annotated[Caller, Depends(needs(Scope.ANNOUNCE))]
 Reader = Annotated[Caller, Depends(needs(Scope.READ))]
 Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 
@@ -108,7 +121,7 @@ async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
         raise _too_many(key)
     if key.rate:  # also what is refused below: it has cost as much as a call that is not
         await _count_call(context, key)
-    caller = Caller(key.name, key.id, key.scopes, key.desks)
+    caller = Caller(key.name, key.id, key.scopes, key.desks, key)
     caller.check_scope(scope)
     return caller
 

@@ -19,7 +19,7 @@ from ledger.states import AnnouncementState, Resolution, Retried, State, Steerin
 from producers.announcements.export import Format, export_of, names_of, results_of
 from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer
-from producers.web.access import Caller, Operator, Reader, Sender
+from producers.web.access import Announcer, Caller, Operator, Reader
 from producers.web.announcement_intake import accepted, foretold
 from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
@@ -87,7 +87,7 @@ _TEXT = {"schema": {"type": "string"}}
 )
 async def announce(
     request: Request,
-    caller: Sender,
+    caller: Announcer,
     context: ContextDep,
     key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=KEY_CHARACTERS)] = None,
 ) -> Response:

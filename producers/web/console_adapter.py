@@ -35,6 +35,7 @@ from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
 from producers.web.announcement_intake import foreign, turns
 from producers.web.context import WebContext
+from producers.web.key_limits import announced_within
 from producers.web.problems import Problem
 
 __all__ = ["console_of", "router"]
@@ -98,14 +99,16 @@ class LedgerProposals:
             loaded = announcement.load() if announcement.is_acceptable else None
         return _proposal(summary, self._keep(loaded, by) if loaded else None)
 
-    def accept(self, token: str, by: str, sees: Callable[[str], bool]) -> str:
+    def accept(self, token: str, by: str, sees: Callable[[str], bool], key: ApiKey | None) -> str:
         kept = cast(bytes | None, self._ledger.redis.get(self._name(token, by)))
         raw: dict[str, Any] = orjson.loads(kept) if kept else {}
         # The desk, too: the key may be for fewer of them than when the file was shown.
         if not raw or not sees(raw["spec"].get("desk", DEFAULT_DESK)):
             raise NotFound(Phrase("this preview (it is kept for a day, for the key that made it)"))
         spec = Spec.of_json(orjson.dumps(raw["spec"]))
-        return LoadedAnnouncement(raw["id"], spec, raw["total"], raw["content_hash"]).start(self._ledger, by).id
+        with announced_within(self._ledger, key, raw["total"]) as done:
+            done.append(LoadedAnnouncement(raw["id"], spec, raw["total"], raw["content_hash"]).start(self._ledger, by))
+        return done[0].id
 
     def _keep(self, loaded: LoadedAnnouncement, by: str) -> str:
         token = secrets.token_urlsafe(24)

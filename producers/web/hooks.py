@@ -24,6 +24,7 @@ from producers.web.access import Caller, admit, basic_password, secret_of
 from producers.web.bodies import json_response
 from producers.web.context import ContextDep, WebContext
 from producers.web.hook_notes import note_failure, note_refusal, note_result
+from producers.web.key_limits import accept_within
 from producers.web.large_bodies import BodyReader
 from producers.web.openapi.refusals import ALWAYS, refusals
 from producers.web.openapi.requests import json_body
@@ -125,7 +126,7 @@ async def _answered(context: WebContext, hook: Hook, hook_request: HookRequest, 
         raise
     if caller:
         await _check_desks(context, hook, caller, rendered)
-    accepted = await _accepted(context, hook, rendered)
+    accepted = await _accepted(context, hook, caller, rendered)
     await note_result(context, hook, by, accepted, rendered)
     return _answer(accepted, rendered)
 
@@ -175,14 +176,20 @@ async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered
         raise
 
 
-async def _accepted(context: WebContext, hook: Hook, rendered: Rendered) -> list[tuple[str, bool]]:
+async def _accepted(
+    context: WebContext, hook: Hook, caller: Caller | None, rendered: Rendered
+) -> list[tuple[str, bool]]:
     """Ids, and whether they were there before. A key stands for one state of things, however it is worded next time:
     so here, too, the first one with it is meant, although the text may differ."""
     if not rendered.notifications:
         return []
     if hook.images:
         await asyncio.to_thread(_keep_images, context, hook, rendered)
-    results = await context.group_commit.accept(rendered.notifications)
+    try:
+        results = await accept_within(context, caller.key if caller else None, rendered.notifications)
+    except Problem as error:
+        await note_refusal(context, hook, error)
+        raise
     return [_taken(result) for result in results]
 
 

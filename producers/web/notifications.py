@@ -21,6 +21,7 @@ from ledger.states import Resolution, Retried, State
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, json_response, without_delay
 from producers.web.context import ContextDep, WebContext
+from producers.web.key_limits import accept_within
 from producers.web.notification_parser import NotificationParser, given_key
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
 from producers.web.openapi.requests import NOTIFICATIONS, choice_body
@@ -90,22 +91,23 @@ async def accept(request: Request, caller: Sender, context: ContextDep) -> Respo
         context.settings, caller, given_key(request.headers.get("idempotency-key")), datetime.now(UTC)
     )
     if "notifications" in body:
-        return await _accept_batch(request, context, parser, body)
+        return await _accept_batch(request, context, caller, parser, body)
     notification = await without_delay(request, parser.one, body)
-    [result] = await context.group_commit.accept([notification])
+    [result] = await accept_within(context, caller.key, [notification])
     if isinstance(result, BadInput):
         raise result
     return json_response(result.as_json(), HTTPStatus.ACCEPTED)
 
 
 async def _accept_batch(
-    request: Request, context: WebContext, parser: NotificationParser, body: dict[str, Any]
+    request: Request, context: WebContext, caller: Caller, parser: NotificationParser, body: dict[str, Any]
 ) -> Response:
     if len(body) > 1:
         other = next(name for name in body if name != "notifications")
         raise BadInput(shortened(other), "cannot be combined with notifications: put it into each item")
     items = await _items(request, parser, body["notifications"])
-    accept_results = iter(await context.group_commit.accept([item for item in items if isinstance(item, Notification)]))
+    notifications = [item for item in items if isinstance(item, Notification)]
+    accept_results = iter(await accept_within(context, caller.key, notifications))
     results = [_result(next(accept_results) if isinstance(item, Notification) else item) for item in items]
     accepted = sum("id" in result for result in results)
     if accepted:

@@ -131,7 +131,7 @@ def test_an_announcement_is_sent_steered_and_exported(site: Installation, tmp_pa
 
 
 def test_the_web_side_accepts_and_shows(site: Installation) -> None:
-    scopes = ("--scope", "send", "--scope", "read", "--scope", "operate")
+    scopes = ("--scope", "send", "--scope", "announce", "--scope", "read", "--scope", "operate")
     key = site.deskbell_json("key", "create", "--name", "app", *scopes, "--rate", "100/minute")["secret"]
     with WebProcess(site.folder, site.environment) as web:
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k-1"}

@@ -184,7 +184,7 @@ class Scenery:
         self.report_workers()
         self.make_calls()
         api_keys = ApiKeys(self.ledger)
-        everything = frozenset({Scope.OPERATE, Scope.READ, Scope.SEND})
+        everything = frozenset({Scope.OPERATE, Scope.READ, Scope.SEND, Scope.ANNOUNCE})
         _, self.operator = api_keys.create("mia", everything, None, None, "root@ops")
         _, self.reader = api_keys.create("auditor", frozenset({Scope.READ}), None, None, "root@ops")
         api_keys.create("grafana", frozenset({Scope.SEND}), frozenset({"default"}), "600/minute", "root@ops")

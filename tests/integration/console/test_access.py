@@ -231,7 +231,7 @@ def test_a_reader_may_not_act(ledger: Ledger, url: str) -> None:
     reader = Visitor(url).sign_in(key(ledger, Scope.READ))
     answer = reader.act("/desks/default/resume")
     assert answer.status_code == 403
-    assert "mia can only view" in answer.text
+    assert "mia may not do this. Use a key with the scope operate." in answer.text
 
 
 def test_a_key_for_some_desks_sees_nothing_of_the_others(

@@ -339,7 +339,9 @@ def test_what_was_shown_to_one_key_is_confirmed_by_this_key_alone(url: str, oper
     assert token
     keys, before = ApiKeys(ledger), ledger.announcements.ids()
     for name, desks in (("it", frozenset({"default"})), ("hr-too", frozenset({"hr"}))):
-        other = Visitor(url).sign_in(keys.create(name, frozenset({Scope.OPERATE}), desks, None, "test")[1])
+        other = Visitor(url).sign_in(
+            keys.create(name, frozenset({Scope.OPERATE, Scope.ANNOUNCE}), desks, None, "test")[1]
+        )
         other.look("/")
         answer = other.session.post(
             f"{other.url}/announcements/accept", {"csrf": other.token(), "token": token[1]}, timeout=20

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_keys import ApiKeys, KeyLimits, Scope
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -142,3 +142,21 @@ def test_of_revoked_keys_the_latest_are_kept(keys: ApiKeys, monkeypatch: pytest.
     keys.create("four", SEND, None, None, by="ada")
     assert [key.name for key in keys.list()] == ["three", "four"]
     assert keys.find_many(secrets) == [None] * 3
+
+
+def test_a_key_that_an_older_version_made_announces_if_it_sends(ledger: Ledger, keys: ApiKeys) -> None:
+    _, secret = keys.create("new", SEND, None, None, by="ada")
+    [digest] = ledger.redis.hkeys(ledger.keys.api_keys)
+    written = json.loads(ledger.redis.hget(ledger.keys.api_keys, digest) or b"")
+    older = {name: value for name, value in written.items() if name not in ("max_rows", "daily")}
+    assert keys.find(secret).scopes == {Scope.SEND}  # type: ignore[union-attr]
+    ledger.redis.hset(ledger.keys.api_keys, digest, json.dumps(older))
+    assert keys.find(secret).scopes == {Scope.SEND, Scope.ANNOUNCE}  # type: ignore[union-attr]
+    ledger.redis.hset(ledger.keys.api_keys, digest, json.dumps(older | {"scopes": ["read"]}))
+    assert keys.find(secret).scopes == {Scope.READ}  # type: ignore[union-attr]
+
+
+def test_limits_are_shown(ledger: Ledger, keys: ApiKeys) -> None:
+    made, _ = keys.create("hr", SEND, None, None, by="ada", limits=KeyLimits(500, 2000))
+    assert (made.max_rows, made.daily) == (500, 2000)
+    assert [(key["max_rows"], key["daily"]) for key in (each.as_json() for each in keys.list())] == [(500, 2000)]

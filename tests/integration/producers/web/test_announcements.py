@@ -14,7 +14,7 @@ import requests
 from PIL import Image
 
 from deskbell import Announced, Notifier
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_keys import ApiKeys, KeyLimits, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.cli.command_line import run
@@ -593,7 +593,53 @@ def test_a_key_does_what_its_scope_says(url: str, ledger: Ledger, scope: Scope, 
     assert of(url, id, verb, key_of(ledger, scope)).status_code == status
 
 
-@pytest.mark.parametrize(("scope", "status"), [(Scope.SEND, 202), (Scope.READ, 403), (Scope.OPERATE, 403)])
-def test_handing_in_needs_its_own_scope(url: str, ledger: Ledger, scope: Scope, status: int) -> None:
+@pytest.mark.parametrize("scope", Scope)
+def test_handing_in_needs_its_own_scope(url: str, ledger: Ledger, scope: Scope) -> None:
+    status = 202 if scope is Scope.ANNOUNCE else 403
     assert posted(url, key_of(ledger, scope), rows=ROWS, text=TEXT).status_code == status
     assert posted(url, rows=ROWS, text=TEXT, weight=2).status_code == 401
+
+
+# -- limits of a key
+
+
+def limited(ledger: Ledger, **limits: int) -> dict[str, str]:
+    _, secret = ApiKeys(ledger).create("hr", frozenset(Scope), None, None, "test", KeyLimits(**limits))
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def test_a_key_announces_to_no_more_rows_at_once_than_it_may(url: str, ledger: Ledger) -> None:
+    key = limited(ledger, max_rows=2)
+    assert posted(url, key, rows=ROWS, text=TEXT).status_code == 202
+    refused = posted(url, key, rows=[*ROWS, {"receiver_id": "ou_eve", "name": "Eve"}], text=TEXT)
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:deskbell:problem:key-limit")
+    assert refused.json()["detail"] == "hr may announce to at most 2 rows at once"
+    assert len(ledger.announcements.ids()) == 1
+
+
+def test_a_key_has_so_many_notifications_a_day_and_a_repeat_is_none(url: str, ledger: Ledger) -> None:
+    key, events = limited(ledger, daily=4), url.replace("announcements", "notifications")
+    for _ in range(3):
+        assert posted(url, key, rows=ROWS, text=TEXT).status_code == 202, "the same announcement"
+    event = {"receiver_id": "ou_ada", "text": "x", "key": "k"}
+    for _ in range(3):
+        assert requests.post(events, json=event, headers=key, timeout=SECONDS).status_code == 202, "the same event"
+    assert posted(url, key, rows=ROWS, text=TEXT, weight=2).status_code == 403, "two more, of which one is left"
+    assert requests.post(events, json=event | {"key": "l"}, headers=key, timeout=SECONDS).status_code == 202
+    refused = requests.post(events, json=event | {"key": "m"}, headers=key, timeout=SECONDS)
+    assert (refused.status_code, refused.json()["detail"]) == (
+        403,
+        "hr may have at most 4 notifications accepted a day (UTC)",
+    )
+
+
+def test_requests_at_once_do_not_pass_a_daily_limit_together(url: str, ledger: Ledger) -> None:
+    key, events = limited(ledger, daily=5), url.replace("announcements", "notifications")
+
+    def post(number: int) -> int:
+        body = {"receiver_id": "ou_ada", "text": str(number)}
+        return requests.post(events, json=body, headers=key, timeout=SECONDS).status_code
+
+    with ThreadPoolExecutor(8) as executor:
+        answers = list(executor.map(post, range(16)))
+    assert sorted(answers) == [202] * 5 + [403] * 11
