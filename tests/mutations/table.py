@@ -57,6 +57,15 @@ MUTATIONS = (
         "",
         f"{LEDGER}/test_announcements.py::test_a_row_that_was_cancelled_before_its_turn_is_counted_once",
     ),
+    Mutation(
+        2,
+        "rows whose announcement is given another time are not counted as scheduled",
+        "ledger/lua/reschedule.lua",
+        "  count(id, 'scheduled', resting(info))\n",
+        "",
+        f"{LEDGER}/test_rescheduling.py::"
+        "test_one_that_was_paused_before_its_first_row_is_scheduled_and_resumed_for_its_time",
+    ),
     # -- 3: no call without a slot
     Mutation(
         3,
@@ -313,6 +322,14 @@ MUTATIONS = (
         "    if not names:\n        return\n",
         "    if names is not None:\n        return\n",
         f"{LEDGER}/test_health.py::test_without_a_worker_what_waits_for_ten_seconds_is_a_failure",
+    ),
+    Mutation(
+        14,
+        "what is given another time still goes at its old one",
+        "ledger/lua/reschedule.lua",
+        "  redis.call('ZADD', waits_in(record), at, id)\n",
+        "",
+        f"{LEDGER}/test_rescheduling.py::test_an_event_that_is_due_now_goes_now_and_cannot_be_rescheduled_then",
     ),
     # -- 15: work is bounded
     Mutation(
