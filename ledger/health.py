@@ -13,7 +13,7 @@ from ledger.phrases import Phrase
 from ledger.states import AnnouncementState
 from ledger.vitals import Vitals
 
-__all__ = ["REDIS_AWAY", "Condition", "Severity", "address_remedy", "conditions", "unserved"]
+__all__ = ["REDIS_AWAY", "Condition", "Severity", "address_remedy", "clock_off", "conditions", "unserved"]
 
 
 class Severity(IntEnum):
@@ -50,6 +50,7 @@ def conditions(
         *unserved(vitals, seen),
         *_memory(vitals.memory),
         *_durability(vitals.durability),
+        *clock_off(vitals.ahead_ms),
         *(condition for desk in desks for condition in (*_held(desk), *_unresolved(desk))),
         *_all_paused(desks, announcements),
         *([PRACTICE] if vitals.is_practice else []),
@@ -57,6 +58,8 @@ def conditions(
     return tuple(sorted(found, key=lambda condition: condition.severity))
 
 
+#: Machines that follow NTP differ by some ms. From here on "in five minutes" means another time to people, ms.
+CLOCK_OFF_MS = 10_000
 #: What a screen says by itself when it could not look.
 REDIS_AWAY = Condition(
     "redis_away",
@@ -99,6 +102,17 @@ def _durability(given: Durability) -> Iterator[Condition]:
         hidden = given is Durability.HIDDEN
         severity = Severity.WARN if hidden else Severity.FAIL
         yield Condition("not_durable", severity, given.found, given.do, "RedisNotDurable")
+
+
+def clock_off(ahead_ms: int) -> Iterator[Condition]:
+    """Whether Redis' clock, by which everything is sent, and this machine's, by which people and programs say times,
+    differ. Which of them is wrong is not known here."""
+    if abs(ahead_ms) >= CLOCK_OFF_MS:
+        seconds = abs(ahead_ms) // 1000
+        ahead = Phrase("Redis' clock is {n:,} s ahead of this machine's: times of sending follow Redis'", n=seconds)
+        behind = Phrase("Redis' clock is {n:,} s behind this machine's: times of sending follow Redis'", n=seconds)
+        do = Phrase("set both machines' clocks by NTP")
+        yield Condition("clock_off", Severity.WARN, ahead if ahead_ms > 0 else behind, do, "RedisClockSet")
 
 
 def _held(desk: DeskStatus) -> Iterator[Condition]:

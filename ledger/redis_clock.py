@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["STEP_MS", "RedisClock", "Sample", "time_ms"]
+__all__ = ["STEP_MS", "RedisClock", "Sample", "ahead_ms", "time_ms", "wall_ms"]
 
 #: The quickest answer of this long, and of as long before, tells the time, seconds: long enough to find a quick one,
 #: short enough for two clocks not to drift apart (10 ms in 20 s would be a very bad clock).
@@ -18,6 +18,19 @@ def time_ms(answer: tuple[int, int]) -> int:
     """The answer to TIME, seconds and microseconds, in ms."""
     seconds, microseconds = answer
     return seconds * 1000 + microseconds // 1000
+
+
+def wall_ms() -> int:
+    """By this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def ahead_ms(redis_ms: int, asked_ms: int) -> int:
+    """By how much Redis' clock is ahead of this machine's; negative: behind.
+
+    0 when the answer, which came now, fits into the time since `asked_ms`, however long that was.
+    """
+    return redis_ms - min(max(redis_ms, asked_ms), wall_ms())
 
 
 class Sample(NamedTuple):

@@ -9,7 +9,7 @@ from ledger.connection import text
 from ledger.durability import Durability
 from ledger.memory import Fullness
 from ledger.practice import is_practice
-from ledger.redis_clock import time_ms
+from ledger.redis_clock import ahead_ms, time_ms, wall_ms
 from ledger.store import Store
 from ledger.workers import FRESH_MS, Worker, workers_of
 
@@ -31,6 +31,7 @@ class Vitals:
     unserved: tuple[str, ...]  #: desks that could send or ask now, and that no worker has looked at for UNSERVED_MS
     memory: Fullness | None  #: None without a limit, or where INFO is refused
     durability: Durability
+    ahead_ms: int = 0  #: of Redis' clock before this machine's; negative: behind
     is_practice: bool = False  #: a sandbox stands in Feishu's place
 
     @classmethod
@@ -43,8 +44,10 @@ class Vitals:
         pipe.zrange(keys.desks, 0, _EXAMINED - 1, withscores=True)
         pipe.zrange(keys.unresolved_desks, 0, _EXAMINED - 1, withscores=True)
         pipe.info("memory")
-        time, reports, schedule, unresolved, memory = _answers(pipe.execute(raise_on_error=False))
-        now_ms = time_ms(time)
+        asked_ms = wall_ms()
+        now, reports, schedule, unresolved, memory = _answers(pipe.execute(raise_on_error=False))
+        now_ms = time_ms(now)
+        ahead = ahead_ms(now_ms, asked_ms)
         fresh = [(member, at_ms) for member, at_ms in reports if at_ms >= now_ms - FRESH_MS]
         overdue, unasked = (
             [text(name) for name, at_ms in desks if at_ms <= now_ms - UNSERVED_MS] for desks in (schedule, unresolved)
@@ -55,6 +58,7 @@ class Vitals:
             tuple(dict.fromkeys((*_able_to_send(store, overdue, now_ms), *unasked))),
             None if memory is None else Fullness.of(memory),
             store.assurance.durability,
+            ahead,
             is_practice(store.settings),
         )
 

@@ -9,9 +9,10 @@ import redis
 
 from ledger.connection import is_refusal
 from ledger.durability import Durability
+from ledger.health import clock_off
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
-from ledger.redis_clock import RedisClock, time_ms
+from ledger.redis_clock import RedisClock, ahead_ms, time_ms, wall_ms
 from producers.doctor.doctor_check import Check, Status
 
 __all__ = ["RedisTime", "check_clock", "check_distance", "fsync_ms"]
@@ -44,19 +45,21 @@ class RedisTime:
     round_trip_ms: float
     now_ms: int
     step: ClockStep | None
+    ahead_ms: int = 0  #: of Redis' clock before this machine's
 
     @classmethod
     def ask(cls, ledger: Ledger) -> Self:
         """In as few round trips as tell how long one takes."""
         clock = RedisClock()
         for _ in range(ASKED):
-            asked = clock.monotonic()
+            asked, asked_ms = clock.monotonic(), wall_ms()
             pipe = ledger.redis.pipeline(transaction=False)
             pipe.time()
             pipe.hmget(ledger.keys.clock, "stepped_at", "stepped_by", "steps")
             answer, step = pipe.execute()
             clock.note(asked, time_ms(answer))
-        return cls(clock.round_trip_ms, time_ms(answer), ClockStep(*map(int, step)) if all(step) else None)
+        now_ms, last = time_ms(answer), ClockStep(*map(int, step)) if all(step) else None
+        return cls(clock.round_trip_ms, now_ms, last, ahead_ms(now_ms, asked_ms))
 
 
 def fsync_ms(ledger: Ledger, round_trip_ms: float) -> float | None:
@@ -90,7 +93,9 @@ def check_distance(time: RedisTime) -> Check:
 
 
 def check_clock(time: RedisTime) -> list[Check]:
-    """The check for a clock step within the last day."""
+    """Whether it is off now, or was set within the last day."""
+    for condition in clock_off(time.ahead_ms):
+        return [Check("clock", Status.WARN, condition.found, str(condition.do))]
     step = time.step
     if step is None or time.now_ms - step.at_ms > TOLD_FOR_MS:
         return []

@@ -57,6 +57,7 @@ class KeyVerifier:
 
     def close(self) -> None:
         self._executor.shutdown()
+        self._ledger.redis.close()
 
     def _find(self, secrets: Sequence[str]) -> list[ApiKey | None]:
         distinct = list(dict.fromkeys(secrets))

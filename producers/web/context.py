@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from fastapi import Depends, Request
 
 from ledger.api_keys import ApiKeys
-from ledger.connection import connect_screen
+from ledger.connection import SCREEN_SECONDS, connect, connect_screen
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.tally import CounterBuffer, Tally
@@ -43,13 +43,16 @@ class WebContext:
         """Raises BadInput for a variable that is wrong."""
         ledger = Ledger(settings)
         keys = ApiKeys(ledger)
+        # Every request asks for its key first: a frozen Redis is told in the time of two short answers, not of three
+        # long ones. Two, since the first connection may be half open.
+        door = Ledger(settings, connect(settings, answer_seconds=SCREEN_SECONDS, repeat_seconds=SCREEN_SECONDS + 1))
         return cls(
             settings,
             ledger,
             Ledger(settings, connect_screen(settings)),
             keys,
             GroupCommit(ledger),
-            KeyVerifier(ledger, keys),
+            KeyVerifier(door, ApiKeys(door)),
             ParsingPool(),
             LargeBodies(),
             Shares(),

@@ -4,13 +4,15 @@ So it is the same whichever web process answers, and counts all workers of all m
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.responses import Response
 
+from ledger.api_keys import Scope
 from ledger.callbacks import Callbacks
 from ledger.connection import reachable
 from ledger.desk_status import desk_statuses
@@ -20,8 +22,9 @@ from ledger.server_runs import restarts
 from ledger.tally import EVERYWHERE, Tally
 from ledger.workers import live_workers
 from producers.doctor.diagnosis import check_ledger
+from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime, fsync_ms
-from producers.web.access import Reader
+from producers.web.access import Caller, needs
 from producers.web.context import ContextDep
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_all_desks, of_desks, of_redis
@@ -34,15 +37,37 @@ KNOWN = 500
 router = APIRouter(tags=["metrics"])
 
 
+_reader = needs(Scope.READ)
+
+
+async def _reader_if_known(request: Request) -> Caller | None:
+    """None while Redis is away and so no key can be looked up: whoever asks may be told that alone, as by `/readyz`."""
+    try:
+        return await _reader(request)
+    except LedgerUnreachable:
+        return None
+
+
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-def metrics(request: Request, context: ContextDep, caller: Reader) -> Response:
+def metrics(
+    request: Request, context: ContextDep, caller: Annotated[Caller | None, Depends(_reader_if_known)]
+) -> Response:
     """The metrics of the desks that the key is for, in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(
-        LedgerMetrics(context.screen, [name for name in context.settings.all_desks if caller.may_use(name)])
-    )
+    if caller is None:
+        registry.register(_Unreached())
+    else:
+        desks = [name for name in context.settings.all_desks if caller.may_use(name)]
+        registry.register(LedgerMetrics(context.screen, desks))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": content_type})
+
+
+class _Unreached(Collector):
+    """All that is known while Redis is away: no old number."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from checked([Check("redis", Status.FAIL, "", "")], reached=False)
 
 
 class LedgerMetrics(Collector):

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,18 @@ import requests
 from ledger.connection import SCREEN_SECONDS
 from ledger.vitals import UNSERVED_MS
 from tests.acceptance.installation import Installation, eventually, soon
+from tests.acceptance.test_clock_set import HOUR_MS, Clock
 from tests.acceptance.web_process import WebProcess
 from tests.calm import Stopwatch
+from tests.valkey_process import ValkeyProcess
 
 PAGES = ("/", "/needs", "/announcements", "/notifications", "/hooks")
 #: A page, a probe or a command may take so long while Redis does not answer, seconds.
 MOST_SECONDS = SCREEN_SECONDS + 1
+#: What asks for a key of the API waits for this many answers of a frozen Redis; and a busy machine, seconds.
+ANSWERS, PATIENCE_SECONDS = 2, 15
+#: The metric of a desk that is held for this.
+HELD = 'deskbell_desk_held{{desk="default",reason="{}"}} 1.0'
 
 
 class Screens:
@@ -36,6 +43,41 @@ class Screens:
             html = self.page(path).text
             assert f'data-condition="{condition}"' in html, path
             assert 'class="state running"' not in html, path
+
+    def say(self, condition: str, severity: str, check: str, found: str, metric: str) -> None:
+        """The condition on the pages, a word in `watch`, the check in `doctor` and `/readyz`, and a metric."""
+        self.all_say(condition)
+        assert f"{severity}: " in (watched := self.installation.deskbell("watch").stdout)
+        assert found in watched
+        doctor = self.installation.deskbell("doctor")
+        assert re.search(rf"{severity} {check}: .*{found}", doctor.stdout), doctor.stdout
+        assert doctor.returncode == bool(re.search("^fail ", doctor.stdout, re.MULTILINE)), doctor.stdout
+        assert self.checks()[check] == severity
+        assert metric in self.metrics().splitlines()
+
+    def only_tell_that_redis_is_away(self) -> None:
+        """The probes and commands, within their time, without a number."""
+        ready = self._soon("/readyz")
+        assert (ready.status_code, "redis: " in ready.text) == (503, True)
+        metrics = self._soon("/metrics", ANSWERS * SCREEN_SECONDS + 2)
+        assert metrics.status_code == 200
+        samples = {line for line in metrics.text.splitlines() if not line.startswith("#")}
+        assert samples == {"deskbell_ledger_up 0.0", 'deskbell_ledger_check{check="redis"} 2.0'}
+        verbs = ("doctor", "watch", "list", "desks")
+        with ThreadPoolExecutor() as threads:
+            done = dict(zip(verbs, threads.map(self.installation.deskbell, verbs), strict=True))
+        assert {verb: each.returncode for verb, each in done.items()} == dict.fromkeys(done, 3)
+        assert "fail redis" in done["doctor"].stdout
+        assert not any(each.stdout for verb, each in done.items() if verb != "doctor")
+        posted = requests.post(f"{self.web.url}/v1/notifications", json={"receiver_id": "a", "text": "a"}, timeout=60)
+        assert (posted.status_code, posted.json()["type"]) == (503, "urn:deskbell:problem:ledger-unreachable")
+        assert posted.elapsed.total_seconds() < ANSWERS * SCREEN_SECONDS + PATIENCE_SECONDS
+
+    def _soon(self, path: str, seconds: float = MOST_SECONDS) -> requests.Response:
+        watch = Stopwatch()
+        answer = requests.get(self.web.url + path, timeout=60)
+        assert watch.calm_seconds < seconds, path
+        return answer
 
     def badge(self) -> int:
         found = re.search(r'class="badge"[^>]*>(\d+)', self.page("/").text)
@@ -93,12 +135,10 @@ def test_a_redis_that_was_killed_is_told_everywhere(screens: Callable[..., Scree
         answer = shown.page(path)
         assert answer.status_code == 503
         assert "is not reached" in answer.text
-    answer = requests.get(f"{shown.web.url}/readyz", timeout=60)
-    assert (answer.status_code, "redis: " in answer.text) == (503, True)
-    assert "ledger-unreachable" in shown.metrics()
-    assert [shown.installation.deskbell(verb).returncode for verb in ("doctor", "watch", "list")] == [3, 3, 3]
+    shown.only_tell_that_redis_is_away()
 
 
+@pytest.mark.timeout(600)  # a page after the other waits for its answer
 def test_a_frozen_redis_is_told_within_the_time_of_one_answer(screens: Callable[..., Screens]) -> None:
     shown = screens(workers=0)
     pid = shown.installation.valkey.pid
@@ -110,10 +150,7 @@ def test_a_frozen_redis_is_told_within_the_time_of_one_answer(screens: Callable[
             watch = Stopwatch()
             assert shown.page(path).status_code == 503
             assert watch.calm_seconds < MOST_SECONDS, path
-        watch = Stopwatch()
-        assert requests.get(f"{shown.web.url}/readyz", timeout=60).status_code == 503
-        assert watch.calm_seconds < MOST_SECONDS
-        assert shown.installation.deskbell("watch").returncode == 3
+        shown.only_tell_that_redis_is_away()
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -147,10 +184,7 @@ def test_a_full_redis_is_told_before_and_when_it_is_full(screens: Callable[..., 
     eventually(lambda: 'class="warn" data-condition="redis_full"' in shown.page("/").text, 5, "nearly full")
     redis.config_set("maxmemory", used // 2)
     eventually(lambda: 'class="fail" data-condition="redis_full"' in shown.page("/").text, 5, "full")
-    shown.all_say("redis_full")
-    assert shown.checks()["memory"] == "fail"
-    assert shown.installation.deskbell("doctor").returncode == 1
-    assert "fail: Redis is full" in shown.installation.deskbell("watch").stdout
+    shown.say("redis_full", "fail", "memory", "nothing new is accepted", 'deskbell_ledger_check{check="memory"} 2.0')
 
 
 def test_a_server_that_keeps_nothing_is_told(screens: Callable[..., Screens]) -> None:
@@ -158,7 +192,7 @@ def test_a_server_that_keeps_nothing_is_told(screens: Callable[..., Screens]) ->
     shown.installation.ledger.redis.config_set("appendonly", "no")
     eventually(lambda: 'data-condition="not_durable"' in shown.page("/").text, 15, "not durable")
     assert requests.get(f"{shown.web.url}/readyz", timeout=60).status_code == 503
-    assert shown.installation.deskbell("doctor").returncode == 1
+    shown.say("not_durable", "fail", "durability", "", 'deskbell_ledger_check{check="durability"} 2.0')
 
 
 def test_refused_credentials_are_told_with_their_meaning(screens: Callable[..., Screens]) -> None:
@@ -172,8 +206,7 @@ def test_refused_credentials_are_told_with_their_meaning(screens: Callable[..., 
     assert "/console/runbook#deskheld" in page
     assert shown.page("/runbook").text.count('id="deskheld"') == 1
     assert "处理手册" in chinese
-    assert shown.checks()["desk default"] == "warn"
-    assert "warn: desk default is held" in shown.installation.deskbell("watch").stdout
+    shown.say("desk_held", "warn", "desk default", "held", HELD.format("credentials"))
 
 
 def test_an_outage_of_feishu_is_told(screens: Callable[..., Screens]) -> None:
@@ -181,7 +214,8 @@ def test_an_outage_of_feishu_is_told(screens: Callable[..., Screens]) -> None:
     shown.installation.accept(*(f"ou_{number}" for number in range(20)))
     eventually(shown.installation.hold, 30, "an outage")
     eventually(lambda: 'data-condition="desk_held"' in shown.page("/").text, 5, "an outage on the page")
-    shown.all_say("desk_held")
+    shown.say("desk_held", "warn", "desk default", "held", HELD.format("outage"))
+    assert "left" not in shown.installation.deskbell("watch").stdout
 
 
 def test_when_all_is_paused_no_screen_promises_an_end(screens: Callable[..., Screens], tmp_path: Path) -> None:
@@ -199,3 +233,28 @@ def test_when_all_is_paused_no_screen_promises_an_end(screens: Callable[..., Scr
     assert "–, paused" in shown.page("/").text
     assert "note: all that waits is paused" in shown.installation.deskbell("watch").stdout
     assert shown.badge() == 0
+    assert "fail" not in shown.checks().values()
+    assert shown.installation.deskbell("doctor").returncode == 0
+    [waiting] = re.findall(r'waiting_notifications\{desk="default",lane="announcements"\} (\S+)', shown.metrics())
+    assert float(waiting) > 0
+
+
+@pytest.mark.parametrize(("set_by_ms", "way"), [(-HOUR_MS, "behind"), (HOUR_MS, "ahead of")])
+def test_a_clock_that_is_off_is_told(
+    screens: Callable[..., Screens], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_by_ms: int, way: str
+) -> None:
+    clock = Clock(tmp_path)
+    with monkeypatch.context() as around:
+        for name, value in clock.environment.items():
+            around.setenv(name, value)
+        valkey = ValkeyProcess(tmp_path / "valkey", appendonly="yes", appendfsync="always")
+        valkey.start()
+    try:
+        shown = screens(workers=0, DESKBELL_REDIS_URL=valkey.url)
+        assert "clock_off" not in shown.page("/").text
+        clock.set_by(set_by_ms)
+        eventually(lambda: 'data-condition="clock_off"' in shown.page("/").text, 5, "the clock on the page")
+        shown.say("clock_off", "warn", "clock", f"{way} this machine's", 'deskbell_ledger_check{check="clock"} 1.0')
+        assert "Redis 的时钟" in shown.page("/", "zh-CN").text
+    finally:
+        valkey.stop()

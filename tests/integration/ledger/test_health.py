@@ -92,3 +92,13 @@ def test_memory_is_told_from_three_quarters_on(ledger: Ledger, share: float, sev
     vitals = replace(Vitals.ask(ledger), memory=Fullness(int(1000 * share), 1000))
     told = {each.name: each.severity for each in conditions(vitals, [], [])}
     assert told.get("redis_full") is severity
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "says"), [(9_999, None), (-9_999, None), (10_000, "10 s ahead"), (-3_600_000, "3,600 s behind")]
+)
+def test_clocks_that_differ_are_told_from_ten_seconds_on(ledger: Ledger, ahead_ms: int, says: str | None) -> None:
+    vitals = replace(Vitals.ask(ledger), ahead_ms=ahead_ms)
+    told = [str(each.found) for each in conditions(vitals, [], []) if each.name == "clock_off"]
+    assert [says in each for each in told if says] == ([True] if says else [])
+    assert bool(told) is bool(says)
