@@ -192,3 +192,38 @@ def test_a_throttle_is_waited_out_as_feishu_says_up_to_a_minute(desktop: Desktop
     desktop.people().resolve([ANN])
     # the jitter before the second try lies between 0 and 0.5 s
     assert waited <= desktop.waits[0] <= waited + 0.5
+
+
+# -- one question
+
+
+def test_one_question_is_not_repeated_and_nothing_of_it_is_cached(desktop: Desktop) -> None:
+    assert desktop.people().ask([ANN, PHONE]) == {ANN: "ou_ann", PHONE: "ou_phone"}
+    assert not desktop.redis.exists(desktop.key_of(ANN))
+    desktop.feishu.failures = [failure(Kind.TRANSIENT)]
+    with pytest.raises(AskFailed):
+        desktop.people().ask([ANN])
+
+
+def test_an_address_that_feishu_refuses_keeps_nobody_elses_from_an_answer(desktop: Desktop) -> None:
+    odd = Contact("email", "odd@x.cn")
+    invalid = AskFailed(Verdict(call="people", kind=Kind.REFUSED, code=99992402, started_at_ms=0, elapsed_ms=1))
+    people = desktop.feishu.people
+
+    def refusing(emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]:
+        if odd.value in emails:
+            raise invalid
+        return people(emails, mobiles, with_resigned=with_resigned)
+
+    desktop.feishu.people = refusing  # type: ignore[method-assign]
+    found = desktop.people().ask([ANN, odd, PHONE])
+    assert (found[ANN], found[PHONE]) == ("ou_ann", "ou_phone")
+    assert isinstance(found[odd], Unresolved)
+    assert found[odd].code == 99992402
+
+
+def test_an_answer_for_the_cache_says_who_or_why_not(desktop: Desktop) -> None:
+    people = desktop.people()
+    assert orjson.loads(people.answer(ANN, "ou_ann").kept) == {"open_id": "ou_ann"}
+    kept = orjson.loads(people.answer(ANN, Unresolved("nobody", 40001)).kept)
+    assert kept == {"problem": "nobody", "reason": "no_such_person", "code": 40001}
