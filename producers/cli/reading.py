@@ -32,7 +32,8 @@ class RecipientsFile:
 
     def walked(self, people: int, answered: int, known: int) -> None:
         """How far the walk through the contacts is."""
-        self._show(f"asking Feishu: {people:,} people, {answered:,} of {known:,} questions so far")
+        found = Phrase("{n:,} person | {n:,} people", n=people)
+        self._show(f"asking Feishu: {found}, {answered:,} of {known:,} questions so far")
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:
