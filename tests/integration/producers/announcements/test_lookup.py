@@ -81,7 +81,10 @@ def test_each_contact_gets_its_person_or_its_problem(lookup: Lookup) -> None:
     assert lookup.resolve(contacts) == {
         contacts[0]: "ou_ann",
         contacts[1]: "ou_m8613812345678",
-        contacts[2]: Unresolved("nobody with this email is visible to the app"),
+        contacts[2]: Unresolved(
+            "nobody with this email is visible to the app: it is unknown, outside the app's contact range, or an"
+            " enterprise mailbox, which Feishu does not look up (use the address the person signs in with)"
+        ),
         contacts[3]: Unresolved("the person with this email has resigned"),
     }
 
