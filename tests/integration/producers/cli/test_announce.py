@@ -188,7 +188,7 @@ def test_a_dry_run_tells_all_and_accepts_nothing(settings: Settings, ledger: Led
     assert out.splitlines() == [
         "people: 4 rows (CSV, UTF-8, commas)",
         "3 to send, 0 invalid",
-        "at least 3 calls",
+        "at least 3 calls: starts at once",
         "1 row repeats an earlier receiver: left out (line 5 has the same receiver as line 2)",
         "1 to receivers with an open ticket: sent to the chat with the bot",
     ]
@@ -276,7 +276,7 @@ def test_on_a_terminal_it_is_shown_and_asked(settings: Settings, ledger: Ledger)
     people(3)
     code, shown = on_a_terminal("announce", "people.csv", *TEXT, typed=b"y\n", until=b"[y/N]")
     assert code == 0, shown
-    assert "at least 3 calls" in shown
+    assert "at least 3 calls: starts at once" in shown
     assert "Dear P0" in shown
     assert "open tickets are not known" in shown  # no credentials
     [announcement] = ledger.announcements.newest()
