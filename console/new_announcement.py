@@ -4,10 +4,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.page_request import PageRequest
+from console.people import chosen_ids
 from console.pickers import ZONE, picked_hours, picked_time
-from console.ports import Proposal, Uploaded
+from console.ports import Asked, Proposal, Uploaded
 from console.routing import action, page
 from ledger.api_keys import Scope
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
 
 __all__ = ["routes"]
@@ -15,8 +17,10 @@ __all__ = ["routes"]
 #: Fields of the form, passed on by name.
 FIELDS = (
     *("name", "text", "markdown", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown", "first", "stop_at"),
-    *("skip_invalid", "allow_duplicates", "encoding", "address_column", "hidden"),
+    *("skip_invalid", "allow_duplicates", "encoding", "address_column", "hidden", "everyone", "direct", "partial"),
 )
+#: Fields with addresses, one on a line, or divided by commas.
+ADDRESSES = ("addresses", "exclude")
 #: Fields of the pickers.
 PICKED = ("at_date", "at_time", "expires_date", "expires_time", "hours_from", "hours_to", ZONE)
 
@@ -35,8 +39,10 @@ def _form(request: PageRequest) -> Response:
 
 def _form_page(request: PageRequest, status: int, problem: BadInput | None) -> Response:
     desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
-    given = {name: request.field(name) for name in (*FIELDS, *PICKED)}
-    return request.page("new.html", status, desks=desks, given=given, problem=problem)
+    given = {name: request.field(name) or request.query(name) for name in (*FIELDS, *PICKED, *ADDRESSES)}
+    chosen = {name: chosen_ids(request, name) for name in ("departments", "groups")}
+    names = request.context.contacts.names(given["desk"] or DEFAULT_DESK) if request.who.may_operate else {}
+    return request.page("new.html", status, desks=desks, given=given, problem=problem, chosen=chosen, names=names)
 
 
 def _propose(request: PageRequest) -> Response:
@@ -49,18 +55,29 @@ def _propose(request: PageRequest) -> Response:
 
 def _proposal(request: PageRequest) -> Proposal:
     """Raises BadInput."""
-    recipients, message = request.file("recipients"), request.file("message")
-    if recipients is None:
+    lists = {name: _addresses(request, name) for name in ADDRESSES}
+    lists |= {name: chosen_ids(request, name) for name in ("departments", "groups")}
+    recipients = _uploaded(request, "recipients")
+    if recipients and lists["addresses"]:
+        raise BadInput("addresses", request.say("new.file_or_addresses"))
+    if not (recipients or lists["addresses"] or lists["departments"] or lists["groups"] or request.field("everyone")):
         raise BadInput("recipients", request.say("new.no_file"))
     fields = {name: request.field(name) for name in FIELDS if request.field(name)}
     fields |= _times(request)
-    desk = fields.get("desk", "default")
+    desk = fields.get("desk", DEFAULT_DESK)
     if not request.who.sees(desk):
         raise BadInput("desk", request.say("new.not_your_desk"))
-    named = Uploaded(message.filename or "", message.file) if message else None
-    return request.context.proposals.propose(
-        Uploaded(recipients.filename or "", recipients.file), named, fields, request.who.by
-    )
+    asked = Asked(fields, recipients, _uploaded(request, "message"), _uploaded(request, "exclude_file"), lists)
+    return request.context.proposals.propose(asked, request.who.by)
+
+
+def _uploaded(request: PageRequest, name: str) -> Uploaded | None:
+    file = request.file(name)
+    return Uploaded(file.filename or "", file.file) if file else None
+
+
+def _addresses(request: PageRequest, name: str) -> list[str]:
+    return [each.strip() for each in request.field(name).replace("\n", ",").split(",") if each.strip()]
 
 
 def _times(request: PageRequest) -> dict[str, str]:

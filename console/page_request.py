@@ -17,7 +17,7 @@ from console.cookies import SESSION, cookie_of
 from console.failures import Failures
 from console.i18n import Language
 from console.live import Draw, Live, LivePart
-from console.ports import Callers, Exports, Proposals
+from console.ports import Callers, Contacts, Exports, Proposals
 from console.sessions import Sessions, Viewer, csrf_token
 from feishu.codes import CodeTable
 from ledger.api_keys import ApiKeys
@@ -47,6 +47,7 @@ class ConsoleContext:
     failures: Failures
     templates: Environment
     proposals: Proposals
+    contacts: Contacts
     exports: Exports
     callers: Callers
 
@@ -71,6 +72,11 @@ class PageRequest:
 
     def query(self, name: str) -> str:
         return self.http.query_params.get(name, "").strip()
+
+    def values(self, name: str) -> list[str]:
+        """All values of a name in the query and the form."""
+        given = [*self.http.query_params.getlist(name), *(self.form.getlist(name) if self.form else [])]
+        return [value for value in given if isinstance(value, str)]
 
     def part(self, name: str) -> str:
         """A part of the path."""

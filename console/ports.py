@@ -1,6 +1,6 @@
 """The console's interfaces to the producers, which it does not import: the web application implements them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -10,7 +10,23 @@ from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey
 from ledger.messages.content import Message
 
-__all__ = ["Callers", "Column", "Exports", "Proposal", "Proposals", "ProposedTimes", "RowError", "Sample", "Uploaded"]
+__all__ = [
+    "Asked",
+    "AudienceFound",
+    "Callers",
+    "Column",
+    "Contacts",
+    "Department",
+    "Exports",
+    "Group",
+    "LeftOut",
+    "Proposal",
+    "Proposals",
+    "ProposedTimes",
+    "RowError",
+    "Sample",
+    "Uploaded",
+]
 
 
 class RowError(NamedTuple):
@@ -55,6 +71,56 @@ class ProposedTimes(NamedTuple):
     between: str | None  #: sending hours
 
 
+class Asked(NamedTuple):
+    """What somebody asks for: a file, or addresses; departments, groups, everyone; less the exclusions."""
+
+    fields: Mapping[str, str]  #: by name, without empty ones
+    recipients: Uploaded | None = None
+    message: Uploaded | None = None
+    exclude: Uploaded | None = None
+    lists: Mapping[str, Sequence[str]] = {}  #: addresses, departments, groups, exclude
+
+
+class Department(NamedTuple):
+    """Without the scopes for them there is no name, and no number of members, with those below."""
+
+    id: str
+    name: str | None
+    members: int | None
+
+
+class Group(NamedTuple):
+    """A user group: its own members, people and departments."""
+
+    id: str
+    name: str | None
+    people: int | None
+    departments: int | None
+
+
+class LeftOut(NamedTuple):
+    """How many are left out for a reason, and the first of them."""
+
+    reason: str
+    number: int
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceFound:
+    """Who was found of an audience, and who is left out of them and why."""
+
+    found: int
+    left_out: tuple[LeftOut, ...]
+    not_visible: tuple[str, ...]  #: what the app may not see
+    is_refused: bool  #: for that
+    status_known: bool  #: False: nobody could be left out for it
+    not_told: tuple[tuple[str, str], ...]  #: fields that nobody has, and their scopes
+    nobody: tuple[str, ...]  #: the first exclusions that lead to nobody
+    nobody_count: int
+    people: tuple[Mapping[str, str], ...] = field(repr=False)  #: three, with what the message says of them
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """The preview of an announcement, to be confirmed. Its repr has no message."""
@@ -80,17 +146,14 @@ class Proposal:
     stops: tuple[str, ...]  #: when it will pause by itself
     same_content: Announcement | None  #: recently went to the same people
     samples: tuple[Sample, ...] = field(repr=False)
+    audience: AudienceFound | None = None
 
 
 class Proposals(Protocol):
     """New announcements."""
 
-    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
-        """Checks everything, and keeps a valid proposal for a day, for the same person. `fields` are the form's, by
-        name.
-
-        Raises BadInput.
-        """
+    def propose(self, asked: Asked, by: str) -> Proposal:
+        """Checks everything, and keeps a valid proposal for a day, for the same person. Raises BadInput."""
         ...
 
     def accept(self, token: str, by: str, sees: Callable[[str], bool], key: ApiKey | None) -> str:
@@ -98,6 +161,20 @@ class Proposals(Protocol):
 
         Raises NotFound if this person has no proposal under this token, or does not see its desk.
         """
+        ...
+
+
+class Contacts(Protocol):
+    """What the app of a desk may see of a company. Its questions raise BadInput when Feishu does not answer them."""
+
+    def departments(self, desk: str, below: str | None) -> Sequence[Department]:
+        """Direct ones; for None the highest."""
+        ...
+
+    def groups(self, desk: str) -> Sequence[Group]: ...
+
+    def names(self, desk: str) -> Mapping[str, str]:
+        """By ids, of what was asked for just now. Asks nothing."""
         ...
 
 

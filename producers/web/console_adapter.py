@@ -2,8 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -14,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
-from console.ports import Column, Proposal, ProposedTimes, RowError, Sample, Uploaded
+from console.ports import Asked, Column, Proposal, ProposedTimes, RowError, Sample, Uploaded
+from feishu.verdict import AskFailed
+from ledger.addresses import address_fields
 from ledger.announcement import Spec
 from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey, ApiKeys
@@ -26,6 +28,7 @@ from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.phrases import Phrase
 from ledger.times import unix_ms, zone_of
 from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.audience.definition import ExclusionFile
 from producers.announcements.checked_announcement import LoadedAnnouncement, checked_announcement
 from producers.announcements.export import Format, export_of
 from producers.announcements.preview import Preview, summarize
@@ -34,6 +37,8 @@ from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
 from producers.web.announcement_intake import foreign, turns
+from producers.web.console_audience import audience_found
+from producers.web.console_contacts import DeskContacts
 from producers.web.context import WebContext
 from producers.web.key_limits import announced_within
 from producers.web.problems import Problem
@@ -45,9 +50,11 @@ router = APIRouter(include_in_schema=False)
 
 #: Findings and duplicates that are shown one by one.
 SHOWN = 100
-_FLAGS = ("skip_invalid", "allow_duplicates")
+_FLAGS = ("skip_invalid", "allow_duplicates", "everyone", "direct", "partial")
 #: A message of these is the picture itself.
 _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".ico", ".tiff", ".heic"})
+#: Of a file with exclusions: some hundred thousand addresses.
+_EXCLUSION_BYTES = 8 * 1024 * 1024
 #: More than any message, and any image, has.
 _MESSAGE_BYTES = 11 * 1024 * 1024
 
@@ -64,6 +71,7 @@ def console_of(context: WebContext) -> Starlette:
         context.screen,
         ApiKeys(context.screen),
         proposals=LedgerProposals(context.ledger),
+        contacts=DeskContacts(context.ledger),
         exports=lambda id, written_as, whole: export_of(context.ledger, id, Format(written_as), whole=whole),
         callers=WebCallers(context),
     )
@@ -76,28 +84,31 @@ class LedgerProposals:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
+    def propose(self, asked: Asked, by: str) -> Proposal:
         try:
-            return turns.take(by, lambda: self._propose(recipients, message, fields, by)).result()
+            return turns.take(by, lambda: self._propose(asked, by)).result()
         except Problem as problem:
             refusal = BadInput("recipients", problem.detail)
+        except AskFailed as error:
+            refusal = BadInput("audience", str(error))
         raise refusal
 
-    def _propose(self, recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str], by: str) -> Proposal:
-        given = _arguments(recipients, message, fields)
+    def _propose(self, asked: Asked, by: str) -> Proposal:
+        given = _arguments(asked)
         zone = zone_of(given["timezone"])
         if "between" not in given:  # whose zone stays with the announcement
             del given["timezone"]
         draft = AnnouncementDraft.build(given, zone=zone)
-        recipients.file.seek(0)
 
         def opened(options: ReadingOptions) -> Recipients:
-            return foreign(Source.spooled(recipients.file, PurePath(recipients.name).name), options)
+            return foreign(_source(asked), options)
 
-        with checked_announcement(self._ledger, draft, opened) as announcement:
+        is_named = asked.recipients or asked.lists.get("addresses")
+        with checked_announcement(self._ledger, draft, opened if is_named else None, read=foreign) as announcement:
             summary = summarize(announcement)
+            audience = audience_found(announcement)
             loaded = announcement.load() if announcement.is_acceptable else None
-        return _proposal(summary, self._keep(loaded, by) if loaded else None)
+        return replace(_proposal(summary, self._keep(loaded, by) if loaded else None), audience=audience)
 
     def accept(self, token: str, by: str, sees: Callable[[str], bool], key: ApiKey | None) -> str:
         kept = cast(bytes | None, self._ledger.redis.get(self._name(token, by)))
@@ -138,17 +149,39 @@ class WebCallers:
         return self._context.shares.take(request.scope, key)
 
 
-def _arguments(recipients: Uploaded, message: Uploaded | None, fields: Mapping[str, str]) -> dict[str, Any]:
+def _source(asked: Asked) -> Source:
+    """The file, or the addresses as rows."""
+    if asked.recipients is None:
+        return Source.of_rows([address_fields(address) for address in asked.lists["addresses"]])
+    asked.recipients.file.seek(0)
+    return Source.spooled(asked.recipients.file, PurePath(asked.recipients.name).name)
+
+
+def _arguments(asked: Asked) -> dict[str, Any]:
     """The arguments of `AnnouncementDraft.build`."""
-    given: dict[str, Any] = {name: value for name, value in fields.items() if name not in _FLAGS}
-    given |= {name: name in fields for name in _FLAGS}
-    stem = "".join(each for each in PurePath(recipients.name).stem if each.isprintable())
+    given: dict[str, Any] = {name: value for name, value in asked.fields.items() if name not in _FLAGS}
+    given |= {name: name in asked.fields for name in _FLAGS}
+    given |= {name: list(ids) for name in ("departments", "groups") if (ids := asked.lists.get(name))}
+    if exclude := [*asked.lists.get("exclude", ()), *_exclusion_files(asked.exclude)]:
+        given["exclude"] = exclude
+    stem = PurePath(asked.recipients.name).stem if asked.recipients else "everyone" if given["everyone"] else "audience"
+    stem = "".join(each for each in stem if each.isprintable())
     given.setdefault("name", stem[:200] or "recipients")
     if "weight" in given and not given["weight"].isdecimal():
         raise BadInput("weight", "must be a whole number from 1 to 100")
-    if message:
-        given["message"] = _message(message)
+    if asked.message:
+        given["message"] = _message(asked.message)
     return given
+
+
+def _exclusion_files(uploaded: Uploaded | None) -> list[ExclusionFile]:
+    if uploaded is None:
+        return []
+    uploaded.file.seek(0)
+    content = uploaded.file.read(_EXCLUSION_BYTES + 1)
+    if len(content) > _EXCLUSION_BYTES:
+        raise BadInput("exclude", Phrase("has more than {most:,} bytes", most=_EXCLUSION_BYTES))
+    return [ExclusionFile(PurePath(uploaded.name).name, content)]
 
 
 def _message(uploaded: Uploaded) -> MessageTemplate:

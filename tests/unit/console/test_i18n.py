@@ -29,6 +29,7 @@ CHOICES = {
     "on_open_ticket.": ["reroute", "wait", "fail"],
     "on_unknown.": ["resend", "hold"],
     "hidden_rows.": ["skip", "include"],
+    "audience.": ["frozen", "resigned", "not_joined", "excluded", "duplicate", "refused", "partial"],
     "hooks.": ["accepted", "skipped", "failed", "refused"],
     "now.": ["idle", "sending", "stopped", "paused", "timed"],
     "until.": ["scheduled", "deferred", "running"],

@@ -1,0 +1,90 @@
+"""The page where departments, user groups or everyone are chosen, on the way to a new announcement.
+
+A form that is read as it stands: a department opens by a button that sends it, so it needs no script, and what is
+ticked stays ticked.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.page_request import PageRequest
+from console.ports import Department, Group
+from console.routing import page
+from ledger.delivery_options import DEFAULT_DESK
+from ledger.errors import BadInput, NotFound
+
+__all__ = ["Node", "chosen_ids", "routes"]
+
+#: Departments that are open at once: each costs a call, unless it was asked within a minute.
+MOST_OPEN = 50
+#: Departments, and groups, that can be chosen.
+MOST_CHOSEN = 1000
+
+
+class Node(NamedTuple):
+    """A department in the tree; `below` is None while it is closed."""
+
+    department: Department
+    below: "list[Node] | None"
+
+
+def routes() -> list[Route]:
+    return [page("/announcements/people", _page)]
+
+
+def chosen_ids(request: PageRequest, name: str) -> list[str]:
+    """Of departments or groups in the query or the form, each once: ticked boxes, or one list with commas."""
+    ids = [id.strip() for text in request.values(name) for id in text.split(",")]
+    return list(dict.fromkeys(id for id in ids if id))[:MOST_CHOSEN]
+
+
+def _page(request: PageRequest) -> Response:
+    """Names and numbers of people are shown to somebody who may write to them."""
+    if not request.who.may_operate:
+        return request.page(
+            "error.html", 403, status=403, problem=request.say("error.read_only", name=request.who.name)
+        )
+    desk = request.query("desk") or DEFAULT_DESK
+    if desk not in request.context.ledger.settings.all_desks or not request.who.sees(desk):
+        raise NotFound(desk)
+    opened = [id for id in dict.fromkeys(request.values("open")) if id != request.query("close")][:MOST_OPEN]
+    nodes: list[Node] = []
+    groups: list[Group] = []
+    problem: BadInput | None = None
+    try:
+        nodes = _tree(request, desk, None, frozenset(opened))
+        groups = list(request.context.contacts.groups(desk))
+    except BadInput as error:
+        problem = error
+    return request.page(
+        "people.html",
+        422 if problem else 200,
+        desk=desk,
+        nodes=nodes,
+        groups=groups,
+        opened=opened,
+        hidden=_out_of_sight(request, nodes),
+        chosen={name: set(chosen_ids(request, name)) for name in ("departments", "groups")},
+        problem=problem,
+    )
+
+
+def _tree(request: PageRequest, desk: str, below: str | None, opened: Collection[str], deep: int = 0) -> list[Node]:
+    found = request.context.contacts.departments(desk, below)
+    return [
+        Node(each, _tree(request, desk, each.id, opened, deep + 1) if each.id in opened and deep < MOST_OPEN else None)
+        for each in found
+    ]
+
+
+def _out_of_sight(request: PageRequest, nodes: list[Node]) -> list[str]:
+    """Departments that were ticked, and stand in a branch that is closed now: they stay chosen."""
+    seen, waiting = set[str](), list(nodes)
+    while waiting:
+        node = waiting.pop()
+        seen.add(node.department.id)
+        waiting += node.below or []
+    return [id for id in chosen_ids(request, "departments") if id not in seen]
