@@ -41,7 +41,7 @@ def _form_page(request: PageRequest, status: int, problem: BadInput | None) -> R
     desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
     given = {name: request.field(name) or request.query(name) for name in (*FIELDS, *PICKED, *ADDRESSES)}
     chosen = {name: chosen_ids(request, name) for name in ("departments", "groups")}
-    names = request.context.contacts.names(given["desk"] or DEFAULT_DESK) if request.who.may_operate else {}
+    names = request.context.contacts.names(given["desk"] or DEFAULT_DESK) if request.who.may_see_people else {}
     return request.page("new.html", status, desks=desks, given=given, problem=problem, chosen=chosen, names=names)
 
 

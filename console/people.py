@@ -43,32 +43,31 @@ def chosen_ids(request: PageRequest, name: str) -> list[str]:
 
 def _page(request: PageRequest) -> Response:
     """Names and numbers of people are shown to somebody who may write to them."""
-    if not request.who.may_operate:
-        return request.page(
-            "error.html", 403, status=403, problem=request.say("error.read_only", name=request.who.name)
-        )
+    if not request.who.may_see_people:
+        problem = request.say("error.lacks_scope", name=request.who.name, scope="announce")
+        return request.page("error.html", 403, status=403, problem=problem)
     desk = request.query("desk") or DEFAULT_DESK
     if desk not in request.context.ledger.settings.all_desks or not request.who.sees(desk):
         raise NotFound(desk)
     opened = [id for id in dict.fromkeys(request.values("open")) if id != request.query("close")][:MOST_OPEN]
     nodes: list[Node] = []
     groups: list[Group] = []
-    problem: BadInput | None = None
+    refusal: BadInput | None = None
     try:
         nodes = _tree(request, desk, None, frozenset(opened))
         groups = list(request.context.contacts.groups(desk))
     except BadInput as error:
-        problem = error
+        refusal = error
     return request.page(
         "people.html",
-        422 if problem else 200,
+        422 if refusal else 200,
         desk=desk,
         nodes=nodes,
         groups=groups,
         opened=opened,
         hidden=_out_of_sight(request, nodes),
         chosen={name: set(chosen_ids(request, name)) for name in ("departments", "groups")},
-        problem=problem,
+        problem=refusal,
     )
 
 

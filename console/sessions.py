@@ -62,6 +62,11 @@ class Viewer:
         return Scope.ANNOUNCE in self.scopes
 
     @property
+    def may_see_people(self) -> bool:
+        """Names, numbers and addresses of the contacts: who may only read sees ids."""
+        return self.may_announce or self.may_operate
+
+    @property
     def login(self) -> tuple[str, str] | None:
         """The session and its key; None without a key."""
         return (self.session, self.digest) if self.session and self.digest else None

@@ -27,7 +27,7 @@ class Office:
         self._url, self._browser, self._watched = url, browser, watched
         self.ledger = Ledger(settings)
         keys = ApiKeys(self.ledger)
-        self.operator = keys.create("hr", frozenset({Scope.READ, Scope.OPERATE, Scope.SEND}), None, None, "test")[1]
+        self.operator = keys.create("hr", frozenset({Scope.READ, Scope.ANNOUNCE}), None, None, "test")[1]
         self.reader = keys.create("look", frozenset({Scope.READ}), None, None, "test")[1]
 
     def visitor(self, secret: str, path: str, button: str = "Sign in", **options: Any) -> Page:
@@ -131,7 +131,7 @@ def test_it_is_there_in_chinese(office: Office) -> None:
 
 def test_a_key_that_may_only_read_sees_no_names(office: Office) -> None:
     page = office.visitor(office.reader, PEOPLE)
-    expect(page.get_by_text("can only view")).to_be_visible()
+    expect(page.get_by_text("Use a key with the scope announce")).to_be_visible()
     expect(page.get_by_text("Alpha")).to_have_count(0)
     page.goto("/console/announcements/new?departments=od-a")
     expect(page.get_by_text("Alpha")).to_have_count(0)
