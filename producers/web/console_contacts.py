@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from console.ports import Department, Group
-from feishu.directory import NotVisible
+from feishu.directory import NotVisible, StalePage
 from feishu.verdict import AskFailed
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
@@ -60,7 +60,7 @@ class DeskContacts:
         try:
             with Lookup(self._ledger, self._ledger.settings.desk(about[0])) as lookup:
                 found = ask(lookup)
-        except (AskFailed, NotVisible) as error:
+        except (AskFailed, NotVisible, StalePage) as error:
             refusal = BadInput("audience", str(error))
         else:
             self._keep(about, found)

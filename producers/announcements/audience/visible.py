@@ -1,15 +1,14 @@
 """What the app may see: its departments as a tree, and its user groups."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from feishu.contact_answers import Department, Group, Page
-from feishu.directory import IDS_PER_CALL, ROOT, Directory, NotVisible, TooDeep
+from feishu.contact_answers import Department, Group
+from feishu.directory import ROOT, Directory, NotVisible, TooDeep
+from producers.announcements.audience.listing import all_items, departments_in_range
 
 __all__ = ["DepartmentNode", "visible_departments", "visible_groups"]
-
-ItemT = TypeVar("ItemT")
 
 
 class DepartmentNode(NamedTuple):
@@ -28,7 +27,7 @@ def visible_departments(directory: Directory) -> list[DepartmentNode]:
     try:
         found = _below(directory, ROOT)
     except NotVisible:
-        tops = _in_range(directory)
+        tops = departments_in_range(directory)
         found = [*tops, *(each for top in tops for each in _below(directory, top.id))]
     return list(_as_tree({each.id: each for each in found if not each.is_deleted}))
 
@@ -36,36 +35,17 @@ def visible_departments(directory: Directory) -> list[DepartmentNode]:
 def visible_groups(directory: Directory) -> list[Group]:
     """Normal ones, then dynamic ones. Raises AskFailed."""
     return [
-        *_pages(lambda token: directory.groups("normal", token)),
-        *_pages(lambda token: directory.groups("dynamic", token)),
+        *all_items(lambda token: directory.groups("normal", token)),
+        *all_items(lambda token: directory.groups("dynamic", token)),
     ]
 
 
 def _below(directory: Directory, department: str) -> list[Department]:
     try:
-        return list(_pages(lambda token: directory.children(department, token)))
+        return all_items(lambda token: directory.children(department, token))
     except TooDeep:
-        level = list(_pages(lambda token: directory.children(department, token, all_levels=False)))
+        level = all_items(lambda token: directory.children(department, token, all_levels=False))
     return [*level, *(each for child in level for each in _below(directory, child.id))]
-
-
-def _in_range(directory: Directory) -> list[Department]:
-    ids: list[str] = []
-    found, token = directory.range()
-    ids += found.departments
-    while token:
-        found, token = directory.range(token)
-        ids += found.departments
-    parts = (ids[at : at + IDS_PER_CALL] for at in range(0, len(ids), IDS_PER_CALL))
-    return [department for part in parts for department in directory.departments(part).values()]
-
-
-def _pages(ask: Callable[[str | None], Page[ItemT]]) -> Iterator[ItemT]:
-    page = ask(None)
-    yield from page.items
-    while page.token:
-        page = ask(page.token)
-        yield from page.items
 
 
 def _as_tree(departments: dict[str, Department]) -> Iterator[DepartmentNode]:

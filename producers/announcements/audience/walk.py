@@ -13,14 +13,13 @@ from threading import Barrier
 from typing import Any
 
 from feishu.directory import IDS_PER_CALL, ROOT, Directory, NotVisible, Range, StalePage, TooDeep
+from producers.announcements.audience.listing import RESTARTS
 from producers.announcements.audience.roster import Question, Roster, Walked
 
 __all__ = ["Walk"]
 
 #: Calls under way at once: with an answer within 240 ms they go out as fast as the pace lets them.
 _AT_ONCE = 4
-#: Feishu may forget a page token; if it does so again and again, somebody must look.
-_RESTARTS = 5
 #: How ids of departments begin that Feishu made.
 _OPEN_DEPARTMENT = "od-"
 
@@ -113,7 +112,7 @@ class Walk:
                 case "range":
                     return directory.range(token)
         except (NotVisible, StalePage, TooDeep) as refusal:
-            if isinstance(refusal, StalePage) and question.restarts == _RESTARTS:
+            if isinstance(refusal, StalePage) and question.restarts == RESTARTS:
                 raise
             return refusal
 
