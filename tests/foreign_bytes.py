@@ -22,6 +22,7 @@ import requests
 from feishu.codes import CodeTable
 from feishu.verdict import _why_unreadable, envelope
 from http_client.response import Response
+from ledger.full_search import Place
 from ledger.redis_options import read_options
 from ledger.search import Cursor
 from ledger.settings import Settings
@@ -272,8 +273,11 @@ SERVED = {
         twice,
         to("/v1/notifications/n_0000000000000000/retry"),
         (
-            *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve")),
-            *(f"POST /v1/announcements/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "pause", "resume")),
+            *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "reschedule")),
+            *(
+                f"POST /v1/announcements/{{id}}/{verb}"
+                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume")
+            ),
         ),
     ),
     "rows in JSON": Served(
@@ -368,8 +372,11 @@ SERVED = {
                     "events/retry",
                     "dropped/seen",
                 ),
-                *(f"announcements/{{id}}/{verb}" for verb in ("cancel", "pause", "resolve", "resume", "retry")),
-                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "resolve", "retry")),
+                *(
+                    f"announcements/{{id}}/{verb}"
+                    for verb in ("cancel", "pause", "reschedule", "resolve", "resume", "retry")
+                ),
+                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "resolve", "retry")),
             )
         ),
         ("console/forms.py:_fields_of",),
@@ -472,6 +479,12 @@ READ = {
     "a cursor": Read(
         64 * 1024, lambda size: b"A" * size, lambda content: Cursor.of(content.decode()), ("ledger/search.py:of",)
     ),
+    "a place in a full search": Read(
+        64 * 1024,
+        lambda size: base64.b64encode(lists("[", "]")(size * 3 // 4 - 8)),
+        lambda content: Place.of(content.decode()),
+        ("ledger/full_search.py:of",),
+    ),
     "the options of a Redis URL": Read(
         64 * 1024,
         lambda size: b"a=1&" * (size // 4),
@@ -490,6 +503,13 @@ OURS = {
     "ledger/announcement.py:of_json": "the ledger's, and checked when it was accepted",
     "ledger/announcement_reading.py:_whole": "the ledger's",
     "ledger/api_keys.py:of_json": "the ledger's",
+    "ledger/rescheduling.py:_with_at": "the ledger's, and checked when it was accepted",
+    "ledger/rescheduling.py:_with_send_at": "the ledger's, and checked when it was accepted",
+    "ledger/ticket_codes.py:learnt_ticket_codes": "the ledger's",
+    "producers/announcements/audience/selection.py:going": "written by the walk, which read it from Feishu's answers",
+    "producers/announcements/audience/selection.py:known": "written by the walk, which read it from Feishu's answers",
+    "producers/announcements/audience/selection.py:named": "written by the reading of files",
+    "worker/delivery.py:_with_new_image": "the message that is sent, checked when it was accepted",
     "ledger/callbacks.py:_as_it_stood": "the ledger's",
     "ledger/desk_status.py:_hold": "the ledger's",
     "ledger/dropped_messages.py:of_json": "the ledger's",

@@ -14,7 +14,7 @@ __all__ = ["Step"]
 
 #: Ids of people, chats, messages, departments and apps, tokens, long numbers, and mail addresses.
 _IDS = re.compile(
-    r"\b(?:ou|on|oc|om|od|cli|img|ht|t|u)[-_][\w.-]{3,}|\b\d{9,}\b|\b(?=[a-f]*\d)[0-9a-f]{16,}\b|[^\s@,;:]+@[^\s@,;:]+"
+    r"\b(?:ou|on|oc|om|od|cli|img|ht|t|u)[-_][\w.-]{3,}|\b\d{9,}\b|\b(?=[a-f]*\d)[0-9a-f]{16,}\b|[^\s@,;:]{1,64}@[^\s@,;:]+"
 )
 
 
