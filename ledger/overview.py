@@ -19,8 +19,8 @@ from ledger.workers import Worker
 __all__ = ["DeskOverview", "Overview", "Snapshot"]
 
 #: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
-#: about 22 commands, however many announcements there are: the others have their turn in the next ones.
-TURNS = 3
+#: about 23 commands, however many announcements there are: the others have their turn in the next ones.
+TURNS = 2
 #: Announcements that are looked at; the ones before these are long over.
 KNOWN = 500
 #: Of those, so many of the newest are read by a survey even if they were over before.
