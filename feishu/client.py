@@ -1,7 +1,6 @@
 """The calls that Deskbell makes: send, find open tickets and people, upload an image. No send is repeated."""
 
 import base64
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -13,6 +12,7 @@ from feishu.api import FeishuApi, misshapen
 from feishu.codes import CodeTable, Kind
 from feishu.token import TokenStore
 from feishu.verdict import AskFailed, NoToken, Verdict
+from ledger.addresses import one_spelling
 from ledger.errors import BadInput
 from ledger.settings import Desk, Settings
 from ledger.tickets import OPEN_STATUSES
@@ -245,11 +245,6 @@ def _text_of(fields: Any, name: str, verdict: Verdict) -> str:
     return value
 
 
-#: Numbers of the mainland may be written with their country code or without.
-_MAINLAND = re.compile(r"^\+?86(?=1\d{10}$)")
-_NO_DIGITS = re.compile(r"[^\d+]+")
-
-
 def people_of_answer(
     data: Mapping[str, Any], emails: Sequence[str], mobiles: Sequence[str], verdict: Verdict
 ) -> list[Person]:
@@ -258,7 +253,8 @@ def people_of_answer(
     Raises AskFailed when the answer has a contact that was not asked for: it is unknown then whose entry it is, and a
     guess by its position might send a message to the wrong person.
     """
-    contacts = [("email", _email(email)) for email in emails] + [("mobile", _mobile(mobile)) for mobile in mobiles]
+    asked = [("email", email) for email in emails] + [("mobile", mobile) for mobile in mobiles]
+    contacts = [(kind, one_spelling(kind, value)) for kind, value in asked]
     rows = data.get("user_list") or []
     if not isinstance(rows, list):
         raise AskFailed(misshapen(verdict))
@@ -272,9 +268,9 @@ def _entry(row: Any, verdict: Verdict) -> tuple[tuple[str, str], Person]:
     """The contact in a normalised spelling, and the person."""
     match row:
         case {"email": str(email)} if email:
-            return ("email", _email(email)), _person(row)
+            return ("email", one_spelling("email", email)), _person(row)
         case {"mobile": str(mobile)} if mobile:
-            return ("mobile", _mobile(mobile)), _person(row)
+            return ("mobile", one_spelling("mobile", mobile)), _person(row)
     raise AskFailed(misshapen(verdict))
 
 
@@ -285,11 +281,3 @@ def _person(row: Mapping[str, Any]) -> Person:
         # A person who leaves voluntarily counts as resigned some time later (page batch_get_id).
         left = status.get("is_resigned") is True or status.get("is_exited") is True
     return Person(open_id if isinstance(open_id, str) and open_id else None, left)
-
-
-def _email(email: str) -> str:
-    return email.strip().casefold()
-
-
-def _mobile(mobile: str) -> str:
-    return _MAINLAND.sub("", _NO_DIGITS.sub("", mobile))

@@ -1,11 +1,20 @@
 """How a person is named: by an id, an e-mail address or a mobile number. Said once, for whatever names a receiver."""
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast, get_args
 
 from ledger.redis_keys import key_digest
 
-__all__ = ["ADDRESS_FIELDS", "Contact", "ContactKind", "address_fields", "address_text"]
+__all__ = [
+    "ADDRESS_FIELDS",
+    "Contact",
+    "ContactKind",
+    "address_fields",
+    "address_text",
+    "distinct_addresses",
+    "one_spelling",
+]
 
 ContactKind = Literal["email", "mobile"]
 #: The fields of a notification that name its receiver: one of them is given.
@@ -16,6 +25,9 @@ _EMAIL = re.compile(r"[^@\s<>()\[\]\",;:\\\x00-\x1f\x7f]{1,128}@[^@\s<>()\[\]\",
 _MOBILE = re.compile(r"\+?[0-9]{5,20}", re.ASCII)
 #: How people divide a number.
 _DIVIDERS = re.compile(r"[\s()-]")
+#: Numbers of the mainland may be written with their country code or without.
+_MAINLAND = re.compile(r"\+?86(?=1\d{10}$)", re.ASCII)
+_NO_DIGITS = re.compile(r"[^\d+]+")
 
 
 class Contact(NamedTuple):
@@ -69,3 +81,19 @@ def address_text(fields: dict[str, str]) -> str:
     if field == "mobile" and not value.startswith("+"):
         return f"mobile:{value}"
     return value if address_fields(value) == fields else f"id:{value}"
+
+
+def one_spelling(kind: str, value: str) -> str:
+    """The same for all ways to write one e-mail address, or one mobile number."""
+    if kind == "email":
+        return value.strip().casefold()
+    return _MAINLAND.sub("", _NO_DIGITS.sub("", value)) if kind == "mobile" else value
+
+
+def distinct_addresses(given: Iterable[dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Each address once, as it was given first, by a text that is the same for all ways to write it."""
+    distinct: dict[str, dict[str, str]] = {}
+    for fields in given:
+        [(kind, value)] = fields.items()
+        distinct.setdefault(address_text({kind: one_spelling(kind, value)}), fields)
+    return distinct

@@ -1,5 +1,6 @@
 """`deskbell send`: events, each one message to one receiver."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ledger.addresses import address_fields, address_text
+from ledger.addresses import address_fields, distinct_addresses
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
@@ -150,13 +151,13 @@ def _waited_for(ledger: Ledger, accepted: Sequence[Accepted], wait: float | None
 
 
 def _receivers(to: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The fields that name each, by the shortest way to write it."""
+    """The fields that name each, by a text that is the same for all ways to write it."""
     given = [address_fields(receiver) for value in to for receiver in value.split(",") if receiver.strip()]
     if not given:
         raise BadInput("to", "give at least one receiver")
-    receivers = {address_text(each): each for each in given}
-    for receiver, address in receivers.items():
-        if given.count(address) > 1:
+    receivers = distinct_addresses(given)
+    for receiver, count in Counter(distinct for each in given for distinct in distinct_addresses([each])).items():
+        if count > 1:
             note(f"{receiver} was given more than once; it gets one message")
     return receivers
 

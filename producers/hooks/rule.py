@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.addresses import ADDRESS_FIELDS, address_fields, address_text
+from ledger.addresses import ADDRESS_FIELDS, address_fields, distinct_addresses
 from ledger.delivery_options import DEFAULT_DESK, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message
@@ -78,9 +78,9 @@ class Rule:
         if receivers:
             message = self._rendered(context, made.problems)
             key = self._key_of(context, made.problems) or fallback_key
-            for address in receivers:
+            for address, fields in receivers.items():
                 try:
-                    made.notifications.append(self._notification(address, message, self._full_key(key, address)))
+                    made.notifications.append(self._notification(fields, message, self._full_key(key, address)))
                 except BadInput as error:
                     made.lose(error)
         return made
@@ -114,9 +114,8 @@ class Rule:
         is_shared = self._origin.key_is_of_payload and context.item is not None
         return f"{key} {hashed(context.item)}" if key and is_shared else key
 
-    def _notification(self, address: str, message: Message, key: str | None) -> Notification:
+    def _notification(self, fields: dict[str, str], message: Message, key: str | None) -> Notification:
         try:
-            fields = address_fields(address)
             options = self._options if "receiver_id" in fields else self._options_of_contacts
             return Notification.build({**options, **fields, "message": message}, key_of_ours=key)
         except BadInput as error:
@@ -124,15 +123,18 @@ class Rule:
             refusal = BadInput(f"{self._where}.{field}", error.problem)
         raise refusal
 
-    def _addresses(self, context: TemplateContext, made: Made) -> list[str]:
-        """Each once. A part of `to` that names nobody is a problem, and takes nothing from the others."""
-        found: dict[str, None] = {}
+    def _addresses(self, context: TemplateContext, made: Made) -> dict[str, dict[str, str]]:
+        """Each once, by a text that is the same for all ways to write it.
+
+        A part of `to` that names nobody is a problem, and takes nothing from the others.
+        """
+        found: list[dict[str, str]] = []
         for to in self._to:
             try:
-                found |= {address_text(address_fields(each)): None for each in self._addresses_of(to, context)}
+                found += [address_fields(each) for each in self._addresses_of(to, context)]
             except BadInput as error:
                 made.lose(error)
-        return list(found)
+        return distinct_addresses(found)
 
     def _addresses_of(self, to: "str | Expression | Leaf", context: TemplateContext) -> Iterator[str]:
         if isinstance(to, str):
@@ -161,7 +163,7 @@ class Rule:
     def _check_options(self) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
         for id in [to for to in self._to if isinstance(to, str)] or [SAMPLE_IDS[self._id_type]]:
-            self._notification(id, Message.text("…"), None)
+            self._notification(address_fields(id), Message.text("…"), None)
 
 
 def _options(fields: RuleFields) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.addresses import Contact, address_fields, address_text
+from ledger.addresses import Contact, address_fields, address_text, distinct_addresses
 from ledger.errors import BadInput
 from ledger.notification import Notification
 
@@ -26,6 +26,13 @@ from ledger.notification import Notification
 def test_what_a_text_names(text: str, field: str, value: str) -> None:
     assert address_fields(text) == {field: value}
     assert address_fields(address_text({field: value})) == {field: value}
+
+
+def test_an_address_is_one_however_it_is_written() -> None:
+    given = [{"email": "Bea@x"}, {"email": "bea@X"}, {"mobile": "13900139000"}, {"mobile": "+86 139-0013 9000"}]
+    assert list(distinct_addresses(given).values()) == [given[0], given[2]]
+    ids = [{"receiver_id": "ou_a"}, {"receiver_id": "ou_A"}, {"mobile": "+85213900139"}, {"mobile": "13900139"}]
+    assert list(distinct_addresses(ids).values()) == ids
 
 
 def test_a_contact_is_read_from_its_text() -> None:

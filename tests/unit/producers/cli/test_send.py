@@ -37,10 +37,10 @@ def test_wait_alone_means_a_minute(arguments: list[str], read: list[str]) -> Non
         (["ou_ada,ou_bob", "ou_cid"], ["ou_ada", "ou_bob", "ou_cid"]),
         (["ou_ada, ou_bob ,"], ["ou_ada", "ou_bob"]),
         (
-            ["ann@corp.example,+86 138-0013-8000,mobile:138 0013 8000"],
-            ["ann@corp.example", "+8613800138000", "mobile:13800138000"],
+            ["ann@corp.example,+86 138-0013-8000,+49 171 2345678"],
+            ["ann@corp.example", "mobile:13800138000", "+491712345678"],
         ),
-        (["id:+1", "id:ou_ada", "mobile:+8613800138000"], ["id:+1", "ou_ada", "+8613800138000"]),
+        (["id:+1", "id:ou_ada", "mobile:+491712345678"], ["id:+1", "ou_ada", "+491712345678"]),
     ],
 )
 def test_receivers_may_be_repeated_or_joined(to: list[str], receivers: list[str]) -> None:
@@ -50,6 +50,15 @@ def test_receivers_may_be_repeated_or_joined(to: list[str], receivers: list[str]
 def test_a_receiver_that_is_given_twice_is_told_and_taken_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(_receivers(["ou_ada,ou_bob", "ou_ada", "id:ou_ada"])) == ["ou_ada", "ou_bob"]
     assert capsys.readouterr().err == "deskbell: ou_ada was given more than once; it gets one message\n"
+
+
+def test_one_address_in_two_spellings_is_one_receiver(capsys: pytest.CaptureFixture[str]) -> None:
+    receivers = _receivers(["Bea@Corp.example,+86 139-0013-9000", "bea@corp.example", "mobile:13900139000"])
+    assert receivers == {
+        "bea@corp.example": {"email": "Bea@Corp.example"},
+        "mobile:13900139000": {"mobile": "+8613900139000"},
+    }
+    assert "bea@corp.example was given more than once; it gets one message" in capsys.readouterr().err
 
 
 def test_several_receivers_have_a_key_each() -> None:

@@ -41,6 +41,7 @@ def receivers(hook: Hook, body: dict[str, Any]) -> list[str]:
             ["ann@corp.example", "+8613800138000", "ou_a"],
         ),
         ('["ou_a", "{{ payload.oncall }}"]', {"oncall": "id:ou_a"}, ["ou_a"]),
+        ('["Bea@corp.example", "{{ payload.oncall }}"]', {"oncall": "bea@Corp.example"}, ["Bea@corp.example"]),
         ('"{% if payload.oncall %}{{ payload.oncall }}{% endif %}"', {"oncall": ""}, []),
         ('"{{ payload.oncall|unique }}"', {"oncall": ["ou_eve", "ou_eve"]}, ["ou_eve"]),
     ],
