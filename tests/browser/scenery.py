@@ -214,12 +214,13 @@ class Scenery:
         ApiKeys(self.ledger).revoke(name, "test")
 
     def make_calls(self) -> None:
-        """As if the desk had used most of its quota in the minute that ends now."""
+        """As if the desk had used most of its quota in the minute that ends now, and a pacer had just looked at it."""
         now_ms, slots = round(time.time() * 1000), self.ledger.keys.slots("default")
         rate = {"rate": "1.58", "rate_at": now_ms}
         self.ledger.redis.hset(self.ledger.keys.lane(self.move), mapping=rate)
         self.ledger.redis.delete(slots)
         self.ledger.redis.rpush(slots, *(now_ms - n * 640 for n in range(94)))
+        self.ledger.redis.zadd(self.ledger.keys.desks, {"default": now_ms}, xx=True)
 
     def report_workers(self) -> None:
         """Two live ones; they are thought dead after a few seconds unless this is called again."""
