@@ -59,7 +59,8 @@ async def read_announcement_request(request: Request, key: str | None) -> Announ
 
 
 def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
-    parts = {name: part for name, part in form.parts.items() if part.content}  # an empty field was not filled in
+    # An empty field was not filled in. An empty time zone is a script's variable that was not set, as it is in JSON.
+    parts = {name: part for name, part in form.parts.items() if part.content or name == "timezone"}
     if form.large is None and not parts.keys() & {*LISTS, "everyone"}:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
     check_known(parts, OPTIONS | FLAGS | {"message", "image", EXCLUDE})

@@ -242,7 +242,7 @@ def test_a_key_for_some_desks_sees_nothing_of_the_others(
     both = Ledger(settings)
     [event] = both.accept([Notification.build({"receiver_id": "ou_1", "text": "Disk full"})])
     with serving(settings) as url:
-        visitor = Visitor(url).sign_in(key(both, Scope.OPERATE, desks=frozenset({"hr"})))
+        visitor = Visitor(url).sign_in(key(both, Scope.OPERATE, Scope.ANNOUNCE, desks=frozenset({"hr"})))
         now = visitor.look("/")
         assert "Desk hr" in now
         assert "Desk default" not in now

@@ -152,7 +152,7 @@ def test_a_deferred_notification_comes_back_when_it_is_due(ledger: Ledger, lease
     release_and_claim(leases, desk)
     failed = an_attempt(Outcome.TRANSIENT, code=155000, http_status=500, msg="Internal error")
     leases.record(desk, "t1", [Result(id, State.DEFERRED, [failed], wait_ms=0, extra={"deferrals": 1})], "")
-    assert ledger.get(id).as_json()["error"] == {"code": 155000, "msg": "Internal error"}
+    assert ledger.get(id).as_json()["error"] == {"code": 155000, "msg": "Internal error", "reason": None}
     assert release_and_claim(leases, desk, "t2") == [id]
     assert ledger.get(id).progress.deferrals == 1
 

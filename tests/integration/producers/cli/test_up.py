@@ -75,7 +75,7 @@ def test_practising_refuses_a_desk_that_would_send_elsewhere(
 
 
 def test_each_worker_has_a_name_and_the_threads_of_the_settings() -> None:
-    programs = _programs(Settings(workers=2, concurrency=7), practising=False)
+    programs = _programs(Settings(workers=2, concurrency=7), practising=False, directory=None)
     assert [program.name for program in programs] == ["worker1", "worker2", "web"]
     programs = programs[:2]
     assert all("7" in program.arguments for program in programs)

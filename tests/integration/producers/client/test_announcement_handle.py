@@ -202,7 +202,7 @@ def test_a_key_that_is_unknown_or_lacks_a_scope_has_a_class_to_catch(url: str, l
     for key, kind, told in (
         (None, Unauthorized, r"answered 401 \(A key is needed\)"),
         ("dbk_wrong", Unauthorized, r"answered 401 \(The key is unknown\)"),
-        (secret, Forbidden, r"answered 403 \(The key lacks a scope\): this needs the scope announce"),
+        (secret, Forbidden, r"answered 403 \(The key lacks a scope\): this needs the scope send"),
     ):
         with Notifier.http(url, key, timeout=60) as notifier, pytest.raises(kind, match=told):
             notifier.send(receiver_id="ou_ada", text="hi")

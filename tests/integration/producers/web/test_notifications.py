@@ -166,7 +166,7 @@ def test_a_batch_has_a_result_for_each_item_and_a_bad_one_keeps_no_other_out(web
 def test_a_batch_of_which_nothing_is_accepted_is_a_problem(web: WebThread) -> None:
     answer = web.post(PATH, {"notifications": [{}, {"receiver_id": "ou_ada"}]})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:deskbell:problem:nothing-accepted")
-    assert [result["problem"]["field"] for result in answer.json()["results"]] == ["message", "message"]
+    assert [result["problem"]["field"] for result in answer.json()["results"]] == ["receiver_id", "message"]
 
 
 def test_the_key_of_a_header_makes_a_whole_batch_repeatable(web: WebThread) -> None:
@@ -284,7 +284,7 @@ def test_the_answer_to_a_batch_is_the_same_to_the_byte(web: WebThread) -> None:
         '{"accepted":1,"refused":1,"results":['
         f'{{"id":"{first}","state":"queued","duplicate":true}},'
         '{"problem":{"type":"urn:deskbell:problem:bad-input","title":"The input cannot be accepted","status":422,'
-        '"detail":"is missing","field":"receiver_id"}}]}'
+        '"detail":"is missing: give receiver_id, email or mobile","field":"receiver_id"}}]}'
     )
 
 
