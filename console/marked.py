@@ -63,7 +63,7 @@ class _Walk:
     """The output so far. An opening tag stays as typed until its end is found."""
 
     def __init__(self, text: str, decoded: Callable[[str], str] = str) -> None:
-        """`decoded` reads the entities of what is no mark."""
+        """`decoded` reads the entities of plain text."""
         self._text, self._rest, self._decoded = text, 0, decoded
         self._written: list[str] = []
         self._open: list[tuple[str, int]] = []  #: open tags with their positions in `_written`, the innermost last

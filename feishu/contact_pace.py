@@ -35,7 +35,7 @@ class ContactPace:
 
     def wait(self) -> None:
         """Returns when it is this call's turn. A repeated call takes its turn again."""
-        # What says how long is no queue, but overtaking does no harm here.
+        # Those who wait stand in no order: overtaking does no harm here.
         while wait_ms := self._asked():
             self._sleep(wait_ms / 1000)
 

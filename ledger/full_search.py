@@ -95,7 +95,7 @@ class Place:
 
     @classmethod
     def of(cls, written: str) -> Self:
-        """Raises BadInput for what is no place from a page."""
+        """Raises BadInput for an invalid place."""
         try:
             padded = written.encode() + b"=" * (-len(written) % 4)
             match orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True)):

@@ -69,7 +69,7 @@ class MarkdownSource:
         return f"{self._aside(place_mark(place))}{url}{self._aside(place_mark('text'))}"
 
     def _without_lines_of_their_own(self, text: str) -> str:
-        """A statement on a line of its own is no line of the message: one of its two ends of line goes."""
+        """A statement on a line of its own adds no line to the message: one of its two ends of line goes."""
         first, *others = text.split("\n")
         goes_behind = before = self._is_statement(first)
         pieces = [first]

@@ -83,7 +83,7 @@ class CheckedAnnouncement:
 
     @property
     def is_acceptable(self) -> bool:
-        """Whether there are rows to send, and what is invalid or not visible is to be left out."""
+        """Whether there are rows to send, and leaving out those that are invalid or not visible was asked for."""
         is_whole = not (self.audience and self.audience.is_refused)
         return bool(is_whole and self.checked.accepted and (self.draft.skip_invalid or not self.checked.invalid))
 

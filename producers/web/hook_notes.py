@@ -57,7 +57,7 @@ async def note_refusal(context: WebContext, hook: Hook, refusal: Problem) -> Non
 
 
 async def _note(context: WebContext, entry: HookEntry, lost: Phrase | None = None) -> None:
-    """What was accepted stays accepted when this fails: so it is no error of the request."""
+    """What was accepted stays accepted when this fails, so the request succeeds."""
     try:
         await asyncio.to_thread(_write, context, entry, lost)
     except (DeskbellError, redis.RedisError) as error:

@@ -50,8 +50,8 @@ class _Files:
         return file.sha256
 
     def exclude(self, recipients: Recipients) -> str:
-        """Raises BadInput for an address that is none. One that leads to nobody is only told: whom it means has left,
-        or cannot be found in the contacts either."""
+        """Raises BadInput for an invalid address. One that leads to nobody is only reported: that person has left, or
+        cannot be found in the contacts either."""
         addressing = Addressing(recipients.columns, Options())
         for _, found in named_people(recipients, addressing, self._lookup):
             if isinstance(found, str):

@@ -100,7 +100,7 @@ class Roster:
             return cls(_connected(str(path)), path)
 
     def close(self, *, keep: bool) -> None:
-        """`keep`: it is to be continued."""
+        """`keep`: the same walk may be continued later."""
         self.database.close()
         if self._path is not None and not keep:
             _remove(self._path)
