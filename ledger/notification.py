@@ -15,7 +15,6 @@ from ledger.errors import BadInput
 from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import refusal_of, steering_problem
-from ledger.messages.markdown_card import card_of_markdown
 from ledger.phrases import Phrase
 from ledger.receiver_ids import receiver_id_problem
 from ledger.times import Zone, check_expiry, given_time, unix_ms, zone_of
@@ -208,6 +207,9 @@ def _take_message(fields: dict[str, Any]) -> Message:
     if sum(name in fields for name in ("text", "markdown", "message")) != 1:
         raise BadInput("message", "give one of text, markdown and message")
     if "markdown" in fields:
+        # Loaded with the first of them: it brings Jinja, which a program that sends plain texts need not have.
+        from ledger.messages.markdown_card import card_of_markdown
+
         return parse_message(card_of_markdown(fields.pop("markdown"), has_variables=False), where="markdown")
     if "text" not in fields:
         message = fields["message"]
