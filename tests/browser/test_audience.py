@@ -111,7 +111,7 @@ def test_the_pages_are_accessible_and_fit_a_phone(office: Office, options: dict[
     widths["new"] = page.evaluate("document.documentElement.scrollWidth")
     page.get_by_label("Text").fill("Dear {{ name }}")
     page.get_by_role("button", name="Preview").click()
-    page.get_by_role("heading", name="Audience").wait_for()
+    page.get_by_role("heading", name="Audience", exact=True).wait_for()
     problems += serious_problems(page)
     widths["proposal"] = page.evaluate("document.documentElement.scrollWidth")
     assert problems == [], pages
