@@ -50,7 +50,9 @@ def page(url: str, browser: Browser, watched: Watched) -> Iterator[Page]:
 
 
 def test_an_operator_announces_steers_settles_and_leaves(installation: Installation, page: Page) -> None:
-    _, secret = ApiKeys(installation.ledger).create("mia", frozenset({Scope.OPERATE}), None, None, "test")
+    _, secret = ApiKeys(installation.ledger).create(
+        "mia", frozenset({Scope.OPERATE, Scope.ANNOUNCE}), None, None, "test"
+    )
     page.goto("/console/announcements/new")
     sign_in(page, secret)
 
