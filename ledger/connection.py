@@ -103,9 +103,10 @@ def naming(name: str) -> Callable[[Any], None]:
     """
 
     def connected(connection: Any) -> None:
-        connection.on_connect()
+        # Without its PING: where that is refused, it would connect again, and so on without end.
+        connection.on_connect_check_health(check_health=False)
         with suppress(redis.ResponseError):
-            connection.send_command("CLIENT", "SETNAME", name)
+            connection.send_command("CLIENT", "SETNAME", name, check_health=False)
             connection.read_response()
 
     return connected

@@ -213,7 +213,7 @@ def test_a_scheduled_notification_can_be_cancelled(installation: Installation) -
 
     record = show(installation, sent["id"])
     assert (record["state"], record["attempts"]) == ("cancelled", [])
-    assert installation.deskbell("cancel", sent["id"]).returncode == 1
+    assert installation.deskbell("cancel", sent["id"]).returncode == 2
     assert installation.sandbox.sends("ou_later") == []
 
 
