@@ -82,7 +82,7 @@ class Asked(NamedTuple):
 
 
 class Department(NamedTuple):
-    """Without the scopes for them there is no name, and no number of members, with those below."""
+    """Names and member counts (which include those below) are missing without their scopes."""
 
     id: str
     name: str | None

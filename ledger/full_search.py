@@ -1,6 +1,6 @@
 """Finding events and rows by what people know: a name, an e-mail address, any value of a row; an id, a key.
 
-There is no index: a page reads a bounded number of events and rows, newest announcements first, and says how far it
+Nothing is indexed: a page reads a bounded number of events and rows, newest announcements first, and says how far it
 looked. Rows are compared as they are stored, and only those that may match are parsed.
 """
 

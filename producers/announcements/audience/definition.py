@@ -33,7 +33,7 @@ Exclusion = Path | ExclusionFile | tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """False when a file alone says who is meant."""
+    """False when the recipients come from a file alone."""
 
     departments: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()

@@ -82,7 +82,7 @@ class Roster:
         For None, and where the file cannot be had, it has no name, and is gone with the process.
         """
         if path is not None:
-            with suppress(sqlite3.OperationalError, OSError):  # another walk has it, or there is no place for it
+            with suppress(sqlite3.OperationalError, OSError):  # another walk uses it, or it cannot be created
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _remove_stale(path.parent, clock())
                 return cls._of_file(path)
