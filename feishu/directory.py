@@ -98,14 +98,9 @@ class Directory:
     def people(self, ids: Sequence[str], id_type: str = "open_id") -> dict[str, Member]:
         """Those of at most 50 people that the app may see, by the ids given."""
         types = {"user_id_type": id_type}
-        try:
-            verdict, data = self._ask("users/batch", {**types, "user_ids": list(ids)})
-        except (NotVisible, AskFailed) as error:
-            _raise_unless_of_many(error)
-            return self._one_by_one(ids, lambda id: self._person(id, types))
-        found = page_of(data, "items", verdict, lambda row: _named(row, id_type, member_of(row))).items
-        by_id = _by_id(found)
-        return self._one_by_one(ids, lambda id: self._person(id, types)) if by_id is None else by_id
+        asked = {**types, "user_ids": list(ids)}
+        found = self._many("users/batch", asked, lambda row: _named(row, id_type, member_of(row)))
+        return self._one_by_one(ids, lambda id: self._person(id, types)) if found is None else found
 
     def groups(self, kind: GroupKind, token: str | None = None) -> Page[Group]:
         verdict, data = self._ask("group/simplelist", {"type": _GROUP_TYPES[kind], "page_size": _WIDE_PAGE}, token)
@@ -138,14 +133,23 @@ class Directory:
 
     def _departments(self, ids: Sequence[str], id_type: str) -> dict[str, Department]:
         types = {"department_id_type": id_type}
+        asked = {**types, "department_ids": list(ids)}
+        found = self._many("departments/batch", asked, lambda row: _named(row, id_type, department_of(row)))
+        return self._one_by_one(ids, lambda id: self._department(id, types)) if found is None else found
+
+    def _many(
+        self,
+        path: str,
+        asked: Mapping[str, Any],
+        read: Callable[[Mapping[str, Any]], tuple[str | None, ItemT] | None],
+    ) -> dict[str, ItemT] | None:
+        """By id. None when only one id at a time can be asked about."""
         try:
-            verdict, data = self._ask("departments/batch", {**types, "department_ids": list(ids)})
+            verdict, data = self._ask(path, asked)
         except (NotVisible, AskFailed) as error:
             _raise_unless_of_many(error)
-            return self._one_by_one(ids, lambda id: self._department(id, types))
-        found = page_of(data, "items", verdict, lambda row: _named(row, id_type, department_of(row))).items
-        by_id = _by_id(found)
-        return self._one_by_one(ids, lambda id: self._department(id, types)) if by_id is None else by_id
+            return None
+        return _by_id(page_of(data, "items", verdict, read).items)
 
     def _one_by_one(self, ids: Sequence[str], ask: Callable[[str], ItemT | None]) -> dict[str, ItemT]:
         """The calls for many need a narrower scope than those for one, and one id that is refused spoils all of it."""

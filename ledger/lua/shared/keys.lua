@@ -72,8 +72,9 @@ end
 -- `era:sum:word`: what a leader looks at before it follows a step. If that has changed since, another one has looked.
 local function clock_state() return followed_steps() .. ':' .. (redis.call('HGET', CLOCK, 'seen') or '') end
 
--- JSON of ours, or nil if it is damaged.
-local function decoded(text)
-  local ok, value = pcall(cjson.decode, text or '')
-  return ok and type(value) == 'table' and value or nil
+-- Plans a look at the desk at `at` ms or earlier, and wakes those who wait for it when that is now.
+local function plan_look(schedule, wake, at)
+  local planned = redis.call('ZSCORE', schedule, DESK)
+  if not planned or tonumber(planned) > at then redis.call('ZADD', schedule, at, DESK) end
+  if at <= now then redis.call('PUBLISH', wake, DESK) end
 end

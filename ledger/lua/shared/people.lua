@@ -29,12 +29,8 @@ local function may_ask_from(token)
   return from
 end
 
--- Has a worker look at the desk's unresolved ones at `at` ms or earlier; at once when that is now.
-local function look_at_unresolved(at)
-  local planned = redis.call('ZSCORE', UNRESOLVED_DESKS, DESK)
-  if not planned or tonumber(planned) > at then redis.call('ZADD', UNRESOLVED_DESKS, at, DESK) end
-  if at <= now then redis.call('PUBLISH', UNRESOLVED_WAKE, DESK) end
-end
+-- Has a worker look at the desk's unresolved ones at `at` ms or earlier.
+local function look_at_unresolved(at) plan_look(UNRESOLVED_DESKS, UNRESOLVED_WAKE, at) end
 
 local function add_unresolved(id, at, expires_at)
   redis.call('ZADD', UNRESOLVED, at, id)

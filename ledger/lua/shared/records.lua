@@ -85,12 +85,12 @@ end
 --: As in ledger/tally.py: how long a minute of the tally is kept, seconds.
 local MINUTE_KEPT = 3900
 
--- Whatever else the metrics count is counted by the process that does it. What expires, nobody has in hand but a verb.
-local function tally_expired(number)
+-- Whatever else the metrics count is counted by the process that does it. Only verbs end what expires, and what has no receiver.
+local function tally_ended(state, number)
   if number <= 0 then return end
   local minute = key('desk', DESK, 'tally', string.format('%d', math.floor(now / 60000)))
-  redis.call('HINCRBY', TALLY, 'ended expired', number)
-  redis.call('HINCRBY', minute, 'expired', number)
+  redis.call('HINCRBY', TALLY, 'ended ' .. state, number)
+  redis.call('HINCRBY', minute, state, number)
   redis.call('EXPIRE', minute, MINUTE_KEPT)
 end
 
@@ -108,7 +108,7 @@ local function flush()
     end
     if lane ~= EVENT_LANE then settle(lane, states) end
   end
-  tally_expired(expired)
+  tally_ended('expired', expired)
   counted = {}
 end
 
@@ -123,7 +123,7 @@ local function may(record, to) return ALLOWED[record.progress.state][to] == true
 -- What belongs to a notification in motion and leaves the record when it comes to rest.
 local MOVING = {'token', 'due', 'claimed_at', 'slot', 'renewal'}
 
--- A row that had failed before its announcement was resumed is no longer among those that were left out of account since.
+-- Rows that failed before the last resume do not count for `stop_at`: one that leaves `failed` is taken off their number.
 local function forget_old_failure(record)
   local info = not record.event and announcement(record.lane)
   if info and info.resumed_at and record.progress.at < info.resumed_at then count(record.lane, 'failed_before', -1) end
@@ -217,12 +217,8 @@ local function write_again(name)
   if left == -1 then redis.call('PERSIST', name) end
 end
 
--- Has the pacer look at the desk at `at` ms or earlier; at once when that is now.
-local function look_at(at)
-  local planned = redis.call('ZSCORE', DESKS, DESK)
-  if not planned or tonumber(planned) > at then redis.call('ZADD', DESKS, at, DESK) end
-  if at <= now then redis.call('PUBLISH', WAKE, DESK) end
-end
+-- Has the pacer look at the desk at `at` ms or earlier.
+local function look_at(at) plan_look(DESKS, WAKE, at) end
 
 -- A row that would wait again, of an announcement that was cancelled meanwhile, is cancelled too.
 local function given_up(record)

@@ -3,14 +3,6 @@
 --: Unresolved events that are looked at in one call.
 local LOOKED_AT = 500
 
-local function tally_failed(number)
-  if number <= 0 then return end
-  local minute = key('desk', DESK, 'tally', string.format('%d', math.floor(now / 60000)))
-  redis.call('HINCRBY', TALLY, 'ended failed', number)
-  redis.call('HINCRBY', minute, 'failed', number)
-  redis.call('EXPIRE', minute, MINUTE_KEPT)
-end
-
 -- Its record, if it still waits: one that was cancelled by an older version still stands here.
 local function open_unresolved(id)
   local record = open_record(id)
@@ -42,7 +34,7 @@ local function settle_one(record, answer, results_for_ms)
   end
   move(record, 'failed')
   record.progress.error = {reason = answer.reason, msg = answer.problem, code = answer.code}
-  tally_failed(1)
+  tally_ended('failed', 1)
   save(record, results_for_ms)
 end
 
