@@ -5,10 +5,7 @@ import random
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs
 
 from sandbox.answers import Answer, Refusal, RefusalError, json_answer, success
 from sandbox.calls import Call
@@ -19,11 +16,11 @@ from sandbox.content import ImageShelf, check_content, check_fields
 from sandbox.options import Options
 from sandbox.people import ID_TYPES, PREFIXES, id_part, ids_and_name
 from sandbox.pushes import Pushes
+from sandbox.queries import Query, id_type_of, last_value, query_of
 from sandbox.refusals import (
     APP_SECRET_WRONG,
     BAD_REQUEST,
     DESK_HIDDEN,
-    FIELD_INVALID,
     INVALID_PARAM,
     NO_SUCH_MESSAGE,
     NOT_FOUND,
@@ -143,7 +140,7 @@ class Feishu:
             may_send_image=lambda key: self.images.may_send(call.app_id or "", key),
             accept_unwrapped_post=self._options.accept_unwrapped_post,
         )
-        guest_id = self._guest(document["receiver_id"], _id_type_of(call))
+        guest_id = self._guest(document["receiver_id"], id_type_of(query_of(call.query)))
         blocking = (BOT, HUMAN) if self._options.bot_stage_blocks else (HUMAN,)
         if document.get("receive_type", "chat") == "chat" and self.tickets.has_open(helpdesk_id, guest_id, blocking):
             raise RefusalError(Refusal(*self._options.ticket_open_answer, "The user has a ticket in progress"))
@@ -154,14 +151,14 @@ class Feishu:
 
     def list_tickets(self, call: Call) -> Answer:
         helpdesk_id = self._helpdesk_of(call)
-        query = _query(call.query)
+        query = query_of(call.query)
         page, page_size = _whole(query, "page", 1), _whole(query, "page_size", 20)
         if page < 1 or not 1 <= page_size <= _MAX_PAGE_SIZE:
             raise RefusalError(BAD_REQUEST, f"page counts from 1, page_size from 1 to {_MAX_PAGE_SIZE}")
         tickets = self.tickets.select(
             helpdesk_id,
-            guest_id=_last(query, "guest_id"),
-            ticket_id=_last(query, "ticket_id"),
+            guest_id=last_value(query, "guest_id"),
+            ticket_id=last_value(query, "ticket_id"),
             statuses=_statuses(query),
         )
         shown = tickets[:_MAX_LISTED][(page - 1) * page_size : page * page_size]
@@ -185,7 +182,7 @@ class Feishu:
     def list_readers(self, call: Call) -> Answer:
         """`read_users`: in the sandbox everybody reads at once, where the option says that it answers at all."""
         message_id = call.path.split("/")[-2]
-        id_type = _last(_query(call.query), "user_id_type")
+        id_type = last_value(query_of(call.query), "user_id_type")
         if message_id not in self._readers or id_type not in ID_TYPES:
             raise RefusalError(NO_SUCH_MESSAGE, "the message does not exist, or user_id_type is missing")
         if not self._options.read_users:
@@ -211,7 +208,7 @@ class Feishu:
         return success({})
 
     def change_person(self, person: Person) -> None:
-        """As an admin does it. All apps are told: contact events are subscribed in the console of the app."""
+        """As an admin does it. All apps get the event: contact events are subscribed in the console of the app."""
         before = self.contacts.directory.person(person.id)
         self.contacts.directory.change(person)
         event_type, event = user_event(before, person, self.contacts.scopes)
@@ -249,17 +246,8 @@ def _helpdesk_header(helpdesk_id: str, token: str) -> str:
     return base64.b64encode(f"{helpdesk_id}:{token}".encode()).decode()
 
 
-@lru_cache(1024)
-def _query(text: str) -> Mapping[str, list[str]]:
-    return MappingProxyType(parse_qs(text, keep_blank_values=True))
-
-
-def _last(query: Mapping[str, list[str]], name: str) -> str | None:
-    return query[name][-1] if name in query else None
-
-
-def _whole(query: Mapping[str, list[str]], name: str, default: int) -> int:
-    text = _last(query, name)
+def _whole(query: Query, name: str, default: int) -> int:
+    text = last_value(query, name)
     if text is None:
         return default
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
@@ -267,18 +255,11 @@ def _whole(query: Mapping[str, list[str]], name: str, default: int) -> int:
     return int(text)
 
 
-def _statuses(query: Mapping[str, list[str]]) -> frozenset[int]:
+def _statuses(query: Query) -> frozenset[int]:
     statuses = query.get("status_list", [])
     if not all(text in map(str, STATUSES) for text in statuses):
         raise RefusalError(BAD_REQUEST, "status_list must hold ticket statuses, as repeated keys")
     return frozenset(map(int, statuses))
-
-
-def _id_type_of(call: Call) -> str:
-    id_type = _last(_query(call.query), "user_id_type") or "open_id"
-    if id_type not in ID_TYPES:
-        raise RefusalError(FIELD_INVALID, "user_id_type must be open_id, union_id or user_id")
-    return id_type
 
 
 def _is_event(value: Any) -> bool:

@@ -1,13 +1,12 @@
 """The contact endpoints: each answers a call that passed the gateway, or raises RefusalError."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import parse_qs
 
 from sandbox.answers import Answer, RefusalError, success
 from sandbox.calls import Call
 from sandbox.contacts.directory import DYNAMIC, NORMAL, ROOT, Department, Directory, Group, Person
-from sandbox.contacts.pages import Pager, last_value, whole_number
+from sandbox.contacts.pages import Pager, whole_number
 from sandbox.contacts.profiles import Profiles
 from sandbox.contacts.refusals import (
     DEPARTMENT_UNKNOWN,
@@ -26,6 +25,7 @@ from sandbox.contacts.refusals import (
 )
 from sandbox.contacts.visibility import Range, Scopes
 from sandbox.people import ID_TYPES, PREFIXES, id_part
+from sandbox.queries import Query, id_type_of, last_value, query_of
 from sandbox.refusals import FIELD_INVALID, ID_NOT_FOUND
 
 __all__ = ["Contacts"]
@@ -33,7 +33,6 @@ __all__ = ["Contacts"]
 #: Of ids, mail addresses, and mobile numbers each.
 _MOST_IN_A_CALL = 50
 _DEPARTMENT_ID_TYPES = ("open_department_id", "department_id")
-Query = Mapping[str, list[str]]
 
 
 class Contacts:
@@ -56,7 +55,7 @@ class Contacts:
 
     def find_users(self, call: Call) -> Answer:
         """`users/batch_get_id`: one entry for each address and number, mails first."""
-        id_type, document = _id_type(_query(call)), call.document
+        id_type, document = id_type_of(query_of(call.query)), call.document
         if not isinstance(document, dict):
             raise RefusalError(FIELD_INVALID, "the body is not a JSON object")
         for name in ("emails", "mobiles"):
@@ -75,8 +74,8 @@ class Contacts:
         )
 
     def show_user(self, call: Call) -> Answer:
-        query = _query(call)
-        person_id = id_part(_last_part(call), _id_type(query))
+        query = query_of(call.query)
+        person_id = id_part(_last_part(call), id_type_of(query))
         if person_id is None:
             raise RefusalError(USER_INVALID)
         person = self.directory.person(person_id)
@@ -88,15 +87,15 @@ class Contacts:
 
     def show_users(self, call: Call) -> Answer:
         """`users/batch`: people who are unknown or out of range are left out."""
-        query = _query(call)
-        profiles, id_type = self._profiles(query), _id_type(query)
+        query = query_of(call.query)
+        profiles, id_type = self._profiles(query), id_type_of(query)
         person_ids = (id_part(any_id, id_type) for any_id in _ids(query, "user_ids"))
         people = (self.directory.person(person_id) for person_id in dict.fromkeys(person_ids) if person_id)
         return success({"items": [profiles.of_person(person) for person in people if person and self._sees(person)]})
 
     def list_department_users(self, call: Call) -> Answer:
         """`users/find_by_department`: the direct members alone."""
-        query = _query(call)
+        query = query_of(call.query)
         asked = last_value(query, "department_id")
         if not asked:
             raise RefusalError(FIELD_INVALID, "department_id is required")
@@ -106,7 +105,7 @@ class Contacts:
         return success(more | {"items": [profiles.of_person(person) for person in people]})
 
     def show_department(self, call: Call) -> Answer:
-        query = _query(call)
+        query = query_of(call.query)
         asked = _last_part(call)
         if asked != ROOT and self.directory.department(asked, _department_id_type(query)) is None:
             raise RefusalError(DEPARTMENT_UNKNOWN)
@@ -115,7 +114,7 @@ class Contacts:
 
     def list_children(self, call: Call) -> Answer:
         """`departments/:id/children`: one level, or with `fetch_child` all; the department itself is not among them."""
-        query = _query(call)
+        query = query_of(call.query)
         open_id = self._visible_department(call.path.split("/")[-2], query)
         if last_value(query, "fetch_child") != "true":
             below: Sequence[Department] = self.directory.children(open_id)
@@ -129,7 +128,7 @@ class Contacts:
 
     def show_departments(self, call: Call) -> Answer:
         """`departments/batch`: departments that are unknown or out of range are left out."""
-        query = _query(call)
+        query = query_of(call.query)
         id_type, profiles = _department_id_type(query), self._profiles(query)
         asked = (self.directory.department(any_id, id_type) for any_id in dict.fromkeys(_ids(query, "department_ids")))
         visible = (one for one in asked if one and self.range.has_department(self.directory, one.open_id))
@@ -137,7 +136,7 @@ class Contacts:
 
     def list_groups(self, call: Call) -> Answer:
         """`group/simplelist`: of one type, by default normal groups."""
-        query = _query(call)
+        query = query_of(call.query)
         kind = _group_kind(query, "type")
         groups = [
             group for group in self.directory.groups.values() if group.kind == kind and self.range.has_group(group)
@@ -149,7 +148,7 @@ class Contacts:
         return success({"group": _group_fields(self._visible_group(_last_part(call)))})
 
     def list_group_members(self, call: Call) -> Answer:
-        query = _query(call)
+        query = query_of(call.query)
         group = self._visible_group(call.path.split("/")[-3])
         member_type = last_value(query, "member_type") or "user"
         if member_type not in ("user", "department"):
@@ -160,7 +159,7 @@ class Contacts:
 
     def list_groups_of_member(self, call: Call) -> Answer:
         """`group/member_belong`: the groups in which the person is a member by himself."""
-        query = _query(call)
+        query = query_of(call.query)
         id_type = last_value(query, "member_id_type") or "open_id"
         if id_type not in ID_TYPES:
             raise RefusalError(MEMBER_ID_TYPE)
@@ -178,8 +177,8 @@ class Contacts:
 
     def show_range(self, call: Call) -> Answer:
         """`scopes`: what the range names; where it is everybody, the top departments, people of the root and groups."""
-        query = _query(call)
-        prefix, id_type = PREFIXES[_id_type(query)], _department_id_type(query)
+        query = query_of(call.query)
+        prefix, id_type = PREFIXES[id_type_of(query)], _department_id_type(query)
         people, departments, groups = self._named()
         department_ids = [self._department_id(open_id, id_type) for open_id in departments]
         rows = [("user_ids", prefix + person_id) for person_id in people]
@@ -238,7 +237,7 @@ class Contacts:
         return open_id if id_type == "open_department_id" else self._department(open_id).own_id
 
     def _profiles(self, query: Query) -> Profiles:
-        return Profiles(self.directory, self.scopes, _id_type(query), _department_id_type(query))
+        return Profiles(self.directory, self.scopes, id_type_of(query), _department_id_type(query))
 
     def _page(
         self, call: Call, query: Query, rows: Sequence[Any], *, usual: int, most: int
@@ -246,19 +245,8 @@ class Contacts:
         return self._pager.page(call.path, query, rows, usual=usual, most=most)
 
 
-def _query(call: Call) -> Query:
-    return parse_qs(call.query, keep_blank_values=True)
-
-
 def _last_part(call: Call) -> str:
     return call.path.rpartition("/")[2]
-
-
-def _id_type(query: Query) -> str:
-    id_type = last_value(query, "user_id_type") or "open_id"
-    if id_type not in ID_TYPES:
-        raise RefusalError(FIELD_INVALID, "user_id_type must be open_id, union_id or user_id")
-    return id_type
 
 
 def _department_id_type(query: Query) -> str:

@@ -112,7 +112,7 @@ def _check_departments(
     named += [(f"department {department.own_id}", department.parent) for department in departments.values()]
     for who, open_id in named:
         if open_id != ROOT and open_id not in departments:
-            raise ValueError(f"{who}: there is no department {open_id.removeprefix('od-')!r} in the file")
+            raise ValueError(f"{who}: department {open_id.removeprefix('od-')!r} is not in the file")
     for department in departments.values():
         _check_way_up(departments, department)
 

@@ -42,10 +42,6 @@ class Person:
     status: str = "active"
     departments: tuple[str, ...] = ()
 
-    @property
-    def has_left(self) -> bool:
-        return self.status in ("resigned", "exited")
-
 
 @dataclass(frozen=True, slots=True)
 class Department:
@@ -72,7 +68,7 @@ class Group:
 
 @dataclass
 class Directory:
-    """`members` are the direct ones by department; `addresses` maps mail addresses and digits of numbers to ids."""
+    """`members` are the direct ones by department; `mails` and `mobiles` map addresses and digits of numbers to ids."""
 
     people: Mapping[str, Person] = field(default_factory=dict)
     departments: Mapping[str, Department] = field(default_factory=dict)

@@ -3,13 +3,14 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.answers import RefusalError
 from sandbox.contacts.refusals import PAGE_SIZE, PAGE_TOKEN
+from sandbox.queries import Query, last_value
 
-__all__ = ["Pager", "last_value", "whole_number"]
+__all__ = ["Pager", "whole_number"]
 
 #: What a token is not bound to.
 _OF_A_PAGE = frozenset({"page_token", "page_size"})
@@ -22,7 +23,7 @@ class Pager:
         self._life_seconds, self._clock = life_seconds, clock
 
     def page(
-        self, path: str, query: Mapping[str, list[str]], rows: Sequence[Any], *, usual: int, most: int
+        self, path: str, query: Query, rows: Sequence[Any], *, usual: int, most: int
     ) -> tuple[Sequence[Any], dict[str, Any]]:
         """The rows of this page, and `has_more` with, only if there are more, `page_token`. Raises RefusalError."""
         size = whole_number(query, "page_size", usual)
@@ -50,11 +51,7 @@ class Pager:
         raise RefusalError(PAGE_TOKEN, "page_token is not from the last answer to this question")
 
 
-def last_value(query: Mapping[str, list[str]], name: str) -> str | None:
-    return query[name][-1] if query.get(name) else None
-
-
-def whole_number(query: Mapping[str, list[str]], name: str, usual: int) -> int | None:
+def whole_number(query: Query, name: str, usual: int) -> int | None:
     """None for anything that is not a whole number."""
     text = last_value(query, name)
     if not text:
@@ -62,6 +59,6 @@ def whole_number(query: Mapping[str, list[str]], name: str, usual: int) -> int |
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
-def _question(path: str, query: Mapping[str, list[str]]) -> str:
+def _question(path: str, query: Query) -> str:
     parts = sorted((name, *values) for name, values in query.items() if name not in _OF_A_PAGE)
     return hashlib.sha256(repr((path, parts)).encode()).hexdigest()[:16]

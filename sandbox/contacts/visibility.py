@@ -71,9 +71,6 @@ class Scopes:
     def of_department(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         return self._kept(fields, _OF_DEPARTMENT_FIELDS)
 
-    def brings(self, field_name: str) -> bool:
-        return not self.granted.isdisjoint(_OF_FIELDS[field_name])
-
     def _kept(self, fields: Mapping[str, Any], table: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
         return {
             name: value

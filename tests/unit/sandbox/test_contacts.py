@@ -395,7 +395,7 @@ def test_nobody_exists_beside_those_of_a_file_that_lists_all(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[[person]]\nid = "a"\ndepartments = ["x"]', "person a: there is no department 'x' in the file"),
+        ('[[person]]\nid = "a"\ndepartments = ["x"]', "person a: department 'x' is not in the file"),
         ('[[department]]\nid = "a"\nparent = "a"', "department a: it is its own parent"),
         ('[[person]]\nid = "a"\n[[person]]\nid = "a"', "person a: the id is used twice"),
         ('[[person]]\nid = "a"\nstatus = "ill"', "person a: status must be one of"),

@@ -99,7 +99,7 @@ def test_a_wrong_company_is_told_before_anything_starts(tmp_path: Path, capsys: 
     company = tmp_path / "company.toml"
     company.write_text('[[person]]\nid = "ann"\ndepartments = ["hr"]\n')
     assert run(["up", "--sandbox", "--sandbox-directory", str(company)]) == 2
-    assert "person ann: there is no department 'hr' in the file" in capsys.readouterr().err
+    assert "person ann: department 'hr' is not in the file" in capsys.readouterr().err
     assert not (tmp_path / ".deskbell").exists()
 
 
