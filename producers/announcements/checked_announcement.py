@@ -42,7 +42,7 @@ def checked_announcement(
 ) -> Iterator["CheckedAnnouncement"]:
     """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
 
-    There need not be a file, and so no `open_recipients`, where an audience is walked: `tell` is told how far that is.
+    `open_recipients` may be None where an audience is walked; `tell` hears how far the walk is.
     `read` opens files of exclusions. Raises BadInput for an unknown desk or a time that is long past, and as
     `open_recipients`, `gathered`, `check` and `Lookup`. Errors of single rows are in the result.
     """

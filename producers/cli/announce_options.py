@@ -59,7 +59,7 @@ Between = Annotated[
     str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
 ]
 ZoneOfHours = Annotated[
-    str | None, typer.Option(metavar="TZ", help="Time zone of --between, --at and --expires: Asia/Shanghai.")
+    str | None, typer.Option(metavar="TZ", help="Time zone of --between, --at, --expires and send_at: Asia/Shanghai.")
 ]
 Key = Annotated[
     str | None, typer.Option(metavar="K", help="Idempotency key: accepted only once. Default: a hash of the content.")

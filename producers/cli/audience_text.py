@@ -1,4 +1,4 @@
-"""What is told of an audience: who is left out and why, what the app cannot see, and the first people."""
+"""What the command line says of an audience: who is left out and why, what the app cannot see, and the first people."""
 
 from collections.abc import Iterator
 from textwrap import wrap
@@ -20,7 +20,7 @@ _REASONS = {
     "excluded": "excluded",
     "duplicate": "listed once more",
 }
-#: Ids that are told one by one.
+#: Ids that are listed.
 _NAMED = 10
 
 

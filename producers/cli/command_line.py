@@ -43,7 +43,7 @@ VERBS = {
     "groups": Verb("contacts", "List the user groups that the app may see."),
     "probe": Verb("probe", "Test a tenant with one person."),
     "audit": Verb("audit", "List what people did."),
-    "dropped": Verb("dropped_messages", "List what Celery and hooks handed in to no avail."),
+    "dropped": Verb("dropped_messages", "List dropped messages of Celery applications and hooks."),
     "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
     "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),
     "hook": Verb("hook", "List the hooks, and test one with a payload."),

@@ -1,4 +1,4 @@
-"""`deskbell dropped`: what other Celery applications and hooks handed in to no effect."""
+"""`deskbell dropped`: what came from other Celery applications and hooks and could not be accepted."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ def dropped(
         bool, typer.Option("--json", help="Print {total, unseen, latest: [{at, reason, queue, headers}]}.")
     ] = False,
 ) -> None:
-    """List what other Celery applications and senders of hooks handed in to no effect, and nobody has looked at.
+    """List what came from other Celery applications and hooks, was dropped, and nobody has looked at.
 
     A Celery message is dropped when it cannot be accepted, or is not for a task of Deskbell; of a post to a hook what
     could not become a message. Bodies are not kept.

@@ -1,4 +1,4 @@
-"""What others handed in to no effect: dropped messages, lists that nobody reads, and hooks that refuse their posts."""
+"""What others sent in vain: dropped messages, lists that nobody reads, and hooks that refuse their posts."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _STEPS = 200
 _NAMED = 5
 #: Entries of the hook log that are read: all of them.
 _ENTRIES = 1000
-#: A refusal that is older is told no more, ms: a stranger's single post to a hook that rests must not stay for ever.
+#: An older refusal is not reported, ms: a stranger's single post to a hook that rests must not stay for ever.
 _REFUSAL_MS = 86_400_000
 
 

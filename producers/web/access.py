@@ -36,9 +36,7 @@ __all__ = [
 _CREATE_ONE = Phrase("create one with `deskbell key create --name NAME --scope SCOPE`")
 #: A proxy puts one of these in: then the connection's address is the proxy's, and says nothing of the caller.
 _FORWARDED = re.compile(r"forwarded|via|x-real-ip|x-(?:forwarded|original)-.*|cf-.*|.*-client-ip", re.DOTALL)
-
-
-#: Whoever only reads is told ids.
+#: With any of them; a key that only reads sees ids.
 _SEES_ADDRESSES = frozenset({Scope.OPERATE, Scope.ANNOUNCE})
 
 
@@ -59,7 +57,7 @@ class Caller:
 
     @property
     def sees_addresses(self) -> bool:
-        """Whether it is told the e-mail addresses and mobile numbers of people."""
+        """Whether it may see the e-mail addresses and mobile numbers of people."""
         return not self.scopes.isdisjoint(_SEES_ADDRESSES)
 
     def may_use(self, desk: str) -> bool:

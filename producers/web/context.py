@@ -43,7 +43,7 @@ class WebContext:
         """Raises BadInput for a variable that is wrong."""
         ledger = Ledger(settings)
         keys = ApiKeys(ledger)
-        # Every request asks for its key first: a frozen Redis is told in the time of two short answers, not of three
+        # Every request asks for its key first: a frozen Redis is noticed in the time of two short answers, not of three
         # long ones. Two, since the first connection may be half open.
         door = Ledger(settings, connect(settings, answer_seconds=SCREEN_SECONDS, repeat_seconds=SCREEN_SECONDS + 1))
         return cls(

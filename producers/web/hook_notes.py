@@ -47,7 +47,7 @@ async def note_result(
 
 async def note_failure(context: WebContext, hook: Hook, by: str, error: DeskbellError) -> None:
     reason = error.args[0] if error.args else str(error)
-    # Anything else passes, and the sender is told to come again.
+    # Anything else passes, and the answer asks the sender to post again.
     lost = Phrase("a post became no message: {problem}", problem=reason) if isinstance(error, BadInput) else None
     await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.FAILED, by, reason=reason), lost)
 

@@ -41,7 +41,7 @@ _reader = needs(Scope.READ)
 
 
 async def _reader_if_known(request: Request) -> Caller | None:
-    """None while Redis is away and so no key can be looked up: whoever asks may be told that alone, as by `/readyz`."""
+    """None while Redis is away, so that no key can be looked up: any caller may learn that alone, as from `/readyz`."""
     try:
         return await _reader(request)
     except LedgerUnreachable:

@@ -1,4 +1,4 @@
-"""An audience: walked through, less the exclusions, together with the file; and what is told of it.
+"""An audience: walked through, less the exclusions, together with the file; and what a dry run says of it.
 
 The digest that makes a repeated call the same announcement is of what was asked for (departments, groups, options, the
 bytes of files), not of the people who were found. A call that is repeated after a kill may find somebody who joined
@@ -151,7 +151,7 @@ def _roster(ledger: Ledger, draft: AnnouncementDraft, names: Sequence[str]) -> I
         yield roster
         keep = False
     except DeskbellError as error:
-        # What an administrator must change first may change what is told of those who were found already.
+        # What an administrator must change first may change what Feishu tells of people who were found already.
         keep = isinstance(error, AskFailed) and error.verdict.kind not in (Kind.DESK, Kind.REFUSED)
         raise
     finally:

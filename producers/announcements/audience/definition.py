@@ -69,11 +69,6 @@ class Definition:
         """Whether people are found in the contacts."""
         return bool(self.departments or self.groups or self.everyone)
 
-    @property
-    def name(self) -> str:
-        """What the announcement is called unless somebody says so."""
-        return "everyone" if self.everyone else ", ".join((*self.departments, *self.groups))[:200]
-
     def as_json(self) -> Mapping[str, Any]:
         """Only what was said, without the exclusions."""
         said = {name: getattr(self, name) for name in ("departments", "groups", "everyone", "direct", "partial")}

@@ -23,7 +23,7 @@ from producers.announcements.recipients.source import Source
 
 __all__ = ["FilesRead", "Reader", "exclude_earlier", "exclusions_as_rows", "read_files"]
 
-#: Exclusions that are told one by one.
+#: Exclusions that are listed.
 _TOLD = 20
 
 #: Opens the bytes of a file as rows, and closes them with itself.

@@ -2,7 +2,7 @@
 
 from feishu.contact_answers import Department, Group
 from feishu.directory import ROOT, Directory, NotVisible
-from producers.announcements.audience.listing import all_items, departments_in_range
+from producers.announcements.audience.listing import all_items, by_name, departments_in_range
 from producers.announcements.audience.visible import visible_groups
 
 __all__ = ["departments_below", "user_groups"]
@@ -20,7 +20,7 @@ def departments_below(directory: Directory, department: str | None) -> list[Depa
 
 def user_groups(directory: Directory) -> list[Group]:
     """Normal ones and dynamic ones, by name. Raises AskFailed."""
-    return sorted(visible_groups(directory), key=lambda each: (each.name or "", each.id))
+    return sorted(visible_groups(directory), key=by_name)
 
 
 def _level(directory: Directory, department: str) -> list[Department]:
@@ -28,4 +28,4 @@ def _level(directory: Directory, department: str) -> list[Department]:
 
 
 def _sorted(departments: list[Department]) -> list[Department]:
-    return sorted((each for each in departments if not each.is_deleted), key=lambda each: (each.name or "", each.id))
+    return sorted((each for each in departments if not each.is_deleted), key=by_name)

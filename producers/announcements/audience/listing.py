@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from feishu.contact_answers import Department, Page
+from feishu.contact_answers import Department, Group, Page
 from feishu.directory import IDS_PER_CALL, Directory, StalePage
 
-__all__ = ["RESTARTS", "all_items", "departments_in_range"]
+__all__ = ["RESTARTS", "all_items", "by_name", "departments_in_range"]
 
 #: Feishu may forget a page token; if it does so again and again, somebody must look.
 RESTARTS = 5
@@ -21,6 +21,11 @@ def all_items(ask: Callable[[str | None], Page[ItemT]]) -> list[ItemT]:
         with suppress(StalePage):
             return list(_of_pages(ask))
     return list(_of_pages(ask))
+
+
+def by_name(each: Department | Group) -> tuple[str, str]:
+    """The order in which they are shown."""
+    return each.name or "", each.id
 
 
 def departments_in_range(directory: Directory) -> list[Department]:

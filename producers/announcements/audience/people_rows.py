@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from feishu.member import SCOPES
+from ledger.announcement import RECEIVER_ID
 from ledger.errors import BadInput
 from ledger.messages.column_names import folded
 from ledger.phrases import Phrase
@@ -12,9 +13,8 @@ from producers.announcements.recipients import Recipients, Row
 
 __all__ = ["PeopleRows"]
 
-_RECEIVER_ID = "receiver_id"
 #: Receivers stand in the first column by their open_ids, whatever the file named them by.
-_REPLACED = (_RECEIVER_ID, "user_id_type")
+_REPLACED = (RECEIVER_ID, "user_id_type")
 
 
 class PeopleRows(Recipients):
@@ -48,7 +48,7 @@ class PeopleRows(Recipients):
         self._from_file = [at for at, _ in columns]
         own = [name for _, name in columns]
         added = [name for name in used if name not in map(folded, own)]
-        self.columns = (_RECEIVER_ID, *own, *added)
+        self.columns = (RECEIVER_ID, *own, *added)
         #: Where the fields of people stand among the columns.
         self._places = {name: [folded(each) for each in self.columns].index(name) for name in used}
 
@@ -77,7 +77,7 @@ class PeopleRows(Recipients):
     def fields_of(self, person: Going) -> dict[str, str]:
         """What a message may say of a person, as far as it uses it."""
         fields = self._fields(person)
-        return {_RECEIVER_ID: person.person, **{name: fields[name] for name in self._places if fields[name]}}
+        return {RECEIVER_ID: person.person, **{name: fields[name] for name in self._places if fields[name]}}
 
     def name_of(self, person: Going) -> str:
         return self._fields(person).get("name", "")

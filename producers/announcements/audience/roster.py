@@ -141,7 +141,7 @@ class Roster:
         )
 
     def restart(self, question: Question) -> None:
-        """From its first page. Who was listed on its pages may not be there now."""
+        """From its first page. People on its earlier pages may not be there now."""
         if question.kind in ("members", "group_people"):
             self.database.execute("DELETE FROM listed WHERE source = ?", (question.about,))
         self.database.execute(

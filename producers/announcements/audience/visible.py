@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from feishu.contact_answers import Department, Group
 from feishu.directory import ROOT, Directory, NotVisible, TooDeep
-from producers.announcements.audience.listing import all_items, departments_in_range
+from producers.announcements.audience.listing import all_items, by_name, departments_in_range
 
 __all__ = ["DepartmentNode", "visible_departments", "visible_groups"]
 
@@ -61,4 +61,4 @@ def _as_tree(departments: dict[str, Department]) -> Iterator[DepartmentNode]:
 
 def _sorted(departments: Sequence[Department]) -> list[Department]:
     """The last one first: it is taken from the end."""
-    return sorted(departments, key=lambda each: (each.name or "", each.id), reverse=True)
+    return sorted(departments, key=by_name, reverse=True)
