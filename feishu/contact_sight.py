@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from feishu.client import FeishuClient
-from feishu.directory import ROOT, Directory, NotVisible, Range
+from feishu.directory import ROOT, Directory, NotVisible, Range, no_scope
 from feishu.member import SCOPES, Member
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed
 
-__all__ = ["ADDRESS_SCOPE", "PEOPLE_SCOPE", "STATUS_SCOPE", "ContactSight", "no_scope", "sees_everybody"]
+__all__ = ["ADDRESS_SCOPE", "PEOPLE_SCOPE", "STATUS_SCOPE", "ContactSight", "sees_everybody"]
 
 #: The scopes that open the calls: to find people by address, and to read people and departments.
 ADDRESS_SCOPE, PEOPLE_SCOPE = "contact:user.id:readonly", "contact:contact.base:readonly"
@@ -17,7 +17,6 @@ ADDRESS_SCOPE, PEOPLE_SCOPE = "contact:user.id:readonly", "contact:contact.base:
 STATUS_SCOPE = "contact:user.employee:readonly"
 #: Nobody ever has an address of this domain (RFC 2606).
 _NOBODY = "nobody@example.invalid"
-_NO_SCOPE = 99991672
 #: What stands in an answer about a person if its scope is granted. `department` is of another call.
 _FIELDS = [name for name in SCOPES if name != "department"]
 
@@ -55,11 +54,6 @@ def sees_everybody(directory: Directory) -> bool | None:
             raise
         return None
     return True
-
-
-def no_scope(failure: AskFailed) -> bool:
-    """Whether the app lacks the scope for the call."""
-    return failure.verdict.code == _NO_SCOPE
 
 
 def _is_allowed(ask: Callable[[], object]) -> bool:

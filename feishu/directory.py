@@ -22,7 +22,7 @@ from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed, Verdict
 from ledger.errors import DeskbellError
 
-__all__ = ["IDS_PER_CALL", "ROOT", "Directory", "NotVisible", "Range", "StalePage", "TooDeep"]
+__all__ = ["IDS_PER_CALL", "ROOT", "Directory", "NotVisible", "Range", "StalePage", "TooDeep", "no_scope"]
 
 #: The department above all others, in every type of id.
 ROOT = "0"
@@ -185,6 +185,11 @@ class Directory:
         return self._feishu.ask("contacts", "GET", f"/open-apis/contact/v3/{path}", params=params)
 
 
+def no_scope(failure: AskFailed) -> bool:
+    """Whether the app lacks the scope for the call."""
+    return failure.verdict.code == _NO_SCOPE
+
+
 def _translated(error: AskFailed) -> DeskbellError:
     code = error.verdict.code
     if code in _NOT_VISIBLE:
@@ -196,7 +201,7 @@ def _translated(error: AskFailed) -> DeskbellError:
 
 def _raise_unless_of_many(error: DeskbellError) -> None:
     """Goes on where the same question, asked about one id at a time, may be answered."""
-    if isinstance(error, AskFailed) and error.verdict.code != _NO_SCOPE:
+    if isinstance(error, AskFailed) and not no_scope(error):
         raise error
 
 

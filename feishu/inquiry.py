@@ -6,6 +6,7 @@ resigned, or it is an enterprise mailbox. A second question tells who resigned, 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -15,15 +16,15 @@ from feishu.client import FeishuClient
 from feishu.contact import CONTACTS_PER_CALL
 from feishu.contact_answers import object_of
 from feishu.contact_pace import ContactPace
-from feishu.contact_sight import STATUS_SCOPE, no_scope, sees_everybody
-from feishu.directory import Directory
+from feishu.contact_sight import STATUS_SCOPE, sees_everybody
+from feishu.directory import IDS_PER_CALL, Directory, no_scope
 from feishu.member import Member, Standing, member_of
-from feishu.people import INVALID_CODES
+from feishu.people import each_asked, people_behind
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed
 from ledger.addresses import Contact, address_fields
-from ledger.delivery_options import UserIdType
 from ledger.phrases import Phrase
+from ledger.receiver_ids import id_type_of
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
@@ -65,7 +66,7 @@ class Finding:
         standing = member.standing
         name = member.values.get("name")
         if standing is None:
-            said = Phrase("is there; whether active is not told")
+            said = Phrase("is there; whether they are active is unknown")
             do = Phrase("grant the app {scope}", scope=STATUS_SCOPE)
             return cls(who, member.open_id, None, said, do, name)
         reason = None if standing is Standing.HERE else standing.value
@@ -108,7 +109,7 @@ class Inquiry:
         if "receiver_id" not in fields:
             said = Phrase("is neither an e-mail address, a mobile number nor an id")
             return Finding(who, None, "invalid", said, Phrase("write an address as in ann@corp.example or +8613…"))
-        return self._by_id(who, fields["receiver_id"], id_type or _type_of(fields["receiver_id"]))
+        return self._by_id(who, fields["receiver_id"], id_type or id_type_of(fields["receiver_id"]))
 
     def _by_address(self, contacts: Iterable[Contact]) -> dict[Contact, Finding]:
         """Asks for those who are there, then for those who resigned; of the rest, what the range says."""
@@ -121,7 +122,7 @@ class Inquiry:
         found = {}
         for contact in distinct:
             if there.get(contact) == _REFUSED:
-                said, do = Phrase("is nothing that Feishu can look up"), Phrase("check how it is written")
+                said, do = Phrase("cannot be looked up by Feishu"), Phrase("check how it is written")
                 found[contact] = Finding(contact.value, None, "invalid", said, do)
             elif open_id := there.get(contact):
                 member = members.get(open_id) or Member(open_id, None, {}, ())
@@ -138,39 +139,21 @@ class Inquiry:
         """Of those whom Feishu names, and _REFUSED for what it cannot use."""
         found: dict[Contact, str] = {}
         for start in range(0, len(contacts), CONTACTS_PER_CALL):
-            found |= self._some_open_ids(contacts[start : start + CONTACTS_PER_CALL], with_resigned=with_resigned)
+            some = contacts[start : start + CONTACTS_PER_CALL]
+            found |= each_asked(partial(self._asked, with_resigned=with_resigned), some, lambda _: _REFUSED)
         return found
 
-    def _some_open_ids(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
-        """Feishu refuses all for the sake of one that it cannot use: halves lead to that one."""
-        try:
-            return self._asked(contacts, with_resigned=with_resigned)
-        except AskFailed as failure:
-            if failure.verdict.code not in INVALID_CODES:
-                raise
-        if len(contacts) == 1:
-            return {contacts[0]: _REFUSED}
-        middle = len(contacts) // 2
-        first, second = (
-            self._some_open_ids(half, with_resigned=with_resigned) for half in (contacts[:middle], contacts[middle:])
-        )
-        return first | second
-
     def _asked(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
-        emails = [contact for contact in contacts if contact.kind == "email"]
-        mobiles = [contact for contact in contacts if contact.kind == "mobile"]
-        values = [[contact.value for contact in each] for each in (emails, mobiles)]
-        self._address_pace.wait()
-        people = self._retry(self._feishu.people, *values, with_resigned=with_resigned)
-        named = zip(emails + mobiles, people, strict=True)
-        return {contact: person.open_id for contact, person in named if person.open_id is not None}
+        asked = (self._feishu, self._address_pace, contacts)
+        people = self._retry(people_behind, *asked, with_resigned=with_resigned)
+        return {contact: person.open_id for contact, person in people.items() if person.open_id is not None}
 
     def _members(self, open_ids: Sequence[str]) -> dict[str, Member]:
         """Empty where the app may not read people: then an id is all that is known."""
         found: dict[str, Member] = {}
         try:
-            for start in range(0, len(open_ids), CONTACTS_PER_CALL):
-                found |= self._directory.people(open_ids[start : start + CONTACTS_PER_CALL])
+            for start in range(0, len(open_ids), IDS_PER_CALL):
+                found |= self._directory.people(open_ids[start : start + IDS_PER_CALL])
         except AskFailed as failure:
             if not no_scope(failure):
                 raise
@@ -196,11 +179,6 @@ def _contact(who: str) -> Contact | None:
     if "email" in fields:
         return Contact.read("email", fields["email"])
     return Contact.read("mobile", fields["mobile"]) if "mobile" in fields else None
-
-
-def _type_of(id: str) -> UserIdType:
-    prefixes = {"ou_": UserIdType.OPEN_ID, "on_": UserIdType.UNION_ID}
-    return prefixes.get(id[:3], UserIdType.USER_ID)
 
 
 def _nobody(contact: Contact, everybody: bool | None) -> Finding:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import orjson
 import redis
@@ -18,14 +19,16 @@ from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
 from ledger.unresolved import Answer, answer_json
 
-__all__ = ["NO_SUCH_PERSON", "People"]
+__all__ = ["NO_SUCH_PERSON", "People", "each_asked", "people_behind"]
 
 #: A problem may be fixed meanwhile, by a new permission for instance, so it is cached for less than a person, ms.
 PROBLEM_MS = 600_000
 #: The parameters are invalid: one of the addresses, since all else is always the same.
-INVALID_CODES = frozenset({40001, 99992402})
+_INVALID_CODES = frozenset({40001, 99992402})
 #: Why an event fails whose address leads to nobody.
 NO_SUCH_PERSON = "no_such_person"
+
+AnswerT = TypeVar("AnswerT")
 
 
 class People:
@@ -65,19 +68,11 @@ class People:
 
         Nothing is cached here, and a question that fails is not repeated. Raises AskFailed.
         """
-        try:
-            return self._asked(contacts, self._people_at_once)
-        except AskFailed as failure:
-            if failure.verdict.code not in INVALID_CODES:
-                raise
-            return self._one_of_these_is_refused(contacts, failure.verdict)
-
-    def _one_of_these_is_refused(self, contacts: Sequence[Contact], verdict: Verdict) -> dict[Contact, Resolved]:
-        """Feishu refuses all for the sake of one: halves lead to that one, which nobody can be asked about."""
-        if len(contacts) == 1:
-            return {contacts[0]: Unresolved(str(verdict), verdict.code)}
-        middle = len(contacts) // 2
-        return self.ask(contacts[:middle]) | self.ask(contacts[middle:])
+        return each_asked(
+            lambda some: self._asked(some, self._people_at_once),
+            contacts,
+            lambda verdict: Unresolved(str(verdict), verdict.code),
+        )
 
     def answer(self, contact: Contact, resolved: Resolved) -> Answer:
         """For the cache."""
@@ -108,14 +103,7 @@ class People:
         return self._retry(self._people_at_once, contacts, with_resigned)
 
     def _people_at_once(self, contacts: Sequence[Contact], with_resigned: bool) -> dict[Contact, Person]:
-        """A repeated question takes its turn again."""
-        if not contacts:
-            return {}
-        emails = [contact for contact in contacts if contact.kind == "email"]
-        mobiles = [contact for contact in contacts if contact.kind == "mobile"]
-        self._pace.wait()
-        people = self._feishu.people(_values(emails), _values(mobiles), with_resigned=with_resigned)
-        return dict(zip(emails + mobiles, people, strict=True))
+        return people_behind(self._feishu, self._pace, contacts, with_resigned=with_resigned)
 
     # -- the cache
 
@@ -137,6 +125,36 @@ class People:
     def _key(self, contact: Contact) -> str:
         """As the verbs build it (people.lua)."""
         return self._keys.person(self._app, contact.digest)
+
+
+def people_behind(
+    feishu: FeishuClient, pace: ContactPace, contacts: Sequence[Contact], *, with_resigned: bool
+) -> dict[Contact, Person]:
+    """One question about at most 50 contacts. Repeated, it takes its turn again. Raises AskFailed."""
+    if not contacts:
+        return {}
+    emails = [contact for contact in contacts if contact.kind == "email"]
+    mobiles = [contact for contact in contacts if contact.kind == "mobile"]
+    pace.wait()
+    people = feishu.people(_values(emails), _values(mobiles), with_resigned=with_resigned)
+    return dict(zip(emails + mobiles, people, strict=True))
+
+
+def each_asked(
+    ask: Callable[[Sequence[Contact]], dict[Contact, AnswerT]],
+    contacts: Sequence[Contact],
+    refused: Callable[[Verdict], AnswerT],
+) -> dict[Contact, AnswerT]:
+    """Feishu refuses all for the sake of one that it cannot use: halves lead to that one, whose answer is `refused`."""
+    try:
+        return ask(contacts)
+    except AskFailed as failure:
+        if failure.verdict.code not in _INVALID_CODES:
+            raise
+        if len(contacts) == 1:
+            return {contacts[0]: refused(failure.verdict)}
+    middle = len(contacts) // 2
+    return each_asked(ask, contacts[:middle], refused) | each_asked(ask, contacts[middle:], refused)
 
 
 def _of_json(value: bytes | str) -> Resolved:

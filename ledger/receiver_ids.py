@@ -5,7 +5,7 @@ import re
 from ledger.delivery_options import UserIdType
 from ledger.phrases import Phrase
 
-__all__ = ["SAMPLE_IDS", "receiver_id_problem"]
+__all__ = ["SAMPLE_IDS", "id_type_of", "receiver_id_problem"]
 
 #: One that may be right, by its kind: to check options with before anybody is known.
 SAMPLE_IDS = {UserIdType.OPEN_ID: "ou_ada", UserIdType.UNION_ID: "on_ada", UserIdType.USER_ID: "ada"}
@@ -36,6 +36,11 @@ def receiver_id_problem(text: str, kind: UserIdType) -> str | None:
         return _rounded()
     beginning = _BEGINNINGS.get(kind)
     return None if beginning is None or text.startswith(beginning) else _of_no_kind(beginning, kind)
+
+
+def id_type_of(text: str) -> UserIdType:
+    """The type that an id begins like. A user_id may begin with anything."""
+    return next((kind for kind, beginning in _BEGINNINGS.items() if text.startswith(beginning)), UserIdType.USER_ID)
 
 
 def _of_no_kind(beginning: str, kind: UserIdType) -> Phrase:
