@@ -84,6 +84,11 @@ class Verdict:
         return self.kind.outcome
 
     @property
+    def reason(self) -> str:
+        """Why a desk is held, in words for people: this verdict, then Feishu's text."""
+        return f"{self}: {self.msg}" if self.msg else str(self)
+
+    @property
     def evidence(self) -> str:
         """What was asked and how it ended; Feishu's code and text, and the log id that its support asks for."""
         facts = {"HTTP": self.http_status, "code": self.code, "msg": self.msg, "log id": self.log_id}

@@ -275,10 +275,9 @@ class DeskHold:
 
     def _hold(self, claimed: ClaimedNotification, kind: str, hold_ms: int, verdict: Verdict) -> None:
         claimed.desk_held = True
-        reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
         answer = (verdict.code, verdict.http_status)
         hold = retry_while_redis_is_away()(
-            self._leases.hold, self._desk, kind, hold_ms, reason, verdict.rate_limit, answer
+            self._leases.hold, self._desk, kind, hold_ms, verdict.reason, verdict.rate_limit, answer
         )
         if hold.lowered_to:
             log.error(
@@ -288,4 +287,4 @@ class DeskHold:
             )
         if hold.is_new:
             level = logging.INFO if kind == "throttled" else logging.ERROR
-            log.log(level, "desk held (%s): %s", kind, reason, extra={"desk": self._desk.name})
+            log.log(level, "desk held (%s): %s", kind, verdict.reason, extra={"desk": self._desk.name})

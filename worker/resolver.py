@@ -81,11 +81,11 @@ class Asker:
         except AskFailed as failure:
             hold = _hold(failure.verdict)
             if self._unresolved.answer(self._desk, self._token, (), hold) > 0:
-                log.error("addresses wait: Feishu does not say whose they are: %s", hold.reason, extra=self._extra)
+                log.error("addresses wait: Feishu does not say who they belong to: %s", hold.reason, extra=self._extra)
             return
         answers = [self._people.answer(contact, resolved[contact]) for contact in contacts]
         if self._unresolved.answer(self._desk, self._token, answers) < 0:
-            log.info("Feishu says again whose addresses are", extra=self._extra)
+            log.info("Feishu says again who addresses belong to", extra=self._extra)
 
     @property
     def _extra(self) -> dict[str, str]:
@@ -147,9 +147,8 @@ class Resolver:
 
 
 def _hold(verdict: Verdict) -> ContactHold:
-    reason = f"{verdict}: {verdict.msg}" if verdict.msg else str(verdict)
     kind, hold_ms = _kind(verdict)
-    return ContactHold(kind, hold_ms, reason, verdict.code, verdict.http_status)
+    return ContactHold(kind, hold_ms, verdict.reason, verdict.code, verdict.http_status)
 
 
 def _kind(verdict: Verdict) -> tuple[str, int]:
