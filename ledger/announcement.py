@@ -22,7 +22,7 @@ from ledger.phrases import Phrase
 from ledger.progress import Act, ActJson, Progress, acts_as_json
 from ledger.record import Record
 from ledger.sending_hours import SendingHours
-from ledger.states import AnnouncementState, PausedBy, State
+from ledger.states import MOVING, AnnouncementState, PausedBy, State
 from ledger.stops import FailureShare, FirstRows
 from ledger.times import iso, unix_ms
 
@@ -208,7 +208,7 @@ class Announcement:
     @property
     def left(self) -> int:
         """Rows still to send."""
-        return sum(self.counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+        return sum(self.counts[state] for state in MOVING)
 
     @property
     def stopped_itself(self) -> bool:

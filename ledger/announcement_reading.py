@@ -10,7 +10,7 @@ from ledger.announcement import Announcement, Spec
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.messages.content import MsgType
 from ledger.sending_hours import seconds_open
-from ledger.states import AnnouncementState, PausedBy, State
+from ledger.states import MOVING, AnnouncementState, PausedBy, State
 from ledger.times import unix_ms
 
 __all__ = ["announcement_of_fields"]
@@ -34,7 +34,7 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
     counts = {state: int(fields.get(state.encode(), 0)) for state in State}
     known_rate = float(fields.get(b"rate", 0)) if state is AnnouncementState.RUNNING else 0.0
     asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
-    left = sum(counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+    left = sum(counts[state] for state in MOVING)
     held_back = _held_back(fields)
     return Announcement(
         id=id,
@@ -57,7 +57,7 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
 
 
 def _paused_by(state: AnnouncementState, fields: Mapping[bytes, bytes]) -> PausedBy | None:
-    """An older version's pause has no reason: a person's."""
+    """Older versions note no reason: there only people pause."""
     if state is not AnnouncementState.PAUSED:
         return None
     return PausedBy(fields.get(b"paused_by", PausedBy.OPERATOR.encode()).decode())
@@ -70,7 +70,7 @@ def _held_back(fields: Mapping[bytes, bytes]) -> int:
 
 
 def _state(fields: Mapping[bytes, bytes]) -> AnnouncementState:
-    """As people are told: for the verbs, one that waits for its start runs."""
+    """As people see it: for the verbs, one that waits for its start runs."""
     state = AnnouncementState(fields[b"state"].decode())
     waits = state is AnnouncementState.RUNNING and fields.get(b"rest") == State.SCHEDULED.encode()
     return AnnouncementState.SCHEDULED if waits else state

@@ -168,10 +168,10 @@ class Finding:
 
     def _named(self) -> None:
         """What an id or a key leads to directly."""
-        text = self.sought.text
-        for record in self.ledger.get_known([text]) if is_notification(text) else ():
+        named = self.sought.text
+        for record in self.ledger.get_known([named]) if is_notification(named) else ():
             self._take(record)
-        for record in Search(key=self.sought.text, desks=self.desks).page(self.ledger, self.limit).records:
+        for record in Search(key=named, desks=self.desks).page(self.ledger, self.limit).records:
             self._take(record)
 
     # -- events

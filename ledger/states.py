@@ -10,6 +10,7 @@ from typing import Literal
 __all__ = [
     "FINAL",
     "INDEXED",
+    "MOVING",
     "TRANSITIONS",
     "AnnouncementState",
     "Outcome",
@@ -41,6 +42,8 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED})
+#: Still to be sent.
+MOVING = frozenset(State) - FINAL - {State.UNKNOWN}
 
 #: States that people search for have an index; the others are only counted.
 INDEXED = frozenset({State.FAILED, State.UNKNOWN})

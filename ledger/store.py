@@ -23,21 +23,8 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 #: The verbs, each a file of `ledger/lua/`.
 NAMES = (
     *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "hold", "lead", "record"),
-    *(
-        "recount",
-        "release",
-        "renew",
-        "reschedule",
-        "resolve",
-        "resume",
-        "retry",
-        "spend",
-        "start",
-        "steer",
-        "step",
-        "sweep",
-    ),
-    "ticket",
+    *("recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "spend", "start", "steer", "step"),
+    *("sweep", "ticket"),
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.

@@ -17,7 +17,7 @@ from ledger.inspection.standing import (
     QueueStanding,
     Standing,
 )
-from ledger.states import FINAL, INDEXED, AnnouncementState, State
+from ledger.states import FINAL, INDEXED, MOVING, AnnouncementState, State
 
 __all__ = [
     "Finding",
@@ -133,7 +133,6 @@ class Finding:
 
 
 #: Not at rest: something must still happen to it.
-_MOVING = frozenset(State) - FINAL - {State.UNKNOWN}
 _WAITING = frozenset({State.SCHEDULED, State.DEFERRED})
 #: A cancelled one keeps the lease of its release until that is claimed or swept.
 _LEASED = frozenset({State.QUEUED, State.SENDING, State.CANCELLED})
@@ -174,7 +173,7 @@ def _judge_places(it: Standing, state: State) -> Iterator[Finding]:
     if it.due_ms is not None and state not in _WAITING:
         yield Finding(Invariant.TIME_HAS_WAITER, it.id, f"is {state}, and among the due ones of {it.lane}")
     yield from _judge_receiver(it, state)
-    if state in _MOVING and it.places > 1:
+    if state in MOVING and it.places > 1:
         yield Finding(Invariant.ONE_PLACE, it.id, f"is {state}, and in {it.places} places")
     if state is State.QUEUED and it.times_in_lane is not None and not it.places:
         yield Finding(Invariant.QUEUED_IN_LANE, it.id, f"is queued, and nowhere in {it.lane}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledger.ids import is_row
-from ledger.states import AnnouncementState, State
+from ledger.states import MOVING, AnnouncementState, State
 
 __all__ = [
     "AnnouncementStanding",
@@ -76,7 +76,7 @@ class AnnouncementStanding:
     @property
     def left(self) -> int:
         """Rows to send."""
-        return sum(self.counts[state] for state in (State.SCHEDULED, State.QUEUED, State.SENDING, State.DEFERRED))
+        return sum(self.counts[state] for state in MOVING)
 
     @property
     def has_fresh_rows(self) -> bool:
