@@ -7,10 +7,9 @@ from statistics import median
 
 from benchmarks.bench_setup import BenchSetup, running
 from benchmarks.figure import Figure
-from benchmarks.latency import LONGEST_SECONDS, p99_of
+from benchmarks.latency import p99_of, wait_until_delivered
 from benchmarks.size import Size, spread
 from ledger.notification import Notification
-from ledger.states import State
 
 __all__ = ["measure"]
 
@@ -62,7 +61,7 @@ def _by_mail(name: str) -> dict[str, str]:
 def _by_cached_mail(setup: BenchSetup) -> Callable[[str], dict[str, str]]:
     """One person for all, whom the cache knows."""
     known = f"known{next(_numbers)}"
-    _wait(setup, [_send(setup, _by_mail(known))])
+    wait_until_delivered(setup, [_send(setup, _by_mail(known))])
     return lambda _: _by_mail(known)
 
 
@@ -73,7 +72,7 @@ def _one_by_one(setup: BenchSetup, sends: int, address: Callable[[str], dict[str
         ids.append(_send(setup, address(f"a{next(_numbers)}")))
         returned.append(time.time())
         time.sleep(PAUSE_SECONDS if number else 1)
-    _wait(setup, ids)
+    wait_until_delivered(setup, ids)
     called = [record.progress.attempts[0].at_ms / 1000 for record in setup.ledger.get_many(ids)]
     return sorted((at - accepted) * 1000 for at, accepted in list(zip(called, returned, strict=True))[1:])
 
@@ -94,13 +93,5 @@ def _questions_for(setup: BenchSetup, mails: int) -> int:
         ]
         ids += [each.id for each in setup.ledger.accept([Notification.build(each) for each in asked])]
     for first in range(0, mails, AT_ONCE):
-        _wait(setup, ids[first : first + AT_ONCE])
+        wait_until_delivered(setup, ids[first : first + AT_ONCE])
     return len(setup.calls(_QUESTION))
-
-
-def _wait(setup: BenchSetup, ids: list[str]) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while any(record.progress.state is not State.DELIVERED for record in setup.ledger.get_many(ids)):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not all {len(ids)} events were delivered within {LONGEST_SECONDS} s")
-        time.sleep(0.1)

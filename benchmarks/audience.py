@@ -15,6 +15,7 @@ import orjson
 
 import sandbox
 from benchmarks.announcements import SPEC, a_ledger, used_memory
+from benchmarks.bench_setup import CREDENTIALS
 from benchmarks.exact import NotExact
 from benchmarks.figure import Figure
 from benchmarks.size import Size, spread
@@ -68,29 +69,21 @@ def walked(people: int, departments: int, code: str) -> tuple[float, float, tupl
     options = ("--people", str(people), "--departments", str(departments), "--contact-rate", "unlimited")
     with a_ledger() as ledger, sandbox.running("--rate", "unlimited", *options) as url:
         seconds, rss_mb = announce(ledger, url, code)
-        totals = [announcement.total for announcement in ledger.announcements.newest()]
-        receivers = {
-            found.row.receiver_id for each in ledger.announcements.newest() for found in _rows(ledger, each.id)
-        }
+        announced = list(ledger.announcements.newest())
+        totals = [each.total for each in announced]
+        receivers = {found.row.receiver_id for each in announced for found in ledger.announcements.rows(each.id)}
         if totals != [len(receivers)]:
             raise NotExact(f"announcements of {totals} rows to {len(receivers)} people")
         calls = _calls(url)
         return seconds, rss_mb, (len(calls), len(set(calls)))
 
 
-def _rows(ledger: Ledger, id: str) -> Iterator[Any]:
-    return ledger.announcements.rows(id)
-
-
 def announce(ledger: Ledger, url: str, code: str) -> tuple[float, float]:
     environment = {
         **os.environ,
+        **CREDENTIALS,
         "DESKBELL_DATA_DIR": str(ledger.settings.data_dir),
         "DESKBELL_FEISHU_URL": url,
-        "DESKBELL_APP_ID": "cli_sandbox",
-        "DESKBELL_APP_SECRET": "sandbox-secret",
-        "DESKBELL_HELPDESK_ID": "1000000000000000000",
-        "DESKBELL_HELPDESK_TOKEN": "ht-sandbox",
     }
     command = [sys.executable, "-c", code, "announce", "--everyone", "--text", "Dear {{ name }}", "--yes", "--json"]
     begun = time.monotonic()

@@ -19,9 +19,10 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 
-__all__ = ["BenchSetup", "process_of", "running"]
+__all__ = ["CREDENTIALS", "BenchSetup", "process_of", "running"]
 
-_CREDENTIALS = {
+#: Those that the sandbox takes.
+CREDENTIALS = {
     "DESKBELL_APP_ID": "cli_sandbox",
     "DESKBELL_APP_SECRET": "sandbox-secret",
     "DESKBELL_HELPDESK_ID": "1000000000000000000",
@@ -72,7 +73,7 @@ def running(
             (Path(folder) / "desks.toml").write_text(desks, "utf-8")
             environment = {
                 **os.environ,
-                **_CREDENTIALS,
+                **CREDENTIALS,
                 "DESKBELL_FEISHU_URL": url,
                 "DESKBELL_DATA_DIR": folder,
                 "DESKBELL_RATE": rate,

@@ -11,7 +11,7 @@ from benchmarks.size import Size, spread
 from ledger.notification import Notification
 from ledger.states import State
 
-__all__ = ["measure", "p99_of", "send_one_by_one"]
+__all__ = ["measure", "p99_of", "send_one_by_one", "wait_until_delivered"]
 
 SENDS = 200
 #: For the last call of a round to be made, seconds.
@@ -48,7 +48,7 @@ def send_one_by_one(setup: BenchSetup, sends: int) -> list[float]:
         ids.append(_send(setup, receiver))
         returned[receiver] = time.time()
         time.sleep(0.02 + 0.02 * (number % 3) if number else 1)
-    _wait(setup, ids)
+    wait_until_delivered(setup, ids)
     called = {call["receiver_id"]: call["at"] for call in setup.calls()}
     return sorted((called[receiver] - at) * 1000 for receiver, at in list(returned.items())[1:])
 
@@ -58,7 +58,7 @@ def _send(setup: BenchSetup, receiver: str) -> str:
     return setup.ledger.accept([event])[0].id
 
 
-def _wait(setup: BenchSetup, ids: list[str]) -> None:
+def wait_until_delivered(setup: BenchSetup, ids: list[str]) -> None:
     """On a busy machine a call may be late by seconds."""
     deadline = time.monotonic() + LONGEST_SECONDS
     while any(record.progress.state is not State.DELIVERED for record in setup.ledger.get_many(ids)):
