@@ -1,4 +1,4 @@
-"""How a person is named: by an id, an e-mail address or a mobile number. Said once, for whatever names a receiver."""
+"""How a person is named: by an id, an e-mail address or a mobile number. The one place that says so."""
 
 import re
 from collections.abc import Iterable

@@ -57,7 +57,7 @@ class DeskStatus:
     hold: Mapping[str, Any] | None
     unknown: int  #: maybe-sent notifications at rest
     unresolved: int = 0  #: events whose e-mail address or mobile number has not led to anybody yet
-    people_hold: Mapping[str, Any] | None = None  #: why Feishu does not say whose addresses are
+    people_hold: Mapping[str, Any] | None = None  #: why Feishu does not say who addresses belong to
 
     @property
     def wasted(self) -> dict[Outcome, int]:

@@ -128,12 +128,12 @@ def _held(desk: DeskStatus) -> Iterator[Condition]:
     yield Condition("desk_held", Severity.WARN, found, do, section, desk.name, *answer)
 
 
-#: Feishu's code for a scope that the app lacks, and the scope that is needed to ask whose an address is.
+#: Feishu's code for a scope that the app lacks, and the scope that is needed to ask who an address belongs to.
 _NO_SCOPE, _SCOPE = 99991672, "contact:user.id:readonly"
 
 
 def address_remedy(desk: str, hold: Mapping[str, Any]) -> Phrase:
-    """What to do when Feishu does not say whose addresses are."""
+    """What to do when Feishu does not say who addresses belong to."""
     if hold.get("code") == _NO_SCOPE:
         return Phrase("grant the app {scope}, and publish a new version of it", scope=_SCOPE)
     return Phrase("fix the cause; it resumes by itself, or with `deskbell resume --desk {desk}`", desk=desk)
@@ -145,8 +145,8 @@ def _unresolved(desk: DeskStatus) -> Iterator[Condition]:
     if not hold or hold["kind"] == "throttled" or not desk.unresolved:
         return
     found = Phrase(
-        "desk {desk}: {n} event waits, since Feishu does not say whose its address is: {reason}"
-        " | desk {desk}: {n} events wait, since Feishu does not say whose their addresses are: {reason}",
+        "desk {desk}: {n} event waits, since Feishu does not say who its address belongs to: {reason}"
+        " | desk {desk}: {n} events wait, since Feishu does not say who their addresses belong to: {reason}",
         desk=desk.name,
         n=desk.unresolved,
         reason=hold["reason"],

@@ -1,4 +1,4 @@
-"""What pacers are told and say when they ask for the lead."""
+"""What pacers say when they ask for the lead, and the answer."""
 
 from typing import NamedTuple
 

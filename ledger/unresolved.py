@@ -45,7 +45,7 @@ def answer_json(open_id: str) -> bytes:
 
 
 def forget_people(store: Store, app: str, open_ids: Iterable[str], contacts: Iterable[Contact]) -> None:
-    """Forgets whose the addresses of these people are, and what was found out about these addresses."""
+    """Forgets the addresses of these people, and what was found out about these addresses."""
     keys = store.keys
     known = [keys.addresses_of(app, open_id) for open_id in open_ids]
     digests = {text(digest) for name in known for digest in store.redis.smembers(name)}

@@ -208,7 +208,7 @@ def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
             kept = cast("list[bytes | None]", ledger.redis.hmget(ledger.keys.desk(desk.name), "hold", "people_hold"))
         hold, people_hold = map(whole_hold, kept)
         if people_hold:
-            found = f"Feishu does not say whose addresses are ({people_hold['kind']}): {people_hold['reason']}"
+            found = f"Feishu does not say who addresses belong to ({people_hold['kind']}): {people_hold['reason']}"
             yield Check(f"desk {desk.name}", Status.WARN, found, address_remedy(desk.name, people_hold))
         if hold:
             until = datetime.fromtimestamp(hold["until"] / 1000).astimezone()

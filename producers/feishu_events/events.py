@@ -1,6 +1,6 @@
 """The effect of Feishu's events: an opened ticket closes the way by `chat`, and a closed one reopens it.
 
-After a person has changed or left, whose their addresses are is asked again."""
+After a person has changed or left, Deskbell asks again who their addresses belong to."""
 
 import logging
 from collections.abc import Mapping

@@ -46,7 +46,7 @@ def of_desks(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
 
 def _addresses(desks: Sequence[DeskStatus]) -> Iterator[Metric]:
     asked = _gauge(
-        "addresses_held", "1 while Feishu does not say whose addresses are, for this reason.", "desk", "reason"
+        "addresses_held", "1 while Feishu does not say who addresses belong to, for this reason.", "desk", "reason"
     )
     for desk in desks:
         for reason in ADDRESS_HOLDS:

@@ -63,7 +63,7 @@ def test_an_outage_of_the_contact_api_delays_what_is_not_resolved_and_nothing_el
     assert facts["hold"] is None
     assert facts["addresses"]["hold"]["kind"] == "outage"
     doctor = installation.deskbell("doctor")
-    assert "Feishu does not say whose addresses are (outage)" in doctor.stdout
+    assert "Feishu does not say who addresses belong to (outage)" in doctor.stdout
     eventually(lambda: state_of(installation, expiring) == "expired", 10, "it expires meanwhile")
     assert state_of(installation, waiting) == "queued"
     installation.sandbox.forget_faults()
@@ -100,7 +100,7 @@ def test_who_resigns_after_the_answer_fails_with_the_code_of_the_api(
 
 
 def held(installation: Installation) -> Any:
-    """What `deskbell desks` tells while Feishu does not say whose addresses are."""
+    """What `deskbell desks` tells while Feishu does not say who addresses belong to."""
     [facts] = installation.deskbell_json("desks")
     return facts if facts["addresses"]["hold"] else None
 

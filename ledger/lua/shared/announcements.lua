@@ -30,7 +30,7 @@ end
 -- Rows from `next` on that are still in the state `rest`: all but those that were cancelled one by one (cancel.lua).
 local function resting(info) return info.total - info.next - info.cancelled_ahead end
 
--- Its state as people are told: one that waits for its start runs for the verbs, and its rows say that they wait.
+-- Its state as people see it: one that waits for its start runs for the verbs, and its rows say that they wait.
 local function told_state(info)
   return info.state == 'running' and info.rest == 'scheduled' and 'scheduled' or info.state
 end

@@ -62,7 +62,7 @@ local function known_person(app, contact)
   return answer and (answer.open_id or answer.problem) and answer or nil
 end
 
--- Whoever retries may have fixed what was wrong with it, and is not told for ten minutes that nobody is there.
+-- Before a retry somebody may have fixed what was wrong with it: a cached "nobody" must not answer for ten minutes.
 local function forget_answer(contact)
   local app = redis.call('HGET', HOLDS, 'app')
   if app then redis.call('DEL', key('person', app, digest_of(contact))) end

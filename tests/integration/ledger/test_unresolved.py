@@ -258,7 +258,7 @@ def test_a_hold_is_told_by_the_status_the_health_line_and_in_json(
     assert status.hold is None, "all else is sent"
     [condition] = [each for each in conditions(Vitals.ask(ledger), [status], ()) if each.name == "addresses_held"]
     assert condition.found == (
-        "desk default: 1 event waits, since Feishu does not say whose its address is: people: desk: no scope"
+        "desk default: 1 event waits, since Feishu does not say who its address belongs to: people: desk: no scope"
     )
     assert condition.do == "grant the app contact:user.id:readonly, and publish a new version of it"
 

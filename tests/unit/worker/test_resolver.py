@@ -1,4 +1,4 @@
-"""Why nobody is asked whose addresses are, and for how long at first."""
+"""Why nobody is asked who addresses belong to, and for how long at first."""
 
 import threading
 from collections.abc import Iterable
