@@ -31,7 +31,7 @@ class _Ticket:
     guest_id: str
     status: int
     created_ms: int
-    stage: int = 2
+    stage: int = HUMAN
     updated_ms: int = -1
     closed_ms: int = -1
 
