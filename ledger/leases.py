@@ -221,7 +221,7 @@ class Leases(Store):
         """Records results. False where the lease was lost and somebody else has decided.
 
         health: `up` when the desk's API answered sanely, `down` when it failed for the desk's sake, else `''`.
-        on_hold: told None when an outage of the desk begins with this, and the seconds of a hold that ends with it.
+        on_hold: called with None when an outage of the desk begins with this, and with the seconds of a hold that ends.
         """
         arguments: list[Argument] = []
         for result in results:

@@ -32,8 +32,8 @@ STAND_BACK_SECONDS = 2.0
 LONGEST_STAND_BACK_SECONDS = 15.0
 #: A pacer that has led for this long without failing starts over with the shortest wait, seconds.
 WELL_SECONDS = 30.0
-#: A leader that has given so many more words, and follows no step where another pacer sees one, is right: that one does
-#: not know what was before. Not fewer: by asking for the lead a leader vouches, and looks afterwards.
+#: After this many more words of a leader that follows no step where another pacer sees one, the leader is right: the
+#: other does not know what was before. Not fewer: by asking for the lead a leader vouches, and looks afterwards.
 OVERRULED_BY_WORDS = 2
 #: A step is measured again up to so many times, for an answer that took no longer than what counts as a step.
 MEASURE_TIMES = 3

@@ -1,7 +1,7 @@
 -- answer(desk, token, app, results_for_ms, kind, hold_ms, reason, code, http_status, {contact, answer, kept_ms} …)
 --
--- What Feishu said of the addresses that `ask` has given: caches it, and settles the events that wait for it. Each is a fact,
--- so it counts whoever brings it, and also when it comes twice.
+-- Caches what Feishu said of the addresses that `ask` gave out, and settles the events that wait for it. Each answer is a
+-- fact, so it counts from any caller, and also when it comes twice.
 -- ARGV[2]  token
 -- ARGV[3]  app
 -- ARGV[4]  results_for_ms

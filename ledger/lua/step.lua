@@ -13,8 +13,8 @@ if ARGV[2] ~= clock_state() then return 0 end
 --: A leader tries again so soon, ms, though it has given its word meanwhile.
 local AGAIN = 5000
 
--- Whoever moves this desk for the same step again, since an answer was lost or a leader died, has looked later: what is left
--- to move is the difference. A leader of an earlier version names a step by the last word before it, and no more.
+-- A caller that moves this desk for the same step again, since an answer was lost or a leader died, has looked later: what is
+-- left to move is the difference. A leader of an earlier version names a step by the last word before it, and no more.
 local function moved_already(followed, seen)
   local after, by, at, word = unpack(redis.call('HMGET', HOLDS, 'moved_after', 'moved_by', 'moved_at', 'step'))
   if after ~= followed then return word == seen and tonumber(ARGV[3]) or 0 end

@@ -2,9 +2,9 @@
 
 --: Addresses that one call of the API takes (feishu/contact.py).
 local ADDRESSES_PER_CALL = 50
---: Whoever asks has so long to answer, ms; then another asks too. That does no harm: both get the same answer.
+--: An asker has this long to answer, ms; then another asks too. That does no harm: both get the same answer.
 local ASKER_LEASE = 10000
---: After a question about several addresses the next one waits until it is full, and for so long at the most, ms: thousands
+--: After a question about several addresses the next one waits until it is full, and for this long at most, ms: thousands
 --: that come one by one are not worth a call each. After a question about one address it does not wait.
 local GATHER = 1000
 

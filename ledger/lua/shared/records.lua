@@ -228,7 +228,7 @@ local function given_up(record)
   return true
 end
 
--- Without a receiver it cannot be sent, whoever puts it here, also a process of an older version: it waits to be asked about.
+-- Without a receiver it cannot be sent, even if a process of an older version puts it here: it waits to be asked about.
 local function push(command, record)
   if given_up(record) then return end
   if record.contact then return join_unresolved(record.id, now, record.expires_at) end
