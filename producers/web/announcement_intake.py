@@ -22,7 +22,7 @@ from producers.announcements.recipients.source import Source
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
 from producers.web.context import WebContext
-from producers.web.key_limits import announced_within
+from producers.web.key_limits import announce_within
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import FileTurns
 
@@ -71,9 +71,9 @@ def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -
     with _checking(context, caller, request) as announcement:
         if announcement.checked.problems and not announcement.draft.skip_invalid:
             raise _invalid(announcement.checked)
-        with announced_within(context.ledger, caller.key, announcement.checked.accepted) as done:
-            done.append(announcement.accept(caller.by))
-        return done[0].as_json()
+        rows = announcement.checked.accepted
+        accept = partial(announcement.accept, caller.by)
+        return announce_within(context.ledger, caller.key, rows, accept).as_json()
 
 
 def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:

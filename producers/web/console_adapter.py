@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -40,7 +41,7 @@ from producers.web.announcement_intake import foreign, turns
 from producers.web.console_audience import audience_found
 from producers.web.console_contacts import DeskContacts
 from producers.web.context import WebContext
-from producers.web.key_limits import announced_within
+from producers.web.key_limits import announce_within
 from producers.web.problems import Problem
 
 __all__ = ["console_of", "router"]
@@ -117,9 +118,8 @@ class LedgerProposals:
         if not raw or not sees(raw["spec"].get("desk", DEFAULT_DESK)):
             raise NotFound(Phrase("this preview (it is kept for a day, for the key that made it)"))
         spec = Spec.of_json(orjson.dumps(raw["spec"]))
-        with announced_within(self._ledger, key, raw["total"]) as done:
-            done.append(LoadedAnnouncement(raw["id"], spec, raw["total"], raw["content_hash"]).start(self._ledger, by))
-        return done[0].id
+        loaded = LoadedAnnouncement(raw["id"], spec, raw["total"], raw["content_hash"])
+        return announce_within(self._ledger, key, loaded.total, partial(loaded.start, self._ledger, by)).id
 
     def _keep(self, loaded: LoadedAnnouncement, by: str) -> str:
         token = secrets.token_urlsafe(24)

@@ -1,8 +1,7 @@
 """The limits of a key: rows of one announcement, and notifications of a day."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from ledger.allowance import Allowance
@@ -15,7 +14,7 @@ from ledger.record import Accepted, Announced
 from producers.web.context import WebContext
 from producers.web.problems import Problem
 
-__all__ = ["accept_within", "announced_within"]
+__all__ = ["accept_within", "announce_within"]
 
 
 async def accept_within(
@@ -31,23 +30,21 @@ async def accept_within(
     return results
 
 
-@contextmanager
-def announced_within(ledger: Ledger, key: ApiKey | None, rows: int) -> Iterator[list[Announced]]:
-    """For the acceptance of one announcement, which the body puts into the list. Raises Problem (403)."""
+def announce_within(ledger: Ledger, key: ApiKey | None, rows: int, accept: Callable[[], Announced]) -> Announced:
+    """Has one announcement accepted, for a key that may have so many rows at once or a day. Raises Problem (403)."""
     if key and key.max_rows is not None and rows > key.max_rows:
         raise _over(Phrase("{key} may announce to at most {most:,} rows at once", key=key.name, most=key.max_rows))
     if key is None or key.daily is None:
-        yield []
-        return
+        return accept()
     _take(ledger, key, rows)
-    done: list[Announced] = []
     try:
-        yield done
+        announced = accept()
     except (BadInput, KeyReused):  # after any other error it may have been accepted
         _give_back(ledger, key, rows)
         raise
-    if any(announced.duplicate for announced in done):
+    if announced.duplicate:
         _give_back(ledger, key, rows)
+    return announced
 
 
 def _take(ledger: Ledger, key: ApiKey, number: int) -> None:
