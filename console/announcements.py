@@ -1,13 +1,13 @@
 """The pages about announcements: the list, one announcement, its rows, and its actions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jinja2 import Environment
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from console.live import Drawing, LivePart, drawn, part
+from console.live import Drawing, LivePart, drawn, part, version_of
 from console.page_request import PageRequest
 from console.pickers import picked_new_time
 from console.routing import View, action, live, page, stream
@@ -59,14 +59,19 @@ def _list(request: PageRequest) -> Response:
     number = request.number("page", MOST_PAGES, least=1) or 1
     shown = seen[(number - 1) * PAGE : number * PAGE]
     lines = [line_of(each) for each in shown]
-    return request.page("announcements.html", lines=lines, number=number, has_more=len(seen) > number * PAGE)
+    version, has_more = version_of(_order(shown)), len(seen) > number * PAGE
+    return request.page("announcements.html", lines=lines, number=number, has_more=has_more, version=version)
 
 
 def _draw_list(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """One event per announcement: most do not change, and unchanged ones are not sent."""
     seen = [each for each in snapshot.announcements.values() if view.sees(each.spec.desk)][:PAGE]
     lines = {each.id: part(templates, view, "parts/announcement_line.html", line=line_of(each)) for each in seen}
-    return {**drawn(templates, snapshot, view, {}), **lines, "list-changed": " ".join(each.id for each in seen)}
+    return {**drawn(templates, snapshot, view, {}), **lines, "list-changed": _order(seen)}
+
+
+def _order(shown: Iterable[Announcement]) -> str:
+    return " ".join(each.id for each in shown)
 
 
 def line_of(announcement: Announcement) -> dict[str, Any]:
@@ -106,7 +111,8 @@ def _page(request: PageRequest) -> Response:
     announcement = _announcement(request)
     failures = request.context.failures.of_announcement(announcement.id)
     sample = _message_of(request.context.ledger, announcement) if request.who.may_operate else None
-    return request.page("announcement.html", **_context(announcement), failures=failures, sample=sample)
+    context = {**_context(announcement), "version": version_of(_failed_count(announcement))}
+    return request.page("announcement.html", **context, failures=failures, sample=sample)
 
 
 def _stream(request: PageRequest) -> Response:
@@ -119,7 +125,11 @@ def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing
         return drawn(templates, snapshot, view, {})
     parts = {"standing": "parts/standing.html", "actions": "parts/actions.html"}
     drawing = drawn(templates, snapshot, view, parts, **_context(announcement))
-    return {**drawing, "failures-changed": str(announcement.counts[State.FAILED])}
+    return {**drawing, "failures-changed": _failed_count(announcement)}
+
+
+def _failed_count(announcement: Announcement) -> str:
+    return str(announcement.counts[State.FAILED])
 
 
 def _context(announcement: Announcement) -> dict[str, Any]:

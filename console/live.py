@@ -5,6 +5,7 @@ view. So any number of open pages costs Redis as much as one.
 """
 
 import asyncio
+import hashlib
 import logging
 import threading
 import time
@@ -23,7 +24,7 @@ from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot
 
-__all__ = ["Draw", "Drawing", "Live", "LivePart", "away", "badge", "drawn", "part"]
+__all__ = ["Draw", "Drawing", "Live", "LivePart", "away", "badge", "drawn", "part", "version_of"]
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +109,9 @@ class Live:
         self._stopped = True
         self._tick()
 
-    async def stream(self, view: LivePart, viewer: Viewer) -> AsyncIterator[bytes]:
-        """Events with the changed parts of the page, until the reader leaves or the session ends."""
+    async def stream(self, view: LivePart, viewer: Viewer, shown: str = "") -> AsyncIterator[bytes]:
+        """Events with the changed parts of the page, until the reader leaves or the session ends. `shown`: the version
+        that the page was rendered with, or empty for the first drawing's."""
         self._join(view, viewer)
         sent: dict[str, str] = {}
         ends_at = time.monotonic() + STREAM_SECONDS
@@ -123,8 +125,8 @@ class Live:
                     return
                 drawing = self._drawings.get(view, {})
                 changed = {event: html for event, html in drawing.items() if sent.get(event) != html}
-                if not sent:  # the page was just rendered, so nothing has changed yet
-                    sent = {event: html for event, html in drawing.items() if event.endswith(CHANGED)}
+                if not sent:  # the page has these already, unless they changed after it was rendered
+                    sent = {event: html for event, html in drawing.items() if _is_shown(event, html, shown)}
                     changed = {event: html for event, html in drawing.items() if event not in sent}
                 sent |= changed
                 yield b"".join(_event(event, html) for event, html in changed.items()) + self._tick_event()
@@ -200,6 +202,15 @@ class Live:
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._snapshot, self._seen_at = snapshot, time.monotonic()
+
+
+def version_of(content: str) -> str:
+    """The version of a part without content, short enough for the address of a stream."""
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _is_shown(event: str, content: str, shown: str) -> bool:
+    return event.endswith(CHANGED) and shown in ("", version_of(content))
 
 
 def _event(name: str, html: str) -> bytes:

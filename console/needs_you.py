@@ -8,9 +8,9 @@ from jinja2 import Environment
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.attention import attention_of
+from console.attention import Attention, attention_of
 from console.failures import Failure, grouped
-from console.live import Drawing, LivePart, drawn
+from console.live import Drawing, LivePart, drawn, version_of
 from console.page_request import MOST_CODE, PageRequest
 from console.routing import action, live, page
 from ledger.api_keys import ApiKey
@@ -54,6 +54,7 @@ def _page(request: PageRequest) -> Response:
     return request.page(
         "needs_you.html",
         attention=attention,
+        version=version_of(_facts(attention)),
         unknown_events=_events(request, State.UNKNOWN, SHOWN),
         unknown_rows={each.id: _unknown_rows(request, each.id) for each in attention.unknown},
         failed_codes=_failed_codes(request),
@@ -87,11 +88,15 @@ def _see_dropped(request: PageRequest) -> Response:
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """The list contains forms, so it is not replaced while in use: a line says that it has changed."""
-    attention = attention_of(snapshot, view.sees)
-    facts: list[Any] = [desk.status.name for desk in attention.held]
+    return {**drawn(templates, snapshot, view, {}), "needs-changed": _facts(attention_of(snapshot, view.sees))}
+
+
+def _facts(attention: Attention) -> str:
+    """What the list consists of."""
+    facts: list[Any] = [[desk.status.name for desk in desks] for desks in (attention.held, attention.addresses_held)]
     facts += [attention.lost_messages, attention.unknown_events, *(each.id for each in attention.stopped)]
     facts += [(each.id, each.counts[State.UNKNOWN]) for each in attention.unknown]
-    return {**drawn(templates, snapshot, view, {}), "needs-changed": repr(facts)}
+    return repr(facts)
 
 
 def _events(request: PageRequest, state: State, count: int) -> list[Record]:

@@ -131,7 +131,7 @@ class PageRequest:
 
     def stream(self, draw: Draw, announcement: str = "") -> Response:
         """The live parts of a page. Proxies must not buffer it."""
-        events = self.context.live.stream(self.view(draw, announcement), self.who)
+        events = self.context.live.stream(self.view(draw, announcement), self.who, self.query("shown"))
         return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def to(self, path: str, **query: object) -> Response:

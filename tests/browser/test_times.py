@@ -163,7 +163,6 @@ def test_a_part_that_is_replaced_keeps_the_chosen_form(place: Place, visit: Visi
     page.get_by_label("How times are shown").select_option("utc")
     times = page.locator("#list time")
     expect(times.first).to_contain_text("UTC")
-    page.wait_for_timeout(3_000)  # a page knows what changes from its first news on, which comes within two seconds
     place.scenery.schedule(datetime.now(UTC) + timedelta(days=3))
     expect(page.get_by_text("Fire drill")).to_be_visible()
     assert all("UTC" in text for text in times.all_inner_texts())

@@ -1,8 +1,11 @@
 """The streams of the console: what they tell, what they cost, and when they end."""
 
+import html
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from threading import Timer
 
 import pytest
@@ -61,6 +64,12 @@ class Stream:
                 break
         raise AssertionError(f"no {event} with {text!r}; the last was {name}: {data[:500]}")
 
+    def names_before_tick(self, first: str) -> list[str]:
+        """The names of the events from the first of this name to the next tick."""
+        self.until(first)
+        names = (line.removeprefix("event: ") for line in self._lines if line.startswith("event: "))
+        return list(takewhile(lambda name: name != "tick", names))
+
     def ends(self) -> bool:
         return all(True for _ in self._lines)
 
@@ -93,6 +102,35 @@ def test_the_list_tells_each_announcement_that_moves_and_that_a_new_one_came(
         assert "1 / 3" in events.until(first, "1 / 3")
         second = announced(capsys, "--name", "Second", "--key", "2")
         assert events.until("list-changed").split() == [second, first]
+
+
+@pytest.mark.parametrize(
+    ("path", "event", "end"),
+    [
+        ("/announcements", "list-changed", Worker.deliver),
+        ("/announcements/{id}", "failures-changed", Worker.fail),
+        ("/needs", "needs-changed", Worker.lose),
+    ],
+)
+def test_what_changes_between_a_page_and_its_stream_is_told(
+    ledger: Ledger, url: str, capsys: Output, path: str, event: str, end: Callable[[Worker, int], None]
+) -> None:
+    id = announced(capsys)
+    visitor = Visitor(url)
+    page = path.format(id=id)
+    earlier = live_path(visitor, page)
+    end(Worker(ledger), 1)
+    announced(capsys, "--name", "Second", "--key", "2")
+    with stream(visitor, earlier) as events:
+        events.until(event)
+        with stream(visitor, live_path(visitor, page)) as later:
+            assert event not in later.names_before_tick("badge")
+
+
+def live_path(visitor: Visitor, page: str) -> str:
+    """The stream of this page, as it was rendered now."""
+    [path] = re.findall(r'sse-connect="/console/live/([^"]+)"', visitor.look(page))
+    return html.unescape(path)
 
 
 def test_many_open_pages_cost_redis_no_more_than_one(ledger: Ledger, url: str, capsys: Output) -> None:
