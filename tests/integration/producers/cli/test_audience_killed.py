@@ -5,9 +5,12 @@ import random
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 
 import sandbox
 from ledger.ledger import Ledger
@@ -17,14 +20,17 @@ from tests.integration.producers.cli.announcing_desk import receivers
 
 pytestmark = pytest.mark.timeout(300)
 
-PEOPLE, DEPARTMENTS = 1200, 60
+PEOPLE, DEPARTMENTS = 1200, 200
 COMMAND = ("announce", "--everyone", "--text", "Dear {{ name }}", "--yes", "--json")
-#: Longest life before a kill, seconds: within it are the start, the walk (five seconds at the pace) and the loading.
-LIFE_SECONDS = 9.0
+#: Calls that a walk takes at least. A life lasts far fewer, so that it ends within the walk on a quick machine too.
+WALK_CALLS, LIFE_CALLS = 200, 25
+#: Lives that end within the walk, and later.
+WALKING, LATER = 5, 2
+#: Longest wait after the last call of the walk, seconds: the loading is within it.
+LOADING_SECONDS = 0.5
 
 
-def lives(url: str, settings: Settings, seconds: float | None) -> int:
-    """Runs the command, killed after so long. Returns its exit code."""
+def begun(url: str, settings: Settings) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "DESKBELL_DATA_DIR": str(settings.data_dir),
@@ -35,12 +41,28 @@ def lives(url: str, settings: Settings, seconds: float | None) -> int:
         "DESKBELL_HELPDESK_TOKEN": "ht-sandbox",
     }
     command = [Path(sys.executable).with_name("deskbell"), *COMMAND]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            return process.wait()
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def calls(url: str) -> int:
+    counted = requests.get(f"{url}/sandbox/stats", timeout=60).json()["calls"]
+    return sum(sum(codes.values()) for codes in counted.values())
+
+
+def killed_at(url: str, settings: Settings, count: int, seconds: float = 0) -> int:
+    """Runs the command, killed so long after Feishu was called so often. Returns its exit code."""
+    with begun(url, settings) as process:
+        while process.poll() is None and calls(url) < count:
+            time.sleep(0.005)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        process.kill()
+    return process.returncode
+
+
+def finished(url: str, settings: Settings) -> int:
+    with begun(url, settings) as process:
+        return process.wait()
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -48,11 +70,13 @@ def test_killed_and_run_again_everybody_gets_it_once(seed: int, empty_valkey: Se
     chance = random.Random(seed)
     options = ("--people", str(PEOPLE), "--departments", str(DEPARTMENTS), "--rate", "unlimited")
     with sandbox.running(*options) as url:
-        codes = [lives(url, empty_valkey, chance.uniform(0.5, LIFE_SECONDS)) for _ in range(6)]
-        codes.append(lives(url, empty_valkey, None))
-        again = lives(url, empty_valkey, None)
-    assert -signal.SIGKILL in codes
-    assert (codes[-1], again) == (0, 0)
+        for _ in range(WALKING):
+            count = calls(url) + chance.randint(1, LIFE_CALLS)
+            assert killed_at(url, empty_valkey, count) == -signal.SIGKILL
+        for _ in range(LATER):
+            killed_at(url, empty_valkey, WALK_CALLS, chance.uniform(0, LOADING_SECONDS))
+        codes = (finished(url, empty_valkey), finished(url, empty_valkey))
+    assert codes == (0, 0)
     ledger = Ledger(empty_valkey)
     [announcement] = ledger.announcements.newest()
     found = receivers(ledger, announcement.id)

@@ -45,13 +45,17 @@ class Site:
         url = f"{self.ledger.settings.feishu_url}/sandbox/faults"
         requests.post(url, json=list(rules), timeout=60).raise_for_status()
 
+    def report(self) -> None:
+        """As a worker does, so that the commands find one."""
+        self.ledger.redis.zadd(self.ledger.keys.workers, {"vm:1:16": time.time() * 1000})
+
     def stop(self) -> None:
         self._stopping.set()
         self.thread.join(60)
 
     def _deliver(self) -> None:
         while not self._stopping.wait(0.02):
-            self.ledger.redis.zadd(self.ledger.keys.workers, {"vm:1:16": time.time() * 1000})
+            self.report()
             self._at_work.deliver()
         self._at_work.runtime.delivery("default")._feishu.close()  # type: ignore[attr-defined]
 
@@ -66,6 +70,7 @@ def site_of(
             monkeypatch.setenv(f"DESKBELL_{name}", value)
         site = Site(at_work, capsys)
         if working:
+            site.report()
             site.thread.start()
         try:
             yield site
