@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from console.page_request import PageRequest
 from console.ports import Department, Group
-from console.routing import page
+from console.routing import lacks, page
+from ledger.api_keys import Scope
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
 
@@ -42,10 +43,9 @@ def chosen_ids(request: PageRequest, name: str) -> list[str]:
 
 
 def _page(request: PageRequest) -> Response:
-    """Names and numbers of people are shown to somebody who may write to them."""
+    """Needs a scope that may see people."""
     if not request.who.may_see_people:
-        problem = request.say("error.lacks_scope", name=request.who.name, scope="announce")
-        return request.page("error.html", 403, status=403, problem=problem)
+        return lacks(request, Scope.ANNOUNCE)
     desk = request.query("desk") or DEFAULT_DESK
     if desk not in request.context.ledger.settings.all_desks or not request.who.sees(desk):
         raise NotFound(desk)

@@ -31,6 +31,7 @@ __all__ = [
     "action",
     "context_of",
     "http_error",
+    "lacks",
     "live",
     "open_action",
     "open_page",
@@ -145,7 +146,7 @@ def _early_refusal(request: Request, needs: Scope | None) -> Response | None:
         return RedirectResponse(f"{ROOT}/sign-in", 303)
     if needs is None or needs in viewer.scopes:
         return None
-    return _lacks(PageRequest(request, context, viewer, _language(request), ""), needs)
+    return lacks(PageRequest(request, context, viewer, _language(request), ""), needs)
 
 
 def _viewer(request: Request, context: ConsoleContext) -> Viewer | None:
@@ -170,11 +171,12 @@ def _refusal(page_request: PageRequest, is_open: bool, needs: Scope | None) -> R
         )
         return RedirectResponse(f"{ROOT}/sign-in{query}", 303)
     if needs is not None and needs not in page_request.viewer.scopes:
-        return _lacks(page_request, needs)
+        return lacks(page_request, needs)
     return _too_much(page_request, page_request.viewer)
 
 
-def _lacks(page_request: PageRequest, scope: Scope) -> Response:
+def lacks(page_request: PageRequest, scope: Scope) -> Response:
+    """The page that names the scope to get."""
     problem = page_request.say("error.lacks_scope", name=page_request.who.name, scope=str(scope))
     return _told(page_request, HTTPStatus.FORBIDDEN, problem)
 

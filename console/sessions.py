@@ -63,7 +63,7 @@ class Viewer:
 
     @property
     def may_see_people(self) -> bool:
-        """Names, numbers and addresses of the contacts: who may only read sees ids."""
+        """Names, numbers and addresses of the contacts: a key with read alone sees ids."""
         return self.may_announce or self.may_operate
 
     @property

@@ -49,7 +49,9 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
             "contact:user.employee:readonly"
         )
     for name in audience.not_told:
-        yield from wrapped(f"Feishu tells nobody's {name}: the app lacks the scope {SCOPES[name]}, or all lack it")
+        yield from wrapped(
+            f"Feishu returned nobody's {name}: the app lacks the scope {SCOPES[name]}, or nobody has one"
+        )
     if audience.nobody_count:
         yield from wrapped(f"exclusions that lead to nobody: {audience.nobody_count:,}, such as {audience.nobody[0]}")
 
