@@ -69,5 +69,12 @@ def _made(name: str) -> dict[str, str]:
 
 
 def _commit() -> str:
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return described.stdout.strip() or "unknown"
+    """Of the code. `-dirty` when it was changed since, which results of other benchmarks do not do."""
+    described = _git("describe", "--always")
+    changed = _git("status", "--porcelain", "--", ":/", *(f":!{path.name}" for path in (JSON, PAGE)))
+    return (described or "unknown") + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(JSON.parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
