@@ -58,8 +58,6 @@ def _proposal(request: PageRequest) -> Proposal:
     lists = {name: _addresses(request, name) for name in ADDRESSES}
     lists |= {name: chosen_ids(request, name) for name in ("departments", "groups")}
     recipients = _uploaded(request, "recipients")
-    if recipients and lists["addresses"]:
-        raise BadInput("addresses", request.say("new.file_or_addresses"))
     if not (recipients or lists["addresses"] or lists["departments"] or lists["groups"] or request.field("everyone")):
         raise BadInput("recipients", request.say("new.no_file"))
     fields = {name: request.field(name) for name in FIELDS if request.field(name)}

@@ -125,6 +125,7 @@ class Preview:
     finishes_ms: int | None  #: None without a quota, and when it is beyond what is planned ahead
     same_content: Announcement | None = field(repr=False)
     audience: "Audience | None" = field(default=None, repr=False)
+    typed_lines: tuple[int, int] | None = None  #: of addresses besides the file
 
     @property
     def calls(self) -> int:
@@ -163,8 +164,19 @@ class Preview:
 
     @property
     def sheet_remarks(self) -> list[str]:
-        """What somebody who looks at the workbook in Excel may not expect."""
-        return self.sheet.remarks(self.draft.reading.hidden) if self.sheet else []
+        """What somebody who looks at the file, in Excel for instance, may not expect."""
+        remarks = self.sheet.remarks(self.draft.reading.hidden) if self.sheet else []
+        if self.typed_lines:
+            first, last = self.typed_lines
+            remarks.append(
+                Phrase(
+                    "{n:,} typed address is counted from line {first} on | "
+                    "{n:,} typed addresses are counted from line {first} on",
+                    n=last - first + 1,
+                    first=first,
+                )
+            )
+        return remarks
 
     def as_json(self) -> DryRun:
         checked, same, tickets = self.checked, self.same_content, self.open_tickets
@@ -245,6 +257,7 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
         finishes_ms=_finish_ms(announcement, others, rate, now_ms + events_ms) if rate else None,
         same_content=announcement.same_content(),
         audience=announcement.audience,
+        typed_lines=announcement.recipients.typed_lines,
     )
 
 

@@ -18,7 +18,7 @@ _REASONS = {
     "resigned": "resigned",
     "not_joined": "not joined yet",
     "excluded": "excluded",
-    "duplicate": "listed once more",
+    "duplicate": "listed more than once",
 }
 #: Ids that are listed.
 _NAMED = 10

@@ -34,6 +34,7 @@ from producers.announcements.checked_announcement import LoadedAnnouncement, che
 from producers.announcements.export import Format, export_of
 from producers.announcements.preview import Preview, summarize
 from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.joined import JoinedRecipients
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.web.access import is_local
@@ -102,7 +103,7 @@ class LedgerProposals:
         draft = AnnouncementDraft.build(given, zone=zone)
 
         def opened(options: ReadingOptions) -> Recipients:
-            return foreign(_source(asked), options)
+            return _recipients(asked, options)
 
         is_named = asked.recipients or asked.lists.get("addresses")
         with checked_announcement(self._ledger, draft, opened if is_named else None, read=foreign) as announcement:
@@ -149,12 +150,18 @@ class WebCallers:
         return self._context.shares.take(request.scope, key)
 
 
-def _source(asked: Asked) -> Source:
-    """The file, or the addresses as rows."""
+def _recipients(asked: Asked, options: ReadingOptions) -> Recipients:
+    """Those of the file, and the typed addresses."""
+    addresses = asked.lists.get("addresses", ())
     if asked.recipients is None:
-        return Source.of_rows([address_fields(address) for address in asked.lists["addresses"]])
+        return foreign(Source.of_rows([address_fields(address) for address in addresses]), options)
     asked.recipients.file.seek(0)
-    return Source.spooled(asked.recipients.file, PurePath(asked.recipients.name).name)
+    file = foreign(Source.spooled(asked.recipients.file, PurePath(asked.recipients.name).name), options)
+    try:
+        return JoinedRecipients(file, addresses, options.address_column) if addresses else file
+    except BadInput:
+        file.close()
+        raise
 
 
 def _arguments(asked: Asked) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_departments_groups_and_exclusions_are_chosen_without_a_script_and_by_ke
     expect(page.get_by_role("checkbox", name="Alpha two")).to_have_count(0)
     page.get_by_role("button", name="Use these").click()
     expect(page.locator(".chips li")).to_have_text(["Alpha two", "Wardens"])
-    page.get_by_label("Or addresses").fill("hed@corp.example")
+    page.get_by_label("Addresses (e-mail").fill("hed@corp.example")
     page.locator("summary", has_text="Exclusions").click()
     page.get_by_label("Without these addresses").fill("ian@corp.example")
     page.get_by_label("Text").fill("Dear {{ name|default('colleague') }}")

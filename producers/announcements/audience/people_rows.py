@@ -60,6 +60,7 @@ class PeopleRows(Recipients):
     def rows(self) -> Iterator[Row]:
         if self._file:
             yield from filter(None, map(self._of_file, self._file.rows()))
+            self.typed_lines = self._file.typed_lines
         for line, going in enumerate(self._selection.going(), start=self._selection.last_line() + 1):
             values: list[str | None] = [None] * len(self.columns)
             values[0] = going.person

@@ -27,6 +27,9 @@ AS_IT_IS = ReadingOptions()
 class Recipients:
     """The rows of a file, read from disk anew by each call of `rows`. Close it, or use it in a `with`."""
 
+    #: The first and the last line of addresses that were typed besides the file, once its rows were read.
+    typed_lines: tuple[int, int] | None = None
+
     def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
         """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""
         self._source = source
