@@ -1,10 +1,12 @@
 """A new announcement: upload, preview, confirmation."""
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 from starlette.routing import Route
 
 from console.page_request import PageRequest
-from console.people import chosen_ids
+from console.people import CHOSEN, chosen_ids
 from console.pickers import ZONE, picked_hours, picked_time
 from console.ports import Asked, Proposal, Uploaded
 from console.routing import action, page
@@ -40,9 +42,16 @@ def _form(request: PageRequest) -> Response:
 def _form_page(request: PageRequest, status: int, problem: BadInput | None) -> Response:
     desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
     given = {name: request.field(name) or request.query(name) for name in (*FIELDS, *PICKED, *ADDRESSES)}
-    chosen = {name: chosen_ids(request, name) for name in ("departments", "groups")}
-    names = request.context.contacts.names(given["desk"] or DEFAULT_DESK) if request.who.may_see_people else {}
+    chosen = {name: chosen_ids(request, name) for name in CHOSEN}
+    names = _names(request, given["desk"] or DEFAULT_DESK, chosen["people"])
     return request.page("new.html", status, desks=desks, given=given, problem=problem, chosen=chosen, names=names)
+
+
+def _names(request: PageRequest, desk: str, people: list[str]) -> Mapping[str, str]:
+    """Of what is chosen, for those who may see people."""
+    if not request.who.may_see_people or desk not in request.context.ledger.settings.all_desks:
+        return {}
+    return request.context.contacts.names(desk, people) if request.who.sees(desk) else {}
 
 
 def _propose(request: PageRequest) -> Response:
@@ -56,7 +65,8 @@ def _propose(request: PageRequest) -> Response:
 def _proposal(request: PageRequest) -> Proposal:
     """Raises BadInput."""
     lists = {name: _addresses(request, name) for name in ADDRESSES}
-    lists |= {name: chosen_ids(request, name) for name in ("departments", "groups")}
+    lists |= {name: chosen_ids(request, name) for name in CHOSEN}
+    lists["addresses"] += [f"id:{id}" for id in lists.pop("people")]
     recipients = _uploaded(request, "recipients")
     if not (recipients or lists["addresses"] or lists["departments"] or lists["groups"] or request.field("everyone")):
         raise BadInput("recipients", request.say("new.no_file"))

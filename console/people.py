@@ -11,18 +11,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.page_request import PageRequest
-from console.ports import Department, Group
+from console.ports import Department, Group, Person
 from console.routing import lacks, page
 from ledger.api_keys import Scope
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
 
-__all__ = ["Node", "chosen_ids", "routes"]
+__all__ = ["CHOSEN", "Node", "chosen_ids", "routes"]
 
 #: Departments that are open at once: each costs a call, unless it was asked within a minute.
 MOST_OPEN = 50
 #: Departments, and groups, that can be chosen.
 MOST_CHOSEN = 1000
+#: Characters of a name to look for.
+MOST_NAME = 100
+#: What is chosen here, by the names of its fields.
+CHOSEN = ("departments", "groups", "people")
 
 
 class Node(NamedTuple):
@@ -66,9 +70,20 @@ def _page(request: PageRequest) -> Response:
         groups=groups,
         opened=opened,
         hidden=_out_of_sight(request, nodes),
-        chosen={name: set(chosen_ids(request, name)) for name in ("departments", "groups")},
+        chosen={name: set(chosen_ids(request, name)) for name in CHOSEN},
+        people=_people(request, desk),
         problem=refusal,
     )
+
+
+def _people(request: PageRequest, desk: str) -> list[Person]:
+    """Those who are chosen, then those whom the name finds."""
+    chosen = chosen_ids(request, "people")
+    names = request.context.contacts.names(desk, chosen)
+    people = [Person(id, names.get(id, id), "") for id in chosen]
+    if name := request.query("person")[:MOST_NAME]:
+        people += [each for each in request.context.contacts.people(desk, name) if each.id not in chosen]
+    return people
 
 
 def _tree(request: PageRequest, desk: str, below: str | None, opened: Collection[str], deep: int = 0) -> list[Node]:

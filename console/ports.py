@@ -20,6 +20,7 @@ __all__ = [
     "Exports",
     "Group",
     "LeftOut",
+    "Person",
     "Proposal",
     "Proposals",
     "ProposedTimes",
@@ -98,6 +99,14 @@ class Group(NamedTuple):
     departments: int | None
 
 
+class Person(NamedTuple):
+    """Somebody whom a walk has found. `department` is empty where it was not asked for."""
+
+    id: str
+    name: str
+    department: str
+
+
 class LeftOut(NamedTuple):
     """How many are left out for a reason, and the first of them."""
 
@@ -173,8 +182,12 @@ class Contacts(Protocol):
 
     def groups(self, desk: str) -> Sequence[Group]: ...
 
-    def names(self, desk: str) -> Mapping[str, str]:
-        """By ids, of what was asked for just now. Asks nothing."""
+    def people(self, desk: str, name: str) -> Sequence[Person]:
+        """Some of those whom walks have found within DESKBELL_PEOPLE_FOR, with this in their names. Asks nothing."""
+        ...
+
+    def names(self, desk: str, people: Sequence[str] = ()) -> Mapping[str, str]:
+        """By ids, of what was asked for just now, and of these people as far as walks have found them. Asks nothing."""
         ...
 
 

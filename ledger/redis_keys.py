@@ -113,6 +113,9 @@ class RedisKeys:
     def addresses_of(self, app: str, open_id: str) -> str:
         return self("person", app, "of", open_id)
 
+    def walked_names(self, app: str) -> str:
+        return self("person", app, "names")
+
     def contact_calls(self, app: str, api: str) -> str:
         return self("app", app, "calls", api)
 

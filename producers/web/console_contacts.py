@@ -2,15 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from console.ports import Department, Group
+from console.ports import Department, Group, Person
 from feishu.directory import NotVisible, StalePage
 from feishu.verdict import AskFailed
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from producers.announcements.audience.levels import departments_below, user_groups
+from producers.announcements.audience.walked_names import WalkedNames
 from producers.announcements.lookup import Lookup
 
 __all__ = ["DeskContacts"]
@@ -19,6 +20,8 @@ __all__ = ["DeskContacts"]
 _KEPT_SECONDS = 60
 #: Answers that are kept, of all desks.
 _KEPT = 1000
+#: People of one name, or part of one, who are shown.
+_FOUND = 50
 
 FoundT = TypeVar("FoundT")
 
@@ -45,11 +48,15 @@ class DeskContacts:
 
         return self._asked((desk, "groups", ""), ask)
 
-    def names(self, desk: str) -> dict[str, str]:
+    def people(self, desk: str, name: str) -> list[Person]:
+        return [Person(*person) for person in WalkedNames(self._ledger, desk).found(name, _FOUND)]
+
+    def names(self, desk: str, people: Sequence[str] = ()) -> dict[str, str]:
         with self._lock:
             kept = [found for (of, _, _), (_, found) in self._kept.items() if of == desk]
         items = [item for found in kept for item in cast("list[Department | Group]", found)]
-        return {item.id: item.name for item in items if item.name}
+        named = {item.id: item.name for item in items if item.name}
+        return {**named, **(WalkedNames(self._ledger, desk).names(people) if people else {})}
 
     def _asked(self, about: tuple[str, str, str], ask: Callable[[Lookup], FoundT]) -> FoundT:
         """Asks outside the lock: two who ask at once cost a call more, and hold nobody up."""

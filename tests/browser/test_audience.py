@@ -98,6 +98,34 @@ def test_everyone_and_what_is_not_visible(office: Office) -> None:
     assert len(office.receivers()) == 4
 
 
+def test_somebody_whom_a_preview_has_found_is_found_by_name_and_a_file_goes_with_them(office: Office) -> None:
+    page = office.visitor(office.operator, PEOPLE)
+    page.get_by_label("Name, or a part of it").fill("ann")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("Nobody with this name")).to_be_visible()
+    page.get_by_label("Everyone").check()
+    page.get_by_role("button", name="Use these").click()
+    page.get_by_label("Text").fill("We move")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("heading", name="Audience", exact=True).wait_for()
+
+    page.goto(PEOPLE)
+    page.get_by_label("Name, or a part of it").fill("ANN")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("checkbox", name="Ann").check()
+    page.get_by_role("button", name="Use these").click()
+    expect(page.locator(".chips li")).to_have_text(["Ann"])
+    people = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"email\nhed@corp.example\n"}
+    page.get_by_label("Recipients file").set_input_files(people)
+    page.get_by_label("Addresses (e-mail").fill("ian@corp.example")
+    page.get_by_label("Text").fill("We move")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("2 typed addresses are counted from line 3 on")).to_be_visible()
+    page.get_by_role("button", name="Send to 3").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert len(office.receivers()) == 3
+
+
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", **PHONE}])
 def test_the_pages_are_accessible_and_fit_a_phone(office: Office, options: dict[str, Any]) -> None:
     page = office.visitor(office.operator, PEOPLE, **options)

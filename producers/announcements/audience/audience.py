@@ -34,6 +34,7 @@ from producers.announcements.audience.people_rows import PeopleRows, not_told
 from producers.announcements.audience.roster import Roster, Walked
 from producers.announcements.audience.selection import Counts, LeftOut, Selection
 from producers.announcements.audience.walk import Walk
+from producers.announcements.audience.walked_names import WalkedNames, WalkedPerson
 from producers.announcements.check import Checked
 from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
@@ -110,7 +111,15 @@ def gathered(
             with reachable(ledger.settings):
                 _walk(definition, Walk(lookup.directory, roster, names, tell))
         rows = PeopleRows(file, selection, names=names, used=used, given=roster.given(), sha256=files.sha256)
+        if definition.is_walked:
+            _keep_names(ledger, draft.spec.desk, rows, selection)
         yield _found(rows, selection, roster, files, definition, used)
+
+
+def _keep_names(ledger: Ledger, desk: str, rows: PeopleRows, selection: Selection) -> None:
+    """For the next who looks for somebody by name."""
+    people = (WalkedPerson(each.person, rows.name_of(each), each.department) for each in selection.going())
+    WalkedNames(ledger, desk).keep(people)
 
 
 def _walk(definition: Definition, walk: Walk) -> None:

@@ -72,9 +72,11 @@ def test_a_named_column_takes_addresses_of_any_kind_unless_its_name_says_which()
     checked = found(joined("who\nann@corp.example\n", "ou_bob", column="who"), column="who")
     assert (checked.accepted, checked.invalid) == (2, 0)
     options = ReadingOptions(address_column="email")
-    with Recipients.open("-", io.BytesIO(b"email\nann@corp.example\n"), options=options) as file:
-        with pytest.raises(BadInput, match="must be of the same kind as those in"):
-            JoinedRecipients(file, ["ou_bob"], "email")
+    with (
+        Recipients.open("-", io.BytesIO(b"email\nann@corp.example\n"), options=options) as file,
+        pytest.raises(BadInput, match="must be of the same kind as those in"),
+    ):
+        JoinedRecipients(file, ["ou_bob"], "email")
 
 
 def test_other_addresses_are_other_recipients() -> None:
