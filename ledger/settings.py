@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ledger.callback_format import CallbackSecret
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.desk_secrets import with_secrets
+from ledger.env_file import check_env_file
 from ledger.errors import BadInput
 from ledger.memory import checked_limit
 from ledger.messages.json_fields import refusal_of
@@ -151,12 +152,16 @@ class Desk(BaseModel):
         }
 
 
+#: In the current directory, or none.
+_ENV_FILE = Path(".env")
+
+
 class Settings(BaseSettings):
     """Every variable of the outside contract. Build it with `Settings.from_env()`; it never changes afterwards."""
 
     model_config = SettingsConfigDict(
         env_prefix="DESKBELL_",
-        env_file=".env",
+        env_file=_ENV_FILE,
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
@@ -227,6 +232,7 @@ class Settings(BaseSettings):
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
         """Reads the environment and `.env`. Raises BadInput naming the variable that is wrong."""
+        check_env_file(_ENV_FILE)
         try:
             settings = cls(**overrides)
             settings.all_desks  # noqa: B018  a wrong desks file must be told at once, not at the first send

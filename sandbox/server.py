@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.check:
         return 0
     try:
-        asyncio.run(_serve(options, steady_clock(), _announce))
+        asyncio.run(_serve(options, steady_clock(), functools.partial(_announce, options)))
     except OSError as error:
         sys.stderr.write(f"sandbox: cannot listen on {options.host}:{options.port}: {error.strerror or error}\n")
         return 1
@@ -80,11 +80,18 @@ async def _serve(
     await server.wait_closed()
 
 
-def _announce(base_url: str, stop: asyncio.Event) -> None:
+def _announce(options: Options, base_url: str, stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    sys.stdout.write(f"sandbox listening on {base_url}\n")
+    sys.stdout.write(f"sandbox listening on {base_url} for {_accounts(options)} at {base_url}\n")
     sys.stdout.flush()
+
+
+def _accounts(options: Options) -> str:
+    """What a caller must name: nobody is let in by these."""
+    apps = [f"app {id} with secret {secret}" for id, secret in options.apps.items()]
+    helpdesks = [f"helpdesk {id} with token {token}" for id, token in options.helpdesks.items()]
+    return ", ".join(apps + helpdesks)
 
 
 def _run(options: Options, clock: Callable[[], float], listening: "Future[tuple[str, Callable[[], object]]]") -> None:

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "deskbell"}
 PROCFILE: dict[str, str] = dict(parse_procfile((ROOT / "Procfile").read_text("utf-8")).processes)
 ENV_EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 PACKAGES = [pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
@@ -213,6 +213,22 @@ def test_the_image_runs_as_a_number_that_is_not_root_and_installs_nothing_at_the
     assert not re.search(r"\b(pip|apt-get|gcc)\b", " ".join(RUNTIME.all("RUN")))
 
 
+def test_the_labels_of_the_image_are_the_facts_of_the_project() -> None:
+    labels = dict(word.split("=", 1) for word in shlex.split(RUNTIME.last("LABEL")))
+    names = {"title": "Deskbell", **{name: PROJECT["project"][name] for name in ("description", "version")}}
+    assert labels == {f"org.opencontainers.image.{name}": text for name, text in names.items()} | {
+        "org.opencontainers.image.licenses": PROJECT["project"]["license"]
+    }
+
+
+def test_the_image_has_the_standard_library_compiled_before_its_user_may_not_write() -> None:
+    words = [word for word, _ in RUNTIME.instructions]
+    compiling = next(at for at, (_, rest) in enumerate(RUNTIME.instructions) if "compileall" in rest)
+    assert compiling < words.index("USER")
+    command = shlex.split(RUNTIME.instructions[compiling][1].replace('"', ""))
+    assert command[:3] == ["python", "-m", "compileall"]
+
+
 def test_the_image_stops_on_sigterm_and_runs_the_worker_of_the_procfile() -> None:
     assert RUNTIME.last("STOPSIGNAL") == "SIGTERM"
     assert json.loads(RUNTIME.last("CMD")) == ["sh", "-c", PROCFILE["worker"]]
@@ -265,11 +281,23 @@ def test_compose_has_the_ledger_two_workers_the_web_side_and_a_sandbox_on_demand
 
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
 def test_services_run_the_last_stage_as_its_own_user_under_an_init(service: dict[str, Any]) -> None:
-    assert service["build"]["target"] == RUNTIME.name
-    assert (ROOT / service["build"]["context"] / "Dockerfile").is_file()
     assert "user" not in service, "the Dockerfile says who"
     assert service["init"]
     assert service["read_only"]
+
+
+def test_one_service_builds_the_last_stage_and_nobody_pulls_the_image() -> None:
+    builds = {name: service["build"] for name, service in SERVICES.items() if "build" in service}
+    assert builds == {"worker": {"context": ".", "target": RUNTIME.name}}
+    assert (ROOT / "Dockerfile").is_file()
+    policies = {name: service["pull_policy"] for name, service in OURS.items()}
+    assert policies == {"worker": "build", "web": "never", "sandbox": "never"}
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_logs_are_bounded_and_no_service_has_a_capability(service: dict[str, Any]) -> None:
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    assert service["cap_drop"] == ["ALL"]
 
 
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)

@@ -212,6 +212,8 @@ def test_the_process_says_where_it_listens_and_ends_with_zero_on_a_signal(number
         try:
             line = process.stdout.readline() if process.stdout else ""
             assert line.startswith("sandbox listening on http://127.0.0.1:")
+            assert "app cli_sandbox with secret sandbox-secret" in line
+            assert "helpdesk 1000000000000000000 with token ht-sandbox" in line
             # an open connection must not hold it up
             with requests.Session() as session:
                 base_url = line.split()[-1]
