@@ -40,6 +40,7 @@ class Spec(BaseModel):
 
     name: str = Field(min_length=1, max_length=200)
     message: dict[str, JsonValue] = Field(repr=False)  #: `msg_type` and `content`, with Jinja in its strings
+    markdown: str | None = Field(None, repr=False)  #: what the message was made of, for who edits it
     columns: tuple[str, ...] = ()  #: names of a row's values
     people: tuple[str, ...] = ()  #: those of them that hold what the contacts tell of people
     desk: str = DEFAULT_DESK

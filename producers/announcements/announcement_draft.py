@@ -54,12 +54,13 @@ class AnnouncementDraft:
         key = given.pop("key", None)
         skip_invalid, allow_duplicates = (given.pop(name, False) for name in ("skip_invalid", "allow_duplicates"))
         reading, audience = ReadingOptions.take(given), Definition.take(given)
+        source = {"markdown": given.get("markdown")}
         message = _template_of(given)
         times = _times_of(given)
         is_zone_for_rows = list(times) == ["timezone"]
         zone = _zone_of_times(raw.get("timezone"), zone, times)
         at, expires_at = (given_time(name, times.get(name), now, zone) for name in ("at", "expires"))
-        spec = _spec({**given, "caller": caller}, message, at=at, expires_at=expires_at)
+        spec = _spec({**given, **source, "caller": caller}, message, at=at, expires_at=expires_at)
         check_expiry(spec.expires_at, spec.at, now)
         _check_names(spec, key)
         _check_id_type(spec, audience)
@@ -161,7 +162,7 @@ def _check_id_type(spec: Spec, audience: Definition) -> None:
 
 
 def _canonical(spec: Spec, times: Mapping[str, Any], options: Sequence[Mapping[str, Any]], *flags: bool) -> bytes:
-    left_out = {"name", "at", "expires_at", "columns", "people", "caller", "traceparent"}
+    left_out = {"name", "at", "expires_at", "columns", "people", "caller", "traceparent", "markdown"}
     # What is not given is left out, so that what an older version announced is known again.
     left_out |= {name for name in ("callback_url", "first", "stop_at") if getattr(spec, name) is None}
     content = spec.model_dump(mode="json", exclude=left_out)

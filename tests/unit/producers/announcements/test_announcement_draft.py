@@ -67,6 +67,14 @@ def test_what_cannot_be_is_refused_by_its_field(fields: dict[str, Any], said: st
     assert said in str(refused.value)
 
 
+def test_markdown_stays_as_it_was_written_beside_the_card() -> None:
+    draft = a_draft(text=None, markdown="# Move\n\nDear **{{ name }}**")
+    assert draft.spec.message["msg_type"] == "interactive"
+    assert draft.spec.markdown == "# Move\n\nDear **{{ name }}**"
+    card = a_draft(text=None, message=draft.spec.message)
+    assert card.digest("f00") == draft.digest("f00")
+
+
 def test_no_refusal_and_no_repr_tells_the_message() -> None:
     assert "secret" not in repr(a_draft(text="the secret plan"))
     with pytest.raises(BadInput) as refused:
