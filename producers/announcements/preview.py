@@ -1,6 +1,6 @@
 """The preview of an announcement, before it is accepted."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -14,27 +14,21 @@ from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
 from ledger.messages.column_names import folded
 from ledger.phrases import Phrase
-from ledger.redis_clock import time_ms
-from ledger.states import AnnouncementState, State
 from ledger.times import iso
 from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.audience.people_rows import PeopleRows
 from producers.announcements.check import Checked, Sample, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
-from producers.announcements.forecast import Share, calls_per_second, finish_ms, shares_of, start_ms
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import Sheet
+from producers.announcements.timing import MOST_DUE, Timing, timing_of
 
 if TYPE_CHECKING:
     from producers.announcements.audience.audience import Audience
 
 __all__ = ["OpenTicketRows", "Preview", "count_open_tickets", "open_ticket_rows", "summarize"]
 
-#: Times of single rows that the forecast looks at: rows in between count for the next one.
-_MOST_DUE = 50
-#: A start within this is one at once, ms.
-_AT_ONCE_MS = 30_000
 _DELIMITERS = {",": Phrase("commas"), ";": Phrase("semicolons"), "\t": Phrase("tabs")}
 
 
@@ -119,10 +113,7 @@ class Preview:
     encoding: str | None  #: of a text file
     sheet: Sheet | None  #: of a workbook
     open_tickets: OpenTicketRows | None  #: None when nobody asked
-    others: int  #: announcements of the desk that run
-    now_ms: int
-    starts_ms: int | None  #: None when it is beyond what is planned ahead
-    finishes_ms: int | None  #: None without a quota, and when it is beyond what is planned ahead
+    timing: Timing
     same_content: Announcement | None = field(repr=False)
     audience: "Audience | None" = field(default=None, repr=False)
     typed_lines: tuple[int, int] | None = None  #: of addresses besides the file
@@ -133,34 +124,18 @@ class Preview:
         return self.checked.accepted
 
     @property
-    def seconds(self) -> float | None:
-        """Until it is finished."""
-        return None if self.finishes_ms is None else (self.finishes_ms - self.now_ms) / 1000
-
-    @property
     def starts_at(self) -> datetime | None:
-        return _in(self.zone, self.starts_ms)
+        return _in(self.zone, self.timing.starts_ms)
 
     @property
     def finishes_at(self) -> datetime | None:
-        return _in(self.zone, self.finishes_ms)
+        return _in(self.zone, self.timing.finishes_ms)
 
     @property
     def zone(self) -> tzinfo | None:
         """Of its sending hours, or else of its start, as whoever wrote them means them; None is this machine's."""
         spec = self.draft.spec
         return spec.hours.zone if spec.hours else spec.at.tzinfo if spec.at else None
-
-    @property
-    def is_at_once(self) -> bool:
-        """Whether the first row goes out as soon as it is accepted, or after the events that wait now."""
-        return self.starts_ms is not None and self.starts_ms - self.now_ms < _AT_ONCE_MS
-
-    @property
-    def is_too_late(self) -> bool:
-        """Whether rows will expire before their turn comes."""
-        expires_at = self.draft.spec.expires_at
-        return bool(self.finishes_at and expires_at and self.finishes_at > expires_at)
 
     @property
     def sheet_remarks(self) -> list[str]:
@@ -200,10 +175,10 @@ class Preview:
             "open_tickets": tickets.rows if tickets else None,
             "open_tickets_note": tickets.note if tickets else None,
             "calls": self.calls,
-            "running_beside": self.others,
-            "starts_at": iso(self.starts_ms),
-            "seconds": None if self.seconds is None else round(self.seconds),
-            "finishes_at": iso(self.finishes_ms),
+            "running_beside": self.timing.others,
+            "starts_at": iso(self.timing.starts_ms),
+            "seconds": None if self.timing.seconds is None else round(self.timing.seconds),
+            "finishes_at": iso(self.timing.finishes_ms),
             "same_content": _brief(same) if same else None,
             **_told_of(self.audience, checked),
             "samples": [_sample_json(sample) for sample in checked.samples],
@@ -237,13 +212,8 @@ def _brief(announcement: Announcement) -> dict[str, Any]:
 
 def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | None = None) -> Preview:
     """Asks the ledger which announcements are running, and whether the same one was sent recently."""
-    ledger, draft, checked = announcement.ledger, announcement.draft, announcement.checked
-    now_ms = time_ms(ledger.redis.time())
-    of_desk = [each for each in ledger.announcements.newest() if each.spec.desk == draft.spec.desk]
-    rate = calls_per_second(ledger.settings.desk(draft.spec.desk))
-    # Events go first, so those that wait now come before all of it.
-    events_ms = round(1000 * ledger.counts(draft.spec.desk)[State.QUEUED] / rate) if rate else 0
-    others = shares_of(of_desk, now_ms + events_ms)
+    draft, checked = announcement.draft, announcement.checked
+    timing = timing_of(announcement.ledger, draft.spec, checked.accepted, checked.due(MOST_DUE))
     return Preview(
         draft=draft,
         checked=checked,
@@ -251,32 +221,11 @@ def summarize(announcement: CheckedAnnouncement, open_tickets: OpenTicketRows | 
         encoding=_encoding(announcement.recipients),
         sheet=announcement.recipients.sheet,
         open_tickets=open_tickets,
-        others=sum(each.state is AnnouncementState.RUNNING for each in of_desk),
-        now_ms=now_ms,
-        starts_ms=_start_ms(announcement, now_ms + events_ms),
-        finishes_ms=_finish_ms(announcement, others, rate, now_ms + events_ms) if rate else None,
+        timing=timing,
         same_content=announcement.same_content(),
         audience=announcement.audience,
         typed_lines=announcement.recipients.typed_lines,
     )
-
-
-def _start_ms(announcement: CheckedAnnouncement, now_ms: int) -> int | None:
-    checked, due = announcement.checked, announcement.checked.due(_MOST_DUE)
-    is_timed = bool(due) and due[0][1] == checked.accepted  # each row has a time of its own
-    return start_ms(Share.of(announcement.draft.spec, 1, now_ms, due[0][0] if is_timed else 0), now_ms)
-
-
-def _finish_ms(announcement: CheckedAnnouncement, others: Sequence[Share], rate: float, now_ms: int) -> int | None:
-    """When the last row has its call: the latest of what all rows need, and those that are due at a time or later."""
-    spec, checked = announcement.draft.spec, announcement.checked
-    ends: list[int] = []
-    for due_ms, rows in [(0, checked.accepted), *checked.due(_MOST_DUE)]:
-        end = finish_ms(Share.of(spec, rows, now_ms, due_ms), others, rate, now_ms)
-        if end is None:
-            return None
-        ends.append(end)
-    return max(ends)
 
 
 def open_ticket_rows(announcement: CheckedAnnouncement) -> OpenTicketRows | None:

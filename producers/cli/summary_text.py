@@ -63,7 +63,7 @@ def remarks_of(summary: Preview) -> Iterator[str]:
         yield _duplicates(checked)
     if summary.open_tickets:
         yield _open_tickets(summary)
-    if summary.is_too_late:
+    if summary.timing.is_too_late:
         yield "some of it will expire before it can be sent"
     if same := summary.same_content:
         when = datetime.fromtimestamp(same.created_ms / 1000).astimezone()
@@ -78,8 +78,8 @@ def _addressed(checked: Checked) -> str | None:
 
 def _calls(summary: Preview) -> str:
     calls = Phrase("at least {n:,} call | at least {n:,} calls", n=summary.calls)
-    beside = f", sharing the desk with {summary.others} more" if summary.others else ""
-    starts = "starts at once" if summary.is_at_once else None
+    beside = f", sharing the desk with {summary.timing.others} more" if summary.timing.others else ""
+    starts = "starts at once" if summary.timing.is_at_once else None
     if not starts and summary.starts_at:
         starts = f"starts {told(summary.starts_at)}"
     ends = f"ends about {told(summary.finishes_at)}{beside}" if summary.finishes_at else None

@@ -219,7 +219,7 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
         duplicate_count=checked.duplicate_count,
         are_duplicates_dropped=not checked.options.allow_duplicates,
         calls=summary.calls,
-        running_beside=summary.others,
+        running_beside=summary.timing.others,
         times=_times(summary),
         stops=tuple(summary.draft.spec.stops),
         same_content=summary.same_content,
@@ -230,11 +230,11 @@ def _proposal(summary: Preview, token: str | None) -> Proposal:
 def _times(summary: Preview) -> ProposedTimes:
     spec = summary.draft.spec
     return ProposedTimes(
-        starts_ms=summary.starts_ms,
-        is_at_once=summary.is_at_once,
-        finishes_ms=summary.finishes_ms,
-        seconds=summary.seconds,
+        starts_ms=summary.timing.starts_ms,
+        is_at_once=summary.timing.is_at_once,
+        finishes_ms=summary.timing.finishes_ms,
+        seconds=summary.timing.seconds,
         expires_ms=unix_ms(spec.expires_at) or None,
-        is_too_late=summary.is_too_late,
+        is_too_late=summary.timing.is_too_late,
         between=spec.between,
     )

@@ -188,14 +188,14 @@ def test_the_content_is_remembered_though_whoever_started_it_was_killed_first(le
 def test_the_summary_counts_what_runs_already(ledger: Ledger) -> None:
     rows = "receiver_id,name\n" + "".join(f"ou_{n},N\n" for n in range(100))
     alone = summary_of(ledger, rows)
-    assert (alone.others, alone.calls) == (0, 100)
-    assert alone.seconds == pytest.approx(60.3, abs=0.1)
+    assert (alone.timing.others, alone.calls) == (0, 100)
+    assert alone.timing.seconds == pytest.approx(60.3, abs=0.1)
     id = move(Notifier(LedgerBackend(ledger)), [{"receiver_id": f"ou_{n}", "name": "N"} for n in range(1000)]).id
     beside = summary_of(ledger, rows)
-    assert beside.others == 1
-    assert beside.seconds == pytest.approx(120.6, abs=0.1)
+    assert beside.timing.others == 1
+    assert beside.timing.seconds == pytest.approx(120.6, abs=0.1)
     ledger.announcements.pause(id, by="ada")
-    assert summary_of(ledger, rows).seconds == pytest.approx(60.3, abs=0.1)
+    assert summary_of(ledger, rows).timing.seconds == pytest.approx(60.3, abs=0.1)
 
 
 def test_the_summary_tells_the_start_with_its_hours_and_its_zone(ledger: Ledger) -> None:
@@ -209,31 +209,31 @@ def test_the_summary_tells_the_start_with_its_hours_and_its_zone(ledger: Ledger)
     assert within.finishes_at
     assert within.starts_at
     assert timedelta() < within.finishes_at - within.starts_at < timedelta(minutes=1)
-    assert summary_of(ledger, rows).is_at_once
+    assert summary_of(ledger, rows).timing.is_at_once
 
 
 def test_the_summary_starts_when_the_first_row_is_due_if_each_has_its_time(ledger: Ledger) -> None:
     first, last = ((datetime.now(UTC) + timedelta(hours=n)).replace(microsecond=0) for n in (3, 9))
     rows = f"receiver_id,name,send_at\nou_ada,Ada,{last.isoformat()}\nou_bob,Bob,{first.isoformat()}\n"
     assert summary_of(ledger, rows).starts_at == first
-    assert summary_of(ledger, f"{rows}ou_eve,Eve,\n").is_at_once
+    assert summary_of(ledger, f"{rows}ou_eve,Eve,\n").timing.is_at_once
 
 
 def test_the_summary_counts_what_will_start_and_the_events_that_wait(ledger: Ledger, notifier: Notifier) -> None:
     rows = "receiver_id,name\n" + "".join(f"ou_{n},N\n" for n in range(100))
-    alone = summary_of(ledger, rows, at="2h").seconds
+    alone = summary_of(ledger, rows, at="2h").timing.seconds
     move(notifier, [{"receiver_id": f"ou_{n}", "name": "x"} for n in range(100)], at="2h")
     beside = summary_of(ledger, rows, at="2h")
-    assert (beside.others, alone) == (0, pytest.approx(7200 + 60.3, abs=2))
-    assert beside.seconds == pytest.approx(7200 + 120.6, abs=2)
+    assert (beside.timing.others, alone) == (0, pytest.approx(7200 + 60.3, abs=2))
+    assert beside.timing.seconds == pytest.approx(7200 + 120.6, abs=2)
     ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"}) for _ in range(100)])
-    assert summary_of(ledger, rows).seconds == pytest.approx(120.6, abs=1)
+    assert summary_of(ledger, rows).timing.seconds == pytest.approx(120.6, abs=1)
 
 
 def test_the_summary_says_when_rows_will_expire_first(ledger: Ledger) -> None:
     rows = "receiver_id,name\n" + "".join(f"ou_{n},N\n" for n in range(300))
-    assert summary_of(ledger, rows, expires="2m").is_too_late
-    assert not summary_of(ledger, rows, expires="5m").is_too_late
+    assert summary_of(ledger, rows, expires="2m").timing.is_too_late
+    assert not summary_of(ledger, rows, expires="5m").timing.is_too_late
 
 
 def test_the_summary_as_json_has_every_fact(ledger: Ledger) -> None:
