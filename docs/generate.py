@@ -73,7 +73,7 @@ def _default(field: FieldInfo) -> str:
         return "cores"
     value: Any = field.default
     match value:
-        case None | "" | SecretStr() | frozenset():
+        case None | "" | SecretStr() | frozenset() | ():
             return ""
         case timedelta():
             return f"`{_duration(value)}`"

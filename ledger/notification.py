@@ -20,13 +20,20 @@ from ledger.receiver_ids import receiver_id_problem
 from ledger.times import Zone, check_expiry, given_time, unix_ms, zone_of
 from ledger.tracing import TRACEPARENT, traceparent
 
-__all__ = ["MOST_KEY_CHARACTERS", "Notification"]
+__all__ = ["FIELDS_OF_OURS", "MOST_KEY_CHARACTERS", "Notification"]
 
 #: Of an idempotency key, also of an announcement's.
 MOST_KEY_CHARACTERS = 256
 #: How the keys begin that are made here out of what others know, and of what. With one of its own that begins so, a
 #: caller could stand in the place of a message to come, and nobody would get it.
-_BEGINNINGS_OF_OURS = {"hook/": "hooks", "celery:": "tasks without a key"}
+_BEGINNINGS_OF_OURS = {
+    "hook/": "hooks",
+    "celery:": "tasks without a key",
+    "notice/": "news of announcements",
+    "test/": "tests of announcements",
+}
+#: What no caller may set.
+FIELDS_OF_OURS = frozenset({"caller", "test"})
 #: How else a receiver is named, and what the others must look like.
 _CONTACT_KINDS = {
     "email": Phrase("is not an e-mail address, such as ann@corp.example"),
@@ -55,6 +62,7 @@ class Notification(BaseModel):
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
     callback_url: CallbackUrl | None = Field(None, repr=False)
     caller: str | None = None  #: the API key whose share of the callbacks its end uses; never set by the caller
+    test: bool = False  #: it shows a row of an announcement to somebody; never set by the caller
     traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
 
     @field_validator("receiver_id")
@@ -86,8 +94,8 @@ class Notification(BaseModel):
         of `zone`. `key_of_ours` is a key that callers may not choose; it
         applies when the fields have none. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
-        if "caller" in raw:
-            raise BadInput("caller", "is not a known field")
+        for name in FIELDS_OF_OURS & raw.keys():
+            raise BadInput(name, "is not a known field")
         fields = {**_with_address(raw), "caller": caller, "key": _checked_key(raw.get("key"), key_of_ours)}
         fields["message"] = _take_message(fields)
         fields |= _take_times(fields, now, zone)

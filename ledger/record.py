@@ -50,6 +50,7 @@ class NotificationJson(TypedDict):
     due_at: str | None
     expires_at: str | None
     finished_at: str | None
+    test: NotRequired[Annotated[bool, Field(description="Of a test of an announcement: true.")]]
     line: NotRequired[Annotated[int, Field(description="Of a row: its line in the file.")]]
     person: NotRequired[
         Annotated[
@@ -141,11 +142,16 @@ class Record:
             "expires_at": iso(self.notification.expires_ms),
             "finished_at": iso(progress.at_ms) if progress.state in FINAL else None,
         }
+        self._add_what_few_have(fields)
+        return fields
+
+    def _add_what_few_have(self, fields: NotificationJson) -> None:
+        if self.notification.test:
+            fields["test"] = True
         if self.line is not None:
             fields |= {"line": self.line, "person": dict(self.person)}
         if self.damage:
             fields["damaged"] = self.damage
-        return fields
 
     def _error(self) -> ErrorJson | None:
         if failure := self.progress.failure:

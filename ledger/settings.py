@@ -4,24 +4,22 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.callback_format import CallbackSecret
 from ledger.delivery_options import DEFAULT_DESK
@@ -33,64 +31,25 @@ from ledger.messages.json_fields import refusal_of
 from ledger.rate import Limit, Rate
 from ledger.redis_keys import checked_prefix
 from ledger.redis_url import RedisUrl
-from ledger.times import duration
+from ledger.setting_kinds import (
+    Addresses,
+    ApiAddress,
+    Codes,
+    Duration,
+    Language,
+    Pair,
+    Places,
+    PublicAddress,
+    RedisAddress,
+)
 from ledger.toml_file import read_toml
 
 __all__ = ["Desk", "Settings"]
 
 
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
-_HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
-#: Nothing that could hold a secret: this address stands in logs and on screens.
-_API_ADDRESS = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 #: The kernel's limit for a unix socket path is 104 bytes on macOS and 108 on Linux.
 _SOCKET_PATH_BYTES = 100
-
-
-def _from_text(read: Callable[[str], Any]) -> BeforeValidator:
-    """For a field that comes as text from the environment, and as itself from programs."""
-    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
-
-
-def _pair(text: str) -> tuple[float, ...]:
-    return tuple(map(float, text.split(",")))
-
-
-def _codes(text: str) -> frozenset[int]:
-    return frozenset(map(int, text.replace(",", " ").split()))
-
-
-def _places(text: str) -> frozenset[str]:
-    return frozenset(map(_place, text.lower().replace(",", " ").split()))
-
-
-def _place(text: str) -> str:
-    try:
-        return str(ip_network(text, strict=False))
-    except ValueError:
-        if _HOST_NAME.match(text) and not text[-1].isdecimal():  # a mistyped address is no name
-            return text
-    given = "a URL" if "@" in text or "?" in text else repr(text)  # either may have a secret in it
-    raise ValueError(f"{given} is not a valid host, address or network: use hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
-
-
-def _as_redis_url(text: Any) -> Any:
-    """Checked, and kept as text: `Settings.redis` has the parts. An empty value counts as unset."""
-    if isinstance(text, str) and text:
-        RedisUrl.parse(text)
-    return text or None
-
-
-def _api_address(text: str) -> str:
-    """A slash at the end is what browsers show: it is dropped."""
-    if not _API_ADDRESS.fullmatch(text.removesuffix("/")):
-        raise ValueError("use https://host or https://host:port, without a user, a path or anything else")
-    return text.removesuffix("/")
-
-
-Duration = Annotated[timedelta, _from_text(duration)]
-Codes = Annotated[frozenset[int], NoDecode, _from_text(_codes)]
-ApiAddress = Annotated[str, AfterValidator(_api_address)]
 
 
 class Desk(BaseModel):
@@ -116,6 +75,8 @@ class Desk(BaseModel):
     """Feishu's or Lark's address; as `DESKBELL_FEISHU_URL`."""
     ticket_codes: Codes = frozenset()
     """As `DESKBELL_TICKET_CODES`."""
+    language: Language = "en"
+    """As `DESKBELL_LANG`."""
 
     @field_validator("name")
     @classmethod
@@ -168,7 +129,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    redis_url: Annotated[str | None, BeforeValidator(_as_redis_url)] = Field(None, repr=False)
+    redis_url: RedisAddress = Field(None, repr=False)
     """The URL of the ledger's Redis or Valkey: see below. If unset, the embedded Valkey of `deskbell up`, under the
     data directory."""
     sentinel_password: SecretStr = SecretStr("")
@@ -199,9 +160,11 @@ class Settings(BaseSettings):
     """Each desk's quota: calls in any window of that length; `unlimited` switches the quota off."""
     ticket_codes: Codes = frozenset()
     """Codes that mean “this receiver has an open ticket” without asking the ticket list, joined by commas."""
+    lang: Language = "en"
+    """The language in which Deskbell itself writes to people, `en` or `zh`: marks of tests, news of announcements."""
     retry_for: Duration = timedelta(hours=24)
     """How long a notification may keep failing before it is `failed`. Waiting does not count."""
-    timeout: Annotated[tuple[float, float], NoDecode, _from_text(_pair)] = (5.0, 20.0)
+    timeout: Pair = (5.0, 20.0)
     """Seconds to connect to Feishu, and seconds to wait for its answer."""
     results_for: Duration = timedelta(days=30)
     """How long a finished notification stays on record."""
@@ -215,9 +178,14 @@ class Settings(BaseSettings):
     """The address that `deskbell web` listens on."""
     port: int = 8480
     """The port that `deskbell web` listens on."""
+    public_url: PublicAddress = ""
+    """What links in messages begin with: where people reach the console, such as `https://deskbell.corp.example`."""
+    approvers: Addresses = ()
+    """Addresses of those who get a message when an announcement is submitted for approval, joined by commas. Needs
+    `DESKBELL_PUBLIC_URL`: the message has a link."""
     callback_secret: CallbackSecret = SecretStr("")
     """Signs callbacks, `whsec_…`; without it none is posted: see callbacks.md."""
-    callback_allow: Annotated[frozenset[str], NoDecode, _from_text(_places)] = frozenset()
+    callback_allow: Places = frozenset()
     """Private hosts, addresses and networks that callbacks may go to, joined by commas."""
     concurrency: int = Field(16, ge=1)
     """Threads of a worker process, that is its concurrent calls."""
@@ -265,9 +233,11 @@ class Settings(BaseSettings):
     @cached_property
     def all_desks(self) -> Mapping[str, Desk]:
         """The desks by name: `default` from the variables, the others from the file that `DESKBELL_DESKS` names."""
-        shared = {"rate": self.rate, "feishu_url": self.feishu_url, "ticket_codes": self.ticket_codes}
-        own = {field: getattr(self, field) for field in Desk.model_fields if field != "name"}
-        return {DEFAULT_DESK: Desk(name=DEFAULT_DESK, **own), **_desks_of_file(self.desks, shared)}
+        shared = {name: getattr(self, name) for name in ("rate", "feishu_url", "ticket_codes")}
+        shared["language"] = self.lang
+        own = {name: getattr(self, name) for name in Desk.model_fields if name not in ("name", "language")}
+        default = Desk(name=DEFAULT_DESK, language=self.lang, **own)
+        return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Without the cached properties of the original."""

@@ -21,7 +21,7 @@ from ledger.messages.json_fields import Shape, check_json, dotted, kind_of, vali
 from ledger.messages.post import ImageKey, check_post, wrapped_post
 from ledger.phrases import Phrase
 
-__all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "normalised", "parse_message"]
+__all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "normalised", "parse_message", "size_problem"]
 
 #: Feishu's page on message content: the serialised content of a post or card, and the whole request of a text.
 CARD_AND_POST_KB = 30
@@ -191,18 +191,25 @@ def _check_image(content: dict[str, JsonValue], where: str) -> None:
 
 
 def _check_size(message: Message, where: str) -> None:
+    if problem := size_problem(message):
+        raise BadInput(where, problem)
+
+
+def size_problem(message: Message) -> Phrase | None:
+    """Why Feishu would refuse it for its size."""
     wire = message.wire_content()
     match message.msg_type:
         case MsgType.TEXT:
             # In the request the content is a JSON string: quotes and backslashes in it are escaped once more.
-            _check_bytes(
-                len(orjson.dumps(wire)) + _ENVELOPE_BYTES, TEXT_REQUEST_KB, Phrase("makes a request of"), where
-            )
+            found = len(orjson.dumps(wire)) + _ENVELOPE_BYTES
+            return _bytes_problem(found, TEXT_REQUEST_KB, Phrase("makes a request of"))
         case MsgType.POST | MsgType.INTERACTIVE:
-            _check_bytes(len(wire.encode()), CARD_AND_POST_KB, Phrase("serialises to"), where)
+            return _bytes_problem(len(wire.encode()), CARD_AND_POST_KB, Phrase("serialises to"))
+    return None
 
 
-def _check_bytes(found: int, allowed_kb: int, verb: str, where: str) -> None:
-    if found > allowed_kb * 1024:
-        problem = Phrase("{verb} {n:,} bytes: at most {most:,} are allowed", verb=verb, n=found, most=allowed_kb * 1024)
-        raise BadInput(where, problem)
+def _bytes_problem(found: int, allowed_kb: int, verb: Phrase) -> Phrase | None:
+    most = allowed_kb * 1024
+    if found <= most:
+        return None
+    return Phrase("{verb} {n:,} bytes: at most {most:,} are allowed", verb=verb, n=found, most=most)

@@ -87,6 +87,13 @@ class CheckedAnnouncement:
         is_whole = not (self.audience and self.audience.is_refused)
         return bool(is_whole and self.checked.accepted and (self.draft.skip_invalid or not self.checked.invalid))
 
+    @property
+    def spec(self) -> Spec:
+        """As it stands in the ledger once it is loaded: with what the check has found."""
+        people = self.audience.rows.people if self.audience else ()
+        found = {"columns": self.checked.columns, "people": people, "traceparent": traceparent()}
+        return self.draft.spec.model_copy(update=found)
+
     def accept(self, by: str = "") -> Announced:
         """Loads the rows that the check accepted and starts the announcement, durably. `by` goes on record.
 
@@ -105,9 +112,7 @@ class CheckedAnnouncement:
         self.refuse_unacceptable()
         draft, checked, announcements = self.draft, self.checked, self.ledger.announcements
         digest = draft.digest(checked.sha256)
-        people = self.audience.rows.people if self.audience else ()
-        found = {"columns": checked.columns, "people": people, "traceparent": traceparent()}
-        spec = draft.spec.model_copy(update=found)
+        spec = self.spec
         id, is_started = announcements.open(spec, key=draft.key or digest, digest=digest, timed=bool(checked.due(1)))
         if not is_started:
             if draft.image:

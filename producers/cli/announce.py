@@ -20,11 +20,12 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
+from producers.announcements.testing import RowChoice, chosen_row, events_of_file
 from producers.cli.access import open_ledger
 from producers.cli.announce_options import AnnounceOptions, takes
 from producers.cli.audience_text import wrapped
 from producers.cli.options import body_of, tell_times
-from producers.cli.output import ExitCode, answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_id, answer_json, note
 from producers.cli.reading import RecipientsFile
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress
@@ -44,6 +45,7 @@ _EXAMPLES = """\b
 Examples:
   deskbell announce people.csv --message office-move.yaml --dry-run
   deskbell announce people.xlsx --text "Dear {{ name }}, we move on Friday" --watch
+  deskbell announce people.xlsx --message m.yaml --test-to ann@corp.example --row longest
   deskbell announce - --message m.json --yes --json < people.jsonl
   deskbell announce people.csv --message m.yaml --first 50 --stop-at 5% --watch
   deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai
@@ -57,9 +59,14 @@ def register(app: typer.Typer) -> None:
 
 @takes(AnnounceOptions)
 def announce(**options: Any) -> int:
-    draft, is_dry = _draft(options), options["dry_run"]
-    how = _How(is_dry, _asks(options["yes"] or is_dry), options["watch"], options["as_json"])
+    draft, is_dry, test = _draft(options), options["dry_run"], _test(options)
+    how = _How(is_dry, _asks(options["yes"] or is_dry or test), options["watch"], options["as_json"], test)
     return _announce(draft, RecipientsFile(options["recipients"]), how)
+
+
+class _Test(NamedTuple):
+    to: str
+    row: RowChoice | int
 
 
 class _How(NamedTuple):
@@ -67,6 +74,17 @@ class _How(NamedTuple):
     asks: bool
     watch: bool
     as_json: bool
+    test: _Test | None
+
+
+def _test(options: Mapping[str, Any]) -> _Test | None:
+    if options["test_to"] is None:
+        if options["row"] is not None:
+            raise BadInput("row", "says which row a test shows: add --test-to WHO")
+        return None
+    if other := next((name for name in ("dry_run", "watch") if options[name]), None):
+        raise BadInput("test-to", f"sends one message and nothing else: leave out --{other.replace('_', '-')}")
+    return _Test(options["test_to"], chosen_row(options["row"]))
 
 
 def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
@@ -79,7 +97,7 @@ def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
     return draft
 
 
-def _asks(told_not_to: bool) -> bool:
+def _asks(told_not_to: object) -> bool:
     """Whether somebody is asked before it is sent: where there is a terminal."""
     if told_not_to or not sys.stderr.isatty():
         return False
@@ -96,6 +114,10 @@ def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> Exit
         tell_problems(announcement.checked)
         if not announcement.is_acceptable and not how.dry_run:
             return _refuse(announcement)
+        if how.test:
+            accepted = ledger.accept(events_of_file(announcement, *how.test))[-1]
+            answer_id(accepted.id, how.as_json)
+            return ExitCode.DONE
         tickets = _open_tickets(announcement) if how.dry_run or how.asks else None
         summary = summarize(announcement, tickets)
         if how.dry_run:

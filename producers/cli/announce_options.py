@@ -37,6 +37,19 @@ NewSince = Annotated[
     str | None, typer.Option("--new-since", metavar="a_…", help="Without the receivers of this announcement.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show what would be sent. Accepts nothing.")]
+TestTo = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHO",
+        help="Send the message of one row to this person instead, marked as a test. Accepts nothing else.",
+    ),
+]
+TestedRow = Annotated[
+    str | None,
+    typer.Option(
+        "--row", metavar="N", help="With --test-to: a row of the file, from 1; or first, longest, emptiest. [first]"
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation. It is only asked on a terminal anyway.")]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Send the valid rows, and write the others to NAME.invalid.csv.")
@@ -78,7 +91,9 @@ AddressColumn = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="The column that says to whom: ids, e-mail addresses or mobile numbers."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print {id, total, duplicate}; with --dry-run the summary.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print {id, total, duplicate}; a test {id}, --dry-run the summary.")
+]
 
 
 class AnnounceOptions:
@@ -100,6 +115,8 @@ class AnnounceOptions:
         str | None, typer.Option(metavar="N", help="Its name. Default: that of the file, or of who gets it.")
     ] = None
     dry_run: DryRun = False
+    test_to: TestTo = None
+    row: TestedRow = None
     yes: Yes = False
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it is finished.")] = False
     skip_invalid: SkipInvalid = False

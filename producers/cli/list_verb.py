@@ -119,6 +119,8 @@ def _event_cells(record: Record) -> list[Any]:
     created = local(datetime.fromtimestamp(record.created_ms / 1000, UTC))
     state = state_and_time(fields, is_long=False)
     receiver = " ".join(filter(None, (fields["receiver_id"], fields["email"] or fields["mobile"])))
+    if record.notification.test:
+        receiver += " (test)"
     return [record.id, state, receiver, fields["via"], attempts, code, created]
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 from enum import IntEnum
 
-__all__ = ["ExitCode", "answer", "answer_json", "is_interactive", "note", "printable"]
+__all__ = ["ExitCode", "answer", "answer_id", "answer_json", "is_interactive", "note", "printable"]
 
 
 class ExitCode(IntEnum):
@@ -34,6 +34,14 @@ def answer_json(value: object) -> None:
     """Writes one line of JSON to stdout. ASCII only, so that no locale can spoil it."""
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
+
+
+def answer_id(id: str, as_json: bool) -> None:
+    """The id of what was accepted."""
+    if as_json:
+        answer_json({"id": id})
+    else:
+        answer(id)
 
 
 def note(text: str) -> None:

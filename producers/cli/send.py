@@ -114,7 +114,7 @@ def send(
         if not as_json:
             _tell_ids(accepted)
         states = _waited_for(ledger, accepted, wait, as_json)
-    return _ended(states) if wait is not None else ExitCode.DONE
+        return _ended(ledger, states) if wait is not None else ExitCode.DONE
 
 
 def _events(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -190,8 +190,23 @@ def _answer_json(accepted: Sequence[Accepted], states: dict[str, State]) -> None
     answer_json(found[0] if len(found) == 1 else found)
 
 
-def _ended(states: dict[str, State]) -> ExitCode:
-    missed = {id: state for id, state in states.items() if state is not State.DELIVERED}
-    for id, state in missed.items():
-        note(f"{id} was not delivered: it is {state} (see `deskbell show {id}`)")
+def _ended(ledger: Ledger, states: Mapping[str, State]) -> ExitCode:
+    missed = [id for id, state in states.items() if state is not State.DELIVERED]
+    for record in ledger.get_known(missed):
+        note(f"{record.id} {_end_of(record, states[record.id])} (see `deskbell show {record.id}`)")
     return ExitCode.NOT_DELIVERED if missed else ExitCode.DONE
+
+
+def _end_of(record: Record, state: State) -> str:
+    match state:
+        case State.FAILED:
+            error = record.as_json()["error"]
+            why = " ".join(str(part) for part in (error["code"], error["msg"]) if part is not None) if error else ""
+            return f"failed: {why}" if why else "failed"
+        case State.UNKNOWN:
+            return "may have been sent: the answer to the call was lost"
+        case State.EXPIRED:
+            return "expired before it could be sent"
+        case State.CANCELLED:
+            return "was cancelled"
+    return f"is still {state}"

@@ -75,15 +75,29 @@ class HttpBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
+        answer = self._announce(rows, arguments)
+        return Announced(answer["id"], answer["total"], answer["duplicate"])
+
+    def test(
+        self,
+        rows: Iterable[Mapping[str, str]] | Path | None,
+        to: str,
+        row: int | str,
+        **arguments: Unpack[AnnouncementArguments],
+    ) -> str:
+        return str(self._announce(rows, arguments, test_to=to, row=str(row))["id"])
+
+    def _announce(
+        self, rows: Iterable[Mapping[str, str]] | Path | None, arguments: Mapping[str, Any], **more: str
+    ) -> Any:
         draft = AnnouncementDraft.build(arguments)  # what can be told here need not be asked
         if not isinstance(rows, Path | str):
             draft.reading.of_rows()
         with ExitStack() as stack:
             source = None if rows is None else stack.enter_context(closing(_source(rows)))
             excluded = stack.enter_context(closing(_excluded(draft))) if draft.audience.exclude else None
-            upload = Upload(_fields(arguments), _files(draft, source, excluded))
-            answer = self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, limits=self._limits_of_announce)
-        return Announced(answer["id"], answer["total"], answer["duplicate"])
+            upload = Upload(_fields(arguments) | more, _files(draft, source, excluded))
+            return self._server.post(_ANNOUNCEMENTS, upload, key=draft.key, limits=self._limits_of_announce)
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
         path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/{verb}"

@@ -38,6 +38,7 @@ def _record(fields: NotificationJson) -> Record:
         user_id_type=fields["user_id_type"],
         desk=fields["desk"],
         key=fields["key"],
+        test=fields.get("test", False),
         expires_at=datetime.fromisoformat(fields["expires_at"]) if fields["expires_at"] else None,
     )
     return Record(fields["id"], notification, _progress(fields), _ms(fields["created_at"]) or 0, fields["announcement"])

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -15,12 +16,13 @@ from ledger.rescheduling import reschedule
 from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import new_time
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.checked_announcement import checked_announcement
+from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.export import names_of, results_of
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.announcements.steering import steer
+from producers.announcements.testing import chosen_row, events_of_file
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
@@ -66,6 +68,24 @@ class LedgerBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
+        with self._checked(rows, arguments) as announcement:
+            return announcement.accept(machine_user())
+
+    def test(
+        self,
+        rows: Iterable[Mapping[str, str]] | Path | None,
+        to: str,
+        row: int | str,
+        **arguments: Unpack[AnnouncementArguments],
+    ) -> str:
+        choice = chosen_row(row)
+        with self._checked(rows, arguments) as announcement:
+            return self._ledger.accept(events_of_file(announcement, to, choice))[-1].id
+
+    @contextmanager
+    def _checked(
+        self, rows: Iterable[Mapping[str, str]] | Path | None, arguments: Mapping[str, Any]
+    ) -> Iterator[CheckedAnnouncement]:
         def opened(options: ReadingOptions) -> Recipients:
             if isinstance(rows, Path | str):
                 return Recipients.open(rows, options=options)
@@ -74,7 +94,7 @@ class LedgerBackend:
         draft = AnnouncementDraft.build(arguments)
         source = None if rows is None else opened
         with checked_announcement(self._ledger, draft, source) as announcement, reachable(self._ledger.settings):
-            return announcement.accept(machine_user())
+            yield announcement
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
         with reachable(self._ledger.settings):

@@ -27,6 +27,14 @@ class Backend(AnnouncementBackend, Protocol):
         self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced: ...
 
+    def test(
+        self,
+        rows: Iterable[Mapping[str, str]] | Path | None,
+        to: str,
+        row: int | str,
+        **arguments: Unpack[AnnouncementArguments],
+    ) -> str: ...
+
     def get(self, id: str) -> Record: ...
 
     def close(self) -> None: ...
@@ -136,6 +144,26 @@ class Notifier:
             NotDurable: Redis did not confirm the fsync in time.
         """
         return self._backend.announce(rows, **arguments)
+
+    @spelled_out(AnnouncementArguments)
+    def test(
+        self,
+        rows: Iterable[Mapping[str, str]] | Path | None = None,
+        *,
+        to: str,
+        row: int | str = "first",
+        **arguments: Unpack[AnnouncementArguments],
+    ) -> str:
+        """Checks an announcement, and sends the message of one row to `to`, marked as a test. Returns its id.
+
+        Nothing else is accepted. `to` is an id, an e-mail address, `"+86…"` or `"mobile:138…"`; `row` is the number of
+        a row, from 1, or `"first"`, `"longest"` or `"emptiest"`. The rest is as for `announce`; `key` plays no part.
+
+        >>> notifier.test(Path("people.csv"), to="ann@corp.example", row="longest", text="Dear {{ name }}", name="Move")
+
+        Raises BadInput and NotDurable as `announce`.
+        """
+        return self._backend.test(rows, to, row, **arguments)
 
     def announcement(self, announced: Announced | str) -> AnnouncementHandle:
         """The announcement that `announce` returned, or of this id, to steer and to follow.

@@ -19,14 +19,15 @@ from producers.announcements.preview import open_ticket_rows, summarize
 from producers.announcements.recipients import ReadingOptions, Recipients
 from producers.announcements.recipients.foreign import ForeignRecipients
 from producers.announcements.recipients.source import Source
+from producers.announcements.testing import RowChoice, events_of_file
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
 from producers.web.context import WebContext
-from producers.web.key_limits import announce_within
+from producers.web.key_limits import announce_within, send_within
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import FileTurns
 
-__all__ = ["accepted", "foreign", "foretold", "turns"]
+__all__ = ["accepted", "foreign", "foretold", "tested", "turns"]
 
 #: Invalid cells that a problem tells one by one; it has the number of all.
 TOLD_ERRORS = 100
@@ -49,6 +50,11 @@ async def foretold(context: WebContext, caller: Caller, request: AnnouncementReq
     return await _in_turn(_foretell, context, caller, request)
 
 
+async def tested(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
+    """Sends the message of one row, and gives its `{id}`. Accepts nothing else. Raises as `accepted`."""
+    return await _in_turn(_test, context, caller, request)
+
+
 async def _in_turn(
     work: Callable[[WebContext, Caller, AnnouncementRequest], Mapping[str, Any]],
     context: WebContext,
@@ -68,12 +74,17 @@ async def _in_turn(
 
 
 def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
-    with _checking(context, caller, request) as announcement:
-        if announcement.checked.problems and not announcement.draft.skip_invalid:
-            raise _invalid(announcement.checked)
+    with _checked(context, caller, request) as announcement:
         rows = announcement.checked.accepted
         accept = partial(announcement.accept, caller.by)
         return announce_within(context.ledger, caller.key, rows, accept).as_json()
+
+
+def _test(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
+    with _checked(context, caller, request) as announcement:
+        to, row = request.test or ("", RowChoice.FIRST)
+        events = events_of_file(announcement, to, row, caller.key_id)
+        return {"id": send_within(context.ledger, caller.key, events)[-1].id}
 
 
 def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
@@ -88,6 +99,15 @@ def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest)
         opened = partial(foreign, request.source) if request.source else None
         with checked_announcement(context.ledger, draft, opened, read=foreign) as announcement:
             yield announcement
+
+
+@contextmanager
+def _checked(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
+    """One whose rows are fine, or are left out where they are not. Raises Problem."""
+    with _checking(context, caller, request) as announcement:
+        if announcement.checked.problems and not announcement.draft.skip_invalid:
+            raise _invalid(announcement.checked)
+        yield announcement
 
 
 def foreign(source: Source, options: ReadingOptions) -> Recipients:

@@ -5,7 +5,7 @@ Either a form with the file, or JSON with the rows.
 
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 
@@ -13,32 +13,55 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.message_file import MessageTemplate, foreign_template, parse_message_template
+from ledger.phrases import Phrase
 from producers.announcements.audience.definition import ExclusionFile
 from producers.announcements.recipients import ReadingOptions
 from producers.announcements.recipients.source import Source
+from producers.announcements.testing import RowChoice, chosen_row
 from producers.client.arguments import AnnouncementArguments
 from producers.web.bodies import check_known, in_turn, json_object, without_delay
 from producers.web.uploads import Form, Part, read_form
 
-__all__ = ["AnnouncementRequest", "read_announcement_request"]
+__all__ = ["AnnouncementRequest", "AskedTest", "read_announcement_request"]
 
 RECIPIENTS, EXCLUDE = "recipients", "exclude"
 #: The fields of the form beside the files, and the members of the JSON beside `rows`.
 OPTIONS = frozenset(AnnouncementArguments.__annotations__) - {"message", EXCLUDE}
 FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run", "everyone", "direct", "partial"})
+#: Of a test, which accepts nothing else.
+TEST = frozenset({"test_to", "row"})
 #: In a form their ids are divided by commas.
 LISTS = frozenset({"departments", "groups"})
 #: What must not be anything but a text: a number would be taken for seconds since 1970.
-_TEXTS = OPTIONS - FLAGS - LISTS - {"weight", "first", "stop_at"}
+_TEXTS = (OPTIONS | {"test_to"}) - FLAGS - LISTS - {"weight", "first", "stop_at"}
+_KNOWN = OPTIONS | FLAGS | TEST | {"message", EXCLUDE}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class AskedTest(NamedTuple):
+    """To whom one message goes, and of which row."""
+
+    to: str
+    row: RowChoice | int
+
+    @classmethod
+    def take(cls, fields: dict[str, Any]) -> "AskedTest | None":
+        """Out of the fields. Raises BadInput for a row without a test, and for a test that is a dry run."""
+        to, row = fields.pop("test_to", None), fields.pop("row", None)
+        if to is None and row is not None:
+            raise BadInput("row", Phrase("says which row a test shows: give test_to, too"))
+        if to is not None and fields.get("dry_run"):
+            raise BadInput("test_to", Phrase("cannot be combined with {other}: give one of them", other="dry_run"))
+        return cls(to, chosen_row(row)) if to is not None else None
 
 
 class AnnouncementRequest:
     """Close it."""
 
     def __init__(self, arguments: dict[str, Any], source: Source | None) -> None:
-        """`dry_run` is among the arguments. There is no source where only an audience is named."""
+        """`dry_run` and `test` are among the arguments. There is no source where only an audience is named."""
         self.dry_run = bool(arguments.pop("dry_run", False))
+        self.test: AskedTest | None = arguments.pop("test", None)
         self.arguments, self.source = arguments, source
 
     def close(self) -> None:
@@ -63,14 +86,16 @@ def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
     parts = {name: part for name, part in form.parts.items() if part.content or name == "timezone"}
     if form.large is None and not parts.keys() & {*LISTS, "everyone"}:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
-    check_known(parts, OPTIONS | FLAGS | {"message", "image", EXCLUDE})
-    arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS}
+    check_known(parts, _KNOWN | {"image"})
+    arguments: dict[str, Any] = {
+        name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS | TEST
+    }
     arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}
     arguments |= _message_of(parts)
     if EXCLUDE in parts:
         arguments[EXCLUDE] = _exclusions_of(parts[EXCLUDE])
     arguments.setdefault("name", PurePath(form.large.name).stem or RECIPIENTS if form.large else "audience")
-    return AnnouncementRequest(_with_key(arguments, key), form.large)
+    return AnnouncementRequest(_completed(arguments, key), form.large)
 
 
 def _exclusions_of(part: Part) -> list[Any]:
@@ -95,7 +120,7 @@ def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
 
 def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequest:
     arguments = {name: value for name, value in body.items() if value is not None and name != "rows"}
-    check_known(arguments, OPTIONS | FLAGS | {"message", EXCLUDE})
+    check_known(arguments, _KNOWN)
     for name in _TEXTS & arguments.keys():
         _check_kind(name, arguments[name], str, "a string")
     for name in FLAGS & arguments.keys():
@@ -108,7 +133,7 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequ
     ReadingOptions.take(dict(arguments)).of_rows()
     rows = body.get("rows")
     is_audience = rows is None and any(arguments.get(name) for name in (*LISTS, "everyone"))
-    return AnnouncementRequest(_with_key(arguments, key), None if is_audience else _rows_of(rows))
+    return AnnouncementRequest(_completed(arguments, key), None if is_audience else _rows_of(rows))
 
 
 def _rows_of(rows: Any) -> Source:
@@ -122,7 +147,10 @@ def _rows_of(rows: Any) -> Source:
     return Source.of_rows(rows)
 
 
-def _with_key(arguments: dict[str, Any], key: str | None) -> dict[str, Any]:
+def _completed(arguments: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """With the key of the header, and the test as one."""
+    if test := AskedTest.take(arguments):
+        arguments["test"] = test
     if key is not None and arguments.setdefault("key", key) != key:
         raise BadInput("key", "differs from the header Idempotency-Key: give one of them")
     return arguments

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, with_config
 from starlette.responses import StreamingResponse
 from typing_extensions import TypedDict
 
@@ -20,7 +20,7 @@ from producers.announcements.export import Format, export_of, names_of, results_
 from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer
 from producers.web.access import Announcer, Caller, Operator, Reader
-from producers.web.announcement_intake import accepted, foretold
+from producers.web.announcement_intake import accepted, foretold, tested
 from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
@@ -66,6 +66,13 @@ class RowsDone(TypedDict):
     rows: int
 
 
+@with_config(title="Test")
+class TestAccepted(TypedDict):
+    """The message of a test, on record and on disk."""
+
+    id: str
+
+
 #: Of the routes that pause, resume and cancel.
 _STEERING: dict[str, Any] = {"response_model": AnnouncementStateJson, "responses": refusals(404, 409)}
 #: Of the routes that act on all rows in a state.
@@ -80,7 +87,7 @@ _TEXT = {"schema": {"type": "string"}}
     "",
     status_code=HTTPStatus.ACCEPTED,
     summary="Submit an announcement",
-    response_model=Announced,
+    response_model=Announced | TestAccepted,
     response_description="On record, and on disk",
     responses={200: {"model": DryRun, "description": "The answer to `dry_run`"}} | ON_BODY | invalid_rows(),
     openapi_extra=ANNOUNCEMENT,
@@ -95,11 +102,14 @@ async def announce(
 
     All rows are checked first: either all are valid or nothing is accepted, and the problem lists the first errors.
     The answer comes once everything is on disk. Without a key, the same recipients, message and options are accepted
-    once. With `dry_run` nothing is accepted, and the answer (200) is a preview.
+    once. With `dry_run` nothing is accepted, and the answer (200) is a preview. With `test_to` one message of one `row`
+    goes to that person, marked as a test, nothing else is accepted, and the answer is `{id}` of that message.
     """
     announcement_request = await read_announcement_request(request, given_key(key))
     if announcement_request.dry_run:
         return json_response(await foretold(context, caller, announcement_request))
+    if announcement_request.test:
+        return json_response(await tested(context, caller, announcement_request), HTTPStatus.ACCEPTED)
     return json_response(await accepted(context, caller, announcement_request), HTTPStatus.ACCEPTED)
 
 

@@ -14,7 +14,7 @@ from ledger.record import Accepted, Announced
 from producers.web.context import WebContext
 from producers.web.problems import Problem
 
-__all__ = ["accept_within", "announce_within"]
+__all__ = ["accept_within", "announce_within", "send_within"]
 
 
 async def accept_within(
@@ -45,6 +45,20 @@ def announce_within(ledger: Ledger, key: ApiKey | None, rows: int, accept: Calla
     if announced.duplicate:
         _give_back(ledger, key, rows)
     return announced
+
+
+def send_within(ledger: Ledger, key: ApiKey | None, notifications: Sequence[Notification]) -> list[Accepted]:
+    """Has them accepted, all or none, for a key that may have so many a day. Raises Problem (403)."""
+    if key is None or key.daily is None:
+        return ledger.accept(notifications)
+    _take(ledger, key, len(notifications))
+    try:
+        results = ledger.accept(notifications)
+    except BadInput:
+        _give_back(ledger, key, len(notifications))
+        raise
+    _give_back(ledger, key, sum(accepted.duplicate for accepted in results))
+    return results
 
 
 def _take(ledger: Ledger, key: ApiKey, number: int) -> None:

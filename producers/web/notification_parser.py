@@ -8,7 +8,7 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError
 from ledger.ledger import MOST_AT_ONCE
 from ledger.messages.json_fields import kind_of
-from ledger.notification import Notification
+from ledger.notification import FIELDS_OF_OURS, Notification
 from ledger.settings import Settings
 from producers.web.access import Caller
 from producers.web.bodies import check_known
@@ -17,7 +17,12 @@ __all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
 
 #: A caller writes `expires` for `expires_at`, and `text` or `markdown` where that is all of the message. A path such as
 #: the client's `image` is no field here: it would be read on the server.
-FIELDS = (frozenset(Notification.model_fields) - {"caller", "expires_at"}) | {"text", "markdown", "expires", "timezone"}
+FIELDS = frozenset(Notification.model_fields) - FIELDS_OF_OURS - {"expires_at"} | {
+    "text",
+    "markdown",
+    "expires",
+    "timezone",
+}
 #: What Notification itself would also take as a number of seconds.
 _TIMES = ("at", "expires")
 #: Longest Idempotency-Key: in a batch, each item's number is put behind it, and all of it must be a key.

@@ -15,7 +15,8 @@ from ledger.announcement import Spec
 from ledger.ledger import MOST_AT_ONCE
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from producers.announcements.recipients.reading_options import HiddenRows
-from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS
+from producers.announcements.testing import RowChoice
+from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS, TEST
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
 __all__ = ["ANNOUNCEMENT", "NOTIFICATIONS", "RESCHEDULE", "RESCHEDULE_FIELDS", "SCHEMAS", "choice_body", "json_body"]
@@ -131,9 +132,15 @@ _EXCLUDE = {
     "description": "Who gets nothing: addresses (ids, e-mail addresses, mobile numbers with +), or rows as `rows` has"
     " them.",
 }
+_WHO = "Who gets the message of one row, marked as a test: an id, an e-mail address, `+86…` or `mobile:138…`."
+_TESTED_ROW = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"enum": [*RowChoice]}, {"type": "null"}],
+    "default": RowChoice.FIRST,
+    "description": "Of a test: the number of a row from 1, or a word.",
+}
 _ANNOUNCEMENT = _fields(
     Spec,
-    OPTIONS | FLAGS,
+    OPTIONS | FLAGS | TEST,
     {
         "markdown": _MARKDOWN,
         "text": _TEXT | {"description": "`{{ name }}` is a column."},
@@ -156,13 +163,15 @@ _ANNOUNCEMENT = _fields(
             "type": "string",
             "description": "The column that says to whom: ids, e-mail addresses or mobile numbers.",
         },
+        "test_to": {"type": "string", "minLength": 1, "description": f"{_WHO} Nothing else is accepted."},
+        "row": _TESTED_ROW,
         "new_since": {"type": "string", "description": "Without the receivers of this announcement: `a_…`."},
         **dict.fromkeys(FLAGS, _FLAG),
         **{name: _FLAG | {"description": text} for name, text in _AUDIENCE_FLAGS.items()},
         **_IDS,
     },
 )
-_TOGETHER = {"dependentRequired": {"between": ["timezone"]}}
+_TOGETHER = {"dependentRequired": {"between": ["timezone"], "row": ["test_to"]}}
 _SOMEBODY = {"anyOf": [{"required": [name]} for name in ("rows", "departments", "groups", "everyone")]}
 _SOMEBODY_IN_A_FORM = {"anyOf": [{"required": [name]} for name in (RECIPIENTS, "departments", "groups", "everyone")]}
 _FILES = {
@@ -191,6 +200,7 @@ ANNOUNCEMENT = json_body(
     {
         "A text to two people": _MOVE,
         "What would be sent": _MOVE | {"dry_run": True},
+        "A test to one person": _MOVE | {"test_to": "ann@corp.example", "row": "longest"},
         "A department but for one of them": _WELCOME,
     },
 )
