@@ -5,6 +5,7 @@ Everything here is public and stays; everything else may change with any version
 
 from ledger.errors import (
     BadInput,
+    Changed,
     DeskbellError,
     KeyReused,
     LedgerFull,
@@ -13,6 +14,7 @@ from ledger.errors import (
     NotAllowed,
     NotDurable,
     NotFound,
+    NotPermitted,
     WrongVersion,
 )
 from ledger.messages.content import Message
@@ -31,6 +33,7 @@ __all__ = [
     "AnnouncementState",
     "AnnouncementStatus",
     "BadInput",
+    "Changed",
     "DeskbellError",
     "EventArguments",
     "Forbidden",
@@ -42,6 +45,7 @@ __all__ = [
     "NotAllowed",
     "NotDurable",
     "NotFound",
+    "NotPermitted",
     "Notifier",
     "Outcome",
     "Record",

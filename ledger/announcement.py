@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
+from ledger.draft import Draft, DraftJson
 from ledger.errors import BadInput
 from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
@@ -182,6 +183,7 @@ class AnnouncementJson(TypedDict):
     due_at: Annotated[str | None, Field(description="When it starts, or goes on, if it waits for a time.")]
     expires_at: str | None
     finished_at: str | None
+    draft: Annotated[NotRequired[DraftJson], Field(description="Until it is started.")]
     damaged: NotRequired[str]
 
 
@@ -205,6 +207,7 @@ class Announcement:
     can_reschedule: bool = False  #: it is scheduled, or was paused before its first row was released
     paused_by: PausedBy | None = None
     held_back: int = 0  #: rows behind its first ones, which wait until it is resumed
+    draft: Draft | None = None  #: until it is started
 
     @property
     def left(self) -> int:
@@ -255,6 +258,8 @@ class Announcement:
             "expires_at": iso(unix_ms(self.spec.expires_at)),
             "finished_at": iso(self.finished_ms) if self.ended else None,
         }
+        if self.draft:
+            fields["draft"] = self.draft.as_json()
         if self.damage:
             fields["damaged"] = self.damage
         return fields

@@ -8,7 +8,9 @@ import orjson
 
 from ledger.announcement import Announcement, Spec
 from ledger.damage import NOBODY, UNREADABLE, Reading
+from ledger.draft import Draft
 from ledger.messages.content import MsgType
+from ledger.progress import Act
 from ledger.sending_hours import seconds_open
 from ledger.states import MOVING, AnnouncementState, PausedBy, State
 from ledger.times import unix_ms
@@ -20,10 +22,15 @@ __all__ = ["announcement_of_fields"]
 STALE_RATE_MS, STALE_INTERVALS = 120_000, 3
 
 
-def announcement_of_fields(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
-    """As it stands at `now_ms`. Of one that cannot be read whole, what is left, and what of it is damaged."""
+def announcement_of_fields(
+    id: str, fields: Mapping[bytes, bytes], now_ms: int, approval_above: int | None = None
+) -> Announcement:
+    """As it stands at `now_ms`. Of one that cannot be read whole, what is left, and what of it is damaged.
+
+    `approval_above`: a draft with more rows needs an approval.
+    """
     try:
-        return _whole(id, fields, now_ms)
+        return _drafted(id, fields, approval_above) if b"draft" in fields else _whole(id, fields, now_ms)
     except UNREADABLE as error:
         return _damaged(id, fields, error)
 
@@ -44,7 +51,7 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         counts=counts,
         created_ms=int(fields[b"created_at"]),
         finished_ms=int(fields[b"finished_at"]) if b"finished_at" in fields else None,
-        acts=tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]"))),
+        acts=_acts(fields),
         rerouted=int(fields.get(b"rerouted", 0)),
         rate_per_second=0.0 if stale else known_rate,
         eta_seconds=_eta(spec, left - held_back, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
@@ -54,6 +61,36 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         paused_by=_paused_by(state, fields),
         held_back=held_back,
     )
+
+
+def _drafted(id: str, fields: Mapping[bytes, bytes], approval_above: int | None) -> Announcement:
+    """Nothing of it is accepted, so no row of it counts."""
+    spec, state, total = (
+        Spec.of_json(fields[b"spec"]),
+        AnnouncementState(fields[b"draft"].decode()),
+        int(fields[b"rows"]),
+    )
+    needs_approval = approval_above is not None and total > approval_above
+    return Announcement(
+        id=id,
+        spec=spec,
+        state=state,
+        total=total,
+        counts=dict.fromkeys(State, 0),
+        created_ms=int(fields[b"created_at"]),
+        finished_ms=None,
+        acts=_acts(fields),
+        rerouted=0,
+        rate_per_second=0.0,
+        eta_seconds=None,
+        due_ms=unix_ms(spec.at) or None,
+        can_reschedule=state is AnnouncementState.APPROVED,
+        draft=Draft.of_fields(fields, needs_approval=needs_approval),
+    )
+
+
+def _acts(fields: Mapping[bytes, bytes]) -> tuple[Act, ...]:
+    return tuple((act[0], act[1], act[2]) for act in orjson.loads(fields.get(b"acts", b"[]")))
 
 
 def _paused_by(state: AnnouncementState, fields: Mapping[bytes, bytes]) -> PausedBy | None:
@@ -91,7 +128,8 @@ def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announ
     reading = Reading()
     desk = fields.get(b"desk", b"").decode(errors="replace")
     spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
-    state = reading.part("state", lambda: AnnouncementState(fields[b"state"].decode()), AnnouncementState.PAUSED)
+    told = fields.get(b"draft") or fields.get(b"state", b"")
+    state = reading.part("state", lambda: AnnouncementState(told.decode()), AnnouncementState.PAUSED)
     counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in State}  # noqa: B023
     total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
     created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)

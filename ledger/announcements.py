@@ -1,175 +1,44 @@
-"""The announcements of the ledger: opening, loading, starting, steering, reading rows."""
+"""The announcements of the ledger: accepting, asking, steering, reading rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from http import HTTPStatus
-from itertools import count, islice
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from redis.client import Pipeline
-from redis.exceptions import OutOfMemoryError, WatchError
-
-from ledger.announcement import Announcement, Row, RowRecord, Spec
+from ledger.announcement import Announcement, Row, RowRecord
 from ledger.announcement_reading import announcement_of_fields
 from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.damage import NOBODY, Reading
-from ledger.errors import DeskbellError, KeyReused, NotAllowed, NotFound
-from ledger.ids import announcement_of, is_announcement, new_announcement_id, row_number
+from ledger.errors import NotAllowed, NotFound
+from ledger.ids import announcement_of, is_announcement, row_number
+from ledger.loading import Loading
 from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
-from ledger.redis_keys import key_digest
-from ledger.states import AnnouncementState, Resolution, State
-from ledger.stops import hundredths_of_percent
-from ledger.store import Store
-from ledger.times import unix_ms
+from ledger.states import DRAFTED, AnnouncementState, Resolution, State
 
-__all__ = ["Announcements", "Opened", "RowsMissing"]
+__all__ = ["Announcements"]
 
-#: What is loaded and never started is forgotten after this, ms.
-LOADING_MS = 86_400_000
-#: Rows to one HSET, and such commands to one round trip.
-ROWS, COMMANDS = 500, 10
 #: Rows that one call of a verb writes.
 PORTION = 500
 #: Announcements that are read in one round trip.
 AT_ONCE = 50
 
 
-class RowsMissing(DeskbellError):
-    """Not all rows are in the ledger: load them again; nothing is doubled.
-
-    For example if two calls load the same rows, and one starts again while the other finishes.
-    """
-
-    http_status = HTTPStatus.SERVICE_UNAVAILABLE
-    type = "rows-missing"
-    title = "The same announcement is being submitted twice"
-
-
-class Opened(NamedTuple):
-    """The announcement of a key. `started`: it was accepted before, and must not be loaded again."""
-
-    id: str
-    started: bool
-
-
-class Announcements:
+class Announcements(Loading):
     """Announcements, for producers and operators."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._redis = store.redis
-        self._keys = store.keys
-
-    # -- accepting
-
-    def open(self, spec: Spec, *, key: str, digest: str, timed: bool = False) -> Opened:
-        """Opens an announcement, or finds the one that `key` stands for.
-
-        `digest` is a hash of everything that makes it this announcement; `timed` says that rows have a `send_at`.
-        Raises KeyReused when the key stands for another content, and BadInput for a desk that is not configured.
-        """
-        self._store.settings.desk(spec.desk)
-        status, id = self._store.verbs.call(
-            "announce",
-            spec.desk,
-            new_announcement_id(),
-            key_digest(key_of_announcement(key)),
-            digest,
-            self._store.key_ttl_ms(spec.at, spec.expires_at),
-            LOADING_MS,
-            spec.to_json(),
-            unix_ms(spec.expires_at),
-            spec.on_unknown,
-            spec.weight,
-            self._store.results_for_ms,
-            int(timed),
-            spec.callback_url or "",
-            spec.caller or "",
-            spec.first or "",
-            hundredths_of_percent(spec.stop_at) if spec.stop_at else "",
-        )
-        if status == b"reused":
-            raise KeyReused(key, text(id))
-        return Opened(text(id), started=status == b"started")
-
-    def load(self, id: str, rows: Iterable[bytes]) -> int:
-        """Writes rows, numbered from 0 in their order; what was loaded before is replaced. Returns how many.
-
-        Stops when the announcement was started meanwhile, by another who loads the same: then all its rows are there.
-        """
-        loaded = 0
-        chunks = iter(batched_rows(rows, ROWS))
-        while commands := list(islice(chunks, COMMANDS)):
-            if not self._write(id, loaded, commands):
-                break
-            loaded += sum(map(len, commands))
-        return loaded
-
-    def _write(self, id: str, first: int, chunks: Sequence[Sequence[bytes]]) -> bool:
-        """Writes rows from number `first` on, as long as it is loading. Returns whether it was.
-
-        Watched, because these rows get an expiry: it would end the announcement if it came after the start.
-        """
-        rows_key, lane_key, numbers = self._keys.rows(id), self._keys.lane(id), count(first)
-        with self._redis.pipeline() as pipe:
-            pipe.watch(lane_key)  # type: ignore[no-untyped-call]
-            if pipe.hget(lane_key, "state") != b"loading":
-                return False
-            pipe.multi()
-            if first == 0:
-                pipe.delete(rows_key)  # whoever loaded before may have had more rows
-            for chunk in chunks:
-                pipe.hset(rows_key, items=[part for row in chunk for part in (next(numbers), row)])
-            pipe.pexpire(rows_key, LOADING_MS)
-            try:
-                pipe.execute()
-            except WatchError:
-                return False
-            except OutOfMemoryError:
-                self._unload(id)
-                raise
-        return True
-
-    def _unload(self, id: str) -> None:
-        """Frees the memory of rows that were not accepted, before they expire."""
-        lane_key = self._keys.lane(id)
-
-        def drop(pipe: Pipeline) -> None:
-            loading = pipe.hget(lane_key, "state") == b"loading"
-            pipe.multi()
-            if loading:
-                pipe.delete(self._keys.rows(id))
-
-        self._redis.transaction(drop, lane_key)
-
-    def start(self, id: str, spec: Spec, total: int, by: str = "") -> bool:
-        """Accepts it, durably: from here on all its rows count. False when it was started before.
-
-        `by` goes on record as who announced it.
-
-        Raises RowsMissing, NotDurable.
-        """
-        begins = max(spec.at or datetime.now(UTC), datetime.now(UTC))
-        hours = [ms for window in (spec.hours.windows(begins) if spec.hours else ()) for ms in window]
-        answer = self._store.durably("start", spec.desk, id, total, unix_ms(spec.at), by, *hours)
-        if answer == -1:
-            raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
-        if answer:
-            record_action(self._store, by, "announce", id)
-        return bool(answer)
 
     # -- asking
 
     def get(self, id: str) -> Announcement:
-        """Raises NotFound, also for an id of anything else."""
+        """Also of a draft. Raises NotFound, also for an id of anything else."""
         fields = self._fields(id) if is_announcement(id) else {}
-        if not fields or fields.get(b"state") == b"loading":
+        if not _is_there(fields):
             raise NotFound(id)
-        return announcement_of_fields(id, fields, time_ms(self._redis.time()))
+        return self._read(id, fields, time_ms(self._redis.time()))
+
+    def _read(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
+        return announcement_of_fields(id, fields, now_ms, self._store.settings.approval_above)
 
     def newest(self) -> Iterator[Announcement]:
         """All on record, newest first."""
@@ -188,11 +57,7 @@ class Announcements:
         for id in ids:
             pipe.hgetall(self._keys.lane(id))
         found = pipe.execute()
-        return [
-            announcement_of_fields(id, fields, now_ms)
-            for id, fields in zip(ids, found, strict=True)
-            if fields and fields.get(b"state") != b"loading"
-        ]
+        return [self._read(id, fields, now_ms) for id, fields in zip(ids, found, strict=True) if _is_there(fields)]
 
     def _fields(self, id: str) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))
@@ -200,16 +65,18 @@ class Announcements:
     def rows(self, id: str, first: int = 0) -> Iterator[RowRecord]:
         """All rows, from number `first` on, in the order of their file. Read in portions, while it may be running.
 
-        Raises NotFound.
+        Raises NotFound, and NotAllowed for a draft, whose rows have no results.
         """
-        total = self.get(id).total
+        announcement = self.get(id)
+        _refuse_draft(announcement, "read the results of")
+        total = announcement.total
         for start in range(first, total, PORTION):
             yield from self._rows(id, range(start, min(start + PORTION, total)))
 
     def record(self, id: str) -> Record | None:
         """One row by its notification's id, without its message; None if there is none."""
         fields = self._fields(announcement_of(id))
-        if not fields:
+        if not fields or fields.get(b"state") == b"loading":
             return None
         of = announcement_of_fields(announcement_of(id), fields, now_ms=0)
         number = row_number(id)
@@ -265,6 +132,7 @@ class Announcements:
     def retry(self, id: str, by: str, states: Sequence[State] = (State.FAILED,)) -> int:
         """Queues rows in one of `states` again. Returns their number. Raises NotFound, NotAllowed."""
         announcement = self.get(id)
+        _refuse_draft(announcement, "retry")
         if announcement.state is AnnouncementState.CANCELLED:
             raise NotAllowed(id, "retry", announcement.state)
         count = sum(self._act_on_all(id, state, "retry", (by, str(state))) for state in states)
@@ -277,6 +145,7 @@ class Announcements:
         Raises NotFound, and NotAllowed for a resend in a cancelled announcement.
         """
         announcement = self.get(id)
+        _refuse_draft(announcement, "resolve")
         if outcome == Resolution.RESEND and announcement.state is AnnouncementState.CANCELLED:
             raise NotAllowed(id, Resolution.RESEND, announcement.state)
         count = self._act_on_all(id, State.UNKNOWN, "resolve", (self._store.results_for_ms, by, outcome))
@@ -306,6 +175,16 @@ class Announcements:
         return AnnouncementState(text(state))
 
 
+def _is_there(fields: Mapping[bytes, bytes]) -> bool:
+    """Accepted, or a draft."""
+    return bool(fields) and (fields.get(b"state") != b"loading" or b"draft" in fields)
+
+
+def _refuse_draft(announcement: Announcement, verb: str) -> None:
+    if announcement.state in DRAFTED:
+        raise NotAllowed(announcement.id, verb, announcement.state)
+
+
 _LOST = Progress(State.UNKNOWN, 0)
 
 
@@ -316,14 +195,3 @@ def _row(kept: bytes | None) -> Row:
 def _unwritten(number: int, next_number: bytes, rest: bytes, started_ms: bytes) -> Progress:
     """The progress of a row before its first claim."""
     return Progress(State.QUEUED if number < int(next_number) else State(text(rest)), int(started_ms))
-
-
-def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
-
-
-def key_of_announcement(key: str) -> str:
-    """As it stands among the keys of a desk, where those of events are, too."""
-    return f"announcement\0{key}"

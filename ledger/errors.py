@@ -5,6 +5,8 @@ DeskbellError
 │   └── KeyReused        the key belongs to another content
 ├── NotFound             no such id
 ├── NotAllowed           the state does not allow it
+├── Changed              somebody changed it since it was read: read it again
+├── NotPermitted         somebody else must do it, or approve it first
 ├── LedgerUnreachable    Redis cannot be reached: try again
 ├── LedgerUnwritable     Redis accepts no writes now, nothing was accepted: try again
 │   └── LedgerFull       it has no room left, in memory or on disk
@@ -22,6 +24,7 @@ from ledger.phrases import Phrase
 __all__ = [
     "URN",
     "BadInput",
+    "Changed",
     "DeskbellError",
     "KeyReused",
     "LedgerFull",
@@ -30,6 +33,7 @@ __all__ = [
     "NotAllowed",
     "NotDurable",
     "NotFound",
+    "NotPermitted",
     "WrongVersion",
 ]
 
@@ -108,6 +112,31 @@ class NotAllowed(DeskbellError):
     def __init__(self, id: str, verb: str, state: str) -> None:
         super().__init__(Phrase("cannot {verb} {id}: it is {state}", verb=verb, id=id, state=state))
         self.id, self.verb, self.state = id, verb, state
+
+
+class Changed(DeskbellError):
+    """Somebody changed the draft since it was read. Nothing was done."""
+
+    http_status = HTTPStatus.CONFLICT
+    type = "changed"
+    title = "It was changed since it was read"
+    exit_code = 2
+    members = arguments = ("id", "version")
+
+    def __init__(self, id: str, version: int | str) -> None:
+        super().__init__(
+            Phrase("{id} was changed since it was read: it has version {version} now", id=id, version=version)
+        )
+        self.id, self.version = id, int(version)
+
+
+class NotPermitted(DeskbellError):
+    """Whoever asks may not do it: it needs the approval of somebody else."""
+
+    http_status = HTTPStatus.FORBIDDEN
+    type = "not-permitted"
+    title = "It needs the approval of somebody else"
+    exit_code = 2
 
 
 class LedgerUnreachable(DeskbellError):

@@ -20,6 +20,7 @@ class RedisKeys:
         self.wake_unresolved = self("wake", "unresolved")
         self.events = self("events")
         self.announcements = self("announcements")
+        self.drafts = self("drafts")
         self.schema = self("schema")
         self.damaged = self("damaged")
         self.aof = self("aof")
@@ -58,6 +59,9 @@ class RedisKeys:
 
     def proposal(self, digest: str) -> str:
         return self("proposal", digest)
+
+    def drafts_of(self, author: str) -> str:
+        return self("drafts", "of", author)
 
     def callbacks_of(self, owner: str) -> str:
         return self("callbacks", "of", owner)

@@ -10,6 +10,7 @@ import orjson
 
 from ledger.announcement import Spec
 from ledger.audit_log import record_action
+from ledger.draft import fingerprint_of
 from ledger.errors import BadInput, NotAllowed, NotFound
 from ledger.ids import announcement_of, is_announcement, is_row, row_number
 from ledger.ledger import Ledger
@@ -70,6 +71,7 @@ class _Kept:
     key: str | None = None
     image: str | None = None
     hours: SendingHours | None = None
+    rows_sha256: str = ""  #: of a draft
 
     def has_been_given(self, at: datetime) -> bool:
         """Whether somebody has given it just that time."""
@@ -84,6 +86,7 @@ class _Kept:
             ledger.key_ttl_ms(at, self.expires_at),
             key_digest(self.key) if self.key else "",
             self.image or "",
+            fingerprint_of(orjson.loads(self.rewritten(at)), self.rows_sha256) if self.rows_sha256 else "",
             *(ms for window in windows for ms in window),
         ]
 
@@ -102,6 +105,7 @@ def _announcement(ledger: Ledger, id: str) -> _Kept:
         found.acts,
         image=_image_of(spec),
         hours=spec.hours,
+        rows_sha256=found.draft.rows_sha256 if found.draft else "",
     )
 
 

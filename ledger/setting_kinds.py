@@ -6,7 +6,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from ledger.one_address import checked_address
@@ -23,6 +23,7 @@ __all__ = [
     "Places",
     "PublicAddress",
     "RedisAddress",
+    "RowLimit",
 ]
 
 _HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9_.-]{0,252})$")
@@ -83,6 +84,10 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(checked_address(address) for address in map(str.strip, text.split(",")) if address)
 
 
+def _unset_if_empty(given: Any) -> Any:
+    return None if given == "" else given
+
+
 def _language(text: str) -> str:
     """`zh-CN` is Chinese, too."""
     return text.strip().lower().partition("-")[0]
@@ -97,3 +102,4 @@ Language = Annotated[Literal["en", "zh"], _from_text(_language)]
 Duration = Annotated[timedelta, _from_text(duration)]
 Codes = Annotated[frozenset[int], NoDecode, _from_text(_codes)]
 ApiAddress = Annotated[str, AfterValidator(_api_address)]
+RowLimit = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_unset_if_empty)]

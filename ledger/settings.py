@@ -41,6 +41,7 @@ from ledger.setting_kinds import (
     Places,
     PublicAddress,
     RedisAddress,
+    RowLimit,
 )
 from ledger.toml_file import read_toml
 
@@ -174,6 +175,9 @@ class Settings(BaseSettings):
     """How long the acts of people stay in the audit log."""
     api_keys: SecretStr = SecretStr("")
     """Configured keys of the HTTP API, beside those that `deskbell key` creates: see http.md."""
+    approval_above: RowLimit = None
+    """Announcements of more rows than this need the approval of a second person; if unset, none do: see drafts.md. It
+    needs at least one API key."""
     host: str = "127.0.0.1"
     """The address that `deskbell web` listens on."""
     port: int = 8480

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 __all__ = [
+    "DRAFTED",
     "FINAL",
     "INDEXED",
     "MOVING",
@@ -92,14 +93,22 @@ class Resolution(StrEnum):
 
 class AnnouncementState(StrEnum):
     """`loading` is not accepted yet, and shown to nobody but who loads it. What the ledger keeps of one that is
-    `scheduled` says `running`, and that its rows are scheduled (`announcement_of_fields`)."""
+    `scheduled` says `running`, and that its rows are scheduled; what it keeps of a draft says `loading`, and beside
+    that the draft's state (`announcement_of_fields`)."""
 
     LOADING = "loading"
+    DRAFT = "draft"  #: its rows are loaded, and nothing of it is accepted
+    AWAITING_APPROVAL = "awaiting_approval"  #: a draft that somebody else is asked to approve
+    APPROVED = "approved"  #: a draft that may be started
     SCHEDULED = "scheduled"  #: its time has not come, and no row was released
     RUNNING = "running"
     PAUSED = "paused"
     CANCELLED = "cancelled"
     FINISHED = "finished"
+
+
+#: Before the start: nothing of it is accepted, and it may be edited.
+DRAFTED = frozenset({AnnouncementState.DRAFT, AnnouncementState.AWAITING_APPROVAL, AnnouncementState.APPROVED})
 
 
 class PausedBy(StrEnum):

@@ -22,17 +22,17 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 
 #: The verbs, each a file of `ledger/lua/`.
 NAMES = (
-    *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "hold", "lead", "record"),
-    *("recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "spend", "start", "steer", "step"),
-    *("sweep", "ticket"),
+    *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "draft", "hold", "lead"),
+    *("record", "recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "review", "spend", "start"),
+    *("steer", "step", "sweep", "ticket"),
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
-SHARED = ("keys", "callbacks", "announcements", "people", "records", "resolving", "slots")
+SHARED = ("keys", "callbacks", "announcements", "people", "records", "resolving", "slots", "drafts")
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.
-ADDING = frozenset({"accept", "announce", "start"})
+ADDING = frozenset({"accept", "announce", "draft", "start"})
 
 Argument = str | bytes | int | float
 #: A verb, its desk, and its further arguments.

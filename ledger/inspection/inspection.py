@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.connection import text
+from ledger.inspection.draft_invariants import judge_draft
 from ledger.inspection.invariants import (
     Finding,
     judge_announcement,
@@ -139,6 +140,9 @@ class _Inspection:
     def _judge_announcement(self, id: str, desk: str | None) -> Iterator[Finding]:
         now_ms = self._now_ms()
         it = self._standings.announcement(id, desk)
+        draft = None if it else self._standings.draft(id, desk)
+        if draft:
+            return judge_draft(draft)
         return judge_announcement(it, now_ms) if it else iter(())
 
     def _look_at_desk(self, name: str) -> None:

@@ -97,6 +97,8 @@ class Invariant(StrEnum):
         "first-rows",
         "an announcement with first rows releases no others until it is resumed, and is paused when they are at rest",
     )
+    DRAFT_WHOLE = ("draft-whole", "a draft has its rows, is listed, expires, and nothing of it is accepted")
+    DRAFT_APPROVED = ("draft-approved", "a draft is `approved` exactly when it says by whom")
     LANE_DUE = (
         "lane-due",
         "a lane with due ones is in its desk's `due`, no later than the first of them",

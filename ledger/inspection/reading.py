@@ -16,6 +16,7 @@ from ledger.inspection.standing import (
     AnnouncementStanding,
     CallbackStanding,
     DeskStanding,
+    DraftStanding,
     KeyStanding,
     QueueStanding,
     Standing,
@@ -53,7 +54,7 @@ class Standings:
         return [each.standing(answers, in_lanes=in_lanes) for each in asked]
 
     def announcement(self, id: str, desk: str | None) -> AnnouncementStanding | None:
-        """None for one that is not accepted yet."""
+        """None for one that is not accepted yet, a draft too."""
         keys, pipe = self._keys, self._redis.pipeline()
         pipe.hmget(keys.lane(id), *_FIELDS, *State)
         pipe.pttl(keys.lane(id))
@@ -73,6 +74,23 @@ class Standings:
             return _accepted(id, fields, *answers)
         except UNREADABLE:
             return AnnouncementStanding(id, is_damaged=True)
+
+    def draft(self, id: str, desk: str | None) -> DraftStanding | None:
+        """None for what is none."""
+        keys, lane = self._keys, self._keys.lane(id)
+        draft, author = self._redis.hmget(lane, "draft", "author")
+        if draft is None:
+            return None
+        pipe = self._redis.pipeline()
+        pipe.hmget(lane, "state", "draft", "rows", "approver", *State)
+        pipe.hlen(keys.rows(id))
+        pipe.pttl(lane)
+        pipe.pttl(keys.rows(id))
+        for listing in (keys.drafts, keys.drafts_of(text(author or b""))):
+            pipe.zscore(listing, id)
+        for of_accepted in (keys.announcements, keys.turns(desk or ""), keys.due(desk or "")):
+            pipe.zscore(of_accepted, id)
+        return _drafted(id, *pipe.execute())
 
     def desk(self, name: str) -> DeskStanding:
         keys, pipe = self._keys, self._redis.pipeline()
@@ -174,6 +192,26 @@ def _accepted(id: str, fields: Sequence[bytes | None], *answers: Any) -> Announc
         has_turn=turn is not None,
         first_due_ms=_first(first_due),
         look_ms=look_ms,
+    )
+
+
+def _drafted(id: str, fields: Sequence[bytes | None], *answers: Any) -> DraftStanding | None:
+    """The answers in the order in which they were asked for."""
+    there, ttl, rows_ttl, listed, of_author, *accepted = answers
+    state, draft, rows, approver, *counts = fields
+    if draft is None:  # started or discarded meanwhile
+        return None
+    return DraftStanding(
+        id=id,
+        state=text(draft),
+        rows=int(rows or 0),
+        rows_there=there,
+        is_approved=approver is not None,
+        expires=ttl != -1,
+        rows_expire=rows_ttl != -1,
+        is_listed=listed is not None,
+        is_listed_of_author=of_author is not None,
+        is_accepted=state != b"loading" or any(counts) or any(each is not None for each in accepted),
     )
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "AnnouncementStanding",
     "CallbackStanding",
     "DeskStanding",
+    "DraftStanding",
     "KeyStanding",
     "QueueStanding",
     "Standing",
@@ -89,6 +90,22 @@ class AnnouncementStanding:
         """Whether all that is left are rows behind its first ones."""
         waits = self.rest in (State.QUEUED, State.SCHEDULED) and self.left == self.resting > 0
         return self.first is not None and self.next_row >= self.first and waits
+
+
+@dataclass(frozen=True, slots=True)
+class DraftStanding:
+    """A draft: an announcement of which nothing is accepted."""
+
+    id: str
+    state: str
+    rows: int  #: that it says it has
+    rows_there: int
+    is_approved: bool  #: it says by whom
+    expires: bool
+    rows_expire: bool
+    is_listed: bool
+    is_listed_of_author: bool
+    is_accepted: bool  #: some of it: it is counted, has a turn or is among the announcements
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
--- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller, first, stop_at)
+-- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller, first, stop_at, draft)
 --
 -- Opens an announcement, whose rows are then loaded; nothing of it counts as accepted before `start`.
 -- ARGV[2]  id              the new announcement's
--- ARGV[3]  key             hash of its key: whoever comes again with it, after a crash too, is led to the first
+-- ARGV[3]  key             hash of its key: whoever comes again with it, after a crash too, is led to the first; '' for none
 -- ARGV[4]  digest          hash of message, rows and options: once started, the same key with another digest is refused
 -- ARGV[5]  key_ttl_ms      how long the key is remembered
 -- ARGV[6]  loading_ms      what is never started is forgotten after this
@@ -16,16 +16,24 @@
 -- ARGV[14] caller          the API key whose share of the callbacks that is, or '' where there is none
 -- ARGV[15] first           rows that are released before somebody resumes it, or '' for all
 -- ARGV[16] stop_at         share of failed rows above which it pauses, in hundredths of a percent, or '' for none
--- Returns  [opened | loading | started | reused, id of the first]
+-- ARGV[17] draft           it becomes a draft, and the key is of drafts alone: 'key' when somebody chose it, 'content' when it only
+--                          keeps the same content from being two drafts; or ''
+-- Returns  [opened | loading | started | reused, id of the first]; a draft is told as started: its rows are not loaded again
 local id, digest = ARGV[2], ARGV[4]
 local status = 'opened'
-local first = redis.call('GET', key('key', DESK, ARGV[3]))
+local first = ARGV[3] ~= '' and redis.call('GET', key('key', DESK, ARGV[3]))
+local first_id, first_digest, state
 if first then
-  local first_id, first_digest = string.match(first, '^(%S+) (%S+)$')
-  local state = redis.call('HGET', key('lane', first_id), 'state')
-  if state and state ~= 'loading' then
+  first_id, first_digest = string.match(first, '^(%S+) (%S+)$')
+  state = redis.call('HGET', key('lane', first_id), 'state')
+  local draft = open_draft(first_id)
+  -- One that was edited, or started, is no longer what this content would be: it stands for itself, and this is a new one.
+  if state and ARGV[17] == 'content' and (state ~= 'loading' or draft and draft.version > 1) then first = nil end
+  if first and state and (state ~= 'loading' or draft) then
     return {first_digest == digest and 'started' or 'reused', first_id}
   end
+end
+if first then
   if state and first_digest == digest then
     id, status = first_id, 'loading'
   else
@@ -33,7 +41,7 @@ if first then
     redis.call('DEL', key('lane', first_id), key('rows', first_id))
   end
 end
-redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5])
+if ARGV[3] ~= '' then redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5]) end
 redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_at', now, 'spec', ARGV[7], 'expires_at', ARGV[8],
   'on_unknown', ARGV[9], 'weight', ARGV[10], 'results_for', ARGV[11], 'timed', ARGV[12], 'next', 0, 'total', 0, 'opens_at', 0)
 if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13], 'caller', ARGV[14]) end

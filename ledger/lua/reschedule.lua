@@ -1,7 +1,7 @@
--- reschedule(desk, id, at, by, written, to_write, keep_ms, key, image, {opens, closes} …)
+-- reschedule(desk, id, at, by, written, to_write, keep_ms, key, image, fingerprint, {opens, closes} …)
 --
--- Gives another time to what has not begun: a scheduled notification, or an announcement that is scheduled, or was paused before
--- its first row was released. Release (release.lua) either came before, and then its state forbids this, or sees the new time.
+-- Gives another time to what has not begun: a scheduled notification, an approved draft, or an announcement that is scheduled, or
+-- was paused before its first row was released. Release (release.lua) either came before, and then its state forbids this, or sees the new time.
 -- ARGV[2]   id
 -- ARGV[3]   at        ms; not later than now: at once
 -- ARGV[4]   by        who asked
@@ -10,7 +10,8 @@
 -- ARGV[7]   keep_ms   its key and its image stay for so long at least
 -- ARGV[8]   key       hash of its key, or ''
 -- ARGV[9]   image     SHA-256 of its image, or ''
--- ARGV[10…] by twos: an announcement's sending hours from that time on, as in start.lua
+-- ARGV[10]  fingerprint  of a draft with the new time, or ''
+-- ARGV[11…] by twos: an announcement's sending hours from that time on, as in start.lua
 -- Returns   [1 done · 2 it has that time already · 0 its state does not allow it · -1 there is none · -2 it has changed:
 --           read it again, its state]
 local id, at, by, written, to_write = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
@@ -68,7 +69,7 @@ end
 local function plan_hours()
   local hours = key('lane', id, 'hours')
   redis.call('DEL', hours)
-  for index = 10, #ARGV, 2 do redis.call('RPUSH', hours, ARGV[index] .. ' ' .. ARGV[index + 1]) end
+  for index = 11, #ARGV, 2 do redis.call('RPUSH', hours, ARGV[index] .. ' ' .. ARGV[index + 1]) end
 end
 
 local function has_not_begun(info)
@@ -76,8 +77,23 @@ local function has_not_begun(info)
   return info.next == 0 and waits and (info.state == 'running' or info.state == 'paused')
 end
 
+-- Its approval stays: another time is on record, and whoever edits what he read before is told that it has changed.
+local function reschedule_draft(draft)
+  if draft.state ~= 'approved' then return {0, draft.state} end
+  local found = compared(redis.call('HGET', draft.lane, 'spec'))
+  if found == 'changed' then return {-2, draft.state} end
+  if found == 'done' then
+    write_again(draft.lane)
+    return {2, draft.state}
+  end
+  note_act(id, by, 'reschedule', 'spec', to_write, 'fingerprint', ARGV[10], 'version', draft.version + 1)
+  keep_what_it_needs()
+  return {1, draft.state}
+end
+
 local function reschedule_announcement()
-  local info, lane = announcement(id), key('lane', id)
+  local info, lane, draft = announcement(id), key('lane', id), open_draft(id)
+  if draft then return reschedule_draft(draft) end
   if not info or info.state == 'loading' then return {-1, ''} end
   if not has_not_begun(info) then return {0, told_state(info)} end
   local found = compared(redis.call('HGET', lane, 'spec'))

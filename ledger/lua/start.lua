@@ -1,28 +1,106 @@
--- start(desk, id, total, at, by, {opens, closes} …)
+-- start(desk, id, total, at, by, above, approvers, reason, call, key_ttl_ms, version, {opens, closes} …)
 --
--- Accepts a loaded announcement: from here on all its rows count. Starting again changes nothing.
+-- Accepts a loaded announcement, or a draft: from here on all its rows count. Starting again changes nothing.
 -- ARGV[2]  id
--- ARGV[3]  total   rows that must be there
--- ARGV[4]  at      ms of the first send, 0 = at once
--- ARGV[5]  by      who announces it, or '' when that is not told
--- ARGV[6…] by twos: sending hours, ms of each opening and closing, in order; none: at any time
--- Returns  1 started now · 0 it was started before · -1 no such announcement, or rows are missing
-local id, total, at = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+-- ARGV[3]  total       rows that must be there
+-- ARGV[4]  at          ms of the first send, 0 = at once
+-- ARGV[5]  by          who asks, as it stands on record, or '' when that is not told
+-- ARGV[6]  above       more rows than this need an approval, or '' when none do
+-- ARGV[7]  approvers   JSON: ids of the keys of the variable that may approve for this desk
+-- ARGV[8]  reason      why it starts without an approval, or ''
+-- ARGV[9]  call        a name for this call, the same when it is replayed; '' for one that is no draft
+-- ARGV[10] key_ttl_ms  how long a draft's key is remembered
+-- ARGV[11] version     of the draft that was read: its time and hours are these
+-- ARGV[12…] by twos: sending hours, ms of each opening and closing, in order; none: at any time
+-- Returns  [1 started now · 0 it was started before · -1 no such announcement, or rows are missing · -2 it needs an approval
+--          · -3 its state does not allow it · -4 who approved it no longer may · -5 its key stands for another
+--          · -6 it has changed: read it again, its state or the id of that other]
+local id, total, at, reason = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[8]
 local lane = key('lane', id)
 local state = redis.call('HGET', lane, 'state')
-if state and state ~= 'loading' then
+local draft = open_draft(id)
+
+-- A replay of this call; anybody else learns that it was started.
+local function started_before()
   write_again(lane)
-  return 0
+  return redis.call('HGET', lane, 'call') == ARGV[9] and ARGV[9] ~= ''
 end
-if not state or redis.call('HLEN', key('rows', id)) ~= total then return -1 end
+
+-- A key that can be revoked must live and must still be allowed to approve for this desk; people of this machine have none.
+local function may_approve(approver)
+  if string.sub(approver, 1, 9) == 'variable:' then
+    for _, id in ipairs(cjson.decode(ARGV[7])) do
+      if id == approver then return true end
+    end
+    return false
+  end
+  if string.sub(approver, 1, 2) ~= 'k_' then return true end
+  for _, text in ipairs(redis.call('HVALS', key('api_keys'))) do
+    local kept = decoded(text)
+    if kept and kept.id == approver then
+      local may = type(kept.revoked_at) ~= 'string'
+      local function has(list, sought)
+        for _, each in ipairs(list) do
+          if each == sought then return true end
+        end
+        return false
+      end
+      return may and has(kept.scopes, 'approve') and (type(kept.desks) ~= 'table' or has(kept.desks, DESK))
+    end
+  end
+  return false
+end
+
+local needs_approval = ARGV[6] ~= '' and total > tonumber(ARGV[6])
+local is_unapproved = false
+
+-- nil, or why it may not start.
+local function refusal()
+  if not draft then return needs_approval and {-2, ''} or nil end
+  local approver = redis.call('HGET', lane, 'approver')
+  is_unapproved = needs_approval and not (draft.state == 'approved' and approver and may_approve(approver))
+  if reason ~= '' then return nil end
+  if is_unapproved and draft.state == 'approved' then return {-4, draft.state} end
+  if is_unapproved then return {-2, draft.state} end
+  return draft.state == 'awaiting_approval' and {-3, draft.state} or nil
+end
+
+-- Whoever announces with the key from here on is led to this one. A key that somebody chose must be free.
+local function take_key()
+  local got = redis.call('HMGET', lane, 'key', 'key_given', 'digest')
+  local name = key('key', DESK, got[1])
+  local first = redis.call('GET', name)
+  local first_id = first and string.match(first, '^(%S+) ')
+  local state = first_id and first_id ~= id and redis.call('HGET', key('lane', first_id), 'state')
+  if state and state ~= 'loading' then return got[2] == '1' and {-5, first_id} or nil end
+  -- Nothing of that one was accepted, and nothing of it will be: it has lost its key.
+  if state and not open_draft(first_id) then redis.call('DEL', key('lane', first_id), key('rows', first_id)) end
+  redis.call('SET', name, id .. ' ' .. got[3], 'PX', ARGV[10])
+end
+
+local function note_start()
+  if not draft then
+    if ARGV[5] ~= '' then redis.call('HSET', lane, 'acts', cjson.encode({{now, ARGV[5], 'announce'}})) end
+    return
+  end
+  note_draft_act(id, ARGV[5], is_unapproved and 'start without approval: ' .. reason or 'start', 'call', ARGV[9])
+  redis.call('HDEL', lane, 'draft')
+  unlist_draft(draft)
+end
+
+if state and state ~= 'loading' then return {started_before() and 1 or 0, state} end
+if draft and draft.version ~= tonumber(ARGV[11]) then return {-6, draft.state} end
+if not state or redis.call('HLEN', key('rows', id)) ~= total then return {-1, ''} end
+local refused = refusal() or draft and take_key()
+if refused then return refused end
 
 local waits = at > now
-for index = 6, #ARGV, 2 do
+for index = 12, #ARGV, 2 do
   redis.call('RPUSH', key('lane', id, 'hours'), ARGV[index] .. ' ' .. ARGV[index + 1])
 end
+note_start()
 redis.call('HSET', lane, 'state', 'running', 'total', total, 'rest', waits and 'scheduled' or 'queued', 'started_at', now,
-  'hours', #ARGV > 5 and 1 or 0, 'opens_at', waits and at or 0)
-if ARGV[5] ~= '' then redis.call('HSET', lane, 'acts', cjson.encode({{now, ARGV[5], 'announce'}})) end
+  'hours', #ARGV > 11 and 1 or 0, 'opens_at', waits and at or 0)
 redis.call('PERSIST', lane)
 redis.call('PERSIST', key('rows', id))
 redis.call('ZADD', ANNOUNCEMENTS, now, id)
@@ -34,4 +112,4 @@ else
   join_turns(id)
 end
 look_at(waits and at or now)
-return 1
+return {1, waits and 'scheduled' or 'running'}

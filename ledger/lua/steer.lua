@@ -9,7 +9,8 @@
 local id, verb, by, most = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local FROM = {pause = {running = 'paused'}, resume = {paused = 'running'}, cancel = {running = 'cancelled', paused = 'cancelled'}}
 
-local info = announcement(id)
+local info, draft = announcement(id), open_draft(id)
+if draft then return {0, draft.state, 0} end
 if not info or info.state == 'loading' then return {-1, '', 0} end
 local again = verb == 'cancel' and info.state == 'cancelled'
 local to = FROM[verb][info.state]

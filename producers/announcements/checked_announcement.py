@@ -1,5 +1,6 @@
 """A checked announcement on its way into the ledger: accepted with all its rows, or not at all."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ledger.addresses import Contact
 from ledger.announcement import Announcement, Spec
-from ledger.announcements import key_of_announcement
 from ledger.connection import text
 from ledger.delivery_options import UserIdType
+from ledger.draft import Person
+from ledger.draft_verbs import DRAFT_MS
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
+from ledger.loading import DraftKey, key_of_announcement, key_of_draft
 from ledger.phrases import Phrase
 from ledger.record import Announced
 from ledger.times import past_problem
@@ -90,8 +93,7 @@ class CheckedAnnouncement:
     @property
     def spec(self) -> Spec:
         """As it stands in the ledger once it is loaded: with what the check has found."""
-        people = self.audience.rows.people if self.audience else ()
-        found = {"columns": self.checked.columns, "people": people, "traceparent": traceparent()}
+        found = {"columns": self.checked.columns, "people": self.recipients.people, "traceparent": traceparent()}
         return self.draft.spec.model_copy(update=found)
 
     def accept(self, by: str = "") -> Announced:
@@ -110,23 +112,54 @@ class CheckedAnnouncement:
     def load(self) -> "LoadedAnnouncement":
         """The first half of `accept`: all is in the ledger for a day, and nothing is accepted. Raises as it does."""
         self.refuse_unacceptable()
+        if not self._is_known:
+            self.ledger.announcements.refuse_unapproved(self.checked.accepted)
+        return self._load(self.key)
+
+    def load_draft(self, by: Person) -> "LoadedAnnouncement":
+        """Loads it for a draft of this author, or finds his draft of it. Raises as `accept`, and KeyReused only for a
+        key of his own drafts."""
+        self.refuse_unacceptable()
+        return self._load(key_of_draft(self.key, by.id), "key" if self.draft.key else "content")
+
+    def load_edit(self) -> "LoadedAnnouncement":
+        """Loads it for the place of a draft's content, beside all else. Raises BadInput as `accept`."""
+        self.refuse_unacceptable()
+        return self._load("")
+
+    def _load(self, key: str, draft_key: DraftKey | None = None) -> "LoadedAnnouncement":
         draft, checked, announcements = self.draft, self.checked, self.ledger.announcements
-        digest = draft.digest(checked.sha256)
         spec = self.spec
-        id, is_started = announcements.open(spec, key=draft.key or digest, digest=digest, timed=bool(checked.due(1)))
-        if not is_started:
+        is_timed, rows_sha256 = bool(checked.due(1)), hashlib.sha256()
+        id, is_known = announcements.open(spec, key=key, digest=self.digest, timed=is_timed, draft=draft_key)
+        if not is_known:
             if draft.image:
                 # First the image: a worker may take a row the moment it is accepted.
-                keep_ms = self.ledger.key_ttl_ms(spec.at, spec.expires_at)
+                keep_ms = self.ledger.key_ttl_ms(spec.at, spec.expires_at) + (0 if key and not draft_key else DRAFT_MS)
                 self.ledger.keep_image_for(draft.image.sha256, draft.image.data, keep_ms)
-            announcements.load(id, accepted_rows(self.recipients, checked))
-        return LoadedAnnouncement(id, spec, checked.accepted, checked.content_hash)
+            announcements.load(id, _hashed(accepted_rows(self.recipients, checked), rows_sha256))
+        return LoadedAnnouncement(
+            id, spec, checked.accepted, checked.content_hash, rows_sha256.hexdigest(), self.digest, is_known
+        )
+
+    @property
+    def digest(self) -> str:
+        """Of everything that makes it this announcement."""
+        return self.draft.digest(self.checked.sha256)
+
+    @property
+    def key(self) -> str:
+        """By which it is accepted once."""
+        return self.draft.key or self.digest
+
+    @property
+    def _is_known(self) -> bool:
+        return self.ledger.is_known(self.draft.spec.desk, key_of_announcement(self.key))
 
     def refuse_past(self) -> None:
         """Raises BadInput when its time is long past; but not for a repeat, whose key is known."""
-        spec, key = self.draft.spec, self.draft.key or self.draft.digest(self.checked.sha256)
-        refusal = past_problem(spec.at, datetime.now(UTC))
-        if refusal and not self.ledger.is_known(spec.desk, key_of_announcement(key)):
+        refusal = past_problem(self.draft.spec.at, datetime.now(UTC))
+        if refusal and not self._is_known:
             raise refusal
 
     def same_content(self) -> Announcement | None:
@@ -157,6 +190,9 @@ class LoadedAnnouncement:
     spec: Spec = field(repr=False)
     total: int
     content_hash: str
+    rows_sha256: str = ""
+    digest: str = ""  #: of everything that makes it this announcement
+    is_known: bool = False  #: it is there already, and was not loaded again
 
     def start(self, ledger: Ledger, by: str = "") -> Announced:
         """The second half of `accept`: accepts what was loaded. Raises RowsMissing after a day, NotDurable."""
@@ -165,6 +201,13 @@ class LoadedAnnouncement:
         # Also when it was started before: the process that started it may have been killed before it came here.
         ledger.redis.set(ledger.keys.content(self.spec.desk, self.content_hash), self.id, px=ledger.results_for_ms)
         return Announced(self.id, ledger.announcements.get(self.id).total, duplicate=not is_new)
+
+
+def _hashed(rows: Iterator[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    """Also of their order: which are the first ones is approved, too."""
+    for row in rows:
+        digest.update(row + b"\n")
+        yield row
 
 
 def _refuse_contacts(contacts: Sequence[Contact]) -> NoReturn:

@@ -52,9 +52,7 @@ def _error_of_ours(name: str, status: int, members: dict[str, Any], url: str) ->
         case "nothing-accepted", {"results": [{"problem": {"status": int(of_first)} as first}, *_]}:
             return error_of(of_first, first, url=url, key=members["key"], id=None)
     told = f"{url} answered {status} ({members.get('title')}): {members['detail']}"
-    if status in _KEY_REFUSED:
-        return _KEY_REFUSED[status](told)
     for kind in (_KINDS.get(name), BadInput if status in _WRONG_INPUT else None):
         if kind and members.keys() >= {*kind.arguments}:
             return kind(*(str(members[argument]) for argument in kind.arguments))
-    return DeskbellError(told)
+    return _KEY_REFUSED.get(status, DeskbellError)(told)

@@ -19,11 +19,11 @@ from console.ports import Asked, Column, Proposal, ProposedTimes, RowError, Samp
 from feishu.verdict import AskFailed
 from ledger.addresses import address_fields
 from ledger.announcement import Spec
-from ledger.announcements import LOADING_MS
 from ledger.api_keys import ApiKey, ApiKeys
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
+from ledger.loading import LOADING_MS
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.phrases import Phrase

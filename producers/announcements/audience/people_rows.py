@@ -51,11 +51,7 @@ class PeopleRows(Recipients):
         self.columns = (RECEIVER_ID, *own, *added)
         #: Where the fields of people stand among the columns.
         self._places = {name: [folded(each) for each in self.columns].index(name) for name in used}
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """The columns that hold what the contacts tell of people."""
-        return tuple(self.columns[at] for at in sorted(self._places.values()))
+        self.people = tuple(self.columns[at] for at in sorted(self._places.values()))
 
     def rows(self) -> Iterator[Row]:
         if self._file:

@@ -29,6 +29,8 @@ class Recipients:
 
     #: The first and the last line of addresses that were typed besides the file, once its rows were read.
     typed_lines: tuple[int, int] | None = None
+    #: The columns that hold what the contacts tell of people.
+    people: tuple[str, ...] = ()
 
     def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
         """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ledger.announcement import Announcement, RowRecord
-from ledger.announcements import LOADING_MS, RowsMissing
 from ledger.connection import text
 from ledger.errors import BadInput, NotAllowed
 from ledger.ids import announcement_of, is_row, row_id
 from ledger.inspection.inspection import broken_invariants
 from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
+from ledger.loading import LOADING_MS, RowsMissing
 from ledger.notification import Notification
 from ledger.rate import Limit
 from ledger.rescheduling import reschedule

@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from ledger.announcement import Spec
-from ledger.announcements import RowsMissing
 from ledger.delivery_options import ReceiveType
 from ledger.errors import KeyReused, NotAllowed, NotFound
 from ledger.leases import Claim, Leases, Result
 from ledger.ledger import Ledger
+from ledger.loading import RowsMissing
 from ledger.notification import Notification
 from ledger.progress import Attempt
 from ledger.rate import Limit

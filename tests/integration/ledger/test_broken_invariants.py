@@ -10,6 +10,8 @@ import redis
 
 from ledger.announcement import Spec
 from ledger.connection import text
+from ledger.draft import Person
+from ledger.draft_verbs import DraftContent, DraftVerbs
 from ledger.ids import row_id
 from ledger.inspection.inspection import broken_invariants, inspect_ledger
 from ledger.inspection.invariants import Invariant
@@ -38,6 +40,7 @@ class Scene:
     scheduled: str
     rows: dict[State, str]
     key: str
+    draft: str
 
 
 SPEC = Spec(name="Move", message={"msg_type": "text", "content": {"text": "We move"}}, callback_url=URL)
@@ -83,7 +86,15 @@ def scene(ledger: Ledger, leases: Leases, desk: Desk) -> Scene:
         later,
         by_state[1],
         key.removeprefix("deskbell:key:"),
+        _draft(ledger),
     )
+
+
+def _draft(ledger: Ledger) -> str:
+    id = ledger.announcements.open(SPEC, key="d", digest="d", draft="key").id
+    ledger.announcements.load(id, [orjson.dumps([0, "ou_0", []])])
+    DraftVerbs(ledger).keep(DraftContent(id, SPEC, 1, "r", "c", "d"), Person("ada", "ada"), key="d", key_given=True)
+    return id
 
 
 def _callback(scene: Scene) -> str:
@@ -108,6 +119,36 @@ BROKEN: dict[str, tuple[Invariant, Break, Callable[[Scene], str]]] = {
         Invariant.UNRESOLVED_WAITS,
         lambda it, client, keys: client.zadd(keys.unresolved("default"), {it.events[State.DELIVERED]: 1}),
         lambda it: it.events[State.DELIVERED],
+    ),
+    "a draft without one of its rows": (
+        Invariant.DRAFT_WHOLE,
+        lambda it, client, keys: client.hset(keys.rows(it.draft), "1", "[]"),
+        lambda it: it.draft,
+    ),
+    "a draft that is not listed": (
+        Invariant.DRAFT_WHOLE,
+        lambda it, client, keys: client.zrem(keys.drafts, it.draft),
+        lambda it: it.draft,
+    ),
+    "a draft that is not among those of its author": (
+        Invariant.DRAFT_WHOLE,
+        lambda it, client, keys: client.zrem(keys.drafts_of("ada"), it.draft),
+        lambda it: it.draft,
+    ),
+    "a draft that never expires": (
+        Invariant.DRAFT_WHOLE,
+        lambda it, client, keys: client.persist(keys.rows(it.draft)),
+        lambda it: it.draft,
+    ),
+    "a draft with a turn": (
+        Invariant.DRAFT_WHOLE,
+        lambda it, client, keys: client.zadd(keys.turns("default"), {it.draft: 0}),
+        lambda it: it.draft,
+    ),
+    "a draft that nobody approved": (
+        Invariant.DRAFT_APPROVED,
+        lambda it, client, keys: client.hset(keys.lane(it.draft), "draft", "approved"),
+        lambda it: it.draft,
     ),
     "unresolved events that nobody looks at": (
         Invariant.UNRESOLVED_LOOKED_AT,

@@ -12,6 +12,7 @@ from deskbell import (
     AnnouncementState,
     AnnouncementStatus,
     BadInput,
+    Changed,
     DeskbellError,
     EventArguments,
     Forbidden,
@@ -24,6 +25,7 @@ from deskbell import (
     NotDurable,
     NotFound,
     Notifier,
+    NotPermitted,
     Outcome,
     Record,
     RowResult,
@@ -67,7 +69,7 @@ def steered(notifier: Notifier, announced: Announced) -> list[RowResult]:
 def outcome(notifier: Notifier, id: str) -> str:
     try:
         record: Record = notifier.get(id)
-    except (BadInput, NotFound, NotAllowed) as error:
+    except (BadInput, NotFound, NotAllowed, Changed, NotPermitted) as error:
         return f"our mistake: {error}"
     except KeyReused as error:
         return error.first_id

@@ -11,9 +11,10 @@ from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.contact import CONTACTS_PER_CALL
 from feishu.people import PROBLEM_MS
 from ledger import allowance, callbacks, dropped_messages, durability, hook_log, tally
-from ledger.announcements import LOADING_MS
+from ledger.draft_verbs import DRAFT_MS, MOST_DRAFTS
 from ledger.inspection.invariants import Invariant
 from ledger.leases import AFTER_CALL_MS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS
+from ledger.loading import LOADING_MS
 from ledger.rate import AHEAD_TRIPS, LATE_SHARE, SPAN_TRIPS, Limit, slack_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
@@ -132,6 +133,9 @@ STATED = (
     f"the preview of an unconfirmed announcement | after {span(LOADING_MS)} |",
     f"newest first, the last {hook_log.KEPT} of each |",
     f"newest first, the last {dropped_messages.KEPT} |",
+    f"A draft is kept {span(DRAFT_MS)} after its last edit; an author has {MOST_DRAFTS} at most.",
+    f"of one author | an entry: {span(lua('shared/drafts.lua', 'DRAFT_KEPT'))} after the last edit",
+    f"after it is finished; a draft's: {span(DRAFT_MS)} after its last edit",
     f"as measured | stays; {span(durability._KEPT_SECONDS * 1000)} if INFO is refused |",
     f"to time an fsync | after {span(PROBE_KEPT_SECONDS * 1000)} |",
     f"the leading pacer | after {span(LEAD_MS)} without renewal |",

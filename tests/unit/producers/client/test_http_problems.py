@@ -8,6 +8,7 @@ import pytest
 import ledger.errors
 from ledger.errors import (
     BadInput,
+    Changed,
     DeskbellError,
     KeyReused,
     LedgerFull,
@@ -16,6 +17,7 @@ from ledger.errors import (
     NotAllowed,
     NotDurable,
     NotFound,
+    NotPermitted,
     WrongVersion,
 )
 from producers.client.http_problems import error_of
@@ -30,6 +32,8 @@ CONTRACT: list[tuple[DeskbellError, tuple[int, str, str, int]]] = [
     (KeyReused("k", "n_0"), (422, "key-reused", "The key was already used for other content", 2)),
     (NotFound("n_1"), (404, "not-found", "Nothing has this id", 5)),
     (NotAllowed("n_1", "cancel", "delivered"), (409, "not-allowed", "The state does not allow it", 2)),
+    (Changed("a_1", 3), (409, "changed", "It was changed since it was read", 2)),
+    (NotPermitted("ada wrote it"), (403, "not-permitted", "It needs the approval of somebody else", 2)),
     (LedgerUnreachable("gone"), (503, "ledger-unreachable", "Redis is not reached", 3)),
     (LedgerUnwritable("a replica"), (503, "ledger-unwritable", "Redis accepts no writes", 1)),
     (LedgerFull("full"), (503, "ledger-full", "Redis has no room left", 1)),

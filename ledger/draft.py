@@ -1,0 +1,140 @@
+"""A draft: what an announcement has besides its rows and options before it is started."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from ledger.times import iso
+
+__all__ = ["Draft", "DraftJson", "Person", "Rejected", "RejectedJson", "fingerprint_of"]
+
+#: Of a spec, what says nothing about the messages or when they are sent.
+_NOT_APPROVED = frozenset({"caller", "traceparent"})
+
+
+class Person(NamedTuple):
+    """Who acts: the key's id, or the machine's user; and the name by which the audit log knows them."""
+
+    id: str
+    name: str
+
+
+@with_config(title="Rejection")
+class RejectedJson(TypedDict):
+    """The last rejection of a draft."""
+
+    by: str
+    at: str | None
+    why: str
+    version: int
+
+
+@with_config(title="Draft")
+class DraftJson(TypedDict):
+    """What an announcement has before it is started."""
+
+    version: int
+    fingerprint: str
+    author: str
+    author_name: str
+    edited_at: str | None
+    needs_approval: bool
+    approver: str | None
+    approver_name: str | None
+    approved_at: str | None
+    rejected: RejectedJson | None
+    tests: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The last rejection, and what was rejected, to compare with what came of it."""
+
+    by: str
+    at_ms: int
+    why: str
+    version: int
+    rows: int
+    rows_sha256: str
+    spec: bytes = field(repr=False)  #: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Beside the announcement, whose `state` is one of `DRAFTED`."""
+
+    version: int  #: raised by each edit
+    fingerprint: str  #: of all that an approval binds
+    author: Person
+    editors: frozenset[str]  #: ids of everybody who edited it
+    edited_ms: int
+    approver: Person | None
+    approved_ms: int | None
+    rejected: Rejected | None
+    tests: tuple[tuple[str, int], ...]  #: notifications, newest first, and the version that each showed
+    rows_sha256: str
+    needs_approval: bool = False
+
+    @property
+    def untested(self) -> bool:
+        """Whether nobody has seen a test of this version."""
+        return not any(version == self.version for _, version in self.tests)
+
+    def may_approve(self, by: Person) -> bool:
+        """Who wrote in it may not."""
+        return by.id != self.author.id and by.id not in self.editors
+
+    def as_json(self) -> DraftJson:
+        return {
+            "version": self.version,
+            "fingerprint": self.fingerprint,
+            "author": self.author.id,
+            "author_name": self.author.name,
+            "edited_at": iso(self.edited_ms),
+            "needs_approval": self.needs_approval,
+            "approver": self.approver.id if self.approver else None,
+            "approver_name": self.approver.name if self.approver else None,
+            "approved_at": iso(self.approved_ms),
+            "rejected": _rejected_json(self.rejected) if self.rejected else None,
+            "tests": [id for id, _ in self.tests],
+        }
+
+    @classmethod
+    def of_fields(cls, fields: Mapping[bytes, bytes], *, needs_approval: bool) -> "Draft":
+        """Raises one of `ledger.damage.UNREADABLE`."""
+        approver = fields.get(b"approver")
+        return cls(
+            version=int(fields[b"version"]),
+            fingerprint=fields[b"fingerprint"].decode(),
+            author=Person(fields[b"author"].decode(), fields[b"author_name"].decode()),
+            editors=frozenset(orjson.loads(fields.get(b"editors", b"[]"))),
+            edited_ms=int(fields[b"edited_at"]),
+            approver=Person(approver.decode(), fields[b"approver_name"].decode()) if approver else None,
+            approved_ms=int(fields[b"approved_at"]) if approver else None,
+            rejected=_rejected(fields) if b"rejected" in fields else None,
+            tests=tuple((id, version) for id, version in orjson.loads(fields.get(b"tests", b"[]"))),
+            rows_sha256=fields[b"rows_sha256"].decode(),
+            needs_approval=needs_approval,
+        )
+
+
+def fingerprint_of(spec: Mapping[str, Any], rows_sha256: str) -> str:
+    """Of all that is approved: the rows in their order, message, options, times. `spec` is that of the ledger."""
+    approved = {name: value for name, value in spec.items() if name not in _NOT_APPROVED}
+    told = orjson.dumps([approved, rows_sha256], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(told).hexdigest()[:32]
+
+
+def _rejected(fields: Mapping[bytes, bytes]) -> Rejected:
+    raw = orjson.loads(fields[b"rejected"])
+    told = (raw["by"], int(raw["at"]), raw["why"], int(raw["version"]), int(raw["rows"]), raw["rows_sha256"])
+    return Rejected(*told, spec=fields[b"rejected_spec"])
+
+
+def _rejected_json(rejected: Rejected) -> RejectedJson:
+    return {"by": rejected.by, "at": iso(rejected.at_ms), "why": rejected.why, "version": rejected.version}

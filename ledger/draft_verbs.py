@@ -1,0 +1,200 @@
+"""The drafts of the ledger: keeping, editing, reviewing and starting them, each in one durable step."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from ledger.announcement import Announcement, Row, Spec
+from ledger.announcements import Announcements
+from ledger.connection import text
+from ledger.draft import Person, fingerprint_of
+from ledger.errors import BadInput, Changed, KeyReused, NotAllowed, NotFound, NotPermitted
+from ledger.loading import RowsMissing, key_of_announcement
+from ledger.phrases import Phrase
+from ledger.redis_keys import key_digest
+from ledger.states import DRAFTED, AnnouncementState
+from ledger.store import Store
+from ledger.times import unix_ms
+
+__all__ = ["DRAFT_MS", "MOST_DRAFTS", "DraftContent", "DraftVerbs"]
+
+#: A draft is kept so long after its last edit, ms. As in ledger/lua/shared/drafts.lua.
+DRAFT_MS = 30 * 86_400_000
+#: Of one author.
+MOST_DRAFTS = 20
+#: Drafts or rows that are read in one round trip.
+PORTION = 500
+
+#: Answers of the verbs. `draft` and `review` have the last two for other reasons.
+_DONE, _REFUSED, _ABSENT = 1, 0, -1
+_UNAPPROVED, _APPROVER_GONE, _KEY_TAKEN, _CHANGED = -2, -4, -5, -6
+
+
+@dataclass(frozen=True, slots=True)
+class DraftContent:
+    """What was loaded for a draft."""
+
+    loaded: str  #: the id under which it was
+    spec: Spec = field(repr=False)
+    total: int
+    rows_sha256: str  #: of the rows as they are stored, in their order
+    content_hash: str  #: of what the receivers get
+    digest: str  #: of everything that makes it this announcement
+
+    @property
+    def told(self) -> tuple[str | int, ...]:
+        """To the verb."""
+        fingerprint = fingerprint_of(orjson.loads(self.spec.to_json()), self.rows_sha256)
+        return self.total, self.rows_sha256, fingerprint, self.content_hash, self.digest
+
+
+class DraftVerbs:
+    """Raises NotFound for what is no draft and no announcement, and NotAllowed where the state forbids the verb."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._redis, self._keys = store.redis, store.keys
+        self._announcements = Announcements(store)
+
+    def keep(self, content: DraftContent, by: Person, *, key: str, key_given: bool) -> None:
+        """Makes a draft of what was loaded. `key` is what an announcement with this key is known by when it starts.
+
+        A repeat changes nothing. Raises RowsMissing, BadInput when the author has too many, NotDurable.
+        """
+        self._draft(content.loaded, content, 0, by, key_digest(key_of_announcement(key)), int(key_given))
+
+    def edit(self, id: str, content: DraftContent, version: int, by: Person) -> None:
+        """Puts what was loaded in the place of its content, if it still has this version. An approval ends by it.
+
+        Raises Changed, RowsMissing, NotDurable.
+        """
+        self._draft(id, content, version, by, "", 0)
+
+    def _draft(self, id: str, content: DraftContent, version: int, by: Person, *key: str | int) -> None:
+        arguments = (id, content.loaded, version, _call(), by.id, by.name, *content.told, *key, MOST_DRAFTS)
+        done, found = self._store.durably("draft", content.spec.desk, *arguments)
+        if done == _REFUSED:
+            raise NotAllowed(id, "edit", self._state(id))
+        if done == -2:
+            most = Phrase("you have {most} drafts: start or discard some first", most=MOST_DRAFTS)
+            raise BadInput("draft", most)
+        if done == -3:
+            raise Changed(id, found)
+        if done == _ABSENT and content.loaded != id and not found:
+            raise NotFound(id)
+        if done == _ABSENT:
+            raise RowsMissing(f"{id}: not all of its {content.total} rows are in the ledger; send it again")
+
+    def submit(self, id: str, by: Person) -> AnnouncementState:
+        """Asks for an approval."""
+        return self._review(id, "submit", by)
+
+    def approve(self, id: str, fingerprint: str, by: Person) -> AnnouncementState:
+        """Approves what has this fingerprint. Raises Changed when it has another one, NotPermitted for who wrote it."""
+        return self._review(id, "approve", by, fingerprint)
+
+    def reject(self, id: str, why: str, by: Person) -> AnnouncementState:
+        return self._review(id, "reject", by, why)
+
+    def discard(self, id: str, by: Person) -> None:
+        """It is gone, with its rows."""
+        self._review(id, "discard", by)
+
+    def note_test(self, id: str, notification: str, by: Person) -> None:
+        """Keeps which notification was a test of its present version."""
+        self._review(id, "test", by, notification)
+
+    def _review(self, id: str, verb: str, by: Person, detail: str = "") -> AnnouncementState:
+        found = self._announcements.get(id)
+        done, state = self._store.durably("review", found.spec.desk, id, verb, _call(), by.id, by.name, detail)
+        if done == _ABSENT:
+            raise NotFound(id)
+        if done == _REFUSED:
+            raise NotAllowed(id, verb, text(state))
+        if done == -2:
+            raise NotPermitted(Phrase("{who} wrote it: somebody else must approve {id}", who=by.name, id=id))
+        if done == -3:
+            raise Changed(id, found.draft.version if found.draft else 0)
+        return AnnouncementState(text(state)) if state else AnnouncementState.DRAFT
+
+    def start(self, id: str, by: Person, reason: str = "", version: int | None = None) -> AnnouncementState:
+        """Accepts it, durably: this version of it, if one is given. With a `reason` no approval is needed.
+
+        Raises NotPermitted without an approval, Changed, KeyReused, BadInput when it has expired, NotDurable.
+        """
+        call, done = _call(), _CHANGED
+        while done == _CHANGED:  # by somebody else, between the reading and the verb
+            draft = self._announcements.get(id)
+            now = draft.draft.version if draft.draft else 0
+            if version is not None and draft.draft and version != now:
+                raise Changed(id, now)
+            done, state = self._start(draft, call, by, reason)
+        if done != _DONE:
+            raise self._refusal(draft, done, text(state))
+        return AnnouncementState(text(state))
+
+    def _start(self, draft: Announcement, call: str, by: Person, reason: str) -> tuple[int, bytes]:
+        spec, now = draft.spec, datetime.now(UTC)
+        if draft.draft and spec.expires_at and spec.expires_at <= max(spec.at or now, now):
+            raise BadInput("expires", Phrase("it would expire before it is sent: edit it first"))
+        arguments = (
+            *(draft.total, unix_ms(spec.at), by.name, *self._announcements.approval(spec.desk), reason, call),
+            *(self._store.key_ttl_ms(spec.at, spec.expires_at), draft.draft.version if draft.draft else 0),
+        )
+        done, state = self._store.durably("start", spec.desk, draft.id, *arguments, *self._announcements.hours_of(spec))
+        return done, state
+
+    def _refusal(self, draft: Announcement, done: int, state: str) -> Exception:
+        if done == _UNAPPROVED:
+            return self._announcements.lacks_approval(draft.total)
+        if done == _APPROVER_GONE:
+            who = draft.draft.approver.name if draft.draft and draft.draft.approver else "?"
+            return NotPermitted(
+                Phrase(
+                    "{who} approved {id}, and may approve nothing now: reject it and submit it again",
+                    who=who,
+                    id=draft.id,
+                )
+            )
+        if done == _KEY_TAKEN:
+            return KeyReused(draft.id, state)
+        if done == _ABSENT:
+            return NotFound(draft.id)
+        return NotAllowed(draft.id, "start", state)
+
+    def _state(self, id: str) -> AnnouncementState:
+        return self._announcements.get(id).state
+
+    # -- asking
+
+    def listed(self) -> Iterator[Announcement]:
+        """All drafts, the last edited first."""
+        ids = [text(id) for id in self._redis.zrevrange(self._keys.drafts, 0, -1)]
+        for first in range(0, len(ids), PORTION):
+            found = self._announcements.several(ids[first : first + PORTION])
+            yield from (each for each in found if each.state in DRAFTED)
+
+    def content_hash(self, id: str) -> str | None:
+        """Of what the receivers of a draft get."""
+        found = self._redis.hget(self._keys.lane(id), "content")
+        return text(found) if found else None
+
+    def rows(self, id: str, numbers: Sequence[int] | None = None) -> Iterator[Row]:
+        """These rows of a draft, or all, by number from 0. Raises NotFound."""
+        wanted = range(self._announcements.get(id).total) if numbers is None else numbers
+        for first in range(0, len(wanted), PORTION):
+            portion = list(wanted[first : first + PORTION])
+            found: Any = self._redis.hmget(self._keys.rows(id), [str(number) for number in portion])
+            for row in found:
+                if row is None:
+                    raise NotFound(id)
+                yield Row.of_json(row)
+
+
+def _call() -> str:
+    """By which the verb knows a replay after a lost answer."""
+    return secrets.token_hex(8)
