@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from feishu.codes import CodeTable, Kind, Rule
-from ledger.rate import Limit
 from ledger.settings import Desk, Settings
+from ledger.settings_in_force import written
 
 __all__ = ["PAGES", "configuration", "troubleshooting", "write"]
 
@@ -71,27 +68,8 @@ def _described(name: str, field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         return "cores"
-    value: Any = field.default
-    match value:
-        case None | "" | SecretStr() | frozenset() | ():
-            return ""
-        case timedelta():
-            return f"`{_duration(value)}`"
-        case (Limit() as limit, *_):
-            return f"`{limit.calls}/minute`" if limit.seconds == 60 else f"`{limit.calls}/{limit.seconds}second`"
-        case (float() | int(), *_):
-            return "`" + ",".join(f"{part:g}" for part in value) + "`"
-    if value is PydanticUndefined:
-        return ""
-    return f"`{value}`"
-
-
-def _duration(value: timedelta) -> str:
-    seconds = round(value.total_seconds())
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds % length == 0 and (unit != "d" or seconds > 86400):
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+    text = "" if field.default is PydanticUndefined else written(field.default)
+    return f"`{text}`" if text else ""
 
 
 def _row(rule: Rule) -> str:

@@ -45,7 +45,7 @@ from ledger.setting_kinds import (
 )
 from ledger.toml_file import read_toml
 
-__all__ = ["Desk", "Settings"]
+__all__ = ["ENV_FILE", "Desk", "Settings"]
 
 
 _DESK_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
@@ -115,7 +115,7 @@ class Desk(BaseModel):
 
 
 #: In the current directory, or none.
-_ENV_FILE = Path(".env")
+ENV_FILE = Path(".env")
 
 
 class Settings(BaseSettings):
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="DESKBELL_",
-        env_file=_ENV_FILE,
+        env_file=ENV_FILE,
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
         """Reads the environment and `.env`. Raises BadInput naming the variable that is wrong."""
-        check_env_file(_ENV_FILE)
+        check_env_file(ENV_FILE)
         try:
             settings = cls(**overrides)
             settings.all_desks  # noqa: B018  a wrong desks file must be told at once, not at the first send

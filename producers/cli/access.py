@@ -10,9 +10,10 @@ from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.practice import command_settings, is_practice
 from ledger.settings import Settings
+from ledger.settings_in_force import unknown_variables
 from producers.cli.output import note
 
-__all__ = ["open_ledger", "settings_in_use"]
+__all__ = ["open_ledger", "settings_in_use", "tell_unknown_variables"]
 
 
 class RedisRefused(DeskbellError):
@@ -22,9 +23,15 @@ class RedisRefused(DeskbellError):
 def settings_in_use() -> Settings:
     """The environment's, or those of a practice that runs here, which is told. Raises BadInput."""
     settings = command_settings()
+    tell_unknown_variables(settings)
     if is_practice(settings):
         note("practice: `deskbell up --sandbox` runs here, so nothing reaches Feishu")
     return settings
+
+
+def tell_unknown_variables(settings: Settings) -> None:
+    for problem in unknown_variables(settings):
+        note(str(problem))
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import typer
 from ledger.audit_log import AuditEntry, all_actions
 from ledger.times import iso
 from producers.cli.access import open_ledger
-from producers.cli.output import answer, answer_json, is_interactive
-from producers.cli.tables import show_table
+from producers.cli.output import answer_json
+from producers.cli.tables import show_list
 
 __all__ = ["register"]
 
@@ -35,11 +35,8 @@ def audit(
         if as_json:
             for entry in entries:
                 answer_json(entry.as_json())
-        elif is_interactive():
-            show_table(("at", "by", "did", "id"), map(_cells, entries))
         else:
-            for entry in entries:
-                answer(" ".join(filter(None, _cells(entry))))
+            show_list(False, None, ("at", "by", "did", "id"), map(_cells, entries))
 
 
 def _cells(entry: AuditEntry) -> tuple[str, str, str, str]:

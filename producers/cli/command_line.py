@@ -1,15 +1,20 @@
 """`deskbell`: finds the verb, runs it, and turns every error into one line and an exit code."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from ledger.errors import DeskbellError
 from producers.cli.output import ExitCode, note
+
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter
 
 __all__ = ["VERBS", "main", "run"]
 
@@ -21,36 +26,58 @@ class Verb(NamedTuple):
     summary: str
 
 
-#: In the order of `deskbell --help`. The summaries stand here so that the help need not import the modules.
-VERBS = {
-    "up": Verb("up", "Run everything on this machine."),
-    "send": Verb("send", "Send a message to one or more receivers."),
-    "announce": Verb("announce", "Send a message to a file of receivers, or to departments."),
-    "list": Verb("list_verb", "List what is on record, newest first."),
-    "show": Verb("show", "Show everything about a notification or an announcement."),
-    "watch": Verb("watch", "Follow everything, or one announcement or notification."),
-    "export": Verb("export", "Write the result of each row of an announcement."),
-    "pause": Verb("steer", "Pause announcements."),
-    "resume": Verb("steer", "Resume paused announcements or a held desk."),
-    "reschedule": Verb("reschedule", "Give another time to what is scheduled."),
-    "cancel": Verb("steer", "Cancel what has not been sent yet."),
-    "retry": Verb("steer", "Send failed notifications again."),
-    "resolve": Verb("steer", "Settle notifications that were maybe sent."),
-    "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
-    "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
-    "people": Verb("people", "Show what Feishu says of an address."),
-    "departments": Verb("contacts", "List the departments that the app may see."),
-    "groups": Verb("contacts", "List the user groups that the app may see."),
-    "probe": Verb("probe", "Test a tenant with one person."),
-    "audit": Verb("audit", "List what people did."),
-    "dropped": Verb("dropped_messages", "List dropped messages of Celery applications and hooks."),
-    "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
-    "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),
-    "hook": Verb("hook", "List the hooks, and test one with a payload."),
-    "sandbox": Verb("sandbox", "Run a simulated Feishu helpdesk."),
-    "web": Verb("web", "Serve the HTTP API and the console."),
-    "key": Verb("key", "Create, list and revoke keys of the HTTP API."),
+#: In the order of `deskbell --help`, under its headings. The summaries stand here so that the help need not import the
+#: modules.
+GROUPS = {
+    "Send": {
+        "send": Verb("send", "Send a message to one or more receivers."),
+        "announce": Verb("announce", "Send a message to a file of receivers, or to departments."),
+        "reschedule": Verb("reschedule", "Give another time to what is scheduled."),
+        "people": Verb("people", "Show what Feishu says of an address."),
+        "departments": Verb("contacts", "List the departments that the app may see."),
+        "groups": Verb("contacts", "List the user groups that the app may see."),
+    },
+    "Follow": {
+        "list": Verb("list_verb", "List what is on record, newest first."),
+        "show": Verb("show", "Show everything about a notification or an announcement."),
+        "watch": Verb("watch", "Follow everything, or one announcement or notification."),
+        "export": Verb("export", "Write the result of each row of an announcement."),
+        "audit": Verb("audit", "List what people did."),
+        "dropped": Verb("dropped_messages", "List dropped messages of Celery applications and hooks."),
+    },
+    "Decide": {
+        "pause": Verb("steer", "Pause announcements."),
+        "resume": Verb("steer", "Resume paused announcements or a held desk."),
+        "cancel": Verb("steer", "Cancel what has not been sent yet."),
+        "retry": Verb("steer", "Send failed notifications again."),
+        "resolve": Verb("steer", "Settle notifications that were maybe sent."),
+    },
+    "Run": {
+        "up": Verb("up", "Run everything on this machine."),
+        "web": Verb("web", "Serve the HTTP API and the console."),
+        "doctor": Verb("doctor", "Check Redis, workers, desks and credentials."),
+        "config": Verb("config", "Show the settings in force, and where each is set."),
+        "desks": Verb("desks", "List the desks: quota, credentials, holds, counts."),
+        "key": Verb("key", "Create, list and revoke keys of the HTTP API."),
+        "hook": Verb("hook", "List the hooks, and test one with a payload."),
+        "feishu": Verb("feishu", "Subscribe to the ticket events of a helpdesk."),
+        "probe": Verb("probe", "Test a tenant with one person."),
+        "repair": Verb("repair", "Remove runs of zeros from damaged append-only files."),
+        "sandbox": Verb("sandbox", "Run a simulated Feishu helpdesk."),
+    },
 }
+VERBS = {name: verb for group in GROUPS.values() for name, verb in group.items()}
+#: Set by the shell's script of completion, which then wants what could come next.
+_COMPLETING = "_DESKBELL_COMPLETE"
+
+
+class _Verbs(TyperGroup):
+    """All verbs, listed under their headings."""
+
+    def format_commands(self, _: "Context", formatter: "HelpFormatter") -> None:
+        for heading, verbs in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:11}", verb.summary) for name, verb in verbs.items()])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,10 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and gives its exit code."""
+    arguments = _spelt_out(arguments)
     try:
-        done = typer.main.get_command(_app_for(arguments))(
-            args=list(arguments), prog_name="deskbell", standalone_mode=False
-        )
+        command = typer.main.get_command(_app_for(_completed_words() or arguments))
+        done = command(args=arguments, prog_name="deskbell", standalone_mode=_COMPLETING in os.environ)
     except typer.TyperException as error:
         return _tell_usage(error)
     except DeskbellError as error:
@@ -80,8 +107,27 @@ def run(arguments: Sequence[str]) -> int:
     return int(done or ExitCode.DONE)
 
 
+def _spelt_out(arguments: Sequence[str]) -> list[str]:
+    """`deskbell` alone and `deskbell help send` are what people try first."""
+    first, *rest = arguments or ["help"]
+    return [*rest, "--help"] if first == "help" else list(arguments)
+
+
+def _completed_words() -> list[str]:
+    """Those of the line that is completed, but for the program and the word that is being written."""
+    words = (
+        os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")) if _COMPLETING in os.environ else ""
+    )
+    return words.split()[1:]
+
+
 def _app_for(arguments: Sequence[str]) -> typer.Typer:
-    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        cls=_Verbs,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback(epilog="Settings are DESKBELL_… environment variables, also read from .env.")(_deskbell)
     verb = VERBS.get(arguments[0]) if arguments else None
     if verb:

@@ -31,8 +31,7 @@ def departments(desk: DeskName = None, as_json: AsJson = False) -> None:
     found = _asked(desk, lambda lookup: visible_departments(lookup.directory))
     told = [{"id": each.id, "name": each.name, "parent": each.parent, "members": each.member_count} for each in found]
     rows = [("  " * each.depth + (each.name or "–"), each.member_count, each.id) for each in found]
-    lines = [f"{'  ' * each.depth}{each.name or '–'} ({_count(each.member_count)}) {each.id}" for each in found]
-    show_list(as_json, told, _DEPARTMENT_COLUMNS, rows, lines)
+    show_list(as_json, told, _DEPARTMENT_COLUMNS, rows)
 
 
 def groups(desk: DeskName = None, as_json: AsJson = False) -> None:
@@ -51,8 +50,7 @@ def groups(desk: DeskName = None, as_json: AsJson = False) -> None:
         for each in found
     ]
     rows = [(each.name, each.kind, each.user_count, each.department_count, each.id) for each in found]
-    lines = [f"{each.name or '–'} ({each.kind}) {each.id}" for each in found]
-    show_list(as_json, told, _GROUP_COLUMNS, rows, lines)
+    show_list(as_json, told, _GROUP_COLUMNS, rows)
 
 
 def _asked(desk: str | None, ask: Callable[[Lookup], FoundT]) -> FoundT:
@@ -62,7 +60,3 @@ def _asked(desk: str | None, ask: Callable[[Lookup], FoundT]) -> FoundT:
         Lookup(ledger, ledger.settings.desk(desk or DEFAULT_DESK)) as lookup,
     ):
         return ask(lookup)
-
-
-def _count(members: int | None) -> str:
-    return "–" if members is None else f"{members:,}"

@@ -26,7 +26,7 @@ def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of 
     """List the desks: quota, calls, what is waiting and for how long, open tickets, and why a desk is not sending."""
     with open_ledger() as ledger:
         found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
-    show_list(as_json, found, _COLUMNS, map(_cells, found), (facts["name"] for facts in found))
+    show_list(as_json, found, _COLUMNS, map(_cells, found))
 
 
 def desk_facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:

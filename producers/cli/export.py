@@ -14,6 +14,7 @@ from ledger.errors import BadInput
 from ledger.ids import is_announcement
 from producers.announcements.export import Format, export_of
 from producers.cli.access import open_ledger
+from producers.cli.completion import announcement_ids
 from producers.cli.output import ExitCode, note
 from producers.cli.tables import progress
 
@@ -35,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…", autocompletion=announcement_ids)],
     written_as: Annotated[
         Format | None, typer.Option("--format", help="Default: from the suffix of FILE, else csv.")
     ] = None,

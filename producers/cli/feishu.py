@@ -11,6 +11,7 @@ from feishu.token import NoStore
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.settings import Desk
 from producers.cli.access import settings_in_use
+from producers.cli.completion import desk_names
 from producers.cli.output import answer, answer_json, note
 
 __all__ = ["register"]
@@ -27,7 +28,10 @@ def register(app: typer.Typer) -> None:
 def feishu(
     verb: Annotated[Literal["subscribe"], typer.Argument(metavar="subscribe", help="Subscribe to the events.")],  # noqa: ARG001
     desk: Annotated[
-        str | None, typer.Option(metavar="D", help="The desk of the helpdesk. Default: the desk `default`.")
+        str | None,
+        typer.Option(
+            metavar="D", help="The desk of the helpdesk. Default: the desk `default`.", autocompletion=desk_names
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {desk, events: [{type, subtype}]}.")] = False,
 ) -> None:

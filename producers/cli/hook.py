@@ -48,7 +48,7 @@ def list_hooks(
     found = _ready_made() if ready else [_facts(hook) for hook in load_hooks(Settings.from_env()).values()]
     columns = list(found[0]) if found else ["name"]
     rows = [list(facts.values()) for facts in found]
-    show_list(as_json, found, columns, rows, (facts["name"] for facts in found))
+    show_list(as_json, found, columns, rows)
 
 
 def try_on(

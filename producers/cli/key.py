@@ -61,9 +61,8 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list
     """List the keys, including revoked ones. Their secrets are not stored."""
     with open_ledger() as ledger:
         keys = ApiKeys(ledger).list()
-    columns = ("name", "id", "scopes", "desks", "rate", "limits", "created", "last used", "revoked")
-    lines = (f"{key.id} {key.name}" + (" revoked" if key.revoked_at else "") for key in keys)
-    show_list(as_json, [key.as_json() for key in keys], columns, map(_cells, keys), lines)
+    columns = ("id", "name", "scopes", "desks", "rate", "limits", "created", "last used", "revoked")
+    show_list(as_json, [key.as_json() for key in keys], columns, map(_cells, keys))
 
 
 def revoke(
@@ -86,4 +85,4 @@ def _cells(key: ApiKey) -> tuple[str | None, ...]:
     limits = [f"{key.max_rows:,} rows"] if key.max_rows else []
     limits += [f"{key.daily:,} a day"] if key.daily else []
     times = (facts["created_at"], facts["last_used_at"], facts["revoked_at"])
-    return (key.name, key.id, scopes, desks, key.rate, ", ".join(limits), *times)
+    return (key.id, key.name, scopes, desks, key.rate, ", ".join(limits), *times)

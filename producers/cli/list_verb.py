@@ -1,10 +1,10 @@
 """`deskbell list`: what is on record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
@@ -12,10 +12,12 @@ from ledger.announcement import Announcement
 from ledger.errors import BadInput
 from ledger.full_search import Finding, Sought
 from ledger.record import Record
-from ledger.states import AnnouncementState, State
+from ledger.states import AnnouncementState, PausedBy, State
+from ledger.times import iso
 from producers.cli.access import open_ledger
-from producers.cli.output import note
-from producers.cli.spoken_times import local, state_and_time, zone_now
+from producers.cli.completion import desk_names
+from producers.cli.output import answer, is_interactive, note
+from producers.cli.spoken_times import distance, state_and_time, zone_now
 from producers.cli.tables import show_list, spoken
 
 __all__ = ["register"]
@@ -25,7 +27,7 @@ Examples:
   deskbell list --state running
   deskbell list --notifications --state failed
   deskbell list --notifications --find ada@example.com
-  deskbell retry $(deskbell list --notifications --state failed)"""
+  deskbell retry $(deskbell list --notifications --state failed --ids)"""
 
 _EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created")
 _FOUND_COLUMNS = ("id", "who", "receiver", "line", "state", "code", "created")
@@ -35,6 +37,23 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 ListedT = TypeVar("ListedT", Record, Announcement)
 
 
+Find = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="With --notifications: events and rows with it in the receiver, key, message id or any column.",
+    ),
+]
+Receiver = Annotated[
+    str | None, typer.Option(metavar="WHO", help="With --notifications: this id, e-mail address or mobile number.")
+]
+Key = Annotated[str | None, typer.Option(metavar="K", help="With --notifications: this idempotency key.")]
+Code = Annotated[int | None, typer.Option(metavar="N", help="With --notifications: this code of Feishu's.")]
+OfDesk = Annotated[str | None, typer.Option(metavar="D", help="Only those of this desk.", autocompletion=desk_names)]
+IdsAlone = Annotated[bool, typer.Option("--ids", help="Print the ids alone, for another command.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a list of JSON objects, as `show --json` does.")]
+
+
 def register(app: typer.Typer) -> None:
     app.command("list", epilog=_EXAMPLES)(list_all)
 
@@ -42,28 +61,55 @@ def register(app: typer.Typer) -> None:
 def list_all(
     notifications: Annotated[bool, typer.Option("--notifications", help="Events instead of announcements.")] = False,
     state: Annotated[str | None, typer.Option(metavar="S", help="Only those in this state.")] = None,
-    find: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="With --notifications: events and rows with it in the receiver, key, message id or any column.",
-        ),
-    ] = None,
+    find: Find = None,
+    receiver: Receiver = None,
+    key: Key = None,
+    code: Code = None,
+    desk: OfDesk = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 100,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a list of JSON objects, as `show --json` does.")
-    ] = False,
+    ids: IdsAlone = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List what is on record, newest first: announcements, or with --notifications the events."""
-    if find is not None:
-        if not notifications:
-            raise BadInput("find", "goes with --notifications")
-        _tell(_found(find, _state(state, State), limit + 1), limit, as_json, _FOUND_COLUMNS, _found_cells)
-    elif notifications:
-        _tell(_events(_state(state, State), limit + 1), limit, as_json, _EVENT_COLUMNS, _event_cells)
-    else:
+    """List what is on record, newest first: announcements, or with --notifications the events.
+
+    In a pipe, the columns are divided by tabs, without a header.
+    """
+    sought = _Sought(receiver, key, code, desk)
+    told = _Told(limit, ids, as_json)
+    if not notifications:
+        _refuse_without_notifications({"find": find, **sought._asdict()})
         known = _state(state, AnnouncementState, without=AnnouncementState.LOADING)
-        _tell(_announcements(known, limit + 1), limit, as_json, _ANNOUNCEMENT_COLUMNS, _announcement_cells)
+        told.tell(_announcements(known, desk, limit + 1), _ANNOUNCEMENT_COLUMNS, _announcement_cells)
+    elif find is not None:
+        told.tell(_found(find, _state(state, State), sought, limit + 1), _FOUND_COLUMNS, _found_cells)
+    else:
+        told.tell(_events(_state(state, State), sought, limit + 1), _EVENT_COLUMNS, _event_cells)
+
+
+class _Sought(NamedTuple):
+    """What a notification must have; None is anything."""
+
+    receiver: str | None
+    key: str | None
+    code: int | None
+    desk: str | None
+
+    def is_in(self, record: Record) -> bool:
+        fields = record.as_json()
+        code = fields["error"]["code"] if fields["error"] else None
+        pairs = (
+            (self.receiver, (fields["receiver_id"], fields["email"], fields["mobile"])),
+            (self.key, (fields["key"],)),
+            (self.code, (code,)),
+            (self.desk, (fields["desk"],)),
+        )
+        return all(wanted is None or wanted in given for wanted, given in pairs)
+
+
+def _refuse_without_notifications(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None and name != "desk":
+            raise BadInput(name, "goes with --notifications")
 
 
 def _state(given: str | None, states: type[EnumT], without: EnumT | None = None) -> EnumT | None:
@@ -74,19 +120,19 @@ def _state(given: str | None, states: type[EnumT], without: EnumT | None = None)
     raise BadInput("state", f"{given!r} is not a state of {kind}: use one of {', '.join(known)}")
 
 
-def _events(state: State | None, limit: int) -> list[Record]:
+def _events(state: State | None, sought: _Sought, limit: int) -> list[Record]:
     with open_ledger() as ledger:
-        return list(islice(ledger.events(state), limit))
+        return list(islice(filter(sought.is_in, ledger.events(state)), limit))
 
 
-def _found(text: str, state: State | None, limit: int) -> list[Record]:
+def _found(text: str, state: State | None, sought: _Sought, limit: int) -> list[Record]:
     """Page by page, until there are enough or all was looked at."""
     found: dict[str, Record] = {}
     with open_ledger() as ledger:
         place = None
         while len(found) < limit:
             page = Finding(ledger, Sought.of(text), state=state, limit=limit).page(place)
-            found |= {record.id: record for record in page.records}
+            found |= {record.id: record for record in page.records if sought.is_in(record)}
             place = page.next
             if place is None:
                 break
@@ -95,38 +141,51 @@ def _found(text: str, state: State | None, limit: int) -> list[Record]:
     return list(found.values())
 
 
-def _announcements(state: AnnouncementState | None, limit: int) -> list[Announcement]:
+def _announcements(state: AnnouncementState | None, desk: str | None, limit: int) -> list[Announcement]:
     with open_ledger() as ledger:
         found = ledger.announcements.newest()
-        return list(islice((each for each in found if state in (None, each.state)), limit))
+        meant = (each for each in found if state in (None, each.state) and desk in (None, each.spec.desk))
+        return list(islice(meant, limit))
 
 
-def _tell(
-    found: Sequence[ListedT], limit: int, as_json: bool, columns: Sequence[str], cells: Callable[[ListedT], list[Any]]
-) -> None:
-    shown = found[:limit]
-    told = [each.as_json() for each in shown]
-    title = f"Times: {zone_now()}"
-    show_list(as_json, told, columns, map(cells, shown), (each.id for each in shown), title=title)
-    if len(found) > limit:
-        note(f"there are more than {limit}: raise --limit to see them")
+class _Told(NamedTuple):
+    """How what was found is told."""
+
+    limit: int
+    ids_alone: bool
+    as_json: bool
+
+    def tell(self, found: Sequence[ListedT], columns: Sequence[str], cells: Callable[[ListedT], list[Any]]) -> None:
+        shown = found[: self.limit]
+        if self.ids_alone:
+            for each in shown:
+                answer(each.id)
+        else:
+            title = f"Times: {zone_now()}"
+            show_list(self.as_json, [each.as_json() for each in shown], columns, map(cells, shown), title=title)
+        if len(found) > self.limit:
+            note(f"there are more than {self.limit}: raise --limit to see them")
 
 
 def _event_cells(record: Record) -> list[Any]:
     fields = record.as_json()
     code = fields["error"]["code"] if fields["error"] else None
     attempts = len(fields["attempts"])
-    created = local(datetime.fromtimestamp(record.created_ms / 1000, UTC))
-    state = state_and_time(fields, is_long=False)
+    at = datetime.fromtimestamp(record.created_ms / 1000, UTC)
+    created = distance(at) if is_interactive() else iso(record.created_ms)
+    state = _state_cell(fields)
     receiver = " ".join(filter(None, (fields["receiver_id"], fields["email"] or fields["mobile"])))
     if record.notification.test:
         receiver += " (test)"
     return [record.id, state, receiver, fields["via"], attempts, code, created]
 
 
-def _state_cell(announcement: Announcement) -> Any:
-    cell = state_and_time(announcement.as_json(), is_long=False)
-    return cell.append(f" ({announcement.paused_by})", style="default") if announcement.stopped_itself else cell
+def _state_cell(fields: Mapping[str, Any]) -> Any:
+    """For a script the state alone."""
+    if not is_interactive():
+        return fields["state"]
+    cell, stopped = state_and_time(fields, is_long=False), fields.get("paused_by") not in (None, PausedBy.OPERATOR)
+    return cell.append(f" ({fields['paused_by']})", style="default") if stopped else cell
 
 
 def _found_cells(record: Record) -> list[Any]:
@@ -140,7 +199,7 @@ def _announcement_cells(announcement: Announcement) -> list[Any]:
     return [
         announcement.id,
         announcement.spec.name,
-        _state_cell(announcement),
+        _state_cell(announcement.as_json()),
         f"{done:,} of {total:,} ({100 * done // total} %)",
         spoken(eta) if eta is not None and announcement.left else None,
     ]

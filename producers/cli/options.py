@@ -10,6 +10,7 @@ import typer
 from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.message_file import read_markdown_file
+from producers.cli.completion import desk_names
 from producers.cli.output import note
 from producers.cli.spoken_times import told
 
@@ -32,7 +33,9 @@ MarkdownPath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send th
 MarkdownText = Annotated[str | None, typer.Option(metavar="T", help="Send this Markdown text as a card.")]
 Route = Annotated[ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")]
 ReceiverIdType = Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")]
-DeskName = Annotated[str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.")]
+DeskName = Annotated[
+    str | None, typer.Option(metavar="D", help="The desk to send from. Default: `default`.", autocompletion=desk_names)
+]
 At = Annotated[str | None, typer.Option(metavar="TIME", help="Not before this time, or in 15m, 1h, 2d.")]
 Expires = Annotated[str | None, typer.Option(metavar="TIME", help="Not after this time, or within 1h, 2d.")]
 TimeZone = Annotated[

@@ -4,7 +4,7 @@ import json
 import sys
 from enum import IntEnum
 
-__all__ = ["ExitCode", "answer", "answer_id", "answer_json", "is_interactive", "note", "printable"]
+__all__ = ["ExitCode", "answer", "answer_id", "answer_json", "answer_line", "is_interactive", "note", "printable"]
 
 
 class ExitCode(IntEnum):
@@ -26,7 +26,12 @@ def printable(text: str) -> str:
 
 def answer(line: str) -> None:
     """Writes a line to stdout, at once: whoever reads a pipe waits for it."""
-    sys.stdout.write(printable(line) + "\n")
+    answer_line(printable(line))
+
+
+def answer_line(line: str) -> None:
+    """The same for a line whose parts are printable, and divided by tabs."""
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 

@@ -10,6 +10,7 @@ from ledger.rescheduling import reschedule
 from ledger.states import AnnouncementState
 from ledger.times import MACHINE, new_time
 from producers.cli.access import open_ledger
+from producers.cli.completion import ids
 from producers.cli.options import TimeZone, tell_times
 from producers.cli.output import answer, answer_json, note
 from producers.machine_user import machine_user
@@ -27,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _reschedule(
-    id: Annotated[str, typer.Argument(metavar="ID", help="An announcement, a_…, or a notification, n_…")],
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="An announcement, a_…, or a notification, n_…", autocompletion=ids)
+    ],
     at: Annotated[str, typer.Option(metavar="TIME", help="The new time, or in 15m, 1h, 2d. 0s: now.")],
     timezone: TimeZone = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {id, state, due_at}.")] = False,

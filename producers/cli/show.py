@@ -8,6 +8,7 @@ import typer
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from producers.cli.access import open_ledger
+from producers.cli.completion import ids
 from producers.cli.desks import desk_facts, spoken_facts
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.spoken_times import state_and_time
@@ -23,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A notification, n_…, an announcement, a_…, or a desk.")],
+    id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A notification, n_…, an announcement, a_…, or a desk.", autocompletion=ids),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show everything about a notification, an announcement or a desk, except the message itself.
@@ -37,18 +41,10 @@ def show(
     if as_json:
         answer_json(record)
     elif desk:
-        _show_desk(spoken_facts(record))
-    elif is_interactive():
-        _show_tables(record)
+        _answer_known(spoken_facts(record))
     else:
-        _answer_facts(record)
-
-
-def _show_desk(facts: Mapping[str, str | None]) -> None:
-    if is_interactive():
-        show_table(("desk", str(facts["desk"])), [fact for fact in facts.items() if fact[0] != "desk"])
-    else:
-        _answer_known(facts)
+        _answer_known(_facts(record) | {"state": state_and_time(record, is_long=True)})
+        _show_lists(record)
 
 
 def _found(ledger: Ledger, id: str) -> Mapping[str, Any]:
@@ -66,9 +62,10 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     return facts | {"error": " ".join(str(part) for part in error.values() if part is not None) if error else None}
 
 
-def _show_tables(record: Mapping[str, Any]) -> None:
-    facts = _facts(record) | {"state": state_and_time(record, is_long=True)}
-    show_table(("", record["id"]), [(name, value) for name, value in facts.items() if name != "id"])
+def _show_lists(record: Mapping[str, Any]) -> None:
+    if not is_interactive():
+        _answer_lists(record)
+        return
     if record.get("attempts"):
         rows = [_attempt_cells(attempt) for attempt in record["attempts"]]
         show_table(_ATTEMPT_COLUMNS, rows, title="Attempts")
@@ -81,15 +78,14 @@ def _attempt_cells(attempt: Mapping[str, Any]) -> list[Any]:
     return [cells[name] for name in _ATTEMPT_COLUMNS]
 
 
-def _answer_facts(record: Mapping[str, Any]) -> None:
-    """A fact a line, then an attempt or act a line: name and value, what is not known left out."""
-    _answer_known(_facts(record))
+def _answer_lists(record: Mapping[str, Any]) -> None:
+    """An attempt or act a line, what is not known left out."""
     for kind in ("attempt", "act"):
         for item in record.get(f"{kind}s", ()):
-            answer(f"{kind} " + " ".join(f"{name}={value}" for name, value in item.items() if value is not None))
+            answer(f"{kind}: " + " ".join(f"{name}={value}" for name, value in item.items() if value is not None))
 
 
 def _answer_known(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         if value is not None:
-            answer(f"{name} {value}")
+            answer(f"{name}: {value}")

@@ -14,14 +14,19 @@ from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.states import Resolution, Retried, State
 from producers.cli.access import open_ledger
+from producers.cli.completion import announcement_ids, ids
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.retry_many import meant, retry_many
 from producers.machine_user import machine_user
 
 __all__ = ["register"]
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…")]
-AnnouncementIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Announcements, a_…")]
+Ids = Annotated[
+    list[str], typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…", autocompletion=ids)
+]
+AnnouncementIds = Annotated[
+    list[str], typer.Argument(metavar="ID…", help="Announcements, a_…", autocompletion=announcement_ids)
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print {id, state}, or a list of them; {id, error} where it failed.")
 ]
@@ -124,7 +129,8 @@ def retry(
 def resolve(
     outcome: Annotated[Resolution, typer.Option("--as", help="What the receiver says, or resend.")],
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…")
+        list[str] | None,
+        typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…", autocompletion=ids),
     ] = None,
     announcement: Annotated[
         str | None, typer.Option(metavar="A", help="All unknown rows of this announcement; same as giving its ID.")

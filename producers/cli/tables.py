@@ -9,7 +9,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from producers.cli.output import answer, answer_json, is_interactive, printable
+from producers.cli.output import answer_json, answer_line, is_interactive, printable
 
 __all__ = ["in_colour", "progress", "screen", "show_list", "show_table", "spoken"]
 
@@ -38,7 +38,7 @@ def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None, on: Console | None = None
 ) -> None:
     """Cells may be anything; None and the empty string are shown as a dash. Ids and states are never cut."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, no_wrap=number == 0 or column == "state", overflow="fold")
     for row in rows:
@@ -51,18 +51,23 @@ def show_list(
     value: object,
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
-    lines: Iterable[str],
+    lines: Iterable[str] = (),
     *,
     title: str | None = None,
 ) -> None:
-    """The value as JSON if that was asked for; else a table for a person, or lines for a script."""
+    """The value as JSON if that was asked for; else a table for a person. For a script these lines, or else the rows,
+    their cells divided by tabs."""
     if as_json:
         answer_json(value)
     elif is_interactive():
         show_table(columns, rows, title=title)
     else:
-        for line in lines:
-            answer(line)
+        for line in lines or map(_tab_separated, rows):
+            answer_line(line)
+
+
+def _tab_separated(row: Sequence[Any]) -> str:
+    return "\t".join("" if cell is None else printable(str(cell)) for cell in row)
 
 
 def in_colour(state: str) -> Text:

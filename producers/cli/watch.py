@@ -9,6 +9,7 @@ from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.record import Record
 from producers.cli.access import open_ledger
+from producers.cli.completion import ids
 from producers.cli.follow import changes
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive
 from producers.cli.tables import progress, screen
@@ -24,6 +25,11 @@ Examples:
   deskbell watch n_06hzb2k1c9f3q8rd"""
 
 
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the whole record, one line per change; without an ID the current status.")
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command("watch", epilog=_EXAMPLES)(watch)
 
@@ -31,12 +37,13 @@ def register(app: typer.Typer) -> None:
 def watch(
     id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="An announcement, a_…, or a notification, n_…. Default: everything."),
+        typer.Argument(
+            metavar="[ID]",
+            help="An announcement, a_…, or a notification, n_…. Default: everything.",
+            autocompletion=ids,
+        ),
     ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the whole record, one line per change; without an ID the current status."),
-    ] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Follow everything, or one announcement or notification until it ends.
 

@@ -8,7 +8,7 @@ from ledger.api_keys import ApiKeys
 from ledger.cluster import refuse_cluster
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
 from ledger.settings import Settings
-from producers.cli.access import open_ledger
+from producers.cli.access import open_ledger, tell_unknown_variables
 from producers.cli.output import ExitCode, answer_json, note
 from producers.web.listening import listen, url_of
 
@@ -42,6 +42,7 @@ def web(
     settings = Settings.from_env(
         **{name: value for name, value in (("host", host), ("port", port)) if value is not None}
     )
+    tell_unknown_variables(settings)
     with listen(settings.host, settings.port) as listening:
         url = url_of(settings.host, listening.getsockname()[1])
         _warn_if_useless(settings)

@@ -14,6 +14,7 @@ from ledger.errors import BadInput, LedgerUnreachable
 from ledger.private import check_socket
 from ledger.queues import PRIORITY_STEPS
 from ledger.settings import Settings
+from ledger.settings_in_force import unknown_variables
 from worker.celery.broker import broker_url_of, tls_of, transport_options_of
 from worker.celery.message_filter import install_filter
 from worker.celery.queues import DELIVER, SEND, Queues
@@ -32,6 +33,8 @@ def _settings_or_exit() -> Settings:
     except (BadInput, LedgerUnreachable) as error:
         sys.stderr.write(f"deskbell: {error}\n")
         sys.exit(BAD_INPUT if isinstance(error, BadInput) else UNREACHABLE)
+    for problem in unknown_variables(settings):
+        sys.stderr.write(f"deskbell: {problem}\n")
     return settings
 
 

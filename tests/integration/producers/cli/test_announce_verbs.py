@@ -148,8 +148,12 @@ def test_list_gives_announcements_newest_first_and_by_state(settings: Settings, 
     assert asked(capsys, "list") == []
     first = announced(capsys)
     second = announced(capsys, "--key", "k")
-    assert run(["list"]) == 0
+    assert run(["list", "--ids"]) == 0
     assert capsys.readouterr().out.split() == [second, first]
+    assert run(["list"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split("\t")[:3] == [second, "people", "running"]
+    assert asked(capsys, "list", "--desk", "hr") == []
+    assert len(asked(capsys, "list", "--desk", "default")) == 2
     assert run(["pause", first]) == 0
     capsys.readouterr()
     assert [each["id"] for each in asked(capsys, "list", "--state", "paused")] == [first]
@@ -168,8 +172,8 @@ def test_show_has_what_the_contract_says(settings: Settings, worker: Worker, cap
     assert run(["pause", id]) == 0
     assert run(["show", id]) == 0
     out = capsys.readouterr().out
-    assert "name people\n" in out
-    assert "act at=" in out
+    assert "name: people\n" in out
+    assert "act: at=" in out
     assert "did=pause" in out
     assert "Dear" not in out
 

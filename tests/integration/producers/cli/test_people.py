@@ -23,7 +23,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings) -> Iterator[No
 
 def test_it_says_what_feishu_says_of_an_address(capsys: Output) -> None:
     assert run(["people", "li.na@acme.example"]) == 0
-    assert capsys.readouterr().out == "li.na@acme.example ou_li.na 李娜 can be sent to\n"
+    assert capsys.readouterr().out == "li.na@acme.example\tou_li.na\t李娜\tcan be sent to\n"
 
 
 def test_somebody_who_cannot_be_sent_to_makes_it_fail(capsys: Output) -> None:

@@ -90,7 +90,7 @@ def test_one_can_practise_with_departments_of_ones_own(tmp_path: Path) -> None:
     company.write_text('[[department]]\nid = "hr"\n[[person]]\nid = "ann"\nname = "Ann"\nemail = "ann@x.example"\n')
     with up(tmp_path, "--sandbox", "--sandbox-directory", str(company)) as running:
         running.announced()
-        assert deskbell(tmp_path, "people", "ann@x.example").stdout == "ann@x.example ou_ann Ann can be sent to\n"
+        assert deskbell(tmp_path, "people", "ann@x.example").stdout == "ann@x.example\tou_ann\tAnn\tcan be sent to\n"
         probed = deskbell(tmp_path, "probe", "--to", "ann@x.example", "--json")
         assert (probed.returncode, json.loads(probed.stdout)["answers"]["chat_delivers"]) == (0, True), probed.stderr
 

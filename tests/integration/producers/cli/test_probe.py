@@ -102,7 +102,7 @@ def test_two_messages_are_sent_and_their_readers_asked_for(site: Site, capsys: O
     assert (found["answers"]["read_users_of_user"], found["close_by_hand"]) == (False, False)
     assert [entry.did for entry in recent_actions(site.ledger, 9)] == ["probe"]
     assert run(["audit"]) == 0
-    assert re.fullmatch(r"\S+Z \S+ probe default\n", capsys.readouterr().out)
+    assert re.fullmatch(r"\S+Z\t\S+\tprobe\tdefault\n", capsys.readouterr().out)
     assert site.ledger.counts("default")[State.DELIVERED] == 2  # on record, as any send
 
 

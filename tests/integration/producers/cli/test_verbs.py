@@ -171,8 +171,8 @@ def test_show_tells_every_fact_but_the_message(settings: Settings, worker: Worke
     assert (facts["state"], facts["error"]["code"], len(facts["attempts"])) == ("failed", 154004, 1)
     assert run(["show", id]) == 0
     out = capsys.readouterr().out
-    assert "state failed\n" in out
-    assert "error 154004 [no] such" in out
+    assert "state: failed\n" in out
+    assert "error: 154004 [no] such" in out
     assert "outcome=refused code=154004" in out
     assert "secret plan" not in out + str(facts)
     assert "\x1b" not in out
@@ -194,7 +194,7 @@ def test_list_finds_events_and_rows_by_a_text(
     people.write_text("receiver_id,Full name,E-mail\n" + "".join(f"ou_{n},Person {n},p{n}@x.com\n" for n in range(300)))
     assert run(["announce", str(people), "--text", "hi", "--yes"]) == 0
     event = send(capsys, "--key", "P77@x.com").split()[-1]
-    assert run(["list", "--notifications", "--find", "p77@X"]) == 0
+    assert run(["list", "--notifications", "--find", "p77@X", "--ids"]) == 0
     out, err = capsys.readouterr()
     [found_event, row] = out.split()
     assert (found_event, row.endswith("-77")) == (event, True)
@@ -204,7 +204,7 @@ def test_list_finds_events_and_rows_by_a_text(
     assert [each["line"] for each in found] == list(range(2, 72))
     assert found[0]["person"] == {"Full name": "Person 0", "E-mail": "p0@x.com"}
     assert run(["show", row]) == 0
-    assert "person Full name: Person 77, E-mail: p77@x.com\n" in capsys.readouterr().out
+    assert "person: Full name: Person 77, E-mail: p77@x.com\n" in capsys.readouterr().out
     for wrong in (["--notifications", "--find", "x"], ["--find", "person"]):
         assert run(["list", *wrong]) == 2
 
@@ -215,14 +215,38 @@ def test_list_gives_ids_newest_first_by_state_and_up_to_a_limit(
     failed = send(capsys)
     worker.fail_all()
     waiting = [send(capsys, to=to) for to in ("ou_bob", "ou_cid")]
-    assert run(["list", "--notifications"]) == 0
+    assert run(["list", "--notifications", "--ids"]) == 0
     assert capsys.readouterr().out.split() == [*waiting[::-1], failed]
+    assert run(["list", "--notifications"]) == 0
+    first, *_, last = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert first[:6] == [waiting[-1], "queued", "ou_cid", "", "0", ""]
+    assert last[:6] == [failed, "failed", "ou_ada", "chat", "1", "154004"]
     assert run(["list", "--notifications", "--state", "failed", "--json"]) == 0
     assert [record["id"] for record in json.loads(capsys.readouterr().out)] == [failed]
     assert run(["list", "--notifications", "--limit", "2"]) == 0
     out, err = capsys.readouterr()
-    assert len(out.split()) == 2
+    assert len(out.splitlines()) == 2
     assert "more than 2" in err
+
+
+def test_list_by_receiver_key_code_and_desk(settings: Settings, worker: Worker, capsys: Output) -> None:
+    failed = send(capsys, "--key", "k-1")
+    worker.fail_all()
+    other = send(capsys, to="ou_bob")
+    for options, ids in (
+        (("--receiver", "ou_ada"), [failed]),
+        (("--receiver", "ou_bob"), [other]),
+        (("--receiver", "ou_b"), []),
+        (("--key", "k-1"), [failed]),
+        (("--code", "154004"), [failed]),
+        (("--desk", "default"), [other, failed]),
+        (("--desk", "hr"), []),
+        (("--receiver", "ou_ada", "--state", "queued"), []),
+    ):
+        assert run(["list", "--notifications", "--ids", *options]) == 0
+        assert capsys.readouterr().out.split() == ids, options
+    assert run(["list", "--receiver", "ou_ada"]) == 2
+    assert "receiver: goes with --notifications" in capsys.readouterr().err
 
 
 def test_watch_tells_each_state_until_it_rests(settings: Settings, worker: Worker, capsys: Output) -> None:
@@ -293,12 +317,12 @@ def test_show_tells_of_a_desk_how_many_tickets_are_open_and_since_when_that_is_k
     ledger: Ledger, capsys: Output
 ) -> None:
     assert run(["show", "default"]) == 0
-    assert "tickets open 0 (never checked)\n" in capsys.readouterr().out
+    assert "tickets open: 0 (never checked)\n" in capsys.readouterr().out
     seconds, _ = ledger.redis.time()
     ledger.redis.zadd(ledger.keys.tickets("default"), {"ou_1": seconds * 1000, "ou_2": seconds * 1000})
     ledger.redis.hset(ledger.keys.desk("default"), "tickets_at", (seconds - 300) * 1000)
     assert run(["show", "default"]) == 0
-    assert "tickets open 2 (checked 5 min ago)\n" in capsys.readouterr().out
+    assert "tickets open: 2 (checked 5 min ago)\n" in capsys.readouterr().out
     assert run(["show", "default", "--json"]) == 0
     tickets = json.loads(capsys.readouterr().out)["tickets"]
     assert tickets["open"] == 2
@@ -341,4 +365,4 @@ def test_on_a_terminal_people_get_tables_with_brackets_and_without_control_chara
     output = on_a_terminal("show", id)
     assert "Attempts" in output
     assert "[no] such �[2Jperson" in output
-    assert f"{id} │ failed" in on_a_terminal("list", "--notifications"), "an id must stay whole to be copied"
+    assert f"{id}  failed" in on_a_terminal("list", "--notifications"), "an id must stay whole to be copied"

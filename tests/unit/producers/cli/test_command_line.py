@@ -1,5 +1,7 @@
 """The command line without a Redis: usage, exit codes, and what is told on which stream."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 import typer
 
 from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
-from producers.cli.command_line import VERBS, run
+from producers.cli.command_line import GROUPS, VERBS, run
 from producers.cli.output import ExitCode
 
 __all__: list[str] = []
@@ -48,7 +50,6 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Missing command"),
         (("sned",), "Did you mean 'send'?"),
         (("send", "--text", "hi"), "'--to'"),
         (("send", "--to", "ou_ada"), "give one of --text, --message, --markdown and --markdown-text"),
@@ -200,3 +201,87 @@ def test_a_reader_that_leaves_early_is_no_traceback() -> None:
             process.stdout.close()
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_deskbell_alone_and_help_say_what_there_is_under_headings(capsys: Output) -> None:
+    said = []
+    for arguments in ((), ("help",), ("-h",), ("--help",)):
+        assert run(arguments) == 0
+        said.append(capsys.readouterr().out)
+    assert len(set(said)) == 1
+    for heading in GROUPS:
+        assert f"\n{heading}:\n" in said[0]
+    assert max(map(len, said[0].splitlines())) <= 80
+
+
+def test_help_of_a_verb_in_each_way(capsys: Output) -> None:
+    said = []
+    for arguments in (("help", "show"), ("show", "-h"), ("show", "--help")):
+        assert run(arguments) == 0
+        said.append(capsys.readouterr().out)
+    assert len(set(said)) == 1
+    assert said[0].startswith("Usage: deskbell show")
+
+
+def completed(line: str) -> list[str]:
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - (not line.endswith(" ")))}
+    environment = {**os.environ, **words, "_DESKBELL_COMPLETE": "complete_bash"}
+    command = [Path(sys.executable).with_name("deskbell")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.stderr == ""
+    return run.stdout.split()
+
+
+@pytest.mark.usefixtures("no_redis")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("deskbell re", {"resume", "retry", "resolve", "repair", "reschedule"}), ("deskbell send --des", {"--desk"})],
+)
+def test_the_shell_completes_verbs_and_options(line: str, offered: set[str]) -> None:
+    assert set(completed(line)) == offered
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_ids_are_not_completed_without_redis_and_no_word_is_said() -> None:
+    assert completed("deskbell show a") == []
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_desks_are_completed_from_the_settings() -> None:
+    assert completed("deskbell send --desk d") == ["default"]
+
+
+def test_config_says_what_is_in_force_and_where_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("DESKBELL_RATE=5/second\nDESKBELL_APP_ID=cli_file\n")
+    monkeypatch.setenv("DESKBELL_APP_ID", "cli_mine")
+    monkeypatch.setenv("DESKBELL_APP_SECRET", "hush-hush")
+    monkeypatch.setenv("DESKBELL_REDIS_URL", "redis://:hush@127.0.0.1:1/0")
+    assert run(["config"]) == 0
+    out = capsys.readouterr().out
+    found = {variable: rest for variable, *rest in (line.split("\t") for line in out.splitlines())}
+    assert found["DESKBELL_RATE"] == ["5/second", ".env"]
+    assert found["DESKBELL_APP_ID"] == ["cli_mine", "environment"]
+    assert found["DESKBELL_APP_SECRET"] == ["(set)", "environment"]
+    assert found["DESKBELL_RETRY_FOR"] == ["24h", "default"]
+    assert "hush" not in out
+    assert run(["config", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0].keys() == {"variable", "value", "set_in"}
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_a_misspelt_variable_is_told_with_the_one_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output, tmp_path: Path
+) -> None:
+    hooks = tmp_path / "hooks.toml"
+    hooks.write_text('[hook.a]\nuse = "generic"\nto = "ou_1"\nsecret_env = "DESKBELL_HOOK_A"\n')
+    for name in ("DESKBELL_RTE", "DESKBELL_HOOK_A", "DESKBELL_ZZZZ"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("DESKBELL_HOOKS", str(hooks))
+    assert run(["config"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "deskbell: DESKBELL_RTE is not a variable of Deskbell: is DESKBELL_RATE meant?",
+        "deskbell: DESKBELL_ZZZZ is not a variable of Deskbell, and has no effect",
+    ]
