@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated, Any, NotRequired, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, with_config
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from ledger.callback_format import CallbackUrl
@@ -18,6 +18,7 @@ from ledger.ids import row_id
 from ledger.messages.content import Message, MsgType
 from ledger.messages.template import Template
 from ledger.notification import Notification
+from ledger.one_address import checked_address
 from ledger.person_columns import person_of
 from ledger.phrases import Phrase
 from ledger.progress import Act, ActJson, Progress, acts_as_json
@@ -56,6 +57,7 @@ class Spec(BaseModel):
     timezone: str | None = None
     first: FirstRows | None = None
     stop_at: FailureShare | None = None
+    notify: Annotated[str, AfterValidator(checked_address)] | None = Field(None, repr=False)  #: who is told of its end
     callback_url: CallbackUrl | None = Field(None, repr=False)
     caller: str | None = None  #: the API key whose share of the callbacks its end uses
     traceparent: str | None = None  #: of the trace in which it was accepted

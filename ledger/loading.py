@@ -204,7 +204,7 @@ def key_of_announcement(key: str) -> str:
 def _told(spec: Spec) -> tuple[Argument, ...]:
     """Who is told of its end, and when it pauses by itself."""
     stop_at = hundredths_of_percent(spec.stop_at) if spec.stop_at else ""
-    return spec.callback_url or "", spec.caller or "", spec.first or "", stop_at
+    return spec.callback_url or "", spec.caller or "", spec.first or "", stop_at, spec.notify or ""
 
 
 def key_of_draft(key: str, author: str) -> str:

@@ -40,6 +40,7 @@ class RedisKeys:
         self.hook_refusals = self("hooks", "refused")
         self.callbacks = self("callbacks")
         self.callback_owners = self("callbacks", "owners")
+        self.notices = self("notices")
         self.callbacks_dropped = self("callbacks", "dropped")
 
     def __call__(self, *parts: str) -> str:

@@ -1,4 +1,4 @@
--- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller, first, stop_at, draft)
+-- announce(desk, id, key, digest, key_ttl_ms, loading_ms, spec, expires_at, on_unknown, weight, results_for_ms, timed, callback, caller, first, stop_at, notify, draft)
 --
 -- Opens an announcement, whose rows are then loaded; nothing of it counts as accepted before `start`.
 -- ARGV[2]  id              the new announcement's
@@ -16,7 +16,8 @@
 -- ARGV[14] caller          the API key whose share of the callbacks that is, or '' where there is none
 -- ARGV[15] first           rows that are released before somebody resumes it, or '' for all
 -- ARGV[16] stop_at         share of failed rows above which it pauses, in hundredths of a percent, or '' for none
--- ARGV[17] draft           it becomes a draft, and the key is of drafts alone: 'key' when somebody chose it, 'content' when it only
+-- ARGV[17] notify          who gets a message when it pauses by itself or ends, or ''
+-- ARGV[18] draft           it becomes a draft, and the key is of drafts alone: 'key' when somebody chose it, 'content' when it only
 --                          keeps the same content from being two drafts; or ''
 -- Returns  [opened | loading | started | reused, id of the first]; a draft is told as started: its rows are not loaded again
 local id, digest = ARGV[2], ARGV[4]
@@ -28,7 +29,7 @@ if first then
   state = redis.call('HGET', key('lane', first_id), 'state')
   local draft = open_draft(first_id)
   -- One that was edited, or started, is no longer what this content would be: it stands for itself, and this is a new one.
-  if state and ARGV[17] == 'content' and (state ~= 'loading' or draft and draft.version > 1) then first = nil end
+  if state and ARGV[18] == 'content' and (state ~= 'loading' or draft and draft.version > 1) then first = nil end
   if first and state and (state ~= 'loading' or draft) then
     return {first_digest == digest and 'started' or 'reused', first_id}
   end
@@ -47,5 +48,6 @@ redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_a
 if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13], 'caller', ARGV[14]) end
 if ARGV[15] ~= '' then redis.call('HSET', key('lane', id), 'first', ARGV[15]) end
 if ARGV[16] ~= '' then redis.call('HSET', key('lane', id), 'stop_at', ARGV[16]) end
+if ARGV[17] ~= '' then redis.call('HSET', key('lane', id), 'notify', ARGV[17]) end
 redis.call('PEXPIRE', key('lane', id), ARGV[6])
 return {status, id}

@@ -23,7 +23,7 @@ local lane, is_edit = key('lane', id), ARGV[3] ~= ARGV[2]
 local function has_rows() return redis.call('HLEN', key('rows', loaded)) == tonumber(ARGV[8]) end
 
 -- What stands in a lane before it is started; what is not in the new content must not stay of the old one.
-local CONTENT = {'spec', 'expires_at', 'on_unknown', 'weight', 'results_for', 'timed', 'callback', 'caller', 'first', 'stop_at'}
+local CONTENT = {'spec', 'expires_at', 'on_unknown', 'weight', 'results_for', 'timed', 'callback', 'caller', 'first', 'stop_at', 'notify'}
 
 local function swap()
   local new = redis.call('HMGET', key('lane', loaded), unpack(CONTENT))

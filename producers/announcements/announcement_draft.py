@@ -164,7 +164,7 @@ def _check_id_type(spec: Spec, audience: Definition) -> None:
 def _canonical(spec: Spec, times: Mapping[str, Any], options: Sequence[Mapping[str, Any]], *flags: bool) -> bytes:
     left_out = {"name", "at", "expires_at", "columns", "people", "caller", "traceparent", "markdown"}
     # What is not given is left out, so that what an older version announced is known again.
-    left_out |= {name for name in ("callback_url", "first", "stop_at") if getattr(spec, name) is None}
+    left_out |= {name for name in ("callback_url", "notify", "first", "stop_at") if getattr(spec, name) is None}
     content = spec.model_dump(mode="json", exclude=left_out)
     asked = [content, dict(times), flags, *filter(None, options)]
     return orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)

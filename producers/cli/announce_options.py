@@ -68,6 +68,10 @@ StopAt = Annotated[
     str | None,
     typer.Option(metavar="P%", help="Pause when more than this share of its rows failed, once 20 of them have ended."),
 ]
+Notify = Annotated[
+    str | None,
+    typer.Option(metavar="WHO", help="Send this person the result when it ends, and why whenever it pauses by itself."),
+]
 Between = Annotated[
     str | None, typer.Option(metavar="09:00-18:00", help="Send only during these hours. Needs --timezone.")
 ]
@@ -125,6 +129,7 @@ class AnnounceOptions:
     weight: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Its share relative to the others.")] = 1
     first: First = None
     stop_at: StopAt = None
+    notify: Notify = None
     between: Between = None
     timezone: ZoneOfHours = None
     receive_type: Route = ReceiveType.CHAT

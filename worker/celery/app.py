@@ -24,6 +24,7 @@ from worker.celery import logs as _logs  # noqa: F401  connects to Celery's sign
 from worker.celery import tasks as _tasks  # noqa: F401  registers them
 from worker.celery.queues import Queues
 from worker.metrics import count_swept
+from worker.notices import NoticeSender
 from worker.pacer import Pacer
 from worker.resolver import Resolver
 from worker.runtime import runtime
@@ -128,6 +129,22 @@ class CallbacksStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(CallbacksStep)
+
+
+class NoticesStep(bootsteps.StartStopStep):
+    """Sends notices from this worker's process, in a separate thread."""
+
+    def __init__(self, _: WorkController, **__: Any) -> None:
+        self._sender = NoticeSender(runtime().ledger)
+
+    def start(self, _: WorkController) -> None:
+        self._sender.start()
+
+    def stop(self, _: WorkController) -> None:
+        self._sender.stop()
+
+
+app.steps["worker"].add(NoticesStep)
 
 
 class ResolverStep(bootsteps.StartStopStep):

@@ -16,12 +16,13 @@ local function announcement(id)
   if known[id] == nil then
     local got = redis.call('HMGET', key('lane', id), 'state', 'next', 'total', 'rest', 'expires_at', 'on_unknown', 'weight',
       'opens_at', 'hours', 'timed', 'results_for', 'cancelled_ahead', 'started_at', 'callback', 'caller', 'first',
-      'stop_at', 'resumed_at')
+      'stop_at', 'resumed_at', 'notify')
     known[id] = got[1] and {id = id, state = got[1], next = tonumber(got[2]), total = tonumber(got[3]), rest = got[4],
       expires_at = tonumber(got[5]), on_unknown = got[6], weight = tonumber(got[7]), opens_at = tonumber(got[8]),
       hours = got[9] == '1', timed = got[10] == '1', results_for = tonumber(got[11]),
       cancelled_ahead = tonumber(got[12] or 0), started_at = tonumber(got[13]), callback = got[14], caller = got[15],
-      first = got[16] and (tonumber(got[16]) or 0), stop_at = got[17] and (tonumber(got[17]) or 0), resumed_at = tonumber(got[18])} or false
+      first = got[16] and (tonumber(got[16]) or 0), stop_at = got[17] and (tonumber(got[17]) or 0), resumed_at = tonumber(got[18]),
+      notify = got[19]} or false
     if known[id] and not is_whole(known[id]) then known[id] = false end
   end
   return known[id] or nil
@@ -125,6 +126,7 @@ local function pause_if_told(info, left, changes)
   redis.call('ZREM', TURNS, info.id)
   info.state = 'paused'
   redis.call('LPUSH', key('acts'), cjson.encode({now, 'deskbell', 'pause at ' .. reason, info.id}))
+  if info.notify then owe_notice(info.id, reason) end
 end
 
 -- An announcement is finished when no row is left to send, and runs again when one is taken back. Unknown rows rest, and
@@ -141,11 +143,11 @@ local function settle(lane, changes)
     keep_announcement(lane)
     -- Joining has to wait until here: who is finished does not get a turn.
     if left == 0 then leave_turns(lane) else join_turns(lane) end
-    if left == 0 and info.callback then owe_end_of(info) end
+    if left == 0 then owe_end_of(info) end
   end
   if left > 0 and info.state == 'running' then pause_if_told(info, left, changes) end
   -- The last rows of a cancelled one may still be on their way: its end is told when they have come to rest.
-  if left == 0 and info.callback and info.state == 'cancelled'
+  if left == 0 and (info.callback or info.notify) and info.state == 'cancelled'
     and redis.call('HSETNX', key('lane', lane), 'told', now) == 1 then owe_end_of(info) end
   if left == 0 and (tonumber(counts[1]) or 0) == 0 then
     keep_announcement(lane, info.callback and math.max(info.results_for, CALLBACKS_FOR) or info.results_for)

@@ -1,4 +1,4 @@
--- Callbacks that are owed: see ledger/callbacks.py.
+-- Callbacks and notices that are owed: see ledger/callbacks.py and ledger/notices.py.
 
 --: Callbacks are posted for up to 24 hours, and tell of a record that must still be there then, ms.
 local CALLBACKS_FOR = 90000000
@@ -27,9 +27,25 @@ end
 local COUNTED = {'scheduled', 'queued', 'sending', 'deferred', 'unknown', 'delivered', 'failed', 'expired', 'cancelled',
   'rerouted'}
 
-local function owe_end_of(info)
-  local got = redis.call('HMGET', key('lane', info.id), unpack(COUNTED))
+local function counts_of(id)
+  local got = redis.call('HMGET', key('lane', id), unpack(COUNTED))
   local counts = {}
   for index, name in ipairs(COUNTED) do counts[name] = tonumber(got[index]) or 0 end
-  owe_callback(info.id, info.state, info.callback, info.caller, counts)
+  return counts
+end
+
+--: Notices that wait for a worker; of more, the oldest are dropped. A worker takes them within a second.
+local MOST_NOTICES = 10000
+
+-- A message of Deskbell's own to whoever started an announcement, or may approve it. A worker accepts it (worker/notices.py),
+-- under a key that is made of the entry, so that it is one message whoever dies in between.
+local function owe_notice(id, kind, ...)
+  redis.call('RPUSH', key('notices'), cjson.encode({id, kind, now, counts_of(id), ...}))
+  redis.call('LTRIM', key('notices'), -MOST_NOTICES, -1)
+end
+
+-- A notice of its end is owed once, a callback each time that it ends.
+local function owe_end_of(info)
+  if info.callback then owe_callback(info.id, info.state, info.callback, info.caller, counts_of(info.id)) end
+  if info.notify and redis.call('HSETNX', key('lane', info.id), 'notified', now) == 1 then owe_notice(info.id, info.state) end
 end

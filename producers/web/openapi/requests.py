@@ -154,6 +154,11 @@ _ANNOUNCEMENT = _fields(
             "pattern": r"^\d{1,2}(\.\d{1,2})?%$",
             "description": "Pause when, of at least 20 rows that ended, more than this share failed: `5%`.",
         },
+        "notify": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Who gets a message when it pauses by itself, and when it ends: an address.",
+        },
         "hidden": {"enum": [*HiddenRows], "description": "What is done with hidden rows of a workbook."},
         "encoding": {
             "type": "string",

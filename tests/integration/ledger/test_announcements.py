@@ -22,7 +22,7 @@ TEXT = {"msg_type": "text", "content": {"text": "Dear {{ name }}, we move on Fri
 
 
 def a_spec(**fields: object) -> Spec:
-    return Spec(name="Office move", message=TEXT, columns=("name",), **fields)  # type: ignore[arg-type]
+    return Spec(**{"name": "Office move", "message": TEXT, "columns": ("name",), **fields})  # type: ignore[arg-type]
 
 
 def some_rows(count: int, **overrides: object) -> list[bytes]:

@@ -157,7 +157,7 @@ def test_a_picture_comes_after_a_text_with_the_mark(ledger: Ledger, capsys: Outp
     Image.new("RGB", (2, 2)).save("poster.png")
     Path("m.yaml").write_text("msg_type: image\ncontent: {file: poster.png}\n")
     assert run(["announce", "people.csv", "--message", "m.yaml", "--test-to", "ou_me", "--allow-duplicates"]) == 0
-    picture, mark = ledger.events()
+    mark, picture = sorted(ledger.events(), key=lambda record: record.notification.message.msg_type, reverse=True)
     assert picture.id == capsys.readouterr().out.strip()
     assert (text_of(mark), mark.notification.test, mark.progress.state) == ("[Test]", True, State.QUEUED)
     assert picture.progress.state is State.SCHEDULED  # two seconds later: it cannot overtake the mark

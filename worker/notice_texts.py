@@ -1,0 +1,62 @@
+"""What notices say, in the languages of desks."""
+
+from collections.abc import Mapping
+
+from ledger.announcement import Announcement
+from ledger.notices import Notice, NoticeKind
+from ledger.phrases import filled
+from ledger.states import MOVING, State
+
+__all__ = ["notice_text"]
+
+_EN = {
+    NoticeKind.FINISHED: "“{name}” has finished.",
+    NoticeKind.CANCELLED: "“{name}” was cancelled.",
+    NoticeKind.FIRST_N: "“{name}” has paused: its first row has ended. Look at it, then let the rest go on."
+    " | “{name}” has paused: its first {n:,} rows have ended. Look at them, then let the rest go on.",
+    NoticeKind.STOP_AT: "“{name}” has paused: more than {share} of its rows failed. Look at the failures, then let it"
+    " go on or cancel it.",
+    "rows": "{n:,} row: {states} | {n:,} rows: {states}",
+    "state": "{n:,} {state}",
+    "comma": ", ",
+    "waiting": "waiting",
+    State.DELIVERED: "delivered",
+    State.FAILED: "failed",
+    State.UNKNOWN: "maybe sent",
+    State.EXPIRED: "expired",
+    State.CANCELLED: "cancelled",
+}
+_ZH = {
+    NoticeKind.FINISHED: "公告“{name}”已结束。",
+    NoticeKind.CANCELLED: "公告“{name}”已取消。",
+    NoticeKind.FIRST_N: "公告“{name}”已暂停：前 {n:,} 行已处理完。请查看后再继续发送其余部分。",
+    NoticeKind.STOP_AT: "公告“{name}”已暂停：失败的行超过 {share}。请查看失败原因，再决定继续或取消。",
+    "rows": "共 {n:,} 行：{states}",
+    "state": "{state} {n:,}",
+    "comma": "，",
+    "waiting": "待发送",
+    State.DELIVERED: "已送达",
+    State.FAILED: "失败",
+    State.UNKNOWN: "可能已发送",
+    State.EXPIRED: "已过期",
+    State.CANCELLED: "已取消",
+}
+#: In the order in which they are told.
+_ENDS = (State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED)
+_TEXTS: Mapping[str, Mapping[str, str]] = {"en": _EN, "zh": _ZH}
+
+
+def notice_text(notice: Notice, of: Announcement, language: str, public_url: str) -> str:
+    """What happened, the counts, which sum to the rows, and a link; without DESKBELL_PUBLIC_URL the id."""
+    texts, spec = _TEXTS[language], of.spec
+    # No mention: whoever named it may not have meant one.
+    values = {"name": spec.name.replace("<", "‹"), "n": spec.first or 0, "share": spec.stop_at}
+    link = f"{public_url}/console/announcements/{of.id}" if public_url else of.id
+    return "\n".join((filled(texts[notice.kind], values), _counts(notice.counts, texts), link))
+
+
+def _counts(counts: Mapping[State, int], texts: Mapping[str, str]) -> str:
+    told = {texts[state]: counts[state] for state in _ENDS}
+    told[texts["waiting"]] = sum(counts[state] for state in MOVING)
+    states = texts["comma"].join(filled(texts["state"], {"n": n, "state": state}) for state, n in told.items() if n)
+    return filled(texts["rows"], {"n": sum(told.values()), "states": states})
