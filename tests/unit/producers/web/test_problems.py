@@ -6,12 +6,12 @@ import logging
 import pytest
 
 import ledger.errors
-from ledger.errors import DeskbellError, KeyReused, LedgerFull, NotAllowed, NotFound
+from ledger.errors import Changed, DeskbellError, KeyReused, LedgerFull, NotAllowed, NotFound
 from producers.web.problems import Problem, as_response, problem_of, tell_unexpected
 
 __all__: list[str] = []
 
-MADE = {KeyReused: ("k", "n_1"), NotFound: ("n_1",), NotAllowed: ("n_1", "cancel", "sending")}
+MADE = {Changed: ("a_1", 2), KeyReused: ("k", "n_1"), NotFound: ("n_1",), NotAllowed: ("n_1", "cancel", "sending")}
 KINDS = [kind for _, kind in inspect.getmembers(ledger.errors, inspect.isclass) if issubclass(kind, DeskbellError)]
 KINDS.remove(DeskbellError)
 
