@@ -125,7 +125,10 @@ class Connection(asyncio.Protocol):
         is_foreign = is_control and sent_by_a_page(self._headers)
         self._incoming = _Request(method, path, query, call, is_foreign)
         self._head_bytes = 0
-        if ("expect", "100-continue") in self._headers and self._current is None:
+        if (
+            any(name == "expect" and value.lower() == "100-continue" for name, value in self._headers)
+            and self._current is None
+        ):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, chunk: bytes) -> None:

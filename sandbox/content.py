@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
@@ -15,8 +15,6 @@ __all__ = ["MSG_TYPES", "ImageShelf", "check_content", "check_fields"]
 #: The size limits of message content: a text by its request, cards and posts by their JSON.
 _TEXT_BYTES = 150 * 1024
 _RICH_BYTES = 30 * 1024
-#: The current documentation of posts does not list `ja_jp`; whether the real helpdesk accepts it is unknown.
-_LOCALES = frozenset({"zh_cn", "en_us", "ja_jp"})
 
 
 def check_fields(document: Any) -> dict[str, Any]:
@@ -35,11 +33,16 @@ def check_fields(document: Any) -> dict[str, Any]:
 
 
 def check_content(
-    msg_type: str, content: str, *, may_send_image: Callable[[str], bool], accept_unwrapped_post: bool
+    msg_type: str,
+    content: str,
+    *,
+    may_send_image: Callable[[str], bool],
+    accept_unwrapped_post: bool,
+    locales: Collection[str],
 ) -> None:
     """Raises RefusalError when `content`, a JSON object written as a string, does not fit `msg_type` or is too big.
 
-    Whether the real helpdesk accepts a post without its `post` wrapper is unknown; hence the option.
+    Whether the real helpdesk accepts a post without its `post` wrapper, or in `ja_jp`, is unknown; hence the options.
     """
     if len(content.encode("utf-8", "surrogatepass")) > (_TEXT_BYTES if msg_type == "text" else _RICH_BYTES):
         raise RefusalError(BAD_REQUEST, "content is too big")
@@ -51,7 +54,7 @@ def check_content(
         raise RefusalError(BAD_REQUEST, "content is no JSON object")
     if msg_type == "post" and accept_unwrapped_post and "post" not in inner:
         inner = {"post": inner}
-    problem = _PROBLEMS[msg_type](inner)
+    problem = _PROBLEMS[msg_type](inner) or (_locale(inner, locales) if msg_type == "post" else "")
     if not problem and msg_type == "image" and not may_send_image(inner["image_key"]):
         problem = "this app uploaded no image with this image_key"
     if problem:
@@ -68,9 +71,14 @@ def _post(inner: dict[str, Any]) -> str:
     if not isinstance(versions, dict) or not versions:
         return "post must be an object with at least one locale"
     for locale, version in versions.items():
-        if locale not in _LOCALES or not isinstance(version, dict) or not _are_paragraphs(version.get("content")):
-            return f"post.{locale} must be a known locale whose content is a list of lists of tags"
+        if not isinstance(version, dict) or not _are_paragraphs(version.get("content")):
+            return f"post.{locale} must have a content that is a list of lists of tags"
     return ""
+
+
+def _locale(inner: dict[str, Any], known: Collection[str]) -> str:
+    unknown = [locale for locale in inner["post"] if locale not in known]
+    return f"post.{unknown[0]} must be a known locale: {', '.join(sorted(known))}" if unknown else ""
 
 
 def _are_paragraphs(value: Any) -> bool:

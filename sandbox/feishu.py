@@ -133,12 +133,15 @@ class Feishu:
     def message(self, call: Call) -> Answer:
         """Delivers: from here on the call has a message id."""
         helpdesk_id = self._helpdesk_of(call)
+        if self._options.demand_content_type and not call.header("content-type").startswith("application/json"):
+            raise RefusalError(BAD_REQUEST, "Content-Type must be application/json")
         document = check_fields(call.document)
         check_content(
             document["msg_type"],
             document["content"],
             may_send_image=lambda key: self.images.may_send(call.app_id or "", key),
             accept_unwrapped_post=self._options.accept_unwrapped_post,
+            locales=self._options.post_locales,
         )
         guest_id = self._guest(document["receiver_id"], id_type_of(query_of(call.query)))
         blocking = (BOT, HUMAN) if self._options.bot_stage_blocks else (HUMAN,)
@@ -236,8 +239,12 @@ class Feishu:
                 self._pushes.push(app_id, f"helpdesk.{subtype}", event)
 
     def _helpdesk_of(self, call: Call) -> str:
+        header = call.header("x-lark-helpdesk-authorization")
+        bare = header.removeprefix("Bearer ")
+        if bare != header and not self._options.accept_helpdesk_bearer:
+            raise RefusalError(UNAUTHORIZED, 'X-Lark-Helpdesk-Authorization must not begin with "Bearer "')
         try:
-            return self._helpdesks[call.header("x-lark-helpdesk-authorization")]
+            return self._helpdesks[bare]
         except KeyError:
             raise RefusalError(UNAUTHORIZED, "X-Lark-Helpdesk-Authorization names no helpdesk of this tenant") from None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from sandbox.answers import Answer, Manner, RefusalError, log_id_at, refusal_answer
+from sandbox.answers import Answer, Manner, Refusal, RefusalError, log_id_at, refusal_answer
 from sandbox.calls import Call, CallLog
 from sandbox.contacts.api import Contacts
 from sandbox.control import Control
@@ -15,7 +15,16 @@ from sandbox.faults import DEMO_RULES, FaultBook, Rule
 from sandbox.feishu import Feishu
 from sandbox.options import Options
 from sandbox.quota import Limit, Quota
-from sandbox.refusals import NO_SUCH_METHOD, NO_SUCH_PATH, NO_TOKEN, TOKEN_INVALID, TOO_LARGE, over_rate
+from sandbox.refusals import (
+    NO_SUCH_METHOD,
+    NO_SUCH_PATH,
+    NO_TOKEN,
+    NOT_A_TOKEN,
+    TOKEN_INVALID,
+    TOO_LARGE,
+    USER_TOKEN,
+    over_rate,
+)
 
 __all__ = ["Gateway"]
 
@@ -38,6 +47,7 @@ class Gateway:
 
     def __init__(self, options: Options, clock: Callable[[], float]) -> None:
         # Jitter and faults draw from one seeded sequence, so that a run can be repeated; no secret depends on it.
+        self._options = options
         rng = random.Random(options.seed)  # noqa: S311
         self._clock = clock
         self.feishu = Feishu(options, clock, rng)
@@ -110,7 +120,7 @@ class Gateway:
             return
         call.app_id = self.feishu.tokens.app_of(token)
         if call.app_id is None:
-            call.refusal = TOKEN_INVALID
+            call.refusal = _refusal_of(token) if self._options.token_kinds else TOKEN_INVALID
             return
         blocked = self._quota(call.app_id, route).take(call.at)
         call.refusal = over_rate(blocked[0].calls, blocked[1]) if blocked else None
@@ -137,6 +147,13 @@ class Gateway:
 
     def _route(self, method: str, path: str) -> _Route | None:
         return self._routes.get((method, path)) or self._routes.get((method, _with_id(path)))
+
+
+def _refusal_of(token: str) -> Refusal:
+    """By its kind, as the documentation tells them apart."""
+    if token.startswith("u-"):
+        return USER_TOKEN
+    return TOKEN_INVALID if token.startswith("t-") else NOT_A_TOKEN
 
 
 def _with_id(path: str) -> str:

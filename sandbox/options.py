@@ -51,6 +51,10 @@ class Options:
     latency: Latency
     ticket_open_answer: tuple[int, int]
     accept_unwrapped_post: bool
+    accept_helpdesk_bearer: bool
+    post_locales: frozenset[str]
+    token_kinds: bool
+    demand_content_type: bool
     bot_stage_blocks: bool
     read_users: bool
     tokens_live_seconds: float
@@ -140,6 +144,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--read-users", action="store_true", help="read_users answers for helpdesk messages, instead of 230012")
     add("--accept-unwrapped-post", action="store_true", help="accept a post without its `post` wrapper")
+    add(
+        "--accept-helpdesk-bearer",
+        action="store_true",
+        help="accept \"Bearer \" before the helpdesk's credentials, as Feishu's own client for Node sends it",
+    )
+    add(
+        "--post-locales",
+        type=_names,
+        default="zh_cn,en_us,ja_jp",
+        metavar="LIST",
+        help="languages of a post; nothing says whether ja_jp is one (default %(default)s)",
+    )
+    add("--token-kinds", action="store_true", help="tell wrong kinds of tokens apart: 99991668, 99991671")
+    add("--demand-content-type", action="store_true", help="refuse a body that is not said to be application/json")
     add("--tokens-live-seconds", type=float, default=7200, metavar="N", help="life of a token (default %(default)s)")
     add("--keep-calls", type=_positive, default=100_000, metavar="N", help="logged calls to keep (default %(default)s)")
     add("--seed", type=int, default=0, help="seed of jitter and of shared faults (default %(default)s)")
@@ -169,7 +187,7 @@ def _add_contacts(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="the app's contact range: all, or od-…, ou_… and ids of groups, joined by commas (default %(default)s)",
     )
-    add("--scopes", type=_scopes, metavar="LIST", help="the app's scopes, joined by commas (default: all)")
+    add("--scopes", type=_names, metavar="LIST", help="the app's scopes, joined by commas (default: all)")
     add("--without-scope", action="append", default=[], metavar="SCOPE", help="all scopes but this, repeatable")
     add(
         "--contact-rate", type=_rate, default="50/second;1000/minute", help="of each contact call (default %(default)s)"
@@ -206,7 +224,7 @@ def _directory(text: str) -> Directory:
         raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
-def _scopes(text: str) -> frozenset[str]:
+def _names(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "IMAGE_PARAM",
     "IMAGE_TOO_BIG",
     "INVALID_PARAM",
+    "NOT_A_TOKEN",
     "NOT_FOUND",
     "NOT_THE_SENDER",
     "NO_SUCH_MESSAGE",
@@ -28,6 +29,7 @@ __all__ = [
     "TOKEN_INVALID",
     "TOO_LARGE",
     "UNAUTHORIZED",
+    "USER_TOKEN",
     "over_rate",
 ]
 
@@ -37,6 +39,8 @@ RATE_LIMIT_CODE = 99991400
 # From the gateway, before any API sees the call.
 NO_TOKEN = Refusal(400, 99991661, "Missing access token for authorization. Please make a request with token attached.")
 TOKEN_INVALID = Refusal(400, 99991663, "Invalid access token for authorization.")
+NOT_A_TOKEN = Refusal(400, 99991671, "Invalid access token: it must start with t- or u-.")
+USER_TOKEN = Refusal(400, 99991668, "Invalid access token: user access tokens are not supported.")
 NO_SUCH_PATH = Refusal(404, 99991201, "path not found")
 NO_SUCH_METHOD = Refusal(405, 99991301, "method not allowed")
 FIELD_INVALID = Refusal(400, 99992402, "field validation failed")

@@ -229,6 +229,46 @@ def test_a_receiver_exists_by_rule(caller: Caller, receiver: str, id_type: str, 
     assert code_of(caller.send(receiver, user_id_type=id_type)) == expected
 
 
+def sent_to(*options: str, headers: dict[str, str | None] | None = None, **message: Any) -> tuple[int, int, str]:
+    """Status and code of a message to a sandbox with these options, and its words for a refusal."""
+    with sandbox.running("--rate", "unlimited", *options) as url:
+        caller = Caller(url)
+        with caller.session:
+            caller.session.headers.update(headers or {})  # type: ignore[arg-type]
+            answer = caller.send(**message)
+            return *code_of(answer), answer.text
+
+
+def test_the_prefix_that_node_sends_before_the_helpdesk_is_refused_by_name_or_allowed() -> None:
+    headers: dict[str, str | None] = {"X-Lark-Helpdesk-Authorization": f"Bearer {HELPDESK}"}
+    status, code, words = sent_to(headers=headers)
+    assert (status, code) == (401, 154001)
+    assert "must not begin with" in words
+    assert sent_to("--accept-helpdesk-bearer", headers=headers)[:2] == (200, 0)
+
+
+def test_a_post_in_japanese_is_a_choice() -> None:
+    post = {"post": {"ja_jp": {"title": "t", "content": [[{"tag": "text", "text": "x"}]]}}}
+    assert sent_to(msg_type="post", content=post)[:2] == (200, 0)
+    status, code, words = sent_to("--post-locales", "zh_cn,en_us", msg_type="post", content=post)
+    assert (status, code) == (400, 154000)
+    assert "ja_jp" in words
+
+
+@pytest.mark.parametrize(("token", "code"), [("t-gone", 99991663), ("u-person", 99991668), ("nonsense", 99991671)])
+def test_wrong_kinds_of_tokens_are_told_apart_or_not(token: str, code: int) -> None:
+    headers: dict[str, str | None] = {"Authorization": f"Bearer {token}"}
+    assert sent_to("--token-kinds", headers=headers)[:2] == (400, code)
+    assert sent_to(headers=headers)[:2] == (400, 99991663)
+
+
+def test_a_content_type_is_demanded_or_not() -> None:
+    plain: dict[str, str | None] = {"Content-Type": "text/plain"}
+    assert sent_to(headers=plain)[:2] == (200, 0)
+    assert sent_to("--demand-content-type", headers=plain)[:2] == (400, 154000)
+    assert sent_to("--demand-content-type")[:2] == (200, 0)
+
+
 def test_chat_is_refused_while_a_ticket_is_open_and_user_is_not(caller: Caller) -> None:
     ticket = caller.post("/sandbox/tickets", {"guest_id": "ou_busy", "status": 2}).json()["ticket_id"]
     assert code_of(caller.send("ou_busy")) == (401, 154405)

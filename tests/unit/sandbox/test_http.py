@@ -135,9 +135,10 @@ def test_a_chunked_call_is_understood(connection: socket.socket) -> None:
     assert json.loads(answers(connection, 1)[0][1])["code"] == 0
 
 
-def test_a_caller_that_asks_first_is_told_to_go_on(connection: socket.socket) -> None:
+@pytest.mark.parametrize("header", [b"Expect: 100-continue", b"expect: 100-Continue"])
+def test_a_caller_that_asks_first_is_told_to_go_on(connection: socket.socket, header: bytes) -> None:
     head, _, body = token_request().partition(b"\r\n\r\n")
-    connection.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
+    connection.sendall(head + b"\r\n" + header + b"\r\n\r\n")
     assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
     connection.sendall(body)
     assert answers(connection, 1)[0][0] == 200
