@@ -276,7 +276,7 @@ SERVED = {
             *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "reschedule")),
             *(
                 f"POST /v1/announcements/{{id}}/{verb}"
-                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume")
+                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume", "test")
             ),
         ),
     ),

@@ -4,29 +4,35 @@ It is an event of its own, and marked. Nothing of the announcement is accepted, 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from ledger.announcement import Row, Spec
-from ledger.errors import BadInput
+from ledger.draft import Person
+from ledger.draft_verbs import DraftVerbs
+from ledger.errors import BadInput, NotAllowed
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
 from ledger.messages.marked import marked
 from ledger.notification import Notification
 from ledger.one_address import receiver_fields
 from ledger.phrases import Phrase
+from ledger.record import Accepted
+from ledger.states import DRAFTED
 from producers.announcements.check import accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
 
-__all__ = ["RowChoice", "chosen_row", "events_of_draft", "events_of_file"]
+__all__ = ["RowChoice", "accept_test_of_draft", "chosen_row", "events_of_draft", "events_of_file"]
 
 #: What stands before the message, by the language of the desk.
 _MARKS = {"en": "[Test]", "zh": "[测试]"}
 #: Where the mark is a message of its own, the other one waits so long: a desk may send several at the same time.
 _AFTER_THE_MARK = timedelta(seconds=2)
+#: Of the ledger, or within the limits of a key.
+Accept = Callable[[list[Notification]], list[Accepted]]
 
 
 class RowChoice(StrEnum):
@@ -67,15 +73,26 @@ def events_of_file(
 def events_of_draft(
     ledger: Ledger, id: str, to: str, row: RowChoice | int, caller: str | None = None, key: str | None = None
 ) -> list[Notification]:
-    """As `events_of_file`; a number counts the rows that the draft has. With a key it is sent once. Raises NotFound."""
-    draft = ledger.announcements.get(id)
-    if not isinstance(row, int):
-        found = _by_word((each.row for each in ledger.announcements.rows(id)), draft.spec, row)
-    elif row <= draft.total:
-        found = ledger.announcements.some_rows(id, [row - 1])[0].row
-    else:
+    """As `events_of_file`; a number counts the rows that the draft has. With a key it is sent once.
+
+    Raises NotFound, and NotAllowed for what was started.
+    """
+    draft, verbs = ledger.announcements.get(id), DraftVerbs(ledger)
+    if draft.state not in DRAFTED:
+        raise NotAllowed(id, "test", draft.state)
+    if isinstance(row, int) and row > draft.total:
         raise _too_far(row, draft.total)
+    found = next(verbs.rows(id, [row - 1])) if isinstance(row, int) else _by_word(verbs.rows(id), draft.spec, row)
     return _events(ledger, draft.spec, found, to, caller, f"{id}/{key}" if key else None)
+
+
+def accept_test_of_draft(ledger: Ledger, id: str, events: list[Notification], by: Person, accept: Accept) -> str:
+    """Has the events of `events_of_draft` accepted, and keeps the message's id with the draft. Returns that id."""
+    message = accept(events)[-1].id
+    draft = ledger.announcements.get(id).draft
+    if draft and message not in {test for test, _ in draft.tests}:
+        DraftVerbs(ledger).note_test(id, message, by)
+    return message
 
 
 def _row_of_file(announcement: CheckedAnnouncement, spec: Spec, choice: RowChoice | int) -> Row:

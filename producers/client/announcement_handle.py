@@ -82,6 +82,8 @@ class AnnouncementBackend(Protocol):
 
     def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState: ...
 
+    def test_draft(self, id: str, to: str, row: int | str) -> str: ...
+
     def status(self, id: str) -> AnnouncementStatus: ...
 
     def rows(self, id: str) -> Iterator[RowResult]: ...
@@ -138,6 +140,13 @@ class AnnouncementHandle:
         `at` as in `Notifier.announce`. Raises as `pause`, and BadInput for a time long past, or after it expires.
         """
         return AnnouncementState(self._backend.reschedule(self.id, at, timezone))
+
+    def test(self, to: str, row: int | str = "first") -> str:
+        """Sends the message of one row of a draft to one person, marked as a test. Returns its id.
+
+        `to` and `row` as in `Notifier.test`. Raises NotAllowed for what was started, and BadInput.
+        """
+        return self._backend.test_draft(self.id, to, row)
 
     def rows(self, state: State | str | None = None) -> Iterator[RowResult]:
         """The rows, all or those in one state, in the order of the file. Read in portions, also while it runs."""

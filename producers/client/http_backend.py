@@ -111,6 +111,13 @@ class HttpBackend:
         path = f"{kind}/{quote(id, safe='')}/reschedule"
         return state(self._server.post(path, body, id=id, limits=self._limits)["state"])
 
+    def test_draft(self, id: str, to: str, row: int | str) -> str:
+        path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/test"
+        # With a key of its own, so that a repeat of the call is no second message.
+        body = {"to": to, "row": row, "key": secrets.token_hex(16)}
+        answer = self._server.post(path, body, id=id, limits=self._limits)
+        return str(answer["id"])
+
     def status(self, id: str) -> AnnouncementStatus:
         return _read(AnnouncementStatus.of_json, self._get(f"{_ANNOUNCEMENTS}/{quote(id, safe='')}", id))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from ledger.connection import connect, reachable
+from ledger.draft import Person
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.practice import command_settings, is_practice
@@ -22,7 +23,7 @@ from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
 from producers.announcements.steering import steer
-from producers.announcements.testing import chosen_row, events_of_file
+from producers.announcements.testing import accept_test_of_draft, chosen_row, events_of_draft, events_of_file
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
@@ -107,6 +108,12 @@ class LedgerBackend:
             if is_announcement(id):
                 return self._ledger.announcements.get(id).state
             return self._ledger.get(id).progress.state
+
+    def test_draft(self, id: str, to: str, row: int | str) -> str:
+        choice, user = chosen_row(row), machine_user()
+        with reachable(self._ledger.settings):
+            events = events_of_draft(self._ledger, id, to, choice)
+            return accept_test_of_draft(self._ledger, id, events, Person(user, user), self._ledger.accept)
 
     def status(self, id: str) -> AnnouncementStatus:
         with reachable(self._ledger.settings):

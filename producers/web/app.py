@@ -18,6 +18,7 @@ from producers.web import (
     metrics,
     notifications,
     rescheduling,
+    testing,
 )
 from producers.web.console_adapter import console_of
 from producers.web.context import WebContext
@@ -35,6 +36,7 @@ _ROUTERS = (
     feishu_events.router,
     announcements.router,
     rescheduling.router,
+    testing.router,
     metrics.router,
     console_adapter.router,
 )

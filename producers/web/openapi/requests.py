@@ -19,7 +19,17 @@ from producers.announcements.testing import RowChoice
 from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS, TEST
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
-__all__ = ["ANNOUNCEMENT", "NOTIFICATIONS", "RESCHEDULE", "RESCHEDULE_FIELDS", "SCHEMAS", "choice_body", "json_body"]
+__all__ = [
+    "ANNOUNCEMENT",
+    "NOTIFICATIONS",
+    "RESCHEDULE",
+    "RESCHEDULE_FIELDS",
+    "SCHEMAS",
+    "TEST_BODY",
+    "TEST_FIELDS",
+    "choice_body",
+    "json_body",
+]
 
 _REFERENCE = "#/components/schemas/{model}"
 _TIME = {
@@ -218,6 +228,20 @@ ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
         **_TOGETHER,
     )
 }
+
+#: Of `POST /v1/announcements/{id}/test`.
+TEST_FIELDS = frozenset({"to", "row", "key"})
+TEST_BODY = json_body(
+    _object(
+        {
+            "to": {"type": "string", "minLength": 1, "description": _WHO},
+            "row": _TESTED_ROW,
+            "key": {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS, "description": "Sent once with it."},
+        },
+        ["to"],
+    ),
+    {"The longest message": {"to": "ann@corp.example", "row": "longest"}, "The third row": {"to": "ou_ann", "row": 3}},
+)
 
 # -- another time
 

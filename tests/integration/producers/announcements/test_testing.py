@@ -1,4 +1,4 @@
-"""A test of an announcement that is not accepted: by the command line, HTTP and Python, on a real Valkey."""
+"""Tests of announcements and of drafts: by the command line, HTTP and Python, on a real Valkey."""
 
 import json
 from collections.abc import Iterator
@@ -9,12 +9,17 @@ import pytest
 import requests
 from PIL import Image
 
-from deskbell import BadInput, Notifier
+from deskbell import BadInput, NotAllowed, NotFound, Notifier
 from ledger.api_keys import ApiKeys, KeyLimits, Scope
+from ledger.draft import Person
 from ledger.ledger import Ledger
 from ledger.record import Record
 from ledger.settings import Settings
 from ledger.states import State
+from producers.announcements.announcement_draft import AnnouncementDraft
+from producers.announcements.checked_announcement import checked_announcement
+from producers.announcements.drafts import Drafts
+from producers.announcements.recipients import Recipients
 from producers.cli.command_line import run
 from producers.client.http_backend import HttpBackend
 from producers.client.ledger_backend import LedgerBackend
@@ -208,4 +213,65 @@ def test_the_list_says_which_events_are_tests(ledger: Ledger, capsys: Output) ->
     assert {each["id"] for each in json.loads(capsys.readouterr().out) if each.get("test")} == {id}
     Worker(ledger).deliver()
     assert run(["show", id]) == 0
-    assert "test True" in capsys.readouterr().out
+    assert "test: True" in capsys.readouterr().out
+
+
+# -- of a draft
+
+
+def drafted(ledger: Ledger) -> str:
+    draft = AnnouncementDraft.build({"text": TEXT, "name": "Move", "allow_duplicates": True})
+    with (
+        Recipients.open(Path("people.csv")) as recipients,
+        checked_announcement(ledger, draft, lambda _: recipients) as checked,
+    ):
+        return Drafts(ledger).keep(checked, Person("ada", "ada")).id
+
+
+def test_a_draft_is_tested_by_the_command_line_and_stays_as_it_is(ledger: Ledger, capsys: Output) -> None:
+    id = drafted(ledger)
+    before = ledger.announcements.get(id)
+    tests = []
+    for row, text in (("first", "Dear Ada"), ("3", "Dear Eve, room 5"), ("longest", "Dear Bob the Builder, room 4")):
+        assert run(["test", id, "--to", "ann@corp.example", "--row", row, "--json"]) == 0
+        tests.append(json.loads(capsys.readouterr().out)["id"])
+        assert text_of(ledger.get(tests[-1])) == f"[Test] {text}"
+    draft = ledger.announcements.get(id)
+    assert draft.draft is not None
+    assert before.draft is not None
+    assert [test for test, _ in draft.draft.tests] == tests[::-1]
+    assert before.draft.untested
+    assert not draft.draft.untested
+    assert (draft.state, draft.draft.version, draft.total) == (before.state, before.draft.version, before.total)
+    assert run(["test", id, "--to", "ann@corp.example", "--row", "5"]) == 2
+    assert "row: is 5, but there are only 4 rows" in capsys.readouterr().err
+
+
+def test_a_draft_is_tested_by_a_program_until_it_is_started(notifier: Notifier, ledger: Ledger) -> None:
+    id = drafted(ledger)
+    Drafts(ledger).submit(id, Person("ada", "ada"))
+    message = notifier.announcement(id).test("ou_me", row="emptiest")
+    assert text_of(ledger.get(message)) == "[Test] Dear Ada"
+    draft = ledger.announcements.get(id).draft
+    assert draft
+    assert [test for test, _ in draft.tests] == [message]
+    Drafts(ledger).approve(id, draft.fingerprint, Person("bob", "bob"))
+    notifier.announcement(id).test("ou_me", row=2)
+    Drafts(ledger).start(id, Person("ada", "ada"))
+    with pytest.raises(NotAllowed):
+        notifier.announcement(id).test("ou_me")
+    with pytest.raises(NotFound):
+        notifier.announcement("a_06hzb2k1c9f3q8rd").test("ou_me")
+
+
+def test_a_repeat_of_a_call_over_http_is_one_message(server: str, ledger: Ledger) -> None:
+    id = drafted(ledger)
+    url = f"{server}/v1/announcements/{id}/test"
+    answers = [requests.post(url, json={"to": "ou_me", "key": "k"}, timeout=60) for _ in range(2)]
+    assert {(answer.status_code, answer.json()["id"]) for answer in answers} == {(202, next(ledger.events()).id)}
+    draft = ledger.announcements.get(id).draft
+    assert draft
+    assert len(draft.tests) == 1
+    for body, field in (({}, "to"), ({"to": 5}, "to"), ({"to": "ou_me", "row": "last"}, "row"), ({"who": "x"}, "who")):
+        answer = requests.post(url, json=body, timeout=60)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)

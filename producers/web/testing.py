@@ -1,0 +1,61 @@
+"""`POST /v1/announcements/{id}/test`: the message of one row of a draft, to one person."""
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from ledger.draft import Person
+from ledger.errors import BadInput, NotFound
+from ledger.ids import is_announcement
+from ledger.messages.json_fields import kind_of, shortened
+from ledger.phrases import Phrase
+from producers.announcements.testing import RowChoice, accept_test_of_draft, chosen_row, events_of_draft
+from producers.web.access import Announcer, Caller
+from producers.web.announcement_intake import turns
+from producers.web.announcements import TestAccepted
+from producers.web.bodies import Body, check_known, json_response
+from producers.web.context import ContextDep, WebContext
+from producers.web.key_limits import send_within
+from producers.web.notification_parser import given_key
+from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
+from producers.web.openapi.requests import TEST_BODY, TEST_FIELDS
+
+__all__ = ["router", "sent_test"]
+
+router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses=ALWAYS)
+
+
+@router.post(
+    "/{id}/test",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Test a draft",
+    response_model=TestAccepted,
+    responses=ON_BODY | refusals(404, 409),
+    openapi_extra=TEST_BODY,
+)
+def send_test(id: str, caller: Announcer, body: Body, context: ContextDep) -> Response:
+    """Send the message of one row of a draft to one person, marked as a test. The draft stays as it is."""
+    check_known(body, TEST_FIELDS)
+    for name in ("to", "key"):
+        if not isinstance(body.get(name, ""), str):
+            raise BadInput(name, f"must be a string, not {kind_of(body[name])}")
+    if not body.get("to"):
+        raise BadInput("to", Phrase("must not be empty"))
+    sent = sent_test(context, caller, id, body["to"], body.get("row"), given_key(body.get("key")))
+    return json_response({"id": sent}, HTTPStatus.ACCEPTED)
+
+
+def sent_test(context: WebContext, caller: Caller, id: str, to: str, row: Any, key: str | None = None) -> str:
+    """The id of the message. Raises NotFound, NotAllowed, BadInput, and Problem (403) for a desk or a limit."""
+    ledger, choice = context.ledger, chosen_row(row)
+    if not is_announcement(id):
+        raise NotFound(shortened(id))
+    caller.check_desk(ledger.announcements.get(id).spec.desk)
+    find = partial(events_of_draft, ledger, id, to, choice, caller.key_id, key)
+    # These two look at every row.
+    is_long = choice in (RowChoice.LONGEST, RowChoice.EMPTIEST)
+    events = turns.take(caller.by, find).result() if is_long else find()
+    by = Person(caller.key_id or caller.by, caller.by)
+    return accept_test_of_draft(ledger, id, events, by, partial(send_within, ledger, caller.key))
