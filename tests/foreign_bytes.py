@@ -233,6 +233,24 @@ def of_event(caller: Caller, body: bytes) -> requests.Response:
     return caller.post("/v1/hooks/events", data=body, headers={"Content-Type": "application/cloudevents+json"})
 
 
+def card_as_text(size: int) -> bytes:
+    """The JSON of a card in a text, as some senders have it."""
+    card = lists('{"elements":[', "]}")(size - 128).decode()
+    return json.dumps({"msg_type": "interactive", "card": card}).encode()
+
+
+def attached(size: int) -> bytes:
+    """A form whose texts are all marks; the percent signs are the caller's."""
+    one = {"title": "*a" * 100, "text": "<a`*b* _" * 400, "fields": [{"value": "~x~ " * 100}]}
+    count = max(1, size // len(json.dumps(one)) - 1)
+    return b"payload=" + json.dumps({"attachments": [one] * count}, separators=(",", ":")).encode()
+
+
+def as_slack_form(caller: Caller, body: bytes) -> requests.Response:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return caller.post("/v1/hooks/chat", data=body, headers=headers)
+
+
 def passwords(size: int) -> bytes:
     return b":" * (size * 3 // 4)
 
@@ -300,6 +318,15 @@ SERVED = {
     "a password": Served(
         16 * 1024, passwords, with_password("/v1/hooks/script"), sites=("producers/web/access.py:basic_password",)
     ),
+    "a card for a bot": Served(
+        MIB,
+        card_as_text,
+        to("/open-apis/bot/v2/hook/builds"),
+        ("POST /open-apis/bot/v2/hook/{token}",),
+        ("producers/hooks/feishu_bot.py:_object",),
+    ),
+    "a sign within a body": Served(512 * 1024, lists('{"sign":[', "]}"), to("/v1/hooks/signed")),
+    "a form for Slack": Served(MIB, attached, as_slack_form, sites=("producers/hooks/hook_request.py:json_or_form",)),
     "a hook's payload, alerts": Served(MIB, alerts, to("/v1/hooks/oncall")),
     "an event of Feishu's": Served(
         256 * 1024,

@@ -14,7 +14,7 @@ from ledger.errors import BadInput
 from ledger.messages.json_fields import Filled, Shape, dotted, link_problem, validated
 from ledger.phrases import Phrase
 
-__all__ = ["check_card", "without_nulls"]
+__all__ = ["CARD_MEMBERS", "Colour", "check_card", "without_nulls"]
 
 #: Feishu's FAQ on cards: at most five tables in one language, and five layers of components in each other.
 _TABLES = 5
@@ -65,6 +65,10 @@ class _Card(Shape):
     elements: Elements = Field(default_factory=list)
     i18n_elements: dict[str, Elements] = Field(default_factory=dict)
     fallback: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+#: Of the frame of a card of version 1.0.
+CARD_MEMBERS = frozenset(field.alias or name for name, field in _Card.model_fields.items())
 
 
 class _TemplateData(Shape):

@@ -129,8 +129,9 @@ def parse_message(raw: Mapping[str, object], *, where: str = "message") -> Messa
 
 
 def _parsed_message(msg_type: MsgType, content: dict[str, JsonValue], where: str) -> Message:
-    message = Message.model_construct(msg_type=msg_type, content=_checked(msg_type, content, where))
-    _check_size(message, where)
+    message = Message.model_construct(msg_type=msg_type, content=normalised(msg_type, content))
+    _check_size(message, where)  # first: of what is too large anyway, nobody reads a hundred thousand complaints
+    _check(msg_type, message.content, where)
     return message
 
 
@@ -168,8 +169,7 @@ def normalised(msg_type: MsgType, content: dict[str, JsonValue]) -> dict[str, Js
     return content
 
 
-def _checked(msg_type: MsgType, given: dict[str, JsonValue], where: str) -> dict[str, JsonValue]:
-    content = normalised(msg_type, given)
+def _check(msg_type: MsgType, content: dict[str, JsonValue], where: str) -> None:
     match msg_type:
         case MsgType.TEXT:
             validated(_Text, content, where)
@@ -181,7 +181,6 @@ def _checked(msg_type: MsgType, given: dict[str, JsonValue], where: str) -> dict
             check_card(content, where)
         case _:
             assert_never(msg_type)
-    return content
 
 
 def _check_image(content: dict[str, JsonValue], where: str) -> None:

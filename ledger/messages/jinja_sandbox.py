@@ -5,7 +5,6 @@ what takes time is charged to a budget, which all leaves of a message share. A d
 a row that passed the check could then fail on a busy worker.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -31,6 +30,7 @@ from ledger.messages.jinja_budget import (
 from ledger.messages.jinja_filters import OFFERED, bounded, given, join_with, taken
 from ledger.messages.jinja_places import PLACE, is_place, write_in_places, writers
 from ledger.messages.json_fields import shortened
+from ledger.messages.mentions import without_mentions
 from ledger.phrases import Phrase
 
 __all__ = ["ENVIRONMENT", "Sandbox", "restricted"]
@@ -39,10 +39,6 @@ __all__ = ["ENVIRONMENT", "Sandbox", "restricted"]
 _NODES = 500
 #: Of one loop. No message lists more.
 _TURNS = 500
-
-#: A mention, however it is spelt, and also what may become one together with the value that follows. Which characters
-#: Feishu passes over within a tag is not known: so all that are not ASCII, or not visible, count as passed over.
-_MENTION = re.compile(r"<(?=[^!-.0-~ａＡ]*(?:[aAａＡ][^!-.0-~ｔＴ]*(?:[tTｔＴ]|\Z)|\Z))")
 _NODES_ALLOWED = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For),
     *(nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Call),
@@ -190,11 +186,7 @@ def _may_be_called(node: nodes.Expr) -> bool:
 
 
 def _shown(text_of: Callable[[Any], str], value: object) -> str:
-    """The text of a value, in which nobody can be mentioned, unless the template says `|safe`.
-
-    Feishu documents no escape for a text, and entities for some parts of a card only: so `&lt;at` could be shown as it
-    stands. The full-width `＜` looks right in every kind of message, and is no markup in any.
-    """
+    """The text of a value, in which nobody can be mentioned, unless the template says `|safe`."""
     if isinstance(value, str):
         text = value
     else:
@@ -202,7 +194,7 @@ def _shown(text_of: Callable[[Any], str], value: object) -> str:
         text = text_of(value)
     if len(text) > SHORT_CHARACTERS and "<" in text:
         BUDGET.spend(len(text) // QUICKLY)
-    return _MENTION.sub("＜", text) if "<" in text and not isinstance(value, Markup) else text
+    return text if isinstance(value, Markup) else without_mentions(text)
 
 
 def _piece(text: Callable[[Any], str], value: Any) -> Any:

@@ -15,10 +15,10 @@ from ledger.messages.blank import is_blank
 from ledger.messages.json_fields import Filled, Link, Shape, validated
 from ledger.phrases import Phrase
 
-__all__ = ["ImageKey", "check_post", "wrapped_post"]
+__all__ = ["LOCALES", "ImageKey", "check_post", "wrapped_post"]
 
 #: The languages that Feishu names for a post; a card knows sixteen.
-_LOCALES = ("zh_cn", "en_us")
+LOCALES = ("zh_cn", "en_us")
 
 #: Feishu's pages show `img_v2_…`, `img_7ea7…-…` and a bare UUID as keys: so no prefix is asked for, but a path or a
 #: link is no key.
@@ -131,7 +131,7 @@ def _each_alone(paragraph: list[Element]) -> list[Element]:
 
 
 def _known_locale(name: str) -> str:
-    if name not in _LOCALES:
+    if name not in LOCALES:
         raise PydanticCustomError("locale", Phrase("is not a locale of a post: use zh_cn or en_us"))
     return name
 

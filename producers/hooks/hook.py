@@ -1,6 +1,7 @@
 """A hook: turns a request of another system into notifications, without sending them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ from producers.hooks.rule import Made, Rule
 from producers.hooks.signature import SignatureCheck
 from producers.hooks.template_context import TemplateContext, expression
 
-__all__ = ["MOST_ITEMS", "NOTHING_HOLDS", "Hook", "Rendered"]
+__all__ = ["MOST_ITEMS", "NOTHING_HOLDS", "Hook", "Rendered", "token_digest"]
 
 #: Of `for_each`. What is behind them is skipped, and the answer says so.
 MOST_ITEMS = 100
@@ -84,7 +85,11 @@ class Hook:
     """One entry of the hooks file, compiled. Thread-safe."""
 
     def __init__(
-        self, recipe: Recipe, signature_check: SignatureCheck | None, check_desk: Callable[[str], object]
+        self,
+        recipe: Recipe,
+        signature_check: SignatureCheck | None,
+        check_desk: Callable[[str], object],
+        tokens: Collection[str] = (),
     ) -> None:
         """`check_desk` raises BadInput for an unknown desk. Raises BadInput naming the hook and the field."""
         fields, where = recipe.fields, f"hook.{recipe.name}"
@@ -92,7 +97,8 @@ class Hook:
         self.name = recipe.name
         self.use = fields.use
         self.signature_check = signature_check
-        self._format = fields.format
+        self.token_digests = frozenset(map(token_digest, tokens))
+        self.format = fields.format
         self._is_ready_made = recipe.origin.is_ready_made
         self._when = expression(fields.when, f"{where}.when") if fields.when else None
         self._for_each = expression(fields.for_each, f"{where}.for_each") if fields.for_each else None
@@ -136,13 +142,15 @@ class Hook:
         return [rule.image for rule in self._rules if rule.image]
 
     def _events(self, request: HookRequest) -> Iterator[Event | BadInput]:
-        if self._format == "cloudevents":
+        if self.format == "cloudevents":
             yield from cloud_events(request)
+        elif self.format == "slack":
+            yield Event(request.json_or_form("payload"), request.digest)
         else:
             yield Event(request.json(), request.digest)
 
     def _context(self, request: HookRequest, event: Event) -> TemplateContext:
-        group = alert_group(event.payload) if self._format == "alerts" else None
+        group = alert_group(event.payload) if self.format == "alerts" else None
         return TemplateContext(self.name, event.digest, event.payload, request.shown_headers, group)
 
     def _items(self, context: TemplateContext, taken: _Taken) -> tuple[list[TemplateContext], int]:
@@ -196,6 +204,11 @@ class Hook:
             )
         if problem:
             raise BadInput(f"hook.{self.name}", problem)
+
+
+def token_digest(token: str) -> str:
+    """What is kept and looked up instead of a token: so the time of a look-up says nothing about it."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _reason(taken: _Taken, left_out: int) -> str | None:

@@ -21,7 +21,7 @@ from ledger.errors import BadInput
 from ledger.messages.json_fields import check_json, shortened, validated
 from ledger.settings import Settings
 from ledger.toml_file import read_toml
-from producers.hooks.hook import Hook
+from producers.hooks.hook import Hook, token_digest
 from producers.hooks.recipe import Origin, Recipe
 from producers.hooks.schema import HookFields, RuleFields
 from producers.hooks.signature import Signature, SignatureCheck, SignatureEncoding, SignatureHeader
@@ -49,6 +49,7 @@ def load_hooks(settings: Settings, environment: Mapping[str, str] = os.environ) 
             problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
             raise BadInput(VARIABLE, f"{shortened(name)} {problem}")
         found[name] = _hook(name, table, settings, settings.hooks.parent, environment)
+    _check_tokens(found)
     return found
 
 
@@ -86,12 +87,23 @@ def _hook(name: str, table: Any, settings: Settings, folder: Path, environment: 
     signature_check = _seal(joined, fields, where, folder, environment)
     recipe = Recipe(
         name,
-        HookFields.model_validate(joined.model_dump(exclude=set(_SECRETS), exclude_unset=True)),
+        HookFields.model_validate(joined.model_dump(exclude={*_SECRETS, "tokens"}, exclude_unset=True)),
         tuple(_rules(fields, ready)),
         folder,
         Origin(fields.use is not None, fields.for_each is not None and _key_is_inherited(fields)),
     )
-    return Hook(recipe, signature_check, settings.desk)
+    if fields.tokens and joined.format != "feishu-bot":
+        raise BadInput(f"{where}.tokens", 'goes with use = "feishu-bot" alone')
+    return Hook(recipe, signature_check, settings.desk, fields.tokens)
+
+
+def _check_tokens(hooks: Mapping[str, Hook]) -> None:
+    """A token is of one hook, and is not the name of one: both stand in the same place of a URL."""
+    seen = {token_digest(name) for name in hooks}
+    for name, hook in hooks.items():
+        if seen & hook.token_digests:
+            raise BadInput(f"hook.{name}.tokens", "has the token of another hook, or the name of one: choose another")
+        seen |= hook.token_digests
 
 
 def _checked(table: Any, where: str) -> HookFields:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from ledger.errors import BadInput
 from ledger.messages.strict_json import NotJson
@@ -11,12 +12,17 @@ from ledger.phrases import Phrase
 from producers.hooks.payload import check_shape
 from producers.hooks.sent_json import media_type_of, sent_json
 
-__all__ = ["MOST_BYTES", "HookRequest", "parsed"]
+__all__ = ["MOST_BYTES", "HookRequest", "check_size", "parsed"]
 
 #: Of a body: as much as GitHub posts, and a group of some ten thousand alerts.
 MOST_BYTES = 25 * 1024 * 1024
 #: How gzip, zstd, and the common ways of zlib begin.
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+#: What may stand before JSON: a byte order mark, and blanks.
+_BLANKS = b"\xef\xbb\xbf \t\r\n"
+_FORM = "application/x-www-form-urlencoded"
+#: Of a form: senders of JSON in one have a single field.
+_MOST_FIELDS = 100
 #: GitHub's descendants name the event in a header of their own; most of them, by their version, in GitHub's as well.
 _EVENT, _OTHER_EVENTS = "x-github-event", ("x-forgejo-event", "x-gitea-event", "x-gogs-event")
 #: What a template has no business with.
@@ -56,9 +62,31 @@ class HookRequest:
 
     def json(self) -> dict[str, Any]:
         """The JSON object in the body. Raises BadInput."""
-        if self.media_type == "application/x-www-form-urlencoded":
+        if self.media_type == _FORM:
             raise BadInput("body", Phrase("is a form: set the content type of the webhook to application/json"))
-        found = parsed(self.body, self.headers.get("content-type", ""))
+        return self._object(self.body)
+
+    def json_or_form(self, field: str) -> dict[str, Any]:
+        """The JSON object in the body, or in this field of the form that the body is. Raises BadInput.
+
+        Some senders post JSON under the content type of a form.
+        """
+        is_json = self.body.lstrip(_BLANKS).startswith(b"{")
+        if is_json or self.media_type != _FORM:
+            return self._object(self.body)
+        check_size(self.body)
+        try:
+            text = self.body.decode(errors="replace")
+            fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        except ValueError:
+            raise BadInput("body", Phrase("has more than {most} fields", most=_MOST_FIELDS)) from None
+        found = next((value for name, value in fields if name == field), None)
+        if found is None:
+            raise BadInput("body", Phrase("is a form without the field {field}", field=field))
+        return self._object(found.encode())
+
+    def _object(self, body: bytes) -> dict[str, Any]:
+        found = parsed(body, self.headers.get("content-type", ""))
         if not isinstance(found, dict):
             raise BadInput("body", Phrase("must be a JSON object"))
         return found
@@ -68,9 +96,7 @@ def parsed(body: bytes, content_type: str = "") -> Any:
     """The value that a body holds. Raises BadInput that repeats nothing of it."""
     if not body or body.isspace():
         raise BadInput("body", Phrase("is empty"))
-    if len(body) > MOST_BYTES:
-        problem = Phrase("has {size:,} bytes: at most {most:,} are taken", size=len(body), most=MOST_BYTES)
-        raise BadInput("body", problem)
+    check_size(body)
     try:
         found = sent_json(body, content_type)
     except NotJson as error:
@@ -81,11 +107,18 @@ def parsed(body: bytes, content_type: str = "") -> Any:
     raise BadInput("body", problem)
 
 
+def check_size(body: bytes, most: int = MOST_BYTES) -> None:
+    """Raises BadInput for more bytes than are taken."""
+    if len(body) > most:
+        problem = Phrase("has {size:,} bytes: at most {most:,} are taken", size=len(body), most=most)
+        raise BadInput("body", problem)
+
+
 def _of_another_kind(body: bytes) -> Phrase | None:
     """What it is instead, for what senders post most often. Unpacking it would need bounds of its own."""
     if body.startswith(_COMPRESSED):
         return Phrase("is compressed: switch compression off in its sender")
-    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    start = body.lstrip(_BLANKS)
     if start.startswith(b"<"):
         return Phrase("is XML or HTML: have its sender post JSON")
     if start.startswith(b"--"):

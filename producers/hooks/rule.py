@@ -16,6 +16,7 @@ from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from ledger.phrases import Phrase
 from ledger.receiver_ids import SAMPLE_IDS
 from producers.hooks.dialect import hashed
+from producers.hooks.given_message import FORMS, GivenMessage
 from producers.hooks.hook_message import HookMessage
 from producers.hooks.payload import UNCUT, JsonList, plain_value
 from producers.hooks.recipe import Recipe
@@ -54,8 +55,9 @@ class Rule:
         self._origin = recipe.origin
         self._when = None if fields.when is None else expression(fields.when, f"{where}.when")
         self._to = tuple(_receivers(fields.to, f"{where}.to"))
-        self._message = HookMessage(fields, where, recipe.folder)
-        self._plain = HookMessage(_PLAIN, where, recipe.folder) if recipe.origin.is_ready_made else None
+        self._message = _message(recipe, fields, where)
+        is_replaced = recipe.origin.is_ready_made and isinstance(self._message, HookMessage)
+        self._plain = HookMessage(_PLAIN, where, recipe.folder) if is_replaced else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
         self._options = _options(fields)
         self._options_of_contacts = {name: value for name, value in self._options.items() if name != "user_id_type"}
@@ -164,6 +166,19 @@ class Rule:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
         for id in [to for to in self._to if isinstance(to, str)] or [SAMPLE_IDS[self._id_type]]:
             self._notification(address_fields(id), Message.text("…"), None)
+
+
+def _message(recipe: Recipe, fields: RuleFields, where: str) -> HookMessage | GivenMessage:
+    form = recipe.fields.format
+    if (
+        form is not None
+        and form in FORMS
+        and fields.text is None
+        and fields.message is None
+        and recipe.fields.for_each is None
+    ):
+        return GivenMessage(form, where)
+    return HookMessage(fields, where, recipe.folder)
 
 
 def _options(fields: RuleFields) -> dict[str, object]:

@@ -1,14 +1,29 @@
 """The fields of a hooks file, before compilation."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.messages.json_fields import Filled, Shape
+from ledger.phrases import Phrase
 from producers.hooks.signature import Signature, SignatureEncoding
 
 __all__ = ["HookFields", "RuleFields"]
+
+#: Of a URL that is secret by it: as long as nobody guesses.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
+
+
+def _bot_token(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise PydanticCustomError("token", Phrase("must be 16 to 64 letters, digits, '-' and '_'"))
+    return text
+
+
+BotToken = Annotated[str, AfterValidator(_bot_token)]
 
 
 class RuleFields(Shape):
@@ -36,7 +51,7 @@ class HookFields(RuleFields):
 
     use: str | None = None
     summary: str | None = None
-    format: Literal["json", "cloudevents", "alerts"] | None = None
+    format: Literal["json", "cloudevents", "alerts", "slack", "feishu-bot"] | None = None
     for_each: Filled | None = None
     signature: Annotated[Signature | None, Field(strict=False)] = None
     timestamp_header: Filled | None = None
@@ -46,4 +61,5 @@ class HookFields(RuleFields):
     secret: str | None = Field(None, repr=False)
     secret_env: Filled | None = None
     secret_file: Filled | None = None
+    tokens: list[BotToken] = Field(default_factory=list, repr=False)
     case: list[RuleFields] = Field(default_factory=list)

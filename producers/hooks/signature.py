@@ -7,6 +7,7 @@
 | `sentry` | Sentry | `Sentry-Hook-Signature`: the hex HMAC of the body |
 | `grafana` | Grafana | `X-Grafana-Alerting-Signature`: the hex HMAC of the body, or of `timestamp:body` |
 | `standard-webhooks` | Svix and others | `webhook-signature` or `svix-signature`: `v1,`, HMAC of id, time, body |
+| `feishu-bot` | what posts to custom bots | `sign` in the body: HMAC of nothing, with `timestamp` in the key |
 | `hmac-sha256` | Jira, PagerDuty, Flux, Bitbucket … | a header that the hook names: prefix, HMAC of the body |
 
 All HMACs are SHA-256's.
@@ -24,12 +25,16 @@ from pydantic import SecretStr
 from ledger.callback_format import signing_key
 from ledger.errors import BadInput, DeskbellError
 from ledger.phrases import Phrase
-from producers.hooks.hook_request import HookRequest
+from producers.hooks.hook_request import HookRequest, check_size
 
 __all__ = ["BadSignature", "Signature", "SignatureCheck", "SignatureEncoding", "SignatureHeader"]
 
 #: How far a timestamp may be from our clock, seconds. What Standard Webhooks recommends.
 _CLOCK_SECONDS = 300
+#: The same for custom bots, as Feishu has it: their senders may keep a sign as long.
+_BOT_CLOCK_SECONDS = 3600
+#: Of a body whose signature stands in it: several times the largest message.
+_SIGNED_BODY_BYTES = 512 * 1024
 #: GitHub's header, and those of its descendants.
 _HUB, _FORGES = "X-Hub-Signature-256", ("X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature")
 #: Of the secrets of Standard Webhooks; base64 follows.
@@ -50,6 +55,7 @@ class Signature(StrEnum):
     SENTRY = "sentry"
     GRAFANA = "grafana"
     STANDARD = "standard-webhooks"
+    FEISHU_BOT = "feishu-bot"
     HMAC = "hmac-sha256"
 
 
@@ -81,6 +87,11 @@ class SignatureCheck:
         """Whether the sender gives each message an id of its own, and signs it."""
         return self.signature is Signature.STANDARD or self._is_signing_token
 
+    @property
+    def reads_body(self) -> bool:
+        """Whether the signature stands in the body, which must be read before it is checked."""
+        return self.signature is Signature.FEISHU_BOT
+
     def message_id(self, request: HookRequest) -> str:
         """The id of a message that `stops_replays`."""
         return request.headers.get(f"{self._family(request)}-id", "")
@@ -107,6 +118,8 @@ class SignatureCheck:
                 )
             case Signature.STANDARD | Signature.GITLAB:
                 self._check_standard(request, now_seconds)
+            case Signature.FEISHU_BOT:
+                self._check_feishu_bot(request, now_seconds)
             case Signature.HMAC:
                 self._check_hmac(request)
 
@@ -131,6 +144,20 @@ class SignatureCheck:
         timestamp = _header(request, self.timestamp_header)
         _check_clock(timestamp, now_seconds)
         return timestamp.encode() + b":" + request.body
+
+    def _check_feishu_bot(self, request: HookRequest, now_seconds: float) -> None:
+        """The sign stands in the body, which so is read before anybody is known: but not much of it."""
+        try:
+            check_size(request.body, _SIGNED_BODY_BYTES)
+            payload = request.json()
+        except BadInput as error:
+            raise BadSignature(Phrase("the body {problem}", problem=error.problem)) from None
+        timestamp = str(payload.get("timestamp", ""))
+        _check_clock(timestamp, now_seconds, _BOT_CLOCK_SECONDS)
+        key = f"{timestamp}\n{self.secret.get_secret_value()}".encode()
+        expected = base64.b64encode(hmac.new(key, b"", hashlib.sha256).digest())
+        if not hmac.compare_digest(str(payload.get("sign", "")).encode("utf-8", "replace"), expected):
+            raise BadSignature(Phrase("sign does not match the secret and the timestamp"))
 
     def _check_hmac(self, request: HookRequest) -> None:
         if self.header is None:
@@ -182,9 +209,9 @@ def _header(request: HookRequest, name: str) -> str:
         raise BadSignature(Phrase("the header {name} is missing", name=name)) from None
 
 
-def _check_clock(timestamp: str, now_seconds: float) -> None:
+def _check_clock(timestamp: str, now_seconds: float, most_seconds: int = _CLOCK_SECONDS) -> None:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
         raise BadSignature(Phrase("the timestamp is not a number of seconds"))
-    if abs(now_seconds - int(timestamp)) > _CLOCK_SECONDS:
-        text = Phrase("the timestamp is more than {most} seconds off this server's clock", most=_CLOCK_SECONDS)
+    if abs(now_seconds - int(timestamp)) > most_seconds:
+        text = Phrase("the timestamp is more than {most} seconds off this server's clock", most=most_seconds)
         raise BadSignature(text)

@@ -33,6 +33,7 @@ _ROUTERS = (
     health.router,
     notifications.router,
     hooks.router,
+    hooks.bot_router,
     feishu_events.router,
     announcements.router,
     rescheduling.router,

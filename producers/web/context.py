@@ -36,6 +36,7 @@ class WebContext:
     large_bodies: LargeBodies
     shares: Shares
     hooks: Mapping[str, Hook]
+    hooks_by_token: Mapping[str, Hook]  #: by the digests of their tokens
     counters: CounterBuffer
 
     @classmethod
@@ -46,6 +47,7 @@ class WebContext:
         # Every request asks for its key first: a frozen Redis is noticed in the time of two short answers, not of three
         # long ones. Two, since the first connection may be half open.
         door = Ledger(settings, connect(settings, answer_seconds=SCREEN_SECONDS, repeat_seconds=SCREEN_SECONDS + 1))
+        hooks = load_hooks(settings)
         return cls(
             settings,
             ledger,
@@ -56,7 +58,8 @@ class WebContext:
             ParsingPool(),
             LargeBodies(),
             Shares(),
-            load_hooks(settings),
+            hooks,
+            {digest: hook for hook in hooks.values() for digest in hook.token_digests},
             CounterBuffer(Tally(ledger.redis, ledger.keys)),
         )
 

@@ -1,62 +1,23 @@
-"""`/v1/hooks/{name}`: requests from other systems, by the hooks file."""
+"""`/v1/hooks/{name}`: requests from other systems, by the hooks file; and the path of Feishu's custom bots."""
 
-import asyncio
-import time
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field, with_config
-from pydantic.config import JsonDict
-from typing_extensions import TypedDict
 
-from ledger.api_keys import Scope
-from ledger.connection import reachable
-from ledger.errors import BadInput, KeyReused
-from ledger.ledger import AcceptResult
-from ledger.record import Accepted
-from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
-from producers.hooks.hook_request import HookRequest
-from producers.hooks.large_body import LARGE_BYTES, render_large
-from producers.hooks.signature import BadSignature
-from producers.web.access import Caller, admit, basic_password, secret_of
-from producers.web.bodies import json_response
+from producers.hooks.hook import Hook, token_digest
 from producers.web.context import ContextDep, WebContext
-from producers.web.hook_notes import note_failure, note_refusal, note_result
-from producers.web.key_limits import accept_within
-from producers.web.large_bodies import BodyReader
+from producers.web.hook_answers import BOT_SUCCESS, bot_refusal
+from producers.web.hook_intake import HookAnswer, answered
 from producers.web.openapi.refusals import ALWAYS, refusals
 from producers.web.openapi.requests import json_body
-from producers.web.problems import Problem, problem_of
-from producers.web.turns import SMALL_BYTES
+from producers.web.problems import Problem
 
-__all__ = ["router"]
+__all__ = ["bot_router", "router"]
 
-router = APIRouter(prefix="/v1/hooks", tags=["hooks"], responses=ALWAYS)
-_EXAMPLES: JsonDict = {
-    "examples": [
-        {"accepted": [{"id": "n_06hzb2k1c9f3q8rd", "duplicate": False}], "skipped": 0},
-        {"accepted": [], "skipped": 1, "reason": NOTHING_HOLDS},
-    ]
-}
-
-
-class Taken(TypedDict):
-    """One notification that came of it."""
-
-    id: str
-    duplicate: Annotated[bool, Field(description="Whether an earlier request created it.")]
-
-
-@with_config(json_schema_extra=_EXAMPLES)
-class HookAnswer(TypedDict):
-    """The result of a request to a hook."""
-
-    accepted: list[Taken]
-    skipped: Annotated[int, Field(description="Items of the payload that became no message.")]
-    reason: NotRequired[Annotated[str, Field(description="Why some or all were skipped.")]]
-
+router = APIRouter(tags=["hooks"], responses=ALWAYS)
+#: Its refusals are Feishu's.
+bot_router = APIRouter(tags=["hooks"])
 
 Name = Annotated[
     str,
@@ -68,36 +29,67 @@ _KEY = {
     "schema": {"type": "string"},
     "description": "The API key, for tools that can neither sign nor set a header.",
 }
+_NOTHING = {
+    "model": HookAnswer,
+    "description": 'Nothing to send. `use = "slack"` has `ok` here for all that was taken, and `feishu-bot` Feishu\'s.',
+    "content": {"text/plain": {"schema": {"const": "ok"}}},
+}
 _TAKING: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": HookAnswer,
     "response_description": "Notifications, on disk",
-    "responses": refusals(404, 408, 413) | {200: {"model": HookAnswer, "description": "Nothing to send"}},
+    "responses": refusals(404, 408, 413) | {200: _NOTHING},
     "openapi_extra": json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
     | {"parameters": [_KEY]},
 }
 
+Token = Annotated[
+    str,
+    Path(description="Of the hook's `tokens`, or its name.", openapi_examples={"its name": {"value": "builds"}}),
+]
+_BOT_TEXT = {"msg_type": "text", "content": {"text": "Build 87 failed"}}
+_BOT_REFUSAL = {"code": 19001, "data": {}, "msg": "param invalid: incoming webhook access token invalid"}
+_AS_BOT: dict[str, Any] = {
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "Notifications, on disk",
+            "content": {"application/json": {"schema": {"type": "object"}, "example": BOT_SUCCESS}},
+        }
+    }
+    | refusals(400, 401, 403, 408, 413, 429, 503, example=_BOT_REFUSAL),
+    "openapi_extra": json_body({"type": "object"}, {"A text": _BOT_TEXT}) | {"parameters": [_KEY]},
+}
 
-@router.post("/{name}", summary="Post to a hook", **_TAKING)
-@router.put("/{name}", summary="Put to a hook, which is the same", **_TAKING)
+
+@router.post("/v1/hooks/{name}", summary="Post to a hook", **_TAKING)
+@router.put("/v1/hooks/{name}", summary="Put to a hook, which is the same", **_TAKING)
 async def receive(name: Name, request: Request, context: ContextDep) -> Response:
-    """Turn a tool's request into notifications. It is signed, or has a key with the scope `send`."""
-    hook = _found(context, name)
-    with BodyReader(context.large_bodies) as reader:
-        try:
-            caller = await _admitted(hook, request)
-            hook_request = HookRequest.of(request.headers.items(), await reader.read(request))
-            await _check_signature(hook, hook_request)
-        except (BadSignature, Problem) as error:
-            refusal = problem_of(error)
-        else:
-            return await _answered(context, hook, hook_request, caller)
-    await note_refusal(context, hook, refusal)
-    raise refusal
+    """Turn a tool's request into notifications. It is signed, or has a key with the scope `send`.
+
+    Hooks with `use = "slack"` or `"feishu-bot"` answer as these services do.
+    """
+    return await answered(context, _found(context, name), request)
+
+
+@bot_router.post("/open-apis/bot/v2/hook/{token}", summary="Post as to a Feishu custom bot", **_AS_BOT)
+async def receive_for_bot(token: Token, request: Request, context: ContextDep) -> Response:
+    """What is written for a Feishu custom bot, at the path that it has there: only the host changes.
+
+    For hooks with `use = "feishu-bot"`. The token is one of the hook's `tokens`; or it is the hook's name, and the
+    request is signed or has a key, as at `/v1/hooks/{name}`.
+    """
+    hook = context.hooks_by_token.get(token_digest(token))
+    if hook is not None:
+        return await answered(context, hook, request, has_token=True)
+    hook = context.hooks.get(token)
+    if hook is None or hook.format != "feishu-bot":
+        return bot_refusal(Problem(HTTPStatus.UNAUTHORIZED, "No hook has this token", "see the tokens of the hook"))
+    return await answered(context, hook, request)
 
 
 @router.options(
-    "/{name}",
+    "/v1/hooks/{name}",
     summary="Ask whether events may be posted",
     response_class=Response,
     responses=refusals(404),
@@ -117,103 +109,8 @@ async def handshake(name: Name, request: Request, context: ContextDep) -> Respon
     return Response(status_code=HTTPStatus.OK, headers=headers)
 
 
-async def _answered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Response:
-    by = caller.by if caller else "signature"
-    try:
-        rendered = await _rendered(context, hook, hook_request, caller)
-    except (BadInput, Problem) as error:
-        await note_failure(context, hook, by, error)
-        raise
-    if caller:
-        await _check_desks(context, hook, caller, rendered)
-    accepted = await _accepted(context, hook, caller, rendered)
-    await note_result(context, hook, by, accepted, rendered)
-    return _answer(accepted, rendered)
-
-
 def _found(context: WebContext, name: str) -> Hook:
     hook = context.hooks.get(name)
     if hook is None:
         raise Problem(HTTPStatus.NOT_FOUND, "No hook has this name", "see `deskbell hook list`")
     return hook
-
-
-async def _admitted(hook: Hook, request: Request) -> Caller | None:
-    """Whose key it is, before the body is read; None when it is signed. Raises Problem: 401, 403 or 429."""
-    if hook.signature_check is not None:
-        return None
-    secret = basic_password(request) or secret_of(request) or request.query_params.get("key")
-    return await admit(request, Scope.SEND, secret)
-
-
-async def _check_signature(hook: Hook, hook_request: HookRequest) -> None:
-    """Raises BadSignature. A large body takes a moment, which the event loop does not wait for."""
-    if hook.signature_check is None:
-        return
-    if len(hook_request.body) > SMALL_BYTES:
-        await asyncio.to_thread(hook.signature_check.check, hook_request, time.time())
-    else:
-        hook.signature_check.check(hook_request, time.time())
-
-
-async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Rendered:
-    if len(hook_request.body) > LARGE_BYTES:
-        try:
-            return await asyncio.to_thread(render_large, hook, hook_request)
-        except OSError:
-            detail = "no process could start to read a large body: send it again"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The machine has no room", detail) from None
-    of = f"hook {hook.name}" if caller is None else caller.name
-    return await context.parsing.run(of, len(hook_request.body), hook.render, hook_request)
-
-
-async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered: Rendered) -> None:
-    try:
-        for desk in {notification.desk for notification in rendered.notifications}:
-            caller.check_desk(desk)
-    except Problem as error:
-        await note_refusal(context, hook, error)
-        raise
-
-
-async def _accepted(
-    context: WebContext, hook: Hook, caller: Caller | None, rendered: Rendered
-) -> list[tuple[str, bool]]:
-    """Ids, and whether they were there before. A key stands for one state of things, however it is worded next time:
-    so here, too, the first one with it is meant, although the text may differ."""
-    if not rendered.notifications:
-        return []
-    if hook.images:
-        await asyncio.to_thread(_keep_images, context, hook, rendered)
-    try:
-        results = await accept_within(context, caller.key if caller else None, rendered.notifications)
-    except Problem as error:
-        await note_refusal(context, hook, error)
-        raise
-    return [_taken(result) for result in results]
-
-
-def _taken(result: AcceptResult) -> tuple[str, bool]:
-    match result:
-        case Accepted():
-            return result.id, result.duplicate
-        case KeyReused():
-            return result.first_id, True
-    raise result
-
-
-def _keep_images(context: WebContext, hook: Hook, rendered: Rendered) -> None:
-    with reachable(context.settings):
-        for image in hook.images:
-            context.ledger.keep_image(image.sha256, image.data, rendered.notifications)
-
-
-def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Response:
-    told: HookAnswer = {
-        "accepted": [{"id": id, "duplicate": duplicate} for id, duplicate in accepted],
-        "skipped": rendered.skipped,
-    }
-    if rendered.reason:
-        told["reason"] = rendered.reason
-    status = HTTPStatus.ACCEPTED if accepted else HTTPStatus.OK
-    return json_response(told, status)

@@ -23,7 +23,9 @@ BODY_BYTES = 1024 * 1024
 #: Largest upload: about 2,000,000 rows.
 UPLOAD_BYTES = 256 * 1024 * 1024
 #: Of a hook's body the hook says how much it takes. It says so itself, so that the refusal is in its log.
-_HOOKS = "/v1/hooks/"
+_HOOKS = ("/v1/hooks/", "/open-apis/bot/v2/hook/")
+#: Behind these a path may have the token of a hook: also where the path was mistyped.
+_BEFORE_TOKENS = ("open-apis/", "/hook/")
 #: Where uploads go, both to disk. Elsewhere nobody needs them.
 _UPLOAD_PATHS = frozenset({"/v1/announcements", "/console/announcements/new"})
 #: A body has to be here within this, seconds.
@@ -96,12 +98,12 @@ class _Passage:
             await as_response(problem, self._id)(self._scope, _no_body, self.send)
 
     def tell(self) -> None:
-        """Without the query, where a hook's key may stand, and with the path as it came, escapes and all."""
+        """Without the query, where a hook's key may stand."""
         scope = self._scope
         _log.info(
             "%s %s %d",
             self._method,
-            scope.get("raw_path", b"").decode("ascii", "replace"),
+            _shown_path(scope.get("raw_path", b"").decode("ascii", "replace")),
             self._status,
             extra={
                 "request_id": self._id,
@@ -110,6 +112,15 @@ class _Passage:
                 "ms": round((time.perf_counter() - self._began) * 1000, 1),
             },
         )
+
+
+def _shown_path(path: str) -> str:
+    """As it came, escapes and all, without what may be a token."""
+    for part in _BEFORE_TOKENS:
+        before, found, _ = path.lower().partition(part)
+        if found:
+            return path[: len(before) + len(found)] + "…"
+    return path
 
 
 class _Body:

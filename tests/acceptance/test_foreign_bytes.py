@@ -40,6 +40,19 @@ to = "ou_ada"
 [hook.events]
 use = "cloudevents"
 to = "ou_ada"
+
+[hook.builds]
+use = "feishu-bot"
+to = "ou_ada"
+
+[hook.signed]
+use = "feishu-bot"
+to = "ou_ada"
+secret = "hush-hush"
+
+[hook.chat]
+use = "slack"
+to = "ou_ada"
 """
 _TICKS = os.sysconf("SC_CLK_TCK")
 

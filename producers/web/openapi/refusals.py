@@ -36,9 +36,13 @@ _DESCRIPTIONS = {
 }
 
 
-def refusals(*statuses: int, schema: dict[str, Any] = _PROBLEM) -> dict[int | str, dict[str, Any]]:
-    """For `responses`."""
+def refusals(
+    *statuses: int, schema: dict[str, Any] = _PROBLEM, example: dict[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """For `responses`. `example`: of a route that may also refuse in somebody else's form."""
     content = {"application/problem+json": {"schema": schema}}
+    if example:
+        content["application/json"] = {"schema": {"type": "object"}, "example": example}
     return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
 
 

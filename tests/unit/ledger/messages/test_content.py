@@ -476,3 +476,9 @@ def test_any_value_of_json_comes_back_from_the_wire(variables: dict[str, Any]) -
     content = {"type": "template", "data": {"template_id": "AAq", "template_variable": variables}}
 
     assert orjson.loads(parse_message({"msg_type": "interactive", "content": content}).wire_content()) == content
+
+
+def test_what_is_too_large_is_not_looked_at_part_by_part() -> None:
+    """A hundred thousand complaints about one card would take half a gigabyte."""
+    with pytest.raises(BadInput, match=r"^message.content: serialises to 300,014 bytes"):
+        parse_message({"msg_type": "interactive", "content": {"elements": [[]] * 100_000}})

@@ -213,3 +213,16 @@ def test_a_message_may_be_a_table_or_a_file_beside_the_hooks_file(tmp_path: Path
         assert notification.message.content == {
             "elements": [{"tag": "div", "text": {"tag": "plain_text", "content": "Hi"}}]
         }
+
+
+def test_a_token_is_of_one_hook_and_is_no_name_of_one(tmp_path: Path) -> None:
+    token, other = "0123456789abcdef", "fedcba9876543210"
+    lines = '[hook.{}]\nuse = "feishu-bot"\nto = "ou_ada"\ntokens = ["{}"]\n'
+    found = hooks_of(tmp_path, lines.format("one", token) + lines.format("two", other))
+    assert found["one"].token_digests.isdisjoint(found["two"].token_digests)
+    assert token not in repr(found["one"].recipe)
+    for text in (lines.format("one", token) + lines.format("two", token), lines.format(token, token)):
+        with pytest.raises(BadInput, match="has the token of another hook, or the name of one") as caught:
+            hooks_of(tmp_path, text)
+        assert caught.value.field is not None
+        assert caught.value.field.endswith(".tokens")

@@ -58,7 +58,11 @@ POSTED: list[tuple[str, dict[str, str]]] = [
     ("sentry_metric_alert", {"Sentry-Hook-Resource": "metric_alert"}),
     ("cloudevents_structured", {"Content-Type": "application/cloudevents+json; charset=utf-8"}),
     ("generic", {}),
+    ("feishu-bot_text", {}),
+    ("slack_text", {"Content-Type": "application/json"}),
 ]
+#: The same, of which cards are made.
+CARDS = ("slack_alertmanager", "slack_blocks", "slack_grafana")
 
 
 @pytest.mark.parametrize(("name", "headers"), POSTED)
@@ -66,6 +70,12 @@ def test_a_payload_reads_as_in_the_text_beside_it(hooks: dict[str, Hook], name: 
     posted = with_headers(payload(name), {"X-GitHub-Delivery": "b5a1", **headers})
     expected = (PAYLOADS / f"{name}.txt").read_text("utf-8")
     assert text_of(hooks[name.partition("_")[0]], posted) + "\n" == expected
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_payload_is_the_card_beside_it(hooks: dict[str, Hook], name: str) -> None:
+    [notification] = hooks[name.partition("_")[0]].render(incoming(payload(name))).notifications
+    assert notification.message.content == payload(f"{name}.card")
 
 
 def test_every_ready_made_hook_says_what_it_is_for_and_has_a_payload_here() -> None:
@@ -216,7 +226,7 @@ def spoiled(draw: st.DrawFn, value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize(("name", "headers"), POSTED)
+@pytest.mark.parametrize(("name", "headers"), [*POSTED, *((name, {}) for name in CARDS)])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_whatever_is_posted_becomes_messages_or_a_refusal(
