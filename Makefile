@@ -8,10 +8,11 @@ help:  ## list the targets
 setup: .venv/.installed  ## create .venv from the hash-pinned lock
 
 .venv/.installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Deskbell needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Setting up .venv: about a minute, once"
+	@$(PYTHON) -c 'import sys; sys.exit("Deskbell needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lock:  ## resolve pyproject.toml into the two hash-pinned locks (needs uv)
@@ -31,7 +32,7 @@ test: check  ## everything CI runs
 	$(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/browser
 
 demo: setup  ## 60 notifications against the sandbox, with everything that can go wrong
-	$(BIN)/python examples/demo.py
+	@$(BIN)/python examples/demo.py
 
 up: setup  ## run everything on this machine
 	$(BIN)/deskbell up
