@@ -15,6 +15,7 @@ from ledger.draft import Person, fingerprint_of
 from ledger.errors import BadInput, Changed, KeyReused, NotAllowed, NotFound, NotPermitted
 from ledger.loading import RowsMissing, key_of_announcement
 from ledger.phrases import Phrase
+from ledger.redis_clock import time_ms
 from ledger.redis_keys import key_digest
 from ledger.states import DRAFTED, AnnouncementState
 from ledger.store import Store
@@ -80,14 +81,19 @@ class DraftVerbs:
         if done == _REFUSED:
             raise NotAllowed(id, "edit", self._state(id))
         if done == -2:
-            most = Phrase("you have {most} drafts: start or discard some first", most=MOST_DRAFTS)
-            raise BadInput("draft", most)
+            raise _too_many()
         if done == -3:
             raise Changed(id, found)
         if done == _ABSENT and content.loaded != id and not found:
             raise NotFound(id)
         if done == _ABSENT:
             raise RowsMissing(f"{id}: not all of its {content.total} rows are in the ledger; send it again")
+
+    def check_room(self, by: Person) -> None:
+        """Raises BadInput when this author could keep no draft more."""
+        since_ms = time_ms(self._redis.time()) - DRAFT_MS
+        if self._redis.zcount(self._keys.drafts_of(by.id), since_ms, "+inf") >= MOST_DRAFTS:
+            raise _too_many()
 
     def submit(self, id: str, by: Person) -> AnnouncementState:
         """Asks for an approval."""
@@ -193,6 +199,10 @@ class DraftVerbs:
                 if row is None:
                     raise NotFound(id)
                 yield Row.of_json(row)
+
+
+def _too_many() -> BadInput:
+    return BadInput("draft", Phrase("you have {most} drafts: start or discard some first", most=MOST_DRAFTS))
 
 
 def _call() -> str:

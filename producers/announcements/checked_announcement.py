@@ -57,8 +57,7 @@ def checked_announcement(
         file = stack.enter_context(open_recipients(draft.reading)) if open_recipients else None
         audience = stack.enter_context(_audience(ledger, draft, lookup, file, read, tell)) if draft.audience else None
         recipients = audience.rows if audience else cast(Recipients, file)
-        # With an audience, the column of addresses was read already.
-        options = replace(draft.options, address_column=None) if audience else draft.options
+        options = replace(draft.options, address_column=None) if recipients.is_resolved else draft.options
         resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
         checked = stack.enter_context(check(recipients, draft.spec.message, options, resolver=resolver))
         announcement = CheckedAnnouncement(draft, recipients, checked, lookup, ledger, audience)

@@ -1,6 +1,8 @@
 """Drafts: announcements that are seen, tested and approved before anything of them is accepted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from ledger.announcement import Announcement, Row
 from ledger.draft import Person
@@ -10,10 +12,16 @@ from ledger.ledger import Ledger
 from ledger.messages.json_fields import steering_problem
 from ledger.phrases import Phrase
 from ledger.states import DRAFTED
+from producers.announcements.again import again, corrected
 from producers.announcements.checked_announcement import CheckedAnnouncement, LoadedAnnouncement
+from producers.announcements.recipients import Recipients
+from producers.announcements.recipients.reading_options import ReadingOptions
+from producers.announcements.reuse import checked_again
 
 __all__ = ["Drafts"]
 
+#: Opens other recipients.
+Opened = Callable[[ReadingOptions], Recipients] | None
 #: Of a reason that stands in the audit log.
 _WHY_CHARACTERS = 500
 
@@ -48,6 +56,42 @@ class Drafts:
             raise BadInput("desk", Phrase("a draft stays at its desk: make another draft"))
         self._verbs.edit(id, _content(checked.load_edit()), version, by)
         return self._ledger.announcements.get(id)
+
+    @contextmanager
+    def checked(
+        self, id: str, given: Mapping[str, Any], opened: Opened = None, **how: Any
+    ) -> Iterator[CheckedAnnouncement]:
+        """For `edit`: the draft with what is `given` otherwise, as arguments of `Notifier.announce`.
+
+        None goes back to the default. Its rows stay, unless others are opened or an audience is given. `how` is that of
+        `checked_again`.
+        """
+        draft = self.get(id)
+        with checked_again(self._ledger, draft.spec, lambda: self.rows(id), given, opened, **how) as announcement:
+            yield announcement
+
+    def again(
+        self, id: str, by: Person, given: Mapping[str, Any] | None = None, *, rest_only: bool = False, **how: Any
+    ) -> Announcement:
+        """A new draft of an announcement, with what is `given` otherwise: to all its receivers, or to the rest, that is
+        those who did not get it (failed, expired, cancelled). The original stays as it is.
+
+        Raises BadInput as `keep`, and when there is no rest; NotAllowed for what is a draft itself.
+        """
+        with again(self._ledger, id, given or {}, rest_only=rest_only, **how) as announcement:
+            return self.keep(announcement, by)
+
+    def correct(self, id: str, by: Person, given: Mapping[str, Any] | None = None, **how: Any) -> Announcement:
+        """Cancels an announcement, and makes a draft, with what is `given` otherwise, of the rows that it did not send.
+
+        No row is in both, and none in neither. What cannot become a draft is told before anything is cancelled; killed
+        in between and called again, it goes on.
+
+        Raises NotAllowed for what is over, StillSending when calls do not end in time; BadInput as `keep`.
+        """
+        self._verbs.check_room(by)
+        with corrected(self._ledger, id, by.name, given or {}, **how) as announcement:
+            return self.keep(announcement, by)
 
     def submit(self, id: str, by: Person) -> Announcement:
         """Asks somebody else to approve it."""

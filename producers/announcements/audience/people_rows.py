@@ -23,6 +23,8 @@ class PeopleRows(Recipients):
     Of people only the fields that the message uses are columns, so that nothing else is kept of them.
     """
 
+    is_resolved = True
+
     def __init__(
         self,
         file: Recipients | None,

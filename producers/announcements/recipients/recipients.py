@@ -31,6 +31,8 @@ class Recipients:
     typed_lines: tuple[int, int] | None = None
     #: The columns that hold what the contacts tell of people.
     people: tuple[str, ...] = ()
+    #: The column receiver_id names everybody, whatever a file named them by.
+    is_resolved = False
 
     def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
         """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""
