@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ledger.ledger import Ledger
-from ledger.states import AnnouncementState, State
+from ledger.states import OF_ROWS, AnnouncementState, State
 
 __all__ = ["NotExact", "check_all_delivered", "check_messages"]
 
@@ -66,7 +66,7 @@ def _states(ledger: Ledger, desk: str) -> Counter[State]:
     states = Counter[State](ledger.counts(desk))
     for announcement in ledger.announcements.newest():
         if announcement.spec.desk == desk:
-            states.update({state: announcement.counts[state] for state in State})
+            states.update({state: announcement.counts[state] for state in OF_ROWS})
     return +states
 
 

@@ -12,7 +12,7 @@ from ledger.draft import Draft
 from ledger.messages.content import MsgType
 from ledger.progress import Act
 from ledger.sending_hours import seconds_open
-from ledger.states import MOVING, AnnouncementState, PausedBy, State
+from ledger.states import MOVING, OF_ROWS, AnnouncementState, PausedBy, State
 from ledger.times import unix_ms
 
 __all__ = ["announcement_of_fields"]
@@ -38,7 +38,7 @@ def announcement_of_fields(
 def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
     spec = Spec.of_json(fields[b"spec"])
     state = _state(fields)
-    counts = {state: int(fields.get(state.encode(), 0)) for state in State}
+    counts = {state: int(fields.get(state.encode(), 0)) for state in OF_ROWS}
     known_rate = float(fields.get(b"rate", 0)) if state is AnnouncementState.RUNNING else 0.0
     asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
     left = sum(counts[state] for state in MOVING)
@@ -130,7 +130,7 @@ def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announ
     spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
     told = fields.get(b"draft") or fields.get(b"state", b"")
     state = reading.part("state", lambda: AnnouncementState(told.decode()), AnnouncementState.PAUSED)
-    counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in State}  # noqa: B023
+    counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in OF_ROWS}  # noqa: B023
     total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
     created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)
     damage = reading.damage or f"its record is damaged ({type(error).__name__})"

@@ -19,7 +19,7 @@ from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.record import Record
 from ledger.redis_clock import time_ms
-from ledger.states import AnnouncementState, State
+from ledger.states import OF_ROWS, AnnouncementState
 from ledger.times import iso
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def _as_it_stood(record: Announcement | Record, owed: Owed) -> Announcement | Re
     return replace(
         record,
         state=AnnouncementState(owed.state),
-        counts={state: counts[state] for state in State},
+        counts={state: counts[state] for state in OF_ROWS},
         rerouted=counts["rerouted"],
         finished_ms=owed.at_ms,
         rate_per_second=0.0,

@@ -9,14 +9,13 @@ import orjson
 import redis
 
 from ledger.announcement import Row, Spec
+from ledger.claim import Claim
 from ledger.connection import text
 from ledger.damage import Reading
-from ledger.errors import BadInput
 from ledger.ids import announcement_of, is_row
+from ledger.joined import Joined
 from ledger.lead import ClockStep, LeadAnswer
-from ledger.messages.content import Message
-from ledger.notification import Notification
-from ledger.progress import Attempt, Progress
+from ledger.progress import Attempt
 from ledger.rate import (
     AHEAD_TRIPS,
     ANSWER_TRIPS,
@@ -32,47 +31,7 @@ from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.store import Argument, Store
 
-__all__ = ["Claim", "Held", "LeaseLost", "Leases", "Released", "Result", "Swept"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A notification that this worker alone holds, until its lease ends."""
-
-    id: str
-    notification: Notification  #: of an announcement's row: without its message, see `message`
-    progress: Progress
-    slot: Slot
-    probing: bool  #: the desk is held, and this is the probe
-    accepted_ms: int
-    row: tuple[Row, Spec] | None = None
-    some_have_tickets: bool = True  #: of the desk's receivers; if not, nobody needs to look
-    damage: str | None = None  #: what of its record cannot be read: it must not be sent
-
-    @property
-    def wanted_ms(self) -> int:
-        """When it could first be sent: accepted, or at its time if that is later."""
-        if self.row is None:
-            return max(self.accepted_ms, self.notification.due_ms)
-        row, spec = self.row
-        send_at_ms: int = row.overrides.get("send_at_ms", 0)
-        at_ms = round(spec.at.timestamp() * 1000) if spec.at else 0
-        return max(self.accepted_ms, at_ms, send_at_ms)
-
-    @property
-    def traceparent(self) -> str | None:
-        """Of the trace in which it, or its announcement, was accepted."""
-        return self.row[1].traceparent if self.row else self.notification.traceparent
-
-    def message(self) -> Message:
-        """The message to send; a row's is rendered here. Raises BadInput if the row does not fit its template, or the
-        record is damaged."""
-        if self.damage:
-            raise BadInput("record", self.damage)
-        if self.row is None:
-            return self.notification.message
-        row, spec = self.row
-        return row.message(spec)
+__all__ = ["Held", "LeaseLost", "Leases", "Released", "Result", "Swept"]
 
 
 #: How long a released notification may stay unclaimed before it goes back to its lane, ms. A worker that lives takes
@@ -199,6 +158,9 @@ class Leases(Store):
             addressed = row[0].addressed(row[1]) if row else reading.notification(None, "")
         else:
             addressed = reading.notification(input, "")
+        if kind := progress.gathers:
+            joined = reading.part("joined", lambda: Joined.read(self.redis, self.keys, id, kind), None)
+            addressed = joined.in_place_of(addressed, self.clock.now_ms()) if joined else addressed
         return Claim(id, addressed, progress, slot, probing, accepted_ms, row, tickets, reading.damage)
 
     def _spec(self, announcement: str) -> Spec:

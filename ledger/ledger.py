@@ -1,9 +1,11 @@
 """The ledger: the record, in Redis, of every notification. It decides; Celery messages are only wake-up calls."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
+from typing import cast
 
 from redis.client import Pipeline
 
@@ -78,17 +80,15 @@ class Ledger(Store):
         for of_desk in places.values():
             of_desk[:] = [place for place in of_desk if place not in results]
         acceptances = [self._acceptance(notification) for notification in notifications]
-        answers = self.durably_each(
-            "accept",
-            (
-                (desk, (int(all_or_nothing), *chain.from_iterable(acceptances[place] for place in of_desk)))
-                for desk, of_desk in places.items()
-                if of_desk
-            ),
-        )
+        calls = [
+            (desk, (int(all_or_nothing), self.results_for_ms, *chain(*(acceptances[place] for place in of_desk))))
+            for desk, of_desk in places.items()
+            if of_desk
+        ]
+        answers = self.durably_each("accept", calls)
         for of_desk, answer in zip(filter(None, places.values()), answers, strict=True):
             values = iter(answer)
-            for place, fields in zip(of_desk, zip(values, values, values, strict=True), strict=True):
+            for place, fields in zip(of_desk, zip(*[values] * 4, strict=True), strict=True):
                 results[place] = _accept_result(notifications[place], *fields)
         return [results[place] for place in range(len(notifications))]
 
@@ -114,7 +114,7 @@ class Ledger(Store):
         return (
             new_notification_id(),
             notification.to_input(),
-            notification.digest,
+            notification.content_hash,
             key,
             self.key_ttl_ms(notification.at, notification.expires_at),
             notification.due_ms,
@@ -123,6 +123,7 @@ class Ledger(Store):
             notification.callback_url or "",
             notification.caller or "",
             str(notification.contact or ""),
+            notification.window(new_notification_id()),
         )
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
@@ -176,7 +177,18 @@ class Ledger(Store):
         pipe = self.redis.pipeline(transaction=False)
         for id in ids:
             pipe.hmget(self.keys.notification(id), "input", "progress", "created_at", "desk")
-        return [_event(id, *kept) for id, kept in zip(ids, pipe.execute(), strict=True)]
+        return self._with_joined([_event(id, *kept) for id, kept in zip(ids, pipe.execute(), strict=True)])
+
+    def _with_joined(self, records: list[Record | None]) -> list[Record | None]:
+        """How many events have joined those that gather them; most gather none, and cost nothing."""
+        gather = [place for place, record in enumerate(records) if record and record.progress.gathers]
+        if gather:
+            pipe = self.redis.pipeline(transaction=False)
+            for place in gather:
+                pipe.hget(self.keys.joined(cast(Record, records[place]).id), "count")
+            for place, count in zip(gather, pipe.execute(), strict=True):
+                records[place] = replace(cast(Record, records[place]), joined=int(count or 0))
+        return records
 
     def events(self, state: State | None = None) -> Iterator[Record]:
         """The events on record, newest first. Failed and unknown ones come from an index; for other states all events
@@ -250,11 +262,11 @@ def _event(
     return Record(id, notification, stands, created_ms, damage=reading.damage)
 
 
-def _accept_result(notification: Notification, status: bytes, id: bytes, state: bytes) -> AcceptResult:
+def _accept_result(notification: Notification, status: bytes, id: bytes, state: bytes, into: bytes) -> AcceptResult:
     if status == b"reused":
         return KeyReused(notification.key or "", id.decode())
     # Where one was refused, the others of all or none have no state.
-    return Accepted(id.decode(), status == b"duplicate", State(state.decode() or State.QUEUED))
+    return Accepted(id.decode(), status == b"duplicate", State(state.decode() or State.QUEUED), into.decode() or None)
 
 
 def _first_refusal(results: Mapping[int, AcceptResult]) -> BadInput:

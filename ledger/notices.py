@@ -12,7 +12,7 @@ from typing import cast
 import orjson
 
 from ledger.damage import UNREADABLE
-from ledger.states import State
+from ledger.states import OF_ROWS, State
 from ledger.store import Store
 
 __all__ = ["Notice", "NoticeKind", "Notices"]
@@ -65,7 +65,7 @@ class Notices:
     def _read(self, entry: bytes) -> Notice | None:
         try:
             id, kind, at_ms, counts = orjson.loads(entry)
-            return Notice(id, NoticeKind(kind), at_ms, {state: counts[state] for state in State}, entry)
+            return Notice(id, NoticeKind(kind), at_ms, {state: counts[state] for state in OF_ROWS}, entry)
         except UNREADABLE:
             log.error("a notice is damaged, and is dropped")
             self._remove(entry)

@@ -2,19 +2,22 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from ledger.addresses import ADDRESS_FIELDS, Contact, ContactKind
 from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
+from ledger.joining import Joining, take_spans, window_fields
 from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.json_fields import refusal_of, steering_problem
+from ledger.messages.one_line import one_line
 from ledger.phrases import Phrase
 from ledger.receiver_ids import receiver_id_problem
 from ledger.times import Zone, check_expiry, given_time, unix_ms, zone_of
@@ -33,7 +36,9 @@ _BEGINNINGS_OF_OURS = {
     "test/": "tests of announcements",
 }
 #: What no caller may set.
-FIELDS_OF_OURS = frozenset({"caller", "test"})
+FIELDS_OF_OURS = frozenset({"caller", "test", "joining"})
+#: What an event does not share with the message that it joins.
+_OWN = ("key", "at", "expires_at", "callback_url", "caller", "traceparent", "throttle", "digest", "joining")
 #: How else a receiver is named, and what the others must look like.
 _CONTACT_KINDS = {
     "email": Phrase("is not an e-mail address, such as ann@corp.example"),
@@ -64,6 +69,9 @@ class Notification(BaseModel):
     caller: str | None = None  #: the API key whose share of the callbacks its end uses; never set by the caller
     test: bool = False  #: it shows a row of an announcement to somebody; never set by the caller
     traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
+    throttle: timedelta | None = None  #: within it after the first one, events to the receiver join one message
+    digest: timedelta | None = None  #: as long as this, events to the receiver are gathered for one message
+    joining: SkipJsonSchema[Joining] | None = None  #: what a hook says of that; never set by the caller
 
     @field_validator("receiver_id")
     @classmethod
@@ -88,16 +96,16 @@ class Notification(BaseModel):
         key_of_ours: str | None = None,
         caller: str | None = None,
         zone: Zone = None,
+        joining: Joining | None = None,
     ) -> Self:
         """Reads the fields of the HTTP API and the Celery intake: those of this class, with `text` as a short form of
         `message`, and `at` and `expires` as times or durations. A time without an offset is one of their `timezone`, or
-        of `zone`. `key_of_ours` is a key that callers may not choose; it
-        applies when the fields have none. Raises BadInput naming the field."""
+        of `zone`. `key_of_ours` is a key that callers may not choose; it applies when the fields have none. `joining`
+        is what a hook says of its windows. Raises BadInput naming the field."""
         now = now or datetime.now(UTC)
-        for name in FIELDS_OF_OURS & raw.keys():
-            raise BadInput(name, "is not a known field")
         fields = {**_with_address(raw), "caller": caller, "key": _checked_key(raw.get("key"), key_of_ours)}
         fields["message"] = _take_message(fields)
+        fields |= take_spans(fields) | {"joining": joining or _joining_in(fields)}
         fields |= _take_times(fields, now, zone)
         if fields.get("traceparent") is None:
             fields["traceparent"] = traceparent()
@@ -124,7 +132,7 @@ class Notification(BaseModel):
         return self.email or self.mobile or self.receiver_id
 
     @property
-    def digest(self) -> str:
+    def content_hash(self) -> str:
         """A hash of the content, which must be the same when a key is reused. Times do not count."""
         parts = (
             self.desk,
@@ -158,7 +166,26 @@ class Notification(BaseModel):
 
     def to_input(self) -> bytes:
         """The JSON for the ledger, without defaults."""
-        return orjson.dumps(self.model_dump(mode="json", exclude_defaults=True))
+        own, shared = self._input()
+        return orjson.dumps(own | shared)
+
+    def window(self, message_id: str) -> bytes:
+        """The window that it falls into, as the verb `accept` takes it; empty for one that goes by itself.
+
+        `message_id` is for the message that this event opens; its input is ours without the event's own fields.
+        """
+        address = (self.receive_type, self.user_id_type, *self._given_address)
+        fields = window_fields(self.throttle, self.digest, self.joining, self.caller or "", address)
+        if fields is None:
+            return b""
+        own, _ = self._input()
+        rest = {"message": message_id, "own": len(orjson.dumps(own)), "line": one_line(self.message)}
+        return orjson.dumps({**fields, **rest})
+
+    def _input(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is its own, which stands first, and what it shares with the message that it may join."""
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        return {name: fields.pop(name) for name in _OWN if name in fields}, fields
 
     @classmethod
     def of_input(cls, text: bytes) -> Self:
@@ -198,7 +225,10 @@ def _check_key_of_caller(key: str) -> None:
 
 
 def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises BadInput unless it has exactly one address. An e-mail address or a number leads to an open_id."""
+    """Raises BadInput for a field of ours, or unless it has exactly one address. An e-mail address or a number leads to
+    an open_id."""
+    for name in FIELDS_OF_OURS & raw.keys():
+        raise BadInput(name, "is not a known field")
     fields = {name: value for name, value in raw.items() if name not in ADDRESS_FIELDS or value is not None}
     given = [name for name in ADDRESS_FIELDS if name in fields]
     if not given:
@@ -226,6 +256,12 @@ def _take_message(fields: dict[str, Any]) -> Message:
     if not isinstance(text, str):
         raise BadInput("text", "must be a string")
     return Message.text(text)
+
+
+def _joining_in(fields: Mapping[str, Any]) -> Joining | None:
+    """The caller's time zone is that of the times which a message of joined events tells."""
+    timezone = fields.get("timezone")
+    return None if timezone is None else Joining(zone=zone_of(timezone).key)
 
 
 def _take_times(fields: dict[str, Any], now: datetime, zone: Zone) -> dict[str, Any]:

@@ -98,6 +98,8 @@ class Progress:
     failing_ms: int = 0  #: how much of the retry budget is spent
     due_ms: int | None = None
     failure: Failure | None = None
+    into: str | None = None  #: of a joined event: the message that took it
+    gathers: str | None = None  #: of such a message: the kind of its window, `throttle` or `digest`
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
@@ -112,4 +114,6 @@ class Progress:
             failing_ms=raw.get("failing_ms", 0),
             due_ms=raw.get("due"),
             failure=Failure(**raw["error"]) if "error" in raw else None,
+            into=raw.get("into"),
+            gathers=raw.get("gathers"),
         )

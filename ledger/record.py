@@ -51,6 +51,8 @@ class NotificationJson(TypedDict):
     expires_at: str | None
     finished_at: str | None
     test: NotRequired[Annotated[bool, Field(description="Of a test of an announcement: true.")]]
+    into: NotRequired[Annotated[str, Field(description="Of a joined event: the notification that tells of it.")]]
+    joined: NotRequired[Annotated[int, Field(description="Of a message that gathers events: how many have joined it.")]]
     line: NotRequired[Annotated[int, Field(description="Of a row: its line in the file.")]]
     person: NotRequired[
         Annotated[
@@ -68,9 +70,11 @@ class Accepted:
     id: str
     duplicate: bool
     state: State
+    into: str | None = None  #: of a joined event: the notification that tells of it
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "state": self.state, "duplicate": self.duplicate}
+        joined = {"into": self.into} if self.into else {}
+        return {"id": self.id, "state": self.state, "duplicate": self.duplicate, **joined}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Record:
     damage: str | None = None  #: what of it cannot be read, in words
     line: int | None = None  #: of a row, in its file
     person: Mapping[str, str] = field(default_factory=dict, repr=False)  #: of a row: columns that tell who it is
+
+    joined: int | None = None  #: of a message that gathers events: how many have joined it
 
     @property
     def last(self) -> Attempt | None:
@@ -150,6 +156,10 @@ class Record:
             fields["test"] = True
         if self.line is not None:
             fields |= {"line": self.line, "person": dict(self.person)}
+        if self.progress.into:
+            fields["into"] = self.progress.into
+        if self.joined is not None:
+            fields["joined"] = self.joined
         if self.damage:
             fields["damaged"] = self.damage
 

@@ -76,6 +76,12 @@ class RedisKeys:
     def notification(self, id: str) -> str:
         return self("n", id)
 
+    def joined(self, id: str) -> str:
+        return self("joined", id)
+
+    def joined_lines(self, id: str) -> str:
+        return self("joined", id, "lines")
+
     def key(self, desk: str, digest: str) -> str:
         return self("key", desk, digest)
 
@@ -129,6 +135,9 @@ class RedisKeys:
 
     def unresolved_ends(self, desk: str) -> str:
         return self("desk", desk, "unresolved", "ends")
+
+    def ended(self, desk: str) -> str:
+        return self("desk", desk, "ended")
 
     def lane(self, lane: str) -> str:
         return self("lane", lane)

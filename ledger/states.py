@@ -12,6 +12,7 @@ __all__ = [
     "FINAL",
     "INDEXED",
     "MOVING",
+    "OF_ROWS",
     "TRANSITIONS",
     "AnnouncementState",
     "Outcome",
@@ -35,6 +36,7 @@ class State(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    JOINED = "joined"  #: told in another message, together with other events
 
     @property
     def is_final(self) -> bool:
@@ -42,9 +44,12 @@ class State(StrEnum):
         return self in FINAL
 
 
-FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED})
+FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.CANCELLED, State.JOINED})
 #: Still to be sent.
 MOVING = frozenset(State) - FINAL - {State.UNKNOWN}
+
+#: Those that a row of an announcement can be in: it never joins another message.
+OF_ROWS: tuple[State, ...] = tuple(state for state in State if state is not State.JOINED)
 
 #: States that people search for have an index; the others are only counted.
 INDEXED = frozenset({State.FAILED, State.UNKNOWN})
@@ -62,6 +67,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.DELIVERED: frozenset(),
     State.EXPIRED: frozenset(),
     State.CANCELLED: frozenset(),
+    # An event joins when it is accepted, or never.
+    State.JOINED: frozenset(),
 }
 
 

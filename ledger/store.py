@@ -28,7 +28,7 @@ NAMES = (
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
-SHARED = ("keys", "callbacks", "announcements", "people", "records", "resolving", "slots", "drafts")
+SHARED = ("keys", "callbacks", "announcements", "people", "records", "joining", "resolving", "slots", "drafts")
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.

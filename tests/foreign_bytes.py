@@ -535,6 +535,7 @@ OURS = {
     "ledger/rescheduling.py:arguments": "the ledger's",
     "ledger/notices.py:_read": "the ledger's",
     "ledger/api_keys.py:of_json": "the ledger's",
+    "ledger/joined.py:read": "the ledger's, and checked when it was accepted",
     "ledger/rescheduling.py:_with_at": "the ledger's, and checked when it was accepted",
     "ledger/rescheduling.py:_with_send_at": "the ledger's, and checked when it was accepted",
     "ledger/ticket_codes.py:learnt_ticket_codes": "the ledger's",

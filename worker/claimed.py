@@ -9,8 +9,9 @@ import redis
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
+from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
-from ledger.leases import Claim, Leases, Result
+from ledger.leases import Leases, Result
 from ledger.notification import Notification
 from ledger.progress import Attempt
 from ledger.rate import AHEAD_TRIPS, SPAN_TRIPS, Slot, late_after_ms

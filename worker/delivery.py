@@ -25,9 +25,10 @@ from tenacity import (
 from feishu.client import FeishuClient
 from feishu.codes import Kind
 from feishu.verdict import AskFailed, Verdict
+from ledger.claim import Claim
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.errors import BadInput
-from ledger.leases import Claim, LeaseLost, Leases, Result
+from ledger.leases import LeaseLost, Leases, Result
 from ledger.settings import Desk
 from ledger.states import State
 from worker.claimed import ClaimedNotification, DeskHold, NotNow

@@ -7,7 +7,8 @@ from typing import Any
 
 from feishu.verdict import Verdict
 from ledger import tracing
-from ledger.leases import Claim, Result
+from ledger.claim import Claim
+from ledger.leases import Result
 from ledger.states import Outcome, State
 
 __all__ = ["delivering", "trace_call"]

@@ -17,7 +17,7 @@ from ledger.inspection.standing import (
     QueueStanding,
     Standing,
 )
-from ledger.states import FINAL, INDEXED, MOVING, AnnouncementState, State
+from ledger.states import FINAL, INDEXED, MOVING, OF_ROWS, AnnouncementState, State
 
 __all__ = [
     "Finding",
@@ -287,7 +287,7 @@ def judge_desk(it: DeskStanding) -> Iterator[Finding]:
 
 def judge_counts(lane: str, counted: Mapping[State, int], found: Mapping[State, int]) -> Iterator[Finding]:
     """The counts of a lane against its notifications. Of events, final ones are counted when their records are gone."""
-    states = State if lane.startswith("a_") else (state for state in State if state not in FINAL)
+    states = OF_ROWS if lane.startswith("a_") else (state for state in State if state not in FINAL)
     for state in states:
         if counted[state] != found[state]:
             said = f"counts {counted[state]} as {state}, and has {found[state]}"

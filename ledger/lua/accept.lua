@@ -1,9 +1,12 @@
--- accept(desk, all_or_nothing, {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback, caller, contact} …)
+-- accept(desk, all_or_nothing, results_for_ms,
+--        {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback, caller, contact, window} …)
 --
 -- Writes new events and puts them at the end of the desk's event lane, or among the scheduled ones. One by e-mail or mobile
 -- whose person is not cached, or whose time is still to come, waits outside of both until its address is resolved (ask.lua).
+-- One with a window may join the message of that window instead, and ends with that: it is `joined`.
 -- ARGV[2]  all_or_nothing  1: when one key is taken by another content, nothing at all is accepted
--- ARGV[3…] by elevens:
+-- ARGV[3]  results_for_ms
+-- ARGV[4…] by twelves:
 --   id           the new notification's id. Accepting the same id again changes nothing (a replayed call)
 --   input        JSON of the notification, opaque here
 --   digest       hash of the content: the same key with another digest is refused
@@ -15,10 +18,21 @@
 --   callback     URL that its end is posted to, or ''
 --   caller       the API key whose share of the callbacks that is, or '' where there is none
 --   contact      `DIGEST email:…` or `DIGEST mobile:…`, or '' when the input names the receiver
--- Returns  by threes: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
---          not accepted now), state
+--   window       '' for one that goes by itself, else JSON:
+--     key      of the window, which is one for each hook, receiver and `throttle_key`
+--     kind     throttle: the first goes at once, later ones join · digest: all join
+--     length   ms from the event that opens it to its end
+--     until    ms before which it does not end: the end of the quiet hours, or 0
+--     message  id for the message, if this event is the first to join
+--     own      bytes of the input, with the first brace, that are the event's own; the rest is the message's input, too
+--     group    by which it is counted
+--     line     what is told of it
+--     zone     of the times that are told, or ''
+-- Returns  by fours: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
+--          not accepted now), state, the message that it joined or ''
 local all_or_nothing = ARGV[2] == '1'
-local ELEVEN = 11
+local results_for_ms = tonumber(ARGV[3])
+local TWELVE = 12
 
 local function state_at_first(item) return item.due > now and 'scheduled' or 'queued' end
 
@@ -28,23 +42,19 @@ local function first_use(item)
   local id, digest = string.match(known, '^(%S+) (%S+)$')
   local first = open_record(id)
   if not first then return nil end -- its record has expired, and with it the promise to remember the key
-  return {id = id, digest = digest, state = first.progress.state}
+  return {id = id, digest = digest, state = first.progress.state, into = first.progress.into}
 end
 
 -- `seen`: the same key may stand twice in one call. What it first stood for may be older than the call.
-local function use_in_call(twin)
-  return twin.first or {id = twin.id, digest = twin.digest, state = state_at_first(twin)}
-end
-
 local items, seen, refused = {}, {}, false
-for index = 3, #ARGV, ELEVEN do
+for index = 4, #ARGV, TWELVE do
   local item = {id = ARGV[index], input = ARGV[index + 1], digest = ARGV[index + 2], key = ARGV[index + 3],
     key_ttl_ms = ARGV[index + 4], due = tonumber(ARGV[index + 5]), expires_at = ARGV[index + 6],
     on_unknown = ARGV[index + 7], callback = ARGV[index + 8], caller = ARGV[index + 9],
-    contact = ARGV[index + 10]}
+    contact = ARGV[index + 10], window = ARGV[index + 11]}
   if item.key ~= '' then
     local twin = seen[item.key]
-    item.first = twin and use_in_call(twin) or first_use(item)
+    item.first = twin and (twin.first or twin) or first_use(item)
     item.same = item.first and item.first.digest == item.digest
     seen[item.key] = twin or item
   end
@@ -61,55 +71,104 @@ local function receiver_of(item, state)
   if person and person.open_id then item.input, item.contact = addressed(item.input, person.open_id), '' end
 end
 
-local function write(item)
-  local state = state_at_first(item)
-  local record = place(item.id)
-  if item.contact ~= '' then receiver_of(item, state) end
-  if redis.call('HSETNX', record.key, 'input', item.input) == 0 then
-    write_again(record.key)
-    return open_record(item.id).progress.state
-  end
-  redis.call('HSET', record.key, 'desk', DESK, 'created_at', now, 'on_unknown', item.on_unknown,
-    'expires_at', item.expires_at, 'progress', cjson.encode({state = state, at = now}))
-  if item.callback ~= '' then redis.call('HSET', record.key, 'callback', item.callback, 'caller', item.caller) end
-  if item.key ~= '' then
-    redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
-  end
+-- Where a new one waits: for its turn, for its time, or for its receiver.
+local function stand(id, state, due, expires_at, contact)
   table.insert(accepted, now)
-  table.insert(accepted, item.id)
+  table.insert(accepted, id)
   count(EVENT_LANE, state, 1)
-  if item.contact ~= '' then
-    redis.call('HSET', record.key, 'unresolved', item.contact)
-    local at, ends = math.max(item.due, now), tonumber(item.expires_at)
-    add_unresolved(item.id, at, ends)
+  if contact ~= '' then
+    redis.call('HSET', key('n', id), 'unresolved', contact)
+    local at, ends = math.max(due, now), tonumber(expires_at)
+    add_unresolved(id, at, ends)
     unresolved = unresolved or {at = at, ends = ends}
     unresolved.at = math.min(unresolved.at, at)
     if ends > 0 then unresolved.ends = unresolved.ends > 0 and math.min(unresolved.ends, ends) or ends end
   elseif state == 'scheduled' then
-    redis.call('ZADD', key('lane', EVENT_LANE, 'due'), item.due, item.id)
-    redis.call('ZADD', DUE, 'LT', item.due, EVENT_LANE)
-    look_at(item.due)
+    redis.call('ZADD', key('lane', EVENT_LANE, 'due'), due, id)
+    redis.call('ZADD', DUE, 'LT', due, EVENT_LANE)
+    look_at(due)
   else
-    table.insert(queued, item.id)
+    table.insert(queued, id)
   end
+end
+
+-- The message of a window, a notification of its own: due when the window ends, which `release` then closes.
+local function open_message(item, window, kept)
+  kept.message = window.message
+  redis.call('HSET', key('n', kept.message), 'input', '{' .. string.sub(item.input, window.own + 1), 'desk', DESK,
+    'created_at', now, 'on_unknown', item.on_unknown, 'expires_at', item.expires_at, 'gathers', window.kind,
+    'progress', cjson.encode({state = 'scheduled', at = now, due = kept.ends, gathers = window.kind}))
+  redis.call('HSET', key('joined', kept.message), 'since', kept.since, 'zone', window.zone)
+  stand(kept.message, 'scheduled', kept.ends, item.expires_at, item.contact)
+  remember_window(window, kept)
+end
+
+-- The message that takes an event, or nil where it goes by itself: it is the first of a throttle, or would expire before.
+local function joins(item, window)
+  local kept = open_window(window)
+  if not kept then
+    kept = {since = now, ends = math.max(now + window.length, window['until'])}
+    if window.kind == 'throttle' then return remember_window(window, kept) end
+  end
+  local expires_at = tonumber(item.expires_at)
+  if expires_at > 0 and expires_at <= kept.ends then
+    item.due = expires_at
+    return nil
+  end
+  if kept.record then extend_expiry(kept.record, expires_at) end
+  if not kept.message then open_message(item, window, kept) end
+  keep_line(kept.message, item, window)
+  return kept.message
+end
+
+local function write_joined(item, record, into)
+  local progress = {state = 'joined', at = now, into = into}
+  redis.call('HSET', record.key, 'progress', cjson.encode(progress))
+  redis.call('PEXPIRE', record.key, item.callback ~= '' and math.max(results_for_ms, CALLBACKS_FOR) or results_for_ms)
+  if item.callback ~= '' then owe_callback(item.id, 'joined', item.callback, item.caller, progress) end
+  table.insert(accepted, now)
+  table.insert(accepted, item.id)
+  count(EVENT_LANE, 'joined', 1)
+  return 'joined', into
+end
+
+local function write(item)
+  local record = place(item.id)
+  if item.contact ~= '' and item.window == '' then receiver_of(item, state_at_first(item)) end
+  if redis.call('HSETNX', record.key, 'input', item.input) == 0 then
+    write_again(record.key)
+    local progress = open_record(item.id).progress
+    return progress.state, progress.into
+  end
+  redis.call('HSET', record.key, 'desk', DESK, 'created_at', now, 'on_unknown', item.on_unknown, 'expires_at', item.expires_at)
+  if item.callback ~= '' then redis.call('HSET', record.key, 'callback', item.callback, 'caller', item.caller) end
+  if item.key ~= '' then
+    redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
+  end
+  local into = item.window ~= '' and joins(item, cjson.decode(item.window))
+  if into then return write_joined(item, record, into) end
+  local state = state_at_first(item)
+  redis.call('HSET', record.key, 'progress', cjson.encode({state = state, at = now}))
+  stand(item.id, state, item.due, item.expires_at, item.contact)
   return state
 end
 
 local waiting = redis.call('LLEN', key('lane', EVENT_LANE, 'ids'))
 local results, earlier = {}, nil
 for _, item in ipairs(items) do
-  local status, id, state = 'accepted', item.id, ''
+  local status, id, state, into = 'accepted', item.id, '', nil
   if refused and all_or_nothing then
     status = item.first and not item.same and 'reused' or 'skipped'
     id = item.first and item.first.id or item.id
   elseif item.first and item.first.id ~= item.id then
     status = item.same and 'duplicate' or 'reused'
-    id, state = item.first.id, item.first.state
+    id, state, into = item.first.id, item.first.state, item.first.into
     earlier = id
   else
-    state = write(item)
+    item.state, item.into = write(item)
+    state, into = item.state, item.into
   end
-  for _, value in ipairs({status, id, state}) do table.insert(results, value) end
+  for _, value in ipairs({status, id, state, into or ''}) do table.insert(results, value) end
 end
 in_portions('ZADD', EVENTS, accepted)
 in_portions('RPUSH', key('lane', EVENT_LANE, 'ids'), queued)

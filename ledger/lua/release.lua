@@ -240,6 +240,7 @@ local function release_rows(most)
 end
 
 come_due()
+local is_untold = tell_joined()
 local most, held_until = held()
 release_events(most)
 release_rows(most)
@@ -248,6 +249,7 @@ flush()
 local next_look
 local function look_by(at) if at and (not next_look or at < next_look) then next_look = at end end
 look_by(earliest(DUE))
+if is_untold then look_by(now) end
 local lease_ends = earliest(LEASES)
 look_by(lease_ends)
 local early = latest - now

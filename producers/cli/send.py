@@ -45,7 +45,8 @@ Examples:
   deskbell send --to ou_ada --text "Disk full on db-3" --key alert-8812
   deskbell send --to ann@corp.example,+8613800138000 --text "The lift works again"
   deskbell send --to ou_ada,ou_bob --message card.yaml --at 1h --expires 2d
-  deskbell send --to ou_ada --text "Door open" --wait 30 --json"""
+  deskbell send --to ou_ada --text "Door open" --wait 30 --json
+  deskbell send --to ou_ada --text "Disk full on db-3" --throttle 30m"""
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +78,8 @@ Key = Annotated[
 ]
 TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")]
 _TO = "A receiver: an e-mail address, +86… or mobile:138…, an id or id:…. May be repeated, or comma-separated."
+_THROTTLE = "Send the first at once, and join what follows within this time (30m) in one message."
+_DIGEST = "Gather what is sent to the receiver within this time (5m) in one message."
 Wait = Annotated[
     float | None,
     typer.Option(
@@ -100,6 +103,8 @@ def send(
     timezone: TimeZone = None,
     on_unknown: Annotated[OnUnknown, typer.Option(help="What to do if it was maybe sent.")] = OnUnknown.RESEND,
     on_open_ticket: TicketPolicy = OnOpenTicket.REROUTE,
+    throttle: Annotated[str | None, typer.Option(metavar="TIME", help=_THROTTLE)] = None,
+    digest: Annotated[str | None, typer.Option(metavar="TIME", help=_DIGEST)] = None,
     callback_url: Annotated[str | None, typer.Option(metavar="URL", help="Post the result to this URL.")] = None,
     wait: Wait = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {id, state, duplicate}, or a list of them.")] = False,
@@ -108,12 +113,18 @@ def send(
 
     Prints the id of each notification once it is accepted durably; a worker delivers it.
     """
-    events = list(_events(locals()))
+    return _sent(list(_events(locals())), wait, as_json)
+
+
+def _sent(events: Sequence[Mapping[str, Any]], wait: float | None, as_json: bool) -> ExitCode:
     with open_ledger() as ledger:
         accepted = LedgerBackend(ledger).send(events)
         if not as_json:
             _tell_ids(accepted)
         states = _waited_for(ledger, accepted, wait, as_json)
+        for one in accepted:
+            if one.into:
+                note(f"{one.id} joined {one.into}, which tells of it together with others")
         return _ended(ledger, states) if wait is not None else ExitCode.DONE
 
 
@@ -123,7 +134,7 @@ def _events(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     key = options["key"]
     receivers, id_type = _receivers(options["to"]), arguments.pop("user_id_type")
     arguments |= body_of(options, read_message_file)
-    arguments |= _times(arguments.pop("timezone"), options)
+    arguments |= _times(arguments["timezone"], options)
     for each, address in receivers.items():
         of_id = {"user_id_type": id_type} if "receiver_id" in address else {}
         yield {**arguments, **address, **of_id, "key": _key(key, each, receivers)}
@@ -186,12 +197,12 @@ def _followed(records: Iterable[Record], total: int) -> Iterator[Record]:
 
 
 def _answer_json(accepted: Sequence[Accepted], states: dict[str, State]) -> None:
-    found = [{"id": one.id, "state": states[one.id], "duplicate": one.duplicate} for one in accepted]
+    found = [{**one.as_json(), "state": states[one.id]} for one in accepted]
     answer_json(found[0] if len(found) == 1 else found)
 
 
 def _ended(ledger: Ledger, states: Mapping[str, State]) -> ExitCode:
-    missed = [id for id, state in states.items() if state is not State.DELIVERED]
+    missed = [id for id, state in states.items() if state not in (State.DELIVERED, State.JOINED)]
     for record in ledger.get_known(missed):
         note(f"{record.id} {_end_of(record, states[record.id])} (see `deskbell show {record.id}`)")
     return ExitCode.NOT_DELIVERED if missed else ExitCode.DONE

@@ -5,7 +5,7 @@ None stands for the default, everywhere.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Required, TypedDict, TypeVar, get_type_hints
 
@@ -43,6 +43,8 @@ class EventArguments(_Arguments, total=False):
     message: Message | Mapping[str, object] | None
     image: str | Path | None  #: the path of a local image
     on_unknown: OnUnknown | str | None  #: `resend` unless given
+    throttle: timedelta | str | None  #: `"30m"`: the first goes at once, what follows within it joins one message
+    digest: timedelta | str | None  #: `"5m"`: all events to the receiver within it go as one message
 
 
 class AnnouncementArguments(_Arguments, total=False):

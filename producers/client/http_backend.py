@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 from urllib.parse import quote
@@ -12,6 +12,7 @@ import orjson
 
 from ledger.errors import BadInput, DeskbellError
 from ledger.ids import is_announcement
+from ledger.joining import SPANS
 from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import new_time
@@ -158,7 +159,7 @@ def _event(draft: EventDraft) -> dict[str, Any]:
     """The fields of `POST /v1/notifications`."""
     if draft.image:
         raise BadInput("image", "cannot be sent over HTTP: give a message with its image_key")
-    given = {**draft.given, **_times(draft.given)}
+    given = {**draft.given, **_times(draft.given), **_spans(draft.given)}
     if "message" in given:
         message = draft.notification.message
         given["message"] = {"msg_type": message.msg_type, "content": message.content}
@@ -169,11 +170,16 @@ def _event(draft: EventDraft) -> dict[str, Any]:
 def _accepted(told: Mapping[str, Any], draft: EventDraft) -> Accepted:
     # Nobody else has a key that was made here: a duplicate by it is one of our own tries.
     is_duplicate = told["duplicate"] and draft.notification.key is not None
-    return Accepted(told["id"], is_duplicate, State(told["state"]))
+    return Accepted(told["id"], is_duplicate, State(told["state"]), told.get("into"))
 
 
 def _times(given: Mapping[str, Any]) -> dict[str, str]:
     return {name: _written(given[name]) for name in ("at", "expires") if name in given}
+
+
+def _spans(given: Mapping[str, Any]) -> dict[str, str]:
+    spans = {name: given[name] for name in SPANS if isinstance(given.get(name), timedelta)}
+    return {name: f"{span.total_seconds():f}s" for name, span in spans.items()}
 
 
 def _written(time: datetime | str) -> str:

@@ -41,7 +41,14 @@ def _record(fields: NotificationJson) -> Record:
         test=fields.get("test", False),
         expires_at=datetime.fromisoformat(fields["expires_at"]) if fields["expires_at"] else None,
     )
-    return Record(fields["id"], notification, _progress(fields), _ms(fields["created_at"]) or 0, fields["announcement"])
+    return Record(
+        fields["id"],
+        notification,
+        _progress(fields),
+        _ms(fields["created_at"]) or 0,
+        fields["announcement"],
+        joined=fields.get("joined"),
+    )
 
 
 def _progress(fields: NotificationJson) -> Progress:
@@ -58,6 +65,7 @@ def _progress(fields: NotificationJson) -> Progress:
         via=fields["via"],
         due_ms=_ms(fields["due_at"]),
         failure=_failure(fields["error"]),
+        into=fields.get("into"),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError
+from ledger.joining import SPANS
 from ledger.ledger import MOST_AT_ONCE
 from ledger.messages.json_fields import kind_of
 from ledger.notification import FIELDS_OF_OURS, Notification
@@ -24,7 +25,7 @@ FIELDS = frozenset(Notification.model_fields) - FIELDS_OF_OURS - {"expires_at"} 
     "timezone",
 }
 #: What Notification itself would also take as a number of seconds.
-_TIMES = ("at", "expires")
+_TIMES = ("at", "expires", *SPANS)
 #: Longest Idempotency-Key: in a batch, each item's number is put behind it, and all of it must be a key.
 KEY_CHARACTERS = 250
 

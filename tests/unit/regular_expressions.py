@@ -50,6 +50,7 @@ WORST = {
     "ledger/sending_hours.py:_BETWEEN": Worst("match", " ", "09:00"),
     "ledger/messages/card_text.py:_MARKS": Worst("sub", "&a"),
     "ledger/messages/card_text.py:_SIGNS": Worst("sub", "&a"),
+    "ledger/messages/one_line.py:_TAGS": Worst("sub", "<at ", end=""),
     "ledger/messages/markdown_card.py:_BARE_LINK": Worst("search", "(", "http://"),
     "ledger/messages/markdown_card.py:_IMAGE_KEY": Worst("fullmatch", "a", "img_"),
     "ledger/messages/markdown_source.py:": Worst("match", " ", "{%"),

@@ -11,10 +11,12 @@ local MOST_CALLBACKS = 100000
 -- What became of it is posted to its callback URL by a worker (worker/callbacks.py). That is owed from the same step on
 -- that makes it true, so that no crash can come between. `snapshot`: how it stands now, since it may be retried before
 -- the post. Each key has a queue of its own at each desk; in it what was never posted stands before what is posted again.
-local function owe_callback(id, state, url, caller, snapshot)
-  local name, owner = table.concat({id, state, string.format('%d', now)}, '_'), (caller or '') .. '@' .. DESK
+-- `at`: when it came to that state, if not now.
+local function owe_callback(id, state, url, caller, snapshot, at)
+  at = at or now
+  local name, owner = table.concat({id, state, string.format('%d', at)}, '_'), (caller or '') .. '@' .. DESK
   local owed, queue = key('callback', name), key('callbacks', 'of', owner)
-  redis.call('HSET', owed, 'id', id, 'state', state, 'at', now, 'url', url, 'snapshot', cjson.encode(snapshot))
+  redis.call('HSET', owed, 'id', id, 'state', state, 'at', at, 'url', url, 'snapshot', cjson.encode(snapshot))
   redis.call('PEXPIRE', owed, CALLBACKS_FOR)
   redis.call('ZADD', queue, now - NEVER_POSTED, name)
   redis.call('ZADD', key('callbacks', 'owners'), 'LT', now, owner)

@@ -43,6 +43,7 @@ local UNRESOLVED = key('desk', DESK, 'unresolved')  -- zset  event by e-mail or 
 local UNRESOLVED_ENDS = key('desk', DESK, 'unresolved', 'ends')  -- zset  those of them that expire -> ms
 local UNRESOLVED_DESKS = key('unresolved')    -- zset   desk -> ms when a worker must look at its unresolved ones next
 local UNRESOLVED_WAKE = key('wake', 'unresolved')  -- channel: unresolved ones of a desk have become due at once
+local ENDED = key('desk', DESK, 'ended')      -- list   JSON of messages that have ended, whose joined events are still to be told
 local DAMAGED = key('damaged')                -- zset   record that was found damaged -> ms when
 local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the steps of it
 local EVENT_LANE = 'e_' .. DESK

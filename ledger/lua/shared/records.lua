@@ -21,11 +21,11 @@ local function decoded_progress(text)
   return progress
 end
 
-local set_aside_damaged
+local set_aside_damaged, after_save_of_message
 
 local function open_event(record, with_input)
   local got = redis.call('HMGET', record.key, 'progress', 'expires_at', 'on_unknown', 'created_at', 'callback',
-    'caller', 'unresolved', with_input and 'input' or 'on_unknown')
+    'caller', 'unresolved', 'gathers', with_input and 'input' or 'on_unknown')
   if not got[1] and redis.call('EXISTS', record.key) == 0 then return nil end
   record.progress = decoded_progress(got[1])
   record.expires_at = tonumber(got[2] or 0) or 0
@@ -33,7 +33,8 @@ local function open_event(record, with_input)
   record.accepted_at = tonumber(got[4] or now) or now
   record.callback, record.caller = got[5], got[6]
   record.contact = got[7] -- of an event without a receiver yet: `DIGEST email:…` or `DIGEST mobile:…`
-  record.content = with_input and got[8]
+  record.gathers = got[8] -- of a message that events join: throttle or digest
+  record.content = with_input and got[9]
   return record.progress and record or set_aside_damaged(record)
 end
 
@@ -85,7 +86,7 @@ end
 --: As in ledger/tally.py: how long a minute of the tally is kept, seconds.
 local MINUTE_KEPT = 3900
 
--- Whatever else the metrics count is counted by the process that does it. Only verbs end what expires, and what has no receiver.
+-- Whatever else the metrics count is counted by the process that does it. Only verbs end what expires, joins, or has no receiver.
 local function tally_ended(state, number)
   if number <= 0 then return end
   local minute = key('desk', DESK, 'tally', string.format('%d', math.floor(now / 60000)))
@@ -100,15 +101,16 @@ local function flush()
   leased, unleased = {}, {}
   for outcome, by in pairs(called) do redis.call('HINCRBY', CALLS, outcome, by) end
   called = {}
-  local expired = 0
+  local expired, joined = 0, 0
   for lane, states in pairs(counted) do
-    expired = expired + (states.expired or 0)
+    expired, joined = expired + (states.expired or 0), joined + (states.joined or 0)
     for state, by in pairs(states) do
       if by ~= 0 then redis.call('HINCRBY', key('lane', lane), state, by) end
     end
     if lane ~= EVENT_LANE then settle(lane, states) end
   end
   tally_ended('expired', expired)
+  tally_ended('joined', joined)
   counted = {}
 end
 
@@ -160,6 +162,7 @@ local function save(record, results_for_ms)
   if record.callback and record.moved and (FINAL[state] or state == 'unknown') then
     owe_callback(record.id, state, record.callback, record.caller, record.progress)
   end
+  if record.gathers then after_save_of_message(record, results_for_ms) end
 end
 
 -- The state that a record with a damaged progress was counted in, as far as can be told by what else is kept of it.
@@ -178,7 +181,7 @@ end
 -- stopping the others. One at rest already stays as it is.
 function set_aside_damaged(record)
   local state = state_by_indexes(record)
-  record.damaged, record.progress = true, {state = state, at = now}
+  record.damaged, record.progress = true, {state = state, at = now, gathers = record.gathers}
   redis.call('ZADD', DAMAGED, now, record.id)
   if FINAL[state] or state == 'unknown' then return record end
   redis.call('ZREM', LEASES, record.id)

@@ -38,6 +38,7 @@ _TIME = {
     "description": "A time such as `2026-11-30T09:00+08:00` (without an offset it is one of `timezone`), or a duration"
     " from now such as `1h`.",
 }
+_SPAN = {"type": "string", "pattern": r"^\d{1,6}(\.\d+)?(ms|s|m|h|d)$"}
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _MARKDOWN = _TEXT | {"description": "A text in Markdown, sent as a card: see docs/announcements.md."}
 _FLAG = {"type": "boolean", "default": False}
@@ -83,7 +84,16 @@ _ZONE = {"type": "string", "description": "Time zone of `between`, and of times 
 _NOTIFICATION = _fields(
     Notification,
     FIELDS,
-    {"text": _TEXT | {"maxLength": 30_000}, "markdown": _MARKDOWN, "at": _TIME, "expires": _TIME, "timezone": _ZONE},
+    {
+        "text": _TEXT | {"maxLength": 30_000},
+        "markdown": _MARKDOWN,
+        "at": _TIME,
+        "expires": _TIME,
+        "timezone": _ZONE,
+        "throttle": _SPAN
+        | {"description": "`30m`: the first event to the receiver goes at once; what follows joins one message."},
+        "digest": _SPAN | {"description": "`5m`: all events to the receiver within this time go as one message."},
+    },
 )
 _ONE_RECEIVER = {"oneOf": [{"required": [field]} for field in ADDRESS_FIELDS]}
 _ITEM = {"$ref": _REFERENCE.format(model="NotificationRequest")}
@@ -107,6 +117,7 @@ NOTIFICATIONS = {"parameters": [_IDEMPOTENCY_KEY]} | json_body(
         "A plain text": _ALERT,
         "An alert that is useful for an hour only": _ALERT | {"key": "alert-8812", "expires": "1h"},
         "To whom an e-mail address belongs": {"email": "ann@corp.example", "text": "Disk full on db-3"},
+        "One message for all alerts of five minutes": _ALERT | {"digest": "5m"},
         "A rich text": {"receiver_id": "ou_ada", "message": {"msg_type": "post", "content": _POST}},
         "Several, each with a result of its own": {"notifications": [_ALERT, _ALERT | {"receiver_id": "ou_bob"}]},
     },

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ledger.addresses import Contact
 from ledger.delivery_options import OnUnknown
@@ -45,6 +45,14 @@ class Hold:
         return self.until_ms > now_ms
 
 
+@dataclass
+class Window:
+    """Of a throttle or a digest. Until something has joined, it has no message."""
+
+    ends_ms: int
+    message: str | None = None
+
+
 class Model:
     """A desk without limits: its notifications, and the four places where one that is not at rest can be."""
 
@@ -57,6 +65,8 @@ class Model:
         self.due: dict[str, int] = {}
         self.leases: dict[str, int] = {}
         self.unresolved: dict[str, int] = {}
+        self.windows: dict[tuple[str, int, str], Window] = {}
+        self.joined: dict[str, int] = {}  # by message, how many events have joined it
         self.people: dict[Contact, str | None] = {}  # what is cached
         self.app_is_known = False  # before the first question, nobody knows whose people are cached
         self.hold: Hold | None = None
@@ -89,21 +99,79 @@ class Model:
         else:
             self.unresolved[id] = self.now_ms
 
-    def accept(self, id: str, notification: Notification) -> State:
-        scheduled = notification.due_ms > self.now_ms
-        contact = notification.contact
-        is_cached = self.app_is_known and not scheduled and self.people.get(contact) if contact else None
-        state = State.SCHEDULED if scheduled else State.QUEUED
-        self.all[id] = Expected(id, notification, state, has_receiver=contact is None or bool(is_cached))
-        if not self.all[id].has_receiver:
-            self.unresolved[id] = max(notification.due_ms, self.now_ms)
-        elif scheduled:
-            self.due[id] = notification.due_ms
-        else:
-            self.lane.append(id)
+    def accept(self, id: str, notification: Notification, into: str | None = None) -> State:
+        """`into`: the message that it has joined, by the ledger. Its id is new to the model where it opens a window."""
         if notification.key:
             self.keys[notification.key] = id
+        window = self._taking(notification)
+        late = window is not None and 0 < notification.expires_ms <= window.ends_ms
+        if window is None or late:
+            due_ms = notification.expires_ms if late else notification.due_ms
+            return self._accept_alone(id, notification, due_ms)
+        assert into is not None
+        if window.message is None:
+            self._open(window, into, notification)
+        assert into == window.message
+        self._extend(into, notification)
+        self.joined[into] = self.joined.get(into, 0) + 1
+        self.all[id] = Expected(id, notification, State.JOINED)
+        return State.JOINED
+
+    def _accept_alone(self, id: str, notification: Notification, due_ms: int) -> State:
+        scheduled = due_ms > self.now_ms
+        contact = notification.contact if notification.throttle or notification.digest else None
+        is_cached = False
+        if not contact and (contact := notification.contact):
+            is_cached = self.app_is_known and not scheduled and bool(self.people.get(contact))
+        self._place(Expected(id, notification, State.SCHEDULED if scheduled else State.QUEUED), due_ms, is_cached)
         return self.all[id].state
+
+    def _place(self, it: Expected, due_ms: int, is_cached: bool = False) -> None:
+        self.all[it.id] = it
+        it.has_receiver = it.notification.contact is None or is_cached
+        if not it.has_receiver:
+            self.unresolved[it.id] = max(due_ms, self.now_ms)
+        elif it.state is State.SCHEDULED:
+            self.due[it.id] = due_ms
+        else:
+            self.lane.append(it.id)
+
+    def _taking(self, notification: Notification) -> Window | None:
+        """The window that takes it, if it does not expire before; None for one that goes by itself."""
+        span = notification.throttle or notification.digest
+        if span is None:
+            return None
+        length_ms = span // timedelta(milliseconds=1)
+        name = ("throttle" if notification.throttle else "digest", length_ms, notification.address)
+        window = self.windows.get(name)
+        if window and self._is_open(window):
+            window.ends_ms = self._waits(window.message) if window.message else window.ends_ms
+            return window
+        window = Window(self.now_ms + length_ms)
+        late = 0 < notification.expires_ms <= window.ends_ms
+        if notification.throttle or not late:
+            self.windows[name] = window
+        return None if notification.throttle else window
+
+    def _is_open(self, window: Window) -> bool:
+        if window.message is None:
+            return window.ends_ms > self.now_ms
+        return self.all[window.message].state is State.SCHEDULED
+
+    def _waits(self, id: str) -> int:
+        return self.due[id] if self.all[id].has_receiver else self.unresolved[id]
+
+    def _open(self, window: Window, id: str, first: Notification) -> None:
+        own = {"key": None, "throttle": None, "digest": None}
+        window.message = id
+        self._place(Expected(id, first.model_copy(update=own), State.SCHEDULED), window.ends_ms)
+
+    def _extend(self, id: str, joined: Notification) -> None:
+        """The message expires with the last of its events."""
+        message = self.all[id]
+        times = (message.notification.expires_at, joined.expires_at)
+        expires_at = max(time for time in times if time) if all(times) else None
+        message.notification = message.notification.model_copy(update={"expires_at": expires_at})
 
     def reschedule(self, id: str, at: datetime) -> bool:
         """Whether it may be; otherwise nothing changes."""

@@ -7,9 +7,10 @@ import orjson
 import pytest
 
 from ledger.announcement import Spec
+from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
 from ledger.errors import KeyReused, NotAllowed, NotFound
-from ledger.leases import Claim, Leases, Result
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.loading import RowsMissing
 from ledger.notification import Notification

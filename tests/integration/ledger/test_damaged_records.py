@@ -9,10 +9,11 @@ import redis
 
 from ledger.announcement import Spec
 from ledger.callbacks import Callbacks
+from ledger.claim import Claim
 from ledger.desk_status import desk_status
 from ledger.errors import BadInput
 from ledger.ids import row_id
-from ledger.leases import Claim, Leases, Result
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.overview import Overview

@@ -9,7 +9,8 @@ import pytest
 
 from feishu.codes import Kind
 from ledger.announcement import Spec
-from ledger.leases import Claim, Leases
+from ledger.claim import Claim
+from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import Slot, parse_rate

@@ -156,7 +156,7 @@ def test_the_same_key_in_another_trace_is_the_same_content() -> None:
     with tracing.carrying(HEADER):
         first = Notification.build(asked)
     assert first.traceparent == HEADER
-    assert first.digest == Notification.build(asked).digest
+    assert first.content_hash == Notification.build(asked).content_hash
 
 
 @pytest.mark.parametrize("header", [None, "", "00-1-2-3", HEADER.upper(), f"01-{TRACE_ID}-{SPAN_ID}-01", HEADER + "\n"])

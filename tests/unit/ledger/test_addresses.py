@@ -77,7 +77,7 @@ def test_an_address_is_kept_as_it_was_given() -> None:
 
 def test_an_address_counts_for_the_fingerprint_of_a_key() -> None:
     ways = [{"receiver_id": "ou_a"}, {"email": "ou_a@x"}, {"email": "OU_A@x"}, {"mobile": "13800138000"}]
-    digests = {Notification.build({**way, "text": "hello"}).digest for way in ways}
+    digests = {Notification.build({**way, "text": "hello"}).content_hash for way in ways}
     assert len(digests) == len(ways)
     resolved = Notification.build({"email": "ou_a@x", "text": "hello"}).model_copy(update={"receiver_id": "ou_a"})
-    assert resolved.digest in digests
+    assert resolved.content_hash in digests

@@ -61,11 +61,11 @@ def test_a_good_one_is_kept_as_it_is_and_in_no_repr() -> None:
 
 
 def test_it_belongs_to_what_a_key_stands_for() -> None:
-    assert notification(GOOD).digest != notification(None).digest != notification(GOOD + "2").digest
+    assert notification(GOOD).content_hash != notification(None).content_hash != notification(GOOD + "2").content_hash
     assert draft(GOOD).digest("rows") != draft(None).digest("rows")
 
 
 def test_without_one_nothing_is_digested_otherwise_than_before_there_were_any() -> None:
     """Keys that an older version accepted must still stand for the same content."""
-    assert notification(None).digest == "8454189721f96e39d1cca5cb682c1af51ef487f30051c7df8c9c30c4695f1fde"
+    assert notification(None).content_hash == "8454189721f96e39d1cca5cb682c1af51ef487f30051c7df8c9c30c4695f1fde"
     assert draft(None).digest("rows") == "4e4cffc86031ded8d7e3beda1d9686b7987ded6a41b73186423c3312660fc085"

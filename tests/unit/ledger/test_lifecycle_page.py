@@ -132,6 +132,8 @@ STATED = (
     f"failed sign-ins to the console | after {span(MINUTE)} |",
     f"the preview of an unconfirmed announcement | after {span(LOADING_MS)} |",
     f"newest first, the last {hook_log.KEPT} of each |",
+    f"takes what joins | {span(lua('shared/joining.lua', 'WINDOW_LINGERS'))} after its end |",
+    f"newest first, the last {lua('shared/joining.lua', 'MOST_LINES'):g} | with the message |",
     f"newest first, the last {dropped_messages.KEPT} |",
     f"A draft is kept {span(DRAFT_MS)} after its last edit; an author has {MOST_DRAFTS} at most.",
     f"of one author | an entry: {span(lua('shared/drafts.lua', 'DRAFT_KEPT'))} after the last edit",
@@ -222,6 +224,6 @@ def test_lua_builds_the_same_keys_as_python() -> None:
         for call in re.findall(r"^local [A-Z_]+ = key\(([^)]*)\)", SHARED_KEYS, re.MULTILINE)
     }
     parts = (keys.desk, keys.slots, keys.turns, keys.due, keys.leases, keys.calls, keys.tally, keys.share, keys.tickets)
-    of_desk = {part("d") for part in (*parts, keys.unresolved, keys.unresolved_ends)}
+    of_desk = {part("d") for part in (*parts, keys.unresolved, keys.unresolved_ends, keys.ended)}
     of_all = {keys.desks, keys.wake, keys.events, keys.announcements, keys.clock, keys.damaged}
     assert lua == of_all | of_desk | {keys.unresolved_desks, keys.wake_unresolved}

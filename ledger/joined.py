@@ -1,0 +1,83 @@
+"""What events have left with the message that they joined, and the message that is made of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import orjson
+import redis
+
+from ledger.connection import text
+from ledger.messages.content import Message
+from ledger.messages.joined_message import Line, Told, joined_message
+from ledger.notification import Notification
+from ledger.redis_keys import RedisKeys
+from ledger.times import zone_of
+
+__all__ = ["Joined"]
+
+#: How the counts of groups begin, among the fields of the hash.
+_OF_GROUP = "of "
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Of one message. It no longer changes once its window is closed."""
+
+    kind: str  #: throttle or digest
+    since_ms: int
+    count: int
+    zone: str
+    groups: dict[str, int]
+    lines: Sequence[tuple[Line, int]]  #: newest first, each with the ms at which it expires, or 0
+
+    @classmethod
+    def read(cls, client: redis.Redis, keys: RedisKeys, id: str, kind: str) -> Self:
+        """In one round trip. Raises one of UNREADABLE for what was damaged."""
+        pipe = client.pipeline(transaction=True)
+        pipe.hgetall(keys.joined(id))
+        pipe.lrange(keys.joined_lines(id), 0, -1)
+        fields, lines = pipe.execute()
+        kept = {text(name): value for name, value in fields.items()}
+        return cls(
+            kind=kind,
+            since_ms=int(kept["since"]),
+            count=int(kept["count"]),
+            zone=text(kept["zone"]),
+            groups={name[len(_OF_GROUP) :]: int(kept[name]) for name in kept if name.startswith(_OF_GROUP)},
+            lines=[_line(*orjson.loads(line)) for line in lines],
+        )
+
+    def in_place_of(self, notification: Notification, now_ms: int) -> Notification:
+        """The notification with what it tells. One event alone in a digest is told as it came. Raises BadInput."""
+        if self.count == 1 and self.kind == "digest":
+            return notification
+        return notification.model_copy(update={"message": self.message(now_ms)})
+
+    def message(self, now_ms: int) -> Message:
+        """Without what has expired; when all has, the ledger ends the message, and sends nothing of it."""
+        lines = [line for line, expires_ms in self.lines if not 0 < expires_ms <= now_ms]
+        gone = [line for line, expires_ms in self.lines if 0 < expires_ms <= now_ms] if lines else []
+        groups = dict(self.groups)
+        for line in gone:
+            groups[line.group] = groups.get(line.group, 1) - 1
+        return joined_message(
+            Told(
+                is_throttled=self.kind == "throttle",
+                since_ms=self.since_ms,
+                count=self.count - len(gone),
+                lines=lines or [line for line, _ in self.lines],
+                groups={group: count for group, count in groups.items() if count > 0},
+                expired=len(gone),
+                zone=_zone(self.zone),
+            )
+        )
+
+
+def _line(at_ms: int, group: str, line: str, expires: Any) -> tuple[Line, int]:
+    return Line(int(at_ms), str(group), str(line)), int(expires)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    return zone_of(name) if name else None

@@ -1,0 +1,102 @@
+"""The message that tells of several events, made of a line of each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+from pydantic import JsonValue
+
+from ledger.errors import BadInput
+from ledger.messages.content import Message, parse_message
+
+__all__ = ["Line", "Told", "joined_message"]
+
+#: Lines of a throttled message.
+LAST_LINES = 5
+#: Lines of a digest, over all groups, and its groups; fewer until it is small enough to be sent.
+_SIZES = ((60, 40), (30, 40), (10, 40), (0, 20), (0, 5))
+#: A time without its day would be misread after so long, ms.
+_SAME_DAY_MS = 20 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one event says."""
+
+    at_ms: int
+    group: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the message tells. `lines` are the newest first, and may be fewer than `count`."""
+
+    is_throttled: bool
+    since_ms: int
+    count: int
+    lines: Sequence[Line]
+    groups: Mapping[str, int]  #: how many events each has; there may be more than these
+    expired: int = 0  #: further events, which are not told of any more
+    zone: tzinfo | None = None
+
+
+def joined_message(told: Told) -> Message:
+    """A post: who or what stands in a line is text there, and mentions nobody."""
+    if told.is_throttled:
+        return _post(_heading(told), [_told_line(told, line) for line in told.lines[:LAST_LINES]] + _expired(told))
+    for lines, groups in _SIZES:
+        try:
+            return _post(_heading(told), [*_groups(told, lines, groups), *_expired(told)])
+        except BadInput as error:
+            too_large = error
+    raise too_large
+
+
+def _post(title: str, paragraphs: Sequence[tuple[str, bool]]) -> Message:
+    content: list[JsonValue] = [[_text(text, is_bold)] for text, is_bold in paragraphs]
+    return parse_message({"msg_type": "post", "content": {"post": {"zh_cn": {"title": title, "content": content}}}})
+
+
+def _text(text: str, is_bold: bool) -> JsonValue:
+    return {"tag": "text", "text": text, **({"style": ["bold"]} if is_bold else {})}
+
+
+def _heading(told: Told) -> str:
+    newest_ms = told.lines[0].at_ms if told.lines else told.since_ms
+    shown = "%H:%M" if newest_ms - told.since_ms < _SAME_DAY_MS else "%m-%d %H:%M"
+    since = _time(told, told.since_ms).strftime(shown) + ("" if told.zone else " UTC")
+    if told.is_throttled:
+        return f"{told.count:,} more since {since}:"
+    return f"{told.count:,} messages since {since}"
+
+
+def _time(told: Told, ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, told.zone or UTC)
+
+
+def _told_line(told: Told, line: Line) -> tuple[str, bool]:
+    return f"{_time(told, line.at_ms):%H:%M} {line.text}", False
+
+
+def _groups(told: Told, most_lines: int, most_groups: int) -> Iterator[tuple[str, bool]]:
+    """The group with the newest line first; those of which no line is kept are named behind."""
+    lines: dict[str, list[Line]] = {line.group: [] for line in told.lines if line.group in told.groups}
+    for line in told.lines:
+        if line.group in lines:
+            lines[line.group].append(line)
+    shown = list(dict.fromkeys([*lines, *told.groups]))[:most_groups]
+    each = max(1, most_lines // len(shown)) if most_lines and shown else 0
+    for group in shown:
+        count, newest = told.groups[group], lines.get(group, [])[:each]
+        if group:
+            yield f"{group} ({count:,})", True
+        yield from (_told_line(told, line) for line in newest)
+        if count > len(newest):
+            yield f"… and {count - len(newest):,} more", False
+    if left_out := told.count - sum(told.groups[group] for group in shown):
+        yield f"… and {left_out:,} more in other groups", False
+
+
+def _expired(told: Told) -> list[tuple[str, bool]]:
+    return [(f"{told.expired:,} expired before this could be sent", False)] if told.expired else []
