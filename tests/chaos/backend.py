@@ -5,17 +5,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import redis
 import requests
 
-from ledger.errors import NotDurable
+from ledger.errors import FeishuFailed, LedgerUnreachable, NotDurable
 from ledger.ledger import Ledger
 from producers.cli.output import ExitCode
-from tests.chaos.traffic import Asked
+from producers.client import http_backend as announcing_over_http
+from producers.client import ledger_backend as announcing
+from tests.chaos.traffic import Announced, Asked
 
-__all__ = ["Backend", "CommandBackend", "HttpBackend", "LedgerBackend", "NotNow"]
+__all__ = ["AudienceBackend", "Backend", "CommandBackend", "HttpBackend", "LedgerBackend", "NotNow"]
 
 DESKBELL = Path(sys.executable).with_name("deskbell")
 #: For one command, seconds: it waits for Redis itself, and two cores may be busy.
@@ -103,4 +105,26 @@ class HttpBackend:
                 raise RuntimeError(error.response.text) from error
             raise NotNow from error
         except requests.RequestException as error:  # refused, cut, or broken off in the middle
+            raise NotNow from error
+
+
+class AudienceBackend:
+    """`Notifier.announce`, straight into the ledger or over HTTP: contacts are walked before anything is accepted."""
+
+    def __init__(self, backend: announcing.LedgerBackend | announcing_over_http.HttpBackend) -> None:
+        self._backend = backend
+
+    @classmethod
+    def of_ledger(cls, ledger: Ledger) -> Self:
+        return cls(announcing.LedgerBackend(ledger))
+
+    @classmethod
+    def over_http(cls, url: str) -> Self:
+        return cls(announcing_over_http.HttpBackend(url))
+
+    def announce(self, announced: Announced) -> str:
+        """Its id. Raises NotNow."""
+        try:
+            return self._backend.announce(None, **announced.arguments()).id
+        except (redis.ConnectionError, redis.TimeoutError, NotDurable, LedgerUnreachable, FeishuFailed) as error:
             raise NotNow from error

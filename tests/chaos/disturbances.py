@@ -94,10 +94,11 @@ class Disturbances:
         ledger.redis.delete(ledger.keys.share("default"))
 
     def lose_contacts(self) -> None:
-        """Feishu says of nobody who it is: all that has a receiver is sent meanwhile."""
+        """Feishu says of nobody who it is: all that has a receiver is sent meanwhile. Walks ask again, too."""
         sandbox = self.scene.stage.installation.sandbox
         answer = {"status": 503, "code": 40003, "msg": "internal error"}
-        sandbox.fault({"path": "users"}, {"answer": answer}, times=self.scene.rng.randint(1, 4))
+        for path in ("users", "department_users|department_children"):
+            sandbox.fault({"path": path}, {"answer": answer}, times=self.scene.rng.randint(1, 4))
 
     def redeliver(self) -> None:
         """Wake-up calls for some of all ids that there are, and for those that are on their way just now."""

@@ -11,15 +11,17 @@ from typing import Any
 from ledger.announcement import Announcement
 from ledger.delivery_options import OnUnknown
 from ledger.errors import NotFound
-from ledger.ids import announcement_of, is_row, row_number
+from ledger.ids import announcement_of, is_row
 from ledger.inspection.inspection import broken_invariants
 from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.states import FINAL, Outcome, State
+from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
-from tests.chaos.traffic import Announced, Asked
+from tests.chaos.stillness import Stillness
+from tests.chaos.traffic import Asked
 
-__all__ = ["Call", "Case", "Evidence", "Judge", "Stillness", "behind_the_first"]
+__all__ = ["Call", "Case", "Evidence", "Judge"]
 
 #: A pause holds after this, seconds; and what a call takes from its start to the sandbox's first byte of it.
 _HOLDS_WITHIN_SECONDS = 1.0
@@ -92,8 +94,10 @@ class Case:
             yield "delivered twice with on_unknown: hold"
         if any(not self._is_explained(number) for number in range(1, len(deliveries))):
             yield "delivered again with no attempt recorded unknown before it"
-        if any(call.receiver_id != self.asked.receiver_id for call in self.calls):
+        if any(call.receiver_id not in self.asked.receivers for call in self.calls):
             yield "sent to somebody else"
+        if len({call.receiver_id for call in self.calls}) > 1:
+            yield "sent to two people"
         if any(later.started < earlier.ended for earlier, later in zip(self.calls, self.calls[1:], strict=False)):
             yield "two calls in flight at once"
         if state is State.FAILED and not self.asked.may_fail:
@@ -122,25 +126,6 @@ class Case:
             yield f"  sandbox   {call}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stillness:
-    """When no call of an announcement, or of its rows from a number on, may begin, unix seconds."""
-
-    announcement: str
-    told_at: float
-    until: float = float("inf")
-    from_row: int = 0
-
-    def covers(self, id: str) -> bool:
-        return is_row(id) and announcement_of(id) == self.announcement and row_number(id) >= self.from_row
-
-
-def behind_the_first(announced: Mapping[str, Announced], went_on: Mapping[str, float]) -> list[Stillness]:
-    """Rows behind the first ones wait until somebody resumes it. `went_on`: when that was first asked for, by id."""
-    first = {id: each.first for id, each in announced.items() if each.first}
-    return [Stillness(id, float("-inf"), went_on.get(id, float("inf")), rows) for id, rows in first.items()]
-
-
 @dataclass(frozen=True)
 class Evidence:
     """The records of a run that is over.
@@ -157,6 +142,8 @@ class Evidence:
     quota: tuple[float, float]  #: calls in any so many seconds
     throttle_seconds: float  #: of the throttles that were ordered
     in_true_time: Callable[[Progress], Progress] = lambda progress: progress  #: if the ledger's clock was set
+    #: By key, of announcements to audiences: whom they must reach, by receiver.
+    people: Callable[[str], Mapping[str, Asked]] = lambda key: {}
 
 
 class Judge:
@@ -198,16 +185,30 @@ class Judge:
         """Every notification that was accepted, by id."""
         return {case.id: case for key, ids in self._told.items() for id in ids for case in self._cases(key, id)}
 
+    def cases_of(self, key: str) -> list[Case]:
+        return [case for case in self.cases.values() if case.asked.marker == key]
+
     def _cases(self, key: str, id: str) -> Iterator[Case]:
         stands = {id: self._event(id)} if key[0] == "e" else self._rows(id)
-        for each, asked in self._evidence.asked(key, id).items():
+        for each, asked in self._asked(key, id).items():
             progress = stands.get(each)
             told = self._evidence.in_true_time(progress) if progress else None
             yield Case(each, asked, told, self.calls.get(asked.marker, []))
 
+    def _asked(self, key: str, id: str) -> Mapping[str, Asked]:
+        """Of an audience only the ledger knows which row is whose; `_audiences` judges whom they go to."""
+        if people := self._evidence.people(key):
+            return {row: people[who] for row, who in self._receivers(id).items() if who in people}
+        return self._evidence.asked(key, id)
+
     def _rows(self, id: str) -> Mapping[str, Progress | None]:
         known = self.announcements[id] is not None
         return {row.id: row.progress for row in self._ledger.announcements.rows(id)} if known else {}
+
+    def _receivers(self, id: str) -> dict[str, str]:
+        """By row."""
+        known = self.announcements[id] is not None
+        return {row.id: row.row.receiver_id for row in self._ledger.announcements.rows(id)} if known else {}
 
     def _event(self, id: str) -> Progress | None:
         try:
@@ -222,6 +223,7 @@ class Judge:
             for what in case.findings():
                 yield Finding(what, case.id, str(case))
         yield from self._identities()
+        yield from self._audiences()
         yield from self._counts()
         yield from self._quota()
         for broken in broken_invariants(self._ledger):
@@ -238,6 +240,13 @@ class Judge:
             yield Finding("sent, and nobody was told that it was accepted", marker, f"  sandbox   {self.calls[marker]}")
         if len(self.cases) != self.asked_for:
             yield Finding("asked for and never accepted", "", f"  {self.asked_for - len(self.cases)} of them")
+
+    def _audiences(self) -> Iterator[Finding]:
+        for key, ids in self._told.items():
+            if people := self._evidence.people(key):
+                for id in ids:
+                    for what, who in of_an_audience(people, [*self._receivers(id).values()]):
+                        yield Finding(what, id, f"  {key}: {who}")
 
     def _counts(self) -> Iterator[Finding]:
         states: dict[str, Counter[State]] = defaultdict(Counter)

@@ -18,6 +18,8 @@ RESUME_SECONDS = 5.0
 #: How long Valkey is away, seconds: one of them.
 _AWAY_SECONDS = (0.0, 0.3, 1.0, 3.0, 6.0)
 _LOOK_AGAIN_SECONDS = 0.02
+#: For a walk to begin and go on, seconds.
+_WALK_SECONDS = 8.0
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Kills:
     counts: Counter[str] = field(default_factory=Counter)
     workers_at: list[float] = field(default_factory=list)  #: unix seconds
     resumed_after: list[float] = field(default_factory=list)  #: Valkey's return to the next call, seconds
+    in_walks: int = 0  #: kills of a producer that had contacts left to ask about
     unpublished: int = 0  #: kills of the leading pacer that left something released and not published
 
     def worker(self) -> None:
@@ -118,6 +121,25 @@ class Kills:
         self.wait_for_a_question(producer)
         time.sleep(self.scene.rng.uniform(0, 0.1))
         if not producer.is_done:
+            producer.kill()
+            self.counts["producer"] += 1
+            producer.start()
+        return None
+
+    def audience(self) -> None:
+        """The producer that announces to audiences: within its walk, the loading, or while all is sent."""
+        stage = self.scene.stage
+        producer = stage.to_audiences
+        until = time.monotonic() + _WALK_SECONDS
+        while not (producer.is_done or producer.journal.is_asking) and time.monotonic() < until:
+            self.scene.wait(_LOOK_AGAIN_SECONDS)
+        if producer.is_done:
+            return self.producer()
+        wanted = stage.walking_calls() + self.scene.rng.randint(1, round(1.3 * len(stage.traffic.company.parents)))
+        while producer.journal.is_asking and stage.walking_calls() < wanted and time.monotonic() < until:
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        if not producer.is_done:
+            self.in_walks += producer.journal.is_asking
             producer.kill()
             self.counts["producer"] += 1
             producer.start()

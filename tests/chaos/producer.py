@@ -18,7 +18,7 @@ import redis
 
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
-from tests.chaos.backend import Backend, CommandBackend, HttpBackend, LedgerBackend, NotNow
+from tests.chaos.backend import AudienceBackend, Backend, CommandBackend, HttpBackend, LedgerBackend, NotNow
 from tests.chaos.journal import Journal
 from tests.chaos.traffic import Announced, Traffic
 
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     traffic = Traffic(**{field.name: getattr(given, field.name) for field in fields(Traffic)})
     ledger, journal = Ledger.from_env(), Journal(given.journal)
-    if given.number is None:
+    if given.to_audiences:
+        _announce_to_audiences(traffic, ledger, given.url, journal, given.per_second)
+    elif given.number is None:
         _announce_all(traffic, ledger, journal, given.per_second)
     else:
         backend = HttpBackend(given.url) if given.url else LedgerBackend(ledger)
@@ -55,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--per-second", type=float, required=True, help="notifications")
     parser.add_argument("--number", type=int, help="which of the producers of events; without it, of announcements")
     parser.add_argument("--url", help="of the web process: by this way instead of straight into the ledger")
+    parser.add_argument("--to-audiences", action="store_true", help="announce to these, every other time over HTTP")
     return parser
 
 
@@ -88,6 +91,20 @@ def _announce(ledger: Ledger, announced: Announced, rng: random.Random) -> str:
         time.sleep(rng.uniform(0, STEP_SECONDS))
         ledger.announcements.start(opened.id, announced.spec, len(announced.rows))
     return opened.id
+
+
+def _announce_to_audiences(traffic: Traffic, ledger: Ledger, url: str, journal: Journal, per_second: float) -> None:
+    """Some are asked for again while they are being sent, under the same key."""
+    known, rng = journal.answers(), random.Random()
+    ways = (AudienceBackend.of_ledger(ledger), AudienceBackend.over_http(url))
+    for number, announced in enumerate(map(traffic.to_audience, range(traffic.audiences))):
+        if announced.key in known:
+            continue
+        for _ in range(rng.choice((1, 2))):
+            journal.asking(announced.key)
+            id = _until_told(lambda way=ways[number % 2], announced=announced: way.announce(announced))  # type: ignore[misc]
+            journal.accepted({announced.key: id})
+            time.sleep(len(announced.rows) / per_second / 2)
 
 
 def _hesitating(rows: Iterator[bytes], rng: random.Random) -> Iterator[bytes]:

@@ -38,7 +38,12 @@ CHECKS = {
         "delivered again with no attempt recorded unknown before it",
         "delivered twice with on_unknown: hold",
     ),
-    "sent to somebody else than it was addressed to": ("sent to somebody else",),
+    "sent to somebody else than it was addressed to, or to two people": ("sent to somebody else", "sent to two people"),
+    "people of an audience who are missing, in it twice, or not of it": (
+        "not announced to somebody of the audience",
+        "announced twice to somebody of the audience",
+        "announced to somebody outside the audience",
+    ),
     "two calls in flight for one notification": ("two calls in flight at once",),
     "counts that differ from the states, or do not sum to the rows": (
         "counts that differ from the states",
@@ -126,6 +131,7 @@ def _of_script(script: Script) -> list[Figure]:
     return [
         Figure("kills", f"{kills.counts.total()}: {_listed(kills.counts)}"),
         Figure("acts", _listed(script.done)),
+        Figure("kills of a producer in the middle of a walk", kills.in_walks),
         Figure("kills of a pacer that left released ones unpublished", kills.unpublished),
         Figure("power cuts, and bytes that were written and not fsynced", f"{_cuts(script.power)}"),
         Figure(

@@ -78,6 +78,7 @@ class Run:
         return Evidence(
             stage.installation.ledger, stage.traffic.total, stage.traffic.asked, stage.told(), stage.calls(),
             script.steering.evidence(), (QUOTA_CALLS, QUOTA_SECONDS), THROTTLE_SECONDS,
+            people=lambda key: stage.traffic.announced(key).people if key[0] == "a" else {},
         )  # fmt: skip
 
     def _break_things(self, script: Script) -> None:

@@ -29,7 +29,7 @@ class Script:
         kills, disturbances, steering, power = self.kills, self.disturbances, self.steering, self.power
         return {
             power.server: 68 * self._cuts_a_kill, power.everything: 17 * self._cuts_a_kill,
-            kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.web: 6,
+            kills.worker: 36, kills.pacer: 20, kills.valkey: 12, kills.producer: 10, kills.audience: 6, kills.web: 6,
             kills.everything: 1, kills.orderly_restart: 1, disturbances.freeze: 4,
             disturbances.cut_valkey: 2, disturbances.refuse_valkey: 1,
             disturbances.delay_valkey: 1, disturbances.lose_valkey: 2,
@@ -45,6 +45,7 @@ class Script:
         kills, disturbances, steering = self.kills, self.disturbances, self.steering
         acts = [
             kills.worker, kills.worker, kills.pacer, kills.valkey, kills.producer, kills.producer, kills.web,
+            kills.audience, kills.audience,
             disturbances.redeliver, disturbances.cut_valkey, disturbances.lose_sandbox, disturbances.throttle,
             disturbances.lose_contacts,
             steering.pause, steering.cancel,

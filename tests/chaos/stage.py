@@ -87,10 +87,12 @@ class Stage:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             options = ("--demo", "--rate", QUOTA, "--latency-ms", _LATENCY_MS, "--keep-calls", str(_KEEP_CALLS))
-            seed = ("--seed", str(self.traffic.seed))
+            company = self.folder / "company.json"
+            company.write_text(self.traffic.company.as_json(), "utf-8")
+            options += ("--seed", str(self.traffic.seed), "--directory", str(company))
             limits = {"DESKBELL_RATE": QUOTA, "DESKBELL_TIMEOUT": "1,1"}
             self.installation = undo.enter_context(
-                Installation(self.folder, sandbox=(*options, *seed), workers=0, valkey=self.valkey, **limits)
+                Installation(self.folder, sandbox=options, workers=0, valkey=self.valkey, **limits)
             )
             socket_path, sandbox_port = (
                 self.installation.valkey.socket_path,
@@ -120,17 +122,26 @@ class Stage:
     def _producers(self) -> list[ProducerProcess]:
         shares: list[tuple[str, ...]] = [("--number", str(number)) for number in range(self.traffic.producers)]
         shares[-1] += ("--url", self.web.url)
-        shares.append(())
-        events = self.per_second * self.traffic.events / self.traffic.total
-        rows = self.per_second * self.traffic.announcements * self.traffic.rows / self.traffic.total
+        shares += [(), ("--to-audiences", "--url", self.web.url)]
+        asked_for = [self.traffic.events] * self.traffic.producers
+        asked_for += [self.traffic.announcements * self.traffic.rows, self.traffic.to_audiences]
         traffic = [part for name, value in asdict(self.traffic).items() for part in (f"--{name}", str(value))]
         return [
             ProducerProcess(
                 f"producer{index}", self.folder, self.installation.environment,
-                [*traffic, *share, "--per-second", str(events if share else rows)],
+                [*traffic, *share, "--per-second", str(self.per_second * its_own / self.traffic.total)],
             )
-            for index, share in enumerate(shares)
+            for index, (share, its_own) in enumerate(zip(shares, asked_for, strict=True))
         ]  # fmt: skip
+
+    @property
+    def to_audiences(self) -> ProducerProcess:
+        """The producer that announces to audiences."""
+        return self.producers[-1]
+
+    def walking_calls(self) -> int:
+        """Calls about the members of departments that the sandbox has counted."""
+        return sum(self.installation.sandbox.stats()["calls"].get("department_users", {}).values())
 
     def _stop_producers(self) -> None:
         for producer in self.producers:
@@ -192,7 +203,7 @@ class Stage:
         ids = []
         for key, told in self.told().items():
             for id in told:
-                ids += list(self.traffic.announcement(int(key[1:])).ids(id)) if key[0] == "a" else [id]
+                ids += list(self.traffic.announced(key).ids(id)) if key[0] == "a" else [id]
         return ids
 
     def calls_so_far(self) -> int:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from ledger.errors import NotAllowed
 from ledger.states import AnnouncementState
-from tests.chaos.judge import Stillness, behind_the_first
 from tests.chaos.scene import Scene
+from tests.chaos.stillness import Stillness, behind_the_first
 
 __all__ = ["Steering"]
 
@@ -60,7 +60,7 @@ class Steering:
         """What must not have been sent when."""
         stage = self.scene.stage
         told = {id: key for key, ids in stage.told().items() if key[0] == "a" for id in ids}
-        announced = {id: stage.traffic.announcement(int(key[1:])) for id, key in told.items()}
+        announced = {id: stage.traffic.announced(key) for id, key in told.items()}
         return [*self.stillnesses, *behind_the_first(announced, self.went_on)]
 
     def cancel(self) -> None:

@@ -5,6 +5,7 @@ import pytest
 from ledger.delivery_options import OnUnknown, ReceiveType
 from ledger.progress import Attempt, Progress
 from ledger.states import Outcome, State
+from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Call, Case
 from tests.chaos.report import Report
@@ -75,6 +76,15 @@ BROKEN = [
     (case(State.DELIVERED, attempts=(DELIVERED,)), "delivered, and the sandbox never accepted it"),
     (case(State.DELIVERED, call(), attempts=(AGAIN,)), "delivered, and the sandbox never accepted it"),
     (case(State.DELIVERED, call(receiver_id="ou_other"), attempts=(DELIVERED,)), "sent to somebody else"),
+    (
+        Case(
+            "n_1",
+            Asked("e0-1", "ou_plain", RESEND, contact="p@example.com", heir="ou_heir"),
+            Progress(State.DELIVERED, 20_000, (UNKNOWN, AGAIN)),
+            (call(10), call(15, message_id="om_2", receiver_id="ou_heir")),
+        ),
+        "sent to two people",
+    ),
     (case(State.CANCELLED, call()), "accepted by the sandbox, and the ledger denies it"),
     (case(State.FAILED, attempts=(attempt(Outcome.REFUSED),)), "failed, though the API never refused it for good"),
     (
@@ -106,7 +116,23 @@ def test_what_is_broken_is_found(broken: Case, finding: str) -> None:
     assert list(broken.findings()) == [finding]
 
 
-@pytest.mark.parametrize("finding", [finding for _, finding in BROKEN])
+AUDIENCES = [
+    (["ou_a"], "not announced to somebody of the audience", "ou_b"),
+    (["ou_a", "ou_b", "ou_b"], "announced twice to somebody of the audience", "ou_b"),
+    (["ou_a", "ou_c", "ou_b"], "announced to somebody outside the audience", "ou_c"),
+]
+
+
+def test_an_audience_that_is_reached_is_passed() -> None:
+    assert list(of_an_audience({"ou_a", "ou_b"}, ["ou_b", "ou_a"])) == []
+
+
+@pytest.mark.parametrize(("receivers", "finding", "who"), AUDIENCES)
+def test_an_audience_that_is_not_reached_is_found(receivers: list[str], finding: str, who: str) -> None:
+    assert list(of_an_audience({"ou_a", "ou_b"}, receivers)) == [(finding, who)]
+
+
+@pytest.mark.parametrize("finding", [finding for _, finding, *_ in (*BROKEN, *AUDIENCES)])
 def test_what_is_found_has_its_line_in_the_table(finding: str) -> None:
     report = Report([], [Finding(finding)])
     found = {line for line in report.as_markdown().splitlines() if line.endswith("| 0 | 1 |")}

@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
+from ledger.addresses import address_fields
 from ledger.announcement import Spec
 from ledger.delivery_options import OnOpenTicket, OnUnknown
 from ledger.ids import row_id
 from ledger.notification import Notification
+from tests.chaos.company import Audience, Company
 
 __all__ = ["FAULTS", "Announced", "Asked", "Traffic"]
 
@@ -22,6 +24,8 @@ _KINDS = {"ou_plain": 62, "ou_ticket": 9, "ou_flaky": 8, "ou_cut": 6, "ou_slow":
 FAULTS: tuple[dict[str, Any], ...] = (
     {"match": {"prefix": "ou_slow"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 600}},
     {"match": {"prefix": "ou_late"}, "times": 1, "per_receiver": True, "do": {"delay_ms": 1300}},
+    # A walk lasts long enough to be killed in.
+    {"match": {"path": "department_users"}, "do": {"delay_ms": 200}},
 )
 #: Of the events, and of the announcements, those that are not to be repeated.
 _EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
@@ -32,28 +36,40 @@ _BY_MAIL = 0.3
 _ANNOUNCEMENTS_WITH_FIRST = 0.4
 #: Of events; the last one comes over HTTP.
 _PRODUCERS = 3
+#: People of the company, in a short run and in a long one; and notifications for each announcement to an audience.
+_PEOPLE, _MANY_PEOPLE, _FOR_EACH_AUDIENCE = 40, 160, 1200
+_LEAST_AUDIENCES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One notification as it was asked for. Its marker is its text, and stands in every call for it."""
+    """One notification as it was asked for. Its marker is its text, and stands in every call for it.
+
+    `contact` is the e-mail address or mobile number by which it names its receiver, if it does; `heir` who has that
+    later.
+    """
 
     marker: str
     receiver_id: str
     on_unknown: OnUnknown
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
-    by_mail: bool = False
+    contact: str = ""
+    heir: str = ""
 
     @property
     def address(self) -> dict[str, str]:
-        mail = f"{self.receiver_id.removeprefix('ou_')}@example.com"
-        return {"email": mail} if self.by_mail else {"receiver_id": self.receiver_id}
+        return address_fields(self.contact or self.receiver_id)
+
+    @property
+    def receivers(self) -> set[str]:
+        """Those to whom it may be sent."""
+        return {self.receiver_id, self.heir or self.receiver_id}
 
     @property
     def may_fail(self) -> bool:
-        """Whether the API refuses it for good: nobody with this id, or a ticket that must not be got around."""
+        """Whether the API refuses it for good: nobody there, or a ticket that must not be got around."""
         refuses = self.receiver_id.startswith("ou_ticket") and self.on_open_ticket == OnOpenTicket.FAIL
-        return refuses or self.receiver_id.startswith("ou_unknown")
+        return refuses or self.receiver_id.startswith(("ou_unknown", "nobody", "resigned"))
 
     def fields(self) -> dict[str, str]:
         """As the HTTP API takes them, but for the key."""
@@ -66,13 +82,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Announced:
-    """One announcement as it was asked for."""
+    """One announcement as it was asked for. Of one to an audience, `rows` are those it must reach, in any order."""
 
     key: str
     rows: tuple[Asked, ...]
     on_unknown: OnUnknown
     first: int | None = None
     stop_at: str | None = None
+    audience: Audience | None = None
 
     @cached_property
     def spec(self) -> Spec:
@@ -85,19 +102,32 @@ class Announced:
         for line, row in enumerate(self.rows, 1):
             yield orjson.dumps([line, row.receiver_id, [row.marker]])
 
+    def arguments(self) -> dict[str, Any]:
+        """Of one to an audience, as `Notifier.announce` takes them. A message's text names its person."""
+        said = {"name": self.key, "key": self.key, "text": f"{self.key} {{{{ name }}}}", "on_unknown": self.on_unknown}
+        return {**said, **(self.audience or Audience()).arguments()}
+
+    @cached_property
+    def people(self) -> dict[str, Asked]:
+        """Of one to an audience: whom it must reach, by receiver."""
+        return {row.receiver_id: row for row in self.rows} if self.audience else {}
+
     def ids(self, announcement: str) -> dict[str, Asked]:
         return {row_id(announcement, number): row for number, row in enumerate(self.rows)}
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """All of a run: `events` for each of `producers`, and `announcements` of `rows` each."""
+    """All of a run: `events` for each of `producers`, `announcements` of `rows` each, and announcements to `audiences`
+    in a company of so many `people`."""
 
     seed: int
     producers: int
     events: int
     announcements: int
     rows: int
+    audiences: int
+    people: int
 
     @classmethod
     def of(cls, seed: int, notifications: int) -> "Traffic":
@@ -105,11 +135,22 @@ class Traffic:
         rows = 250 if notifications >= 5000 else 60
         announcements = -(-notifications // (2 * rows))
         events = -(-(notifications - announcements * rows) // _PRODUCERS)
-        return cls(seed, _PRODUCERS, events, announcements, rows)
+        audiences = max(_LEAST_AUDIENCES, notifications // _FOR_EACH_AUDIENCE)
+        people = _MANY_PEOPLE if notifications >= 5000 else _PEOPLE
+        return cls(seed, _PRODUCERS, events, announcements, rows, audiences, people)
 
     @property
     def total(self) -> int:
-        return self.producers * self.events + self.announcements * self.rows
+        return self.producers * self.events + self.announcements * self.rows + self.to_audiences
+
+    @cached_property
+    def to_audiences(self) -> int:
+        """Notifications."""
+        return sum(len(self.to_audience(number).rows) for number in range(self.audiences))
+
+    @cached_property
+    def company(self) -> Company:
+        return Company(self.seed, self.people)
 
     def event(self, producer: int, number: int) -> Asked:
         marker = f"e{producer}-{number}"
@@ -117,7 +158,8 @@ class Traffic:
         on_unknown = OnUnknown.HOLD if rng.random() < _EVENTS_HELD else OnUnknown.RESEND
         on_open_ticket = OnOpenTicket.FAIL if rng.random() < _TICKET_FAILS else OnOpenTicket.REROUTE
         receiver = self._receiver(rng, marker)
-        return Asked(marker, receiver, on_unknown, on_open_ticket, by_mail=rng.random() < _BY_MAIL)
+        mail = f"{receiver.removeprefix('ou_')}@example.com" if rng.random() < _BY_MAIL else ""
+        return Asked(marker, receiver, on_unknown, on_open_ticket, mail)
 
     def announcement(self, number: int) -> Announced:
         key = f"a{number}"
@@ -128,10 +170,23 @@ class Traffic:
         first = rng.randint(1, self.rows) if rng.random() < _ANNOUNCEMENTS_WITH_FIRST else None
         return Announced(key, rows, on_unknown, first, rng.choice([None, None, "4%"]))
 
+    def to_audience(self, number: int) -> Announced:
+        key = f"aw{number}"
+        rng = self._rng(key)
+        audience = self.company.audience(rng, number)
+        on_unknown = OnUnknown.HOLD if rng.random() < _ANNOUNCEMENTS_HELD else OnUnknown.RESEND
+        members = self.company.members(audience)
+        rows = tuple(Asked(f"{key} {member}", f"ou_{member}", on_unknown) for member in members)
+        return Announced(key, rows, on_unknown, audience=audience)
+
+    def announced(self, key: str) -> Announced:
+        """The announcement of a key `a…`."""
+        return self.to_audience(int(key[2:])) if key.startswith("aw") else self.announcement(int(key[1:]))
+
     def asked(self, key: str, id: str) -> dict[str, Asked]:
         """What a key stands for, by the ids that follow from the id which was told for it."""
         if key[0] == "a":
-            return self.announcement(int(key[1:])).ids(id)
+            return self.announced(key).ids(id)
         producer, number = map(int, key[1:].split("-"))
         return {id: self.event(producer, number)}
 

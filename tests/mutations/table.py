@@ -141,6 +141,20 @@ MUTATIONS = (
         "claimed.notification.on_unknown == OnUnknown.RESEND:",
         f"{WORKER}/test_maybe_sent.py::test_it_is_listed_and_shown_with_what_left_how_it_ended_and_when",
     ),
+    Mutation(
+        5,
+        "an answer about an address that comes twice puts its event into the lane twice",
+        "ledger/lua/shared/resolving.lua",
+        "  leave_unresolved(record.id)\n"
+        "  if answer.open_id then\n"
+        "    local input = redis.call('HGET', record.key, 'input') or ''\n"
+        "    redis.call('HSET', record.key, 'input', addressed(input, answer.open_id))\n"
+        "    redis.call('HDEL', record.key, 'unresolved')\n",
+        "  if answer.open_id then\n"
+        "    local input = redis.call('HGET', record.key, 'input') or ''\n"
+        "    redis.call('HSET', record.key, 'input', addressed(input, answer.open_id))\n",
+        f"{LEDGER}/test_unresolved.py::test_an_answer_counts_whoever_brings_it",
+    ),
     # -- 6: waiting costs no retry budget
     Mutation(
         6,
@@ -273,6 +287,46 @@ MUTATIONS = (
         f"{UNIT}/producers/announcements/test_recipients_files.py"
         "::test_a_row_of_the_wrong_width_says_what_was_expected_and_found",
     ),
+    Mutation(
+        12,
+        "an event by address is released before it has a receiver",
+        "ledger/lua/release.lua",
+        "      elseif record.contact then\n",
+        "      elseif not id then\n",
+        f"{LEDGER}/test_unresolved.py::test_what_an_older_version_put_into_the_lane_is_not_sent_to_nobody",
+    ),
+    Mutation(
+        12,
+        "an event by address is claimed before it has a receiver",
+        "ledger/lua/shared/announcements.lua",
+        "  return record.contact or info and info.state ~= 'running'\n",
+        "  return info and info.state ~= 'running'\n",
+        f"{LEDGER}/test_unresolved.py::test_one_that_was_released_without_a_receiver_is_not_claimed",
+    ),
+    Mutation(
+        12,
+        "the answer about one address is taken for another",
+        "ledger/lua/shared/resolving.lua",
+        "answers[record.contact] or known_person(app, record.contact)",
+        "select(2, next(answers)) or known_person(app, record.contact)",
+        f"{LEDGER}/test_unresolved.py::test_each_address_leads_to_its_own_person",
+    ),
+    Mutation(
+        12,
+        "an answer about an address is kept for ever",
+        "ledger/lua/answer.lua",
+        "  redis.call('SET', key('person', app, digest), text, 'PX', kept_ms)\n",
+        "  redis.call('SET', key('person', app, digest), text)\n",
+        f"{LEDGER}/test_unresolved.py::test_an_answer_is_kept_for_its_time_and_no_longer",
+    ),
+    Mutation(
+        12,
+        "an answer about an address is kept for longer than DESKBELL_PEOPLE_FOR",
+        "feishu/people.py",
+        "settings.people_for // timedelta(milliseconds=1)",
+        "settings.people_for // timedelta(microseconds=1)",
+        f"{UNIT}/feishu/test_people.py::test_an_answer_is_remembered_a_day_and_a_problem_ten_minutes",
+    ),
     # -- 13: nothing is lost unseen
     Mutation(
         13,
@@ -289,6 +343,22 @@ MUTATIONS = (
         "    await _note(context, HookEntry(_now_ms(), hook.name, HookOutcome.REFUSED, reason=refusal.detail))\n",
         "    del context, hook, refusal\n",
         "tests/integration/producers/web/test_hooks.py::test_what_is_not_signed_is_refused_and_noted_without_its_body",
+    ),
+    Mutation(
+        13,
+        "an answer about an address reaches no event",
+        "ledger/lua/shared/resolving.lua",
+        "      if answer then\n",
+        "      if not answer then\n",
+        f"{LEDGER}/test_unresolved.py::test_it_is_queued_and_cannot_be_released_until_it_has_a_receiver",
+    ),
+    Mutation(
+        13,
+        "nobody asks again about an address when its asker is lost",
+        "ledger/lua/shared/people.lua",
+        "if asker and tonumber(ends) <= now + ASKER_LEASE then from = math.max(from, tonumber(ends)) end",
+        "if asker then from = math.max(from, now + ASKER_LEASE) end",
+        f"{LEDGER}/test_unresolved.py::test_what_a_lost_worker_asked_is_asked_by_another",
     ),
     # -- 14: screens, doctor and exit codes tell the truth
     Mutation(

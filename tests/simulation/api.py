@@ -3,19 +3,20 @@
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from greenlet import getcurrent
 
-from feishu.client import Ticket, TicketPage
-from feishu.codes import CodeTable
+from feishu.client import Person, Ticket, TicketPage
+from feishu.codes import CodeTable, Kind
 from feishu.verdict import AskFailed, Call, Verdict, verdict_of_answer, verdict_of_failure
 from http_client.errors import MaybeSent, NeverSent, NoAnswer
 from http_client.response import Response
 from tests.simulation.clock import START_SECONDS
+from tests.simulation.contacts import Contacts
 from tests.simulation.story import Story
 from tests.simulation.timeline import Process, Timeline, Waiter
 
@@ -42,6 +43,7 @@ class Api:
     timeline: Timeline
     rng: random.Random
     story: Story
+    contacts: Contacts
     calls: list[dict[str, Any]] = field(default_factory=list)
     throttles: deque[int] = field(default_factory=deque)  #: ordered answers 429, with their seconds
     throttled: list[tuple[float, float]] = field(default_factory=list)  #: when it began, and until when it lasts
@@ -194,6 +196,20 @@ class SimulatedFeishu:
         if isinstance(answer, NoAnswer):
             return verdict_of_failure(call, answer)
         return verdict_of_answer(call, answer, _CODES)
+
+    # -- the contacts
+
+    def people(self, emails: Sequence[str], mobiles: Sequence[str], *, with_resigned: bool = False) -> list[Person]:
+        """Raises AskFailed."""
+        call, api = Call("people"), self._api
+        found = api.is_away or api.contacts.answer([*emails, *mobiles], with_resigned=with_resigned)
+        if not isinstance(found, str):
+            return found
+        codes = {"broken": _response(_BROKEN, None, None), "throttled": _response(_THROTTLED, None, 2)}
+        answer = codes.get(found) or (NeverSent if found == "refused" else MaybeSent)(found)
+        verdict = self._verdict(call, answer)
+        # A question that may have arrived can be asked again.
+        raise AskFailed(replace(verdict, kind=Kind.TRANSIENT) if verdict.kind is Kind.UNKNOWN else verdict)
 
     # -- the ticket list
 

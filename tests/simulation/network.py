@@ -46,6 +46,7 @@ class Network:
         self.trips: Counter[str] = Counter()  #: by process
         self.fuses: dict[str, tuple[int, Callable[[], None]]] = {}  #: by process: after so many moments of trips
         self.throttles: list[tuple[float, float]] = []  #: when all were told to hold back, and until when
+        self.resolved: list[tuple[float, str]] = []  #: when Redis was told who is behind addresses, and what
         self.on_push: Callable[[], None] = lambda: None
         self._monotonic_offset = server.monotonic - timeline.now
 
@@ -149,6 +150,8 @@ class _Trip:
         network, words = self._network, self._what[0]
         if words[0] == "LPUSH":
             network.on_push()
+        if words[:2] == ("EVALSHA", _sha("answer")):
+            network.resolved.append((network.timeline.now, " ".join(map(str, words))))
         if words[:2] == ("EVALSHA", _sha("hold")) and words[5] == "throttled":
             now = network.timeline.now
             network.throttles.append((now, now + float(words[6]) / 1000))
@@ -280,6 +283,7 @@ class _Pipeline(redis.client.Pipeline):
 class _Wakes:
     def __init__(self, network: Network, client: redis.Redis) -> None:
         self._network, self._client = network, client
+        self._is_pacer = True
 
     def __enter__(self) -> "_Wakes":
         return self
@@ -287,13 +291,14 @@ class _Wakes:
     def __exit__(self, *_: object) -> None: ...
 
     def subscribe(self, channel: str) -> None:
+        self._is_pacer = not channel.endswith("unresolved")
         self._client.ping()
 
     def get_message(self, timeout: float) -> None:
         rng = self._network.rng
         early = rng.random() < _EARLY_WAKE
-        self._network.idle_pacers += 1
+        self._network.idle_pacers += self._is_pacer
         try:
             self._network.timeline.sleep(rng.uniform(0, timeout) if early else timeout)
         finally:
-            self._network.idle_pacers -= 1
+            self._network.idle_pacers -= self._is_pacer

@@ -14,6 +14,7 @@ from ledger.states import Outcome
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Case, Evidence, Judge
 from tests.simulation import clock
+from tests.simulation.addresses import PEOPLE_FOR
 from tests.simulation.api import LONGEST_CALL_SECONDS
 from tests.simulation.clock import START_SECONDS
 from tests.simulation.scene import Scene
@@ -59,6 +60,7 @@ class Played:
         counts["trips"] = sum(scene.network.trips.values())
         counts["notifications"] = scene.schedule.total
         counts["calls"] = len(scene.api.calls)
+        counts["answers about addresses"] = scene.api.contacts.answers
         counts["simulated seconds"] = round(scene.timeline.now)
         return counts
 
@@ -112,7 +114,7 @@ class Simulation:
         while not scene.is_at_rest():
             if timeline.now - calm_from > _REST_WITHIN_SECONDS or sum(scene.network.trips.values()) > _MOST_TRIPS:
                 break  # the judge says what is not at rest
-            scene.let_go_on()
+            scene.operators.let_go_on()
             scene.skip_lull()
             self._go_on(scene, _LOOK_SECONDS)
             for finding in _lateness(scene, calm_from):
@@ -130,7 +132,7 @@ class Simulation:
         schedule = scene.schedule
         limits = schedule.rate
         evidence = Evidence(
-            observer, schedule.total, schedule.asked, scene.told, scene.api.calls, scene.evidence(),
+            observer, schedule.total, schedule.asked, scene.told, scene.api.calls, scene.operators.evidence(),
             (limits[0].calls, limits[0].seconds) if limits else (float("inf"), 1.0), 0.0,
             _TrueTime(scene.steps),
         )  # fmt: skip
@@ -140,6 +142,7 @@ class Simulation:
             if case.progress and case.progress.failing_ms and not _has_failed(case):
                 yield Finding("its retry budget was charged for a throttle", case.id, str(case))
         yield from _calls_in_spite_of_throttles(scene)
+        yield from _calls_to_former_owners(scene, judge)
         for error, times in Counter(self._errors.found).items():
             yield Finding("an error that nobody foresaw", "", f"  {error} ({times} times)")
         if sum(scene.network.trips.values()) > _MOST_TRIPS:
@@ -181,6 +184,20 @@ def _calls_in_spite_of_throttles(scene: Scene) -> Iterator[Finding]:
                     call["body"]["receiver_id"],
                     f"  {begins:.3f} to {until:.3f}: {call}",
                 )
+
+
+def _calls_to_former_owners(scene: Scene, judge: Judge) -> Iterator[Finding]:
+    """Of an address, for what was asked for when no answer was kept any more that names them. A clock that was set back
+    keeps answers for longer."""
+    address = scene.schedule.addresses.moved[0]
+    former = scene.schedule.addresses.people.get(address, "nobody")
+    told = [at for at, words in scene.network.resolved if f'"{former}"' in words]
+    kept_until = max([scene.moved_at, *(at + PEOPLE_FOR.total_seconds() + _MARGIN_SECONDS for at in told)])
+    for key, asked_at in scene.asked_at.items() if not scene.done["set clock"] else ():
+        if scene.schedule.events[key].contact == address and asked_at > kept_until:
+            for case in judge.cases_of(key):
+                if any(call.receiver_id == former for call in case.calls):
+                    yield Finding("sent to somebody who has the address no longer", case.id, str(case))
 
 
 class _TrueTime:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ledger.durability import Waits
-from ledger.errors import NotAllowed, NotFound
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import FINAL, State
-from tests.chaos.judge import Stillness, behind_the_first
+from tests.simulation.act import Act
+from tests.simulation.addresses import PEOPLE_FOR
 from tests.simulation.api import Api
-from tests.simulation.clock import START_SECONDS
-from tests.simulation.network import OPERATOR, Network
+from tests.simulation.contacts import AWAY, Contacts
+from tests.simulation.network import Network
+from tests.simulation.operators import Operators
 from tests.simulation.queue import Queue
-from tests.simulation.schedule import Act, Schedule
+from tests.simulation.schedule import Schedule
 from tests.simulation.server import Server
 from tests.simulation.story import Story
 from tests.simulation.timeline import Process, Timeline
@@ -46,29 +47,30 @@ class Scene:
     """One schedule in play."""
 
     def __init__(self, schedule: Schedule, server: Server, settings: Settings) -> None:
-        self.schedule, self.settings = schedule, settings
+        self.schedule, self.settings = schedule, settings.model_copy(update={"people_for": PEOPLE_FOR})
         self.rng = random.Random(f"scene {schedule.seed}")
         self.timeline = Timeline()
         self.story = Story(self.timeline)
         self.network = Network(self.timeline, server, self.rng, self.story, schedule.one_way_seconds)
         self.desk = settings.desk("default").model_copy(update={"rate": schedule.rate})
-        self.api = Api(self.timeline, self.rng, self.story)
+        contacts = Contacts(self.timeline, self.rng, self.story, dict(schedule.addresses.people))
+        self.api = Api(self.timeline, self.rng, self.story, contacts)
         self.queue = Queue(self.network, f"{_PREFIX}.deliver", self.rng)
         self.workers: list[Worker] = []
         self.told: dict[str, set[str]] = defaultdict(set)
         self.steps: list[tuple[float, float]] = [
             (0.0, 0.0)
         ]  #: when Redis' clock was set, and how it stood from then on
-        self.stillnesses: list[Stillness] = []
         self.done: Counter[str] = Counter()
         self.asking = 0
-        self.went_on: dict[str, float] = {}  #: when each announcement was first to be resumed
-        self._paused: set[str] = set()
+        self.asked_at: dict[str, float] = {}  #: when each event was asked for that was accepted, seconds
+        self.moved_at = float("inf")  #: when an address got another owner, seconds
+        self.operators = Operators(self)
         self._pause_chance = 0.0
         network_ledger = Ledger(settings, client(settings, self.network))
         network_ledger.assurance = _SureEnough()  # type: ignore[assignment]
         network_ledger._server_is_fit = True
-        self._ledger = network_ledger
+        self.ledger = network_ledger
 
     def begin(self) -> None:
         self.network.server.clear()
@@ -88,7 +90,10 @@ class Scene:
         for _ in range(2 if key in self.schedule.asked_again else 1):
             while True:
                 try:
+                    asked_at = self.timeline.now
                     self.told[key].add(self._accept(key))
+                    if key in self.schedule.events:
+                        self.asked_at.setdefault(key, asked_at)
                     break
                 except Exception as error:
                     self.story.note("producer", key, repr(error))
@@ -97,9 +102,9 @@ class Scene:
 
     def _accept(self, key: str) -> str:
         if key in self.schedule.events:
-            [accepted] = self._ledger.accept([self.schedule.notification(key)])
+            [accepted] = self.ledger.accept([self.schedule.notification(key)])
             return accepted.id
-        announced, announcements = self.schedule.announced[key], self._ledger.announcements
+        announced, announcements = self.schedule.announced[key], self.ledger.announcements
         opened = announcements.open(announced.spec, key=key, digest=key)
         if not opened.started:
             announcements.load(opened.id, announced.loaded())
@@ -111,7 +116,8 @@ class Scene:
     def start_worker(self) -> Worker:
         number = len(self.workers) + 1
         worker = Worker(
-            f"w{number}", number, self.network, self.queue, self.api, self.settings, self.desk, self.rng
+            f"w{number}", number, self.network, self.queue, self.api, self.settings, self.desk, self.rng,
+            asks=bool(self.schedule.addresses.events),
         )  # fmt: skip
         worker.chance_of_pause = self._pause_chance
         self.workers.append(worker)
@@ -127,7 +133,8 @@ class Scene:
     def _do(self, act: Act) -> None:
         self.story.note("act", act)
         self.done[act.kind] += 1
-        getattr(self, "_" + act.kind.replace(" ", "_"))(act)
+        name = act.kind.replace(" ", "_")
+        (getattr(self.operators, name, None) or getattr(self, f"_{name}"))(act)
 
     def _kill(self, act: Act) -> None:
         if worker := self._one(act):
@@ -183,6 +190,15 @@ class Scene:
         self.api.is_away = ("refused", "silent", "broken")[act.number % 3]
         self._until(act, lambda: setattr(self.api, "is_away", ""))
 
+    def _contacts_away(self, act: Act) -> None:
+        contacts = self.api.contacts
+        contacts.is_away = AWAY[act.number % len(AWAY)]
+        self._until(act, lambda: setattr(contacts, "is_away", ""))
+
+    def _address_moves(self, _: Act) -> None:
+        self.api.contacts.move(*self.schedule.addresses.moved)
+        self.moved_at = min(self.moved_at, self.timeline.now)
+
     def _lock(self, act: Act) -> None:
         self.api.is_locked = True
         self._until(act, lambda: setattr(self.api, "is_locked", False))
@@ -220,71 +236,6 @@ class Scene:
         for each in undo:
             self.timeline.after(act.seconds, each)
 
-    # -- people
-
-    def _pause(self, act: Act) -> None:
-        """One announcement, as soon as there is one; it is resumed some time later."""
-        if act.number % 2:  # what was released before is claimed after it
-            self.queue.longest_delay_seconds = 4.0
-        id = self._one_announcement(act)
-        if id and id not in self._paused:
-            self._paused.add(id)
-            Process(self.timeline, OPERATOR).spawn(self._pause_for, id, 1.5 + act.seconds)
-        elif not id and self.timeline.now < self.schedule.lasts_seconds:
-            self.timeline.after(_LOOK_AGAIN_SECONDS, self._pause, act)
-
-    def _pause_for(self, id: str, seconds: float) -> None:
-        """If its answer was lost, it seems not to be allowed the second time, and is paused all the same."""
-        is_told, told_at = self._steer("pause", id), START_SECONDS + self.timeline.now
-        self.timeline.sleep(seconds)
-        until = START_SECONDS + self.timeline.now
-        self._go_on(id)
-        if is_told:
-            self.stillnesses.append(Stillness(id, told_at, until))
-
-    def _go_on(self, id: str) -> None:
-        self.went_on.setdefault(id, START_SECONDS + self.timeline.now)
-        self._steer("resume", id)
-
-    def let_go_on(self) -> None:
-        """Once all is calm: what has paused by itself and was never resumed."""
-        for id in sorted(id for key, told in self.told.items() if key[0] == "a" for id in told):
-            stopped = self.network.ask("HGET", f"{_PREFIX}:lane:{id}", "paused_by")
-            if stopped == b"first_n" and id not in self.went_on:
-                Process(self.timeline, OPERATOR).spawn(self._go_on, id)
-
-    def evidence(self) -> list[Stillness]:
-        """What must not have been sent when."""
-        announced = {
-            id: self.schedule.announced[key] for key, told in self.told.items() if key[0] == "a" for id in told
-        }
-        return [*self.stillnesses, *behind_the_first(announced, self.went_on)]
-
-    def _cancel(self, act: Act) -> None:
-        if id := self._one_announcement(act):
-            Process(self.timeline, OPERATOR).spawn(self._cancel_one, id)
-
-    def _cancel_one(self, id: str) -> None:
-        if self._steer("cancel", id):
-            self.stillnesses.append(Stillness(id, START_SECONDS + self.timeline.now))
-
-    def _one_announcement(self, act: Act) -> str | None:
-        ids = sorted(id for key, told in self.told.items() if key[0] == "a" for id in told)
-        return ids[act.number % len(ids)] if ids else None
-
-    def _steer(self, verb: str, id: str) -> bool:
-        """Until it is done. False when it cannot be."""
-        while True:
-            try:
-                getattr(self._ledger.announcements, verb)(id, _BY)
-            except (NotAllowed, NotFound):
-                return False
-            except Exception as error:
-                self.story.note("operator", verb, repr(error))
-                self.timeline.sleep(_AGAIN_SECONDS)
-            else:
-                return True
-
     # -- the end
 
     def calm_down(self) -> None:
@@ -293,6 +244,7 @@ class Scene:
         network, api = self.network, self.api
         network.chance_of_fate = network.chance_of_stall = api.chance_of_fault = 0.0
         self.queue.chance_of_doubling = self.queue.longest_delay_seconds = 0.0
+        api.contacts.is_away = ""
         network.is_down, api.is_away, api.is_locked, api.tickets_closed_at = False, "", False, self.timeline.now
         network.cut_off.clear()
         network.fuses.clear()
@@ -317,15 +269,17 @@ class Scene:
         living = self.living()
         is_busy = self.network.idle_pacers < len(living) or any(self.queue.waiting(one) < THREADS for one in living)
         is_ending = any(worker.stopped_at and worker.is_running for worker in self.workers)
-        if self.asking or is_busy or is_ending:
+        if self.asking or is_busy or is_ending or self.api.contacts.asking:
             return
-        schedule, leader, seen, queued = self.network.ask_all(
-            ("ZRANGE", f"{_PREFIX}:desks", 0, 0, "WITHSCORES"), ("GET", f"{_PREFIX}:leader"),
+        schedule, unresolved, leader, seen, queued = self.network.ask_all(
+            ("ZRANGE", f"{_PREFIX}:desks", 0, 0, "WITHSCORES"),
+            ("ZRANGE", f"{_PREFIX}:unresolved", 0, 0, "WITHSCORES"), ("GET", f"{_PREFIX}:leader"),
             ("HGET", f"{_PREFIX}:clock", "seen"), ("LLEN", self.queue.key),
         )  # fmt: skip
         now_ms = round(self.network.redis_now * 1000)
         names = [worker.me.encode() for worker in living]
-        ahead_ms = round(schedule[0][1]) - now_ms - _BEFORE_LOOK_MS if schedule else 0
+        looks = [round(found[0][1]) for found in (schedule, unresolved) if found]
+        ahead_ms = min(looks) - now_ms - _BEFORE_LOOK_MS if looks else 0
         if ahead_ms <= 0 or queued or leader not in names or not 0 <= now_ms - int(seen or 0) <= _JUST_NOW_MS:
             return
         self.timeline.skip(ahead_ms / 1000)

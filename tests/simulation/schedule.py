@@ -1,7 +1,7 @@
 """What happens in one schedule, all of it from its seed: who asks for what, and what goes wrong when."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,8 +10,10 @@ from ledger.delivery_options import OnOpenTicket, OnUnknown
 from ledger.notification import Notification
 from ledger.rate import Limit, parse_rate
 from tests.chaos.traffic import Announced, Asked
+from tests.simulation.act import Act
+from tests.simulation.addresses import Addresses
 
-__all__ = ["Act", "Schedule"]
+__all__ = ["Schedule"]
 
 #: Quotas that some ten notifications can reach, and how often each is drawn.
 _RATES = {"unlimited": 3, "5/second": 4, "3/2second": 4, "10/second;12/3second": 2, "2/second": 3}
@@ -33,19 +35,6 @@ _STEPS = (-3600.0, -30.0, 3.0, 30.0, 3600.0)
 _LEAST_ACTS, _MOST_ACTS = 1, 7
 #: Of the announcements, those that pause after their first rows.
 _WITH_FIRST = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """`seconds` is how long it lasts, or by how much."""
-
-    at: float
-    kind: str
-    seconds: float = 0.0
-    number: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.seconds:.2f} {self.number}"
 
 
 @dataclass
@@ -70,7 +59,15 @@ class Schedule:
         acts = sorted(map(self._act, range(rng.randint(_LEAST_ACTS, _MOST_ACTS))), key=lambda act: act.at)
         # Two steps of a clock within a second are no promise's business: pacers look every 0.4 s.
         steps = [act for act in acts if act.kind == "set clock"]
-        self.acts = [act for act in acts if act.kind != "set clock" or act is steps[0]]
+        acts = [act for act in acts if act.kind != "set clock" or act is steps[0]]
+        self._add(Addresses.drawn(self.seed, self.lasts_seconds), acts)
+
+    def _add(self, addresses: Addresses, acts: Sequence[Act]) -> None:
+        self.addresses = addresses
+        self.events |= addresses.events
+        self.asked_at |= addresses.asked_at
+        self.asked_again |= addresses.asked_again
+        self.acts = sorted([*acts, *addresses.acts], key=lambda act: act.at)
 
     @property
     def rate(self) -> tuple[Limit, ...]:

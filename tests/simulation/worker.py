@@ -3,7 +3,7 @@
 import logging
 import random
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,16 +14,20 @@ import ledger.ids
 import ledger.leases
 import worker.delivery
 import worker.release
+import worker.resolver
+from feishu.people import People
 from ledger.connection import connect
 from ledger.leases import Leases
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
+from ledger.unresolved import Unresolved
 from tests.simulation.api import LONGEST_CALL_SECONDS, Api, SimulatedFeishu
 from tests.simulation.network import Network, SimulatedConnection, SimulatedRedis
 from tests.simulation.queue import Queue
 from tests.simulation.timeline import Process, SimulatedEvent
 from worker.delivery import Delivery
 from worker.pacer import Pacer
+from worker.resolver import Resolver
 from worker.retries import RetryPolicy, is_redis_away
 from worker.runtime import ANSWER_SECONDS
 from worker.tickets import Tickets
@@ -59,6 +63,25 @@ def with_seeded_names(rng: random.Random) -> None:
     )
     ledger.ids._chance.seed(rng.getrandbits(64))
     worker.release.threading = types.SimpleNamespace(get_ident=lambda: id(getcurrent()))  # type: ignore[assignment]
+    worker.resolver.uuid = names  # type: ignore[assignment]
+    worker.resolver.threading = types.SimpleNamespace(Event=_event, Thread=_Thread)  # type: ignore[assignment]
+
+
+def _event() -> SimulatedEvent:
+    return SimulatedEvent(getcurrent().process.timeline)  # type: ignore[attr-defined]
+
+
+class _Thread:
+    """As `threading.Thread`, of the process whose thread makes it."""
+
+    def __init__(self, target: Callable[[], None], **_: object) -> None:
+        self._process: Process = getcurrent().process  # type: ignore[attr-defined]
+        self._target = target
+
+    def start(self) -> None:
+        self._process.spawn(self._target)
+
+    def join(self, timeout: float | None = None) -> None: ...
 
 
 class _NoMetrics:
@@ -72,8 +95,9 @@ class Worker(Process):
 
     def __init__(
         self, name: str, number: int, network: Network, queue: Queue, api: Api, settings: Settings, desk: Desk,
-        rng: random.Random,
+        rng: random.Random, *, asks: bool = False,
     ) -> None:  # fmt: skip
+        """`asks`: there are events by address in the schedule."""
         super().__init__(network.timeline, name)
         self.me = f"host:{number}:{THREADS}"
         self.stopping = SimulatedEvent(network.timeline)
@@ -85,9 +109,13 @@ class Worker(Process):
         self.leases = Leases(client(settings, network), settings, longest_call_ms=longest_call_ms, clock=clock)
         self.leases.lease_ms = LEASE_MS
         pacing = Leases(client(settings, network), settings, longest_call_ms=longest_call_ms, clock=clock)
-        self.delivery = self._delivery(desk, SimulatedFeishu(api, self._pause_seconds))
+        feishu = SimulatedFeishu(api, self._pause_seconds)
+        self.delivery = self._delivery(desk, feishu)
         self.pacer = self._pacer(pacing, desk)
+        self._resolver: Resolver | None = None
         self.spawn(self._pace)
+        if asks:
+            self.spawn(self._resolve, settings, desk, feishu)
         for _ in range(THREADS):
             self.spawn(self._consume)
 
@@ -112,6 +140,14 @@ class Worker(Process):
         pacer._prune_at = float("inf")
         pacer._stopping = self.stopping  # type: ignore[assignment]
         return pacer
+
+    def _resolve(self, settings: Settings, desk: Desk, feishu: Any) -> None:
+        """As the thread of the resolver, which starts one for the asker."""
+        redis = client(settings, self._network)
+        unresolved = Unresolved(settings, redis)
+        self._resolver = Resolver(unresolved, {desk.name: desk}, lambda each: People(redis, settings, each, feishu))
+        self._resolver._stopping = self.stopping  # type: ignore[assignment]
+        self._resolver._run()
 
     def _pause_seconds(self) -> float:
         """Before a call: mostly none; else longer than a slot is good, and now and then than a lease allows."""
@@ -141,4 +177,6 @@ class Worker(Process):
         """As SIGTERM."""
         self.stopped_at = self.timeline.now
         self.stopping.set()
+        if self._resolver:
+            self._resolver.stop()
         self._queue.leave(self)

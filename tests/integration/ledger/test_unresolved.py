@@ -1,5 +1,6 @@
 """Events by e-mail or mobile: they wait outside their lane until Feishu has said whose the address is."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,29 @@ def test_the_next_one_for_the_same_person_is_addressed_at_acceptance(
     assert unresolved.ask(desk, "ada") == ([], None)
     assert second in ids_released(leases, desk)
     assert is_whole(ledger)
+
+
+def test_each_address_leads_to_its_own_person(
+    ledger: Ledger, leases: Leases, desk: Desk, unresolved: Unresolved
+) -> None:
+    first, second = (accept(ledger, contact.value) for contact in (ANN, BOB))
+    unresolved.ask(desk, "ada")
+    unresolved.answer(desk, "ada", [found(BOB, "ou_bob")])
+    assert ids_released(leases, desk) == [second]
+    unresolved.answer(desk, "ada", [found(ANN, "ou_ann")])
+    assert ids_released(leases, desk) == [first]
+    receivers = [ledger.get(id).as_json()["receiver_id"] for id in (first, second)]
+    assert receivers == ["ou_ann", "ou_bob"]
+
+
+def test_an_answer_is_kept_for_its_time_and_no_longer(ledger: Ledger, desk: Desk, unresolved: Unresolved) -> None:
+    accept(ledger)
+    unresolved.ask(desk, "ada")
+    unresolved.answer(desk, "ada", [found(ANN, "ou_ann", kept_ms=1)])
+    time.sleep(0.05)
+    later = accept(ledger, text="the address may be somebody else's by now")
+    assert ledger.get(later).as_json()["receiver_id"] is None
+    assert unresolved.ask(desk, "ada").contacts == [ANN]
 
 
 def test_what_leads_to_nobody_fails_without_an_attempt_and_can_be_retried(
@@ -244,6 +268,15 @@ def test_what_an_older_version_put_into_the_lane_is_not_sent_to_nobody(
     assert ids_released(leases, desk) == []
     assert unresolved.ask(desk, "ada").contacts == [ANN]
     assert is_whole(ledger)
+
+
+def test_one_that_was_released_without_a_receiver_is_not_claimed(ledger: Ledger, leases: Leases, desk: Desk) -> None:
+    id = accept(ledger)
+    ends_ms = int(ledger.redis.time()[0] * 1000) + 60_000
+    ledger.redis.zadd(ledger.keys.leases("default"), {id: ends_ms})
+    _, claims = leases.claim(desk, "ada", [id])
+    assert claims == []
+    assert ledger.get(id).progress.state is State.QUEUED
 
 
 def test_a_hold_is_told_by_the_status_the_health_line_and_in_json(
