@@ -124,6 +124,7 @@ class AudienceFound:
     not_visible: tuple[str, ...]  #: what the app may not see
     is_refused: bool  #: for that
     status_known: bool  #: False: nobody could be left out for it
+    range_known: bool  #: False: people who are named one by one in the app's range may be missing
     not_told: tuple[tuple[str, str], ...]  #: fields that nobody has, and their scopes
     nobody: tuple[str, ...]  #: the first exclusions that lead to nobody
     nobody_count: int

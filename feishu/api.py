@@ -222,7 +222,9 @@ def misshapen(verdict: Verdict) -> Verdict:
 
 def _harmless(verdict: Verdict) -> Verdict:
     """A question that may have arrived can be asked again."""
-    return replace(verdict, kind=Kind.TRANSIENT) if verdict.kind is Kind.UNKNOWN else verdict
+    if verdict.kind is not Kind.UNKNOWN:
+        return verdict
+    return replace(verdict, kind=Kind.TRANSIENT, means="Feishu did not answer, or not completely.", do="Try again.")
 
 
 def _of_the_desk(verdict: Verdict) -> Verdict:

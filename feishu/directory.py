@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from feishu.api import FeishuApi
+from feishu.api import FeishuApi, misshapen
 from feishu.contact_answers import (
     Department,
     Group,
@@ -20,9 +20,19 @@ from feishu.contact_answers import (
 from feishu.member import Member, member_of
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed, Verdict
-from ledger.errors import DeskbellError
+from ledger.errors import DeskbellError, FeishuFailed
 
-__all__ = ["IDS_PER_CALL", "ROOT", "Directory", "NotVisible", "Range", "StalePage", "TooDeep", "no_scope"]
+__all__ = [
+    "IDS_PER_CALL",
+    "OPEN_DEPARTMENT",
+    "ROOT",
+    "Directory",
+    "NotVisible",
+    "Range",
+    "StalePage",
+    "TooDeep",
+    "no_scope",
+]
 
 #: The department above all others, in every type of id.
 ROOT = "0"
@@ -33,7 +43,7 @@ _WIDE_PAGE = 100
 #: The most ids that one call takes.
 IDS_PER_CALL = 50
 #: How ids of departments begin that Feishu made; those that a company made itself may not.
-_OPEN_DEPARTMENT = "od-"
+OPEN_DEPARTMENT = "od-"
 _GROUP_TYPES: Mapping[GroupKind, int] = {"normal": 1, "dynamic": 2}
 #: Codes of ids that the app may not see, and of those that lead nowhere. The same numbers mean other things elsewhere,
 #: so they are read where the endpoint is known.
@@ -43,24 +53,28 @@ _TOO_DEEP, _STALE_PAGE, _NO_SCOPE = 43010, 40012, 99991672
 ItemT = TypeVar("ItemT")
 
 
-class NotVisible(DeskbellError):
+class NotVisible(FeishuFailed):
     """The app may not see what has this id, or nothing has it."""
 
 
-class TooDeep(DeskbellError):
+class TooDeep(FeishuFailed):
     """Too many departments are below this one to list all of them at once: ask level by level."""
 
 
-class StalePage(DeskbellError):
+class StalePage(FeishuFailed):
     """Feishu no longer knows the page token: begin with the first page."""
 
 
 class Range(NamedTuple):
-    """What an administrator lets the app see. What is below a department, or in a group, is not listed."""
+    """What an administrator lets the app see. What is below a department, or in a group, is not listed.
+
+    `tells_people`: the answer has the list of people, be it empty. It may be withheld for want of a scope.
+    """
 
     people: tuple[str, ...]
     departments: tuple[str, ...]
     groups: tuple[str, ...]
+    tells_people: bool = True
 
 
 class Directory:
@@ -91,7 +105,7 @@ class Directory:
         """Those of at most 50 departments that the app may see, by the ids given: Feishu's, or the company's own."""
         found: dict[str, Department] = {}
         for id_type in ("open_department_id", "department_id"):
-            if of_type := [id for id in ids if id.startswith(_OPEN_DEPARTMENT) == (id_type == "open_department_id")]:
+            if of_type := [id for id in ids if id.startswith(OPEN_DEPARTMENT) == (id_type == "open_department_id")]:
                 found |= self._departments(of_type, id_type)
         return found
 
@@ -119,7 +133,7 @@ class Directory:
         verdict, data = self._ask("scopes", {"page_size": _WIDE_PAGE}, token)
         rows = [data.get(name) or [] for name in ("user_ids", "department_ids", "group_ids")]
         people, departments, groups = (tuple(id for id in ids if isinstance(id, str)) for ids in rows)
-        return Range(people, departments, groups), next_page(data, verdict)
+        return Range(people, departments, groups, "user_ids" in data), next_page(data, verdict)
 
     def close(self) -> None:
         """Closes the connection of the calling thread."""
@@ -176,9 +190,12 @@ class Directory:
         if token is not None:
             given["page_token"] = token
         try:
-            return self._retry(self._in_turn, path, given)
+            verdict, data = self._retry(self._in_turn, path, given)
         except AskFailed as error:
             raise _translated(error) from error
+        if token is not None and data.get("has_more") is True and data.get("page_token") == token:
+            raise AskFailed(misshapen(verdict))  # the same page would follow without end
+        return verdict, data
 
     def _in_turn(self, path: str, params: Mapping[str, Any]) -> tuple[Verdict, Mapping[str, Any]]:
         self._wait()

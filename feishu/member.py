@@ -37,6 +37,7 @@ class Member(NamedTuple):
     standing: Standing | None
     values: Mapping[str, str]
     departments: tuple[str, ...]
+    has_user_id: bool = False  #: the app has the scope for this id, which the list of people in a range needs too
 
 
 def member_of(row: Mapping[str, Any]) -> Member | None:
@@ -46,7 +47,8 @@ def member_of(row: Mapping[str, Any]) -> Member | None:
         return None
     values = {name: _text(row[name]) for name in SCOPES if name in row and name != "department"}
     listed = departments if isinstance(departments, list) else []
-    return Member(open_id, _standing(row.get("status")), values, tuple(id for id in listed if isinstance(id, str)))
+    homes = tuple(id for id in listed if isinstance(id, str))
+    return Member(open_id, _standing(row.get("status")), values, homes, "user_id" in row)
 
 
 def _standing(status: Any) -> Standing | None:

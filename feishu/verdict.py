@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ import orjson
 from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
 from http_client.response import Response
-from ledger.errors import DeskbellError
+from ledger.errors import DeskbellError, FeishuFailed
 from ledger.states import Outcome
 
 __all__ = ["AskFailed", "Call", "NoToken", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
@@ -109,7 +110,7 @@ class NoToken(DeskbellError):
         self.verdict = verdict
 
 
-class AskFailed(DeskbellError):
+class AskFailed(FeishuFailed):
     """A question to Feishu, or an upload, failed. Asking again does no harm.
 
     Its text tells a person what it means and what helps, then Feishu's own words.
@@ -118,6 +119,9 @@ class AskFailed(DeskbellError):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(" ".join(filter(None, [verdict.means, verdict.do, f"({verdict.evidence})"])))
         self.verdict = verdict
+        if verdict.kind not in (Kind.TRANSIENT, Kind.THROTTLED):
+            # Asking again at once would not help: clients repeat calls that were answered with a 502.
+            self.http_status = HTTPStatus.FAILED_DEPENDENCY
 
 
 def envelope(answer: Response) -> Mapping[str, Any] | None:

@@ -26,6 +26,7 @@ __all__ = [
     "BadInput",
     "Changed",
     "DeskbellError",
+    "FeishuFailed",
     "KeyReused",
     "LedgerFull",
     "LedgerUnreachable",
@@ -137,6 +138,14 @@ class NotPermitted(DeskbellError):
     type = "not-permitted"
     title = "It needs the approval of somebody else"
     exit_code = 2
+
+
+class FeishuFailed(DeskbellError):
+    """Feishu refused a question that comes before the acceptance, or did not answer it. Nothing was accepted."""
+
+    http_status = HTTPStatus.BAD_GATEWAY
+    type = "feishu-failed"
+    title = "Feishu did not answer a question"
 
 
 class LedgerUnreachable(DeskbellError):

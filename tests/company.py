@@ -59,6 +59,7 @@ class Company:
     groups: dict[str, Sequence[str]] = field(default_factory=dict)  #: members: people and departments
     scopes: frozenset[str] = ALL_SCOPES
     hidden: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)  #: departments
     page: int = 50
     deepest: int = 1000  #: departments that are listed at once
     faults: dict[int, AskFailed] = field(default_factory=dict)  #: by the number of the call, from 1
@@ -166,7 +167,14 @@ class Company:
 
     def _department(self, id: str) -> dict[str, Any]:
         named = {"name": f"D {id}", "department_id": id.removeprefix("od-")} if _DEPARTMENT in self.scopes else {}
-        return {"open_department_id": id, "parent_department_id": self.departments[id], "member_count": 1, **named}
+        deleted = {"status": {"is_deleted": True}} if id in self.deleted else {}
+        return {
+            "open_department_id": id,
+            "parent_department_id": self.departments[id],
+            "member_count": 1,
+            **named,
+            **deleted,
+        }
 
     def _group(self, id: str) -> dict[str, Any]:
         people = sum(each in self.people for each in self.groups[id])
@@ -182,7 +190,9 @@ class Company:
     def _range(self, params: Mapping[str, Any]) -> dict[str, Any]:
         top = [id for id in self.departments if id not in self.hidden and self._is_top(id)]
         page = self._paged("department_ids", top, params)
-        return {**page, "user_ids": [id for id, one in self.people.items() if not one.departments], "group_ids": []}
+        alone = [id for id, one in self.people.items() if not one.departments]
+        told = {"user_ids": alone} if "contact:user.employee_id:readonly" in self.scopes else {}
+        return {**page, **told, "group_ids": []}
 
     def _is_top(self, id: str) -> bool:
         parent = self.departments[id]

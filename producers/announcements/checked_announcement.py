@@ -27,6 +27,7 @@ from producers.announcements.check import Checked, accepted_rows, check
 from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
+from producers.announcements.repeat import refuse_repeat
 
 if TYPE_CHECKING:
     from producers.announcements.audience.audience import Audience
@@ -42,27 +43,35 @@ def checked_announcement(
     *,
     read: Reader = Recipients.of,
     tell: Walked = lambda *_: None,
+    repeat_by: str | None = None,
 ) -> Iterator["CheckedAnnouncement"]:
     """Checks all rows; Feishu is asked about those that have an email or a mobile alone. Closes the recipients.
 
-    `open_recipients` may be None where an audience is walked; `tell` hears how far the walk is.
-    `read` opens files of exclusions. Raises BadInput for an unknown desk or a time that is long past, and as
-    `open_recipients`, `gathered`, `check` and `Lookup`. Errors of single rows are in the result.
+    `open_recipients` may be None where an audience is walked; `tell` hears how far. `read` opens exclusions. With
+    `repeat_by`, who wants it accepted, an audience that was accepted before is not walked: AlreadyAnnounced. Raises
+    BadInput for an unknown desk or a time that is long past, and as `open_recipients`, `gathered`, `check`, `Lookup`.
+    Errors of single rows are in the result.
     """
-    desk = ledger.settings.desk(draft.spec.desk)
     if open_recipients is None and not draft.audience.is_walked:
         raise BadInput("recipients", Phrase("nobody is named: give a file, or departments, groups or everyone"))
     with ExitStack() as stack:
-        lookup = stack.enter_context(Lookup(ledger, desk))
+        lookup = stack.enter_context(Lookup(ledger, ledger.settings.desk(draft.spec.desk)))
         file = stack.enter_context(open_recipients(draft.reading)) if open_recipients else None
+        if repeat_by is not None and draft.audience.is_walked:
+            refuse_repeat(ledger, draft, file, read, repeat_by)
         audience = stack.enter_context(_audience(ledger, draft, lookup, file, read, tell)) if draft.audience else None
         recipients = audience.rows if audience else cast(Recipients, file)
-        options = replace(draft.options, address_column=None) if recipients.is_resolved else draft.options
-        resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
-        checked = stack.enter_context(check(recipients, draft.spec.message, options, resolver=resolver))
+        checked = stack.enter_context(_checked(draft, recipients, lookup))
         announcement = CheckedAnnouncement(draft, recipients, checked, lookup, ledger, audience)
         announcement.refuse_past()
         yield announcement
+
+
+def _checked(draft: AnnouncementDraft, recipients: Recipients, lookup: Lookup) -> "AbstractContextManager[Checked]":
+    # Of people who are resolved, the column of addresses was read already.
+    options = replace(draft.options, address_column=None) if recipients.is_resolved else draft.options
+    resolver = lookup.resolve if draft.spec.user_id_type is UserIdType.OPEN_ID else _refuse_contacts
+    return check(recipients, draft.spec.message, options, resolver=resolver)
 
 
 def _audience(*about: Any) -> "AbstractContextManager[Audience]":

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
 
 import orjson
 from pydantic import Field, with_config
@@ -65,6 +65,9 @@ class AudienceJson(TypedDict):
     left_out: LeftOutJson
     not_visible: Annotated[list[str], Field(description="Departments, groups and people that the app may not see.")]
     status_known: Annotated[bool, Field(description="False: nobody could be left out for it.")]
+    range_known: NotRequired[
+        Annotated[bool, Field(description="False: people named one by one in the app's contact range may be missing.")]
+    ]
 
 
 class _OfAudience(TypedDict):
@@ -198,6 +201,8 @@ def _told_of(audience: "Audience | None", checked: Checked) -> _OfAudience:
         "not_visible": list(audience.not_visible),
         "status_known": audience.status_known,
     }
+    if not audience.range_known:
+        told["range_known"] = False
     return {"audience": told, "people": [dict(person) for person in audience.people]}
 
 

@@ -20,6 +20,7 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
+from producers.announcements.repeat import AlreadyAnnounced
 from producers.announcements.testing import RowChoice, chosen_row, events_of_file
 from producers.cli.access import open_ledger
 from producers.cli.announce_options import AnnounceOptions, takes
@@ -108,9 +109,13 @@ def _asks(told_not_to: object) -> bool:
 
 def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> ExitCode:
     with open_ledger() as ledger, ExitStack() as stack:
-        with file.told("checking"):
-            opened = file.open if file.path else None
-            announcement = stack.enter_context(checked_announcement(ledger, draft, opened, tell=file.walked))
+        opened, by = file.open if file.path else None, None if how.dry_run or how.test else machine_user()
+        checking = checked_announcement(ledger, draft, opened, tell=file.walked, repeat_by=by)
+        try:
+            with file.told("checking"):
+                announcement = stack.enter_context(checking)
+        except AlreadyAnnounced as repeat:
+            return _conclude(ledger, repeat.announced, how)
         tell_problems(announcement.checked)
         if not announcement.is_acceptable and not how.dry_run:
             return _refuse(announcement)
@@ -138,6 +143,10 @@ def _accept(announcement: CheckedAnnouncement, summary: Preview, file: Recipient
         _set_invalid_aside(file.path, announcement.recipients, checked)
     with file.told("loading"):
         accepted = announcement.accept(machine_user())
+    return _conclude(ledger, accepted, how)
+
+
+def _conclude(ledger: Ledger, accepted: Announced, how: _How) -> ExitCode:
     _answer(ledger, accepted, how.as_json)
     return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
 

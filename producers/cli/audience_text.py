@@ -48,6 +48,11 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
             "nobody could be left out for having resigned, or not having joined: the app lacks the scope "
             "contact:user.employee:readonly"
         )
+    if not audience.range_known:
+        yield from wrapped(
+            "people who are named one by one in the app's contact range may be missing: Feishu lists them only with "
+            "the scope contact:user.employee_id:readonly"
+        )
     for name in audience.not_told:
         yield from wrapped(
             f"Feishu returned nobody's {name}: the app lacks the scope {SCOPES[name]}, or nobody has one"

@@ -22,6 +22,7 @@ from producers.announcements.export import names_of, results_of
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.recipients.source import Source
+from producers.announcements.repeat import AlreadyAnnounced
 from producers.announcements.steering import steer
 from producers.announcements.testing import accept_test_of_draft, chosen_row, events_of_draft, events_of_file
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
@@ -69,8 +70,12 @@ class LedgerBackend:
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
-        with self._checked(rows, arguments) as announcement:
-            return announcement.accept(machine_user())
+        by = machine_user()
+        try:
+            with self._checked(rows, arguments, repeat_by=by) as announcement:
+                return announcement.accept(by)
+        except AlreadyAnnounced as repeat:
+            return repeat.announced
 
     def test(
         self,
@@ -85,7 +90,10 @@ class LedgerBackend:
 
     @contextmanager
     def _checked(
-        self, rows: Iterable[Mapping[str, str]] | Path | None, arguments: Mapping[str, Any]
+        self,
+        rows: Iterable[Mapping[str, str]] | Path | None,
+        arguments: Mapping[str, Any],
+        repeat_by: str | None = None,
     ) -> Iterator[CheckedAnnouncement]:
         def opened(options: ReadingOptions) -> Recipients:
             if isinstance(rows, Path | str):
@@ -94,7 +102,8 @@ class LedgerBackend:
 
         draft = AnnouncementDraft.build(arguments)
         source = None if rows is None else opened
-        with checked_announcement(self._ledger, draft, source) as announcement, reachable(self._ledger.settings):
+        checking = checked_announcement(self._ledger, draft, source, repeat_by=repeat_by)
+        with checking as announcement, reachable(self._ledger.settings):
             yield announcement
 
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:

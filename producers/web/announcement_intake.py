@@ -19,6 +19,7 @@ from producers.announcements.preview import open_ticket_rows, summarize
 from producers.announcements.recipients import ReadingOptions, Recipients
 from producers.announcements.recipients.foreign import ForeignRecipients
 from producers.announcements.recipients.source import Source
+from producers.announcements.repeat import AlreadyAnnounced
 from producers.announcements.testing import RowChoice, events_of_file
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
@@ -74,10 +75,13 @@ async def _in_turn(
 
 
 def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
-    with _checked(context, caller, request) as announcement:
-        rows = announcement.checked.accepted
-        accept = partial(announcement.accept, caller.by)
-        return announce_within(context.ledger, caller.key, rows, accept).as_json()
+    try:
+        with _checked(context, caller, request, repeat_by=caller.by) as announcement:
+            rows = announcement.checked.accepted
+            accept = partial(announcement.accept, caller.by)
+            return announce_within(context.ledger, caller.key, rows, accept).as_json()
+    except AlreadyAnnounced as repeat:
+        return repeat.announced.as_json()
 
 
 def _test(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
@@ -93,18 +97,23 @@ def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest)
 
 
 @contextmanager
-def _checking(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
+def _checking(
+    context: WebContext, caller: Caller, request: AnnouncementRequest, *, repeat_by: str | None = None
+) -> Iterator[CheckedAnnouncement]:
     with closing(request):
         draft = _draft(context, caller, request)
         opened = partial(foreign, request.source) if request.source else None
-        with checked_announcement(context.ledger, draft, opened, read=foreign) as announcement:
+        checking = checked_announcement(context.ledger, draft, opened, read=foreign, repeat_by=repeat_by)
+        with checking as announcement:
             yield announcement
 
 
 @contextmanager
-def _checked(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Iterator[CheckedAnnouncement]:
+def _checked(
+    context: WebContext, caller: Caller, request: AnnouncementRequest, *, repeat_by: str | None = None
+) -> Iterator[CheckedAnnouncement]:
     """One whose rows are fine, or are left out where they are not. Raises Problem."""
-    with _checking(context, caller, request) as announcement:
+    with _checking(context, caller, request, repeat_by=repeat_by) as announcement:
         if announcement.checked.problems and not announcement.draft.skip_invalid:
             raise _invalid(announcement.checked)
         yield announcement

@@ -89,7 +89,10 @@ _TEXT = {"schema": {"type": "string"}}
     summary="Submit an announcement",
     response_model=Announced | TestAccepted,
     response_description="On record, and on disk",
-    responses={200: {"model": DryRun, "description": "The answer to `dry_run`"}} | ON_BODY | invalid_rows(),
+    responses={200: {"model": DryRun, "description": "The answer to `dry_run`"}}
+    | ON_BODY
+    | invalid_rows()
+    | refusals(424, 502),
     openapi_extra=ANNOUNCEMENT,
 )
 async def announce(

@@ -27,6 +27,7 @@ def audience_found(announcement: CheckedAnnouncement) -> AudienceFound | None:
         not_visible=audience.not_visible[:_NAMED],
         is_refused=audience.is_refused,
         status_known=audience.status_known,
+        range_known=audience.range_known,
         not_told=tuple((name, SCOPES[name]) for name in audience.not_told),
         nobody=audience.nobody[:_NAMED],
         nobody_count=audience.nobody_count,

@@ -32,6 +32,8 @@ __all__ = ["Contacts"]
 
 #: Of ids, mail addresses, and mobile numbers each.
 _MOST_IN_A_CALL = 50
+#: The scope that brings the people of a range.
+_PEOPLE_OF_RANGE = "contact:user.employee_id:readonly"
 _DEPARTMENT_ID_TYPES = ("open_department_id", "department_id")
 
 
@@ -181,11 +183,13 @@ class Contacts:
         prefix, id_type = PREFIXES[id_type_of(query)], _department_id_type(query)
         people, departments, groups = self._named()
         department_ids = [self._department_id(open_id, id_type) for open_id in departments]
-        rows = [("user_ids", prefix + person_id) for person_id in people]
+        rows = [("user_ids", prefix + person_id) for person_id in people if _PEOPLE_OF_RANGE in self.scopes.granted]
         rows += [("department_ids", any_id) for any_id in department_ids]
         rows += [("group_ids", group_id) for group_id in groups]
         shown, more = self._page(call, query, rows, usual=50, most=100)
-        names = ("user_ids", "department_ids", "group_ids")
+        names = ["department_ids", "group_ids"]
+        if _PEOPLE_OF_RANGE in self.scopes.granted:
+            names.insert(0, "user_ids")
         return success(more | {name: [value for of, value in shown if of == name] for name in names})
 
     def _found(self, person: Person | None, id_type: str, *, with_resigned: bool) -> dict[str, Any]:

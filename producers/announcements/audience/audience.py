@@ -43,6 +43,8 @@ __all__ = ["WALKS", "Audience", "gathered"]
 
 #: Below the data directory: walks that are under way, or were killed.
 WALKS = "walks"
+#: Of what stands in their files: one of another version is not continued.
+_VERSION = 2
 #: People who are shown with their fields; those left out who are named, for each reason; ids that an error names.
 _SHOWN, _LEFT_OUT, _NAMED = 3, 5, 10
 
@@ -55,6 +57,7 @@ class Audience:
     counts: Counts
     not_visible: tuple[str, ...]
     status_known: bool
+    range_known: bool  #: False: people who are named one by one in the app's range may be missing
     people: tuple[Mapping[str, str], ...]  #: the first three, with what the message says of them
     left_out: tuple[LeftOut, ...]  #: the first of each reason
     not_told: tuple[str, ...]  #: fields that the message may use, and Feishu tells of nobody
@@ -171,7 +174,7 @@ def _path(ledger: Ledger, draft: AnnouncementDraft, names: Sequence[str]) -> Pat
     """Where a walk through the same, for the same app, stands."""
     asked = {**draft.audience.as_json(), "new_since": None, "names": names}
     desk = ledger.settings.desk(draft.spec.desk)
-    content = orjson.dumps([1, desk.fingerprint, asked], option=orjson.OPT_SORT_KEYS)
+    content = orjson.dumps([_VERSION, desk.fingerprint, asked], option=orjson.OPT_SORT_KEYS)
     return ledger.settings.data_dir / WALKS / f"{hashlib.sha256(content).hexdigest()[:32]}.sqlite3"
 
 
@@ -189,6 +192,7 @@ def _found(
         counts=selection.counts(),
         not_visible=roster.unseen(),
         status_known=definition.is_walked and selection.knows_every_standing(),
+        range_known=not roster.lacks_range_people(),
         people=tuple(map(rows.fields_of, islice(selection.going(), _SHOWN))),
         left_out=tuple(_with_name(each, rows, selection) for each in selection.left_out(_LEFT_OUT)),
         not_told=tuple(name for name in used if given and not_told(name, given)),

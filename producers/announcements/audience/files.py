@@ -21,7 +21,15 @@ from producers.announcements.recipients import ReadingOptions, Recipients
 from producers.announcements.recipients.header import address_kinds
 from producers.announcements.recipients.source import Source
 
-__all__ = ["FilesRead", "Reader", "exclude_earlier", "exclusions_as_rows", "read_files"]
+__all__ = [
+    "FilesRead",
+    "Reader",
+    "digest_of_files",
+    "exclude_earlier",
+    "exclusions_as_rows",
+    "options_of_exclusions",
+    "read_files",
+]
 
 #: Exclusions that are listed.
 _TOLD = 20
@@ -69,8 +77,17 @@ class _Files:
             self._nobody.append(problem)
 
     def result(self, file: str, excluded: list[str]) -> FilesRead:
-        content = orjson.dumps([file, sorted(excluded)])
-        return FilesRead(hashlib.sha256(content).hexdigest(), tuple(self._nobody), self._nobody_count)
+        return FilesRead(digest_of_files(file, excluded), tuple(self._nobody), self._nobody_count)
+
+
+def digest_of_files(file: str, excluded: list[str]) -> str:
+    """Of the hashes of all their bytes."""
+    return hashlib.sha256(orjson.dumps([file, sorted(excluded)])).hexdigest()
+
+
+def options_of_exclusions(reading: ReadingOptions) -> ReadingOptions:
+    """What was said of the other file's columns and encoding is not said of these."""
+    return ReadingOptions(hidden=reading.hidden)
 
 
 def read_files(
@@ -87,8 +104,7 @@ def read_files(
     named = files.note_recipients(file, options) if file else ""
     excluded = []
     for exclusion in definition.exclude:
-        # What was said of the other file's columns and encoding is not said of this one.
-        with read(exclusion_source(exclusion), ReadingOptions(hidden=reading.hidden)) as recipients:
+        with read(exclusion_source(exclusion), options_of_exclusions(reading)) as recipients:
             excluded.append(files.exclude(recipients))
     return files.result(named, excluded)
 

@@ -19,11 +19,13 @@ from feishu.member import Member
 if TYPE_CHECKING:
     from feishu.contact_answers import Department
 
-__all__ = ["FRESH_SECONDS", "Kind", "Question", "Roster", "Walked"]
+__all__ = ["FRESH_SECONDS", "RANGE_PEOPLE", "Kind", "Question", "Roster", "Walked"]
 
 #: A walk is continued within this time of its last page, seconds: after it too many may have joined or moved meanwhile,
 #: where it has already been.
 FRESH_SECONDS = 900
+#: Stands among the fields that Feishu tells: the people who are named one by one in the app's range.
+RANGE_PEOPLE = "range"
 _SETUP = """
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
@@ -51,7 +53,7 @@ WHERE people.person IS NULL ORDER BY listed.person LIMIT ?
 
 #: People so far, questions that are answered, and all that are known by now.
 Walked = Callable[[int, int, int], None]
-Kind = Literal["own_ids", "below", "level", "members", "group_people", "group_departments", "range", "people", "names"]
+Kind = Literal["named", "below", "level", "members", "group_people", "group_departments", "range", "people", "names"]
 
 
 class Question(NamedTuple):
@@ -159,6 +161,11 @@ class Roster:
         """
         return [id for (id,) in self.database.execute(query, (CONTACTS_PER_CALL,))]
 
+    def lacks_range_people(self) -> bool:
+        """Whether the app's range was asked for, and may name people whom Feishu does not tell it."""
+        query = "SELECT EXISTS (SELECT 1 FROM questions WHERE kind = 'range' AND is_done)"
+        return bool(self.database.execute(query).fetchone()[0]) and RANGE_PEOPLE not in self._given()
+
     def progress(self) -> tuple[int, int, int]:
         """People so far, questions that are answered, and all."""
         [found] = self.database.execute(
@@ -174,14 +181,20 @@ class Roster:
         rows, given = [], set[str]()
         for member in members:
             given.update(name for name in names if name in member.values)
+            if member.has_user_id:
+                given.add(RANGE_PEOPLE)
             fields = orjson.dumps([member.values.get(name, "") for name in names])
             home = department or next(iter(member.departments), "")
             rows.append((member.open_id, member.standing, home, fields))
         query = "INSERT OR IGNORE INTO people (person, standing, department, fields) VALUES (?, ?, ?, ?)"
         self.database.executemany(query, rows)
-        self.database.executemany("INSERT OR IGNORE INTO given VALUES (?)", [(name,) for name in given])
+        self.note_given(*given)
         if source:
             self.add_listed(source, [row[0] for row in rows])
+
+    def note_given(self, *names: str) -> None:
+        """Feishu tells of these fields, or of the people in the app's range."""
+        self.database.executemany("INSERT OR IGNORE INTO given VALUES (?)", [(name,) for name in names])
 
     def add_listed(self, source: str, people: Iterable[str]) -> None:
         """They are members of the department, or the group."""
@@ -192,7 +205,7 @@ class Roster:
         query = "INSERT INTO departments VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET name = excluded.name, is_asked = 1"
         self.database.executemany(query, rows)
         if any(name for _, name in rows):
-            self.database.execute("INSERT OR IGNORE INTO given VALUES ('department')")
+            self.note_given("department")
 
     def note_asked(self, departments: Iterable[str]) -> None:
         """Their names are not to be had."""
@@ -212,6 +225,9 @@ class Roster:
 
     def given(self) -> frozenset[str]:
         """Names of the fields that at least one person has, be it empty."""
+        return self._given() - {RANGE_PEOPLE}
+
+    def _given(self) -> frozenset[str]:
         return frozenset(name for (name,) in self.database.execute("SELECT name FROM given"))
 
 

@@ -7,21 +7,33 @@ last, 50 in a call, and only those whom no department has brought.
 Questions stand in the roster, so a walk that was killed goes on with those that are open.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from feishu.directory import IDS_PER_CALL, ROOT, Directory, NotVisible, Range, StalePage, TooDeep
+from feishu.contact_answers import Department
+from feishu.directory import (
+    IDS_PER_CALL,
+    OPEN_DEPARTMENT,
+    ROOT,
+    Directory,
+    NotVisible,
+    Range,
+    StalePage,
+    TooDeep,
+    no_scope,
+)
+from feishu.verdict import AskFailed
+from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from producers.announcements.audience.listing import RESTARTS
-from producers.announcements.audience.roster import Question, Roster, Walked
+from producers.announcements.audience.roster import RANGE_PEOPLE, Question, Roster, Walked
 
 __all__ = ["Walk"]
 
 #: Calls under way at once: with an answer within 240 ms they go out as fast as the pace lets them.
 _AT_ONCE = 4
-#: How ids of departments begin that Feishu made.
-_OPEN_DEPARTMENT = "od-"
 
 
 class Walk:
@@ -71,9 +83,9 @@ class Walk:
         list(pool.map(close, range(_AT_ONCE)))
 
     def _begin(self, departments: set[str], *, everyone: bool) -> None:
-        own = sorted(id for id in departments if not id.startswith(_OPEN_DEPARTMENT))
-        self._roster.ask("own_ids", *(",".join(own[at : at + IDS_PER_CALL]) for at in range(0, len(own), IDS_PER_CALL)))
-        self._walk_departments(departments.difference(own), all_levels=self._all_levels)
+        """First it is asked whether the departments are there: one that was deleted would seem to have no members."""
+        ids = sorted(departments)
+        self._roster.ask("named", *(",".join(ids[at : at + IDS_PER_CALL]) for at in range(0, len(ids), IDS_PER_CALL)))
         if everyone:
             self._walk_departments([ROOT], all_levels=True)
 
@@ -107,7 +119,9 @@ class Walk:
                     return directory.group_departments(about, token)
                 case "people":
                     return directory.people(question.ids)
-                case "own_ids" | "names":
+                case "named":
+                    return self._named(question.ids)
+                case "names":
                     return directory.departments(question.ids)
                 case "range":
                     return directory.range(token)
@@ -115,6 +129,15 @@ class Walk:
             if isinstance(refusal, StalePage) and question.restarts == RESTARTS:
                 raise
             return refusal
+
+    def _named(self, ids: Sequence[str]) -> Mapping[str, Department]:
+        """Those that are there. The scope of an app may let it walk, and not read about departments: then all are."""
+        try:
+            return self._directory.departments(ids)
+        except AskFailed as failure:
+            if not no_scope(failure) or not all(id.startswith(OPEN_DEPARTMENT) for id in ids):
+                raise
+        return {id: Department(id, None, None, None, False) for id in ids}
 
     def _note(self, question: Question, answer: Any) -> None:
         roster = self._roster
@@ -136,7 +159,7 @@ class Walk:
                 self._walk_departments(answer.items, all_levels=True)
             case "people", _:
                 self._note_strangers(question, answer)
-            case "own_ids" | "names", _:
+            case "named" | "names", _:
                 self._note_names(question, answer)
             case "range", (found, _):
                 self._note_range(found)
@@ -169,7 +192,8 @@ class Walk:
     def _note_names(self, question: Question, found: dict[str, Any]) -> None:
         self._roster.add_departments(found.values())
         missing = [id for id in question.ids if id not in found]
-        if question.kind == "own_ids":
+        if question.kind == "named":
+            _refuse_deleted(found)
             self._roster.add_unseen(missing)
             self._walk_departments([each.id for each in found.values()], all_levels=self._all_levels)
         else:
@@ -177,9 +201,21 @@ class Walk:
 
     def _note_range(self, found: Range) -> None:
         self._roster.add_listed("range", found.people)
+        if found.tells_people:
+            self._roster.note_given(RANGE_PEOPLE)
         self._walk_departments(found.departments, all_levels=True)
         self._roster.ask("group_people", *found.groups)
         self._roster.ask("group_departments", *found.groups)
+
+
+def _refuse_deleted(found: Mapping[str, Department]) -> None:
+    if deleted := sorted(id for id, department in found.items() if department.is_deleted):
+        said = Phrase(
+            "{ids} was deleted in Feishu: leave it out | {ids} were deleted in Feishu: leave them out",
+            n=len(deleted),
+            ids=", ".join(deleted),
+        )
+        raise BadInput("departments", said)
 
 
 def _next_token(question: Question, answer: Any) -> str | None:

@@ -31,7 +31,9 @@ _DESCRIPTIONS = {
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The input cannot be accepted: `field` names the part to fix",
+    424: "Feishu refused a question about the receivers: nothing was accepted, and somebody must act first",
     429: "The key calls too often: see Retry-After",
+    502: "Feishu did not answer a question about the receivers: repeat with the same key",
     503: "Redis cannot accept it now: repeat with the same key after Retry-After",
 }
 

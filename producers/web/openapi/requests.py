@@ -204,7 +204,11 @@ _FILES = {
     RECIPIENTS: {**_FILE, "description": "CSV, JSONL or XLSX. The announcement gets the file's name."},
     "message": {**_FILE, "description": "JSON or YAML with `msg_type` and `content`; instead of `text`."},
     "image": {**_FILE, "description": "An image to send instead of `text`."},
-    "exclude": {**_FILE, "description": "Who gets nothing: a file such as that of the recipients."},
+    "exclude": {
+        "anyOf": [_FILE, {"type": "string"}],
+        "description": "Who gets nothing: a file such as that of the recipients, or in a field without a file name"
+        " addresses (ids, e-mail addresses, mobile numbers with +), divided by commas or in lines of their own.",
+    },
     **{
         name: {"type": "string", "description": f"{ids['description']} Divided by commas."}
         for name, ids in _IDS.items()

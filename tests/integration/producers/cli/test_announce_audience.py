@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+import requests
 
 from ledger.announcement import Spec
 from ledger.ledger import Ledger
@@ -27,8 +28,13 @@ class Office:
 
     @contextmanager
     def opened(self, *options: str) -> Iterator[None]:
-        with company_running(self._settings, self._monkeypatch, *options):
+        with company_running(self._settings, self._monkeypatch, *options) as self._url:
             yield
+
+    def calls(self) -> int:
+        """Of any API, that were made so far."""
+        counted = requests.get(f"{self._url}/sandbox/stats", timeout=60).json()["calls"]
+        return sum(sum(codes.values()) for codes in counted.values())
 
     def announce(self, *options: str, code: int = 0) -> str:
         """The id."""
@@ -188,6 +194,29 @@ def test_only_who_is_new_since_an_earlier_one(open_office: Office) -> None:
     ]
     open_office.announce("--department", "od-a", "--new-since", first, *TEXT, code=2)
     assert "nobody is left" in open_office.said.err
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "move")])
+def test_one_that_was_accepted_is_found_without_asking_feishu(open_office: Office, key: tuple[str, ...]) -> None:
+    Path("out.csv").write_text("email\nann@corp.example\n")
+    asked = ("--everyone", "--exclude", "out.csv", "--text", "Dear {{ name }}", *key)
+    first = open_office.announce(*asked)
+    calls = open_office.calls()
+    assert open_office.announce(*asked, "--json").startswith("{")
+    assert json.loads(open_office.said.out) == {"id": first, "total": 3, "duplicate": True}
+    assert open_office.calls() == calls
+    assert open_office.looks(*asked)["audience"]["found"] == 10, "a look is a look at the contacts as they are now"
+
+
+def test_a_key_that_stands_for_another_audience_is_refused_without_asking_feishu(open_office: Office) -> None:
+    asked = ("--everyone", "--text", "Dear {{ name }}", "--key", "move")
+    first = open_office.announce(*asked)
+    calls = open_office.calls()
+    Path("out.csv").write_text("email\nann@corp.example\n")
+    for other in (("--direct", "--department", "od-a"), ("--exclude", "out.csv")):
+        open_office.announce(*asked, *other, code=2)
+        assert f"'move' was already used for {first} with other content" in open_office.said.err
+    assert open_office.calls() == calls
 
 
 def test_announcing_the_same_again_is_one_announcement(open_office: Office) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from deskbell import BadInput, Notifier
+from deskbell import BadInput, FeishuFailed, KeyReused, Notifier
 from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -71,6 +71,16 @@ def test_a_form_with_a_file_of_exclusions_and_no_recipients(url: str, ledger: Le
     files = {"exclude": ("out.csv", b"email\nian@corp.example\n")}
     accepted = uploaded(url, files, departments="od-a,od-b")
     assert sorted(receivers(ledger, accepted["id"])) == ["ou_ann", "ou_bob"]
+
+
+@pytest.mark.parametrize("addresses", ["ann@corp.example,ou_ian", "ann@corp.example\r\nou_ian\n"])
+def test_a_form_with_addresses_to_exclude(url: str, ledger: Ledger, addresses: str) -> None:
+    """As the OpenAPI document says of the field."""
+    document = requests.get(f"{url}/openapi.json", timeout=SECONDS).json()
+    body = document["paths"]["/v1/announcements"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert {"type": "string"} in body["schema"]["properties"]["exclude"]["anyOf"]
+    accepted = uploaded(url, {"departments": (None, "od-a,od-b")}, exclude=addresses)
+    assert receivers(ledger, accepted["id"]) == ["ou_bob"]
 
 
 def test_a_form_with_both_files(url: str, ledger: Ledger) -> None:
@@ -138,6 +148,25 @@ def test_a_program_names_departments_and_exclusions(notifier: Notifier, ledger: 
     assert receivers(ledger, announced.id) == ["ou_ann"]
     new = notifier.announce(**{**asked, "exclude": None, "new_since": announced.id})
     assert sorted(receivers(ledger, new.id)) == ["ou_bob", "ou_ian"]
+
+
+def test_a_program_that_asks_again_gets_the_first_one(notifier: Notifier, ledger: Ledger) -> None:
+    asked: Any = {**ASKED, "groups": ["g-wardens"], "key": "wardens"}
+    first, second = notifier.announce(**asked), notifier.announce(**asked)
+    assert (second.id, second.total, second.duplicate) == (first.id, first.total, True)
+    with pytest.raises(KeyReused):
+        notifier.announce(**{**asked, "departments": ["od-a"]})
+    assert [each.id for each in ledger.announcements.newest()] == [first.id]
+
+
+def test_what_feishu_refuses_is_told_to_whoever_calls(settings: Settings, notifier: Notifier, ledger: Ledger) -> None:
+    answer = {"status": 400, "code": 99991672, "msg": "Access denied"}
+    fault = {"match": {"path": "department_users"}, "do": {"answer": answer}}
+    feishu = settings.desk("default").feishu_url
+    requests.post(f"{feishu}/sandbox/faults", json=fault, timeout=SECONDS).raise_for_status()
+    with pytest.raises(FeishuFailed, match="99991672"):
+        notifier.announce(**{**ASKED, "departments": ["od-a"]})  # type: ignore[arg-type]
+    assert list(ledger.announcements.newest()) == []
 
 
 def test_a_program_that_names_nobody_is_told(notifier: Notifier) -> None:

@@ -11,6 +11,7 @@ from feishu.directory import Directory, StalePage
 from feishu.member import SCOPES
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed
+from ledger.errors import BadInput
 from producers.announcements.audience.roster import FRESH_SECONDS, Roster
 from producers.announcements.audience.walk import Walk
 from tests.company import ALL_SCOPES, Company, Person, refusal
@@ -144,6 +145,62 @@ def test_everyone_without_the_range_of_all_staff() -> None:
     assert walked(company(hidden={"0"}), everyone=True).unseen() == ("0",)
     roster = walked(company(hidden={"0", "od-b"}), everyone=True, partial=True)
     assert (people(roster), roster.unseen()) == ({"ou_ann", "ou_bob", "ou_cat"}, ("0",))
+
+
+USER_ID = "contact:user.employee_id:readonly"
+
+
+@pytest.mark.parametrize(("scopes", "is_known"), [(ALL_SCOPES, True), (ALL_SCOPES - {USER_ID}, False)])
+def test_people_whom_the_range_names_one_by_one_may_be_withheld(scopes: frozenset[str], is_known: bool) -> None:
+    asked = company(hidden={"0"}, scopes=scopes)
+    asked.people["ou_eve"] = Person([])
+    roster = walked(asked, everyone=True, partial=True)
+    assert ("ou_eve" in people(roster), roster.lacks_range_people()) == (is_known, not is_known)
+    assert walked(asked, "od-a").lacks_range_people() is False, "its range was not asked for"
+
+
+def test_a_range_that_leaves_an_empty_list_out_names_nobody() -> None:
+    """Where the scope is there, as an id of somebody shows, no list is an empty one."""
+
+    class Terse(Company):
+        def _range(self, params: Any) -> dict[str, Any]:
+            told = super()._range(params)
+            return {name: value for name, value in told.items() if value != []}
+
+    terse = Terse(company().people, company().departments, hidden={"0"})
+    assert walked(terse, everyone=True, partial=True).lacks_range_people() is False
+
+
+@pytest.mark.parametrize("named", [("od-a", "od-b"), ("a",)])
+def test_a_department_that_was_deleted_is_refused_before_anybody_is_walked(named: tuple[str, ...]) -> None:
+    asked = company(deleted={"od-a"})
+    with pytest.raises(BadInput, match=f"departments: {named[0]} was deleted in Feishu"):
+        walked(asked, *named)
+    assert asked.calls("users/find_by_department") == 0
+
+
+def test_with_the_scope_for_walking_alone_departments_are_walked() -> None:
+    """`contact:department.organize:readonly` opens the lists of people and departments alone."""
+
+    class Narrow(Company):
+        def _answer(self, path: Any, params: Any) -> dict[str, Any]:
+            if path[0] == "departments" and path[-1] != "children":
+                raise refusal(99991672)
+            return super()._answer(path, params)
+
+    asked = Narrow(company().people, company().departments)
+    assert people(walked(asked, "od-a")) == {"ou_ann", "ou_bob", "ou_cat"}
+    with pytest.raises(AskFailed):
+        walked(asked, "a")
+
+
+def test_pages_that_lead_to_themselves_are_an_error() -> None:
+    class Circular(Company):
+        def _paged(self, name: str, items: Any, params: Any) -> dict[str, Any]:
+            return {name: [], "has_more": True, "page_token": "t0"}
+
+    with pytest.raises(AskFailed, match="lacks what was asked for"):
+        walked(Circular({}, {}), everyone=True)
 
 
 def test_a_page_that_feishu_forgot_is_begun_again() -> None:
