@@ -1,4 +1,4 @@
-"""Notices: messages of Deskbell's own about an announcement, to whoever started it or may approve it.
+"""Notices: messages of Deskbell's own about an announcement or a draft, to whoever started it or may approve it.
 
 Verbs record them in the same step as what they tell: `owe_notice` in `ledger/lua/shared/callbacks.lua`.
 """
@@ -30,6 +30,9 @@ class NoticeKind(StrEnum):
     CANCELLED = "cancelled"
     FIRST_N = "first_n"
     STOP_AT = "stop_at"
+    SUBMITTED = "submitted"  #: to those who may approve
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Notice:
     kind: NoticeKind
     at_ms: int
     counts: Mapping[State, int]  #: of its rows, at that time
+    by: str  #: who submitted, approved or rejected it
+    why: str  #: it was rejected
     entry: bytes = field(repr=False)  #: as it stands in the ledger
 
     @property
@@ -64,8 +69,9 @@ class Notices:
 
     def _read(self, entry: bytes) -> Notice | None:
         try:
-            id, kind, at_ms, counts = orjson.loads(entry)
-            return Notice(id, NoticeKind(kind), at_ms, {state: counts[state] for state in OF_ROWS}, entry)
+            id, kind, at_ms, counts, *told = orjson.loads(entry)
+            by, why = (*told, "", "")[:2]
+            return Notice(id, NoticeKind(kind), at_ms, {state: counts[state] for state in OF_ROWS}, by, why, entry)
         except UNREADABLE:
             log.error("a notice is damaged, and is dropped")
             self._remove(entry)

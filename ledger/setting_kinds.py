@@ -81,7 +81,7 @@ def _public_address(text: str) -> str:
 
 
 def _addresses(text: str) -> tuple[str, ...]:
-    return tuple(checked_address(address) for address in map(str.strip, text.split(",")) if address)
+    return tuple(dict.fromkeys(checked_address(each) for each in text.split(",") if each.strip()))
 
 
 def _unset_if_empty(given: Any) -> Any:

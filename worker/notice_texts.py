@@ -16,6 +16,10 @@ _EN = {
     " | “{name}” has paused: its first {n:,} rows have ended. Look at them, then let the rest go on.",
     NoticeKind.STOP_AT: "“{name}” has paused: more than {share} of its rows failed. Look at the failures, then let it"
     " go on or cancel it.",
+    NoticeKind.SUBMITTED: "“{name}” waits for your approval: {n:,} row, submitted by {by}."
+    " | “{name}” waits for your approval: {n:,} rows, submitted by {by}.",
+    NoticeKind.APPROVED: "“{name}” was approved by {by}, and can be started.",
+    NoticeKind.REJECTED: "“{name}” was rejected by {by}: {why}",
     "rows": "{n:,} row: {states} | {n:,} rows: {states}",
     "state": "{n:,} {state}",
     "comma": ", ",
@@ -31,6 +35,9 @@ _ZH = {
     NoticeKind.CANCELLED: "公告“{name}”已取消。",
     NoticeKind.FIRST_N: "公告“{name}”已暂停：前 {n:,} 行已处理完。请查看后再继续发送其余部分。",
     NoticeKind.STOP_AT: "公告“{name}”已暂停：失败的行超过 {share}。请查看失败原因，再决定继续或取消。",
+    NoticeKind.SUBMITTED: "公告“{name}”等待你批准：共 {n:,} 行，由 {by} 提交。",
+    NoticeKind.APPROVED: "公告“{name}”已由 {by} 批准，可以开始发送。",
+    NoticeKind.REJECTED: "公告“{name}”被 {by} 驳回：{why}",
     "rows": "共 {n:,} 行：{states}",
     "state": "{state} {n:,}",
     "comma": "，",
@@ -49,10 +56,13 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {"en": _EN, "zh": _ZH}
 def notice_text(notice: Notice, of: Announcement, language: str, public_url: str) -> str:
     """What happened, the counts, which sum to the rows, and a link; without DESKBELL_PUBLIC_URL the id."""
     texts, spec = _TEXTS[language], of.spec
-    # No mention: whoever named it may not have meant one.
-    values = {"name": spec.name.replace("<", "‹"), "n": spec.first or 0, "share": spec.stop_at}
+    n = of.total if notice.kind is NoticeKind.SUBMITTED else spec.first or 0
+    values = {"name": spec.name, "by": notice.by, "why": notice.why, "n": n, "share": spec.stop_at}
+    # No mention: whoever wrote these may not have meant one.
+    safe = {name: value.replace("<", "‹") if isinstance(value, str) else value for name, value in values.items()}
+    counts = [_counts(notice.counts, texts)] if any(notice.counts.values()) else []  # a draft has none
     link = f"{public_url}/console/announcements/{of.id}" if public_url else of.id
-    return "\n".join((filled(texts[notice.kind], values), _counts(notice.counts, texts), link))
+    return "\n".join((filled(texts[notice.kind], safe), *counts, link))
 
 
 def _counts(counts: Mapping[State, int], texts: Mapping[str, str]) -> str:

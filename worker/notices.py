@@ -5,15 +5,18 @@ Its key is made of the entry, so it is one message, whichever workers read it an
 
 import logging
 import threading
+from collections.abc import Sequence
 
 import redis
 
+from ledger.announcement import Announcement
 from ledger.delivery_options import OnUnknown
-from ledger.errors import DeskbellError, NotDurable, NotFound
+from ledger.errors import DeskbellError, NotDurable
 from ledger.ledger import Ledger
-from ledger.notices import Notice, Notices
+from ledger.notices import Notice, NoticeKind, Notices
 from ledger.notification import Notification
 from ledger.one_address import receiver_fields
+from ledger.redis_keys import key_digest
 from worker.notice_texts import notice_text
 
 __all__ = ["NoticeSender"]
@@ -53,20 +56,27 @@ class NoticeSender:
         """Accepts what is owed. Raises RedisError and NotDurable: the rest stays owed."""
         for notice in self._notices.waiting():
             try:
-                self._ledger.accept(self._events(notice))
+                if events := self._events(notice):
+                    self._ledger.accept(events)
             except NotDurable:
                 raise
-            except DeskbellError as error:  # for one, its desk is no longer configured
-                log.error("a notice is dropped: %s", error, extra={"id": notice.id})
+            except DeskbellError as error:  # for one, it is a draft that was discarded since
+                log.warning("a notice is dropped: %s", error, extra={"id": notice.id})
             self._notices.strike_off(notice)
 
     def _events(self, notice: Notice) -> list[Notification]:
-        of = self._ledger.announcements.get(notice.id)
-        desk = self._ledger.settings.desk(of.spec.desk)
-        text = notice_text(notice, of, desk.language, self._ledger.settings.public_url)
-        if of.spec.notify is None:
-            raise NotFound(notice.id)
-        return [_event(of.spec.notify, desk.name, text, f"notice/{notice.name}")]
+        of, settings = self._ledger.announcements.get(notice.id), self._ledger.settings
+        desk = settings.desk(of.spec.desk)
+        text = notice_text(notice, of, desk.language, settings.public_url)
+        return [
+            _event(to, desk.name, text, f"notice/{notice.name}/{key_digest(to)}") for to in self._readers(notice, of)
+        ]
+
+    def _readers(self, notice: Notice, of: Announcement) -> Sequence[str]:
+        """Approvers get a link, or nothing: `doctor` says so."""
+        if notice.kind is not NoticeKind.SUBMITTED:
+            return [of.spec.notify] if of.spec.notify else []
+        return self._ledger.settings.approvers if self._ledger.settings.public_url else ()
 
 
 def _event(to: str, desk: str, text: str, key: str) -> Notification:

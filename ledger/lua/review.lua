@@ -38,10 +38,16 @@ end
 
 local function forget_approval() redis.call('HDEL', draft.lane, 'approver', 'approver_name', 'approved_at') end
 
+-- Whoever is to be told of its end is told what comes of it before, too.
+local function tell_author(...)
+  if redis.call('HEXISTS', draft.lane, 'notify') == 1 then owe_notice(id, ...) end
+end
+
 local acts = {}
 
 function acts.submit()
   note_draft_act(id, name, 'submit', 'draft', 'awaiting_approval', 'call', call)
+  owe_notice(id, 'submitted', name)
   return {1, 'awaiting_approval'}
 end
 
@@ -49,6 +55,7 @@ function acts.approve()
   if has_written() then return {-2, draft.state} end
   if draft.fingerprint ~= detail then return {-3, draft.state} end
   note_draft_act(id, name, 'approve', 'draft', 'approved', 'call', call, 'approver', by, 'approver_name', name, 'approved_at', now)
+  tell_author('approved', name)
   return {1, 'approved'}
 end
 
@@ -58,6 +65,7 @@ function acts.reject()
   forget_approval()
   note_draft_act(id, name, 'reject: ' .. detail, 'draft', 'draft', 'call', call, 'rejected', cjson.encode({by = name, at = now,
     why = detail, version = draft.version, rows = draft.rows, rows_sha256 = was[2]}), 'rejected_spec', was[1])
+  tell_author('rejected', name, detail)
   return {1, 'draft'}
 end
 

@@ -56,6 +56,7 @@ def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], 
                 *_check_version(ledger),
                 *_check_records(ledger, newest=newest),
                 _check_workers(ledger),
+                *_check_approvers(ledger.settings),
                 *check_messages(ledger, look=newest),
             ], True
     except LedgerUnreachable as error:
@@ -176,6 +177,14 @@ def _check_workers(ledger: Ledger) -> Check:
     hosts = ", ".join(sorted({worker.host for worker in workers}))
     found = f"{len(workers)} with {Phrase('{n} thread | {n} threads', n=threads)}, on {hosts}"
     return Check("workers", Status.OK, found)
+
+
+def _check_approvers(settings: Settings) -> Iterator[Check]:
+    if settings.approvers and not settings.public_url:
+        found = Phrase("nobody is told of what waits for approval: the message needs a link")
+        yield Check(
+            "approvers", Status.WARN, found, Phrase("set DESKBELL_PUBLIC_URL to where people reach the console")
+        )
 
 
 def _check_records(ledger: Ledger, *, newest: bool) -> Iterator[Check]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import NotDurable
+from ledger.errors import NotAllowed, NotDurable
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notices import Notices
@@ -13,6 +13,7 @@ from ledger.record import Record
 from ledger.settings import Desk, Settings
 from ledger.states import State
 from tests.integration.ledger.test_announcements import announce, deliver
+from tests.integration.ledger.test_drafts import ADA, BOB, Drafting
 from worker.notices import NoticeSender
 
 __all__: list[str] = []
@@ -118,3 +119,77 @@ def test_one_of_a_desk_that_is_gone_keeps_no_other_one_back(
     deliver(leases, desk, 1)
     assert [record.notification.receiver_id for record in sent(ledger)] == ["ou_bob"]
     assert "a notice is dropped" in caplog.text
+
+
+# -- of drafts
+
+
+@pytest.fixture
+def drafting(empty_valkey: Settings) -> Iterator[Drafting]:
+    approvers = ("bob@corp.example", "ou_eve")
+    ledger = Ledger(empty_valkey.model_copy(update={"public_url": URL, "approvers": approvers, "rate": ()}))
+    yield Drafting(ledger)
+    ledger.redis.close()
+
+
+def told(ledger: Ledger) -> list[tuple[str, str]]:
+    """The receivers and first lines, oldest first."""
+    return [(each.notification.address, text_of(each).splitlines()[0]) for each in reversed(sent(ledger))]
+
+
+def test_each_approver_is_told_once_of_each_submit(drafting: Drafting) -> None:
+    id = drafting.draft(3, name="Move")
+    assert told(drafting.ledger) == []
+    drafting.verbs.submit(id, ADA)
+    with pytest.raises(NotAllowed):
+        drafting.verbs.submit(id, ADA)
+    line = "“Move” waits for your approval: 3 rows, submitted by ada@here."
+    assert sorted(told(drafting.ledger)) == [("bob@corp.example", line), ("ou_eve", line)]
+    assert {text_of(each).splitlines()[-1] for each in drafting.ledger.events()} == {
+        f"{URL}/console/announcements/{id}"
+    }
+    drafting.verbs.edit(id, drafting.loaded(2, name="Move"), 1, ADA)
+    drafting.verbs.submit(id, ADA)
+    assert len(told(drafting.ledger)) == len(told(drafting.ledger)) == 4
+    drafting.verbs.reject(id, "wrong room", BOB)
+    drafting.verbs.submit(id, ADA)
+    assert len(told(drafting.ledger)) == 6
+
+
+def test_the_author_is_told_of_an_approval_and_a_rejection_where_he_left_an_address(drafting: Drafting) -> None:
+    id = drafting.draft(3, name="Move", notify="ann@corp.example")
+    drafting.verbs.submit(id, ADA)
+    drafting.verbs.approve(id, drafting.fingerprint(id), BOB)
+    drafting.verbs.reject(id, "wrong room", BOB)
+    assert [line for to, line in told(drafting.ledger) if to == "ann@corp.example"] == [
+        "“Move” was approved by bob@here, and can be started.",
+        "“Move” was rejected by bob@here: wrong room",
+    ]
+    other = drafting.draft(2)
+    drafting.verbs.submit(other, ADA)
+    drafting.verbs.reject(other, "wrong room", BOB)
+    assert len(told(drafting.ledger)) == 2 + 2 + 2
+
+
+def test_an_edit_takes_over_who_is_told(drafting: Drafting) -> None:
+    id = drafting.draft(2, notify="ann@corp.example")
+    drafting.verbs.edit(id, drafting.loaded(1, notify="ou_dan"), 1, ADA)
+    drafting.verbs.start(id, ADA)
+    leases = Leases(drafting.ledger.redis, drafting.ledger.settings, longest_call_ms=1000)
+    deliver(leases, drafting.ledger.settings.desk("default"), 1)
+    assert [to for to, _ in told(drafting.ledger)] == ["ou_dan"]
+
+
+def test_without_a_link_and_of_a_draft_that_is_gone_nobody_is_told(empty_valkey: Settings) -> None:
+    linkless = Drafting(Ledger(empty_valkey.model_copy(update={"approvers": ("ou_eve",), "rate": ()})))
+    id = linkless.draft(3)
+    linkless.verbs.submit(id, ADA)
+    assert told(linkless.ledger) == []
+    linked = Ledger(empty_valkey.model_copy(update={"approvers": ("ou_eve",), "public_url": URL, "rate": ()}))
+    linkless.verbs.reject(id, "wrong room", BOB)
+    linkless.verbs.submit(id, ADA)
+    linkless.verbs.discard(id, ADA)
+    assert told(linked) == []
+    assert Notices(linked).waiting() == []
+    for ledger in (linkless.ledger, linked):
+        ledger.redis.close()

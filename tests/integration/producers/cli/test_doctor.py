@@ -50,6 +50,18 @@ def ledger(monkeypatch: pytest.MonkeyPatch, empty_valkey: Settings, feishu: str)
         yield Ledger(Settings.from_env(), client)
 
 
+def test_approvers_without_a_link_are_a_warning(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("DESKBELL_APPROVERS", "ann@corp.example")
+    run(["doctor", "--json"])
+    check = next(each for each in json.loads(capsys.readouterr().out)["checks"] if each["name"] == "approvers")
+    assert (check["status"], "DESKBELL_PUBLIC_URL" in check["do"]) == ("warn", True)
+    monkeypatch.setenv("DESKBELL_PUBLIC_URL", "https://bell.corp.example")
+    run(["doctor", "--json"])
+    assert "approvers" not in [each["name"] for each in json.loads(capsys.readouterr().out)["checks"]]
+
+
 def test_a_hook_that_refuses_its_posts_and_what_became_no_message_are_told(ledger: Ledger, capsys: Output) -> None:
     log, now_ms = HookLog(ledger.redis, ledger.keys), round(time.time() * 1000)
     wrong = "X-Hub-Signature-256 does not match the secret"
