@@ -14,6 +14,7 @@ from ledger.messages.json_fields import kind_of
 from ledger.notification import Notification
 from ledger.phrases import Phrase, phrase_of
 from producers.hooks.alert_group import alert_group
+from producers.hooks.brief import brief_of
 from producers.hooks.cloudevents import Event, cloud_events
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.payload import JsonList, JsonObject, plain_value
@@ -151,7 +152,8 @@ class Hook:
 
     def _context(self, request: HookRequest, event: Event) -> TemplateContext:
         group = alert_group(event.payload) if self.format == "alerts" else None
-        return TemplateContext(self.name, event.digest, event.payload, request.shown_headers, group)
+        brief = brief_of(event.payload) if self.format == "generic" else None
+        return TemplateContext(self.name, event.digest, event.payload, request.shown_headers, group, brief)
 
     def _items(self, context: TemplateContext, taken: _Taken) -> tuple[list[TemplateContext], int]:
         """The items that are used, and how many there are behind them."""

@@ -51,7 +51,7 @@ class HookFields(RuleFields):
 
     use: str | None = None
     summary: str | None = None
-    format: Literal["json", "cloudevents", "alerts", "slack", "feishu-bot"] | None = None
+    format: Literal["json", "generic", "cloudevents", "alerts", "slack", "feishu-bot"] | None = None
     for_each: Filled | None = None
     signature: Annotated[Signature | None, Field(strict=False)] = None
     timestamp_header: Filled | None = None

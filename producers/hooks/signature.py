@@ -167,6 +167,8 @@ class SignatureCheck:
         expected = self.header.prefix + (digest.hex() if is_hex else base64.b64encode(digest).decode())
         # PagerDuty signs with each of its secrets, and separates the signatures by commas.
         given = [each.strip() for each in _header(request, self.header.name).split(",")]
+        if is_hex:  # whose digits some write large
+            expected, given = expected.lower(), [each.lower() for each in given]
         if not any(hmac.compare_digest(each.encode(), expected.encode()) for each in given):
             raise BadSignature(_mismatch(self.header.name))
 

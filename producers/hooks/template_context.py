@@ -7,6 +7,7 @@ from typing import Any, Self
 from ledger.errors import BadInput
 from ledger.messages.jinja_budget import Told
 from ledger.messages.jinja_text import Expression, Leaf
+from producers.hooks.brief import brief_of
 from producers.hooks.dialect import SANDBOX
 from producers.hooks.payload import Cut, JsonObject, plain_value, seen, seen_again
 from producers.hooks.plain import plain_text
@@ -15,8 +16,8 @@ __all__ = ["NAMES", "WHOLE", "TemplateContext", "check_names", "expression", "le
 
 #: What Jinja sees of a text, in characters. A message that is too large with so many is tried with fewer.
 WHOLE = Cut(20_000)
-#: `item` is there with `for_each` only, `group` for groups of alerts.
-NAMES = frozenset({"digest", "group", "headers", "hook", "item", "payload", "plain"})
+#: `item` is there with `for_each` only, `group` for groups of alerts, `brief` with `use = "generic"`.
+NAMES = frozenset({"brief", "digest", "group", "headers", "hook", "item", "payload", "plain"})
 
 
 class Plain(Told):
@@ -49,12 +50,14 @@ class TemplateContext:
     payload: dict[str, Any] = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     group: Mapping[str, Any] | None = field(default=None, repr=False)
+    brief: Mapping[str, Any] | None = field(default=None, repr=False)
     item: Any = field(default=None, repr=False)
     #: The payload by its cut, shared with all items: a long list in it is gone through once for each.
     _payloads: dict[Cut, JsonObject] = field(default_factory=dict, repr=False)
 
     def about(self, item: Any) -> Self:
-        return replace(self, item=item)
+        is_object = self.brief is not None and isinstance(plain_value(item), dict)
+        return replace(self, item=item, brief=brief_of(plain_value(item)) if is_object else self.brief)
 
     @property
     def plain(self) -> Plain:
@@ -73,6 +76,8 @@ class TemplateContext:
         }
         if self.group is not None:
             values["group"] = seen(self.group, cut)
+        if self.brief is not None:
+            values["brief"] = seen(self.brief, cut)
         return values if self.item is None else {**values, "item": seen_again(self.item, cut)}
 
 

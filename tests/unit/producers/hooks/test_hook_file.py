@@ -38,7 +38,7 @@ def test_without_a_file_there_are_no_hooks() -> None:
         ('[hook.it]\nto = "ou_a"\ntext = "x"\nsummary = "x"', "hook.it.summary: is not a known field"),
         ('[hook.it]\nto = "ou_a"\ntext = 5', "hook.it.text: must be a string, not a number"),
         ('[hook.it]\nto = "ou_a"\ntext = 2026-11-22', "hook.it.text: is a Python date"),
-        ('[hook.it]\nto = "ou_a"\nuse = "jira"', "hook.it.use: is not a ready-made hook: use one of alertmanager, "),
+        ('[hook.it]\nto = "ou_a"\nuse = "trello"', "hook.it.use: is not a ready-made hook: use one of alertmanager, "),
         ('[hook.it]\nto = "ou_a"\nuse = "../x"', "hook.it.use: is not a ready-made hook"),
         ('[hook.it]\ntext = "x"', "hook.it.to: is missing"),
         ('[hook.it]\nto = []\ntext = "x"', "hook.it.to: is missing"),
@@ -56,7 +56,7 @@ def test_without_a_file_there_are_no_hooks() -> None:
         ('[hook.it]\nto = "ou_a"\ntext = "{{ paylod.x }}"', "hook.it.text: uses the unknown variable 'paylod'"),
         (
             '[hook.it]\nto = "ou_a"\ntext = "x"\nkey = "{{ id }}"',
-            "hook.it.key: uses the unknown variable 'id': use one of digest",
+            "hook.it.key: uses the unknown variable 'id': use one of brief",
         ),
         (
             '[hook.it]\nto = "ou_a"\ntext = "x"\nwhen = "status == 1"',

@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "door.yaml").write_text(DOOR, "utf-8")
-    for name in ("shop.secret", "jira.secret"):
+    for name in ("shop.secret", "linear.secret"):
         (tmp_path / name).write_text("whsec_" + base64.b64encode(b"s" * 32).decode(), "utf-8")
     return tmp_path
 

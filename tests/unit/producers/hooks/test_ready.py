@@ -58,6 +58,10 @@ POSTED: list[tuple[str, dict[str, str]]] = [
     ("sentry_metric_alert", {"Sentry-Hook-Resource": "metric_alert"}),
     ("cloudevents_structured", {"Content-Type": "application/cloudevents+json; charset=utf-8"}),
     ("generic", {}),
+    ("pagerduty_triggered", {}),
+    ("pagerduty_annotated", {}),
+    ("jira_updated", {}),
+    ("jira_comment", {}),
     ("feishu-bot_text", {}),
     ("slack_text", {"Content-Type": "application/json"}),
 ]
@@ -95,6 +99,8 @@ def test_every_ready_made_hook_says_what_it_is_for_and_has_a_payload_here() -> N
         ("gitlab_push", {"X-Gitlab-Event": "Note Hook"}, {"object_kind": "note"}),
         ("sentry_issue", {"Sentry-Hook-Resource": "installation"}, {}),
         ("sentry_issue", {"Sentry-Hook-Resource": "issue"}, {"action": "ignored"}),
+        ("pagerduty_triggered", {}, {"event": {"id": "1", "event_type": "pagey.ping", "data": {"message": "Hello"}}}),
+        ("jira_updated", {}, {"webhookEvent": "jira:version_released"}),
     ],
 )
 def test_what_nobody_must_know_becomes_no_message(

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from standardwebhooks import Webhook
 
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.signature import BadSignature, Signature, SignatureCheck
+from tests.unit.producers.hooks.hook_cases import a_hook, with_headers
 
 __all__: list[str] = []
 
@@ -124,3 +126,48 @@ def test_whatever_stands_in_the_headers_is_refused_and_raises_nothing_else(
     headers = {**dict.fromkeys(names, value), "webhook-id": value, "webhook-timestamp": timestamp}
     for stamp in (None, "webhook-timestamp"):
         assert not passes(signature, {**headers, "webhook-signature": value}, secret=TOKEN, stamp=stamp)
+
+
+@pytest.mark.parametrize(
+    ("lines", "headers"),
+    [
+        (['use = "pagerduty"'], {"X-PagerDuty-Signature": f"v1={digest(SECRET, BODY)}"}),
+        (
+            ['use = "pagerduty"'],
+            {"X-PagerDuty-Signature": f"v1={digest('old', BODY)}, v1={digest(SECRET, BODY)},v1={digest('new', BODY)}"},
+        ),
+        (['use = "jira"'], {"X-Hub-Signature": f"sha256={digest(SECRET, BODY)}"}),
+        (
+            ['use = "generic"', 'signature = "hmac-sha256"', 'signature_header = "Linear-Signature"'],
+            {"linear-signature": digest(SECRET, BODY).upper()},
+        ),
+        (
+            [
+                'use = "generic"',
+                'signature = "hmac-sha256"',
+                'signature_header = "X-Signature"',
+                'signature_prefix = "sha256="',
+                'signature_encoding = "base64"',
+            ],
+            {"X-Signature": "sha256=" + base64.b64encode(bytes.fromhex(digest(SECRET, BODY))).decode()},
+        ),
+    ],
+)
+def test_a_plain_hmac_is_found_in_the_header_that_the_tool_has(
+    tmp_path: Path, lines: list[str], headers: dict[str, str]
+) -> None:
+    check = a_hook(tmp_path, *lines, f'secret = "{SECRET}"').signature_check
+    assert check is not None
+    check.check(with_headers(BODY, headers), NOW)
+    [(name, value)] = headers.items()
+    bare = value.replace("v1=", "").replace("sha256=", "")
+    wrong = {
+        "other body": with_headers(BODY + b" ", headers),
+        "other header": with_headers(BODY, {f"{name}-2": value}),
+        "no prefix": with_headers(BODY, {name: bare if bare != value else f"v1={value}"}),
+        "nothing": with_headers(BODY, {name: ""}),
+        "commas": with_headers(BODY, {name: ","}),
+    }
+    for posted in wrong.values():
+        with pytest.raises(BadSignature):
+            check.check(posted, NOW)
