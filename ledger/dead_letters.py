@@ -12,7 +12,7 @@ from ledger.ids import row_number
 from ledger.ledger import Ledger
 from ledger.record import Record
 from ledger.redis_keys import RedisKeys
-from ledger.states import AnnouncementState, State
+from ledger.states import DRAFTED, AnnouncementState, State
 
 __all__ = ["DeadLetters"]
 
@@ -61,7 +61,7 @@ class DeadLetters:
         if self.announcement is None:
             return ""
         found = ledger.announcements.get(self.announcement)
-        if found.state is AnnouncementState.CANCELLED:
+        if found.state is AnnouncementState.CANCELLED or found.state in DRAFTED:
             raise NotAllowed(found.id, "retry", found.state)
         return found.spec.desk
 

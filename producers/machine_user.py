@@ -4,7 +4,9 @@ import getpass
 import os
 import socket
 
-__all__ = ["machine_user"]
+from ledger.draft import Person
+
+__all__ = ["machine_person", "machine_user"]
 
 
 def machine_user() -> str:
@@ -14,3 +16,9 @@ def machine_user() -> str:
     except (KeyError, OSError):  # a container's user may have a number only
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+def machine_person() -> Person:
+    """The same as author or approver of drafts."""
+    user = machine_user()
+    return Person(user, user)

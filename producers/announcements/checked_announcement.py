@@ -120,8 +120,7 @@ class CheckedAnnouncement:
     def load(self) -> "LoadedAnnouncement":
         """The first half of `accept`: all is in the ledger for a day, and nothing is accepted. Raises as it does."""
         self.refuse_unacceptable()
-        if not self._is_known:
-            self.ledger.announcements.refuse_unapproved(self.checked.accepted)
+        self.refuse_unapproved()
         return self._load(self.key)
 
     def load_draft(self, by: Person) -> "LoadedAnnouncement":
@@ -163,6 +162,11 @@ class CheckedAnnouncement:
     @property
     def _is_known(self) -> bool:
         return self.ledger.is_known(self.draft.spec.desk, key_of_announcement(self.key))
+
+    def refuse_unapproved(self) -> None:
+        """Raises NotPermitted when so many rows need an approval; but not for a repeat, whose key is known."""
+        if not self._is_known:
+            self.ledger.announcements.refuse_unapproved(self.checked.accepted)
 
     def refuse_past(self) -> None:
         """Raises BadInput when its time is long past; but not for a repeat, whose key is known."""

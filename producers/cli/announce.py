@@ -17,6 +17,7 @@ from ledger.times import MACHINE
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
+from producers.announcements.drafts import Drafts
 from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.preview import OpenTicketRows, Preview, open_ticket_rows, summarize
 from producers.announcements.recipients import Recipients
@@ -25,6 +26,7 @@ from producers.announcements.testing import RowChoice, chosen_row, events_of_fil
 from producers.cli.access import open_ledger
 from producers.cli.announce_options import AnnounceOptions, takes
 from producers.cli.audience_text import wrapped
+from producers.cli.drafts import answer_draft
 from producers.cli.options import body_of, tell_times
 from producers.cli.output import ExitCode, answer, answer_id, answer_json, note
 from producers.cli.reading import RecipientsFile
@@ -32,7 +34,7 @@ from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_
 from producers.cli.tables import progress
 from producers.cli.watch_announcement import follow
 from producers.client.arguments import AnnouncementArguments
-from producers.machine_user import machine_user
+from producers.machine_user import machine_person, machine_user
 
 __all__ = ["register"]
 
@@ -47,6 +49,7 @@ Examples:
   deskbell announce people.csv --message office-move.yaml --dry-run
   deskbell announce people.xlsx --text "Dear {{ name }}, we move on Friday" --watch
   deskbell announce people.xlsx --message m.yaml --test-to ann@corp.example --row longest
+  deskbell announce people.xlsx --markdown move.md --draft
   deskbell announce - --message m.json --yes --json < people.jsonl
   deskbell announce people.csv --message m.yaml --first 50 --stop-at 5% --watch
   deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai
@@ -61,7 +64,9 @@ def register(app: typer.Typer) -> None:
 @takes(AnnounceOptions)
 def announce(**options: Any) -> int:
     draft, is_dry, test = _draft(options), options["dry_run"], _test(options)
-    how = _How(is_dry, _asks(options["yes"] or is_dry or test), options["watch"], options["as_json"], test)
+    is_draft = _is_draft(options)
+    asks = _asks(options["yes"] or is_dry or test or is_draft)
+    how = _How(is_dry, asks, options["watch"], options["as_json"], test, is_draft)
     return _announce(draft, RecipientsFile(options["recipients"]), how)
 
 
@@ -76,6 +81,13 @@ class _How(NamedTuple):
     watch: bool
     as_json: bool
     test: _Test | None
+    draft: bool
+
+
+def _is_draft(options: Mapping[str, Any]) -> bool:
+    if options["draft"] and (other := next((name for name in ("dry_run", "test_to", "watch") if options[name]), None)):
+        raise BadInput("draft", f"makes a draft and sends nothing: leave out --{other.replace('_', '-')}")
+    return bool(options["draft"])
 
 
 def _test(options: Mapping[str, Any]) -> _Test | None:
@@ -123,6 +135,10 @@ def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> Exit
             accepted = ledger.accept(events_of_file(announcement, *how.test))[-1]
             answer_id(accepted.id, how.as_json)
             return ExitCode.DONE
+        if how.draft:
+            return _keep(announcement, file, how)
+        if not how.dry_run:
+            announcement.refuse_unapproved()
         tickets = _open_tickets(announcement) if how.dry_run or how.asks else None
         summary = summarize(announcement, tickets)
         if how.dry_run:
@@ -149,6 +165,16 @@ def _accept(announcement: CheckedAnnouncement, summary: Preview, file: Recipient
 def _conclude(ledger: Ledger, accepted: Announced, how: _How) -> ExitCode:
     _answer(ledger, accepted, how.as_json)
     return follow(ledger, accepted.id, how.as_json) if how.watch else ExitCode.DONE
+
+
+def _keep(announcement: CheckedAnnouncement, file: RecipientsFile, how: _How) -> ExitCode:
+    if announcement.checked.invalid:
+        _set_invalid_aside(file.path, announcement.recipients, announcement.checked)
+    drafts = Drafts(announcement.ledger)
+    with file.told("loading"):
+        draft = drafts.keep(announcement, machine_person())
+    answer_draft(drafts, draft, how.as_json)
+    return ExitCode.DONE
 
 
 def _name(options: Mapping[str, Any]) -> str:

@@ -37,6 +37,9 @@ NewSince = Annotated[
     str | None, typer.Option("--new-since", metavar="a_…", help="Without the receivers of this announcement.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the file and show what would be sent. Accepts nothing.")]
+AsDraft = Annotated[
+    bool, typer.Option("--draft", help="Keep it as a draft, to be tested, approved and started. Sends nothing.")
+]
 TestTo = Annotated[
     str | None,
     typer.Option(
@@ -96,7 +99,10 @@ AddressColumn = Annotated[
     typer.Option(metavar="NAME", help="The column that says to whom: ids, e-mail addresses or mobile numbers."),
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print {id, total, duplicate}; a test {id}, --dry-run the summary.")
+    bool,
+    typer.Option(
+        "--json", help="Print {id, total, duplicate}; a test {id}, --draft {id, state, url}, --dry-run the summary."
+    ),
 ]
 
 
@@ -119,6 +125,7 @@ class AnnounceOptions:
         str | None, typer.Option(metavar="N", help="Its name. Default: that of the file, or of who gets it.")
     ] = None
     dry_run: DryRun = False
+    draft: AsDraft = False
     test_to: TestTo = None
     row: TestedRow = None
     yes: Yes = False

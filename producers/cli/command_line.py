@@ -32,7 +32,6 @@ GROUPS = {
     "Send": {
         "send": Verb("send", "Send a message to one or more receivers."),
         "announce": Verb("announce", "Send a message to a file of receivers, or to departments."),
-        "test": Verb("testing", "Send one message of a draft to one person."),
         "reschedule": Verb("reschedule", "Give another time to what is scheduled."),
         "people": Verb("people", "Show what Feishu says of an address."),
         "departments": Verb("contacts", "List the departments that the app may see."),
@@ -45,6 +44,16 @@ GROUPS = {
         "export": Verb("export", "Write the result of each row of an announcement."),
         "audit": Verb("audit", "List what people did."),
         "dropped": Verb("dropped_messages", "List dropped messages of Celery applications and hooks."),
+    },
+    "Drafts": {
+        "test": Verb("testing", "Send one message of a draft to one person."),
+        "submit": Verb("drafts", "Ask somebody else to approve a draft."),
+        "approve": Verb("drafts", "Approve a draft that was submitted."),
+        "reject": Verb("drafts", "Reject a draft, with a reason."),
+        "start": Verb("drafts", "Start a draft: accept all its rows."),
+        "discard": Verb("drafts", "Delete a draft with its rows."),
+        "again": Verb("drafts", "Make a draft of an announcement that was sent."),
+        "correct": Verb("drafts", "Stop an announcement, and draft the rest of it."),
     },
     "Decide": {
         "pause": Verb("steer", "Pause announcements."),

@@ -12,8 +12,9 @@ from ledger.announcement import Announcement
 from ledger.errors import BadInput
 from ledger.full_search import Finding, Sought
 from ledger.record import Record
-from ledger.states import AnnouncementState, PausedBy, State
+from ledger.states import DRAFTED, AnnouncementState, PausedBy, State
 from ledger.times import iso
+from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import desk_names
 from producers.cli.output import answer, is_interactive, note
@@ -25,12 +26,14 @@ __all__ = ["register"]
 _EXAMPLES = """\b
 Examples:
   deskbell list --state running
+  deskbell list --drafts
   deskbell list --notifications --state failed
   deskbell list --notifications --find ada@example.com
   deskbell retry $(deskbell list --notifications --state failed --ids)"""
 
 _EVENT_COLUMNS = ("id", "state", "receiver", "via", "attempts", "code", "created")
 _FOUND_COLUMNS = ("id", "who", "receiver", "line", "state", "code", "created")
+_DRAFT_COLUMNS = ("id", "name", "state", "rows", "author", "edited")
 _ANNOUNCEMENT_COLUMNS = ("id", "name", "state", "progress", "left")
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -50,6 +53,7 @@ Receiver = Annotated[
 Key = Annotated[str | None, typer.Option(metavar="K", help="With --notifications: this idempotency key.")]
 Code = Annotated[int | None, typer.Option(metavar="N", help="With --notifications: this code of Feishu's.")]
 OfDesk = Annotated[str | None, typer.Option(metavar="D", help="Only those of this desk.", autocompletion=desk_names)]
+OfDrafts = Annotated[bool, typer.Option("--drafts", help="Drafts, with their authors, the last edited first.")]
 IdsAlone = Annotated[bool, typer.Option("--ids", help="Print the ids alone, for another command.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a list of JSON objects, as `show --json` does.")]
 
@@ -60,6 +64,7 @@ def register(app: typer.Typer) -> None:
 
 def list_all(
     notifications: Annotated[bool, typer.Option("--notifications", help="Events instead of announcements.")] = False,
+    drafts: OfDrafts = False,
     state: Annotated[str | None, typer.Option(metavar="S", help="Only those in this state.")] = None,
     find: Find = None,
     receiver: Receiver = None,
@@ -76,14 +81,23 @@ def list_all(
     """
     sought = _Sought(receiver, key, code, desk)
     told = _Told(limit, ids, as_json)
+    if drafts and notifications:
+        raise BadInput("drafts", "are announcements: leave out --notifications")
     if not notifications:
         _refuse_without_notifications({"find": find, **sought._asdict()})
         known = _state(state, AnnouncementState, without=AnnouncementState.LOADING)
-        told.tell(_announcements(known, desk, limit + 1), _ANNOUNCEMENT_COLUMNS, _announcement_cells)
+        _tell_announcements(told, known, desk, drafts or known in DRAFTED)
     elif find is not None:
         told.tell(_found(find, _state(state, State), sought, limit + 1), _FOUND_COLUMNS, _found_cells)
     else:
         told.tell(_events(_state(state, State), sought, limit + 1), _EVENT_COLUMNS, _event_cells)
+
+
+def _tell_announcements(told: "_Told", state: AnnouncementState | None, desk: str | None, are_drafts: bool) -> None:
+    if are_drafts:
+        told.tell(_drafts(state, desk, told.limit + 1), _DRAFT_COLUMNS, _draft_cells)
+    else:
+        told.tell(_announcements(state, desk, told.limit + 1), _ANNOUNCEMENT_COLUMNS, _announcement_cells)
 
 
 class _Sought(NamedTuple):
@@ -148,6 +162,12 @@ def _announcements(state: AnnouncementState | None, desk: str | None, limit: int
         return list(islice(meant, limit))
 
 
+def _drafts(state: AnnouncementState | None, desk: str | None, limit: int) -> list[Announcement]:
+    with open_ledger() as ledger:
+        found = Drafts(ledger).listed(None if desk is None else frozenset({desk}))
+        return list(islice((each for each in found if state in (None, each.state)), limit))
+
+
 class _Told(NamedTuple):
     """How what was found is told."""
 
@@ -191,6 +211,22 @@ def _state_cell(fields: Mapping[str, Any]) -> Any:
 def _found_cells(record: Record) -> list[Any]:
     id, state, receiver, _, _, code, created = _event_cells(record)
     return [id, ", ".join(record.person.values()), receiver, record.line, state, code, created]
+
+
+def _draft_cells(announcement: Announcement) -> list[Any]:
+    draft = announcement.draft
+    at = iso(draft.edited_ms) if draft else None
+    if draft and is_interactive():
+        at = distance(datetime.fromtimestamp(draft.edited_ms / 1000, UTC))
+    author = draft.author.name if draft else None
+    return [
+        announcement.id,
+        announcement.spec.name,
+        _state_cell(announcement.as_json()),
+        announcement.total,
+        author,
+        at,
+    ]
 
 
 def _announcement_cells(announcement: Announcement) -> list[Any]:

@@ -7,6 +7,7 @@ import typer
 
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import ids
 from producers.cli.desks import desk_facts, spoken_facts
@@ -16,6 +17,8 @@ from producers.cli.tables import in_colour, show_table
 
 __all__ = ["register"]
 
+#: What a draft has none of yet.
+_OF_STARTED = frozenset({"counts", "rerouted", "rate"})
 _ATTEMPT_COLUMNS = ("at", "via", "outcome", "code", "http_status", "ms", "log_id", "msg")
 
 
@@ -48,11 +51,16 @@ def show(
 
 
 def _found(ledger: Ledger, id: str) -> Mapping[str, Any]:
-    return ledger.announcements.get(id).as_json() if is_announcement(id) else ledger.get(id).as_json()
+    if not is_announcement(id):
+        return ledger.get(id).as_json()
+    fields = ledger.announcements.get(id).as_json()
+    return {**fields, "url": Drafts(ledger).url(id)} if "draft" in fields else fields
 
 
 def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {name: value for name, value in record.items() if name not in ("attempts", "acts", "error")}
+    facts = {name: value for name, value in record.items() if name not in ("attempts", "acts", "error", "draft")}
+    if "draft" in record:
+        return {name: value for name, value in facts.items() if name not in _OF_STARTED} | _draft_facts(record["draft"])
     if "counts" in record:
         return facts | {"counts": ", ".join(f"{count} {state}" for state, count in record["counts"].items())}
     if "person" in record:
@@ -60,6 +68,15 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     error = record["error"]
     # An attempt without an answer has neither code nor text: its outcome is in the table below.
     return facts | {"error": " ".join(str(part) for part in error.values() if part is not None) if error else None}
+
+
+def _draft_facts(draft: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: value for name, value in draft.items() if not name.endswith("_name")}
+    facts |= {name: draft[f"{name}_name"] for name in ("author", "approver")}
+    facts["tests"] = ", ".join(draft["tests"]) or None
+    if rejected := draft["rejected"]:
+        facts["rejected"] = f"version {rejected['version']} by {rejected['by']} at {rejected['at']}: {rejected['why']}"
+    return facts
 
 
 def _show_lists(record: Mapping[str, Any]) -> None:

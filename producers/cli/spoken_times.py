@@ -11,7 +11,11 @@ from producers.cli.tables import in_colour, spoken
 __all__ = ["distance", "local", "state_and_time", "told", "zone_now"]
 
 #: What stands between a state and the time that it waits for.
-_UNTIL = {"scheduled": " for", "deferred": " until"}
+_UNTIL = {
+    "scheduled": " for",
+    "deferred": " until",
+    **dict.fromkeys(("draft", "awaiting_approval", "approved"), ", for"),
+}
 
 
 def local(at: datetime) -> str:

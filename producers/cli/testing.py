@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from ledger.draft import Person
 from producers.announcements.testing import accept_test_of_draft, chosen_row, events_of_draft
 from producers.cli.access import open_ledger
 from producers.cli.output import answer_id
-from producers.machine_user import machine_user
+from producers.machine_user import machine_person
 
 __all__ = ["register"]
 
@@ -32,8 +31,8 @@ def _test(
     as_json: Annotated[bool, typer.Option("--json", help="Print {id}.")] = False,
 ) -> None:
     """Send the message of one row of a draft to one person, marked as a test. The draft stays as it is."""
-    choice, user = chosen_row(row), machine_user()
+    choice = chosen_row(row)
     with open_ledger() as ledger:
         events = events_of_draft(ledger, id, to, choice)
-        message = accept_test_of_draft(ledger, id, events, Person(user, user), ledger.accept)
+        message = accept_test_of_draft(ledger, id, events, machine_person(), ledger.accept)
     answer_id(message, as_json)

@@ -11,9 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.text import Text
 
 from ledger.announcement import Announcement
+from ledger.errors import NotAllowed
 from ledger.health import Condition
 from ledger.ledger import Ledger
-from ledger.states import AnnouncementState, State
+from ledger.states import DRAFTED, AnnouncementState, State
 from producers.cli.health_line import HealthOf, health_line, health_texts
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive, note, printable
 from producers.cli.spoken_times import distance, told
@@ -45,10 +46,14 @@ def looks(ledger: Ledger, id: str, *, sleep: Callable[[float], None] = time.slee
 
 
 def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
-    """Shows how it stands until it is finished or cancelled, or has paused by itself. Raises NotFound.
+    """Shows how it stands until it is finished or cancelled, or has paused by itself.
+
+    Raises NotFound, and NotAllowed for a draft, of which nothing happens.
 
     Leaving with ctrl-C changes nothing for the announcement.
     """
+    if (state := ledger.announcements.get(id).state) in DRAFTED:
+        raise NotAllowed(id, "watch", state)
     try:
         health = HealthOf(ledger)
         with _shown(as_json) as show:

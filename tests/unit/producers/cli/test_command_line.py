@@ -235,7 +235,10 @@ def completed(line: str) -> list[str]:
 @pytest.mark.usefixtures("no_redis")
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("deskbell re", {"resume", "retry", "resolve", "repair", "reschedule"}), ("deskbell send --des", {"--desk"})],
+    [
+        ("deskbell re", {"resume", "retry", "resolve", "repair", "reschedule", "reject"}),
+        ("deskbell send --des", {"--desk"}),
+    ],
 )
 def test_the_shell_completes_verbs_and_options(line: str, offered: set[str]) -> None:
     assert set(completed(line)) == offered
