@@ -32,6 +32,8 @@ VARIABLE = "DESKBELL_HOOKS"
 _SECRETS = ("secret", "secret_env", "secret_file")
 #: The fields of a signature that no tool has to itself.
 _OF_HMAC = ("signature_header", "signature_prefix", "signature_encoding")
+#: Fields that stand for the same: the nearer one replaces the other.
+_ONE_OF = (frozenset({"text", "message"}), frozenset({"throttle", "digest"}))
 #: Plain, so that it fits in a URL and a key, and is no path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
@@ -144,8 +146,9 @@ def _key_is_inherited(fields: HookFields) -> bool:
 def _joined(*layers: Mapping[str, Any]) -> RuleFields:
     joined: dict[str, Any] = {}
     for layer in layers:
-        if "text" in layer or "message" in layer:  # they stand for the same
-            joined = {name: value for name, value in joined.items() if name not in ("text", "message")}
+        for one_of in _ONE_OF:
+            if layer.keys() & one_of:
+                joined = {name: value for name, value in joined.items() if name not in one_of}
         joined |= layer
     return RuleFields.model_validate(joined)
 

@@ -18,10 +18,11 @@ from ledger.receiver_ids import SAMPLE_IDS
 from producers.hooks.dialect import hashed
 from producers.hooks.given_message import FORMS, GivenMessage
 from producers.hooks.hook_message import HookMessage
+from producers.hooks.joining_rule import ALONE, JoiningRule, Joins
 from producers.hooks.payload import UNCUT, JsonList, plain_value
 from producers.hooks.recipe import Recipe
 from producers.hooks.schema import RuleFields
-from producers.hooks.template_context import TemplateContext, expression, leaf
+from producers.hooks.template_context import TemplateContext, expression, leaf, template
 
 __all__ = ["Made", "Rule"]
 
@@ -59,6 +60,7 @@ class Rule:
         is_replaced = recipe.origin.is_ready_made and isinstance(self._message, HookMessage)
         self._plain = HookMessage(_PLAIN, where, recipe.folder) if is_replaced else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
+        self._joining = JoiningRule(recipe.name, fields, where)
         self._options = _options(fields)
         self._options_of_contacts = {name: value for name, value in self._options.items() if name != "user_id_type"}
         self._id_type = fields.user_id_type or UserIdType.OPEN_ID
@@ -80,9 +82,10 @@ class Rule:
         if receivers:
             message = self._rendered(context, made.problems)
             key = self._key_of(context, made.problems) or fallback_key
+            joins = self._joining.joins(context, made.problems)
             for address, fields in receivers.items():
                 try:
-                    made.notifications.append(self._notification(fields, message, self._full_key(key, address)))
+                    made.notifications.append(self._notification(fields, message, self._full_key(key, address), joins))
                 except BadInput as error:
                     made.lose(error)
         return made
@@ -116,10 +119,13 @@ class Rule:
         is_shared = self._origin.key_is_of_payload and context.item is not None
         return f"{key} {hashed(context.item)}" if key and is_shared else key
 
-    def _notification(self, fields: dict[str, str], message: Message, key: str | None) -> Notification:
+    def _notification(
+        self, fields: dict[str, str], message: Message, key: str | None, joins: Joins = ALONE
+    ) -> Notification:
         try:
             options = self._options if "receiver_id" in fields else self._options_of_contacts
-            return Notification.build({**options, **fields, "message": message}, key_of_ours=key)
+            given = {**options, **joins.spans, **fields, "message": message}
+            return Notification.build(given, key_of_ours=key, joining=joins.joining)
         except BadInput as error:
             field = "to" if error.field in ADDRESS_FIELDS else error.field
             refusal = BadInput(f"{self._where}.{field}", error.problem)
@@ -165,7 +171,7 @@ class Rule:
     def _check_options(self) -> None:
         """Builds a notification to each id that is known already: what it refuses is wrong with the file."""
         for id in [to for to in self._to if isinstance(to, str)] or [SAMPLE_IDS[self._id_type]]:
-            self._notification(address_fields(id), Message.text("…"), None)
+            self._notification(address_fields(id), Message.text("…"), None, Joins(self._joining.spans, None))
 
 
 def _message(recipe: Recipe, fields: RuleFields, where: str) -> HookMessage | GivenMessage:
@@ -191,14 +197,7 @@ def _receivers(to: str | list[str] | None, where: str) -> Iterator["str | Expres
         raise BadInput(where, "is missing: name the receivers")
     for index, each in enumerate([to] if isinstance(to, str) else to):
         each_where = where if isinstance(to, str) else f"{where}[{index}]"
-        yield _template(each, each_where) if has_markup(each) else each
-
-
-def _template(text: str, where: str) -> Expression | Leaf:
-    """One expression in braces may be a list; anything else with markup makes one address."""
-    inner = text.strip()
-    is_expression = inner.startswith("{{") and inner.endswith("}}") and "}}" not in inner[2:-2]
-    return expression(inner[2:-2], where) if is_expression else leaf(text, where)
+        yield template(each, each_where) if has_markup(each) else each
 
 
 def _kind(value: Any) -> str:

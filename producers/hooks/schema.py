@@ -40,6 +40,13 @@ class RuleFields(Shape):
     expires: Filled | None = None
     on_unknown: Annotated[OnUnknown | None, Field(strict=False)] = None
     on_open_ticket: Annotated[OnOpenTicket | None, Field(strict=False)] = None
+    throttle: Filled | None = None
+    throttle_key: Filled | None = None
+    digest: Filled | None = None
+    digest_by: Filled | None = None
+    quiet: Filled | None = None
+    timezone: Filled | None = None
+    urgent: Filled | None = None
 
     def given(self) -> dict[str, Any]:
         """What was written, of the fields that a case has."""

@@ -12,7 +12,7 @@ from producers.hooks.dialect import SANDBOX
 from producers.hooks.payload import Cut, JsonObject, plain_value, seen, seen_again
 from producers.hooks.plain import plain_text
 
-__all__ = ["NAMES", "WHOLE", "TemplateContext", "check_names", "expression", "leaf"]
+__all__ = ["NAMES", "WHOLE", "TemplateContext", "check_names", "expression", "leaf", "template"]
 
 #: What Jinja sees of a text, in characters. A message that is too large with so many is tried with fewer.
 WHOLE = Cut(20_000)
@@ -93,6 +93,13 @@ def leaf(source: str, where: str) -> Leaf:
     compiled = Leaf(source, where, SANDBOX)
     check_names(compiled.variables, where)
     return compiled
+
+
+def template(text: str, where: str) -> Expression | Leaf:
+    """One expression in braces keeps its type; anything else with markup makes a text. Raises as `leaf`."""
+    inner = text.strip()
+    is_expression = inner.startswith("{{") and inner.endswith("}}") and "}}" not in inner[2:-2]
+    return expression(inner[2:-2], where) if is_expression else leaf(text, where)
 
 
 def check_names(names: frozenset[str], where: str) -> None:
