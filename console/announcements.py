@@ -7,6 +7,7 @@ from jinja2 import Environment
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from console.drafts import draft_page, draft_version
 from console.live import Drawing, LivePart, drawn, part, version_of
 from console.page_request import PageRequest
 from console.pickers import picked_new_time
@@ -14,11 +15,9 @@ from console.routing import View, action, live, page, stream
 from console.row_search import found_rows
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
-from ledger.errors import BadInput, NotFound
+from ledger.errors import BadInput
 from ledger.full_search import Sought
-from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.messages.json_fields import shortened
 from ledger.overview import Snapshot
 from ledger.rescheduling import reschedule
 from ledger.states import AnnouncementState, Resolution, Retried, State
@@ -55,23 +54,27 @@ def routes() -> list[Route]:
 
 
 def _list(request: PageRequest) -> Response:
-    seen = request.who.seen(request.context.live.snapshot().announcements.values())
+    snapshot = request.context.live.snapshot()
+    seen = request.who.seen(snapshot.announcements.values())
     number = request.number("page", MOST_PAGES, least=1) or 1
     shown = seen[(number - 1) * PAGE : number * PAGE]
     lines = [line_of(each) for each in shown]
-    version, has_more = version_of(_order(shown)), len(seen) > number * PAGE
-    return request.page("announcements.html", lines=lines, number=number, has_more=has_more, version=version)
+    drafts = request.who.seen(snapshot.drafts) if number == 1 else []
+    version, has_more = version_of(_order([*drafts, *shown])), len(seen) > number * PAGE
+    listed = {"lines": lines, "drafts": drafts, "number": number, "has_more": has_more}
+    return request.page("announcements.html", **listed, version=version)
 
 
 def _draw_list(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """One event per announcement: most do not change, and unchanged ones are not sent."""
     seen = [each for each in snapshot.announcements.values() if view.sees(each.spec.desk)][:PAGE]
     lines = {each.id: part(templates, view, "parts/announcement_line.html", line=line_of(each)) for each in seen}
-    return {**drawn(templates, snapshot, view, {}), **lines, "list-changed": _order(seen)}
+    drafts = [each for each in snapshot.drafts if view.sees(each.spec.desk)]
+    return {**drawn(templates, snapshot, view, {}), **lines, "list-changed": _order([*drafts, *seen])}
 
 
 def _order(shown: Iterable[Announcement]) -> str:
-    return " ".join(each.id for each in shown)
+    return " ".join(f"{each.id} {draft_version(each)}" if each.draft else each.id for each in shown)
 
 
 def line_of(announcement: Announcement) -> dict[str, Any]:
@@ -108,7 +111,9 @@ _ORDER = ("failed", "unknown", "expired", "cancelled", "deferred", "sending", "q
 
 
 def _page(request: PageRequest) -> Response:
-    announcement = _announcement(request)
+    announcement = request.announcement()
+    if announcement.draft:
+        return draft_page(request, announcement)
     failures = request.context.failures.of_announcement(announcement.id)
     sample = _message_of(request.context.ledger, announcement) if request.who.may_operate else None
     context = {**_context(announcement), "version": version_of(_failed_count(announcement))}
@@ -116,16 +121,17 @@ def _page(request: PageRequest) -> Response:
 
 
 def _stream(request: PageRequest) -> Response:
-    return request.stream(_draw, _announcement(request).id)
+    return request.stream(_draw, request.announcement().id)
 
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     announcement = snapshot.announcements.get(view.announcement)
-    if announcement is None:  # its record has expired meanwhile
-        return drawn(templates, snapshot, view, {})
+    if announcement is None:  # a draft; or its record has expired meanwhile
+        drafts = [draft_version(each) for each in snapshot.drafts if each.id == view.announcement]
+        return {**drawn(templates, snapshot, view, {}), "draft-changed": "".join(drafts)}
     parts = {"standing": "parts/standing.html", "actions": "parts/actions.html"}
     drawing = drawn(templates, snapshot, view, parts, **_context(announcement))
-    return {**drawing, "failures-changed": _failed_count(announcement)}
+    return {**drawing, "failures-changed": _failed_count(announcement), "draft-changed": draft_version(announcement)}
 
 
 def _failed_count(announcement: Announcement) -> str:
@@ -148,13 +154,13 @@ def _message_of(ledger: Ledger, announcement: Announcement) -> Any:
 
 
 def _failures(request: PageRequest) -> Response:
-    announcement = _announcement(request)
+    announcement = request.announcement()
     failures = request.context.failures.of_announcement(announcement.id)
     return request.page("parts/failures.html", it=announcement, failures=failures)
 
 
 def _rows(request: PageRequest) -> Response:
-    announcement, state = _announcement(request), request.state()
+    announcement, state = request.announcement(), request.state()
     found = found_rows(
         request.context.ledger,
         announcement,
@@ -167,23 +173,13 @@ def _rows(request: PageRequest) -> Response:
 
 
 def _export(request: PageRequest) -> Response:
-    announcement, written_as = _announcement(request), request.part("format")
+    announcement, written_as = request.announcement(), request.part("format")
     if written_as not in ("csv", "jsonl"):
         raise BadInput("format", "must be csv or jsonl")
     pieces: Iterator[bytes] = request.context.exports(announcement.id, written_as, request.who.may_operate)
     types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
     disposition = f'attachment; filename="{announcement.id}.{written_as}"'
     return StreamingResponse(pieces, media_type=types[written_as], headers={"content-disposition": disposition})
-
-
-def _announcement(request: PageRequest) -> Announcement:
-    """The announcement in the path. Raises NotFound, also if its desk is not the viewer's."""
-    id = request.part("id")
-    if not is_announcement(id):
-        raise NotFound(shortened(id))
-    announcement = request.context.ledger.announcements.get(id)
-    request.who.check_desk(announcement.spec.desk, announcement.id)
-    return announcement
 
 
 # -- actions
@@ -193,7 +189,7 @@ def _switched(verb: Callable[[Announcements, str, str], object], flash: str) -> 
     """An action whose verb in the ledger needs only the id and the operator."""
 
     def act(request: PageRequest) -> Response:
-        id = _announcement(request).id
+        id = request.announcement().id
         verb(request.context.ledger.announcements, id, request.who.by)
         return _done(request, id, flash)
 
@@ -201,19 +197,19 @@ def _switched(verb: Callable[[Announcements, str, str], object], flash: str) -> 
 
 
 def _reschedule(request: PageRequest) -> Response:
-    id, at = _announcement(request).id, picked_new_time(request)
+    id, at = request.announcement().id, picked_new_time(request)
     reschedule(request.context.ledger, id, at, request.who.by)
     return _done(request, id, "rescheduled")
 
 
 def _retry(request: PageRequest) -> Response:
-    id, state = _announcement(request).id, State(request.choice("state", tuple(Retried)))
+    id, state = request.announcement().id, State(request.choice("state", tuple(Retried)))
     count = request.context.ledger.announcements.retry(id, request.who.by, [state])
     return _done(request, id, "retried", count)
 
 
 def _resolve(request: PageRequest) -> Response:
-    id, outcome = _announcement(request).id, request.choice("as", tuple(Resolution))
+    id, outcome = request.announcement().id, request.choice("as", tuple(Resolution))
     count = request.context.ledger.announcements.resolve(id, request.who.by, outcome)
     return _done(request, id, "resolved", count)
 

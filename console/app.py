@@ -8,14 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, hooks, new_announcement, notifications, people, runbook, sign_in
+from console import announcements, drafts, hooks, new_announcement, notifications, people, runbook, sign_in
 from console import home as now
 from console import needs_you as needs
 from console.failures import Failures, meaning_of
 from console.headers import SafeHeaders
 from console.live import Live
 from console.page_request import ConsoleContext
-from console.ports import Callers, Contacts, Exports, Proposals
+from console.ports import Callers, Contacts, Drafting, Exports
 from console.routing import http_error, refused
 from console.sessions import Sessions
 from console.templating import environment
@@ -26,11 +26,11 @@ from ledger.ledger import Ledger
 
 __all__ = ["application"]
 
-_PAGES = (sign_in, now, people, new_announcement, announcements, notifications, needs, hooks, runbook)
+_PAGES = (sign_in, now, people, new_announcement, drafts, announcements, notifications, needs, hooks, runbook)
 
 
 def application(
-    ledger: Ledger, keys: ApiKeys, *, proposals: Proposals, contacts: Contacts, exports: Exports, callers: Callers
+    ledger: Ledger, keys: ApiKeys, *, drafting: Drafting, contacts: Contacts, exports: Exports, callers: Callers
 ) -> Starlette:
     """Opens no connection yet. Mount it at `/console`.
 
@@ -48,6 +48,6 @@ def application(
     app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)
     app.state.context = ConsoleContext(
-        ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, proposals, contacts, exports, callers
+        ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, drafting, contacts, exports, callers
     )
     return app

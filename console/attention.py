@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from ledger.announcement import Announcement
+from ledger.draft import Person
 from ledger.health import REDIS_AWAY, Condition, Severity
 from ledger.overview import DeskOverview, Snapshot
-from ledger.states import State
+from ledger.states import AnnouncementState, State
 
 __all__ = ["Attention", "attention_of"]
 
@@ -25,6 +26,7 @@ class Attention:
     failed: tuple[Announcement, ...]  #: with failed rows
     stopped: tuple[Announcement, ...] = ()  #: paused by themselves
     lost_messages: int = 0  #: of other Celery applications
+    to_approve: tuple[Announcement, ...] = ()  #: drafts that wait for the viewer, or another, to approve them
 
     @classmethod
     def when_away(cls) -> Self:
@@ -36,10 +38,11 @@ class Attention:
         """Problems that only a person can settle. Failed notifications do not count, nor what somebody wanted so."""
         rows = sum(each.counts[State.UNKNOWN] for each in self.unknown)
         conditions = sum(each.severity is not Severity.NOTE for each in self.conditions)
-        return conditions + self.unknown_events + rows + self.lost_messages + len(self.stopped)
+        return conditions + self.unknown_events + rows + self.lost_messages + len(self.stopped) + len(self.to_approve)
 
 
-def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
+def attention_of(snapshot: Snapshot, sees: Callable[[str], bool], approver: Person | None = None) -> Attention:
+    """`approver`: the viewer, if that is somebody who may approve drafts."""
     desks = [desk for name, desk in snapshot.desks.items() if sees(name)]
     announcements = [each for each in snapshot.announcements.values() if sees(each.spec.desk)]
     # Events at rest and lost messages are counted over all desks: to tell their desks, each would have to be read.
@@ -56,4 +59,10 @@ def attention_of(snapshot: Snapshot, sees: Callable[[str], bool]) -> Attention:
         stopped=tuple(each for each in announcements if each.stopped_itself),
         failed=tuple(each for each in announcements if each.counts[State.FAILED]),
         lost_messages=snapshot.lost_messages if all_desks else 0,
+        to_approve=tuple(each for each in snapshot.drafts if sees(each.spec.desk) and _waits_for(each, approver)),
     )
+
+
+def _waits_for(draft: Announcement, approver: Person | None) -> bool:
+    waits = draft.state is AnnouncementState.AWAITING_APPROVAL and draft.draft is not None and approver is not None
+    return bool(waits and draft.draft and approver and draft.draft.may_approve(approver))

@@ -43,6 +43,9 @@ class Language:
 
     def action_text(self, action: str) -> str:
         """An action of the audit log in this language."""
+        told, _, why = action.partition(": ")
+        if why:
+            return f"{self.action_text(told)}: {why}"
         words, _, code = action.rpartition(" ")
         if words in _WITH_CODE:
             return self(f"action_text.{words.replace(' ', '_')}", code=code)

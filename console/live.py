@@ -20,6 +20,7 @@ from console.attention import Attention, attention_of
 from console.i18n import language
 from console.sessions import Sessions, Viewer
 from ledger.connection import reachable
+from ledger.draft import Person
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot
@@ -58,6 +59,7 @@ class LivePart:
     language: str
     desks: frozenset[str] | None
     announcement: str = ""  #: the announcement of its page
+    approver: Person | None = None  #: the viewer, if that is somebody who may approve drafts
 
     def sees(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks
@@ -229,7 +231,7 @@ def drawn(
     templates: Environment, snapshot: Snapshot, view: LivePart, parts: Mapping[str, str], **context: Any
 ) -> dict[str, str]:
     """The parts, the health line, and the number in *Needs you*. `parts` are templates by their event."""
-    attention = attention_of(snapshot, view.sees)
+    attention = attention_of(snapshot, view.sees, view.approver)
     every = {"badge": "parts/badge.html", "health": "parts/health.html", **parts}
     return {event: part(templates, view, name, attention=attention, **context) for event, name in every.items()}
 

@@ -50,7 +50,7 @@ def routes() -> list[Route]:
 
 
 def _page(request: PageRequest) -> Response:
-    attention = attention_of(request.context.live.snapshot(), request.who.sees)
+    attention = attention_of(request.context.live.snapshot(), request.who.sees, request.who.approver)
     return request.page(
         "needs_you.html",
         attention=attention,
@@ -88,13 +88,15 @@ def _see_dropped(request: PageRequest) -> Response:
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
     """The list contains forms, so it is not replaced while in use: a line says that it has changed."""
-    return {**drawn(templates, snapshot, view, {}), "needs-changed": _facts(attention_of(snapshot, view.sees))}
+    attention = attention_of(snapshot, view.sees, view.approver)
+    return {**drawn(templates, snapshot, view, {}), "needs-changed": _facts(attention)}
 
 
 def _facts(attention: Attention) -> str:
     """What the list consists of."""
     facts: list[Any] = [[desk.status.name for desk in desks] for desks in (attention.held, attention.addresses_held)]
     facts += [attention.lost_messages, attention.unknown_events, *(each.id for each in attention.stopped)]
+    facts += [each.id for each in attention.to_approve]
     facts += [(each.id, each.counts[State.UNKNOWN]) for each in attention.unknown]
     return repr(facts)
 

@@ -17,13 +17,16 @@ from console.cookies import SESSION, cookie_of
 from console.failures import Failures
 from console.i18n import Language
 from console.live import Draw, Live, LivePart
-from console.ports import Callers, Contacts, Exports, Proposals
+from console.ports import Callers, Contacts, Drafting, Exports
 from console.sessions import Sessions, Viewer, csrf_token
 from feishu.codes import CodeTable
+from ledger.announcement import Announcement
 from ledger.api_keys import ApiKeys
 from ledger.audit_log import record_action
-from ledger.errors import BadInput, DeskbellError
+from ledger.errors import BadInput, DeskbellError, NotFound
+from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.messages.json_fields import shortened
 from ledger.states import State
 
 __all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest"]
@@ -46,7 +49,7 @@ class ConsoleContext:
     codes: CodeTable
     failures: Failures
     templates: Environment
-    proposals: Proposals
+    drafting: Drafting
     contacts: Contacts
     exports: Exports
     callers: Callers
@@ -98,6 +101,15 @@ class PageRequest:
             raise BadInput(name, f"must be one of {', '.join(allowed)}")
         return value
 
+    def announcement(self) -> Announcement:
+        """The one in the path. Raises NotFound, also if its desk is not the viewer's."""
+        id = self.part("id")
+        if not is_announcement(id):
+            raise NotFound(shortened(id))
+        announcement = self.context.ledger.announcements.get(id)
+        self.who.check_desk(announcement.spec.desk, announcement.id)
+        return announcement
+
     def state(self) -> State | None:
         """The state in the query, or None. Raises BadInput."""
         value = self.query("state")
@@ -127,7 +139,7 @@ class PageRequest:
         return self.context.templates.get_template(template).render(request=self, say=self.say, **context)
 
     def view(self, draw: Draw, announcement: str = "") -> LivePart:
-        return LivePart(draw, self.say.name, self.who.desks, announcement)
+        return LivePart(draw, self.say.name, self.who.desks, announcement, self.who.approver)
 
     def stream(self, draw: Draw, announcement: str = "") -> Response:
         """The live parts of a page. Proxies must not buffer it."""
@@ -162,7 +174,7 @@ class PageRequest:
         if self.redis_is_away:
             return Attention.when_away()
         try:
-            return attention_of(self.context.live.snapshot(), self.who.sees)
+            return attention_of(self.context.live.snapshot(), self.who.sees, self.who.approver)
         except (DeskbellError, redis.RedisError):
             return Attention.when_away()
 

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.page_request import PageRequest
-from console.ports import Department, Group, Person
+from console.ports import Department, FoundPerson, Group
 from console.routing import lacks, page
 from ledger.api_keys import Scope
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
+from ledger.ids import is_announcement
 
 __all__ = ["CHOSEN", "Node", "chosen_ids", "routes"]
 
@@ -66,6 +67,7 @@ def _page(request: PageRequest) -> Response:
         "people.html",
         422 if refusal else 200,
         desk=desk,
+        back=_back(request),
         nodes=nodes,
         groups=groups,
         opened=opened,
@@ -76,11 +78,17 @@ def _page(request: PageRequest) -> Response:
     )
 
 
-def _people(request: PageRequest, desk: str) -> list[Person]:
+def _back(request: PageRequest) -> str:
+    """To the form that leads here."""
+    draft = request.query("draft")
+    return f"/announcements/{draft}/edit" if is_announcement(draft) else "/announcements/new"
+
+
+def _people(request: PageRequest, desk: str) -> list[FoundPerson]:
     """Those who are chosen, then those whom the name finds."""
     chosen = chosen_ids(request, "people")
     names = request.context.contacts.names(desk, chosen)
-    people = [Person(id, names.get(id, id), "") for id in chosen]
+    people = [FoundPerson(id, names.get(id, id), "") for id in chosen]
     if name := request.query("person")[:MOST_NAME]:
         people += [each for each in request.context.contacts.people(desk, name) if each.id not in chosen]
     return people

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey
+from ledger.draft import Person
 from ledger.messages.content import Message
 
 __all__ = [
@@ -17,13 +18,15 @@ __all__ = [
     "Column",
     "Contacts",
     "Department",
+    "DraftForm",
+    "DraftSummary",
+    "DraftTimes",
+    "Drafting",
     "Exports",
+    "Findings",
+    "FoundPerson",
     "Group",
     "LeftOut",
-    "Person",
-    "Proposal",
-    "Proposals",
-    "ProposedTimes",
     "RowError",
     "Sample",
     "Uploaded",
@@ -60,8 +63,8 @@ class Uploaded(NamedTuple):
     file: BinaryIO
 
 
-class ProposedTimes(NamedTuple):
-    """When it is sent, as far as that can be foretold."""
+class DraftTimes(NamedTuple):
+    """When it is sent if it starts now, as far as that can be foretold."""
 
     starts_ms: int | None  #: None beyond the forecast
     is_at_once: bool
@@ -70,16 +73,30 @@ class ProposedTimes(NamedTuple):
     expires_ms: int | None
     is_too_late: bool  #: rows expire before their turn comes
     between: str | None  #: sending hours
+    zone: str  #: in which its times were said
 
 
 class Asked(NamedTuple):
     """What somebody asks for: a file, or addresses; departments, groups, everyone; less the exclusions."""
 
     fields: Mapping[str, str]  #: by name, without empty ones
+    form: Mapping[str, str]  #: the fields as they were filled in, for whoever edits it
     recipients: Uploaded | None = None
     message: Uploaded | None = None
     exclude: Uploaded | None = None
     lists: Mapping[str, Sequence[str]] = {}  #: addresses, departments, groups, exclude
+    keeps_file: bool = False  #: of an edit: the rows that came from a file stay
+    keeps_exclude: bool = False  #: of an edit: the file with exclusions stays, unless there is another
+
+
+class DraftForm(NamedTuple):
+    """The form as it was filled in. What cannot be shown in a field stays unless it is replaced."""
+
+    fields: Mapping[str, str]
+    lists: Mapping[str, Sequence[str]]
+    recipients: str | None  #: the name of the file that rows came from
+    message: str | None  #: the type of a message that no field shows
+    exclude: str | None  #: the name of the file with exclusions
 
 
 class Department(NamedTuple):
@@ -99,7 +116,7 @@ class Group(NamedTuple):
     departments: int | None
 
 
-class Person(NamedTuple):
+class FoundPerson(NamedTuple):
     """Somebody whom a walk has found. `department` is empty where it was not asked for."""
 
     id: str
@@ -132,45 +149,88 @@ class AudienceFound:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """The preview of an announcement, to be confirmed. Its repr has no message."""
+class Findings:
+    """What the check of an announcement has found. Its repr has no message."""
 
-    token: str | None  #: for `accept`; None if it cannot be accepted
-    name: str
-    desk: str
     source: str  #: how the file was read
     addressed: tuple[tuple[str, int], ...]  #: what named receivers, and how many of those that are accepted
     columns: tuple[Column, ...]
     sheet_remarks: tuple[str, ...]  #: what differs from what Excel shows
     rows: int
-    accepted: int
     invalid: int
     findings: tuple[RowError, ...]  #: the first ones
     finding_count: int
     duplicates: tuple[tuple[int, int], ...]  #: the first ones: a line, and the earlier line with its receiver
     duplicate_count: int
     are_duplicates_dropped: bool
-    calls: int  #: at least
+    due: tuple[tuple[int, int], ...]  #: times of single rows, Unix ms, and how many rows are due then or later
+    samples: tuple[Sample, ...] = field(repr=False)
+    audience: AudienceFound | None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftSummary:
+    """What will be sent, and when, if it starts now."""
+
+    found: Findings
+    accepted: int  #: rows; each is a call, at least
     running_beside: int
-    times: ProposedTimes
+    times: DraftTimes
     stops: tuple[str, ...]  #: when it will pause by itself
     same_content: Announcement | None  #: recently went to the same people
-    samples: tuple[Sample, ...] = field(repr=False)
-    audience: AudienceFound | None = None
 
 
-class Proposals(Protocol):
-    """New announcements."""
+class Drafting(Protocol):
+    """Drafts: announcements that are seen, tested and approved before anything of them is accepted.
 
-    def propose(self, asked: Asked, by: str) -> Proposal:
-        """Checks everything, and keeps a valid proposal for a day, for the same person. Raises BadInput."""
+    Each raises NotFound for what is not there, and NotAllowed in another state.
+    """
+
+    def keep(self, asked: Asked, by: Person) -> str | DraftSummary:
+        """Checks everything, and returns the id of the new draft; or what was found if it cannot be sent like this.
+
+        Raises BadInput.
+        """
         ...
 
-    def accept(self, token: str, by: str, sees: Callable[[str], bool], key: ApiKey | None) -> str:
-        """Accepts a proposal durably, within the limits of a key, and returns its id. A repeat returns the same id.
+    def edit(self, draft: Announcement, version: int, asked: Asked, by: Person) -> DraftSummary | None:
+        """As `keep`, in place of what the draft has. Raises Changed when it no longer has this version."""
+        ...
 
-        Raises NotFound if this person has no proposal under this token, or does not see its desk.
+    def summary(self, draft: Announcement) -> DraftSummary: ...
+
+    def filled_form(self, draft: Announcement) -> DraftForm: ...
+
+    def submit(self, id: str, by: Person) -> None: ...
+
+    def approve(self, id: str, fingerprint: str, by: Person) -> None:
+        """Raises Changed when it is no longer what was seen, NotPermitted for who wrote it."""
+        ...
+
+    def reject(self, id: str, why: str, by: Person) -> None: ...
+
+    def discard(self, id: str, by: Person) -> None: ...
+
+    def start(self, draft: Announcement, version: int, by: Person, key: ApiKey | None, reason: str | None) -> None:
+        """Accepts it durably, within the limits of a key; with a reason also without the approval that it needs.
+
+        Raises Changed, NotPermitted, BadInput.
         """
+        ...
+
+    def test(self, id: str, to: str, row: str, by: Person, key: ApiKey | None) -> str:
+        """Sends one message of it to this address, within the limits of a key, and returns its id.
+
+        `row`: first, longest, emptiest, or a number from 1. Raises BadInput.
+        """
+        ...
+
+    def again(self, id: str, by: Person, *, rest_only: bool) -> str:
+        """Makes a draft of an announcement's own rows, or of those that were not delivered, and returns its id."""
+        ...
+
+    def correct(self, id: str, by: Person) -> str:
+        """Stops an announcement for good, makes a draft of the rows that were not sent, and returns its id."""
         ...
 
 
@@ -183,7 +243,7 @@ class Contacts(Protocol):
 
     def groups(self, desk: str) -> Sequence[Group]: ...
 
-    def people(self, desk: str, name: str) -> Sequence[Person]:
+    def people(self, desk: str, name: str) -> Sequence[FoundPerson]:
         """Some of those whom walks have found within DESKBELL_PEOPLE_FOR, with this in their names. Asks nothing."""
         ...
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from ledger.announcement import Announcement
 from ledger.api_keys import ApiKey, ApiKeys, Scope, digest_of
 from ledger.connection import RedisWhenFull, text
+from ledger.draft import Person
 from ledger.errors import NotFound
 from ledger.ledger import Ledger
 
@@ -60,6 +61,25 @@ class Viewer:
     @property
     def may_announce(self) -> bool:
         return Scope.ANNOUNCE in self.scopes
+
+    @property
+    def may_approve(self) -> bool:
+        return Scope.APPROVE in self.scopes
+
+    @property
+    def may_see_messages(self) -> bool:
+        """Of drafts: who writes them, or approves what is written."""
+        return self.may_announce or self.may_operate or self.may_approve
+
+    @property
+    def person(self) -> Person:
+        """Who acts, for the ledger: the key tells authors and approvers apart."""
+        return Person(self.key.id if self.key else self.by, self.by)
+
+    @property
+    def approver(self) -> Person | None:
+        """The viewer, as somebody whom drafts wait for."""
+        return self.person if self.may_approve else None
 
     @property
     def may_see_people(self) -> bool:

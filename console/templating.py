@@ -12,7 +12,7 @@ from console.chart import HEIGHT, WIDTH
 from console.message_preview import is_plain, preview_of
 from ledger.times import iso, zone_of
 
-__all__ = ["environment"]
+__all__ = ["environment", "in_zone"]
 
 
 @cache
@@ -27,7 +27,7 @@ def environment() -> Environment:
         auto_reload=False,  # a template replaced under a running process might not match its texts
     )
     templates.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
-    templates.filters |= {"in_zone": _in_zone, "iso": iso, "utc": _utc}
+    templates.filters |= {"in_zone": in_zone, "iso": iso, "utc": _utc}
     templates.tests["plain"] = is_plain
     templates.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
     for name in templates.list_templates():  # now, so that the first visitor need not wait
@@ -62,7 +62,7 @@ def _utc(ms: int | None, form: str) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime(form) if ms else ""
 
 
-def _in_zone(ms: int, zone: str) -> str:
+def in_zone(ms: int, zone: str) -> str:
     """`2026-12-01 09:00 Asia/Shanghai (UTC+08:00)`: the same for every reader."""
     at = datetime.fromtimestamp(ms / 1000, zone_of(zone))
     return f"{at:%Y-%m-%d %H:%M} {zone} (UTC{at.isoformat()[-6:]})"

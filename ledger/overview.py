@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, desk_status
+from ledger.draft_verbs import DraftVerbs
 from ledger.dropped_messages import unseen_of
 from ledger.health import Condition, conditions
 from ledger.ledger import Ledger
@@ -27,6 +29,8 @@ KNOWN = 500
 SURVEYED = 100
 #: Read in one round trip.
 AT_ONCE = 50
+#: Of so many glances one reads the drafts: each has its whole message.
+DRAFTS_EVERY = 3
 _MOVING = (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING, AnnouncementState.PAUSED)
 
 
@@ -58,6 +62,7 @@ class Snapshot:
     vitals: Vitals
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
     lost_messages: int = 0  #: dropped messages that nobody has looked at, and lists that nobody reads
+    drafts: tuple[Announcement, ...] = ()  #: the last edited first
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -95,12 +100,14 @@ class Overview:
         self._announcements: dict[str, Announcement] = {}
         self._read_at: dict[str, int] = {}  #: of each announcement, the number of the look that read it
         self._looks = 0
+        self._drafts: tuple[Announcement, ...] = ()
 
     def survey(self) -> Snapshot:
         """The state of everything, now."""
         ids = self._ledger.announcements.ids(KNOWN)
         over = {id for id, each in self._announcements.items() if each.state not in _MOVING}
         again = [id for place, id in enumerate(ids) if place < SURVEYED or id not in over]
+        self._read_drafts()
         return self._seen(ids, again, self._ledger.settings.all_desks)
 
     def forget(self, id: str) -> None:
@@ -113,6 +120,8 @@ class Overview:
             return self.survey()
         ids = self._ledger.announcements.ids(KNOWN)
         desks = list(self._ledger.settings.all_desks)
+        if self._looks % DRAFTS_EVERY == 0:
+            self._read_drafts()
         return self._seen(ids, self._turn(ids, watched), [desks[self._looks % len(desks)]])
 
     def _turn(self, ids: Iterable[str], watched: Collection[str]) -> list[str]:
@@ -133,7 +142,13 @@ class Overview:
         self._read(ids, read, vitals.now_ms)
         for name in desks:
             self._desks[name] = self._sight(name, vitals.now_ms)
-        return Snapshot(vitals.now_ms, dict(self._desks), dict(self._announcements), vitals, *self._unsettled())
+        at_rest, lost = self._unsettled()
+        return Snapshot(
+            vitals.now_ms, dict(self._desks), dict(self._announcements), vitals, at_rest, lost, self._drafts
+        )
+
+    def _read_drafts(self) -> None:
+        self._drafts = tuple(islice(DraftVerbs(self._ledger).listed(), KNOWN))
 
     def _unsettled(self) -> tuple[dict[State, int], int]:
         """Events at rest, and lost messages."""

@@ -58,8 +58,8 @@ class RedisKeys:
     def sign_ins(self, address: str) -> str:
         return self("sign_ins", address)
 
-    def proposal(self, digest: str) -> str:
-        return self("proposal", digest)
+    def draft_notes(self, draft: str) -> str:
+        return self("draft", draft, "notes")
 
     def drafts_of(self, author: str) -> str:
         return self("drafts", "of", author)

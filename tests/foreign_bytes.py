@@ -273,6 +273,8 @@ def proposed(caller: Caller, body: bytes) -> requests.Response:
     return caller.visitor.act("/announcements/new", text="Hi", files={"recipients": ("r.csv", body)})
 
 
+#: What is done to a draft, and what makes one.
+DRAFT_VERBS = (*("again", "approve", "correct", "discard", "reject", "start", "start-unapproved", "submit", "test"),)
 CARD = '{"receiver_id":"ou_ada","message":{"msg_type":"interactive","content":{"a":['
 SERVED = {
     "JSON with a name twice": Served(
@@ -394,14 +396,13 @@ SERVED = {
                     "sign-in",
                     "sign-out",
                     "preferences",
-                    "announcements/accept",
                     "desks/{desk}/resume",
                     "events/retry",
                     "dropped/seen",
                 ),
                 *(
                     f"announcements/{{id}}/{verb}"
-                    for verb in ("cancel", "pause", "reschedule", "resolve", "resume", "retry")
+                    for verb in ("cancel", "pause", "reschedule", "resolve", "resume", "retry", *DRAFT_VERBS)
                 ),
                 *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "resolve", "retry")),
             )
@@ -409,7 +410,11 @@ SERVED = {
         ("console/forms.py:_fields_of",),
     ),
     "an upload in the console": Served(
-        UPLOAD, quoted_rows, proposed, ("POST /console/announcements/new",), ("console/forms.py:read_form",)
+        UPLOAD,
+        quoted_rows,
+        proposed,
+        ("POST /console/announcements/new", "POST /console/announcements/{id}/edit"),
+        ("console/forms.py:read_form",),
     ),
 }
 
@@ -560,8 +565,7 @@ OURS = {
     "producers/announcements/recipients/foreign.py:_answer": "said by a process of ours, in bounded frames",
     "producers/announcements/recipients/reading.py:main": "said by a process of ours",
     "producers/announcements/preview.py:count_open_tickets": "written by the check of the rows",
-    "producers/web/console_adapter.py:_keep": "the ledger's",
-    "producers/web/console_adapter.py:accept": "the ledger's",
+    "producers/web/draft_notes.py:read": "the ledger's",
     "feishu/client.py:_spellings": "the message that is sent, checked when it was accepted",
     "feishu/people.py:_of_json": "the ledger's",
 }

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
-from console.ports import Department, Group, Person
+from console.ports import Department, FoundPerson, Group
 from feishu.directory import NotVisible, StalePage
 from feishu.verdict import AskFailed
 from ledger.errors import BadInput
@@ -48,8 +48,8 @@ class DeskContacts:
 
         return self._asked((desk, "groups", ""), ask)
 
-    def people(self, desk: str, name: str) -> list[Person]:
-        return [Person(*person) for person in WalkedNames(self._ledger, desk).found(name, _FOUND)]
+    def people(self, desk: str, name: str) -> list[FoundPerson]:
+        return [FoundPerson(*person) for person in WalkedNames(self._ledger, desk).found(name, _FOUND)]
 
     def names(self, desk: str, people: Sequence[str] = ()) -> dict[str, str]:
         with self._lock:

@@ -75,6 +75,12 @@ def sign_in(page: Page, secret: str) -> None:
     page.get_by_role("button", name="Sign out").wait_for()
 
 
+def start(page: Page, rows: int) -> None:
+    """Sends the draft that the page shows."""
+    page.get_by_role("button", name=f"Send to {rows}…").click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Send to {rows}").click()
+
+
 @pytest.fixture
 def place(empty_valkey: Settings, browser: Browser, watched: Watched, tmp_path: Any) -> Iterator[Place]:
     (tmp_path / "desks.toml").write_text(DESKS)

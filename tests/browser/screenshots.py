@@ -36,7 +36,7 @@ def main(folder: Path = FOLDER) -> None:
                 for theme in ("light", "dark"):
                     Album(browser, url, scenery, folder, color_scheme=theme).take()
                 Album(browser, url, scenery, folder, "phone-", viewport=PHONE).take("now", "announcement")
-                Album(browser, url, scenery, folder, "zh-", locale="zh-CN").take("now", "announcement", "proposal")
+                Album(browser, url, scenery, folder, "zh-", locale="zh-CN").take("now", "announcement", "draft")
 
 
 class Album:
@@ -67,7 +67,7 @@ class Album:
         for name in names or pages:
             self._scenery.make_calls()
             self._open(pages[name])
-            if name == "proposal":
+            if name == "draft":
                 _propose(self._page)
             self._picture(name)
         self._page.context.close()
@@ -84,7 +84,7 @@ class Album:
             "notifications": "/notifications?state=failed",
             "notification": f"/notifications/{rerouted.id}",
             "hooks": "/hooks",
-            "proposal": "/announcements/new",
+            "draft": "/announcements/new",
         }
 
     def _open(self, path: str) -> None:
@@ -108,7 +108,7 @@ def _propose(page: Page) -> None:
         {"name": "move.json", "mimeType": "application/json", "buffer": json.dumps(CARD).encode()}
     )
     page.locator("form.panel button.primary").click()
-    page.locator("form.decide, .problem").first.wait_for()
+    page.locator("#do-start, .problem").first.wait_for()
 
 
 if __name__ == "__main__":

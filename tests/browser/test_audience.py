@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from ledger.api_keys import ApiKeys, Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from tests.browser.conftest import Watched, sign_in
+from tests.browser.conftest import Watched, sign_in, start
 from tests.browser.test_pages import PHONE, serious_problems
 from tests.integration.producers.web.serving import serving
 from tests.sandbox_company import company_running
@@ -81,7 +81,7 @@ def test_departments_groups_and_exclusions_are_chosen_without_a_script_and_by_ke
     expect(page.get_by_text("people found.")).to_be_visible()
     for told in ("1 paused by an administrator Cat", "1 resigned Dan", "1 excluded Ian"):
         expect(page.get_by_role("listitem").filter(has_text=told)).to_be_visible()
-    page.get_by_role("button", name="Send to 2").click()
+    start(page, 2)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert len(office.receivers()) == 2
 
@@ -94,7 +94,7 @@ def test_everyone_and_what_is_not_visible(office: Office) -> None:
     page.get_by_label("Text").fill("Dear {{ name }}")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("not joined yet")).to_be_visible()
-    page.get_by_role("button", name="Send to 4").click()
+    start(page, 4)
     assert len(office.receivers()) == 4
 
 
@@ -121,7 +121,7 @@ def test_somebody_whom_a_preview_has_found_is_found_by_name_and_a_file_goes_with
     page.get_by_label("Text").fill("We move")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("2 typed addresses are counted from line 3 on")).to_be_visible()
-    page.get_by_role("button", name="Send to 3").click()
+    start(page, 3)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert len(office.receivers()) == 3
 
@@ -141,7 +141,7 @@ def test_the_pages_are_accessible_and_fit_a_phone(office: Office, options: dict[
     page.get_by_role("button", name="Preview").click()
     page.get_by_role("heading", name="Audience", exact=True).wait_for()
     problems += serious_problems(page)
-    widths["proposal"] = page.evaluate("document.documentElement.scrollWidth")
+    widths["draft"] = page.evaluate("document.documentElement.scrollWidth")
     assert problems == [], pages
     assert not options.get("viewport") or max(widths.values()) <= 390, widths
 

@@ -12,7 +12,7 @@ from ledger.api_keys import ApiKeys, Scope
 from ledger.rate import parse_rate
 from ledger.settings import Settings
 from tests.acceptance.installation import Installation
-from tests.browser.conftest import Watched, sign_in
+from tests.browser.conftest import Watched, sign_in, start
 from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
@@ -59,11 +59,11 @@ def test_an_operator_announces_steers_settles_and_leaves(installation: Installat
     propose(page, "Office move", "Dear {{ name }}, we move on Friday.")
     expect(page.locator(".samples")).to_contain_text("Dear Person 0, we move on Friday.")
     assert list(installation.ledger.announcements.newest()) == []
-    page.get_by_role("button", name=f"Send to {ROWS}").click()
-    expect(page.get_by_role("heading", name="Office move")).to_be_visible()
+    start(page, ROWS)
+    expect(page.locator("#count-delivered, .how-far").first).to_be_visible()
 
     [move] = installation.ledger.announcements.newest()
-    assert move.acts[0][1:] == ("key mia", "announce")
+    assert [did for _, _, did in move.acts] == ["draft", "start"]
     watch_the_bar_move(page)
     confirm(page, "Pause")
     expect(page.locator("#do-resume")).to_be_visible()
@@ -80,7 +80,7 @@ def test_an_operator_announces_steers_settles_and_leaves(installation: Installat
     page.goto("/console/")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     acts = [(act[1], act[2]) for act in installation.ledger.announcements.get(move.id).acts]
-    assert acts == [("key mia", did) for did in ("announce", "pause", "resume")]
+    assert acts == [("key mia", did) for did in ("draft", "start", "pause", "resume")]
 
 
 def propose(page: Page, name: str, text: str) -> None:

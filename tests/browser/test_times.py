@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from ledger.states import AnnouncementState
 from ledger.times import unix_ms
-from tests.browser.conftest import Place
+from tests.browser.conftest import Place, start
 from tests.browser.test_pages import PHONE, serious_problems
 
 __all__: list[str] = []
@@ -74,7 +74,7 @@ def test_nine_in_shanghai_is_nine_in_shanghai_on_a_server_in_utc(place: Place, v
     preview(page, at_date=day, at_time="09:00")
     expect(page.locator(".tiles")).to_contain_text(f"{day} 09:00 Asia/Shanghai (UTC+08:00)")
     expect(page.locator(".tiles")).to_contain_text("9:00:00 AM GMT+8")
-    page.get_by_role("button", name="Send to 2").click()
+    start(page, 2)
     expect(page.locator(".standing .state")).to_contain_text("scheduled for")
     [drill, *_] = place.scenery.ledger.announcements.newest()
     assert drill.state is AnnouncementState.SCHEDULED
@@ -90,7 +90,7 @@ def test_a_day_on_which_new_yorks_clocks_change_keeps_its_hours(visit: Visit, pl
         page = visit("/announcements/new", NEW_YORK)
         preview(page, at_date=f"{day:%Y-%m-%d}", at_time=time)
         expect(page.locator(".tiles")).to_contain_text(f"{day:%Y-%m-%d} {time} America/New_York (UTC{offset})")
-    page.get_by_role("button", name="Send to 2").click()
+    start(page, 2)
     expect(page.locator(".standing .state")).to_contain_text("9:00:00 AM ED" if forward else "9:00:00 AM ES")
     [drill, *_] = place.scenery.ledger.announcements.newest()
     assert drill.due_ms == unix_ms(datetime.fromisoformat(f"{day:%Y-%m-%d}T09:00{offset}"))

@@ -14,6 +14,8 @@ _ROW = re.compile(r"^\| (`[^|]+`) \| (?:hash|string|set|zset|list|channel) \|", 
 _RECORDS = ("n:{id}", "lane:{lane}", "callback:{name}", "desk:{desk}")
 #: Keys that are there for moments, or after a mishap.
 _PASSING = {"leader", "app:{app}:calls:{api}", "desk:{desk}:share", "sign_ins:{address}", "aof", "damaged", "probe"}
+#: Keys of older versions, which nothing reads any more.
+_GONE = ("proposal:",)
 #: Fields that depend on how a run went, and not on the code alone.
 _CHANCE = {
     "progress",
@@ -43,6 +45,8 @@ def shape(file: Path) -> set[str]:
 def _parts(words: list[str]) -> Iterator[str]:
     command, key, *content = words
     if not key.startswith("deskbell:") or key.startswith("deskbell:celery:"):
+        return
+    if key.removeprefix("deskbell:").startswith(_GONE):
         return
     name = _name(key.removeprefix("deskbell:"))
     if name in _PASSING:

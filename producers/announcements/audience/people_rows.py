@@ -59,11 +59,13 @@ class PeopleRows(Recipients):
         if self._file:
             yield from filter(None, map(self._of_file, self._file.rows()))
             self.typed_lines = self._file.typed_lines
-        for line, going in enumerate(self._selection.going(), start=self._selection.last_line() + 1):
+        first = line = self._selection.last_line() + 1
+        for line, going in enumerate(self._selection.going(), start=first):
             values: list[str | None] = [None] * len(self.columns)
             values[0] = going.person
             self._fill(values, going)
             yield Row(line, tuple(values))
+        self.people_lines = (first, line)
 
     def lacking(self, row: Row, name: str) -> str:
         """Raises BadInput for a field that Feishu tells of nobody: every row would have the same problem."""

@@ -33,6 +33,8 @@ class Recipients:
     people: tuple[str, ...] = ()
     #: The column receiver_id names everybody, whatever a file named them by.
     is_resolved = False
+    #: Those of people of an audience, behind the file and what was typed.
+    people_lines: tuple[int, int] | None = None
 
     def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
         """Raises BadInput if the file is empty, names no receiver, or is not in a supported format."""

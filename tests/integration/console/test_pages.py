@@ -314,51 +314,6 @@ def test_what_somebody_has_just_settled_is_gone_from_the_next_page(operator: Vis
 # -- new announcements
 
 
-def test_a_proposal_is_shown_and_nothing_is_announced_before_it_is_confirmed(operator: Visitor, ledger: Ledger) -> None:
-    before = ledger.announcements.ids()
-    page = propose(operator, people(3, "ou_1,Again\n"), text="Dear {{ name }}, we move")
-    assert "Dear P0, we move" in page
-    assert "Line 5 has the same receiver as line 3." in page
-    assert ledger.announcements.ids() == before
-    [id] = accepted(operator, page, ledger, before)
-    announcement = ledger.announcements.get(id)
-    assert (announcement.spec.name, announcement.total) == ("people", 3)
-    assert announcement.acts[0][1:] == ("key mia", "announce")
-    assert accepted(operator, page, ledger, before) == [id]
-
-
-def token_of(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', page)
-    assert found, page
-    return found[1]
-
-
-def test_what_was_shown_to_one_key_is_confirmed_by_this_key_alone(url: str, operator: Visitor, ledger: Ledger) -> None:
-    page = propose(operator, people(3), text="We move", desk="hr")
-    token = re.search(r'name="token" value="([^"]+)"', page)
-    assert token
-    keys, before = ApiKeys(ledger), ledger.announcements.ids()
-    for name, desks in (("it", frozenset({"default"})), ("hr-too", frozenset({"hr"}))):
-        other = Visitor(url).sign_in(
-            keys.create(name, frozenset({Scope.OPERATE, Scope.ANNOUNCE}), desks, None, "test")[1]
-        )
-        other.look("/")
-        answer = other.session.post(
-            f"{other.url}/announcements/accept", {"csrf": other.token(), "token": token[1]}, timeout=20
-        )
-        assert answer.status_code == 404
-        assert "no such id: this preview" in answer.text
-    assert ledger.announcements.ids() == before
-    assert len(accepted(operator, page, ledger, before)) == 1
-
-
-def accepted(visitor: Visitor, page: str, ledger: Ledger, before: list[str]) -> list[str]:
-    body = {"csrf": visitor.token(), "token": token_of(page, "token")}
-    answer = visitor.session.post(f"{visitor.url}/announcements/accept", data=body, timeout=120)
-    assert answer.status_code == 200, answer.text[:300]
-    return [id for id in ledger.announcements.ids() if id not in before]
-
-
 def propose(visitor: Visitor, path: Path, message: Path | None = None, **fields: str) -> str:
     visitor.look("/announcements/new")
     files = {"recipients": (path.name, path.read_bytes())}
@@ -372,7 +327,7 @@ def test_invalid_rows_are_named_and_stop_it_unless_they_are_left_out(operator: V
     page = propose(operator, path, text="Dear {{ name }}")
     assert "What to fix" in page
     assert "Nothing can be sent like this." in page
-    assert 'name="token"' not in page
+    assert 'id="do-start"' not in page
     page = propose(operator, path, text="Dear {{ name }}", skip_invalid="true")
     assert "Send to 2" in page
 

@@ -13,7 +13,7 @@ from console.i18n import LANGUAGES, chosen_language, language
 from feishu.codes import CodeTable
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, phrase_json, phrase_of
-from ledger.states import Outcome, Resolution, State
+from ledger.states import DRAFTED, Outcome, Resolution, State
 
 __all__: list[str] = []
 
@@ -21,7 +21,7 @@ FOLDER = Path(console.__file__).parent
 SOURCES = [*FOLDER.rglob("*.html"), *FOLDER.glob("*.py")]
 #: What templates put behind a prefix: `say("state." ~ name)`.
 CHOICES = {
-    "state.": [*State, "rerouted", "running", "paused", "finished", "complete", "partial"],
+    "state.": [*State, "rerouted", "running", "paused", "finished", "complete", "partial", *DRAFTED],
     "outcome.": list(Outcome),
     "hold.": ["throttled", "credentials", "quota", "outage", "refused"],
     "theme.": ["auto", "light", "dark"],
@@ -34,6 +34,7 @@ CHOICES = {
     "now.": ["idle", "sending", "stopped", "paused", "timed"],
     "until.": ["scheduled", "deferred", "running"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks"],
+    "draft.row_": ["first", "longest", "emptiest", "number"],
     "act.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text", "_one_text")],
 }
 
@@ -41,6 +42,7 @@ CHOICES = {
 ACTIONS = [
     *("announce", "pause", "resume", "reschedule", "cancel", "retry", "retry_failed", "retry_unknown", "retry_code"),
     *("pause_at_first_n", "pause_at_stop_at"),
+    *("draft", "edit", "submit", "approve", "reject", "discard", "test", "start", "start_without_approval", "correct"),
     *(
         "resolve_as_delivered",
         "resolve_as_failed",

@@ -14,7 +14,6 @@ from ledger import allowance, callbacks, dropped_messages, durability, hook_log,
 from ledger.draft_verbs import DRAFT_MS, MOST_DRAFTS
 from ledger.inspection.invariants import Invariant
 from ledger.leases import AFTER_CALL_MS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS
-from ledger.loading import LOADING_MS
 from ledger.rate import AHEAD_TRIPS, LATE_SHARE, SPAN_TRIPS, Limit, slack_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
@@ -130,7 +129,7 @@ STATED = (
     f"the hash of its key's secret | after {span(SESSION_SECONDS * 1000)}, or at sign-out |",
     f"by their time, the last {SESSIONS_OF_A_KEY} | {span(SESSION_SECONDS * 1000)} after the last one |",
     f"failed sign-ins to the console | after {span(MINUTE)} |",
-    f"the preview of an unconfirmed announcement | after {span(LOADING_MS)} |",
+    f"when it starts or is discarded, or {span(DRAFT_MS)} after it was kept |",
     f"newest first, the last {hook_log.KEPT} of each |",
     f"takes what joins | {span(lua('shared/joining.lua', 'WINDOW_LINGERS'))} after its end |",
     f"newest first, the last {lua('shared/joining.lua', 'MOST_LINES'):g} | with the message |",
