@@ -141,8 +141,7 @@ class Notification(BaseModel):
             self.user_id_type,
             self.on_unknown,
             self.on_open_ticket,
-            self.message.msg_type,
-            self.message.wire_content(),
+            *self.message.asked,
             # Left out without one, so that keys of an older version keep their digests.
             *([self.callback_url] if self.callback_url else []),
         )
@@ -243,7 +242,7 @@ def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _take_message(fields: dict[str, Any]) -> Message:
     """From `text` or `markdown`, or from `message` in any of its forms."""
     if sum(name in fields for name in ("text", "markdown", "message")) != 1:
-        raise BadInput("message", "give one of text, markdown and message")
+        raise BadInput("message", Phrase("give one of text, markdown, message and template"))
     if "markdown" in fields:
         # Loaded with the first of them: it brings Jinja, which a program that sends plain texts need not have.
         from ledger.messages.markdown_card import card_of_markdown

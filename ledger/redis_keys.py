@@ -157,6 +157,15 @@ class RedisKeys:
     def content(self, desk: str, digest: str) -> str:
         return self("content", desk, digest)
 
+    def templates(self, desk: str) -> str:
+        return self("desk", desk, "templates")
+
+    def template(self, desk: str, name: str) -> str:
+        return self("desk", desk, "template", name)
+
+    def template_variables(self, desk: str, name: str) -> str:
+        return self("desk", desk, "template", name, "variables")
+
     def image(self, sha256: str) -> str:
         return self("image", sha256)
 

@@ -24,7 +24,7 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 NAMES = (
     *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "draft", "hold", "lead"),
     *("record", "recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "review", "spend", "start"),
-    *("steer", "step", "sweep", "ticket"),
+    *("steer", "step", "sweep", "template", "ticket"),
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
@@ -32,7 +32,7 @@ SHARED = ("keys", "callbacks", "announcements", "people", "records", "joining", 
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.
-ADDING = frozenset({"accept", "announce", "draft", "start"})
+ADDING = frozenset({"accept", "announce", "draft", "start", "template"})
 
 Argument = str | bytes | int | float
 #: A verb, its desk, and its further arguments.

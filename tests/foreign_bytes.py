@@ -121,6 +121,10 @@ def leaves(size: int) -> bytes:
     return json.dumps({"name": "n", "at": "2099-01-01T00:00:00Z", "message": message, "rows": rows}).encode()
 
 
+def saved_leaves(size: int) -> bytes:
+    return json.dumps({"message": json.loads(leaves(size))["message"]}).encode()
+
+
 def quoted_rows(size: int) -> bytes:
     return b"receiver_id,name\n" + b'ou_ada,"""\n' * (size // 12 - 2)
 
@@ -233,6 +237,14 @@ def of_event(caller: Caller, body: bytes) -> requests.Response:
     return caller.post("/v1/hooks/events", data=body, headers={"Content-Type": "application/cloudevents+json"})
 
 
+def put(path: str) -> Callable[[Caller, bytes], requests.Response]:
+    def send(caller: Caller, body: bytes) -> requests.Response:
+        headers = {"X-Api-Key": caller.secret, "Connection": "close", **JSON}
+        return requests.put(caller.url + path, data=body, headers=headers, timeout=120)
+
+    return send
+
+
 def card_as_text(size: int) -> bytes:
     """The JSON of a card in a text, as some senders have it."""
     card = lists('{"elements":[', "]}")(size - 128).decode()
@@ -308,6 +320,9 @@ SERVED = {
         leaves,
         to("/v1/announcements"),
         sites=("ledger/messages/jinja_text.py:_parsed", "ledger/messages/jinja_text.py:_root_of"),
+    ),
+    "a template to save": Served(
+        64 * 1024, saved_leaves, put("/v1/templates/t"), ("PUT /v1/templates/{name}", "DELETE /v1/templates/{name}")
     ),
     "a hook's payload, a name twice": Served(
         MIB,
@@ -529,6 +544,8 @@ READ = {
 OURS = {
     "console/i18n.py:language": "comes with the program",
     "ledger/audit_log.py:_act": "the ledger's",
+    "ledger/saved_template.py:_compiled": "the ledger's, and checked when it was saved",
+    "ledger/saved_templates.py:_of_kept": "the ledger's, and checked when it was saved",
     "ledger/practice.py:_living": "of a file that only its owner can write, and only while its writer lives",
     "producers/announcements/recipients/evidence.py:_scores": "comes with the program",
     "ledger/announcement.py:message": "the ledger's, and checked when it was accepted",

@@ -18,6 +18,7 @@ from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock
 from ledger.redis_keys import RedisKeys
+from ledger.saved_templates import SavedTemplates
 from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
 from ledger.tally import CounterBuffer, Tally
@@ -57,6 +58,10 @@ class Runtime:
     def ledger(self) -> Ledger:
         """With its own connections, on which an answer may take as long as an fsync."""
         return Ledger(self.settings, connect(self.settings, kind=RedisWhenFull))
+
+    @cached_property
+    def templates(self) -> SavedTemplates:
+        return SavedTemplates(self.ledger)
 
     @cached_property
     def leases(self) -> Leases:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, assert_never
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from ledger.errors import BadInput
@@ -21,7 +21,16 @@ from ledger.messages.json_fields import Shape, check_json, dotted, kind_of, vali
 from ledger.messages.post import ImageKey, check_post, wrapped_post
 from ledger.phrases import Phrase
 
-__all__ = ["CARD_AND_POST_KB", "TEXT_REQUEST_KB", "Message", "MsgType", "normalised", "parse_message", "size_problem"]
+__all__ = [
+    "CARD_AND_POST_KB",
+    "TEXT_REQUEST_KB",
+    "FilledMessage",
+    "Message",
+    "MsgType",
+    "normalised",
+    "parse_message",
+    "size_problem",
+]
 
 #: Feishu's page on message content: the serialised content of a post or card, and the whole request of a text.
 CARD_AND_POST_KB = 30
@@ -76,8 +85,37 @@ class Message(BaseModel):
         sha256 = self.content.get("image_sha256") if self.msg_type == MsgType.IMAGE else None
         return sha256 if isinstance(sha256, str) else None
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What was asked for, which must be the same when a key is reused."""
+        return self.msg_type, self.wire_content()
+
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [("msg_type", str(self.msg_type)), ("content", f"<{len(self.wire_content().encode())} bytes>")]
+
+
+class FilledMessage(Message):
+    """A message that was asked for by the name of a template and its variables, and remembers them until it is
+    accepted: the name may stand for another message when the call is repeated."""
+
+    _template: str = PrivateAttr("")
+    _variables: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def of(cls, message: Message, template: str, variables: Mapping[str, str]) -> "FilledMessage":
+        filled = cls.model_construct(msg_type=message.msg_type, content=message.content)
+        filled._template, filled._variables = template, variables
+        return filled
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        variables = orjson.dumps(self._variables, option=orjson.OPT_SORT_KEYS).decode()
+        return "template", self._template, variables
+
+    @property
+    def sent_variables(self) -> tuple[str, frozenset[str]]:
+        """The name of the template as it was given, and those of the variables."""
+        return self._template, frozenset(self._variables)
 
 
 def _not_blank(text: str) -> str:

@@ -51,6 +51,8 @@ class MessageTemplate:
 
     raw: Mapping[str, object] = field(repr=False)
     image: LocalImage | None = None
+    asked: str | None = None  #: the name of the saved template that it is
+    markdown: str | None = field(default=None, repr=False)  #: that it was made from
 
 
 @dataclass(frozen=True, slots=True)

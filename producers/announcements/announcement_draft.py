@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from ledger.announcement import Spec
-from ledger.delivery_options import UserIdType
+from ledger.delivery_options import DEFAULT_DESK, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.blank import blank_problem
 from ledger.messages.content import Message
@@ -22,12 +22,16 @@ from ledger.messages.message_file import MessageTemplate
 from ledger.messages.template import Template
 from ledger.notification import MOST_KEY_CHARACTERS
 from ledger.phrases import Phrase
+from ledger.saved_template import Reference
+from ledger.template_filling import FindTemplate
 from ledger.times import Zone, check_expiry, given_time, zone_of
 from producers.announcements.addressing import Options, zone_without_times
 from producers.announcements.audience.definition import Definition
 from producers.announcements.recipients.reading_options import ReadingOptions
 
 __all__ = ["AnnouncementDraft"]
+
+_FLAGS = ("skip_invalid", "allow_duplicates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +45,39 @@ class AnnouncementDraft:
     key: str | None
     skip_invalid: bool
     image: LocalImage | None
+    template: str | None  #: the name of the saved template, as it was given
     _asked: bytes = field(repr=False)
 
     @classmethod
     def build(
-        cls, raw: Mapping[str, Any], *, now: datetime | None = None, caller: str | None = None, zone: Zone = None
+        cls,
+        raw: Mapping[str, Any],
+        *,
+        now: datetime | None = None,
+        caller: str | None = None,
+        zone: Zone = None,
+        find: FindTemplate | None = None,
     ) -> Self:
         """Reads the arguments of `Notifier.announce` but for its rows; None stands for the default. `caller` is the API
-        key that asks; times without an offset are of `zone` unless they name one. Raises BadInput naming the field."""
-        now = now or datetime.now(UTC)
-        given = _given(raw)
+        key that asks; times without an offset are of `zone` unless they name one. Where saved templates are not known,
+        `find` is None, and any message stands for one. Raises BadInput naming the field."""
+        now, given = now or datetime.now(UTC), _given(raw)
         key = given.pop("key", None)
-        skip_invalid, allow_duplicates = (given.pop(name, False) for name in ("skip_invalid", "allow_duplicates"))
+        flags = skip_invalid, allow_duplicates = [given.pop(name, False) for name in _FLAGS]
         reading, audience = ReadingOptions.take(given), Definition.take(given)
-        source = {"markdown": given.get("markdown")}
-        message = _template_of(given)
-        times = _times_of(given)
+        message, times = _template_of(given, find), _times_of(given)
         is_zone_for_rows = list(times) == ["timezone"]
         zone = _zone_of_times(raw.get("timezone"), zone, times)
-        at, expires_at = (given_time(name, times.get(name), now, zone) for name in ("at", "expires"))
-        spec = _spec({**given, **source, "caller": caller}, message, at=at, expires_at=expires_at)
+        source = {"markdown": message.markdown, "caller": caller}
+        spec = _spec({**given, **source}, message, **_moments(times, now, zone))
         check_expiry(spec.expires_at, spec.at, now)
         _check_names(spec, key)
         _check_id_type(spec, audience)
-        return cls(
-            spec=spec,
-            reading=reading,
-            audience=audience,
-            options=_options(spec, reading, allow_duplicates, now, zone, is_zone_for_rows),
-            key=key,
-            skip_invalid=skip_invalid,
-            image=message.image,
-            _asked=_canonical(spec, times, [reading.as_json(), audience.as_json()], skip_invalid, allow_duplicates),
-        )
+        # With a key, what was asked for is the name: it may stand for another message when it is repeated.
+        asked = spec if key is None or message.asked is None else _named(spec, message.asked)
+        options = _options(spec, reading, allow_duplicates, now, zone, is_zone_for_rows)
+        canonical = _canonical(asked, times, [reading.as_json(), audience.as_json()], *flags)
+        return cls(spec, options, reading, audience, key, skip_invalid, message.image, message.asked, canonical)
 
     def digest(self, recipients_sha256: str) -> str:
         """A hash of everything that makes it this announcement: recipients, message and options, but not its name.
@@ -87,6 +91,11 @@ def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
     if "caller" in raw:
         raise BadInput("caller", "is not a known field")
     return {name: value for name, value in raw.items() if value is not None}
+
+
+def _moments(times: Mapping[str, Any], now: datetime, zone: Zone) -> dict[str, datetime | None]:
+    at, expires_at = (given_time(name, times.get(name), now, zone) for name in ("at", "expires"))
+    return {"at": at, "expires_at": expires_at}
 
 
 def _options(
@@ -115,12 +124,15 @@ def _zone_of_times(name: Any, zone: Zone, times: dict[str, Any]) -> Zone:
     return zone
 
 
-def _template_of(given: dict[str, Any]) -> MessageTemplate:
-    """Takes `text`, `markdown` or `message` out of the arguments."""
-    if sum(name in given for name in ("text", "markdown", "message")) != 1:
-        raise BadInput("message", Phrase("give one of text, markdown and message"))
+def _template_of(given: dict[str, Any], find: FindTemplate | None) -> MessageTemplate:
+    """Takes `text`, `markdown`, `message` or `template` out of the arguments."""
+    if sum(name in given for name in ("text", "markdown", "message", "template")) != 1:
+        raise BadInput("message", Phrase("give one of text, markdown, message and template"))
+    if "template" in given:
+        return _saved(given.pop("template"), given.get("desk", DEFAULT_DESK), find)
     if "markdown" in given:
-        return MessageTemplate(card_of_markdown(given.pop("markdown"), has_variables=True))
+        markdown = given.pop("markdown")
+        return MessageTemplate(card_of_markdown(markdown, has_variables=True), markdown=markdown)
     if "text" in given:
         return MessageTemplate({"msg_type": "text", "content": {"text": given.pop("text")}})
     match given.pop("message"):
@@ -131,6 +143,17 @@ def _template_of(given: dict[str, Any]) -> MessageTemplate:
         case Mapping() as raw:
             return MessageTemplate(dict(raw))
     raise BadInput("message", Phrase("must be an object with msg_type and content"))
+
+
+def _saved(written: Any, desk: str, find: FindTemplate | None) -> MessageTemplate:
+    Reference.of(written)
+    if find is None:
+        return MessageTemplate({"msg_type": "text", "content": {"text": "…"}}, asked=written)
+    return find(desk, written).for_announcement(written)
+
+
+def _named(spec: Spec, template: str) -> Spec:
+    return spec.model_copy(update={"message": {"template": template}})
 
 
 def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime | None) -> Spec:

@@ -16,8 +16,10 @@ from ledger.draft_verbs import DRAFT_MS
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.loading import DraftKey, key_of_announcement, key_of_draft
+from ledger.messages.template import Template
 from ledger.phrases import Phrase
 from ledger.record import Announced
+from ledger.saved_templates import SavedTemplates
 from ledger.times import past_problem
 from ledger.tracing import traceparent
 from producers.announcements.announcement_draft import AnnouncementDraft
@@ -145,6 +147,9 @@ class CheckedAnnouncement:
                 keep_ms = self.ledger.key_ttl_ms(spec.at, spec.expires_at) + (0 if key and not draft_key else DRAFT_MS)
                 self.ledger.keep_image_for(draft.image.sha256, draft.image.data, keep_ms)
             announcements.load(id, _hashed(accepted_rows(self.recipients, checked), rows_sha256))
+        if draft.template:
+            variables = Template.of(spec.message, may_have_others=True).variables
+            SavedTemplates(self.ledger).note_sent(spec.desk, draft.template, variables)
         return LoadedAnnouncement(
             id, spec, checked.accepted, checked.content_hash, rows_sha256.hexdigest(), self.digest, is_known
         )

@@ -11,6 +11,7 @@ from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate
 from ledger.phrases import Phrase
+from ledger.saved_templates import SavedTemplates
 from ledger.times import MACHINE, Zone
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.audience.files import Reader
@@ -22,7 +23,7 @@ from producers.announcements.recipients.reading_options import ReadingOptions
 
 __all__ = ["arguments_of", "checked_again"]
 
-_MESSAGES = frozenset({"text", "markdown", "message"})
+_MESSAGES = frozenset({"text", "markdown", "message", "template"})
 _AUDIENCE = ("departments", "groups", "everyone")
 #: Of a spec, what is no argument of an announcement, or is told otherwise.
 _NO_ARGUMENTS = frozenset({"message", "markdown", "columns", "people", "expires_at", "caller", "traceparent"})
@@ -62,7 +63,7 @@ def checked_again(
         opened = lambda _: KeptRows(spec, rows)  # noqa: E731
         # Each of these rows was wanted when it was accepted, also the second one for a receiver.
         arguments["allow_duplicates"] = True
-    draft = AnnouncementDraft.build(arguments, caller=caller, zone=zone)
+    draft = AnnouncementDraft.build(arguments, caller=caller, zone=zone, find=SavedTemplates(ledger).find)
     with checked_announcement(ledger, draft, opened, read=read, tell=tell) as announcement:
         yield announcement
 

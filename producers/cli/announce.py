@@ -13,6 +13,8 @@ from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
 from ledger.phrases import Phrase
 from ledger.record import Announced
+from ledger.saved_template import SavedTemplate
+from ledger.saved_templates import SavedTemplates
 from ledger.times import MACHINE
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked
@@ -51,6 +53,7 @@ Examples:
   deskbell announce people.xlsx --message m.yaml --test-to ann@corp.example --row longest
   deskbell announce people.xlsx --markdown move.md --draft
   deskbell announce - --message m.json --yes --json < people.jsonl
+  deskbell announce people.csv --template office-move@3
   deskbell announce people.csv --message m.yaml --first 50 --stop-at 5% --watch
   deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai
   deskbell announce --department od-4e6ac4d1 --exclude interns.xlsx --text "Dear {{ name }}" --dry-run
@@ -68,6 +71,11 @@ def announce(**options: Any) -> int:
     asks = _asks(options["yes"] or is_dry or test or is_draft)
     how = _How(is_dry, asks, options["watch"], options["as_json"], test, is_draft)
     return _announce(draft, RecipientsFile(options["recipients"]), how)
+
+
+def _find_template(desk: str, written: object) -> SavedTemplate:
+    with open_ledger() as ledger:
+        return SavedTemplates(ledger).find(desk, written)
 
 
 class _Test(NamedTuple):
@@ -105,7 +113,7 @@ def _draft(options: Mapping[str, Any]) -> AnnouncementDraft:
     name = options["name"]
     arguments |= body_of(options, read_message_template)
     named = {**arguments, "name": _name(options) if name is None else name}
-    draft = AnnouncementDraft.build(named, zone=MACHINE)
+    draft = AnnouncementDraft.build(named, zone=MACHINE, find=_find_template)
     tell_times(options, {"at": draft.spec.at, "expires": draft.spec.expires_at})
     return draft
 

@@ -9,7 +9,17 @@ import typer
 
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from producers.announcements.recipients.reading_options import HiddenRows
-from producers.cli.options import At, DeskName, Expires, MarkdownPath, MarkdownText, MessagePath, ReceiverIdType, Route
+from producers.cli.options import (
+    At,
+    DeskName,
+    Expires,
+    MarkdownPath,
+    MarkdownText,
+    MessagePath,
+    ReceiverIdType,
+    Route,
+    TemplateName,
+)
 
 __all__ = ["AnnounceOptions", "takes"]
 
@@ -121,6 +131,7 @@ class AnnounceOptions:
     message: MessagePath = None
     markdown: MarkdownPath = None
     markdown_text: MarkdownText = None
+    template: TemplateName = None
     name: Annotated[
         str | None, typer.Option(metavar="N", help="Its name. Default: that of the file, or of who gets it.")
     ] = None

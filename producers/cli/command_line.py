@@ -32,6 +32,7 @@ GROUPS = {
     "Send": {
         "send": Verb("send", "Send a message to one or more receivers."),
         "announce": Verb("announce", "Send a message to a file of receivers, or to departments."),
+        "template": Verb("template", "Save, list, show and delete templates of messages."),
         "reschedule": Verb("reschedule", "Give another time to what is scheduled."),
         "people": Verb("people", "Show what Feishu says of an address."),
         "departments": Verb("contacts", "List the departments that the app may see."),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +10,14 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from ledger.errors import BadInput
+from ledger.errors import BadInput, DeskbellError
 from ledger.messages.content import Message, MsgType
 from ledger.notification import Notification
+from ledger.saved_template import SavedTemplate
+from ledger.saved_templates import SavedTemplates
 from ledger.settings import Settings
 from ledger.times import iso
+from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json
 from producers.cli.tables import show_list
 from producers.hooks.hook import Hook, Rendered
@@ -64,7 +68,8 @@ def try_on(
     No API key or signature is needed.
     """
     hook = _named(load_hooks(Settings.from_env()), name)
-    rendered = hook.render(HookRequest.of([_header(each) for each in header or ()], _body(payload)))
+    hook_request = HookRequest.of([_header(each) for each in header or ()], _body(payload))
+    rendered = hook.render(replace(hook_request, templates=_templates(hook)))
     if as_json:
         answer_json(_as_json(hook, rendered))
         return
@@ -91,6 +96,15 @@ def _named(hooks: Mapping[str, Hook], name: str) -> Hook:
     if name not in hooks:
         raise BadInput("hook", f"there is no hook {name!r}; there are: {', '.join(sorted(hooks))}")
     return hooks[name]
+
+
+def _templates(hook: Hook) -> dict[tuple[str, str], SavedTemplate | DeskbellError]:
+    """Raises BadInput when one that the hook names is not there."""
+    if not hook.template_names:
+        return {}
+    with open_ledger() as ledger:
+        templates = SavedTemplates(ledger)
+        return {each: templates.find(*each) for each in hook.template_names}
 
 
 def _header(written: str) -> tuple[str, str]:

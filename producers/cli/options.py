@@ -23,6 +23,7 @@ __all__ = [
     "MessagePath",
     "ReceiverIdType",
     "Route",
+    "TemplateName",
     "TimeZone",
     "body_of",
     "tell_times",
@@ -31,6 +32,9 @@ __all__ = [
 MessagePath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")]
 MarkdownPath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send this Markdown file as a card.")]
 MarkdownText = Annotated[str | None, typer.Option(metavar="T", help="Send this Markdown text as a card.")]
+TemplateName = Annotated[
+    str | None, typer.Option(metavar="NAME[@3]", help="Send this saved template: its latest version, or that one.")
+]
 Route = Annotated[ReceiveType, typer.Option(help="The helpdesk's group with the receiver, or the chat with its bot.")]
 ReceiverIdType = Annotated[UserIdType, typer.Option(help="The type of the receiver ids.")]
 DeskName = Annotated[
@@ -45,13 +49,14 @@ TimeZone = Annotated[
 
 
 def body_of(options: Mapping[str, Any], read_message: Callable[[Path], object]) -> dict[str, Any]:
-    """The arguments `text`, `message` and `markdown`, of which one is given. Raises BadInput."""
-    names = ("text", "message", "markdown", "markdown_text")
+    """The arguments `text`, `message`, `markdown` and `template`, of which one is given. Raises BadInput."""
+    names = ("text", "message", "markdown", "markdown_text", "template")
     if sum(options[name] is not None for name in names) != 1:
-        raise BadInput("message", "give one of --text, --message, --markdown and --markdown-text")
+        raise BadInput("message", "give one of --text, --message, --markdown, --markdown-text and --template")
     message, file = options["message"], options["markdown"]
     return {
         "text": options["text"],
+        "template": options["template"],
         "message": read_message(message) if message else None,
         "markdown": read_markdown_file(file) if file else options["markdown_text"],
     }

@@ -27,6 +27,7 @@ from producers.cli.options import (
     MessagePath,
     ReceiverIdType,
     Route,
+    TemplateName,
     TimeZone,
     body_of,
     tell_times,
@@ -45,6 +46,7 @@ Examples:
   deskbell send --to ou_ada --text "Disk full on db-3" --key alert-8812
   deskbell send --to ann@corp.example,+8613800138000 --text "The lift works again"
   deskbell send --to ou_ada,ou_bob --message card.yaml --at 1h --expires 2d
+  deskbell send --to ou_ada --template disk --var host=db-3 --var free=2%
   deskbell send --to ou_ada --text "Door open" --wait 30 --json
   deskbell send --to ou_ada --text "Disk full on db-3" --throttle 30m"""
 
@@ -76,6 +78,10 @@ Key = Annotated[
     str | None,
     typer.Option(metavar="K", help="Idempotency key: accepted only once. For several receivers: KEY/receiver."),
 ]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="A variable of the template. May be repeated."),
+]
 TicketPolicy = Annotated[OnOpenTicket, typer.Option(help="What to do when the receiver has an open ticket.")]
 _TO = "A receiver: an e-mail address, +86… or mobile:138…, an id or id:…. May be repeated, or comma-separated."
 _THROTTLE = "Send the first at once, and join what follows within this time (30m) in one message."
@@ -94,6 +100,8 @@ def send(
     message: MessagePath = None,
     markdown: MarkdownPath = None,
     markdown_text: MarkdownText = None,
+    template: TemplateName = None,
+    variables: Variables = None,
     receive_type: Route = ReceiveType.CHAT,
     user_id_type: ReceiverIdType = UserIdType.OPEN_ID,
     desk: DeskName = None,
@@ -134,10 +142,22 @@ def _events(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     key = options["key"]
     receivers, id_type = _receivers(options["to"]), arguments.pop("user_id_type")
     arguments |= body_of(options, read_message_file)
+    arguments["variables"] = _values(options["variables"])
     arguments |= _times(arguments["timezone"], options)
     for each, address in receivers.items():
         of_id = {"user_id_type": id_type} if "receiver_id" in address else {}
         yield {**arguments, **address, **of_id, "key": _key(key, each, receivers)}
+
+
+def _values(written: Sequence[str] | None) -> dict[str, str] | None:
+    """Raises BadInput."""
+    values = {}
+    for each in written or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name.strip():
+            raise BadInput("var", "must be written as NAME=VALUE")
+        values[name.strip()] = value
+    return values or None
 
 
 def _times(timezone: str | None, options: Mapping[str, Any]) -> dict[str, datetime | None]:

@@ -20,6 +20,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class _Arguments(TypedDict, total=False):
     text: str | None
     markdown: str | None  #: a text in Markdown, sent as a card
+    template: str | None  #: the name of a saved template of the desk; with a version: `"move@3"`
     key: str | None  #: accepted once, however often it is asked for
     desk: str | None
     receive_type: ReceiveType | str | None  #: `chat` unless given
@@ -34,7 +35,7 @@ class _Arguments(TypedDict, total=False):
 class EventArguments(_Arguments, total=False):
     """One notification, and an item of `send_many`.
 
-    Give one of `receiver_id`, `email` and `mobile`, and one of `text`, `markdown`, `message` and `image`.
+    Give one of `receiver_id`, `email` and `mobile`, and one of `text`, `markdown`, `message`, `image` and `template`.
     """
 
     receiver_id: str | None
@@ -42,13 +43,15 @@ class EventArguments(_Arguments, total=False):
     mobile: str | None  #: with `+` and country code outside mainland China
     message: Message | Mapping[str, object] | None
     image: str | Path | None  #: the path of a local image
+    variables: Mapping[str, str | int | None] | None  #: of the template
     on_unknown: OnUnknown | str | None  #: `resend` unless given
     throttle: timedelta | str | None  #: `"30m"`: the first goes at once, what follows within it joins one message
     digest: timedelta | str | None  #: `"5m"`: all events to the receiver within it go as one message
 
 
 class AnnouncementArguments(_Arguments, total=False):
-    """All of an announcement but its rows. Give one of `text`, `markdown` and `message`; there is Jinja in them."""
+    """All of an announcement but its rows. Give one of `text`, `markdown`, `message` and `template`; there is Jinja in
+    them."""
 
     name: Required[str]
     message: Message | Mapping[str, object] | None

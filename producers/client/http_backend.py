@@ -211,7 +211,9 @@ def _excluded(draft: AnnouncementDraft) -> Source:
 
 def _files(draft: AnnouncementDraft, source: Source | None, excluded: Source | None) -> dict[str, FilePart]:
     """The message, or the image that it is; and the recipients last, so that the rest is known when they come."""
-    if draft.image:
+    if draft.template:
+        body: dict[str, FilePart] = {}
+    elif draft.image:
         body = {"image": FilePart("image", "application/octet-stream", draft.image.data)}
     else:
         body = {"message": FilePart("message.json", "application/json", orjson.dumps(draft.spec.message))}

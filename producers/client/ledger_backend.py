@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ledger.connection import connect, reachable
 from ledger.draft import Person
@@ -30,6 +30,10 @@ from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
 from producers.machine_user import machine_user
 
+if TYPE_CHECKING:
+    from ledger.saved_template import SavedTemplate
+    from ledger.saved_templates import SavedTemplates
+
 __all__ = ["LedgerBackend"]
 
 #: Of the time that a call has: how long Redis may wait for the disk, so that its answer still comes in time.
@@ -44,6 +48,7 @@ class LedgerBackend:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._templates: SavedTemplates | None = None
 
     @classmethod
     def from_env(cls, timeout_seconds: float) -> Self:
@@ -58,14 +63,29 @@ class LedgerBackend:
         return f"{type(self).__name__}({str(self._ledger.settings.redis)!r})"
 
     def send(self, events: Sequence[Mapping[str, Any]]) -> list[Accepted]:
-        drafts = EventDraft.build_all(events)
+        drafts = EventDraft.build_all(events, find=self._find_template)
         notifications = [draft.notification for draft in drafts]
         images = {draft.image.sha256: draft.image for draft in drafts if draft.image}
         with reachable(self._ledger.settings):
             # First the images: a worker may take a notification the moment it is accepted.
             for image in images.values():
                 self._ledger.keep_image(image.sha256, image.data, notifications)
-            return self._ledger.accept(notifications)
+            accepted = self._ledger.accept(notifications)
+            if self._templates:
+                self._templates.note_accepted(notifications)
+        return accepted
+
+    def _find_template(self, desk: str, written: object) -> "SavedTemplate":
+        with reachable(self._ledger.settings):
+            return self._saved_templates().find(desk, written)
+
+    def _saved_templates(self) -> "SavedTemplates":
+        if self._templates is None:
+            # Loaded with the first template: it brings Jinja, which most programs need not have.
+            from ledger.saved_templates import SavedTemplates
+
+            self._templates = SavedTemplates(self._ledger)
+        return self._templates
 
     def announce(
         self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
@@ -100,7 +120,7 @@ class LedgerBackend:
                 return Recipients.open(rows, options=options)
             return Recipients.of(Source.of_rows(rows or ()), options.of_rows())
 
-        draft = AnnouncementDraft.build(arguments)
+        draft = AnnouncementDraft.build(arguments, find=self._find_template)
         source = None if rows is None else opened
         checking = checked_announcement(self._ledger, draft, source, repeat_by=repeat_by)
         with checking as announcement, reachable(self._ledger.settings):

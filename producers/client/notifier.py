@@ -91,7 +91,8 @@ class Notifier:
 
     @spelled_out(EventArguments)
     def send(self, **arguments: Unpack[EventArguments]) -> Accepted:
-        """Accepts one notification durably. Give one of `text`, `markdown`, `message` and `image` (the path of a file).
+        """Accepts one notification durably. Give one of `text`, `markdown`, `message`, `image` (the path of a file) and
+        `template` (the name of a saved one, with its `variables`).
 
         The receiver is a `receiver_id`, an `email` or a `mobile` number. A worker finds out whose it is after the
         acceptance; if it is nobody's, the notification fails with the reason `no_such_person`.
@@ -101,6 +102,7 @@ class Notifier:
 
         >>> notifier.send(email="ann@corp.example", text="Disk full on db-3")
         >>> notifier.send(receiver_id="ou_ada", image="poster.png", at="15m", expires="2h")
+        >>> notifier.send(receiver_id="ou_ada", template="disk", variables={"host": "db-3"})
         >>> notifier.send(receiver_id="ou_ada", message={"msg_type": "post", "content": {"zh_cn": …}})
 
         Raises:

@@ -9,6 +9,7 @@ from ledger.messages.images import LocalImage
 from ledger.messages.mentions import without_mentions
 from ledger.phrases import Phrase
 from producers.hooks.feishu_bot import bot_message
+from producers.hooks.hook_template import TemplateName
 from producers.hooks.payload import Cut
 from producers.hooks.slack_card import slack_message
 from producers.hooks.template_context import WHOLE, TemplateContext
@@ -35,6 +36,7 @@ class GivenMessage:
     """Thread-safe."""
 
     image: LocalImage | None = None
+    template_name: TemplateName | None = None
 
     def __init__(self, form: str, where: str) -> None:
         self._of = FORMS[form]

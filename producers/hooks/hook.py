@@ -17,6 +17,7 @@ from producers.hooks.alert_group import alert_group
 from producers.hooks.brief import brief_of
 from producers.hooks.cloudevents import Event, cloud_events
 from producers.hooks.hook_request import HookRequest
+from producers.hooks.hook_template import TemplateName
 from producers.hooks.payload import JsonList, JsonObject, plain_value
 from producers.hooks.recipe import Recipe
 from producers.hooks.rule import Made, Rule
@@ -142,6 +143,11 @@ class Hook:
         """Whose bytes must be in the ledger before a notification of this hook is."""
         return [rule.image for rule in self._rules if rule.image]
 
+    @property
+    def template_names(self) -> list[TemplateName]:
+        """Of the saved templates that a request must bring along."""
+        return [rule.template_name for rule in self._rules if rule.template_name]
+
     def _events(self, request: HookRequest) -> Iterator[Event | BadInput]:
         if self.format == "cloudevents":
             yield from cloud_events(request)
@@ -153,7 +159,8 @@ class Hook:
     def _context(self, request: HookRequest, event: Event) -> TemplateContext:
         group = alert_group(event.payload) if self.format == "alerts" else None
         brief = brief_of(event.payload) if self.format == "generic" else None
-        return TemplateContext(self.name, event.digest, event.payload, request.shown_headers, group, brief)
+        headers, templates = request.shown_headers, request.templates
+        return TemplateContext(self.name, event.digest, event.payload, headers, group, brief, templates=templates)
 
     def _items(self, context: TemplateContext, taken: _Taken) -> tuple[list[TemplateContext], int]:
         """The items that are used, and how many there are behind them."""

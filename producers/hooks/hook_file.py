@@ -33,7 +33,7 @@ _SECRETS = ("secret", "secret_env", "secret_file")
 #: The fields of a signature that no tool has to itself.
 _OF_HMAC = ("signature_header", "signature_prefix", "signature_encoding")
 #: Fields that stand for the same: the nearer one replaces the other.
-_ONE_OF = (frozenset({"text", "message"}), frozenset({"throttle", "digest"}))
+_ONE_OF = (frozenset({"text", "message", "template", "variables"}), frozenset({"throttle", "digest"}))
 #: Plain, so that it fits in a URL and a key, and is no path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 

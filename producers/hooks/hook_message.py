@@ -11,6 +11,7 @@ from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
 from ledger.phrases import Phrase
 from producers.hooks.dialect import SANDBOX
+from producers.hooks.hook_template import HookTemplate, TemplateName
 from producers.hooks.payload import Cut
 from producers.hooks.schema import RuleFields
 from producers.hooks.template_context import WHOLE, TemplateContext, check_names
@@ -29,11 +30,17 @@ class HookMessage:
 
     def __init__(self, fields: RuleFields, where: str, folder: Path) -> None:
         """Raises BadInput for what is no message, or uses an unknown name."""
+        self.image: LocalImage | None = None
+        self.template_name: TemplateName | None = None  #: without which it cannot be rendered
+        if fields.template is not None or fields.variables is not None:
+            saved = HookTemplate(fields, where)
+            self._where, self.template_name, self._render = f"{where}.template", saved.name, saved.render
+            return
         source = _source(fields, where, folder)
-        self.image: LocalImage | None = source.template.image
-        self._where = source.where
-        self._template = Template.of(source.template.raw, where=source.where, sandbox=SANDBOX)
-        check_names(self._template.variables, source.where)
+        self.image, self._where = source.template.image, source.where
+        template = Template.of(source.template.raw, where=source.where, sandbox=SANDBOX)
+        check_names(template.variables, source.where)
+        self._render = lambda context, cut: template.render(context.values(cut))
 
     def render(self, context: TemplateContext, problems: list[BadInput]) -> Message:
         """Cuts the texts of the payload, and at last its lists, until the message is no longer too large.
@@ -43,7 +50,7 @@ class HookMessage:
         BUDGET.renew()  # a template renews it for what costs anything when all values are texts: here they are not
         for cut in _CUTS:
             try:
-                message = self._template.render(context.values(cut))
+                message = self._render(context, cut)
             except BadInput as error:
                 refusal = error  # too large, or wrong in a way that the last try tells as well
                 continue

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
-from ledger.errors import BadInput
+from ledger.errors import BadInput, DeskbellError
 from ledger.messages.strict_json import NotJson
 from ledger.phrases import Phrase
+from ledger.saved_template import SavedTemplate
 from producers.hooks.payload import check_shape
 from producers.hooks.sent_json import media_type_of, sent_json
 
@@ -35,6 +36,8 @@ class HookRequest:
 
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    #: What the hook names of saved templates, or why there is none, by desk and name.
+    templates: Mapping[tuple[str, str], SavedTemplate | DeskbellError] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:

@@ -14,8 +14,9 @@ from typing import IO, Any, cast
 
 import orjson
 
-from ledger.errors import BadInput
+from ledger.errors import BadInput, DeskbellError
 from ledger.phrases import Phrase, phrase_of
+from ledger.saved_template import SavedTemplate
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 
@@ -67,6 +68,7 @@ def _write(process: "subprocess.Popen[bytes]", hook: Hook, request: HookRequest)
         "recipe": hook.recipe.as_json(),
         "headers": dict(request.headers),
         "message_id": hook.signed_id(request),
+        "templates": [[*of, _told(each)] for of, each in request.templates.items()],
         "memory_bytes": _MEMORY_BYTES,
         "cpu_seconds": _CPU_SECONDS,
     }
@@ -74,6 +76,12 @@ def _write(process: "subprocess.Popen[bytes]", hook: Hook, request: HookRequest)
         _write_all(pipe, json.dumps(asked).encode() + b"\n")
         _write_all(pipe, request.body)
     process.stdin = None  # `communicate` would close it once more
+
+
+def _told(found: SavedTemplate | DeskbellError) -> dict[str, Any] | str:
+    if isinstance(found, SavedTemplate):
+        return found.to_process()
+    return str(found.problem if isinstance(found, BadInput) else found)
 
 
 def _write_all(pipe: IO[bytes], text: bytes) -> None:

@@ -15,6 +15,7 @@ import orjson
 
 from ledger.errors import BadInput
 from ledger.phrases import phrase_json
+from ledger.saved_template import SavedTemplate
 from producers.hooks.hook import Hook
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.recipe import Recipe
@@ -40,8 +41,13 @@ def main() -> None:
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     # The parent has checked the desk when it compiled the same recipe.
     hook = Hook(Recipe.of_json(asked["recipe"]), None, lambda _: None)
-    request = HookRequest(asked["headers"], sys.stdin.buffer.read())
+    templates = {(desk, written): _template(told) for desk, written, told in asked["templates"]}
+    request = HookRequest(asked["headers"], sys.stdin.buffer.read(), templates)
     return hook.render(request, asked["message_id"]).as_json()
+
+
+def _template(told: dict[str, Any] | str) -> SavedTemplate | BadInput:
+    return BadInput("template", told) if isinstance(told, str) else SavedTemplate.of_process(told)
 
 
 def _bound(memory_bytes: int, cpu_seconds: int) -> None:

@@ -18,6 +18,7 @@ from ledger.receiver_ids import SAMPLE_IDS
 from producers.hooks.dialect import hashed
 from producers.hooks.given_message import FORMS, GivenMessage
 from producers.hooks.hook_message import HookMessage
+from producers.hooks.hook_template import TemplateName
 from producers.hooks.joining_rule import ALONE, JoiningRule, Joins
 from producers.hooks.payload import UNCUT, JsonList, plain_value
 from producers.hooks.recipe import Recipe
@@ -94,6 +95,11 @@ class Rule:
     def image(self) -> LocalImage | None:
         """Its bytes must be in the ledger before the notifications are."""
         return self._message.image
+
+    @property
+    def template_name(self) -> TemplateName | None:
+        """Of the saved template that it needs."""
+        return self._message.template_name
 
     def _rendered(self, context: TemplateContext, problems: list[BadInput]) -> Message:
         try:
@@ -181,6 +187,7 @@ def _message(recipe: Recipe, fields: RuleFields, where: str) -> HookMessage | Gi
         and form in FORMS
         and fields.text is None
         and fields.message is None
+        and fields.template is None
         and recipe.fields.for_each is None
     ):
         return GivenMessage(form, where)

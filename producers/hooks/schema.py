@@ -33,6 +33,8 @@ class RuleFields(Shape):
     to: str | list[str] | None = None
     text: Filled | None = None
     message: str | dict[str, Any] | None = None
+    template: Filled | None = None
+    variables: dict[str, str] | None = None
     key: Filled | None = None
     desk: Filled | None = None
     receive_type: Annotated[ReceiveType | None, Field(strict=False)] = None

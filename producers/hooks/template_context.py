@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ledger.errors import BadInput
+from ledger.errors import BadInput, DeskbellError
 from ledger.messages.jinja_budget import Told
 from ledger.messages.jinja_text import Expression, Leaf
+from ledger.saved_template import SavedTemplate
 from producers.hooks.brief import brief_of
 from producers.hooks.dialect import SANDBOX
 from producers.hooks.payload import Cut, JsonObject, plain_value, seen, seen_again
@@ -52,6 +53,8 @@ class TemplateContext:
     group: Mapping[str, Any] | None = field(default=None, repr=False)
     brief: Mapping[str, Any] | None = field(default=None, repr=False)
     item: Any = field(default=None, repr=False)
+    #: The saved templates that the hook names, or why there is none, by desk and name.
+    templates: Mapping[tuple[str, str], SavedTemplate | DeskbellError] = field(default_factory=dict, repr=False)
     #: The payload by its cut, shared with all items: a long list in it is gone through once for each.
     _payloads: dict[Cut, JsonObject] = field(default_factory=dict, repr=False)
 

@@ -22,6 +22,7 @@ from producers.web.shares import MOST_UNDER_WAY
 
 __all__ = [
     "Announcer",
+    "Author",
     "Caller",
     "Operator",
     "Reader",
@@ -87,20 +88,21 @@ class Caller:
 _LOCAL = Caller("loopback", None, frozenset(Scope), None)
 
 
-def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency that requires this scope: see `Sender`."""
+def needs(scope: Scope, *, in_thread: bool = True) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency that requires this scope: see `Sender`. `in_thread`: it is answered in one, for which it waits."""
 
     async def caller(request: Request) -> Caller:
         found = await admit(request, scope, secret_of(request))
-        if scope not in (Scope.SEND, Scope.ANNOUNCE) and found.key_id is not None:  # the others are answered in threads
+        if in_thread and found.key_id is not None:
             await context_of(request).shares.wait_for_turn(request.scope, found.name)
         return found
 
     return caller
 
 
-Sender = Annotated[Caller, Depends(needs(Scope.SEND))]
-Announcer = Annotated[Caller, Depends(needs(Scope.ANNOUNCE))]
+Sender = Annotated[Caller, Depends(needs(Scope.SEND, in_thread=False))]
+Announcer = Annotated[Caller, Depends(needs(Scope.ANNOUNCE, in_thread=False))]
+Author = Annotated[Caller, Depends(needs(Scope.ANNOUNCE))]
 Reader = Annotated[Caller, Depends(needs(Scope.READ))]
 Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ledger.errors import BadInput
+from ledger.saved_template import SavedTemplate
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
@@ -134,7 +135,12 @@ def foreign(source: Source, options: ReadingOptions) -> Recipients:
 
 
 def _draft(context: WebContext, caller: Caller, request: AnnouncementRequest) -> AnnouncementDraft:
-    draft = AnnouncementDraft.build(request.arguments, caller=caller.key_id)
+    def find(desk: str, written: object) -> SavedTemplate:
+        context.settings.desk(desk)
+        caller.check_desk(desk)
+        return context.templates.find(desk, written)
+
+    draft = AnnouncementDraft.build(request.arguments, caller=caller.key_id, find=find)
     context.settings.desk(draft.spec.desk)
     caller.check_desk(draft.spec.desk)
     return draft

@@ -107,8 +107,8 @@ def _exclusions_of(part: Part) -> list[Any]:
 
 def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
     """The arguments that the files make. An image is a message by itself."""
-    if "image" in parts and {"message", "text", "markdown"} & parts.keys():
-        raise BadInput("image", "is a message by itself: give one of text, markdown, message and image")
+    if "image" in parts and {"message", "text", "markdown", "template"} & parts.keys():
+        raise BadInput("image", "is a message by itself: give one of text, markdown, message, template and image")
     if "image" in parts:
         image = LocalImage.check(parts["image"].content, name=parts["image"].file_name or "image", where="image")
         return {"message": MessageTemplate({"msg_type": "image", "content": {"image_sha256": image.sha256}}, image)}

@@ -18,6 +18,7 @@ from producers.web import (
     metrics,
     notifications,
     rescheduling,
+    templates,
     testing,
 )
 from producers.web.console_adapter import console_of
@@ -37,6 +38,7 @@ _ROUTERS = (
     feishu_events.router,
     announcements.router,
     rescheduling.router,
+    templates.router,
     testing.router,
     metrics.router,
     console_adapter.router,

@@ -13,6 +13,7 @@ from ledger.ledger import Ledger
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageTemplate, parse_message_template
 from ledger.phrases import Phrase
+from ledger.saved_templates import SavedTemplates
 from ledger.times import zone_of
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.audience.definition import ExclusionFile
@@ -28,7 +29,7 @@ __all__ = ["Edited", "Submission"]
 
 _FLAGS = ("skip_invalid", "allow_duplicates", "everyone", "direct", "partial")
 #: Fields that have the message.
-_WORDS = frozenset({"text", "markdown"})
+_WORDS = frozenset({"text", "markdown", "template"})
 #: Fields that say how a file is read: its rows that stay are read already.
 _OF_FILES = ("encoding", "address_column")
 #: A message of these is the picture itself.
@@ -72,7 +73,7 @@ class Submission:
         given, zone = self._arguments(), zone_of(self.zone)
         if "between" not in given:  # whose zone stays with the announcement
             del given["timezone"]
-        return AnnouncementDraft.build(given, zone=zone)
+        return AnnouncementDraft.build(given, zone=zone, find=SavedTemplates(self._ledger).find)
 
     @property
     def names_receivers(self) -> bool:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from ledger.api_keys import ApiKeys
 from ledger.connection import SCREEN_SECONDS, connect, connect_screen
 from ledger.ledger import Ledger
+from ledger.saved_templates import SavedTemplates
 from ledger.settings import Settings
 from ledger.tally import CounterBuffer, Tally
 from producers.hooks.hook import Hook
@@ -38,6 +39,7 @@ class WebContext:
     hooks: Mapping[str, Hook]
     hooks_by_token: Mapping[str, Hook]  #: by the digests of their tokens
     counters: CounterBuffer
+    templates: SavedTemplates
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -61,6 +63,7 @@ class WebContext:
             hooks,
             {digest: hook for hook in hooks.values() for digest in hook.token_digests},
             CounterBuffer(Tally(ledger.redis, ledger.keys)),
+            SavedTemplates(ledger),
         )
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, NotRequired
 
@@ -17,6 +18,7 @@ from ledger.connection import reachable, translated
 from ledger.errors import BadInput, DeskbellError, KeyReused
 from ledger.ledger import AcceptResult
 from ledger.record import Accepted
+from ledger.saved_template import SavedTemplate
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
 from producers.hooks.hook_request import HookRequest
 from producers.hooks.large_body import LARGE_BYTES, render_large
@@ -127,6 +129,9 @@ async def _check_signature(context: WebContext, hook: Hook, hook_request: HookRe
 
 
 async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Rendered:
+    if hook.template_names:
+        templates = await asyncio.to_thread(_templates, context, hook)
+        hook_request = replace(hook_request, templates=templates)
     if len(hook_request.body) > LARGE_BYTES:
         try:
             return await asyncio.to_thread(render_large, hook, hook_request)
@@ -135,6 +140,18 @@ async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, 
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The machine has no room", detail) from None
     of = f"hook {hook.name}" if caller is None else caller.name
     return await context.parsing.run(of, len(hook_request.body), hook.render, hook_request)
+
+
+def _templates(context: WebContext, hook: Hook) -> dict[tuple[str, str], SavedTemplate | DeskbellError]:
+    """Those that the hook names, or why there is none: that is told by what needs it."""
+    found: dict[tuple[str, str], SavedTemplate | DeskbellError] = {}
+    with reachable(context.settings):
+        for desk, written in hook.template_names:
+            try:
+                found[desk, written] = context.templates.find(desk, written)
+            except BadInput as error:
+                found[desk, written] = error
+    return found
 
 
 async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered: Rendered) -> None:
@@ -160,6 +177,8 @@ async def _accepted(
     except Problem as error:
         await note_refusal(context, hook, error)
         raise
+    if hook.template_names:
+        await asyncio.to_thread(context.templates.note_accepted, rendered.notifications)
     return [_taken(result) for result in results]
 
 

@@ -8,22 +8,30 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, DeskbellError
 from ledger.joining import SPANS
 from ledger.ledger import MOST_AT_ONCE
+from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.json_fields import kind_of
 from ledger.notification import FIELDS_OF_OURS, Notification
+from ledger.phrases import Phrase
+from ledger.saved_template import SavedTemplate
 from ledger.settings import Settings
+from ledger.template_filling import filled_event
 from producers.web.access import Caller
 from producers.web.bodies import check_known
 
-__all__ = ["FIELDS", "KEY_CHARACTERS", "NotificationParser", "given_key"]
+__all__ = ["FIELDS", "KEY_CHARACTERS", "FoundTemplates", "NotificationParser", "given_key", "templates_named"]
 
-#: A caller writes `expires` for `expires_at`, and `text` or `markdown` where that is all of the message. A path such as
-#: the client's `image` is no field here: it would be read on the server.
-FIELDS = frozenset(Notification.model_fields) - FIELDS_OF_OURS - {"expires_at"} | {
-    "text",
-    "markdown",
-    "expires",
-    "timezone",
+#: By desk and by how they are named; where there is none, why.
+FoundTemplates = Mapping[tuple[str, str], SavedTemplate | DeskbellError]
+
+#: A caller writes `expires` for `expires_at`, and for `message` perhaps `text`, `markdown`, or `template` with its
+#: `variables`. A path such as the client's `image` is no field here: it would be read on the server.
+FIELDS = (frozenset(Notification.model_fields) - FIELDS_OF_OURS - {"expires_at"}) | {
+    *("text", "markdown", "template", "variables", "expires", "timezone"),
 }
+#: Templates that one request may name.
+MOST_TEMPLATES = 20
+#: What the templates of one request may cost, in the units of a message's budget (µs at most).
+_WORK = 2_000_000
 #: What Notification itself would also take as a number of seconds.
 _TIMES = ("at", "expires", *SPANS)
 #: Longest Idempotency-Key: in a batch, each item's number is put behind it, and all of it must be a key.
@@ -33,9 +41,18 @@ KEY_CHARACTERS = 250
 class NotificationParser:
     """Builds the notifications of one request."""
 
-    def __init__(self, settings: Settings, caller: Caller, key: str | None, now: datetime) -> None:
+    def __init__(
+        self, settings: Settings, caller: Caller, key: str | None, now: datetime, templates: FoundTemplates
+    ) -> None:
         """`key` is that of the header."""
         self._settings, self._caller, self._key, self._now = settings, caller, key, now
+        self._templates = templates
+        self._began: int | None = None
+
+    @property
+    def has_templates(self) -> bool:
+        """Then the size of the body does not tell how much work it is."""
+        return bool(self._templates)
 
     def one(self, raw: Mapping[str, Any]) -> Notification:
         """Raises BadInput, or Problem (403) for a desk that the caller may not use."""
@@ -71,13 +88,39 @@ class NotificationParser:
         if key is not None:
             given.setdefault("key", key)
         self._check_desk(given.get("desk", DEFAULT_DESK))
+        if given.keys() & {"template", "variables"}:
+            given = filled_event(given, self._find)
         return Notification.build(given, now=self._now, caller=self._caller.key_id)
+
+    def _find(self, desk: str, written: object) -> SavedTemplate:
+        if self._began is None:
+            self._began = BUDGET.spent  # of this thread, in which the whole request is read
+        if BUDGET.spent - self._began > _WORK:
+            raise BadInput("template", Phrase("needs too much work for one request: send fewer at once"))
+        found = self._templates[desk, str(written)]
+        if isinstance(found, DeskbellError):
+            raise found
+        return found
 
     def _check_desk(self, desk: Any) -> None:
         if not isinstance(desk, str):
             raise BadInput("desk", f"must be a string, not {kind_of(desk)}")
         self._settings.desk(desk)
         self._caller.check_desk(desk)
+
+
+def templates_named(body: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The desks and templates that a request names, as far as they can be names. Raises BadInput for too many."""
+    items = body.get("notifications", [body])
+    named = {
+        (item.get("desk") or DEFAULT_DESK, item["template"])
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, dict) and isinstance(item.get("template"), str) and isinstance(item.get("desk"), str | None)
+    }
+    if len(named) > MOST_TEMPLATES:
+        problem = Phrase("names {n} templates: one request may name {most}", n=len(named), most=MOST_TEMPLATES)
+        raise BadInput("notifications", problem)
+    return named
 
 
 def given_key(header: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """`/v1/notifications`: submission, lookup, retry, cancel, resolve."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,13 +17,14 @@ from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.notification import Notification
 from ledger.record import Accepted, NotificationJson
+from ledger.saved_template import SavedTemplate
 from ledger.search import Cursor, Search
 from ledger.states import Resolution, Retried, State
 from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, json_response, without_delay
 from producers.web.context import ContextDep, WebContext
 from producers.web.key_limits import accept_within
-from producers.web.notification_parser import NotificationParser, given_key
+from producers.web.notification_parser import FoundTemplates, NotificationParser, given_key, templates_named
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
 from producers.web.openapi.requests import NOTIFICATIONS, choice_body
 from producers.web.problems import Problem, problem_of
@@ -87,16 +89,36 @@ async def accept(request: Request, caller: Sender, context: ContextDep) -> Respo
     answer is a 422 with the same results.
     """
     body = await json_object(request)
-    parser = NotificationParser(
-        context.settings, caller, given_key(request.headers.get("idempotency-key")), datetime.now(UTC)
-    )
+    key, templates = given_key(request.headers.get("idempotency-key")), await _templates(context, caller, body)
+    parser = NotificationParser(context.settings, caller, key, datetime.now(UTC), templates)
     if "notifications" in body:
         return await _accept_batch(request, context, caller, parser, body)
-    notification = await without_delay(request, parser.one, body)
+    if parser.has_templates:
+        notification = await in_turn(request, len(await request.body()), parser.one, body)
+    else:
+        notification = await without_delay(request, parser.one, body)
     [result] = await accept_within(context, caller.key, [notification])
+    if parser.has_templates:
+        await asyncio.to_thread(context.templates.note_accepted, [notification])
     if isinstance(result, BadInput):
         raise result
     return json_response(result.as_json(), HTTPStatus.ACCEPTED)
+
+
+async def _templates(context: WebContext, caller: Caller, body: dict[str, Any]) -> FoundTemplates:
+    """Those that the body names, read in a thread: Redis blocks. Of desks that are not the caller's none is read."""
+    named = templates_named(body)
+    if not named:
+        return {}
+
+    def found(desk: str, written: str) -> SavedTemplate | DeskbellError:
+        try:
+            caller.check_desk(desk)
+            return context.templates.find(desk, written)
+        except (BadInput, Problem) as error:
+            return error
+
+    return await asyncio.to_thread(lambda: {each: found(*each) for each in named})
 
 
 async def _accept_batch(
@@ -108,6 +130,8 @@ async def _accept_batch(
     items = await _items(request, parser, body["notifications"])
     notifications = [item for item in items if isinstance(item, Notification)]
     accept_results = iter(await accept_within(context, caller.key, notifications))
+    if parser.has_templates:
+        await asyncio.to_thread(context.templates.note_accepted, notifications)
     results = [_result(next(accept_results) if isinstance(item, Notification) else item) for item in items]
     accepted = sum("id" in result for result in results)
     if accepted:
@@ -123,7 +147,7 @@ async def _accept_batch(
 
 
 async def _items(request: Request, parser: NotificationParser, raws: Any) -> list[Notification | DeskbellError]:
-    if isinstance(raws, list) and len(raws) > SMALL_BATCH:
+    if parser.has_templates or (isinstance(raws, list) and len(raws) > SMALL_BATCH):
         return await in_turn(request, len(await request.body()), parser.each, raws)
     return await without_delay(request, parser.each, raws)
 

@@ -28,6 +28,8 @@ WORST = {
     "ledger/aof_repair.py:_BEGUN": Worst("fullmatch", "a", "#"),
     "ledger/aof_repair.py:_ZEROS": Worst("search", "\0", end="a"),
     "ledger/api_keys.py:_NAME": Worst("fullmatch", "a"),
+    "ledger/saved_template.py:_NAME": Worst("fullmatch", "a"),
+    "ledger/saved_template.py:_VERSION": Worst("fullmatch", "1"),
     "feishu/codes.py:_SHAPE": Worst("match", "0"),
     "feishu/codes.py:_pattern": Worst("fullmatch", "1"),
     "ledger/connection.py:_CONNECTING": Worst("sub", ". ", "Error 1 connecting to "),

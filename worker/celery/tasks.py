@@ -10,10 +10,12 @@ from celery.exceptions import Reject
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from ledger.connection import is_of_wrong_version, is_refusal
+from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import DeskbellError, NotDurable
 from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.record import Accepted
+from ledger.template_filling import filled_event
 from worker.celery.foreign_message import told_headers
 from worker.celery.queues import DELIVER, SEND, Queues, drop
 from worker.runtime import runtime
@@ -49,15 +51,19 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     This message is the only trace of the request, so it is acknowledged late, unlike a wake-up call. The id of the task
     replaces a missing key, so that a redelivered message is not a second notification.
     """
+    notification: Notification | None = None
     try:
-        notification = Notification.build(fields, key_of_ours=f"celery:{self.request.id}")
+        filled = _filled(fields)
+        notification = Notification.build(filled, key_of_ours=f"celery:{self.request.id}")
         accepted = _accept(_not_late(notification))
+        runtime().templates.note_accepted([notification])
     except NotDurable:
         raise
     except redis.ResponseError as error:
         if not (is_refusal(error) or is_of_wrong_version(error)):
             raise
-        log.warning("Redis takes nothing new, a notification waits: %s", error, extra={"desk": notification.desk})
+        desk = notification.desk if notification else DEFAULT_DESK
+        log.warning("Redis takes nothing new, a notification waits: %s", error, extra={"desk": desk})
         # Back to the end of the queue, and not at once: sending goes on meanwhile, and frees memory in the end.
         runtime().stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
@@ -77,12 +83,20 @@ def _not_late(notification: Notification) -> Notification:
     return notification.model_copy(update={"at": None}) if is_late else notification
 
 
-@retry(
+_until_redis_answers = retry(
     retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError, NotDurable)),
     stop=stop_after_delay(300),
     wait=wait_exponential(multiplier=0.2, max=5),
     reraise=True,
 )
+
+
+@_until_redis_answers
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    return filled_event(fields, runtime().templates.find) if fields.keys() & {"template", "variables"} else fields
+
+
+@_until_redis_answers
 def _accept(notification: Notification) -> Accepted:
     return runtime().ledger.accept([notification])[0]
 

@@ -25,6 +25,7 @@ __all__ = [
     "RESCHEDULE",
     "RESCHEDULE_FIELDS",
     "SCHEMAS",
+    "TEMPLATE",
     "TEST_BODY",
     "TEST_FIELDS",
     "choice_body",
@@ -41,6 +42,11 @@ _TIME = {
 _SPAN = {"type": "string", "pattern": r"^\d{1,6}(\.\d+)?(ms|s|m|h|d)$"}
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _MARKDOWN = _TEXT | {"description": "A text in Markdown, sent as a card: see docs/announcements.md."}
+_TEMPLATE_NAME = {
+    "type": "string",
+    "pattern": r"^\w[\w.-]{0,63}(@[1-9]\d{0,8})?$",
+    "description": "A saved template of the desk: its latest version, or `NAME@3`.",
+}
 _FLAG = {"type": "boolean", "default": False}
 _FILE = {"type": "string", "format": "binary"}
 
@@ -87,6 +93,12 @@ _NOTIFICATION = _fields(
     {
         "text": _TEXT | {"maxLength": 30_000},
         "markdown": _MARKDOWN,
+        "template": _TEMPLATE_NAME,
+        "variables": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "integer", "null"]},
+            "description": "Of the template: all that it needs, and no other.",
+        },
         "at": _TIME,
         "expires": _TIME,
         "timezone": _ZONE,
@@ -118,6 +130,7 @@ NOTIFICATIONS = {"parameters": [_IDEMPOTENCY_KEY]} | json_body(
         "An alert that is useful for an hour only": _ALERT | {"key": "alert-8812", "expires": "1h"},
         "To whom an e-mail address belongs": {"email": "ann@corp.example", "text": "Disk full on db-3"},
         "One message for all alerts of five minutes": _ALERT | {"digest": "5m"},
+        "A saved template": {"receiver_id": "ou_ada", "template": "disk@2", "variables": {"host": "db-3"}},
         "A rich text": {"receiver_id": "ou_ada", "message": {"msg_type": "post", "content": _POST}},
         "Several, each with a result of its own": {"notifications": [_ALERT, _ALERT | {"receiver_id": "ou_bob"}]},
     },
@@ -164,6 +177,7 @@ _ANNOUNCEMENT = _fields(
     OPTIONS | FLAGS | TEST,
     {
         "markdown": _MARKDOWN,
+        "template": _TEMPLATE_NAME,
         "text": _TEXT | {"description": "`{{ name }}` is a column."},
         "key": {"type": "string", "minLength": 1, "maxLength": MOST_KEY_CHARACTERS},
         "at": _TIME,
@@ -214,7 +228,7 @@ _FILES = {
         for name, ids in _IDS.items()
     },
 }
-_ONE_MESSAGE = {"oneOf": [{"required": [name]} for name in ("text", "markdown", "message", "image")]}
+_ONE_MESSAGE = {"oneOf": [{"required": [name]} for name in ("text", "markdown", "message", "template", "image")]}
 _PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
 _MOVE = {"name": "Office move", "text": "Dear {{ name }}, we move on Friday", "rows": _PEOPLE}
 _WELCOME = {"name": "Welcome", "text": "Dear {{ name }}", "departments": ["od-4e6ac4d1"], "exclude": ["ou_ada"]}
@@ -267,6 +281,22 @@ RESCHEDULE = json_body(
     {"Nine o'clock in Shanghai": {"at": "2026-12-01T09:00", "timezone": "Asia/Shanghai"}, "In an hour": {"at": "1h"}},
 )
 RESCHEDULE_FIELDS = frozenset({"at", "timezone"})
+
+# -- templates
+
+_TEMPLATE_TEXT = _TEXT | {"description": "`{{ name }}` is a variable."}
+#: Of `PUT /v1/templates/{name}`.
+TEMPLATE = json_body(
+    _object(
+        {"text": _TEMPLATE_TEXT, "markdown": _MARKDOWN, "message": {"$ref": _REFERENCE.format(model="Message")}},
+        [],
+        oneOf=[{"required": [name]} for name in ("text", "markdown", "message")],
+    ),
+    {
+        "A text": {"text": "Disk {{ free }} free on {{ host }}"},
+        "A card in Markdown": {"markdown": "# Office move\n\nDear **{{ name }}**, we move on Friday."},
+    },
+)
 
 #: What the bodies refer to.
 SCHEMAS: dict[str, Any] = Notification.model_json_schema(ref_template=_REFERENCE)["$defs"] | {

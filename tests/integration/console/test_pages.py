@@ -335,7 +335,7 @@ def test_invalid_rows_are_named_and_stop_it_unless_they_are_left_out(operator: V
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({}, "give one of text, markdown and message"),
+        ({}, "give one of text, markdown, message and template"),
         ({"text": "Dear {{ nobody }}"}, "nobody"),
         ({"text": "x", "weight": "many"}, "must be a whole number"),
         ({"text": "x", "hours_from": "09:00"}, "choose when the hours end, too"),

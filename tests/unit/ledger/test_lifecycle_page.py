@@ -10,7 +10,7 @@ import pytest
 from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.contact import CONTACTS_PER_CALL
 from feishu.people import PROBLEM_MS
-from ledger import allowance, callbacks, dropped_messages, durability, hook_log, tally
+from ledger import allowance, callbacks, dropped_messages, durability, hook_log, saved_templates, tally
 from ledger.draft_verbs import DRAFT_MS, MOST_DRAFTS
 from ledger.inspection.invariants import Invariant
 from ledger.leases import AFTER_CALL_MS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS
@@ -104,6 +104,9 @@ STATED = (
     f"one probe goes after {span(lua('record.lua', 'FIRST_PROBE'))}",
     f"up to {span(lua('record.lua', 'LONGEST_PROBE'))}, until one succeeds",
     f"with one probe {span(CREDENTIALS_HOLD_MS)}, a spent monthly quota with one {span(QUOTA_HOLD_MS)}.",
+    f"by when they did last | {span(saved_templates.SENT_MS)} after the last one |",
+    f"at most {saved_templates.MOST_NAMES}, with the number of the latest version",
+    f"its latest {saved_templates.MOST_VERSIONS} versions",
     f"by the number of the day | after {span(allowance.KEPT_SECONDS * 1000)} |",
     f"(Unix time, in minutes) | after {span(tally.KEPT_SECONDS * 1000)} |",
     f"after repeated throttles | after {span(lua('hold.lua', 'LOWERED_FOR'))} |",

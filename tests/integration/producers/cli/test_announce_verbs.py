@@ -233,7 +233,7 @@ def test_one_row_is_shown_and_steered_by_its_own_id(settings: Settings, worker: 
         (("resolve", "--as", "failed"), "give at least one"),
         (("export", "n_1"), "n_1 is not an announcement"),
         (("export", "a_1", "--json", "--format", "csv"), "--json writes JSONL"),
-        (("announce", "p.csv"), "give one of --text, --message, --markdown and --markdown-text"),
+        (("announce", "p.csv"), "give one of --text, --message, --markdown, --markdown-text and --template"),
         (("announce", "p.csv", "--text", "hi"), "p.csv: cannot be read"),
         (("announce", "p.csv", "--message", "m.json"), "'m.json' cannot be read"),
         (("announce", "p.csv", "--text", "hi", "--between", "9-5"), "timezone: goes with between"),

@@ -235,7 +235,7 @@ def test_invalid_rows_may_be_skipped(url: str) -> None:
     ("fields", "field", "said"),
     [
         ({"text": "Dear {{ nobody }}"}, "message.content.text", 'there is no column "nobody"'),
-        ({"text": ""}, "message", "give one of text, markdown and message"),
+        ({"text": ""}, "message", "give one of text, markdown, message and template"),
         ({"desk": "it"}, "desk", "there is no desk 'it'"),
         ({"weight": "many"}, "weight", "a whole number"),
         ({"weight": "101"}, "weight", "must be 100 or less"),

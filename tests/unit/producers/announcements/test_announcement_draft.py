@@ -40,8 +40,8 @@ def test_a_message_may_be_given_in_each_of_its_forms(message: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"text": None}, "message: give one of text, markdown and message"),
-        ({"message": {"msg_type": "text"}}, "message: give one of text, markdown and message"),
+        ({"text": None}, "message: give one of text, markdown, message and template"),
+        ({"message": {"msg_type": "text"}}, "message: give one of text, markdown, message and template"),
         ({"text": None, "message": ["no"]}, "message: must be an object"),
         ({"text": None, "message": {"msg_type": "fax", "content": {}}}, "message.msg_type"),
         ({"text": "Dear {{ name"}, "message.content.text"),

@@ -52,8 +52,8 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
     [
         (("sned",), "Did you mean 'send'?"),
         (("send", "--text", "hi"), "'--to'"),
-        (("send", "--to", "ou_ada"), "give one of --text, --message, --markdown and --markdown-text"),
-        ((*SEND, "--message", "m.yaml"), "give one of --text, --message, --markdown and --markdown-text"),
+        (("send", "--to", "ou_ada"), "give one of --text, --message, --markdown, --markdown-text and --template"),
+        ((*SEND, "--message", "m.yaml"), "give one of --text, --message, --markdown, --markdown-text and --template"),
         (("send", "--to", "ou_ada", "--message", "m.yaml"), "message: 'm.yaml' cannot be read"),
         ((*SEND, "--bogus"), "--bogus"),
         ((*SEND, "--receive-type", "fax"), "'fax'"),

@@ -24,6 +24,8 @@ def test_every_field_of_a_notification_is_an_argument() -> None:
     assert names(EventArguments) == (set(Notification.model_fields) - NOT_GIVEN) | {
         "text",
         "markdown",
+        "template",
+        "variables",
         "image",
         "expires",
         "timezone",
@@ -34,6 +36,7 @@ def test_every_field_of_an_announcement_is_an_argument() -> None:
     ways = {
         "text",
         "markdown",
+        "template",
         "expires",
         "key",
         "skip_invalid",

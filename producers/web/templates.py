@@ -1,0 +1,157 @@
+"""`/v1/templates`: the saved templates of the desks."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from ledger.delivery_options import DEFAULT_DESK
+from ledger.errors import BadInput
+from ledger.messages.json_fields import kind_of
+from ledger.messages.markdown_card import card_of_markdown
+from ledger.messages.message_file import foreign_template
+from ledger.phrases import Phrase
+from ledger.saved_templates import NoSuchTemplate
+from producers.web.access import Author, Caller, Reader
+from producers.web.bodies import Body, check_known, json_response
+from producers.web.context import ContextDep, WebContext
+from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
+from producers.web.openapi.requests import TEMPLATE
+from producers.web.problems import Problem
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/templates", tags=["templates"], responses=ALWAYS)
+
+_BODIES = frozenset({"text", "markdown", "message"})
+Name = Annotated[str, Path(description="Its name.", openapi_examples={"disk": {"value": "disk"}})]
+NameOrVersion = Annotated[
+    str, Path(description="Its name, or with a version: `disk@2`.", openapi_examples={"disk": {"value": "disk"}})
+]
+Desk = Annotated[str, Query(description="The desk that it belongs to.")]
+
+
+class TemplateJson(TypedDict):
+    """One version of a template."""
+
+    desk: str
+    name: str
+    version: int
+    variables: list[str]
+    saved_at: str | None
+    saved_by: str
+    message: Annotated[dict[str, Any] | None, Field(description="null in lists, and for a key that only reads.")]
+    markdown: Annotated[str | None, Field(description="What the message was made from, if it was Markdown.")]
+
+
+class TemplateList(TypedDict):
+    """The latest version of each."""
+
+    templates: list[TemplateJson]
+
+
+class TemplateVersions(TemplateJson):
+    """A version, and which others are kept."""
+
+    versions: list[int]
+
+
+class Dropped(TypedDict):
+    """A variable that callers sent with the template, and that it uses no longer."""
+
+    name: str
+    last_sent_at: str | None
+
+
+class SavedVersion(TypedDict):
+    """The result of saving a template."""
+
+    desk: str
+    name: str
+    version: int
+    is_new: Annotated[bool, Field(description="False: the last version has the same message.")]
+    variables: list[str]
+    dropped: Annotated[
+        list[Dropped],
+        Field(description="Who still sends these is refused, unless by the name of an older version."),
+    ]
+
+
+@router.get("", summary="List templates", response_model=TemplateList)
+def list_templates(
+    caller: Reader,
+    context: ContextDep,
+    desk: Annotated[str | None, Query(description="Of this desk alone.")] = None,
+) -> Response:
+    """List the latest version of each template, without the messages."""
+    if desk is not None:
+        _check(context, caller, desk)
+    desks = [each for each in context.settings.all_desks if caller.may_use(each)] if desk is None else [desk]
+    found = [each for of in desks for each in context.templates.list(of)]
+    return json_response({"templates": [each.as_json(with_message=False) for each in found]})
+
+
+@router.get("/{name}", summary="Show a template", response_model=TemplateVersions, responses=refusals(404))
+def show(name: NameOrVersion, caller: Reader, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
+    """Get a version of a template, and the numbers of those that are kept. A key that only reads gets no message."""
+    _check(context, caller, desk)
+    try:
+        found = context.templates.find(desk, name)
+    except NoSuchTemplate as error:
+        raise _not_found(error) from None
+    versions = [*context.templates.versions(desk, found.name)]
+    return json_response(found.as_json(with_message=caller.sees_addresses) | {"versions": versions})
+
+
+@router.put(
+    "/{name}",
+    summary="Save a template",
+    response_model=SavedVersion,
+    response_description="On disk",
+    responses=ON_BODY,
+    openapi_extra=TEMPLATE,
+)
+def save(name: Name, caller: Author, body: Body, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
+    """Save a version of a template: a text, Markdown, or a message. The same message again makes no new version."""
+    _check(context, caller, desk)
+    check_known(body, _BODIES)
+    given = {key: value for key, value in body.items() if value is not None}
+    if len(given) != 1:
+        raise BadInput("message", Phrase("give one of text, markdown and message"))
+    markdown = given.get("markdown")
+    return json_response(context.templates.save(desk, name, _message(given), markdown, caller.by).as_json())
+
+
+@router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT, summary="Delete a template", responses=refusals(404))
+def delete(name: Name, caller: Author, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
+    """Delete a template with all its versions. What was accepted with it is not changed."""
+    _check(context, caller, desk)
+    try:
+        context.templates.delete(desk, name, caller.by)
+    except NoSuchTemplate as error:
+        raise _not_found(error) from None
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _check(context: WebContext, caller: Caller, desk: str) -> None:
+    context.settings.desk(desk)
+    caller.check_desk(desk)
+
+
+def _message(given: dict[str, Any]) -> Any:
+    match given:
+        case {"text": str(text)}:
+            return {"msg_type": "text", "content": {"text": text}}
+        case {"text": other}:
+            raise BadInput("text", Phrase("must be a string, not {kind}", kind=kind_of(other)))
+        case {"markdown": markdown}:
+            return card_of_markdown(markdown, has_variables=True)
+        case {"message": dict(message)}:
+            return foreign_template(message).raw
+    raise BadInput("message", Phrase("must be an object with msg_type and content"))
+
+
+def _not_found(error: NoSuchTemplate) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "Nothing has this name", error.problem, type="not-found")
