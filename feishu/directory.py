@@ -213,7 +213,9 @@ def _translated(error: AskFailed) -> DeskbellError:
         return NotVisible(str(error))
     if code == _TOO_DEEP:
         return TooDeep(str(error))
-    return StalePage(str(error)) if code == _STALE_PAGE else error
+    if code == _STALE_PAGE:
+        return StalePage(f"Feishu lost its place in a list again and again: try again ({error.verdict.evidence})")
+    return error
 
 
 def _raise_unless_of_many(error: DeskbellError) -> None:

@@ -5,6 +5,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from feishu.member import SCOPES
+from ledger.phrases import Phrase
 from producers.announcements.check import Checked
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
     counts = {reason: count for reason, count in audience.left_out_by_reason(checked).items() if count}
     if counts:
         told = ", ".join(f"{count:,} {_REASONS[reason]}" for reason, count in counts.items())
-        yield from wrapped(f"{audience.counts.listed:,} found, of these left out: {told}")
+        yield from wrapped(f"{audience.counts.listed:,} found; left out: {told}")
     if audience.not_visible:
         ids = ", ".join(audience.not_visible[:_NAMED]) + (", …" if len(audience.not_visible) > _NAMED else "")
         what = "left out" if audience.is_partial else "nothing is sent: widen its contact range, or add --partial"
         yield from wrapped(f"the app cannot see {ids}: {what}")
     if audience.people and not audience.status_known:
         yield from wrapped(
-            "nobody could be left out for having resigned, or not having joined: the app lacks the scope "
+            "people who have resigned or not joined could not be left out: the app lacks the scope "
             "contact:user.employee:readonly"
         )
     if not audience.range_known:
@@ -55,10 +56,11 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
         )
     for name in audience.not_told:
         yield from wrapped(
-            f"Feishu returned nobody's {name}: the app lacks the scope {SCOPES[name]}, or nobody has one"
+            f"Feishu returned no {name} for anybody: the app lacks the scope {SCOPES[name]}, or nobody has one"
         )
     if audience.nobody_count:
-        yield from wrapped(f"exclusions that lead to nobody: {audience.nobody_count:,}, such as {audience.nobody[0]}")
+        count = Phrase("{n:,} exclusion matches | {n:,} exclusions match", n=audience.nobody_count)
+        yield from wrapped(f"{count} nobody, such as {audience.nobody[0]}")
 
 
 def _named(audience: "Audience", counts: dict[str, int]) -> Iterator[str]:

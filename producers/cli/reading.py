@@ -33,7 +33,7 @@ class RecipientsFile:
     def walked(self, people: int, answered: int, known: int) -> None:
         """How far the walk through the contacts is."""
         found = Phrase("{n:,} person | {n:,} people", n=people)
-        self._show(f"asking Feishu: {found}, {answered:,} of {known:,} questions so far")
+        self._show(f"reading the contacts: {found} found, {answered:,} of {known:,} calls or more")
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:

@@ -115,7 +115,7 @@ def test_a_file_and_an_audience_less_exclusions(open_office: Office) -> None:
     assert told["audience"]["left_out"] == left_out
     assert told["audience"]["found"] == 2 + sum(left_out.values())
     id = open_office.announce(*options)
-    assert "exclusions that lead to nobody: 1" in open_office.said.err
+    assert "1 exclusion matches nobody" in open_office.said.err
     rows = [found.row for found in open_office.ledger.announcements.rows(id)]
     # What the file says counts first; Hed's name, which it lacks, comes from the contacts.
     names = open_office.ledger.announcements.get(id).spec.columns

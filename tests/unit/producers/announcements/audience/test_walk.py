@@ -212,7 +212,7 @@ def test_a_page_that_feishu_forgot_is_begun_again() -> None:
 
 def test_pages_that_are_forgotten_again_and_again_are_an_error() -> None:
     asked = Company({}, {"od-a": "0"}, faults={n: refusal(40012) for n in range(1, 30)})
-    with pytest.raises(StalePage, match="too late"):
+    with pytest.raises(StalePage, match="lost its place in a list again and again: try again"):
         walked(asked, "od-a")
 
 
