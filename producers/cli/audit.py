@@ -30,7 +30,7 @@ def audit(
     Announcing, pausing, resuming, cancelling, retrying, resolving, resuming desks, creating and revoking keys, signing
     in and out. Kept for DESKBELL_AUDIT_FOR.
     """
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         entries = all_actions(ledger)
         if as_json:
             for entry in entries:

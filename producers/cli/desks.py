@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
     """List the desks: quota, calls, what is waiting and for how long, open tickets, and why a desk is not sending."""
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
     show_list(as_json, found, _COLUMNS, map(_cells, found))
 

@@ -135,14 +135,14 @@ def _state(given: str | None, states: type[EnumT], without: EnumT | None = None)
 
 
 def _events(state: State | None, sought: _Sought, limit: int) -> list[Record]:
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         return list(islice(filter(sought.is_in, ledger.events(state)), limit))
 
 
 def _found(text: str, state: State | None, sought: _Sought, limit: int) -> list[Record]:
     """Page by page, until there are enough or all was looked at."""
     found: dict[str, Record] = {}
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         place = None
         while len(found) < limit:
             page = Finding(ledger, Sought.of(text), state=state, limit=limit).page(place)
@@ -156,7 +156,7 @@ def _found(text: str, state: State | None, sought: _Sought, limit: int) -> list[
 
 
 def _announcements(state: AnnouncementState | None, desk: str | None, limit: int) -> list[Announcement]:
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         found = ledger.announcements.newest()
         meant = (each for each in found if state in (None, each.state) and desk in (None, each.spec.desk))
         return list(islice(meant, limit))

@@ -38,7 +38,7 @@ def show(
     A notification: its state, attempts and operator actions. An announcement: the number of rows in each state, its
     rate, the time left, operator actions. A desk: as in `deskbell desks`.
     """
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         desk = ledger.settings.all_desks.get(id)
         record = desk_facts(ledger, desk) if desk else _found(ledger, id)
     if as_json:
