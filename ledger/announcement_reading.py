@@ -23,19 +23,25 @@ STALE_RATE_MS, STALE_INTERVALS = 120_000, 3
 
 
 def announcement_of_fields(
-    id: str, fields: Mapping[bytes, bytes], now_ms: int, approval_above: int | None = None
+    id: str,
+    fields: Mapping[bytes, bytes],
+    now_ms: int,
+    approval_above: int | None = None,
+    *,
+    first_due_ms: int | None = None,
 ) -> Announcement:
     """As it stands at `now_ms`. Of one that cannot be read whole, what is left, and what of it is damaged.
 
-    `approval_above`: a draft with more rows needs an approval.
+    `approval_above`: a draft with more rows needs an approval. `first_due_ms`: the first of those rows that wait for a
+    time of their own.
     """
     try:
-        return _drafted(id, fields, approval_above) if b"draft" in fields else _whole(id, fields, now_ms)
+        return _drafted(id, fields, approval_above) if b"draft" in fields else _whole(id, fields, now_ms, first_due_ms)
     except UNREADABLE as error:
         return _damaged(id, fields, error)
 
 
-def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
+def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int, first_due_ms: int | None) -> Announcement:
     spec = Spec.of_json(fields[b"spec"])
     state = _state(fields)
     counts = {state: int(fields.get(state.encode(), 0)) for state in OF_ROWS}
@@ -43,6 +49,8 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
     asleep, stale = int(fields.get(b"opens_at", 0)) > now_ms, _is_stale(fields, known_rate, now_ms)
     left = sum(counts[state] for state in MOVING)
     held_back = _held_back(fields)
+    waits = state is AnnouncementState.RUNNING and left == counts[State.SCHEDULED] + counts[State.DEFERRED]
+    rows_due_ms = (waits and first_due_ms) or 0
     return Announcement(
         id=id,
         spec=spec,
@@ -55,7 +63,7 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
         rerouted=int(fields.get(b"rerouted", 0)),
         rate_per_second=0.0 if stale else known_rate,
         eta_seconds=_eta(spec, left - held_back, known_rate, now_ms) if known_rate and (asleep or not stale) else None,
-        due_ms=_due_ms(spec, state, int(fields.get(b"opens_at", 0)), now_ms) if left else None,
+        due_ms=_due_ms(spec, state, max(int(fields.get(b"opens_at", 0)), rows_due_ms), now_ms) if left else None,
         can_reschedule=state is AnnouncementState.SCHEDULED
         or (state is AnnouncementState.PAUSED and left > 0 and fields.get(b"next") == b"0"),
         paused_by=_paused_by(state, fields),

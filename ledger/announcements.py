@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
+from redis.client import Pipeline
+
 from ledger.announcement import Announcement, Row, RowRecord
 from ledger.announcement_reading import announcement_of_fields
 from ledger.audit_log import record_action
@@ -32,13 +34,26 @@ class Announcements(Loading):
 
     def get(self, id: str) -> Announcement:
         """Also of a draft. Raises NotFound, also for an id of anything else."""
-        fields = self._fields(id) if is_announcement(id) else {}
+        if not is_announcement(id):
+            raise NotFound(id)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.time()
+        self._ask_about(pipe, id)
+        time, fields, first_due = pipe.execute()
         if not _is_there(fields):
             raise NotFound(id)
-        return self._read(id, fields, time_ms(self._redis.time()))
+        return self._read(id, fields, first_due, time_ms(time))
 
-    def _read(self, id: str, fields: Mapping[bytes, bytes], now_ms: int) -> Announcement:
-        return announcement_of_fields(id, fields, now_ms, self._store.settings.approval_above)
+    def _ask_about(self, pipe: Pipeline, id: str) -> None:
+        """Its fields, and the row that is due first of those that wait for a time."""
+        pipe.hgetall(self._keys.lane(id))
+        pipe.zrange(self._keys.due_rows(id), 0, 0, withscores=True)
+
+    def _read(
+        self, id: str, fields: Mapping[bytes, bytes], first_due: Sequence[tuple[bytes, float]], now_ms: int
+    ) -> Announcement:
+        due_ms = round(first_due[0][1]) if first_due else None
+        return announcement_of_fields(id, fields, now_ms, self._store.settings.approval_above, first_due_ms=due_ms)
 
     def newest(self) -> Iterator[Announcement]:
         """All on record, newest first."""
@@ -55,9 +70,10 @@ class Announcements(Loading):
         now_ms = now_ms or time_ms(self._redis.time())
         pipe = self._redis.pipeline(transaction=False)
         for id in ids:
-            pipe.hgetall(self._keys.lane(id))
-        found = pipe.execute()
-        return [self._read(id, fields, now_ms) for id, fields in zip(ids, found, strict=True) if _is_there(fields)]
+            self._ask_about(pipe, id)
+        found = iter(pipe.execute())
+        each = zip(ids, found, found, strict=True)
+        return [self._read(id, fields, first_due, now_ms) for id, fields, first_due in each if _is_there(fields)]
 
     def _fields(self, id: str) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))

@@ -151,6 +151,9 @@ class RedisKeys:
     def turns(self, desk: str) -> str:
         return self("desk", desk, "turns")
 
+    def due_rows(self, announcement: str) -> str:
+        return self("lane", announcement, "due")
+
     def waiting(self, lane: str) -> str:
         return self("lane", lane, "ids")
 

@@ -45,6 +45,8 @@ end
 if ARGV[3] ~= '' then redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5]) end
 redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_at', now, 'spec', ARGV[7], 'expires_at', ARGV[8],
   'on_unknown', ARGV[9], 'weight', ARGV[10], 'results_for', ARGV[11], 'timed', ARGV[12], 'next', 0, 'total', 0, 'opens_at', 0)
+-- What becomes a draft is accepted under another key, which the draft has (draft.lua).
+if ARGV[3] ~= '' and ARGV[18] == '' then redis.call('HSET', key('lane', id), 'key', ARGV[3]) end
 if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13], 'caller', ARGV[14]) end
 if ARGV[15] ~= '' then redis.call('HSET', key('lane', id), 'first', ARGV[15]) end
 if ARGV[16] ~= '' then redis.call('HSET', key('lane', id), 'stop_at', ARGV[16]) end

@@ -8,7 +8,7 @@
 -- ARGV[5]   written   what the caller has read, an announcement's spec or a notification's input: it may have changed since
 -- ARGV[6]   to_write  the same with the new time
 -- ARGV[7]   keep_ms   its key and its image stay for so long at least
--- ARGV[8]   key       hash of its key, or ''
+-- ARGV[8]   key       hash of a notification's key, or ''; an announcement has its own on record
 -- ARGV[9]   image     SHA-256 of its image, or ''
 -- ARGV[10]  fingerprint  of a draft with the new time, or ''
 -- ARGV[11…] by twos: an announcement's sending hours from that time on, as in start.lua
@@ -27,8 +27,8 @@ local function keep_longer(name)
   if left >= 0 and left < tonumber(ARGV[7]) then redis.call('PEXPIRE', name, ARGV[7]) end
 end
 
-local function keep_what_it_needs()
-  if ARGV[8] ~= '' then keep_longer(key('key', DESK, ARGV[8])) end
+local function keep_what_it_needs(name)
+  if name and name ~= '' then keep_longer(key('key', DESK, name)) end
   if ARGV[9] ~= '' then keep_longer(key('image', ARGV[9])) end
 end
 
@@ -60,7 +60,7 @@ local function reschedule_notification()
   if record.progress.due then record.progress.due = at end
   append(record, 'acts', {now, by, 'reschedule'})
   save(record)
-  keep_what_it_needs()
+  keep_what_it_needs(ARGV[8])
   if record.contact then look_at_unresolved(math.max(at, may_ask_from())) else plan(record.lane) end
   return {1, record.progress.state}
 end
@@ -109,7 +109,7 @@ local function reschedule_announcement()
   note_act(id, by, 'reschedule')
   plan_hours()
   flush()
-  keep_what_it_needs()
+  keep_what_it_needs(redis.call('HGET', lane, 'key'))
   plan(id)
   return {1, told_state(info)}
 end

@@ -219,6 +219,20 @@ def test_a_row_with_a_time_of_its_own_waits_for_it_and_holds_up_no_other(
     assert counts_of(ledger, id) == states_by_row(ledger, id) == {"scheduled": 1, "delivered": 2}
 
 
+def test_it_tells_its_time_when_all_rows_that_are_left_wait_for_theirs(
+    ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
+    soon, later = (round((datetime.now(UTC) + timedelta(hours=hours)).timestamp() * 1000) for hours in (1, 2))
+    rows = [*some_rows(1, send_at_ms=later), *some_rows(2, send_at_ms=soon)[1:], *some_rows(3)[2:]]
+    id = announce(ledger, 3, rows=rows)
+    assert ledger.announcements.get(id).due_ms is None, "a row may go now"
+    deliver(leases, desk, 10)
+    [listed] = ledger.announcements.several([id])
+    assert ledger.announcements.get(id).due_ms == listed.due_ms == soon
+    ledger.announcements.pause(id, "ada")
+    assert ledger.announcements.get(id).due_ms is None, "it waits for a person"
+
+
 def test_outside_its_hours_an_announcement_sleeps(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     now = datetime.now(UTC)
     between = f"{(now + timedelta(hours=2)):%H:%M}-{(now + timedelta(hours=3)):%H:%M}"

@@ -14,6 +14,7 @@ from ledger.errors import BadInput, NotAllowed, NotFound
 from ledger.inspection.inspection import broken_invariants
 from ledger.leases import Leases
 from ledger.ledger import Ledger
+from ledger.loading import key_of_announcement
 from ledger.messages.content import Message, MsgType
 from ledger.notification import Notification
 from ledger.redis_clock import time_ms
@@ -85,6 +86,17 @@ def test_what_depends_on_the_time_is_kept_longer_but_never_shorter(ledger: Ledge
     assert all(ttl > timedelta(days=90 + 30) / timedelta(milliseconds=1) for ttl in longest)
     reschedule(ledger, id, in_hours(1), "ada")
     assert all(ledger.redis.pttl(name) > timedelta(days=90 + 30) / timedelta(milliseconds=1) for name in kept)
+
+
+def test_the_key_of_an_announcement_is_remembered_until_its_new_time(ledger: Ledger) -> None:
+    id = announce(ledger, 2, key="k", at=in_hours(1))
+    name = ledger.keys.key("default", key_digest(key_of_announcement("k")))
+    before_ms = ledger.redis.pttl(name)
+    reschedule(ledger, id, in_hours(24 * 90), "ada")
+    kept_ms = ledger.redis.pttl(name)
+    assert kept_ms > before_ms + timedelta(days=89) / timedelta(milliseconds=1)
+    reschedule(ledger, id, in_hours(1), "ada")
+    assert ledger.redis.pttl(name) > kept_ms - 60_000, "it is never forgotten earlier"
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
