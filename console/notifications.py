@@ -10,14 +10,17 @@ from console.page_request import MOST_CODE, PageRequest
 from console.pickers import picked_new_time
 from console.routing import action, page
 from feishu.codes import Rule
+from ledger.damage import UNREADABLE
 from ledger.errors import BadInput, NotFound
 from ledger.full_search import Finding, Place, Sought
 from ledger.ids import announcement_of, is_announcement, is_notification, is_row, row_number
+from ledger.joined import Joined
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
 from ledger.messages.json_fields import shortened
 from ledger.progress import Attempt
 from ledger.record import Record
+from ledger.redis_clock import time_ms
 from ledger.rescheduling import can_reschedule, reschedule
 from ledger.search import Cursor, Search
 from ledger.states import FINAL, Outcome, Resolution, State
@@ -37,6 +40,7 @@ def routes() -> list[Route]:
         action("/notifications/{id}/cancel", _cancel),
         action("/notifications/{id}/resolve", _resolve),
         action("/notifications/{id}/reschedule", _reschedule),
+        action("/notifications/{id}/send_now", _send_now),
     ]
 
 
@@ -117,7 +121,13 @@ def _rule(request: PageRequest, attempt: Attempt) -> Rule | None:
 
 
 def _message_of(ledger: Ledger, record: Record) -> Message | None:
-    """The message, or None if the record is damaged."""
+    """The message, or None if the record is damaged. Of one that still gathers events, as it would be now."""
+    if record.progress.gathers:
+        try:
+            joined = Joined.read(ledger.redis, ledger.keys, record.id, record.progress.gathers)
+            return joined.in_place_of(record.notification, time_ms(ledger.redis.time())).message
+        except UNREADABLE:
+            return None
     if not is_row(record.id):
         return record.notification.message
     id = announcement_of(record.id)
@@ -162,6 +172,13 @@ def _reschedule(request: PageRequest) -> Response:
     record, at = _record(request), picked_new_time(request)
     reschedule(request.context.ledger, record.id, at, request.who.by)
     return _done(request, record.id, "rescheduled")
+
+
+def _send_now(request: PageRequest) -> Response:
+    """Ends a window, or a quiet wait."""
+    record = _record(request)
+    reschedule(request.context.ledger, record.id, datetime.now(UTC), request.who.by)
+    return _done(request, record.id, "sent_now")
 
 
 def _done(request: PageRequest, id: str, flash: str) -> Response:

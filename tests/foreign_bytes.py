@@ -419,7 +419,7 @@ SERVED = {
                     f"announcements/{{id}}/{verb}"
                     for verb in ("cancel", "pause", "reschedule", "resolve", "resume", "retry", *DRAFT_VERBS)
                 ),
-                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "resolve", "retry")),
+                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "resolve", "retry", "send_now")),
             )
         ),
         ("console/forms.py:_fields_of",),

@@ -23,6 +23,7 @@ _COLOURS = {
     "deferred": "yellow",
     "expired": "dim",
     "cancelled": "dim",
+    "joined": "dim",
     "running": "green",
     "scheduled": "cyan",
     "paused": "yellow",
