@@ -1,6 +1,7 @@
 """The pages about announcements: the list, one announcement, its rows, and its actions."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment
@@ -13,6 +14,7 @@ from console.page_request import PageRequest
 from console.pickers import picked_new_time
 from console.routing import View, action, live, page, stream
 from console.row_search import found_rows
+from ledger.allowance import sent_again
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
 from ledger.errors import BadInput
@@ -203,15 +205,18 @@ def _reschedule(request: PageRequest) -> Response:
 
 
 def _retry(request: PageRequest) -> Response:
-    id, state = request.announcement().id, State(request.choice("state", tuple(Retried)))
-    count = request.context.ledger.announcements.retry(id, request.who.by, [state])
-    return _done(request, id, "retried", count)
+    found, state = request.announcement(), State(request.choice("state", tuple(Retried)))
+    act = partial(request.context.ledger.announcements.retry, found.id, request.who.by, [state])
+    count = sent_again(request.context.ledger, request.who.key, found.counts[state], act)
+    return _done(request, found.id, "retried", count)
 
 
 def _resolve(request: PageRequest) -> Response:
-    id, outcome = request.announcement().id, request.choice("as", tuple(Resolution))
-    count = request.context.ledger.announcements.resolve(id, request.who.by, outcome)
-    return _done(request, id, "resolved", count)
+    found, outcome = request.announcement(), request.choice("as", tuple(Resolution))
+    act = partial(request.context.ledger.announcements.resolve, found.id, request.who.by, outcome)
+    key = request.who.key if outcome == Resolution.RESEND else None
+    count = sent_again(request.context.ledger, key, found.counts[State.UNKNOWN], act)
+    return _done(request, found.id, "resolved", count)
 
 
 def _done(request: PageRequest, id: str, flash: str, count: int | None = None) -> Response:

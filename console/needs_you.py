@@ -1,6 +1,7 @@
 """The page *Needs you*: unknown notifications, failures by code, lost messages, and unused keys."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,7 +14,8 @@ from console.failures import Failure, grouped
 from console.live import Drawing, LivePart, drawn, version_of
 from console.page_request import MOST_CODE, PageRequest
 from console.routing import action, live, page
-from ledger.api_keys import ApiKey
+from ledger.allowance import Allowance
+from ledger.api_key import ApiKey
 from ledger.dead_letters import DeadLetters
 from ledger.dropped_messages import DroppedMessages
 from ledger.errors import BadInput, NotFound
@@ -131,15 +133,19 @@ def _resume_desk(request: PageRequest) -> Response:
     return request.to("/needs", flash="desk_resumed", id=desk)
 
 
+def _retried(request: PageRequest, letters: DeadLetters) -> int:
+    """Among what the key may have sent on a day. They are looked through twice only where that is limited."""
+    ledger, key = request.context.ledger, request.who.key
+    number = sum(1 for _ in letters.find(ledger)) if key and key.daily is not None else 0
+    return len(Allowance(ledger, key).spend(number, partial(letters.retry, ledger, request.who.by), len))
+
+
 def _retry_events(request: PageRequest) -> Response:
     """Retries all failed events with one code, of the person's desks."""
     code = request.number("code", MOST_CODE, least=-MOST_CODE)
     if code is None:
         raise BadInput("code", request.say("search.code_is_a_number"))
-    count = sum(
-        len(DeadLetters(code=code, desk=desk).retry(request.context.ledger, request.who.by))
-        for desk in request.context.ledger.settings.all_desks
-        if request.who.sees(desk)
-    )
+    desks = [desk for desk in request.context.ledger.settings.all_desks if request.who.sees(desk)]
+    count = sum(_retried(request, DeadLetters(code=code, desk=desk)) for desk in desks)
     request.context.live.forget()
     return request.to("/needs", flash="retried", n=count)

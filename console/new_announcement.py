@@ -6,7 +6,7 @@ from starlette.routing import Route
 from console.announcement_form import Trouble, asked_of, form_page
 from console.page_request import PageRequest
 from console.routing import action, lacks, page
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.errors import BadInput, Changed, NotAllowed
 
 __all__ = ["routes"]

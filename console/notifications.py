@@ -1,7 +1,9 @@
 """The pages about notifications: the search, and one notification with its attempts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,6 +12,7 @@ from console.page_request import MOST_CODE, PageRequest
 from console.pickers import picked_new_time
 from console.routing import action, page
 from feishu.codes import Rule
+from ledger.allowance import Allowance
 from ledger.damage import UNREADABLE
 from ledger.errors import BadInput, NotFound
 from ledger.full_search import Finding, Place, Sought
@@ -152,8 +155,13 @@ def _record(request: PageRequest) -> Record:
 
 def _retry(request: PageRequest) -> Response:
     record = _record(request)
-    request.context.ledger.retry([record.id], request.who.by, [record.progress.state])
+    _counted(request, partial(request.context.ledger.retry, [record.id], request.who.by, [record.progress.state]))
     return _done(request, record.id, "retried_one")
+
+
+def _counted(request: PageRequest, act: Callable[[], list[State]]) -> None:
+    """Among what the key may have sent on a day."""
+    Allowance(request.context.ledger, request.who.key).spend(1, act, len)
 
 
 def _cancel(request: PageRequest) -> Response:
@@ -164,7 +172,8 @@ def _cancel(request: PageRequest) -> Response:
 
 def _resolve(request: PageRequest) -> Response:
     record, outcome = _record(request), request.choice("as", tuple(Resolution))
-    request.context.ledger.resolve([record.id], request.who.by, outcome)
+    act = partial(request.context.ledger.resolve, [record.id], request.who.by, outcome)
+    _counted(request, act) if outcome == Resolution.RESEND else act()
     return _done(request, record.id, "resolved_one")
 
 

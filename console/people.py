@@ -13,7 +13,7 @@ from starlette.routing import Route
 from console.page_request import PageRequest
 from console.ports import Department, FoundPerson, Group
 from console.routing import lacks, page
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from starlette.requests import Request
 
 from ledger.announcement import Announcement
-from ledger.api_keys import ApiKey
+from ledger.api_key import ApiKey
 from ledger.draft import Person
 from ledger.messages.content import Message
 

@@ -21,7 +21,7 @@ from console.i18n import Language, chosen_language
 from console.live import Draw, away
 from console.page_request import ROOT, ConsoleContext, PageRequest
 from console.sessions import LOCAL, Viewer, anonymous_cookie
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.connection import reachable
 from ledger.errors import DeskbellError, LedgerUnreachable
 from ledger.phrases import Phrase

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ledger.announcement import Announcement
-from ledger.api_keys import ApiKey, ApiKeys, Scope, digest_of
+from ledger.api_key import ApiKey, Scope, digest_of
+from ledger.api_keys import ApiKeys
 from ledger.connection import RedisWhenFull, text
 from ledger.draft import Person
 from ledger.errors import NotFound
 from ledger.ledger import Ledger
+from ledger.sign_in_links import SignInLinks
 
 __all__ = [
     "FAILED_SIGN_INS_A_MINUTE",
@@ -130,13 +132,20 @@ class Sessions:
         # When Redis is full, people sign in to see why. These writes are limited per key and address.
         self._redis, self._names = RedisWhenFull(connection_pool=ledger.redis.connection_pool), ledger.keys
         self._api_keys = keys
+        self.links = SignInLinks(ledger, keys)
 
     def sign_in(self, secret: str) -> tuple[str, Viewer] | None:
         """A new cookie and its viewer; None for an invalid secret, or a key without the scope to read."""
         key = self._api_keys.find(secret)
-        if key is None or not may_look(key):
-            return None
-        cookie, digest = secrets.token_urlsafe(32), digest_of(secret)
+        return self._begin(digest_of(secret), key) if key and key.may_sign_in else None
+
+    def sign_in_by_link(self, token: str) -> tuple[str, Viewer] | None:
+        """As `sign_in`, with a link that works once."""
+        used = self.links.use(token)
+        return self._begin(*used) if used else None
+
+    def _begin(self, digest: str, key: ApiKey) -> tuple[str, Viewer]:
+        cookie = secrets.token_urlsafe(32)
         session = _session_of(cookie)
         self._redis.set(self._names.session(session), digest, ex=SESSION_SECONDS)
         self._end_oldest(digest, session)
@@ -149,7 +158,7 @@ class Sessions:
         if digest is None:
             return None
         [key] = self._api_keys.find_hashed([text(digest)])
-        return Viewer.of_key(key, text(digest), session) if key and may_look(key) else None
+        return Viewer.of_key(key, text(digest), session) if key and key.may_sign_in else None
 
     def ended(self, viewers: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """The ended ones among these pairs of a session and the hash of its key's secret: signed out, or revoked."""
@@ -158,7 +167,7 @@ class Sessions:
         kept: Any = self._redis.mget([self._names.session(session) for session, _ in viewers])
         keys = self._api_keys.find_hashed([digest for _, digest in viewers])
         sessions = zip(viewers, kept, keys, strict=True)
-        return frozenset(viewer for viewer, digest, key in sessions if not (digest and key and may_look(key)))
+        return frozenset(viewer for viewer, digest, key in sessions if not (digest and key and key.may_sign_in))
 
     def sign_out(self, cookie: str) -> None:
         self._redis.delete(self._names.session(_session_of(cookie)))
@@ -192,7 +201,3 @@ class Sessions:
 
 def _session_of(cookie: str) -> str:
     return hashlib.sha256(cookie.encode()).hexdigest()
-
-
-def may_look(key: ApiKey) -> bool:
-    return bool(key.scopes & {Scope.READ, Scope.OPERATE})

@@ -8,6 +8,7 @@ from ledger.errors import (
     Changed,
     DeskbellError,
     FeishuFailed,
+    Forbidden,
     KeyReused,
     LedgerFull,
     LedgerUnreachable,
@@ -23,7 +24,7 @@ from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, Outcome, State
 from producers.client.announcement_handle import AnnouncementHandle, AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments, EventArguments
-from producers.client.http_problems import Forbidden, Unauthorized
+from producers.client.http_problems import Unauthorized
 from producers.client.notifier import Notifier
 
 __all__ = [

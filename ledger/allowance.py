@@ -1,26 +1,70 @@
 """What a key may have accepted in a day (UTC): counted before it is accepted, in one step for all processes."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from ledger.api_key import ApiKey
 from ledger.delivery_options import DEFAULT_DESK
+from ledger.errors import BadInput, KeyLimit, NotAllowed, NotFound
+from ledger.phrases import Phrase
 from ledger.store import Store
 
-__all__ = ["Allowance"]
+__all__ = ["Allowance", "check_rows", "sent_again"]
 
 #: The count of a day is looked at on that day alone, seconds.
 KEPT_SECONDS = 2 * 86_400
 
+ResultT = TypeVar("ResultT")
+
 
 class Allowance:
-    """The day's count of each key. A process that dies in between leaves it too high, and never too low."""
+    """The day's count of a key. A process that dies in between leaves it too high, and never too low."""
 
-    def __init__(self, store: Store) -> None:
-        self._verbs = store.verbs
+    def __init__(self, store: Store, key: ApiKey | None) -> None:
+        """Without a key, and for one without a limit, nothing is counted."""
+        self._verbs, self._key = store.verbs, key
 
-    def take(self, key_id: str, daily: int, number: int) -> bool:
-        """Whether so many more may be accepted today; then they are counted."""
-        is_counted, _ = self._verbs.call("spend", DEFAULT_DESK, key_id, daily, number, KEPT_SECONDS)
+    def take(self, number: int) -> None:
+        """Counts so many more. Raises KeyLimit when the day has no room for them."""
+        if number and not self._spend(number):
+            key, most = (self._key.name, self._key.daily) if self._key else ("", 0)
+            raise KeyLimit(
+                Phrase("{key} may have at most {most:,} notifications accepted a day (UTC)", key=key, most=most)
+            )
+
+    def give_back(self, number: int) -> None:
+        """For those that were not accepted, or had been before."""
+        if number > 0:
+            self._spend(-number)
+
+    def spend(self, number: int, act: Callable[[], ResultT], done: Callable[[ResultT], int]) -> ResultT:
+        """Acts on so many, and gives back what is more than `done` of the result. Raises KeyLimit, and as `act`."""
+        self.take(number)
+        try:
+            result = act()
+        except (BadInput, NotAllowed, NotFound):  # after any other error it may have been done
+            self.give_back(number)
+            raise
+        self.give_back(number - done(result))
+        return result
+
+    def _spend(self, number: int) -> bool:
+        if self._key is None or self._key.daily is None:
+            return True
+        is_counted, _ = self._verbs.call("spend", DEFAULT_DESK, self._key.id, self._key.daily, number, KEPT_SECONDS)
         return bool(is_counted)
 
-    def give_back(self, key_id: str, daily: int, number: int) -> None:
-        """For those that were not accepted, or had been before."""
-        if number:
-            self._verbs.call("spend", DEFAULT_DESK, key_id, daily, -number, KEPT_SECONDS)
+
+def check_rows(key: ApiKey | None, rows: int) -> None:
+    """Raises KeyLimit when the key may not have so many rows of an announcement sent at once."""
+    if key and key.max_rows is not None and rows > key.max_rows:
+        raise KeyLimit(Phrase("{key} may announce to at most {most:,} rows at once", key=key.name, most=key.max_rows))
+
+
+def sent_again(store: Store, key: ApiKey | None, number: int, act: Callable[[], int]) -> int:
+    """Has so many rows or events sent again, which count as those that are accepted. Returns how many it were.
+
+    Raises KeyLimit, and as `act`.
+    """
+    check_rows(key, number)
+    return Allowance(store, key).spend(number, act, lambda done: done)

@@ -4,6 +4,9 @@ DeskbellError
 ├── BadInput             fix the input; nothing was accepted
 │   └── KeyReused        the key belongs to another content
 ├── NotFound             no such id
+├── Forbidden            the key may not do this
+│   ├── GrantRefused     it would grant what it lacks
+│   └── KeyLimit         a limit of the key is reached
 ├── NotAllowed           the state does not allow it
 ├── Changed              somebody changed it since it was read: read it again
 ├── NotPermitted         somebody else must do it, or approve it first
@@ -27,6 +30,9 @@ __all__ = [
     "Changed",
     "DeskbellError",
     "FeishuFailed",
+    "Forbidden",
+    "GrantRefused",
+    "KeyLimit",
     "KeyReused",
     "LedgerFull",
     "LedgerUnreachable",
@@ -99,6 +105,28 @@ class NotFound(DeskbellError):
     def __init__(self, id: str) -> None:
         super().__init__(Phrase("no such id: {id}", id=id))
         self.id = id
+
+
+class Forbidden(DeskbellError):
+    """The key may not do this: it lacks the scope, or it is for other desks, or has less than it would grant."""
+
+    http_status = HTTPStatus.FORBIDDEN
+    type = "forbidden"
+    title = "The key may not do this"
+
+
+class GrantRefused(Forbidden):
+    """Nobody grants what he lacks."""
+
+    type = "grant-refused"
+    title = "The key lacks what it would grant"
+
+
+class KeyLimit(Forbidden):
+    """A limit of the key is reached. Nothing was accepted."""
+
+    type = "key-limit"
+    title = "The key's limit is reached"
 
 
 class NotAllowed(DeskbellError):

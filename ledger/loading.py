@@ -11,7 +11,8 @@ from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Spec
-from ledger.api_keys import Scope, keys_of_variable
+from ledger.api_key import Scope
+from ledger.api_key_variable import keys_of_variable
 from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.errors import DeskbellError, KeyReused, NotPermitted

@@ -49,6 +49,15 @@ class RedisKeys:
     def api_key_rate(self, limit: str) -> str:
         return self("rate", limit)
 
+    def test_answer(self, key_id: str, digest: str) -> str:
+        return self("api_keys", "test", key_id, digest)
+
+    def sign_in_link(self, digest: str) -> str:
+        return self("link", digest)
+
+    def sign_in_links(self, key_id: str) -> str:
+        return self("links", key_id)
+
     def session(self, digest: str) -> str:
         return self("session", digest)
 

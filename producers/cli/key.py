@@ -1,10 +1,13 @@
 """`deskbell key create`, `list` and `revoke`: the keys of the HTTP API."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ledger.api_keys import ApiKey, ApiKeys, KeyLimits, Scope
+from ledger.api_key import ApiKey, KeyLimits, Scope
+from ledger.api_keys import ApiKeys
+from producers.announcements.address_list import read_addresses
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import show_list
@@ -15,6 +18,7 @@ __all__ = ["register"]
 _EXAMPLES = """\b
 Examples:
   deskbell key create --name grafana --scope send --desk it --rate 600/minute
+  deskbell key create --name pilot --scope announce --scope read --only testers.txt
   deskbell key list --json
   deskbell key revoke grafana"""
 
@@ -27,29 +31,38 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="key")
 
 
+Name = Annotated[str, typer.Option(help="Name of the key, shown in the audit log.")]
+Scopes = Annotated[list[Scope], typer.Option(help="What it may do. May be repeated.")]
+Desks = Annotated[list[str] | None, typer.Option(help="A desk that it may use. May be repeated. Default: all desks.")]
+Rate = Annotated[str | None, typer.Option(help="Most calls, such as 600/minute. Default: unlimited.")]
+MaxRows = Annotated[int | None, typer.Option(min=1, metavar="N", help="Most rows of one announcement.")]
+Daily = Annotated[int | None, typer.Option(min=1, metavar="N", help="Most notifications a day (UTC), rows included.")]
+Only = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="It may write to these addresses alone: one on a line, or a recipients file."),
+]
+Test = Annotated[
+    bool, typer.Option("--test", help="A test key: what it submits is checked and answered, and not sent.")
+]
+WithSecret = Annotated[bool, typer.Option("--json", help="Print the key, with its secret as `secret`.")]
+
+
 def create(
-    name: Annotated[str, typer.Option(help="Name of the key, shown in the audit log.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it may do. May be repeated.")],
-    desk: Annotated[
-        list[str] | None, typer.Option(help="A desk that it may use. May be repeated. Default: all desks.")
-    ] = None,
-    rate: Annotated[str | None, typer.Option(help="Most calls, such as 600/minute. Default: unlimited.")] = None,
-    max_rows: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most rows of one announcement.")] = None,
-    daily: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Most notifications a day (UTC), rows included.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the key, with its secret as `secret`.")] = False,
+    name: Name,
+    scope: Scopes,
+    desk: Desks = None,
+    rate: Rate = None,
+    max_rows: MaxRows = None,
+    daily: Daily = None,
+    only: Only = None,
+    test: Test = False,
+    as_json: WithSecret = False,
 ) -> None:
     """Create a key and print its secret. The secret is not stored, so it cannot be shown again."""
+    addresses = tuple(read_addresses(only)) if only else None
     with open_ledger() as ledger:
-        key, secret = ApiKeys(ledger).create(
-            name,
-            frozenset(scope),
-            frozenset(desk) if desk else None,
-            rate,
-            machine_user(),
-            KeyLimits(max_rows, daily),
-        )
+        desks, limits = frozenset(desk) if desk else None, KeyLimits(max_rows, daily, addresses, test)
+        key, secret = ApiKeys(ledger).create(name, frozenset(scope), desks, rate, machine_user(), limits)
     if as_json:
         answer_json(key.as_json() | {"secret": secret})
         return
@@ -82,7 +95,5 @@ def _cells(key: ApiKey) -> tuple[str | None, ...]:
     facts = key.as_json()
     desks = "all" if key.desks is None else ", ".join(facts["desks"])
     scopes = ", ".join(facts["scopes"])
-    limits = [f"{key.max_rows:,} rows"] if key.max_rows else []
-    limits += [f"{key.daily:,} a day"] if key.daily else []
     times = (facts["created_at"], facts["last_used_at"], facts["revoked_at"])
-    return (key.id, key.name, scopes, desks, key.rate, ", ".join(limits), *times)
+    return (key.id, key.name, scopes, desks, key.rate, ", ".join(key.limits), *times)

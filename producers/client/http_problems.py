@@ -4,9 +4,9 @@ from http import HTTPStatus
 from typing import Any
 
 from ledger import errors
-from ledger.errors import URN, BadInput, DeskbellError, LedgerUnreachable
+from ledger.errors import URN, BadInput, DeskbellError, Forbidden, LedgerUnreachable
 
-__all__ = ["Forbidden", "Unauthorized", "error_of"]
+__all__ = ["Unauthorized", "error_of"]
 
 
 class Unauthorized(DeskbellError):
@@ -15,17 +15,12 @@ class Unauthorized(DeskbellError):
     http_status = HTTPStatus.UNAUTHORIZED
 
 
-class Forbidden(DeskbellError):
-    """The key may not do this: it lacks the scope, or it is for other desks."""
-
-    http_status = HTTPStatus.FORBIDDEN
-
-
-#: By the last part of their URN. The root is not among them: that one the server cannot tell apart from its own bugs.
+#: By the last part of their URN. Without the root, which the server cannot tell apart from its own bugs, and what every
+#: other 403 is.
 _KINDS: dict[str, type[DeskbellError]] = {
     kind.type: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, DeskbellError)
 }
-del _KINDS[DeskbellError.type]
+del _KINDS[DeskbellError.type], _KINDS[Forbidden.type]
 #: The key was refused, in whatever words.
 _KEY_REFUSED: dict[int, type[DeskbellError]] = {kind.http_status: kind for kind in (Unauthorized, Forbidden)}
 #: Of other problems: the input is what has to be fixed. 413: the body, or a part of it, is too large.

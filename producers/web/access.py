@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from ledger.api_keys import ApiKey, Scope
+from ledger.api_key import ApiKey, Scope
 from ledger.phrases import Phrase
 from producers.web.context import WebContext, context_of
 from producers.web.problems import Problem

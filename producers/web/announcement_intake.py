@@ -11,10 +11,11 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from ledger.announcement import Row
 from ledger.errors import BadInput
 from ledger.saved_template import SavedTemplate
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.check import Checked
+from producers.announcements.check import Checked, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.preview import open_ticket_rows, summarize
 from producers.announcements.recipients import ReadingOptions, Recipients
@@ -25,7 +26,7 @@ from producers.announcements.testing import RowChoice, events_of_file
 from producers.web.access import Caller
 from producers.web.announcement_request import AnnouncementRequest
 from producers.web.context import WebContext
-from producers.web.key_limits import announce_within, send_within
+from producers.web.key_limits import Submitted, announce_within, check_submitted, send_within
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import FileTurns
 
@@ -76,11 +77,14 @@ async def _in_turn(
 
 
 def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
+    repeat_by = None if caller.key and caller.key.test else caller.by  # what a test key repeats is its own
     try:
-        with _checked(context, caller, request, repeat_by=caller.by) as announcement:
-            rows = announcement.checked.accepted
+        with _checked(context, caller, request, repeat_by=repeat_by) as announcement:
+            announcement.refuse_unacceptable()
+            if repeat_by is None:
+                context.ledger.announcements.refuse_unapproved(announcement.checked.accepted)
             accept = partial(announcement.accept, caller.by)
-            return announce_within(context.ledger, caller.key, rows, accept).as_json()
+            return announce_within(context.ledger, caller.key, _submitted(announcement), accept).as_json()
     except AlreadyAnnounced as repeat:
         return repeat.announced.as_json()
 
@@ -94,7 +98,18 @@ def _test(context: WebContext, caller: Caller, request: AnnouncementRequest) -> 
 
 def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     with _checking(context, caller, request) as announcement:
+        check_submitted(context.ledger, caller.key, _submitted(announcement))
         return summarize(announcement, open_ticket_rows(announcement)).as_json()
+
+
+def _submitted(announcement: CheckedAnnouncement) -> Submitted:
+    draft, checked = announcement.draft, announcement.checked
+    digest = draft.digest(checked.sha256)
+
+    def rows() -> Iterator[Row]:
+        return map(Row.of_json, accepted_rows(announcement.recipients, checked))
+
+    return Submitted(draft.spec, checked.accepted, draft.key or digest, digest, rows)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`/v1/announcements`: submission, results and control of announcements."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from pydantic import Field, with_config
 from starlette.responses import StreamingResponse
 from typing_extensions import TypedDict
 
+from ledger.allowance import sent_again
 from ledger.announcement import Announcement, AnnouncementJson
 from ledger.errors import BadInput
 from ledger.ids import is_announcement
@@ -204,8 +206,9 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Retry its failed rows; with `{"state": "unknown"}` the maybe-sent ones. Returns their number."""
     state = chosen(body, "state", Retried, Retried.FAILED)
-    _found(context.ledger, caller, id)
-    return json_response(RowsDone(id=id, rows=context.ledger.announcements.retry(id, caller.by, [State(state)])))
+    found, announcements = _found(context.ledger, caller, id), context.ledger.announcements
+    act = partial(announcements.retry, id, caller.by, [State(state)])
+    return json_response(RowsDone(id=id, rows=sent_again(context.ledger, caller.key, found.counts[State(state)], act)))
 
 
 @router.post(
@@ -217,8 +220,12 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settle its maybe-sent rows: `{"as": "delivered"}`, `failed` or `resend`. Returns their number."""
     outcome = chosen(body, "as", Resolution)
-    _found(context.ledger, caller, id)
-    return json_response(RowsDone(id=id, rows=context.ledger.announcements.resolve(id, caller.by, outcome)))
+    found, act = (
+        _found(context.ledger, caller, id),
+        partial(context.ledger.announcements.resolve, id, caller.by, outcome),
+    )
+    key = caller.key if outcome is Resolution.RESEND else None
+    return json_response(RowsDone(id=id, rows=sent_again(context.ledger, key, found.counts[State.UNKNOWN], act)))
 
 
 def _steered(ledger: Ledger, caller: Caller, id: str, verb: SteeringVerb) -> Response:

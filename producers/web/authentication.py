@@ -11,7 +11,8 @@ import limits
 from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from ledger.api_keys import ApiKey, ApiKeys
+from ledger.api_key import ApiKey
+from ledger.api_keys import ApiKeys
 from ledger.connection import reachable
 from ledger.ledger import Ledger
 from ledger.rate import parse_rate

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
-from ledger.api_keys import ApiKey, ApiKeys
+from ledger.api_key import ApiKey
+from ledger.api_keys import ApiKeys
 from producers.announcements.export import Format, export_of
 from producers.web.access import is_local
 from producers.web.console_contacts import DeskContacts

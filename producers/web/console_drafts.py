@@ -8,7 +8,7 @@ from console.pickers import ZONE
 from console.ports import Asked, Column, DraftForm, DraftSummary, DraftTimes, Findings, RowError, Sample
 from feishu.verdict import AskFailed
 from ledger.announcement import Announcement, Spec
-from ledger.api_keys import ApiKey
+from ledger.api_key import ApiKey
 from ledger.connection import text
 from ledger.draft import Person
 from ledger.draft_verbs import DraftVerbs
@@ -25,7 +25,7 @@ from producers.web.announcement_intake import foreign, turns
 from producers.web.console_arguments import Edited, Submission
 from producers.web.console_audience import audience_found
 from producers.web.draft_notes import DraftNotes, Notes
-from producers.web.key_limits import announce_within, send_within
+from producers.web.key_limits import Submitted, announce_within, send_within
 from producers.web.problems import Problem
 
 __all__ = ["ConsoleDrafts"]
@@ -164,8 +164,11 @@ class ConsoleDrafts:
         def started() -> Announced:
             return Announced(draft.id, self._drafts.start(draft.id, by, reason, version).total, duplicate=False)
 
-        announce_within(self._ledger, key, draft.total, started)
-        self._notes.forget(draft.id)
+        rows = partial(self._drafts.rows, draft.id)
+        content = draft.draft.fingerprint if draft.draft else ""
+        announce_within(self._ledger, key, Submitted(draft.spec, draft.total, draft.id, content, rows), started)
+        if not (key and key.test):  # whose draft stays one
+            self._notes.forget(draft.id)
 
     def test(self, id: str, to: str, row: str, by: Person, key: ApiKey | None) -> str:
         events = events_of_draft(self._ledger, id, to, chosen_row(row), key.id if key else None)

@@ -13,9 +13,9 @@ from pydantic import Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.connection import reachable, translated
-from ledger.errors import BadInput, DeskbellError, KeyReused
+from ledger.errors import BadInput, DeskbellError, KeyLimit, KeyReused
 from ledger.ledger import AcceptResult
 from ledger.record import Accepted
 from ledger.saved_template import SavedTemplate
@@ -28,7 +28,7 @@ from producers.web.bodies import json_response
 from producers.web.context import WebContext
 from producers.web.hook_answers import AS_SERVICE
 from producers.web.hook_notes import note_failure, note_refusal, note_result
-from producers.web.key_limits import accept_within
+from producers.web.key_limits import accept_within, refuse_foreign
 from producers.web.large_bodies import BodyReader
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import SMALL_BYTES
@@ -170,19 +170,21 @@ async def _accepted(
     so here, too, the first one with it is meant, although the text may differ."""
     if not rendered.notifications:
         return []
-    if hook.images:
-        await asyncio.to_thread(_keep_images, context, hook, rendered)
+    key = caller.key if caller else None
     try:
-        results = await accept_within(context, caller.key if caller else None, rendered.notifications)
-    except Problem as error:
-        await note_refusal(context, hook, error)
+        await refuse_foreign(context, key, rendered.notifications)
+        if hook.images:
+            await asyncio.to_thread(_keep_images, context, hook, rendered)
+        results = await accept_within(context, key, rendered.notifications)
+    except KeyLimit as error:
+        await note_refusal(context, hook, problem_of(error))
         raise
     if hook.template_names:
         await asyncio.to_thread(context.templates.note_accepted, rendered.notifications)
     return [_taken(result) for result in results]
 
 
-def _taken(result: AcceptResult) -> tuple[str, bool]:
+def _taken(result: AcceptResult | KeyLimit) -> tuple[str, bool]:
     match result:
         case Accepted():
             return result.id, result.duplicate

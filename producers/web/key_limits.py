@@ -1,76 +1,150 @@
-"""The limits of a key: rows of one announcement, and notifications of a day."""
+"""The limits of a key, where anything is accepted: its receivers, rows of one announcement, notifications of a day.
+
+Also those of a test key, whose notifications are checked like all others, and neither kept nor sent.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from ledger.allowance import Allowance
-from ledger.api_keys import ApiKey
-from ledger.errors import BadInput, KeyReused
+from ledger.addresses import Contact, address_fields
+from ledger.allowance import Allowance, check_rows
+from ledger.announcement import Row, Spec
+from ledger.api_key import ApiKey
+from ledger.delivery_options import UserIdType
+from ledger.errors import KeyLimit
+from ledger.key_receivers import Receivers, receiver_refusals
 from ledger.ledger import AcceptResult, Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.record import Accepted, Announced
+from producers.announcements.lookup import Lookup
 from producers.web.context import WebContext
-from producers.web.problems import Problem
+from producers.web.unsent import announcement_answer, event_answers, whole_answers
 
-__all__ = ["accept_within", "announce_within", "send_within"]
+__all__ = [
+    "Submitted",
+    "accept_within",
+    "announce_within",
+    "check_submitted",
+    "refuse_foreign",
+    "send_within",
+]
 
 
 async def accept_within(
     context: WebContext, key: ApiKey | None, notifications: Sequence[Notification]
-) -> Sequence[AcceptResult]:
-    """As `GroupCommit.accept`, for a key that may have so many a day. Raises Problem (403)."""
-    if key is None or key.daily is None or not notifications:
+) -> Sequence[AcceptResult | KeyLimit]:
+    """As `GroupCommit.accept`, within the limits of a key: a receiver that is not its own is refused in its place.
+
+    Raises KeyLimit when the day has no room for the others.
+    """
+    if key is None or not (key.test or key.daily is not None or key.only is not None):
         return await context.group_commit.accept(notifications)
-    await asyncio.to_thread(_take, context.ledger, key, len(notifications))
-    results = await context.group_commit.accept(notifications)
+    refusals = await asyncio.to_thread(receiver_refusals, context.ledger, key, notifications)
+    allowed = [each for each, refusal in zip(notifications, refusals, strict=True) if refusal is None]
+    accepted = iter(await _accept_daily(context, key, allowed))
+    return [next(accepted) if refusal is None else refusal for refusal in refusals]
+
+
+async def _accept_daily(
+    context: WebContext, key: ApiKey, notifications: Sequence[Notification]
+) -> Sequence[AcceptResult]:
+    allowance = Allowance(context.ledger, key)
+    await asyncio.to_thread(allowance.take, len(notifications))
+    results: Sequence[AcceptResult]
+    if key.test:
+        results = await asyncio.to_thread(event_answers, context.ledger, key, notifications)
+    else:
+        results = await context.group_commit.accept(notifications)
     unused = sum(not isinstance(result, Accepted) or result.duplicate for result in results)
-    await asyncio.to_thread(_give_back, context.ledger, key, unused)
+    await asyncio.to_thread(allowance.give_back, unused)
     return results
 
 
-def announce_within(ledger: Ledger, key: ApiKey | None, rows: int, accept: Callable[[], Announced]) -> Announced:
-    """Has one announcement accepted, for a key that may have so many rows at once or a day. Raises Problem (403)."""
-    if key and key.max_rows is not None and rows > key.max_rows:
-        raise _over(Phrase("{key} may announce to at most {most:,} rows at once", key=key.name, most=key.max_rows))
-    if key is None or key.daily is None:
-        return accept()
-    _take(ledger, key, rows)
-    try:
-        announced = accept()
-    except (BadInput, KeyReused):  # after any other error it may have been accepted
-        _give_back(ledger, key, rows)
-        raise
-    if announced.duplicate:
-        _give_back(ledger, key, rows)
-    return announced
+async def refuse_foreign(context: WebContext, key: ApiKey | None, notifications: Sequence[Notification]) -> None:
+    """Raises KeyLimit unless the key may write to all of their receivers."""
+    if key and key.only is not None:
+        refusals = await asyncio.to_thread(receiver_refusals, context.ledger, key, notifications)
+        if refusal := next(filter(None, refusals), None):
+            raise refusal
 
 
 def send_within(ledger: Ledger, key: ApiKey | None, notifications: Sequence[Notification]) -> list[Accepted]:
-    """Has them accepted, all or none, for a key that may have so many a day. Raises Problem (403)."""
-    if key is None or key.daily is None:
-        return ledger.accept(notifications)
-    _take(ledger, key, len(notifications))
-    try:
-        results = ledger.accept(notifications)
-    except BadInput:
-        _give_back(ledger, key, len(notifications))
-        raise
-    _give_back(ledger, key, sum(accepted.duplicate for accepted in results))
-    return results
+    """As `Ledger.accept`, all or none, within the limits of a key. Raises KeyLimit, and as it does."""
+    if refusal := next(filter(None, receiver_refusals(ledger, key, notifications)), None):
+        raise refusal
+
+    def accept() -> list[Accepted]:
+        return whole_answers(ledger, key, notifications) if key and key.test else ledger.accept(notifications)
+
+    def counted(results: list[Accepted]) -> int:
+        return sum(not result.duplicate for result in results)
+
+    return Allowance(ledger, key).spend(len(notifications), accept, counted)
 
 
-def _take(ledger: Ledger, key: ApiKey, number: int) -> None:
-    if not Allowance(ledger).take(key.id, key.daily or 0, number):
-        raise _over(
-            Phrase("{key} may have at most {most:,} notifications accepted a day (UTC)", key=key.name, most=key.daily)
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """An announcement that was checked."""
+
+    spec: Spec
+    total: int
+    key: str
+    digest: str  #: of everything that makes it this announcement
+    rows: Callable[[], Iterable[Row]]
+
+
+def check_submitted(ledger: Ledger, key: ApiKey | None, submitted: Submitted) -> None:
+    """Raises KeyLimit for too many rows at once, and for receivers that are not the key's; AskFailed when Feishu must
+    be asked about these, and does not answer."""
+    check_rows(key, submitted.total)
+    if key is None or key.only is None:
+        return
+    with Lookup(ledger, ledger.settings.desk(submitted.spec.desk)) as lookup:
+        receivers = Receivers(key, lambda contacts: _open_ids(lookup, contacts))
+        notify = submitted.spec.notify
+        if notify and not receivers.has(address_fields(notify), UserIdType.OPEN_ID):
+            raise receivers.refusal()
+        foreign = [line for line, may in _judged(submitted, receivers) if not may]
+    if foreign:
+        problem = Phrase(
+            "{key} may write to its {listed:,} addresses alone: {n:,} receiver is none of them, in line {line}"
+            " | {key} may write to its {listed:,} addresses alone: {n:,} receivers are none of them, the first in line"
+            " {line}",
+            key=key.name,
+            listed=len(key.only),
+            line=min(foreign),
+            n=len(foreign),
         )
+        raise KeyLimit(problem)
 
 
-def _give_back(ledger: Ledger, key: ApiKey, number: int) -> None:
-    Allowance(ledger).give_back(key.id, key.daily or 0, number)
+def announce_within(
+    ledger: Ledger, key: ApiKey | None, submitted: Submitted, accept: Callable[[], Announced]
+) -> Announced:
+    """Has one announcement accepted, within the limits of a key. Raises as `check_submitted`, and KeyLimit when the
+    day has no room for it."""
+    check_submitted(ledger, key, submitted)
+    if key and key.test:
+        accept = _answering(ledger, key, submitted)
+
+    def counted(announced: Announced) -> int:
+        return 0 if announced.duplicate else submitted.total
+
+    return Allowance(ledger, key).spend(submitted.total, accept, counted)
 
 
-def _over(detail: Phrase) -> Problem:
-    return Problem(HTTPStatus.FORBIDDEN, "The key's limit is reached", detail, type="key-limit")
+def _answering(ledger: Ledger, key: ApiKey, submitted: Submitted) -> Callable[[], Announced]:
+    return lambda: announcement_answer(ledger, key, submitted.key, submitted.digest, submitted.total)
+
+
+def _judged(submitted: Submitted, receivers: Receivers) -> Iterator[tuple[int, bool]]:
+    """The line of each row, and whether the key may write to its receiver."""
+    for row in submitted.rows():
+        id_type = UserIdType(row.overrides.get("user_id_type", submitted.spec.user_id_type))
+        yield row.line, receivers.has({"receiver_id": row.receiver_id}, id_type)
+
+
+def _open_ids(lookup: Lookup, contacts: Sequence[Contact]) -> Iterable[str]:
+    return (found for found in lookup.resolve(contacts).values() if isinstance(found, str))

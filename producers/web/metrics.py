@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 from starlette.responses import Response
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.callbacks import Callbacks
 from ledger.connection import reachable
 from ledger.desk_status import desk_statuses

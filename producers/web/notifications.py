@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, NotRequired
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from ledger.allowance import Allowance
 from ledger.errors import BadInput, DeskbellError, NotAllowed, NotFound
 from ledger.full_search import Finding, Place, Reach, Sought
 from ledger.ids import is_notification
@@ -100,7 +102,7 @@ async def accept(request: Request, caller: Sender, context: ContextDep) -> Respo
     [result] = await accept_within(context, caller.key, [notification])
     if parser.has_templates:
         await asyncio.to_thread(context.templates.note_accepted, [notification])
-    if isinstance(result, BadInput):
+    if isinstance(result, DeskbellError):
         raise result
     return json_response(result.as_json(), HTTPStatus.ACCEPTED)
 
@@ -212,7 +214,8 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Retry a failed notification; with `{"state": "unknown"}` a maybe-sent one."""
     state = chosen(body, "state", Retried, Retried.FAILED)
-    return _decided(context.ledger, caller, id, "retry", lambda: context.ledger.retry([id], caller.by, [State(state)]))
+    act = partial(context.ledger.retry, [id], caller.by, [State(state)])
+    return _decided(context.ledger, caller, id, "retry", _counted(context.ledger, caller, act))
 
 
 @router.post(
@@ -233,9 +236,15 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
 def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settle a maybe-sent notification: `{"as": "delivered"}`, `failed` or `resend`."""
     outcome = chosen(body, "as", Resolution)
-    return _decided(
-        context.ledger, caller, id, f"resolve as {outcome}", lambda: context.ledger.resolve([id], caller.by, outcome)
-    )
+    act: Callable[[], list[State]] = partial(context.ledger.resolve, [id], caller.by, outcome)
+    if outcome is Resolution.RESEND:
+        act = _counted(context.ledger, caller, act)
+    return _decided(context.ledger, caller, id, f"resolve as {outcome}", act)
+
+
+def _counted(ledger: Ledger, caller: Caller, act: Callable[[], list[State]]) -> Callable[[], list[State]]:
+    """Among what the key may have sent on a day."""
+    return lambda: Allowance(ledger, caller.key).spend(1, act, len)
 
 
 def _decided(ledger: Ledger, caller: Caller, id: str, did: str, act: Callable[[], Sequence[State]]) -> Response:

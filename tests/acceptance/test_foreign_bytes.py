@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.acceptance.web_process import WebProcess

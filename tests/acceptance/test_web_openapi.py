@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from tests.acceptance.installation import Installation
 from tests.acceptance.web_process import WebProcess
 

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from ledger.announcement import Spec
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.full_search import MOST_ROWS
 from ledger.ledger import Ledger
 from ledger.settings import Settings

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from ledger.announcement import Spec
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.delivery_options import ReceiveType
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.leases import Leases, Result

@@ -27,7 +27,7 @@ WORST = {
     "ledger/aof_repair.py:_ANNOTATION": Worst("match", "a", "#"),
     "ledger/aof_repair.py:_BEGUN": Worst("fullmatch", "a", "#"),
     "ledger/aof_repair.py:_ZEROS": Worst("search", "\0", end="a"),
-    "ledger/api_keys.py:_NAME": Worst("fullmatch", "a"),
+    "ledger/api_key.py:_NAME": Worst("fullmatch", "a"),
     "ledger/saved_template.py:_NAME": Worst("fullmatch", "a"),
     "ledger/saved_template.py:_VERSION": Worst("fullmatch", "1"),
     "feishu/codes.py:_SHAPE": Worst("match", "0"),

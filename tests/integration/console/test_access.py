@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
 from ledger.notification import Notification

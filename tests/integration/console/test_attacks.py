@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger

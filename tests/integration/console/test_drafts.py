@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from ledger.announcement import Announcement
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.draft_verbs import DraftVerbs
 from ledger.ledger import Ledger

@@ -11,7 +11,8 @@ from threading import Timer
 import pytest
 import requests
 
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.settings import Settings

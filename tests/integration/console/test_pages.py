@@ -11,7 +11,8 @@ import requests
 
 from console import row_search
 from ledger.announcement import Spec
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.dropped_messages import DroppedMessages
 from ledger.leases import Leases, Result

@@ -3,11 +3,13 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from ledger.api_keys import ApiKeys, KeyLimits, Scope
+from ledger.api_key import KeyLimits, Scope
+from ledger.api_keys import ApiKeys
 from ledger.errors import BadInput, NotFound
 from ledger.ledger import Ledger
 from ledger.settings import Settings
@@ -160,3 +162,68 @@ def test_limits_are_shown(ledger: Ledger, keys: ApiKeys) -> None:
     made, _ = keys.create("hr", SEND, None, None, by="ada", limits=KeyLimits(500, 2000))
     assert (made.max_rows, made.daily) == (500, 2000)
     assert [(key["max_rows"], key["daily"]) for key in (each.as_json() for each in keys.list())] == [(500, 2000)]
+
+
+@pytest.fixture
+def typed(empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> ApiKeys:
+    """The keys of the ledger that the command line uses."""
+    monkeypatch.setenv("DESKBELL_DATA_DIR", str(empty_valkey.data_dir))
+    return ApiKeys(Ledger(empty_valkey))
+
+
+def test_a_key_is_limited_to_the_addresses_of_a_file(
+    typed: ApiKeys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = tmp_path / "testers.txt"
+    lines.write_text(
+        "\ufeffou_ada, id:ou_bob\n\nAnn@corp.example\r\nann@corp.example\n+86 138-0013-8000\nmobile:13800138000\n"
+    )
+    assert run(["key", "create", "--name", "pilot", "--scope", "announce", "--only", str(lines), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["only"] == ["ou_ada", "ou_bob", "Ann@corp.example", "+8613800138000"]
+    assert typed.list() == [typed.find(told["secret"])]
+    table = tmp_path / "people.csv"
+    table.write_text("name;邮箱;手机号;receiver_id\nAda;ada@corp.example;13800138000;ou_ada\nBob;;;ou_bob\n")
+    assert run(["key", "create", "--name", "table", "--scope", "send", "--only", str(table), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["only"] == [
+        *("ada@corp.example", "mobile:13800138000", "ou_ada", "ou_bob")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "only: must have 1 to 1,000 addresses"),
+        (b"\n".join(b"ou_%d" % number for number in range(1001)), "only: must have 1 to 1,000 addresses"),
+        (b"ou_ada\nann@\n", "only: address 2 is not an id, an e-mail or a mobile number"),
+        (b"ou_ada\nou bob\n", "only: address 2 is not an id"),
+        (b"ou_ada\n\xff\n", "is not UTF-8"),
+        (b"ou_" + b"x" * 1_100_000, "is longer than 1 MiB"),
+        (b"name\nAda\n1,2@\n", "only: address 4 is not"),
+    ],
+    ids=range(7),
+)
+def test_a_file_without_usable_addresses_makes_no_key(
+    typed: ApiKeys, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, problem: str
+) -> None:
+    (tmp_path / "testers.txt").write_bytes(content)
+    assert run(["key", "create", "--name", "k", "--scope", "send", "--only", str(tmp_path / "testers.txt")]) == 2
+    assert problem in " ".join(capsys.readouterr().err.split())
+    assert not typed.list()
+
+
+@pytest.mark.parametrize("limits", [KeyLimits(only=("ou_ada",)), KeyLimits(test=True)])
+@pytest.mark.parametrize("scope", [Scope.OPERATE, Scope.APPROVE, Scope.ADMIN])
+def test_limits_that_a_scope_would_get_around_are_refused(keys: ApiKeys, limits: KeyLimits, scope: Scope) -> None:
+    with pytest.raises(BadInput, match=f"goes with the scopes send, announce and read alone: {scope}"):
+        keys.create("k", SEND | {scope}, None, None, "ada", limits)
+
+
+def test_the_list_shows_the_limits_of_a_key(typed: ApiKeys, capsys: pytest.CaptureFixture[str]) -> None:
+    typed.create("k", SEND, None, None, "ada", KeyLimits(10, 2000, ("ou_ada",), test=True))
+    assert run(["key", "list", "--json"]) == 0
+    [told] = json.loads(capsys.readouterr().out)
+    assert (told["max_rows"], told["daily"], told["only"], told["test"]) == (10, 2000, ["ou_ada"], True)
+    assert [str(each) for each in typed.list()[0].limits] == [
+        *("10 rows", "2,000 a day", "to 1 address alone", "test: sends nothing")
+    ]

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from ledger.announcement import Spec
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import PORTION, all_actions, recent_actions, record_action
 from ledger.dead_letters import DeadLetters
 from ledger.errors import NotAllowed

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ledger.announcement import Announcement, Spec
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.draft import Person
 from ledger.draft_verbs import DRAFT_MS, MOST_DRAFTS, DraftContent, DraftVerbs

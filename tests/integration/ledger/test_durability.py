@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from deskbell import Notifier
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.durability import Assurance, Durability, Waits
 from ledger.errors import NotDurable
 from ledger.leases import Leases

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ledger.api_keys import Scope, keys_of_variable
+from ledger.api_key import Scope
+from ledger.api_key_variable import keys_of_variable
 from ledger.errors import BadInput
 
 __all__: list[str] = []

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from ledger.announcement import Spec
-from ledger.api_keys import ApiKey, Scope
+from ledger.api_key import ApiKey, Scope
 from ledger.hook_log import HookEntry, HookOutcome
 from ledger.notification import Notification
 from ledger.progress import Progress

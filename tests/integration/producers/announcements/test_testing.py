@@ -10,7 +10,8 @@ import requests
 from PIL import Image
 
 from deskbell import BadInput, NotAllowed, NotFound, Notifier
-from ledger.api_keys import ApiKeys, KeyLimits, Scope
+from ledger.api_key import KeyLimits, Scope
+from ledger.api_keys import ApiKeys
 from ledger.draft import Person
 from ledger.ledger import Ledger
 from ledger.record import Record

@@ -19,7 +19,8 @@ from deskbell import (
     State,
     Unauthorized,
 )
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.client import http_backend

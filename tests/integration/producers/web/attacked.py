@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.hook_log import HookLog
 from ledger.settings import Settings
 from tests.integration.producers.web.web_thread import WebThread

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.settings import Settings
 from tests.integration.producers.web.web_thread import WebThread
 

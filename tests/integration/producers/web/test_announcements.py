@@ -14,7 +14,8 @@ import requests
 from PIL import Image
 
 from deskbell import Announced, Notifier
-from ledger.api_keys import ApiKeys, KeyLimits, Scope
+from ledger.api_key import KeyLimits, Scope
+from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.cli.command_line import run

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from deskbell import BadInput, FeishuFailed, KeyReused, Notifier
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.integration.producers.cli.announcing_desk import receivers

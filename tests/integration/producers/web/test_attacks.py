@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.settings import Settings
 from tests.integration.producers.web.attacked import ADA, MARK, PATH, problem_of, said, secret, to_attack, unharmed
 from tests.integration.producers.web.web_thread import WebThread

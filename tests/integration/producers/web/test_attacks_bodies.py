@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.settings import Settings
 from tests.calm import Stopwatch
 from tests.integration.producers.web.attacked import ADA, JSON, MARK, PATH, secret, to_attack, unharmed

@@ -16,7 +16,7 @@ import requests
 from PIL import Image
 from standardwebhooks import Webhook
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.dropped_messages import DroppedMessages
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger

@@ -15,7 +15,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.settings import Settings

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 from ledger import tracing
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.client.http_server import Server

@@ -15,7 +15,7 @@ import pytest
 import requests
 from slack_sdk.webhook import WebhookClient
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.dropped_messages import DroppedMessages
 from ledger.hook_log import HookLog, HookOutcome
 from ledger.ledger import Ledger

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.client.http_backend import HttpBackend

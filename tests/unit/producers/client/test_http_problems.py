@@ -11,6 +11,9 @@ from ledger.errors import (
     Changed,
     DeskbellError,
     FeishuFailed,
+    Forbidden,
+    GrantRefused,
+    KeyLimit,
     KeyReused,
     LedgerFull,
     LedgerUnreachable,
@@ -32,6 +35,8 @@ CONTRACT: list[tuple[DeskbellError, tuple[int, str, str, int]]] = [
     (BadInput("text", "must not be blank"), (422, "bad-input", "The input cannot be accepted", 2)),
     (KeyReused("k", "n_0"), (422, "key-reused", "The key was already used for other content", 2)),
     (NotFound("n_1"), (404, "not-found", "Nothing has this id", 5)),
+    (GrantRefused("hr cannot grant it"), (403, "grant-refused", "The key lacks what it would grant", 1)),
+    (KeyLimit("four a day"), (403, "key-limit", "The key's limit is reached", 1)),
     (NotAllowed("n_1", "cancel", "delivered"), (409, "not-allowed", "The state does not allow it", 2)),
     (Changed("a_1", 3), (409, "changed", "It was changed since it was read", 2)),
     (NotPermitted("ada wrote it"), (403, "not-permitted", "It needs the approval of somebody else", 2)),
@@ -46,7 +51,9 @@ CLASSES = {kind for _, kind in inspect.getmembers(ledger.errors, inspect.isclass
 
 
 def test_every_class_is_in_the_contract() -> None:
-    assert {type(error) for error, _ in CONTRACT} == CLASSES - {DeskbellError}
+    assert {type(error) for error, _ in CONTRACT} == CLASSES - {DeskbellError, Forbidden}, (
+        "but the root, and that of what keys may not do"
+    )
 
 
 @pytest.mark.parametrize(("error", "reported"), CONTRACT, ids=lambda value: type(value).__name__)

@@ -14,6 +14,7 @@ from deskbell import Notifier
 from ledger.errors import (
     BadInput,
     DeskbellError,
+    Forbidden,
     KeyReused,
     LedgerFull,
     LedgerUnreachable,
@@ -25,7 +26,7 @@ from ledger.errors import (
 )
 from producers.client.http_backend import HttpBackend
 from producers.client.http_patience import Limits
-from producers.client.http_problems import Forbidden, Unauthorized
+from producers.client.http_problems import Unauthorized
 from producers.client.http_server import Server
 from tests.unit.producers.client.scripted_server import CUT, SILENCE, Scripted, answer, problem, scripted
 

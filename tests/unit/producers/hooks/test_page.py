@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.api_keys import Scope
+from ledger.api_key import Scope
 from producers.hooks.hook_file import ready_made
 from producers.hooks.schema import HookFields
 from producers.hooks.signature import Signature

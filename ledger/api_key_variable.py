@@ -1,0 +1,51 @@
+"""The keys in DESKBELL_API_KEYS."""
+
+from ledger.api_key import ApiKey, Scope, check_name, check_rate, digest_of, scopes_of_variable
+from ledger.errors import BadInput
+
+__all__ = ["keys_of_variable"]
+
+#: Shortest secret: it is hashed without stretching, so it must not be guessable.
+_LEAST_SECRET_CHARACTERS = 32
+
+
+def keys_of_variable(value: str) -> dict[str, ApiKey]:
+    """Reads DESKBELL_API_KEYS into keys by the hash of their secret: `name:secret:scope+scope[:desk+desk[:rate]]`,
+    several joined by commas. Raises BadInput, which repeats no secret."""
+    found: dict[str, ApiKey] = {}
+    for number, entry in enumerate(filter(None, map(str.strip, value.split(","))), 1):
+        digest, key = _key_of_entry(entry, f"entry {number}")
+        if digest in found or any(key.name == other.name for other in found.values()):
+            raise BadInput("DESKBELL_API_KEYS", f"entry {number} has the name or the secret of one before it")
+        found[digest] = key
+    return found
+
+
+def _key_of_entry(entry: str, which: str) -> tuple[str, ApiKey]:
+    name, _, rest = entry.partition(":")
+    secret, scopes, desks, rate, *more = [*rest.split(":"), "", "", ""]
+    if any(more) or not scopes:
+        raise BadInput(
+            "DESKBELL_API_KEYS", f"{which}: use name:secret:scope+scope, optionally followed by :desk+desk and :rate"
+        )
+    if len(secret) < _LEAST_SECRET_CHARACTERS:
+        raise BadInput(
+            "DESKBELL_API_KEYS", f"{which}: a secret must have at least {_LEAST_SECRET_CHARACTERS} characters"
+        )
+    try:
+        check_name(name)
+        key = ApiKey(
+            f"variable:{name}", name, _scopes(scopes), frozenset(desks.split("+")) if desks else None, rate or None
+        )
+        check_rate(key.rate)
+    except BadInput as error:
+        raise BadInput("DESKBELL_API_KEYS", f"{which}: {error.problem}") from None
+    return digest_of(secret), key
+
+
+def _scopes(joined: str) -> frozenset[Scope]:
+    parts = joined.split("+")
+    unknown = [part for part in parts if part not in set(Scope)]
+    if unknown:
+        raise BadInput("scope", f"a scope is one of {', '.join(Scope)}")
+    return scopes_of_variable(frozenset(map(Scope, parts)))
