@@ -8,14 +8,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, drafts, hooks, new_announcement, notifications, people, runbook, sign_in
+from console import announcements, drafts, new_announcement, notifications, people, runbook, sign_in
 from console import home as now
+from console import hooks as hook_pages
 from console import needs_you as needs
 from console.failures import Failures, meaning_of
 from console.headers import SafeHeaders
 from console.live import Live
 from console.page_request import ConsoleContext
-from console.ports import Callers, Contacts, Drafting, Exports
+from console.ports import Ports
 from console.routing import http_error, refused
 from console.sessions import Sessions
 from console.templating import environment
@@ -26,12 +27,10 @@ from ledger.ledger import Ledger
 
 __all__ = ["application"]
 
-_PAGES = (sign_in, now, people, new_announcement, drafts, announcements, notifications, needs, hooks, runbook)
+_PAGES = (sign_in, now, people, new_announcement, drafts, announcements, notifications, needs, hook_pages, runbook)
 
 
-def application(
-    ledger: Ledger, keys: ApiKeys, *, drafting: Drafting, contacts: Contacts, exports: Exports, callers: Callers
-) -> Starlette:
+def application(ledger: Ledger, keys: ApiKeys, ports: Ports) -> Starlette:
     """Opens no connection yet. Mount it at `/console`.
 
     Raises BadInput for an invalid file of error codes.
@@ -47,7 +46,5 @@ def application(
     # A redirect would follow `Host`, and use http behind a TLS proxy.
     app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)
-    app.state.context = ConsoleContext(
-        ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, drafting, contacts, exports, callers
-    )
+    app.state.context = ConsoleContext(ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, *ports)
     return app

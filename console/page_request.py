@@ -17,7 +17,7 @@ from console.cookies import SESSION, cookie_of
 from console.failures import Failures
 from console.i18n import Language
 from console.live import Draw, Live, LivePart
-from console.ports import Callers, Contacts, Drafting, Exports
+from console.ports import Callers, Contacts, Drafting, Exports, Hooks
 from console.sessions import Sessions, Viewer, csrf_token
 from feishu.codes import CodeTable
 from ledger.announcement import Announcement
@@ -53,6 +53,7 @@ class ConsoleContext:
     contacts: Contacts
     exports: Exports
     callers: Callers
+    hooks: Hooks
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,14 @@ __all__ = [
     "Findings",
     "FoundPerson",
     "Group",
+    "HookFacts",
+    "Hooks",
     "LeftOut",
+    "Ports",
     "RowError",
     "Sample",
+    "Tried",
+    "TriedMessage",
     "Uploaded",
 ]
 
@@ -268,6 +273,54 @@ class Callers(Protocol):
         ...
 
 
+class HookFacts(NamedTuple):
+    """A hook of the hooks file."""
+
+    name: str
+    use: str | None  #: the ready-made hook it is made from
+    asks_for: str  #: a key, a token, or whose signature
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriedMessage:
+    """A message that a payload would become, and who would get it. Its repr has none of it."""
+
+    receivers: tuple[str, ...] = field(repr=False)
+    desk: str
+    key: str | None = field(repr=False)
+    message: Message = field(repr=False)
+
+
+class Tried(NamedTuple):
+    """What a hook would make of a payload."""
+
+    messages: tuple[TriedMessage, ...]  #: the first ones
+    total: int  #: of all messages
+    skipped: int
+    reason: str | None
+
+
+class Hooks(Protocol):
+    """The hooks of the web process."""
+
+    def facts(self) -> Sequence[HookFacts]: ...
+
+    def try_payload(self, name: str, payload: str, headers: str, by: str) -> Tried:
+        """Sends nothing. `headers` has one on each line. Raises NotFound, or BadInput as the hook itself would."""
+        ...
+
+
 #: The results of an announcement, as a file: its id; csv or jsonl; whether with what the contacts tell of people.
 #: Raises NotFound before the first piece.
 Exports = Callable[[str, str, bool], Iterator[bytes]]
+
+
+class Ports(NamedTuple):
+    """What the web application brings to the console. In the order of `ConsoleContext`."""
+
+    drafting: Drafting
+    contacts: Contacts
+    exports: Exports
+    callers: Callers
+    hooks: Hooks

@@ -17,7 +17,7 @@ from ledger.phrases import Phrase, phrase_json, phrase_of
 from ledger.redis_keys import RedisKeys
 from ledger.times import iso
 
-__all__ = ["HookEntry", "HookLog", "HookOutcome"]
+__all__ = ["KEPT", "HookEntry", "HookLog", "HookOutcome", "HookTally", "tallies_of"]
 
 #: Entries kept in each of the two lists.
 KEPT = 500
@@ -72,6 +72,33 @@ class HookEntry:
     def as_json(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self.__slots__ if name != "at_ms"}
         return {"at": iso(self.at_ms), **values, "ids": list(self.ids)}
+
+
+@dataclass(slots=True)
+class HookTally:
+    """What one hook did with the requests that are still in the log."""
+
+    posts: dict[HookOutcome, int]
+    messages: int = 0  #: new ones
+    duplicates: int = 0
+    skipped: int = 0
+    latest: HookEntry | None = None
+    trouble: HookEntry | None = None  #: the latest that failed or was refused, with its reason
+
+
+def tallies_of(entries: Sequence[HookEntry]) -> dict[str, HookTally]:
+    """By hook. The entries come latest first."""
+    found: dict[str, HookTally] = {}
+    for entry in entries:
+        tally = found.setdefault(entry.hook, HookTally(dict.fromkeys(HookOutcome, 0)))
+        tally.posts[entry.outcome] += 1
+        tally.messages += entry.accepted - entry.duplicates
+        tally.duplicates += entry.duplicates
+        tally.skipped += entry.skipped
+        tally.latest = tally.latest or entry
+        if entry.outcome in (HookOutcome.FAILED, HookOutcome.REFUSED):
+            tally.trouble = tally.trouble or entry
+    return found
 
 
 class HookLog:

@@ -287,6 +287,14 @@ def proposed(caller: Caller, body: bytes) -> requests.Response:
 
 #: What is done to a draft, and what makes one.
 DRAFT_VERBS = (*("again", "approve", "correct", "discard", "reject", "start", "start-unapproved", "submit", "test"),)
+
+
+def tried(caller: Caller, body: bytes) -> requests.Response:
+    """The escapes of a form make it three times as large."""
+    caller.visitor.look("/hooks/chat")
+    return caller.visitor.act("/hooks/chat", payload=body.removeprefix(b"payload="))
+
+
 CARD = '{"receiver_id":"ou_ada","message":{"msg_type":"interactive","content":{"a":['
 SERVED = {
     "JSON with a name twice": Served(
@@ -423,6 +431,9 @@ SERVED = {
             )
         ),
         ("console/forms.py:_fields_of",),
+    ),
+    "a payload that is tried": Served(
+        64 * 1024, lambda size: attached(size // 3), tried, ("POST /console/hooks/{name}",)
     ),
     "an upload in the console": Served(
         UPLOAD,

@@ -81,7 +81,7 @@ def _facts(hook: Hook) -> dict[str, Any]:
     return {
         "name": hook.name,
         "use": hook.use,
-        "asks_for": f"signature of {hook.signature_check.signature}" if hook.signature_check else "key",
+        "asks_for": hook.asks_for,
         "path": f"/v1/hooks/{hook.name}",
     }
 

@@ -139,6 +139,13 @@ class Hook:
         return signature_check.message_id(request) if signature_check and signature_check.stops_replays else None
 
     @property
+    def asks_for(self) -> str:
+        """What admits a sender: `key`, `token`, or `signature of github`."""
+        if self.signature_check is not None:
+            return Phrase("signature of {tool}", tool=str(self.signature_check.signature))
+        return Phrase("token") if self.token_digests else Phrase("key")
+
+    @property
     def images(self) -> list[LocalImage]:
         """Whose bytes must be in the ledger before a notification of this hook is."""
         return [rule.image for rule in self._rules if rule.image]

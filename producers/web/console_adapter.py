@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from console import application
+from console.ports import Ports
 from ledger.api_key import ApiKey
 from ledger.api_keys import ApiKeys
 from producers.announcements.export import Format, export_of
 from producers.web.access import is_local
 from producers.web.console_contacts import DeskContacts
 from producers.web.console_drafts import ConsoleDrafts
+from producers.web.console_hooks import WebHooks
 from producers.web.context import WebContext
 
 __all__ = ["console_of", "router"]
@@ -28,14 +30,14 @@ async def to_the_console() -> RedirectResponse:
 
 def console_of(context: WebContext) -> Starlette:
     """The console of this web process. Raises BadInput for an invalid file of error codes."""
-    return application(
-        context.screen,
-        ApiKeys(context.screen),
+    ports = Ports(
         drafting=ConsoleDrafts(context.ledger),
         contacts=DeskContacts(context.ledger),
         exports=lambda id, written_as, whole: export_of(context.ledger, id, Format(written_as), whole=whole),
         callers=WebCallers(context),
+        hooks=WebHooks(context),
     )
+    return application(context.screen, ApiKeys(context.screen), ports)
 
 
 class WebCallers:
