@@ -126,7 +126,9 @@ class Walk:
                 case "range":
                     return directory.range(token)
         except (NotVisible, StalePage, TooDeep) as refusal:
-            if isinstance(refusal, StalePage) and question.restarts == RESTARTS:
+            gives_up = isinstance(refusal, StalePage) and question.restarts == RESTARTS
+            # What has no levels to go down would be left out without a word.
+            if gives_up or (isinstance(refusal, TooDeep) and question.kind != "below"):
                 raise
             return refusal
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from feishu.directory import Directory, StalePage
+from feishu.directory import Directory, StalePage, TooDeep
 from feishu.member import SCOPES
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed
@@ -192,6 +192,18 @@ def test_with_the_scope_for_walking_alone_departments_are_walked() -> None:
     assert people(walked(asked, "od-a")) == {"ou_ann", "ou_bob", "ou_cat"}
     with pytest.raises(AskFailed):
         walked(asked, "a")
+
+
+@pytest.mark.parametrize("call", ["departments/od-a/children", "users/find_by_department"])
+def test_what_cannot_be_listed_level_by_level_either_is_an_error(call: str) -> None:
+    class Refusing(Company):
+        def _answer(self, path: Any, params: Any) -> dict[str, Any]:
+            if "/".join(path) == call:
+                raise refusal(43010)
+            return super()._answer(path, params)
+
+    with pytest.raises(TooDeep):
+        walked(Refusing(company().people, company().departments), "od-a")
 
 
 def test_pages_that_lead_to_themselves_are_an_error() -> None:
