@@ -1,7 +1,8 @@
 """What Feishu says of people who are named by ids and addresses, and as far as it lets us, why it names nobody.
 
 Four reasons look alike in its answer to an address: nobody has it, its person is outside the app's contact range, has
-resigned, or it is an enterprise mailbox. A second question tells who resigned, a third whether the range is everybody.
+resigned, or it is an enterprise mailbox. A second question tells who resigned, a third whether the range is everybody;
+and some people's mailboxes tell which domain is that of mailboxes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from feishu.contact_answers import object_of
 from feishu.contact_pace import ContactPace
 from feishu.contact_sight import STATUS_SCOPE, sees_everybody
 from feishu.directory import IDS_PER_CALL, Directory, no_scope
+from feishu.mailboxes import Mailboxes
 from feishu.member import Member, Standing, member_of
 from feishu.people import each_asked, people_behind
 from feishu.query_retry import QueryRetry
@@ -118,6 +120,9 @@ class Inquiry:
         unnamed = [contact for contact in distinct if contact not in there]
         resigned = self._open_ids(unnamed, with_resigned=True)
         everybody = sees_everybody(self._directory) if len(resigned) < len(unnamed) else None
+        is_mail_missing = any(contact.kind == "email" and contact not in resigned for contact in unnamed)
+        # As `people`, this takes what scopes there are.
+        seen = Mailboxes.seen(self._directory, everybody=everybody is True) if is_mail_missing else None
         members = self._members([open_id for open_id in there.values() if open_id != _REFUSED])
         found = {}
         for contact in distinct:
@@ -132,7 +137,7 @@ class Inquiry:
                     contact.value, open_id, "resigned", _SAID[Standing.RESIGNED], standing=Standing.RESIGNED
                 )
             else:
-                found[contact] = _nobody(contact, everybody)
+                found[contact] = (seen and _mailbox(contact, seen)) or _nobody(contact, everybody)
         return found
 
     def _open_ids(self, contacts: Sequence[Contact], *, with_resigned: bool) -> dict[Contact, str]:
@@ -179,6 +184,22 @@ def _contact(who: str) -> Contact | None:
     if "email" in fields:
         return Contact.read("email", fields["email"])
     return Contact.read("mobile", fields["mobile"]) if "mobile" in fields else None
+
+
+def _mailbox(contact: Contact, seen: Mailboxes) -> Finding | None:
+    """Of an address that is an enterprise mailbox, or of the domain of those."""
+    if contact.kind != "email":
+        return None
+    if owner := seen.owner(contact.value):
+        name, email = owner.values.get("name") or owner.open_id, owner.values.get("email")
+        said = Phrase("is the enterprise mailbox of {name}, by which Feishu finds nobody", name=name)
+        do = Phrase("use {address}", address=email or owner.open_id)
+        return Finding(contact.value, None, "enterprise_mailbox", said, do, owner.values.get("name"), owner.standing)
+    if seen.has_domain(contact.value):
+        domain = contact.value.rpartition("@")[2]
+        said = Phrase("{domain} is the domain of enterprise mailboxes, by which Feishu finds nobody", domain=domain)
+        return Finding(contact.value, None, "no_such_person", said, Phrase("use the address the person signs in with"))
+    return None
 
 
 def _nobody(contact: Contact, everybody: bool | None) -> Finding:

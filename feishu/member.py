@@ -37,6 +37,7 @@ class Member(NamedTuple):
     standing: Standing | None
     values: Mapping[str, str]
     departments: tuple[str, ...]
+    mailbox: str = ""  #: of the enterprise mail, by which Feishu finds nobody
     has_user_id: bool = False  #: the app has the scope for this id, which the list of people in a range needs too
 
 
@@ -48,7 +49,8 @@ def member_of(row: Mapping[str, Any]) -> Member | None:
     values = {name: _text(row[name]) for name in SCOPES if name in row and name != "department"}
     listed = departments if isinstance(departments, list) else []
     homes = tuple(id for id in listed if isinstance(id, str))
-    return Member(open_id, _standing(row.get("status")), values, homes, "user_id" in row)
+    mailbox = _text(row.get("enterprise_email"))
+    return Member(open_id, _standing(row.get("status")), values, homes, mailbox, "user_id" in row)
 
 
 def _standing(status: Any) -> Standing | None:

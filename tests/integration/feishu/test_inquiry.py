@@ -58,7 +58,7 @@ def company() -> Iterator[FeishuClient]:
         ("deng.chao@acme.example", "ou_deng.chao", "frozen", "paused by an administrator"),
         ("guo.xia@acme.example", "ou_guo.xia", "not_joined", "not signed in"),
         ("cao.bin@acme.example", "ou_cao.bin", "not_joined", "not signed in"),
-        ("li.na@mail.acme.example", None, "no_such_person", "an enterprise mailbox"),
+        ("li.na@mail.acme.example", None, "no_such_person", "is the domain of enterprise mailboxes"),
         ("nobody@acme.example", None, "no_such_person", "nobody has this address"),
         ("+8613900010003", "ou_sun.yan", None, "can be sent to"),
         ("mobile:139-0001-0003", "ou_sun.yan", None, "can be sent to"),

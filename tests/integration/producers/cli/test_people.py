@@ -34,6 +34,19 @@ def test_somebody_who_cannot_be_sent_to_makes_it_fail(capsys: Output) -> None:
     assert nobody["reason"] == "no_such_person"
 
 
+def test_an_enterprise_mailbox_is_told_from_an_unknown_address(capsys: Output) -> None:
+    """As far as the people tell who are looked at: Ma Jun is one of them."""
+    asked = ["ma.jun@mail.acme.example", "nobody@mail.acme.example", "nobody@acme.example"]
+    assert run(["people", *asked, "--json"]) == 1
+    known, domain, unknown = json.loads(capsys.readouterr().out)
+    assert (known["reason"], known["do"]) == ("enterprise_mailbox", "use ma.jun@acme.example")
+    assert (domain["reason"], domain["said"]) == (
+        "no_such_person",
+        "mail.acme.example is the domain of enterprise mailboxes, by which Feishu finds nobody",
+    )
+    assert unknown["said"] == "nobody has this address, or it is an enterprise mailbox, which Feishu does not look up"
+
+
 def test_an_unknown_desk_is_bad_input(capsys: Output) -> None:
     assert run(["people", "ou_ada", "--desk", "hr"]) == 2
     assert "hr" in capsys.readouterr().err
