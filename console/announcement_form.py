@@ -18,7 +18,17 @@ __all__ = ["Trouble", "asked_of", "form_page"]
 #: Fields of the form, passed on by name.
 FIELDS = (
     *("name", "text", "markdown", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown", "first", "stop_at"),
-    *("skip_invalid", "allow_duplicates", "encoding", "address_column", "hidden", "everyone", "direct", "partial"),
+    *(
+        "notify",
+        "skip_invalid",
+        "allow_duplicates",
+        "encoding",
+        "address_column",
+        "hidden",
+        "everyone",
+        "direct",
+        "partial",
+    ),
 )
 #: Fields with addresses, one on a line, or divided by commas.
 ADDRESSES = ("addresses", "exclude")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ledger.connection import connect, reachable
-from ledger.draft import Person
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.practice import command_settings, is_practice
@@ -28,7 +27,7 @@ from producers.announcements.testing import accept_test_of_draft, chosen_row, ev
 from producers.client.announcement_handle import AnnouncementStatus, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
-from producers.machine_user import machine_user
+from producers.machine_user import machine_person, machine_user
 
 if TYPE_CHECKING:
     from ledger.saved_template import SavedTemplate
@@ -139,10 +138,10 @@ class LedgerBackend:
             return self._ledger.get(id).progress.state
 
     def test_draft(self, id: str, to: str, row: int | str) -> str:
-        choice, user = chosen_row(row), machine_user()
+        choice = chosen_row(row)
         with reachable(self._ledger.settings):
             events = events_of_draft(self._ledger, id, to, choice)
-            return accept_test_of_draft(self._ledger, id, events, Person(user, user), self._ledger.accept)
+            return accept_test_of_draft(self._ledger, id, events, machine_person(), self._ledger.accept)
 
     def status(self, id: str) -> AnnouncementStatus:
         with reachable(self._ledger.settings):

@@ -163,7 +163,12 @@ def test_a_draft_is_discarded_after_a_question(house: House) -> None:
 def test_an_edit_shows_all_that_was_filled_in_and_needs_no_file(house: House) -> None:
     hr = house.visitor("hr")
     written = {"name": "Move", "first": "1", "stop_at": "5%", "timezone": "Asia/Shanghai", "addresses": "ou_cy"}
-    written |= {"hours_from": "09:00", "hours_to": "18:00", "text": "Dear {{ name|default('all') }}"}
+    written |= {
+        "notify": "ann@corp.example",
+        "hours_from": "09:00",
+        "hours_to": "18:00",
+        "text": "Dear {{ name|default('all') }}",
+    }
     kept(hr, **written)
     id = house.draft().id
     page = hr.look(f"/announcements/{id}/edit")
@@ -175,6 +180,7 @@ def test_an_edit_shows_all_that_was_filled_in_and_needs_no_file(house: House) ->
     assert "Hello all from afar" in answer.text
     draft = house.draft()
     assert (draft.total, house.version(), draft.spec.first, draft.spec.between) == (3, 2, 1, "09:00-18:00")
+    assert house.ledger.redis.hget(house.ledger.keys.lane(id), "notify") == b"ann@corp.example"
     assert [row.receiver_id for row in DraftVerbs(house.ledger).rows(id)] == ["ou_ann", "ou_bob", "ou_cy"]
     assert written.items() - {("text", written["text"])} <= fields_of(hr.look(f"/announcements/{id}/edit")).items()
 
