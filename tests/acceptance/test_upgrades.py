@@ -144,7 +144,7 @@ def test_what_waited_is_sent_once_and_nothing_else(taken_over: TakenOver) -> Non
     )
     assert not {receiver for receiver, state in rows.items() if state == State.UNKNOWN} & after.keys()
     mine = {"ou_maybe_resent", "ou_proposed", *(f"ou_paused{number}" for number in range(12))}  # of the tests below
-    mine |= {f"ou_first{number}" for number in range(2, 5)} | {"ou_mail_waiting"}
+    mine |= {f"ou_first{number}" for number in range(2, 5)} | {"ou_mail_waiting", "ou_boss_later"}
     assert after.keys() <= {*STILL_TO_COME, *rows, *mine}
 
 
@@ -154,6 +154,16 @@ def test_what_waited_for_its_receiver_is_sent_to_that_one(taken_over: TakenOver)
     shown = taken_over.at.shown(taken_over.id("mail_waiting"))
     assert (shown["receiver_id"], shown["email"]) == ("ou_mail_waiting", "mail_waiting@example.com")
     assert taken_over.at.sandbox.deliveries()["ou_mail_waiting"] == 1
+
+
+def test_what_was_owed_to_somebody_is_told_once_and_nothing_again(taken_over: TakenOver) -> None:
+    if "told_later" not in taken_over.story:
+        pytest.skip("nobody was told of the end of an announcement")
+    sandbox = taken_over.at.sandbox
+    eventually(lambda: sandbox.deliveries().get("ou_boss_later") == 1, 20, "the end of the cancelled one is told")
+    assert not {"ou_boss", "ou_tested"} & sandbox.deliveries().keys()
+    assert taken_over.at.shown(taken_over.id("tested"))["test"] is True
+    assert taken_over.at.deskbell_json("show", taken_over.id("submitted"))["state"] == "awaiting_approval"
 
 
 def test_a_call_that_was_lost_with_its_worker_is_on_record(taken_over: TakenOver) -> None:

@@ -68,6 +68,7 @@ class Recording:
             self._empty_cell()
             self._announcements(web)
             self._stops()
+            self._told()
             self._over_http(web)
             self._in_the_console(web)
         self._breaking_off()
@@ -163,6 +164,16 @@ class Recording:
         self.at.deskbell_json("resume", self.story["resumed"])
         self.at.deskbell_json("pause", self.story["resumed"])
 
+    def _told(self) -> None:
+        """Tests, and who is told of an end, where the commit has them."""
+        if "--notify" not in self.at.deskbell("announce", "--help").stdout:
+            return
+        self._announce("told", ["ou_told"], "--notify", "ou_boss")
+        eventually(lambda: self.at.sandbox.deliveries().get("ou_boss") == 1, 20, "the result is told")
+        self._announce("told_later", _many("told_later", 2), "--notify", "ou_boss_later", "--at", "1h")
+        self._announce("tested", ["ou_never_sent"], "--test-to", "ou_tested")
+        self.at.wait_for_state(self.story["tested"], State.DELIVERED)
+
     def _over_http(self, web: WebProcess) -> None:
         body = {"receiver_id": "ou_http", "text": "over HTTP"}
         answer = requests.post(
@@ -209,6 +220,10 @@ class Recording:
         if self._takes_addresses():
             self._send("mail_waiting", to="mail_waiting@example.com")
             self._send("mail_expiring", "--expires", "30s", to="mail_expiring@example.com")
+        if "told_later" in self.story:  # owed, and nobody sends it
+            self.at.deskbell_json("cancel", self.story["told_later"])
+            self._announce("submitted", _many("submitted", 2), "--draft")
+            self.at.deskbell_json("submit", self.story["submitted"])
         fields = {"receiver_id": "ou_intake", "text": "from Celery", "key": "k-intake"}
         send_task(self.at, self.folder, {"fields": fields})
         self.story["deliveries"] = self.at.sandbox.deliveries()
