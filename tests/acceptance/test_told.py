@@ -77,6 +77,39 @@ def test_a_pause_and_the_end_are_told_once_each_although_all_workers_die_at_that
     assert len(delivered) <= busy.sandbox.deliveries().get(BOSS, 0) <= 2
 
 
+def test_each_approver_is_told_once_of_a_submit_although_the_workers_die_over_it(
+    new_installation: Callable[..., Installation], tmp_path: Path
+) -> None:
+    approvers = {"ou_bob", "ou_eve"}
+    url = {"DESKBELL_PUBLIC_URL": "https://bell.corp.example", "DESKBELL_APPROVERS": ",".join(sorted(approvers))}
+    installation = new_installation(workers=0, DESKBELL_TIMEOUT="1,1", DESKBELL_APPROVAL_ABOVE="1", **url)
+    (tmp_path / "people.csv").write_text("receiver_id\nou_a\nou_b\n", "utf-8")
+    installation.deskbell_json("key", "create", "--name", "boss", "--scope", "approve")
+    draft = installation.deskbell_json("announce", str(tmp_path / "people.csv"), "--text", "We move", "--draft")["id"]
+    installation.deskbell_json("submit", draft)
+    for _ in range(2):
+        installation.start_worker()
+    eventually(lambda: len(list(installation.ledger.events())) == 2, 30, "both messages are accepted")
+    kill_all(installation)
+    assert installation.deskbell("submit", draft).returncode == 2
+    installation.start_worker()
+
+    def are_told() -> bool:
+        states = {each.progress.state for each in installation.ledger.events()}
+        return states <= {State.DELIVERED, State.UNKNOWN}
+
+    eventually(are_told, REST_SECONDS, "both are told, or were maybe told")
+    events = list(installation.ledger.events())
+    assert {each.notification.receiver_id for each in events} == approvers
+    assert len(events) == 2
+    deliveries = installation.sandbox.deliveries()
+    told = {each.notification.receiver_id for each in events if each.progress.state is State.DELIVERED}
+    assert {receiver: deliveries.get(receiver) for receiver in told} == dict.fromkeys(told, 1)
+    assert set(deliveries.values()) <= {1}
+    for receiver in deliveries:
+        assert f"https://bell.corp.example/console/announcements/{draft}" in texts(installation, receiver)[0]["text"]
+
+
 def test_a_test_arrives_with_its_mark_before_the_picture(busy: Installation, tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("receiver_id,name\nou_ada,Ada\nou_bob,Bob\n", "utf-8")
     Image.new("RGB", (2, 2)).save(tmp_path / "poster.png")

@@ -276,3 +276,25 @@ def test_a_repeat_of_a_call_over_http_is_one_message(server: str, ledger: Ledger
     for body, field in (({}, "to"), ({"to": 5}, "to"), ({"to": "ou_me", "row": "last"}, "row"), ({"who": "x"}, "who")):
         answer = requests.post(url, json=body, timeout=60)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_a_test_key_tests_nothing_and_is_not_kept_with_the_draft(server: str, ledger: Ledger) -> None:
+    id = drafted(ledger)
+    _, key = ApiKeys(ledger).create("trial", frozenset({Scope.ANNOUNCE}), None, None, "ada", KeyLimits(test=True))
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = requests.post(f"{server}/v1/announcements/{id}/test", json={"to": "ou_me"}, headers=headers, timeout=60)
+    assert answer.status_code == 202
+    draft = ledger.announcements.get(id).draft
+    assert draft
+    assert (draft.tests, list(ledger.events())) == ((), [])
+
+
+def test_a_key_for_listed_addresses_tests_to_these_alone(server: str, ledger: Ledger) -> None:
+    id = drafted(ledger)
+    limits = KeyLimits(only=("ann@corp.example",))
+    _, key = ApiKeys(ledger).create("hr", frozenset({Scope.ANNOUNCE}), None, None, "ada", limits)
+    headers = {"Authorization": f"Bearer {key}"}
+    for to, status in (("ann@corp.example", 202), ("bob@corp.example", 403)):
+        answer = requests.post(f"{server}/v1/announcements/{id}/test", json={"to": to}, headers=headers, timeout=60)
+        assert answer.status_code == status
+    assert [record.notification.email for record in ledger.events()] == ["ann@corp.example"]
