@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from console.drafts import draft_page, draft_version
+from console.failures import KnownFailures
 from console.live import Drawing, LivePart, drawn, part, version_of
 from console.page_request import PageRequest
 from console.pickers import picked_new_time
@@ -116,10 +117,10 @@ def _page(request: PageRequest) -> Response:
     announcement = request.announcement()
     if announcement.draft:
         return draft_page(request, announcement)
-    failures = request.context.failures.of_announcement(announcement.id)
+    known = _known_failures(request, announcement)
     sample = _message_of(request.context.ledger, announcement) if request.who.may_operate else None
-    context = {**_context(announcement), "version": version_of(_failed_count(announcement))}
-    return request.page("announcement.html", **context, failures=failures, sample=sample)
+    context = {**_context(announcement), "version": version_of(str(known.failed))}
+    return request.page("announcement.html", **context, failures=known.failures, sample=sample)
 
 
 def _stream(request: PageRequest) -> Response:
@@ -157,8 +158,12 @@ def _message_of(ledger: Ledger, announcement: Announcement) -> Any:
 
 def _failures(request: PageRequest) -> Response:
     announcement = request.announcement()
-    failures = request.context.failures.of_announcement(announcement.id)
+    failures = _known_failures(request, announcement).failures
     return request.page("parts/failures.html", it=announcement, failures=failures)
+
+
+def _known_failures(request: PageRequest, announcement: Announcement) -> KnownFailures:
+    return request.context.failures.of_announcement(announcement.id, announcement.counts[State.FAILED])
 
 
 def _rows(request: PageRequest) -> Response:

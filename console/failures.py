@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from feishu.codes import CodeTable, Rule
 from ledger.connection import text
@@ -14,7 +15,7 @@ from ledger.ledger import Ledger
 from ledger.progress import Attempt
 from ledger.states import State
 
-__all__ = ["Failure", "Failures", "grouped", "meaning_of"]
+__all__ = ["Failure", "Failures", "KnownFailures", "grouped", "meaning_of"]
 
 #: Rows to read, the latest failures first: their codes are representative.
 LOOKED_AT = 500
@@ -34,26 +35,35 @@ class Failure:
     do: str
 
 
+class KnownFailures(NamedTuple):
+    """The most frequent code first; as they were when so many rows had failed."""
+
+    failed: int
+    failures: tuple[Failure, ...]
+
+
 class Failures:
     """The failures of announcements. Each index is read every few seconds, for any number of viewers. Thread-safe."""
 
     def __init__(self, ledger: Ledger, codes: CodeTable) -> None:
         self._ledger, self._codes = ledger, codes
-        self._known: dict[str, tuple[float, list[Failure]]] = {}
+        self._known: dict[str, tuple[float, KnownFailures]] = {}
         self._turn = threading.Lock()
 
-    def of_announcement(self, id: str) -> list[Failure]:
-        """Failures of the last LOOKED_AT failed rows, the most frequent code first. Raises redis-py's errors."""
+    def of_announcement(self, id: str, failed: int) -> KnownFailures:
+        """Of the last LOOKED_AT of its failed rows, of which there are `failed` now. Raises redis-py's errors."""
         with self._turn:
-            read_at, failures = self._known.get(id, (0.0, []))
-            if time.monotonic() - read_at > FRESH_SECONDS:
-                failures = self._read(id)
+            read_at, known = self._known.get(id, (0.0, KnownFailures(0, ())))
+            # The first failures are shown at once: there may be no more.
+            is_first = failed > 0 and not known.failures
+            if is_first or time.monotonic() - read_at > FRESH_SECONDS:
+                known = KnownFailures(failed, tuple(self._read(id)))
                 # Only recent answers are kept.
                 fresh = {
                     key: value for key, value in self._known.items() if time.monotonic() - value[0] < FRESH_SECONDS
                 }
-                self._known = {**fresh, id: (time.monotonic(), failures)}
-            return failures
+                self._known = {**fresh, id: (time.monotonic(), known)}
+            return known
 
     def _read(self, id: str) -> list[Failure]:
         index = self._ledger.keys.row_index(id, State.FAILED)

@@ -81,10 +81,14 @@ class SandboxProcess:
         """The message calls for one receiver."""
         return [call for call in self.calls(MESSAGE_PATH) if call["receiver_id"] == receiver_id]
 
+    def messages(self) -> list[dict[str, Any]]:
+        """What was delivered, oldest first."""
+        return list(self._order("GET", "messages")["messages"])
+
     def deliveries(self) -> dict[str, int]:
         """How often each receiver got a message."""
         found: dict[str, int] = {}
-        for message in self._order("GET", "messages")["messages"]:
+        for message in self.messages():
             found[message["receiver_id"]] = found.get(message["receiver_id"], 0) + 1
         return found
 
