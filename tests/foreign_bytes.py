@@ -589,6 +589,7 @@ OURS = {
     "ledger/messages/template.py:check": "what a template has made, which is bounded",
     "ledger/messages/template.py:render": "what a template has made, which is bounded",
     "producers/hooks/hook_file.py:ready_made": "comes with the program",
+    "producers/cli/hook_new.py:_text_of": "the hooks file of whoever runs the command",
     "producers/hooks/large_body.py:_rendered": "said by a process of ours, and checked",
     "producers/hooks/rendering.py:main": "said by a process of ours",
     "producers/announcements/recipients/foreign.py:_answer": "said by a process of ours, in bounded frames",

@@ -1,6 +1,5 @@
 """`deskbell hook`: what the hooks are, and what one would make of a payload."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -18,11 +17,13 @@ from ledger.saved_templates import SavedTemplates
 from ledger.settings import Settings
 from ledger.times import iso
 from producers.cli.access import open_ledger
+from producers.cli.hook_new import NEW_EXAMPLES, new_hook
+from producers.cli.hook_sample import body_of, header_of
 from producers.cli.output import answer, answer_json
 from producers.cli.tables import show_list
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_file import VARIABLE, load_hooks, ready_made
-from producers.hooks.hook_request import MOST_BYTES, HookRequest
+from producers.hooks.hook_request import HookRequest
 
 __all__ = ["register"]
 
@@ -38,9 +39,12 @@ Examples:
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="List the hooks, and test one with a payload.", epilog=_EXAMPLES, rich_markup_mode=None)
+    group = typer.Typer(
+        help="List the hooks, test one with a payload, and write a first one.", epilog=_EXAMPLES, rich_markup_mode=None
+    )
     group.command("list", epilog="Example:  deskbell hook list --ready")(list_hooks)
     group.command("test", epilog=_TEST_EXAMPLES)(try_on)
+    group.command("new", epilog=NEW_EXAMPLES)(new_hook)
     app.add_typer(group, name="hook")
 
 
@@ -68,7 +72,7 @@ def try_on(
     No API key or signature is needed.
     """
     hook = _named(load_hooks(Settings.from_env()), name)
-    hook_request = HookRequest.of([_header(each) for each in header or ()], _body(payload))
+    hook_request = HookRequest.of([header_of(each) for each in header or ()], body_of(payload))
     rendered = hook.render(replace(hook_request, templates=_templates(hook)))
     if as_json:
         answer_json(_as_json(hook, rendered))
@@ -105,24 +109,6 @@ def _templates(hook: Hook) -> dict[tuple[str, str], SavedTemplate | DeskbellErro
     with open_ledger() as ledger:
         templates = SavedTemplates(ledger)
         return {each: templates.find(*each) for each in hook.template_names}
-
-
-def _header(written: str) -> tuple[str, str]:
-    name, colon, value = written.partition(":")
-    if not colon or not name.strip():
-        raise BadInput("header", "must be written as NAME:VALUE")
-    return name.strip(), value.strip()
-
-
-def _body(path: Path) -> bytes:
-    """One byte more than is allowed at most: the hook then says that it is too much."""
-    if str(path) == "-":
-        return sys.stdin.buffer.read(MOST_BYTES + 1)
-    try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise BadInput("FILE", f"{path} cannot be read: {error.strerror}") from error
 
 
 def _as_json(hook: Hook, rendered: Rendered) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from producers.hooks.recipe import Origin, Recipe
 from producers.hooks.schema import HookFields, RuleFields
 from producers.hooks.signature import Signature, SignatureCheck, SignatureEncoding, SignatureHeader
 
-__all__ = ["VARIABLE", "load_hooks", "ready_made"]
+__all__ = ["VARIABLE", "check_hook_name", "load_hooks", "ready_made"]
 
 VARIABLE = "DESKBELL_HOOKS"
 _SECRETS = ("secret", "secret_env", "secret_file")
@@ -47,12 +47,17 @@ def load_hooks(settings: Settings, environment: Mapping[str, str] = os.environ) 
         return {}
     found = {}
     for name, table in _tables(settings.hooks).items():
-        if not _NAME.fullmatch(name):
-            problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
-            raise BadInput(VARIABLE, f"{shortened(name)} {problem}")
+        check_hook_name(name, VARIABLE)
         found[name] = _hook(name, table, settings, settings.hooks.parent, environment)
     _check_tokens(found)
     return found
+
+
+def check_hook_name(name: str, where: str) -> None:
+    """Raises BadInput for what cannot be the name of a hook."""
+    if not _NAME.fullmatch(name):
+        problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
+        raise BadInput(where, f"{shortened(name)} {problem}")
 
 
 def ready_made() -> dict[str, HookFields]:

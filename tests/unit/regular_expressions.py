@@ -41,6 +41,8 @@ WORST = {
     "ledger/messages/mentions.py:_MENTION": Worst("sub", "< "),
     "ledger/messages/mentions.py:_VALUE": Worst("search", "="),
     "ledger/messages/mentions.py:_WHOLE": Worst("sub", "<at a>"),
+    "producers/hooks/first_hook.py:_IDENTIFIER": Worst("fullmatch", "a"),
+    "producers/hooks/first_hook.py:_SECRET": Worst("search", "api_"),
     "producers/hooks/schema.py:_TOKEN": Worst("fullmatch", "a"),
     "producers/hooks/slack_colour.py:_HEX": Worst("fullmatch", "a", "#"),
     "producers/hooks/slack_text.py:_MARKED": Worst("sub", "*a", end=""),
