@@ -160,7 +160,7 @@ def test_list_gives_announcements_newest_first_and_by_state(settings: Settings, 
     assert run(["list", "--limit", "1"]) == 0
     assert "more than 1" in capsys.readouterr().err
     assert run(["list", "--state", "delivered"]) == 2
-    assert "use one of scheduled, running, paused, cancelled, finished" in capsys.readouterr().err
+    assert "approved, scheduled, running, paused, cancelled, finished" in capsys.readouterr().err
 
 
 def test_show_has_what_the_contract_says(settings: Settings, worker: Worker, capsys: Output) -> None:
