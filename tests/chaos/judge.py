@@ -15,9 +15,11 @@ from ledger.ids import announcement_of, is_row
 from ledger.inspection.inspection import broken_invariants
 from ledger.ledger import Ledger
 from ledger.progress import Progress
+from ledger.record import Record
 from ledger.states import FINAL, Outcome, State
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
+from tests.chaos.notices import asked_by, is_notice, told_wrongly
 from tests.chaos.stillness import Stillness
 from tests.chaos.traffic import Asked
 
@@ -183,7 +185,13 @@ class Judge:
     @cached_property
     def cases(self) -> dict[str, Case]:
         """Every notification that was accepted, by id."""
-        return {case.id: case for key, ids in self._told.items() for id in ids for case in self._cases(key, id)}
+        asked = {case.id: case for key, ids in self._told.items() for id in ids for case in self._cases(key, id)}
+        return asked | {id: self._case(id, asked_by(record), record.progress) for id, record in self.notices.items()}
+
+    @cached_property
+    def notices(self) -> dict[str, Record]:
+        """By id."""
+        return {record.id: record for record in self._ledger.events() if is_notice(record)}
 
     def cases_of(self, key: str) -> list[Case]:
         return [case for case in self.cases.values() if case.asked.marker == key]
@@ -191,9 +199,11 @@ class Judge:
     def _cases(self, key: str, id: str) -> Iterator[Case]:
         stands = {id: self._event(id)} if key[0] == "e" else self._rows(id)
         for each, asked in self._asked(key, id).items():
-            progress = stands.get(each)
-            told = self._evidence.in_true_time(progress) if progress else None
-            yield Case(each, asked, told, self.calls.get(asked.marker, []))
+            yield self._case(each, asked, stands.get(each))
+
+    def _case(self, id: str, asked: Asked, progress: Progress | None) -> Case:
+        told = self._evidence.in_true_time(progress) if progress else None
+        return Case(id, asked, told, self.calls.get(asked.marker, []))
 
     def _asked(self, key: str, id: str) -> Mapping[str, Asked]:
         """Of an audience only the ledger knows which row is whose; `_audiences` judges whom they go to."""
@@ -224,6 +234,8 @@ class Judge:
                 yield Finding(what, case.id, str(case))
         yield from self._identities()
         yield from self._audiences()
+        for id, found in told_wrongly(filter(None, self.announcements.values()), self.notices.values()):
+            yield Finding("a starter was not told once of each pause and of the end", id, f"  {found}")
         yield from self._counts()
         yield from self._quota()
         for broken in broken_invariants(self._ledger):
@@ -238,8 +250,8 @@ class Judge:
         known = {case.asked.marker for case in self.cases.values()}
         for marker in self.calls.keys() - known:
             yield Finding("sent, and nobody was told that it was accepted", marker, f"  sandbox   {self.calls[marker]}")
-        if len(self.cases) != self.asked_for:
-            yield Finding("asked for and never accepted", "", f"  {self.asked_for - len(self.cases)} of them")
+        if (accepted := len(self.cases) - len(self.notices)) != self.asked_for:
+            yield Finding("asked for and never accepted", "", f"  {self.asked_for - accepted} of them")
 
     def _audiences(self) -> Iterator[Finding]:
         for key, ids in self._told.items():

@@ -2,12 +2,16 @@
 
 import pytest
 
+from ledger.announcement import Announcement, Spec
 from ledger.delivery_options import OnUnknown, ReceiveType
+from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
-from ledger.states import Outcome, State
+from ledger.record import Record
+from ledger.states import AnnouncementState, Outcome, State
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Call, Case
+from tests.chaos.notices import told_wrongly
 from tests.chaos.report import Report
 from tests.chaos.traffic import Asked
 
@@ -138,3 +142,34 @@ def test_what_is_found_has_its_line_in_the_table(finding: str) -> None:
     found = {line for line in report.as_markdown().splitlines() if line.endswith("| 0 | 1 |")}
     assert len(found) == 1
     assert not any("anything else" in line for line in found)
+
+
+def notice(kind: str, at_ms: int) -> Record:
+    fields = {"receiver_id": "ou_starter", "text": f"{kind} {at_ms}"}
+    return Record(f"n_{at_ms}", Notification.build(fields, key_of_ours=f"notice/a_1/{kind}/{at_ms}/d"), QUEUED, 0)
+
+
+def ended(*acts: str) -> Announcement:
+    spec = Spec(name="n", message={"msg_type": "text", "content": {"text": "x"}}, notify="ou_starter")
+    at_acts = tuple((number, "deskbell", act) for number, act in enumerate(acts))
+    return Announcement("a_1", spec, AnnouncementState.FINISHED, 0, {}, 0, 0, at_acts, 0, 0.0, None)
+
+
+QUEUED = Progress(State.QUEUED, 0)
+PAUSE = "pause at first_n"
+
+
+@pytest.mark.parametrize(
+    ("acts", "notices", "is_wrong"),
+    [
+        ((PAUSE, "resume"), (("first_n", 1), ("finished", 2)), False),
+        ((PAUSE, "resume"), (("finished", 2),), True),
+        ((PAUSE, "resume"), (("first_n", 1), ("finished", 2), ("finished", 3)), True),
+        (("pause", "resume"), (("finished", 2),), False),
+    ],
+)
+def test_who_started_an_announcement_is_told_once_of_each(
+    acts: tuple[str, ...], notices: tuple[tuple[str, int], ...], is_wrong: bool
+) -> None:
+    found = list(told_wrongly([ended(*acts)], [notice(*each) for each in notices]))
+    assert bool(found) is is_wrong

@@ -27,6 +27,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
     # A walk lasts long enough to be killed in.
     {"match": {"path": "department_users"}, "do": {"delay_ms": 200}},
 )
+#: Who is told of the end of each announcement of rows, and of its pauses.
+STARTER = "ou_plain_starter"
 #: Of the events, and of the announcements, those that are not to be repeated.
 _EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
 _TICKET_FAILS = 0.2
@@ -95,7 +97,8 @@ class Announced:
     def spec(self) -> Spec:
         message = {"msg_type": "text", "content": {"text": "{{ marker }}"}}
         stops = {"first": self.first, "stop_at": self.stop_at}
-        return Spec(name=self.key, message=message, columns=("marker",), on_unknown=self.on_unknown, **stops)
+        told = {"on_unknown": self.on_unknown, "notify": STARTER, **stops}
+        return Spec(name=self.key, message=message, columns=("marker",), **told)
 
     def loaded(self) -> Iterator[bytes]:
         """The rows as the ledger keeps them."""
