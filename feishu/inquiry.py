@@ -68,7 +68,7 @@ class Finding:
         standing = member.standing
         name = member.values.get("name")
         if standing is None:
-            said = Phrase("is there; whether they are active is unknown")
+            said = Phrase("exists; Feishu does not say whether they are active")
             do = Phrase("grant the app {scope}", scope=STATUS_SCOPE)
             return cls(who, member.open_id, None, said, do, name)
         reason = None if standing is Standing.HERE else standing.value
@@ -175,7 +175,7 @@ class Inquiry:
             return _refused(who, failure)
         member = member_of(object_of(data, "user", verdict))
         if member is None:
-            return Finding(who, None, "no_such_person", Phrase("Feishu names nobody"))
+            return Finding(who, None, "no_such_person", Phrase("Feishu found nobody"))
         return Finding.of_member(who, member)
 
 
@@ -192,12 +192,12 @@ def _mailbox(contact: Contact, seen: Mailboxes) -> Finding | None:
         return None
     if owner := seen.owner(contact.value):
         name, email = owner.values.get("name") or owner.open_id, owner.values.get("email")
-        said = Phrase("is the enterprise mailbox of {name}, by which Feishu finds nobody", name=name)
+        said = Phrase("is the enterprise mailbox of {name}, which Feishu does not look up", name=name)
         do = Phrase("use {address}", address=email or owner.open_id)
         return Finding(contact.value, None, "enterprise_mailbox", said, do, owner.values.get("name"), owner.standing)
     if seen.has_domain(contact.value):
         domain = contact.value.rpartition("@")[2]
-        said = Phrase("{domain} is the domain of enterprise mailboxes, by which Feishu finds nobody", domain=domain)
+        said = Phrase("{domain} is the domain of enterprise mailboxes, which Feishu does not look up", domain=domain)
         return Finding(contact.value, None, "no_such_person", said, Phrase("use the address the person signs in with"))
     return None
 
@@ -210,11 +210,11 @@ def _nobody(contact: Contact, everybody: bool | None) -> Finding:
         ),
         ("mobile", True): Phrase("nobody has this number"),
         ("email", False): Phrase(
-            "nobody whom the app may see has this address: it is unknown, outside the contact range, or an enterprise"
+            "nobody the app can see has this address: it is unknown, outside the contact range, or an enterprise"
             " mailbox, which Feishu does not look up"
         ),
         ("mobile", False): Phrase(
-            "nobody whom the app may see has this number: it is unknown, or outside the contact range"
+            "nobody the app can see has this number: it is unknown, or outside the contact range"
         ),
     }[contact.kind, everybody is True]
     do = Phrase("check it in the admin console") if everybody else Phrase("check it, and the app's contact range")

@@ -55,7 +55,7 @@ def checked_announcement(
     Errors of single rows are in the result.
     """
     if open_recipients is None and not draft.audience.is_walked:
-        raise BadInput("recipients", Phrase("nobody is named: give a file, or departments, groups or everyone"))
+        raise BadInput("recipients", Phrase("no recipients: give a file, departments, groups or everyone"))
     with ExitStack() as stack:
         lookup = stack.enter_context(Lookup(ledger, ledger.settings.desk(draft.spec.desk)))
         file = stack.enter_context(open_recipients(draft.reading)) if open_recipients else None

@@ -49,7 +49,7 @@ class Definition:
         flags = {name: _flag(name, given.pop(name, False)) for name in ("everyone", "direct", "partial")}
         departments, groups = (_ids(name, given.pop(name, ())) for name in ("departments", "groups"))
         if flags["direct"] and not departments:
-            raise BadInput("direct", Phrase("goes with departments: it leaves out those below them"))
+            raise BadInput("direct", Phrase("needs departments: it leaves out the ones below them"))
         definition = cls(
             departments=departments,
             groups=groups,
@@ -58,7 +58,7 @@ class Definition:
             exclude=_exclusions(given.pop("exclude", ())),
         )
         if flags["partial"] and not definition.is_walked:
-            raise BadInput("partial", Phrase("goes with departments, groups or everyone"))
+            raise BadInput("partial", Phrase("needs departments, groups or everyone"))
         return definition
 
     def __bool__(self) -> bool:
@@ -96,7 +96,7 @@ def _ids(name: str, value: Any) -> tuple[str, ...]:
     """Each once, sorted: the same ids in another order are the same audience."""
     ids = value.split(",") if isinstance(value, str) else list(value)
     if len(ids) > _MOST_IDS:
-        raise BadInput(name, Phrase("has more than {most:,} ids", most=_MOST_IDS))
+        raise BadInput(name, Phrase("takes at most {most:,} ids", most=_MOST_IDS))
     for number, id in enumerate(ids):
         if not isinstance(id, str) or not _ID.fullmatch(id.strip()):
             raise BadInput(f"{name}[{number}]", Phrase("is not an id"))

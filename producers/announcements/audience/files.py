@@ -126,7 +126,7 @@ def exclude_earlier(ledger: Ledger, desk: str, id: str, selection: Selection, lo
     """The receivers of an earlier announcement. Raises NotFound, and BadInput for one of another app."""
     earlier = ledger.announcements.get(id).spec
     if earlier.desk != desk:
-        problem = Phrase("{id} is of another desk: {desk}", id=id, desk=earlier.desk)
+        problem = Phrase("{id} belongs to another desk: {desk}", id=id, desk=earlier.desk)
         raise BadInput("new_since", problem)
     ids = _receivers(ledger, id, earlier.user_id_type)
     while some := list(islice(ids, CONTACTS_PER_CALL)):

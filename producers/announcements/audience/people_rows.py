@@ -119,7 +119,7 @@ def not_told(name: str, given: Collection[str]) -> Phrase | None:
     if field not in SCOPES or field in given:
         return None
     return Phrase(
-        "needs {name}, which Feishu tells of nobody here: give the app the scope {scope}, unless they all lack it",
+        "needs {name}, which Feishu returned for nobody here: grant the app the scope {scope}, unless nobody has one",
         name=field,
         scope=SCOPES[field],
     )

@@ -42,7 +42,7 @@ def test_an_enterprise_mailbox_is_told_from_an_unknown_address(capsys: Output) -
     assert (known["reason"], known["do"]) == ("enterprise_mailbox", "use ma.jun@acme.example")
     assert (domain["reason"], domain["said"]) == (
         "no_such_person",
-        "mail.acme.example is the domain of enterprise mailboxes, by which Feishu finds nobody",
+        "mail.acme.example is the domain of enterprise mailboxes, which Feishu does not look up",
     )
     assert unknown["said"] == "nobody has this address, or it is an enterprise mailbox, which Feishu does not look up"
 
