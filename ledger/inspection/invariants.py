@@ -84,6 +84,10 @@ class Invariant(StrEnum):
     EVENT_LISTED = ("event-listed", "each event is in `events`")
     ANNOUNCEMENT_LISTED = ("announcement-listed", "each accepted announcement is in `announcements`")
     KEPT = ("kept", "what is final expires, and nothing else does")
+    JOINED = (
+        "joined",
+        "what is `joined` names its message; a message that takes events has what they left, for as long as its record",
+    )
     COUNTS_ARE_STATES = ("counts-are-states", "the counts of a lane are those of its notifications' states")
     COUNTS_SUM = ("counts-sum", "an announcement's counts sum to its rows")
     ROWS_PRESENT = ("rows-present", "each row of an announcement is there, and what was not released has no progress")

@@ -36,6 +36,8 @@ class NotificationRead:
             pipe.hmget(keys.notification(id), "progress", "unresolved")
             pipe.pttl(keys.notification(id))
             pipe.zscore(keys.events, id)
+            pipe.hget(keys.joined(id), "count")
+            pipe.pttl(keys.joined(id))
             indexes = [keys.index(index) for index in INDEXES]
         waits = (keys.leases(self._desk), keys("lane", self._lane, "due"), keys.unresolved(self._desk))
         for zset in (*waits, *indexes):
@@ -45,7 +47,7 @@ class NotificationRead:
 
     def standing(self, answers: Any, *, in_lanes: bool) -> Standing:
         kept, second = next(answers), next(answers)
-        listed = None if self._is_row else next(answers)
+        listed, joined, joined_ttl = (None, None, -1) if self._is_row else (next(answers) for _ in range(3))
         lease, due, unresolved, *indexes = (next(answers) for _ in range(3 + len(INDEXES)))
         lacks_receiver = False
         if not self._is_row:
@@ -66,6 +68,7 @@ class NotificationRead:
             expires=not self._is_row and second != -1,
             is_listed=listed is not None,
             times_in_lane=len(next(answers)) if in_lanes else None,
+            **_of_joining(None if state is None or kept is None else Progress.of_json(kept), joined, joined_ttl),
         )
 
     def _event(self, kept: bytes | None, ttl: int) -> tuple[State | None, bool, bool]:
@@ -85,6 +88,16 @@ class NotificationRead:
             state = state_of(kept)
             return state, state is None, False
         return (State.QUEUED, False, False) if number < next_row else (rest, False, True)
+
+
+def _of_joining(progress: Progress | None, joined: bytes | None, ttl: int) -> dict[str, Any]:
+    """The fields of a standing that tell of joining. A row takes no part in that."""
+    return {
+        "into": progress.into if progress else None,
+        "gathers": bool(progress and progress.gathers),
+        "joined": None if joined is None else int(joined),
+        "joined_expires": ttl != -1,
+    }
 
 
 def state_of(kept: bytes | None) -> State | None:

@@ -11,6 +11,7 @@ from typing import Any
 from ledger.connection import text
 from ledger.ids import announcement_of, is_row, row_id, row_number
 from ledger.inspection.invariants import Finding, Invariant, judge_notification
+from ledger.inspection.joined_invariants import judge_joined
 from ledger.inspection.moving import SETTLED, Moving
 from ledger.inspection.notification_reading import state_of
 from ledger.inspection.reading import Standings
@@ -60,7 +61,7 @@ class Notifications:
             state = state_of(kept)
             if state is not None:
                 self.moving_of(f"e_{text(desk)}", text(desk), since_ms).note(id, state)
-            if state not in SETTLED or ttl == -1 or listed is None:
+            if state not in SETTLED or state is State.JOINED or ttl == -1 or listed is None:
                 desks[id] = text(desk)
         self.number += len(ids)
         self._examine(desks)
@@ -194,6 +195,7 @@ class Notifications:
         now_ms = self._now_ms()
         for it in self._standings.notifications(desks, in_lanes=in_lanes):
             yield from judge_notification(it, now_ms)
+            yield from judge_joined(it)
             if it.state is State.QUEUED and not in_lanes and not it.places:
                 self._missed[it.lane, desks[it.id]].add(it.id)
 

@@ -37,6 +37,10 @@ class Standing:
     expires: bool
     is_listed: bool
     times_in_lane: int | None  #: None when nobody looked
+    into: str | None = None  #: of a joined event: its message
+    gathers: bool = False  #: events join it
+    joined: int | None = None  #: how many have, by what they left with it; None when that is not there
+    joined_expires: bool = False  #: what they left
 
     @property
     def places(self) -> int:

@@ -51,6 +51,8 @@ ADDRESSED_END = {
     State.SCHEDULED: ("mailed_later",),
     State.EXPIRED: ("mail_expiring",),
 }
+#: The same of events that have joined a message, which is for later.
+JOINED_END = {State.JOINED: ("throttled_next", "joined0", "joined1", "joined2", "joined_by_mail")}
 #: Of each announcement, the same of its rows. Of `running`, the row that was under way is unknown.
 ROWS_END = {
     "finished": {"delivered": 2, "failed": 1, "unknown": 1},
@@ -90,8 +92,10 @@ class TakenOver:
 
     def unsettled(self) -> dict[str, Any]:
         """What is not yet as it will stay, by its name."""
-        ends = {name: state for of in (ENDS, ADDRESSED_END) for state, names in of.items() for name in names}
-        ends = {name: state for name, state in ends.items() if name in self.story or name in ENDS[state]}
+        ends = {
+            name: state for of in (ENDS, ADDRESSED_END, JOINED_END) for state, names in of.items() for name in names
+        }
+        ends = {name: state for name, state in ends.items() if name in self.story or name in ENDS.get(state, ())}
         found = {name: self.state(name) for name, state in ends.items() if self.state(name) != state}
         rows = self.counts("running")
         return found | ({"running": rows} if rows.keys() - {State.DELIVERED, State.UNKNOWN} else {})
@@ -287,8 +291,13 @@ def test_what_was_shown_before_it_was_sent_is_a_draft_or_is_asked_for_again(take
 def test_callbacks_that_the_older_version_owed_are_posted(taken_over: TakenOver) -> None:
     eventually(lambda: Callbacks(taken_over.at.ledger).counts()[0] == 0, 20, "none is owed any more")
     posted = [json.loads(received.body) for received in taken_over.receiver.received]
+    joined = [taken_over.id(name) for name in taken_over.story if name.startswith("joined") and name[6:].isdecimal()]
     assert sorted((document["type"], document["data"]["id"]) for document in posted) == sorted(
-        [("notification.delivered", taken_over.id("delivered")), ("announcement.finished", taken_over.id("finished"))]
+        [
+            ("notification.delivered", taken_over.id("delivered")),
+            ("announcement.finished", taken_over.id("finished")),
+            *(("notification.joined", id) for id in joined),
+        ]
     )
 
 
@@ -307,6 +316,14 @@ def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Cal
             installation.wait_until_delivered([story["empty_cell"].replace("a_", "n_") + "-0"], seconds=20)
             [call] = installation.sandbox.sends("ou_empty")
             assert json.loads(call["body"]["content"]) == {"text": "Dear ."}, "as it was checked then"
+        if "joined0" in story:
+            for name in JOINED_END[State.JOINED]:
+                message = installation.ledger.get(story[name]).progress.into or ""
+                installation.wait_until_delivered([message], seconds=20)
+            [call] = installation.sandbox.sends("ou_joined")
+            assert all(f"for joined{number}" in call["body"]["content"] for number in range(3))
+            [call] = installation.sandbox.sends("ou_throttled")
+            assert "1 more since" in call["body"]["content"]
         deliveries = installation.sandbox.deliveries()
     due = [
         "ou_scheduled",

@@ -63,6 +63,7 @@ class Recording:
         with WebProcess(self.folder, self.at.environment) as web:
             self._events()
             self._addresses()
+            self._joined()
             self._images()
             self._foreign_messages()
             self._empty_cell()
@@ -114,6 +115,17 @@ class Recording:
 
     def _takes_addresses(self) -> bool:
         return "e-mail" in self.at.deskbell("send", "--help").stdout
+
+    def _joined(self) -> None:
+        """Events that go into one message, where the commit has that."""
+        if "--digest" not in self.at.deskbell("send", "--help").stdout:
+            return
+        self._send("throttled", "--throttle", "1h", to="ou_throttled", state=State.DELIVERED)
+        self._send("throttled_next", "--throttle", "1h", to="ou_throttled", state=State.JOINED)
+        for number in range(3):
+            name, options = f"joined{number}", ("--digest", "1h", "--callback-url", CALLBACK_URL)
+            self._send(name, *options, to="ou_joined", state=State.JOINED)
+        self._send("joined_by_mail", "--digest", "1h", "--expires", "1d", to="joined@example.com", state=State.JOINED)
 
     def _images(self) -> None:
         Image.new("RGB", (2, 2), "teal").save(self.folder / "poster.png")

@@ -13,7 +13,16 @@ _ROW = re.compile(r"^\| (`[^|]+`) \| (?:hash|string|set|zset|list|channel) \|", 
 #: Hashes whose fields are the same everywhere; those of the others are names that somebody gave, or counts.
 _RECORDS = ("n:{id}", "lane:{lane}", "callback:{name}", "desk:{desk}")
 #: Keys that are there for moments, or after a mishap.
-_PASSING = {"leader", "app:{app}:calls:{api}", "desk:{desk}:share", "sign_ins:{address}", "aof", "damaged", "probe"}
+_PASSING = {
+    "leader",
+    "desk:{desk}:ended",
+    "app:{app}:calls:{api}",
+    "desk:{desk}:share",
+    "sign_ins:{address}",
+    "aof",
+    "damaged",
+    "probe",
+}
 #: Keys of older versions, which nothing reads any more.
 _GONE = ("proposal:",)
 #: Fields that depend on how a run went, and not on the code alone.

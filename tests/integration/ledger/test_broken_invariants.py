@@ -41,6 +41,8 @@ class Scene:
     rows: dict[State, str]
     key: str
     draft: str
+    joined: str
+    message: str
 
 
 SPEC = Spec(name="Move", message={"msg_type": "text", "content": {"text": "We move"}}, callback_url=URL)
@@ -87,7 +89,14 @@ def scene(ledger: Ledger, leases: Leases, desk: Desk) -> Scene:
         by_state[1],
         key.removeprefix("deskbell:key:"),
         _draft(ledger),
+        *_joined(ledger),
     )
+
+
+def _joined(ledger: Ledger) -> tuple[str, str]:
+    """An event, and the message that it has joined."""
+    [accepted] = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x", "digest": "5m"})])
+    return accepted.id, accepted.into or ""
 
 
 def _draft(ledger: Ledger) -> str:
@@ -109,6 +118,21 @@ BROKEN: dict[str, tuple[Invariant, Break, Callable[[Scene], str]]] = {
         Invariant.READABLE,
         lambda it, client, keys: client.hset(keys.notification(it.events[State.DELIVERED]), "progress", "{"),
         lambda it: it.events[State.DELIVERED],
+    ),
+    "a joined event that names no message": (
+        Invariant.JOINED,
+        lambda it, client, keys: client.hset(keys.notification(it.joined), "progress", b'{"state":"joined","at":1}'),
+        lambda it: it.joined,
+    ),
+    "a message without what has joined it": (
+        Invariant.JOINED,
+        lambda it, client, keys: client.delete(keys.joined(it.message)),
+        lambda it: it.message,
+    ),
+    "a message that loses what has joined it before its own record": (
+        Invariant.JOINED,
+        lambda it, client, keys: client.pexpire(keys.joined(it.message), 100_000),
+        lambda it: it.message,
     ),
     "an event without a receiver that nobody asks about": (
         Invariant.UNRESOLVED_WAITS,
@@ -409,7 +433,7 @@ def _number(row: str) -> str:
 def test_a_ledger_with_something_of_everything_is_whole(ledger: Ledger, scene: Scene) -> None:
     inspected = inspect_ledger(ledger)
     assert (inspected.findings, inspected.uncounted) == ([], [])
-    assert inspected.notifications == len(scene.events) + 2 + 8 + 1
+    assert inspected.notifications == len(scene.events) + 2 + 2 + 8 + 1
 
 
 def test_each_invariant_is_broken() -> None:
