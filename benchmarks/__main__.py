@@ -9,6 +9,7 @@ from benchmarks import (
     audience,
     beside,
     console,
+    digest,
     engine,
     far,
     http,
@@ -26,6 +27,7 @@ from benchmarks.size import WHOLE, Size
 _MODULES = (
     latency,
     addresses,
+    digest,
     quota,
     tickets,
     beside,
