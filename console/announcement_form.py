@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
+from console.editing_port import Uploaded
+from console.editor import columns_of, templates_of
 from console.page_request import PageRequest
 from console.people import CHOSEN, chosen_ids
 from console.pickers import ZONE, picked_hours, picked_time
-from console.ports import Asked, DraftForm, DraftSummary, Uploaded
+from console.ports import Asked, DraftForm, DraftSummary
 from ledger.announcement import Announcement
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, Changed
@@ -17,18 +19,9 @@ __all__ = ["Trouble", "asked_of", "form_page"]
 
 #: Fields of the form, passed on by name.
 FIELDS = (
-    *("name", "text", "markdown", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown", "first", "stop_at"),
-    *(
-        "notify",
-        "skip_invalid",
-        "allow_duplicates",
-        "encoding",
-        "address_column",
-        "hidden",
-        "everyone",
-        "direct",
-        "partial",
-    ),
+    *("name", "text", "markdown", "template", "desk", "receive_type", "weight", "on_open_ticket", "on_unknown"),
+    *("first", "stop_at", "notify", "skip_invalid", "allow_duplicates", "encoding", "address_column", "hidden"),
+    *("everyone", "direct", "partial"),
 )
 #: Fields with addresses, one on a line, or divided by commas.
 ADDRESSES = ("addresses", "exclude")
@@ -53,13 +46,17 @@ def form_page(request: PageRequest, draft: Announcement | None, trouble: Trouble
     trouble = trouble or Trouble()
     form = request.context.drafting.filled_form(draft) if draft else None
     given = _given(request, form)
+    desks = [name for name in request.context.ledger.settings.all_desks if request.who.sees(name)]
     chosen = _chosen(request, form)
+    has_people = bool(given["everyone"] or any(chosen.values()))
     return request.page(
         "new.html",
         trouble.status,
-        desks=[name for name in request.context.ledger.settings.all_desks if request.who.sees(name)],
+        desks=desks,
         given=given,
         chosen=chosen,
+        columns=columns_of(request, draft, has_people=has_people),
+        templates=templates_of(request, [draft.spec.desk] if draft else desks),
         names=_names(request, given["desk"] or DEFAULT_DESK, chosen["people"]),
         draft=draft,
         form=form,

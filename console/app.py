@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, drafts, new_announcement, notifications, people, runbook, sign_in
+from console import announcements, drafts, editor, new_announcement, notifications, people, runbook, sign_in
 from console import home as now
 from console import hooks as hook_pages
 from console import needs_you as needs
@@ -27,7 +27,9 @@ from ledger.ledger import Ledger
 
 __all__ = ["application"]
 
-_PAGES = (sign_in, now, people, new_announcement, drafts, announcements, notifications, needs, hook_pages, runbook)
+_PAGES = (
+    *(sign_in, now, people, new_announcement, editor, drafts, announcements, notifications, needs, hook_pages, runbook),
+)
 
 
 def application(ledger: Ledger, keys: ApiKeys, ports: Ports) -> Starlette:

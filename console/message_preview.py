@@ -159,6 +159,7 @@ _ELEMENTS: dict[str, Callable[[Mapping[str, Any]], Markup]] = {
     "div": _div,
     "markdown": lambda element: markdown_html(str(element.get("content", ""))),
     "hr": lambda _: Markup("<hr>"),
+    "img": lambda element: _placeholder(str(_dict(element.get("alt")).get("content") or "img")),
     "action": _action,
     "button": _button,
     "note": _note,

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from console.attention import Attention, attention_of
 from console.cookies import SESSION, cookie_of
+from console.editing_port import Editing
 from console.failures import Failures
 from console.i18n import Language
 from console.live import Draw, Live, LivePart
@@ -50,6 +51,7 @@ class ConsoleContext:
     failures: Failures
     templates: Environment
     drafting: Drafting
+    editing: Editing
     contacts: Contacts
     exports: Exports
     callers: Callers

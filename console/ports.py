@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
 
+from console.editing_port import Editing, Uploaded
 from ledger.announcement import Announcement
 from ledger.api_key import ApiKey
 from ledger.draft import Person
@@ -34,7 +35,6 @@ __all__ = [
     "Sample",
     "Tried",
     "TriedMessage",
-    "Uploaded",
 ]
 
 
@@ -59,13 +59,6 @@ class Sample(NamedTuple):
 
     line: int
     message: Message
-
-
-class Uploaded(NamedTuple):
-    """An uploaded file of a form."""
-
-    name: str
-    file: BinaryIO
 
 
 class DraftTimes(NamedTuple):
@@ -320,6 +313,7 @@ class Ports(NamedTuple):
     """What the web application brings to the console. In the order of `ConsoleContext`."""
 
     drafting: Drafting
+    editing: Editing
     contacts: Contacts
     exports: Exports
     callers: Callers

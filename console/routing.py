@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 #: Files that are checked concurrently. One may keep a processor busy for a minute; other pages must not wait for it.
 _uploading = CapacityLimiter(2)
+#: Messages that are rendered while they are written: each may take a quarter of a second.
+_working = CapacityLimiter(2)
 
 View = Callable[[PageRequest], Response]
 
@@ -71,9 +73,11 @@ def stream(path: str, view: View) -> Route:
     return Route(path, _endpoint(view, is_live=True), methods=["GET"])
 
 
-def action(path: str, view: View, *, needs: Scope = Scope.OPERATE, uploads: bool = False) -> Route:
-    """The action of a form, for keys with a scope. `uploads`: the form may contain files."""
-    return Route(path, _endpoint(view, needs=needs, uploads=uploads), methods=["POST"])
+def action(
+    path: str, view: View, *, needs: Scope = Scope.OPERATE, uploads: bool = False, is_heavy: bool = False
+) -> Route:
+    """The action of a form, for keys with a scope. `uploads`: the form may contain files. `is_heavy`: it works much."""
+    return Route(path, _endpoint(view, needs=needs, uploads=uploads, is_heavy=is_heavy), methods=["POST"])
 
 
 def open_page(path: str, view: View) -> Route:
@@ -87,14 +91,20 @@ def open_action(path: str, view: View) -> Route:
 
 
 def _endpoint(
-    view: View, *, is_open: bool = False, needs: Scope | None = None, uploads: bool = False, is_live: bool = False
+    view: View,
+    *,
+    is_open: bool = False,
+    needs: Scope | None = None,
+    uploads: bool = False,
+    is_live: bool = False,
+    is_heavy: bool = False,
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if uploads and (refusal := await to_thread.run_sync(_early_refusal, request, needs)):
             return refusal
         form = await read_form(request, uploads=uploads) if request.method == "POST" else None
         try:
-            limiter = _uploading if uploads else None
+            limiter = _uploading if uploads else _working if is_heavy else None
             return await to_thread.run_sync(_answer, request, form, view, is_open, needs, is_live, limiter=limiter)
         finally:
             if form:

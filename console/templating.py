@@ -15,6 +15,10 @@ from ledger.times import iso, zone_of
 __all__ = ["environment", "in_zone"]
 
 
+#: What ends a name between braces, or makes an expression of it.
+_SIGNS = frozenset("|{}%#\"'\\")
+
+
 @cache
 def environment() -> Environment:
     """One per process, with compiled templates. An undefined name is a bug, and raises."""
@@ -27,7 +31,7 @@ def environment() -> Environment:
         auto_reload=False,  # a template replaced under a running process might not match its texts
     )
     templates.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
-    templates.filters |= {"in_zone": in_zone, "iso": iso, "utc": _utc}
+    templates.filters |= {"in_zone": in_zone, "iso": iso, "utc": _utc, "inserted": _inserted}
     templates.tests["plain"] = is_plain
     templates.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
     for name in templates.list_templates():  # now, so that the first visitor need not wait
@@ -81,3 +85,11 @@ def _static(name: str) -> str:
     """The URL of a static file, which changes with the file."""
     content = files("console").joinpath("static", *name.split("/")).read_bytes()
     return f"/console/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def _inserted(name: str) -> str:
+    """What names a column in a message."""
+    plain = not _SIGNS & set(name)
+    return (
+        f"{{{{ {name} }}}}" if plain else f'{{{{ row["{name}"] }}}}' if '"' not in name else f"{{{{ row['{name}'] }}}}"
+    )

@@ -117,6 +117,9 @@ class SavedTemplates:
         found = self._read(desk, sorted(self._names(desk).items()))
         return [each for each in found if each]
 
+    def names(self, desk: str) -> "Sequence[str]":
+        return sorted(self._names(desk))
+
     def versions(self, desk: str, name: str) -> "Sequence[int]":
         """Those that are kept, the oldest first; none for an unknown name."""
         found: Any = self._redis.hkeys(self._keys.template(desk, name))
@@ -192,7 +195,7 @@ class SavedTemplates:
                 last=kept[-1],
             )
             return NoSuchTemplate(problem)
-        names = sorted(self._names(desk))
+        names = self.names(desk)
         about = {"name": quoted(reference.name), "desk": desk}
         if not names:
             return NoSuchTemplate(Phrase("desk {desk} has no templates: save {name} first", **about))

@@ -289,6 +289,18 @@ def proposed(caller: Caller, body: bytes) -> requests.Response:
 DRAFT_VERBS = (*("again", "approve", "correct", "discard", "reject", "start", "start-unapproved", "submit", "test"),)
 
 
+def in_editor(path: str, name: str, file_name: str = "") -> Callable[[Caller, bytes], requests.Response]:
+    """In a field of the form, or a file."""
+
+    def send(caller: Caller, content: bytes) -> requests.Response:
+        caller.visitor.look("/announcements/new")
+        if file_name:
+            return caller.visitor.act(path, files={name: (file_name, content)})
+        return caller.visitor.act(path, text="" if name == "markdown" else "{{ a }}", files={name: (None, content)})
+
+    return send
+
+
 def tried(caller: Caller, body: bytes) -> requests.Response:
     """The escapes of a form make it three times as large."""
     caller.visitor.look("/hooks/chat")
@@ -431,6 +443,22 @@ SERVED = {
             )
         ),
         ("console/forms.py:_fields_of",),
+    ),
+    "the first row, in the editor": Served(
+        32 * 1024,
+        twice,
+        in_editor("/editor/look", "sample"),
+        ("POST /console/editor/look",),
+        ("console/editor.py:_sample",),
+    ),
+    "Markdown, in the editor": Served(
+        60 * 1024, lambda size: b"> - **[" * (size // 7), in_editor("/editor/look", "markdown")
+    ),
+    "the beginning of a file, in the editor": Served(
+        64 * 1024, many_columns, in_editor("/editor/columns", "recipients", "r.csv"), ("POST /console/editor/columns",)
+    ),
+    "a picture, in the editor": Served(
+        UPLOAD, picture, in_editor("/editor/picture", "picture", "p.png"), ("POST /console/editor/picture",)
     ),
     "a payload that is tried": Served(
         64 * 1024, lambda size: attached(size // 3), tried, ("POST /console/hooks/{name}",)

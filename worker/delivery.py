@@ -24,6 +24,7 @@ from tenacity import (
 
 from feishu.client import FeishuClient
 from feishu.codes import Kind
+from feishu.images import ImageGone, Images
 from feishu.verdict import AskFailed, Verdict
 from ledger.claim import Claim
 from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType
@@ -32,7 +33,6 @@ from ledger.leases import LeaseLost, Leases, Result
 from ledger.settings import Desk
 from ledger.states import State
 from worker.claimed import ClaimedNotification, DeskHold, NotNow
-from worker.images import ImageGone, Images
 from worker.metrics import DeskMetrics
 from worker.release import CallDurations
 from worker.retries import RetryPolicy, is_redis_away, retry_while_redis_is_away

@@ -10,6 +10,7 @@ import redis
 
 from feishu.client import FeishuClient
 from feishu.codes import CodeTable
+from feishu.images import Images
 from feishu.people import People
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
@@ -23,7 +24,6 @@ from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
 from ledger.tally import CounterBuffer, Tally
 from worker.delivery import Delivery
-from worker.images import Images
 from worker.metrics import DeskMetrics
 from worker.retries import RetryPolicy
 from worker.tickets import Tickets

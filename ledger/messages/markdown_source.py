@@ -17,7 +17,7 @@ _BEGINS, _ENDS = re.compile(r"\{%[-+]?\s{0,9}(if|for)\b"), re.compile(r"\{%[-+]?
 _WORD = re.compile(r"v([0-9a-f]{12})x([0-9]{1,9})z")
 
 
-def line_problem(line: int, problem: Phrase) -> BadInput:
+def line_problem(line: int, problem: str) -> BadInput:
     return BadInput("markdown", Phrase("line {line}: {problem}", line=line, problem=problem))
 
 

@@ -13,7 +13,7 @@ from ledger.phrases import Phrase
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import announcement_ids
-from producers.cli.options import MarkdownPath, MarkdownText, MessagePath, body_of
+from producers.cli.options import MarkdownPath, MarkdownText, MessagePath, TemplateName, body_of
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import progress
 from producers.machine_user import machine_person
@@ -113,11 +113,13 @@ def again(
     message: MessagePath = None,
     markdown: MarkdownPath = None,
     markdown_text: MarkdownText = None,
+    template: TemplateName = None,
     name: Name = None,
     as_json: DraftAsJson = False,
 ) -> None:
     """Make a draft of an announcement, with its text, options and receivers. The announcement stays as it is."""
-    given = _given(text=text, message=message, markdown=markdown, markdown_text=markdown_text, name=name)
+    bodies = {"text": text, "message": message, "markdown": markdown, "markdown_text": markdown_text}
+    given = _given(bodies | {"template": template}, name)
     with open_ledger() as ledger:
         drafts = Drafts(ledger)
         answer_draft(drafts, drafts.again(id, machine_person(), given, rest_only=rest), as_json)
@@ -129,6 +131,7 @@ def correct(
     message: MessagePath = None,
     markdown: MarkdownPath = None,
     markdown_text: MarkdownText = None,
+    template: TemplateName = None,
     name: Name = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Skip the confirmation, which only a terminal asks.")
@@ -139,7 +142,8 @@ def correct(
 
     The announcement is cancelled. Calls that are under way end first; who gets it from them is not in the draft.
     """
-    given = _given(text=text, message=message, markdown=markdown, markdown_text=markdown_text, name=name)
+    bodies = {"text": text, "message": message, "markdown": markdown, "markdown_text": markdown_text}
+    given = _given(bodies | {"template": template}, name)
     with open_ledger() as ledger:
         announcement, drafts = ledger.announcements.get(id), Drafts(ledger)
         if not yes and not _confirmed(announcement):
@@ -171,11 +175,10 @@ def _confirmed(announcement: Announcement) -> bool:
     return typer.confirm(asked, err=True)
 
 
-def _given(**options: Any) -> dict[str, Any]:
+def _given(bodies: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     """What is changed of the original."""
-    bodies = {name: options[name] for name in ("text", "message", "markdown", "markdown_text")}
-    body: Mapping[str, Any] = body_of(options, read_message_template) if any(map(_is_given, bodies.values())) else {}
-    given = {**body, "name": options["name"]}
+    body: Mapping[str, Any] = body_of(bodies, read_message_template) if any(map(_is_given, bodies.values())) else {}
+    given = {**body, "name": name}
     return {name: value for name, value in given.items() if value is not None}
 
 

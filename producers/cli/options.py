@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.delivery_options import ReceiveType, UserIdType
+from ledger.delivery_options import DEFAULT_DESK, ReceiveType, UserIdType
 from ledger.errors import BadInput
+from ledger.messages.images import LocalImage
 from ledger.messages.message_file import read_markdown_file
+from producers.cli.access import open_ledger
 from producers.cli.completion import desk_names
 from producers.cli.output import note
 from producers.cli.spoken_times import told
+from producers.pictures import uploaded_key, with_picture_keys
 
 __all__ = [
     "At",
@@ -58,8 +61,21 @@ def body_of(options: Mapping[str, Any], read_message: Callable[[Path], object]) 
         "text": options["text"],
         "template": options["template"],
         "message": read_message(message) if message else None,
-        "markdown": read_markdown_file(file) if file else options["markdown_text"],
+        "markdown": _with_pictures(file, options) if file else options["markdown_text"],
     }
+
+
+def _with_pictures(file: Path, options: Mapping[str, Any]) -> str:
+    """The Markdown of a file, with the pictures beside it uploaded for the desk; not for a dry run. Raises BadInput."""
+
+    def key_of(image: LocalImage) -> str:
+        if options.get("dry_run"):
+            return f"img_{image.sha256[:24]}"
+        with open_ledger() as ledger:
+            return uploaded_key(ledger, options["desk"] or DEFAULT_DESK, image)
+
+    markdown = read_markdown_file(file)
+    return with_picture_keys(markdown, file.parent, key_of) if "desk" in options else markdown
 
 
 def tell_times(written: Mapping[str, Any], read: Mapping[str, datetime | None]) -> None:

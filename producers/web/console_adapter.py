@@ -13,6 +13,7 @@ from producers.announcements.export import Format, export_of
 from producers.web.access import is_local
 from producers.web.console_contacts import DeskContacts
 from producers.web.console_drafts import ConsoleDrafts
+from producers.web.console_editing import ConsoleEditing
 from producers.web.console_hooks import WebHooks
 from producers.web.context import WebContext
 
@@ -32,6 +33,7 @@ def console_of(context: WebContext) -> Starlette:
     """The console of this web process. Raises BadInput for an invalid file of error codes."""
     ports = Ports(
         drafting=ConsoleDrafts(context.ledger),
+        editing=ConsoleEditing(context.ledger),
         contacts=DeskContacts(context.ledger),
         exports=lambda id, written_as, whole: export_of(context.ledger, id, Format(written_as), whole=whole),
         callers=WebCallers(context),

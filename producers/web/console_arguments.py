@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from console.ports import Asked, DraftForm, Uploaded
+from console.editing_port import Uploaded
+from console.ports import Asked, DraftForm
 from ledger.addresses import address_fields
 from ledger.announcement import Announcement, Row
 from ledger.draft_verbs import DraftVerbs

@@ -27,6 +27,8 @@ WORST = {
     "ledger/aof_repair.py:_ANNOTATION": Worst("match", "a", "#"),
     "ledger/aof_repair.py:_BEGUN": Worst("fullmatch", "a", "#"),
     "ledger/aof_repair.py:_ZEROS": Worst("search", "\0", end="a"),
+    "producers/pictures.py:_PICTURE": Worst("sub", "![](", "!"),
+    "producers/pictures.py:_NO_FILE": Worst("match", "a"),
     "ledger/api_key.py:_NAME": Worst("fullmatch", "a"),
     "ledger/saved_template.py:_NAME": Worst("fullmatch", "a"),
     "ledger/saved_template.py:_VERSION": Worst("fullmatch", "1"),

@@ -8,11 +8,11 @@ from typing import Any
 from unittest.mock import create_autospec
 
 from feishu.codes import Kind
+from feishu.images import Images
 from feishu.verdict import Verdict
 from ledger.leases import Leases
 from ledger.settings import Desk
 from worker.delivery import Delivery
-from worker.images import Images
 from worker.metrics import DeskMetrics
 from worker.retries import RetryPolicy
 

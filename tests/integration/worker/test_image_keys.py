@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from feishu.codes import Kind
+from feishu.images import Images
 from feishu.verdict import Verdict
 from ledger.leases import Leases
 from ledger.ledger import Ledger
@@ -15,7 +16,6 @@ from ledger.settings import Desk
 from ledger.states import State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 from worker import images
-from worker.images import Images
 
 __all__: list[str] = []
 

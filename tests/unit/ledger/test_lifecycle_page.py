@@ -9,6 +9,7 @@ import pytest
 
 from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.contact import CONTACTS_PER_CALL
+from feishu.images import KEY_SECONDS
 from feishu.people import PROBLEM_MS
 from ledger import allowance, callbacks, dropped_messages, durability, hook_log, saved_templates, tally
 from ledger.draft_verbs import DRAFT_MS, MOST_DRAFTS
@@ -24,7 +25,6 @@ from ledger.workers import FRESH_MS
 from producers.doctor.redis_time import PROBE_KEPT_SECONDS
 from worker.claimed import CREDENTIALS_HOLD_MS, PAUSE_HOLDS_WITHIN_MS, QUOTA_HOLD_MS
 from worker.delivery import INLINE_TRIES
-from worker.images import KEY_SECONDS
 from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
 from worker.resolver import REFUSED_MS
 from worker.retries import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS

@@ -7,6 +7,7 @@ import redis
 
 from feishu.client import FeishuClient
 from ledger.connection import text
+from ledger.messages.images import LocalImage
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 
@@ -47,6 +48,17 @@ class Images:
             raise ImageGone(f"the image {sha256[:12]}… is no longer in the ledger")
         image_key = self._feishu.upload_image(cast(bytes, image), sha256[:12])
         self._redis.set(cache, image_key, ex=KEY_SECONDS)
+        return image_key
+
+    def uploaded(self, image: LocalImage) -> str:
+        """The key of an image that is at hand: it is uploaded unless that was done in the last 30 days.
+
+        Raises AskFailed.
+        """
+        if cached_key := self._redis.get(self._cache(image.sha256)):
+            return text(cached_key)
+        image_key = self._feishu.upload_image(image.data, image.sha256[:12])
+        self._redis.set(self._cache(image.sha256), image_key, ex=KEY_SECONDS)
         return image_key
 
     def renewed(self, sha256: str, image_key: str, code: int | None) -> str | None:

@@ -1,0 +1,36 @@
+"""The console's interface to the producers for the editor of a message."""
+
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, NamedTuple, Protocol
+
+__all__ = ["ColumnsFound", "Editing", "Uploaded"]
+
+
+class Uploaded(NamedTuple):
+    """An uploaded file of a form."""
+
+    name: str
+    file: BinaryIO
+
+
+class ColumnsFound(NamedTuple):
+    """The columns of a file that the message may name, with what stands in its first row."""
+
+    values: Mapping[str, str]
+
+
+class Editing(Protocol):
+    """What the editor of a message needs beside the ledger. Each raises BadInput."""
+
+    @property
+    def of_people(self) -> Sequence[str]:
+        """What the message may say of people whom the contacts have."""
+        ...
+
+    def columns(self, file: Uploaded, encoding: str, by: str) -> ColumnsFound:
+        """Of the beginning of a file, or of the whole."""
+        ...
+
+    def picture(self, desk: str, file: Uploaded) -> str:
+        """Uploads a picture to Feishu, and returns its key."""
+        ...
