@@ -110,5 +110,6 @@ def _options(say: Language, spec: Spec) -> dict[str, str]:
         "announcement.hours": f"{spec.between} {zone}" if spec.between else say("announcement.any_time"),
         "new.first": f"{spec.first:,}" if spec.first else "–",
         "new.stop_at": spec.stop_at or "–",
+        "new.notify": spec.notify or "–",
         "announcement.weight": str(spec.weight),
     }

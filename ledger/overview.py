@@ -165,6 +165,9 @@ class Overview:
         for start in range(0, len(read), AT_ONCE):
             portion = self._ledger.announcements.several(read[start : start + AT_ONCE], now_ms)
             found |= {each.id: each for each in portion}
+        # A draft whose page is open is looked at as often as an announcement's.
+        drafts = {id: each for id, each in found.items() if each.draft}
+        self._drafts = (*drafts.values(), *(each for each in self._drafts if each.id not in found))
         self._read_at = {id: self._looks if id in read else self._read_at.get(id, 0) for id in ids}
         known = {**self._announcements, **found}
         self._announcements = {id: known[id] for id in ids if id in known}

@@ -8,6 +8,7 @@ import orjson
 
 from ledger.announcement import RECEIVER_ID, Spec
 from ledger.announcement import Row as KeptRow
+from ledger.phrases import Phrase
 from producers.announcements.recipients import Recipients, Row
 
 __all__ = ["KeptRows"]
@@ -20,6 +21,7 @@ class KeptRows(Recipients):
     """As `Recipients`: receivers by their ids, and lines as they were in the file. Closing it does nothing."""
 
     is_resolved = True
+    told_as = Phrase("rows that were kept")
 
     def __init__(self, spec: Spec, read: Callable[[], Iterable[KeptRow]]) -> None:
         """`read` is called for each pass; the first one finds which columns there are."""

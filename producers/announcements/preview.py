@@ -17,7 +17,6 @@ from ledger.phrases import Phrase
 from ledger.times import iso
 from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
-from producers.announcements.audience.people_rows import PeopleRows
 from producers.announcements.check import Checked, Sample, accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
 from producers.announcements.recipients import Recipients
@@ -273,8 +272,8 @@ def _encoding(recipients: Recipients) -> str | None:
 
 def _source(recipients: Recipients) -> str:
     """How the file was read: that is guessed, so a person must be able to see it."""
-    if isinstance(recipients, PeopleRows) and recipients.is_of_rows:
-        return Phrase("audience")
+    if recipients.told_as:
+        return recipients.told_as
     source: str = recipients.format.upper()
     for part in (recipients.encoding, _DELIMITERS.get(recipients.delimiter or "")):
         if part:

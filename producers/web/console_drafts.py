@@ -18,6 +18,7 @@ from ledger.record import Announced
 from ledger.times import zone_of
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.drafts import Drafts
+from producers.announcements.kept_rows import KeptRows
 from producers.announcements.preview import summarize
 from producers.announcements.testing import accept_test_of_draft, chosen_row, events_of_draft
 from producers.announcements.timing import MOST_DUE, timing_of
@@ -67,7 +68,8 @@ class ConsoleDrafts:
 
     def filled_form(self, draft: Announcement) -> DraftForm:
         notes = self._notes_of(draft)
-        return notes.form if notes else _form_of(draft.spec)
+        form = notes.form if notes else _form_of(draft.spec)
+        return form._replace(fields={**form.fields, "name": draft.spec.name})
 
     def _edited(self, draft: Announcement) -> Edited:
         notes = self._notes_of(draft)
@@ -135,7 +137,7 @@ class ConsoleDrafts:
         numbers = sorted({0, draft.total - 1})
         samples = tuple(Sample(row.line, row.message(draft.spec)) for row in self._drafts.rows(draft.id, numbers))
         columns = tuple(Column(name, name in draft.spec.template.variables, 0) for name in draft.spec.columns)
-        return Findings("", (), columns, (), draft.total, 0, (), 0, (), 0, True, (), samples, None)
+        return Findings(KeptRows.told_as, (), columns, (), draft.total, 0, (), 0, (), 0, True, (), samples, None)
 
     def _same_content(self, draft: Announcement) -> Announcement | None:
         content_hash = DraftVerbs(self._ledger).content_hash(draft.id)
@@ -226,6 +228,7 @@ def _form_of(spec: Spec) -> DraftForm:
         "weight": str(spec.weight),
         "first": str(spec.first or ""),
         "stop_at": spec.stop_at or "",
+        "notify": spec.notify or "",
         "allow_duplicates": "true",  # whoever is there twice was meant twice
         ZONE: zone,
         **_picked("at", spec.at, zone),

@@ -45,6 +45,7 @@ class PeopleRows(Recipients):
         self.delimiter = file.delimiter if file else None
         self.sheet = file.sheet if file else None
         self.is_of_rows = file.is_of_rows if file else True
+        self.told_as = Phrase("audience") if self.is_of_rows else None
         self.sha256 = sha256
         columns = [(at, name) for at, name in enumerate(file.columns if file else ()) if folded(name) not in _REPLACED]
         self._from_file = [at for at, _ in columns]

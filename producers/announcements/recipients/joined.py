@@ -26,7 +26,7 @@ class JoinedRecipients(Recipients):
         """Closes the file with itself. Raises BadInput for an address that the column of this name cannot hold."""
         self._file, self.name, self.format, self.is_of_rows = file, file.name, file.format, file.is_of_rows
         self.encoding, self.delimiter, self.sheet = file.encoding, file.delimiter, file.sheet
-        self.people = file.people
+        self.people, self.told_as = file.people, file.told_as
         self._address_column = address_column
         self.columns = file.columns
         self._typed = [self._placed(address) for address in addresses]

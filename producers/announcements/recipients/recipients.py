@@ -29,6 +29,8 @@ class Recipients:
 
     #: The first and the last line of addresses that were typed besides the file, once its rows were read.
     typed_lines: tuple[int, int] | None = None
+    #: What they are, where that is no file.
+    told_as: Phrase | None = None
     #: The columns that hold what the contacts tell of people.
     people: tuple[str, ...] = ()
     #: The column receiver_id names everybody, whatever a file named them by.

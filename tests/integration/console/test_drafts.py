@@ -178,6 +178,7 @@ def test_an_edit_shows_all_that_was_filled_in_and_needs_no_file(house: House) ->
     assert answer.status_code == 200
     assert "Hello Ann from Oslo" in answer.text
     assert "Hello all from afar" in answer.text
+    assert "of 3 rows (rows that were kept)" in answer.text
     draft = house.draft()
     assert (draft.total, house.version(), draft.spec.first, draft.spec.between) == (3, 2, 1, "09:00-18:00")
     assert house.ledger.redis.hget(house.ledger.keys.lane(id), "notify") == b"ann@corp.example"
