@@ -92,12 +92,13 @@ class Announced:
     first: int | None = None
     stop_at: str | None = None
     audience: Audience | None = None
+    starter: str | None = STARTER  #: who is told of its end and its pauses
 
     @cached_property
     def spec(self) -> Spec:
         message = {"msg_type": "text", "content": {"text": "{{ marker }}"}}
         stops = {"first": self.first, "stop_at": self.stop_at}
-        told = {"on_unknown": self.on_unknown, "notify": STARTER, **stops}
+        told = {"on_unknown": self.on_unknown, "notify": self.starter, **stops}
         return Spec(name=self.key, message=message, columns=("marker",), **told)
 
     def loaded(self) -> Iterator[bytes]:

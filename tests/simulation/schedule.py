@@ -82,7 +82,7 @@ class Schedule:
         asked = tuple(Asked(row.marker, row.receiver_id, on_unknown) for row in rows)
         dice = random.Random(f"first {self.seed} {key}")  # of its own, so that all else stays as it is
         first = dice.randint(1, len(rows)) if dice.random() < _WITH_FIRST else None
-        return Announced(key, asked, on_unknown, first)
+        return Announced(key, asked, on_unknown, first, starter=None)  # what tells them is not simulated
 
     def _on_unknown(self) -> OnUnknown:
         return OnUnknown.HOLD if self.rng.random() < 0.5 else OnUnknown.RESEND
