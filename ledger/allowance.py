@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from ledger.api_key import ApiKey
 from ledger.delivery_options import DEFAULT_DESK
-from ledger.errors import BadInput, KeyLimit, NotAllowed, NotFound
+from ledger.errors import BadInput, Changed, KeyLimit, NotAllowed, NotFound, NotPermitted
 from ledger.phrases import Phrase
 from ledger.store import Store
 
@@ -42,7 +42,7 @@ class Allowance:
         self.take(number)
         try:
             result = act()
-        except (BadInput, NotAllowed, NotFound):  # after any other error it may have been done
+        except (BadInput, Changed, NotAllowed, NotFound, NotPermitted):  # after any other error it may have been done
             self.give_back(number)
             raise
         self.give_back(number - done(result))

@@ -286,6 +286,7 @@ def proposed(caller: Caller, body: bytes) -> requests.Response:
 
 
 #: What is done to a draft, and what makes one.
+OVER_HTTP = ("again", "approve", "correct", "discard", "reject", "start", "submit")
 DRAFT_VERBS = (*("again", "approve", "correct", "discard", "reject", "start", "start-unapproved", "submit", "test"),)
 
 
@@ -328,12 +329,18 @@ SERVED = {
             *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "reschedule")),
             *(
                 f"POST /v1/announcements/{{id}}/{verb}"
-                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume", "test")
+                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume", "test", *OVER_HTTP)
             ),
         ),
     ),
     "rows in JSON": Served(
         MIB, lists('{"name":"n","text":"x","rows":[', "]}"), to("/v1/announcements"), ("POST /v1/announcements",)
+    ),
+    "an edit in JSON": Served(
+        MIB,
+        lists('{"version":1,"rows":[', "]}"),
+        put("/v1/announcements/a_0000000000000000"),
+        ("PUT /v1/announcements/{id}",),
     ),
     "a template": Served(
         MIB,

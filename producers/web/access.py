@@ -14,7 +14,10 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from ledger.announcement import Announcement
 from ledger.api_key import ApiKey, Scope
+from ledger.draft import Person
+from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from producers.web.context import WebContext, context_of
 from producers.web.problems import Problem
@@ -22,13 +25,16 @@ from producers.web.shares import MOST_UNDER_WAY
 
 __all__ = [
     "Announcer",
+    "Approver",
     "Author",
     "Caller",
     "Operator",
     "Reader",
     "Sender",
+    "Starter",
     "admit",
     "basic_password",
+    "found_of",
     "is_local",
     "needs",
     "secret_of",
@@ -61,6 +67,11 @@ class Caller:
         """Whether it may see the e-mail addresses and mobile numbers of people."""
         return not self.scopes.isdisjoint(_SEES_ADDRESSES)
 
+    @property
+    def person(self) -> Person:
+        """As author or approver of drafts."""
+        return Person(self.key_id or self.name, self.by)
+
     def may_use(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks
 
@@ -88,7 +99,7 @@ class Caller:
 _LOCAL = Caller("loopback", None, frozenset(Scope), None)
 
 
-def needs(scope: Scope, *, in_thread: bool = True) -> Callable[[Request], Awaitable[Caller]]:
+def needs(scope: Scope | None, *, in_thread: bool = True) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that requires this scope: see `Sender`. `in_thread`: it is answered in one, for which it waits."""
 
     async def caller(request: Request) -> Caller:
@@ -105,9 +116,12 @@ Announcer = Annotated[Caller, Depends(needs(Scope.ANNOUNCE, in_thread=False))]
 Author = Annotated[Caller, Depends(needs(Scope.ANNOUNCE))]
 Reader = Annotated[Caller, Depends(needs(Scope.READ))]
 Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
+Approver = Annotated[Caller, Depends(needs(Scope.APPROVE))]
+#: With any scope: which one is needed stands in the body.
+Starter = Annotated[Caller, Depends(needs(None))]
 
 
-async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
+async def admit(request: Request, scope: Scope | None, secret: str | None) -> Caller:
     """The caller with this secret, wherever it stood. Raises Problem: 401, 403, 429 when it calls too often, 503 when
     it has too much under way."""
     context = context_of(request)
@@ -122,8 +136,16 @@ async def admit(request: Request, scope: Scope, secret: str | None) -> Caller:
     if key.rate:  # also what is refused below: it has cost as much as a call that is not
         await _count_call(context, key)
     caller = Caller(key.name, key.id, key.scopes, key.desks, key)
-    caller.check_scope(scope)
+    if scope is not None:
+        caller.check_scope(scope)
     return caller
+
+
+def found_of(ledger: Ledger, caller: Caller, id: str) -> Announcement:
+    """An announcement. Raises NotFound, and Problem (403) for one of a desk that the caller may not use."""
+    found = ledger.announcements.get(id)
+    caller.check_desk(found.spec.desk)
+    return found
 
 
 def secret_of(request: Request) -> str | None:

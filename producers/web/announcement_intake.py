@@ -30,7 +30,17 @@ from producers.web.key_limits import Submitted, announce_within, check_submitted
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import FileTurns
 
-__all__ = ["accepted", "foreign", "foretold", "tested", "turns"]
+__all__ = [
+    "accepted",
+    "checked_request",
+    "foreign",
+    "foretold",
+    "in_turn",
+    "refuse_invalid",
+    "submitted",
+    "tested",
+    "turns",
+]
 
 #: Invalid cells that a problem tells one by one; it has the number of all.
 TOLD_ERRORS = 100
@@ -44,21 +54,21 @@ async def accepted(context: WebContext, caller: Caller, request: AnnouncementReq
     It goes on when the caller hangs up: who repeats the call then finds it done. Raises as `Notifier.announce`, and
     Problem with the first errors for a file with invalid rows.
     """
-    return await _in_turn(_accept, context, caller, request)
+    return await in_turn(_accept, context, caller, request)
 
 
 async def foretold(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     """What would be sent, as `announce --dry-run --json` prints it. Accepts nothing. Raises as `accepted`, but not for
     invalid rows."""
-    return await _in_turn(_foretell, context, caller, request)
+    return await in_turn(_foretell, context, caller, request)
 
 
 async def tested(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     """Sends the message of one row, and gives its `{id}`. Accepts nothing else. Raises as `accepted`."""
-    return await _in_turn(_test, context, caller, request)
+    return await in_turn(_test, context, caller, request)
 
 
-async def _in_turn(
+async def in_turn(
     work: Callable[[WebContext, Caller, AnnouncementRequest], Mapping[str, Any]],
     context: WebContext,
     caller: Caller,
@@ -79,18 +89,18 @@ async def _in_turn(
 def _accept(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     repeat_by = None if caller.key and caller.key.test else caller.by  # what a test key repeats is its own
     try:
-        with _checked(context, caller, request, repeat_by=repeat_by) as announcement:
+        with checked_request(context, caller, request, repeat_by=repeat_by) as announcement:
             announcement.refuse_unacceptable()
             if repeat_by is None:
                 context.ledger.announcements.refuse_unapproved(announcement.checked.accepted)
             accept = partial(announcement.accept, caller.by)
-            return announce_within(context.ledger, caller.key, _submitted(announcement), accept).as_json()
+            return announce_within(context.ledger, caller.key, submitted(announcement), accept).as_json()
     except AlreadyAnnounced as repeat:
         return repeat.announced.as_json()
 
 
 def _test(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
-    with _checked(context, caller, request) as announcement:
+    with checked_request(context, caller, request) as announcement:
         to, row = request.test or ("", RowChoice.FIRST)
         events = events_of_file(announcement, to, row, caller.key_id)
         return {"id": send_within(context.ledger, caller.key, events)[-1].id}
@@ -98,11 +108,12 @@ def _test(context: WebContext, caller: Caller, request: AnnouncementRequest) -> 
 
 def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:
     with _checking(context, caller, request) as announcement:
-        check_submitted(context.ledger, caller.key, _submitted(announcement))
+        check_submitted(context.ledger, caller.key, submitted(announcement))
         return summarize(announcement, open_ticket_rows(announcement)).as_json()
 
 
-def _submitted(announcement: CheckedAnnouncement) -> Submitted:
+def submitted(announcement: CheckedAnnouncement) -> Submitted:
+    """For the limits of a key."""
     draft, checked = announcement.draft, announcement.checked
     digest = draft.digest(checked.sha256)
 
@@ -125,13 +136,12 @@ def _checking(
 
 
 @contextmanager
-def _checked(
+def checked_request(
     context: WebContext, caller: Caller, request: AnnouncementRequest, *, repeat_by: str | None = None
 ) -> Iterator[CheckedAnnouncement]:
     """One whose rows are fine, or are left out where they are not. Raises Problem."""
     with _checking(context, caller, request, repeat_by=repeat_by) as announcement:
-        if announcement.checked.problems and not announcement.draft.skip_invalid:
-            raise _invalid(announcement.checked)
+        refuse_invalid(announcement)
         yield announcement
 
 
@@ -159,6 +169,12 @@ def _draft(context: WebContext, caller: Caller, request: AnnouncementRequest) ->
     context.settings.desk(draft.spec.desk)
     caller.check_desk(draft.spec.desk)
     return draft
+
+
+def refuse_invalid(announcement: CheckedAnnouncement) -> None:
+    """Raises Problem, with the first errors, unless its rows are fine or are left out where they are not."""
+    if announcement.checked.problems and not announcement.draft.skip_invalid:
+        raise _invalid(announcement.checked)
 
 
 def _invalid(checked: Checked) -> Problem:

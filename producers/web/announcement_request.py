@@ -27,7 +27,7 @@ __all__ = ["AnnouncementRequest", "AskedTest", "read_announcement_request"]
 RECIPIENTS, EXCLUDE = "recipients", "exclude"
 #: The fields of the form beside the files, and the members of the JSON beside `rows`.
 OPTIONS = frozenset(AnnouncementArguments.__annotations__) - {"message", EXCLUDE}
-FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run", "everyone", "direct", "partial"})
+FLAGS = frozenset({"skip_invalid", "allow_duplicates", "dry_run", "draft", "everyone", "direct", "partial"})
 #: Of a test, which accepts nothing else.
 TEST = frozenset({"test_to", "row"})
 #: In a form their ids are divided by commas.
@@ -35,6 +35,9 @@ LISTS = frozenset({"departments", "groups"})
 #: What must not be anything but a text: a number would be taken for seconds since 1970.
 _TEXTS = (OPTIONS | {"test_to"}) - FLAGS - LISTS - {"weight", "first", "stop_at"}
 _KNOWN = OPTIONS | FLAGS | TEST | {"message", EXCLUDE}
+#: Of an edit: the version that was read. A draft keeps its key, and is no test and no dry run.
+VERSION = "version"
+_KNOWN_OF_EDIT = _KNOWN - TEST - {"dry_run", "draft", "key"} | {VERSION}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -59,8 +62,13 @@ class AnnouncementRequest:
     """Close it."""
 
     def __init__(self, arguments: dict[str, Any], source: Source | None) -> None:
-        """`dry_run` and `test` are among the arguments. There is no source where only an audience is named."""
+        """`dry_run`, `draft`, `test` and the `version` of an edit are among the arguments.
+
+        There is no source where only an audience is named, or where an edit keeps the rows.
+        """
         self.dry_run = bool(arguments.pop("dry_run", False))
+        self.is_draft = bool(arguments.pop("draft", False))
+        self.version: int = arguments.pop(VERSION, 0)
         self.test: AskedTest | None = arguments.pop("test", None)
         self.arguments, self.source = arguments, source
 
@@ -69,31 +77,37 @@ class AnnouncementRequest:
             self.source.close()
 
 
-async def read_announcement_request(request: Request, key: str | None) -> AnnouncementRequest:
-    """Reads the body; `key` is that of the header. Raises BadInput, or Problem for what is no such body."""
+async def read_announcement_request(request: Request, key: str | None, *, is_edit: bool = False) -> AnnouncementRequest:
+    """Reads the body; `key` is that of the header. Raises BadInput, or Problem for what is no such body.
+
+    Of an edit, what is not given stays as it is, and null in JSON goes back to the default.
+    """
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         form = await read_form(request, large=RECIPIENTS)
         try:
-            return await in_turn(request, form.held_bytes, _asked_by_form, form, key)
+            return await in_turn(request, form.held_bytes, _asked_by_form, form, key, is_edit)
         except BaseException:
             form.close()
             raise
-    return await without_delay(request, _asked_by_json, await json_object(request), key)
+    return await without_delay(request, _asked_by_json, await json_object(request), key, is_edit)
 
 
-def _asked_by_form(form: Form, key: str | None) -> AnnouncementRequest:
+def _asked_by_form(form: Form, key: str | None, is_edit: bool) -> AnnouncementRequest:
     # An empty field was not filled in. An empty time zone is a script's variable that was not set, as it is in JSON.
     parts = {name: part for name, part in form.parts.items() if part.content or name == "timezone"}
-    if form.large is None and not parts.keys() & {*LISTS, "everyone"}:
+    if form.large is None and not is_edit and not parts.keys() & {*LISTS, "everyone"}:
         raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
-    check_known(parts, _KNOWN | {"image"})
-    arguments: dict[str, Any] = {
-        name: part.text(name) for name, part in parts.items() if name in OPTIONS | FLAGS | TEST
-    }
+    check_known(parts, (_KNOWN_OF_EDIT if is_edit else _KNOWN) | {"image"})
+    texts = OPTIONS | FLAGS | TEST | {VERSION}
+    arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in texts}
     arguments |= {name: _flag(name, arguments[name]) for name in FLAGS if name in arguments}
     arguments |= _message_of(parts)
     if EXCLUDE in parts:
         arguments[EXCLUDE] = _exclusions_of(parts[EXCLUDE])
+    if is_edit:
+        written = arguments.get(VERSION, "")
+        arguments[VERSION] = int(written) if written.isascii() and written.isdecimal() else None
+        return AnnouncementRequest(_with_version(arguments), form.large)
     arguments.setdefault("name", PurePath(form.large.name).stem or RECIPIENTS if form.large else "audience")
     return AnnouncementRequest(_completed(arguments, key), form.large)
 
@@ -118,22 +132,38 @@ def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
     return {}
 
 
-def _asked_by_json(body: Mapping[str, Any], key: str | None) -> AnnouncementRequest:
+def _asked_by_json(body: Mapping[str, Any], key: str | None, is_edit: bool) -> AnnouncementRequest:
+    defaults = {name: None for name, value in body.items() if value is None and name != "rows"}
     arguments = {name: value for name, value in body.items() if value is not None and name != "rows"}
-    check_known(arguments, _KNOWN)
+    check_known(arguments, _KNOWN_OF_EDIT if is_edit else _KNOWN)
+    _check_kinds(arguments)
+    if "message" in arguments:
+        _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
+        arguments["message"] = foreign_template(arguments["message"])
+    ReadingOptions.take(dict(arguments)).of_rows()
+    rows = body.get("rows")
+    if is_edit:
+        check_known(defaults, _KNOWN_OF_EDIT - {VERSION})
+        return AnnouncementRequest({**_with_version(arguments), **defaults}, None if rows is None else _rows_of(rows))
+    is_audience = rows is None and any(arguments.get(name) for name in (*LISTS, "everyone"))
+    return AnnouncementRequest(_completed(arguments, key), None if is_audience else _rows_of(rows))
+
+
+def _check_kinds(arguments: Mapping[str, Any]) -> None:
     for name in _TEXTS & arguments.keys():
         _check_kind(name, arguments[name], str, "a string")
     for name in FLAGS & arguments.keys():
         _check_kind(name, arguments[name], bool, "true or false")
     for name in (LISTS | {EXCLUDE}) & arguments.keys():
         _check_kind(name, arguments[name], list, "a list")
-    if "message" in arguments:
-        _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
-        arguments["message"] = foreign_template(arguments["message"])
-    ReadingOptions.take(dict(arguments)).of_rows()
-    rows = body.get("rows")
-    is_audience = rows is None and any(arguments.get(name) for name in (*LISTS, "everyone"))
-    return AnnouncementRequest(_completed(arguments, key), None if is_audience else _rows_of(rows))
+
+
+def _with_version(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Raises BadInput unless an edit says which version was read."""
+    version = arguments.get(VERSION)
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise BadInput(VERSION, Phrase("must be the number of the version that you read"))
+    return arguments
 
 
 def _rows_of(rows: Any) -> Source:

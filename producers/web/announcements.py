@@ -17,20 +17,22 @@ from ledger.errors import BadInput
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.record import Announced
-from ledger.states import AnnouncementState, Resolution, Retried, State, SteeringVerb
+from ledger.states import DRAFTED, AnnouncementState, Resolution, Retried, State, SteeringVerb
+from producers.announcements.drafts import Drafts
 from producers.announcements.export import Format, export_of, names_of, results_of
 from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer
-from producers.web.access import Announcer, Caller, Operator, Reader
+from producers.web.access import Announcer, Caller, Operator, Reader, found_of
 from producers.web.announcement_intake import accepted, foretold, tested
 from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
+from producers.web.draft_intake import kept
 from producers.web.notification_parser import KEY_CHARACTERS, given_key
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, invalid_rows, refusals
 from producers.web.openapi.requests import ANNOUNCEMENT, choice_body
 
-__all__ = ["router"]
+__all__ = ["AnnouncementStateJson", "router"]
 
 #: Largest page of a list of announcements, and of results.
 MOST_LISTED, MOST_RESULTS = 500, 1000
@@ -108,11 +110,15 @@ async def announce(
     All rows are checked first: either all are valid or nothing is accepted, and the problem lists the first errors.
     The answer comes once everything is on disk. Without a key, the same recipients, message and options are accepted
     once. With `dry_run` nothing is accepted, and the answer (200) is a preview. With `test_to` one message of one `row`
-    goes to that person, marked as a test, nothing else is accepted, and the answer is `{id}` of that message.
+    goes to that person, marked as a test, nothing else is accepted, and the answer is `{id}` of that message. With
+    `draft` it becomes a draft, and nothing is accepted before that is started: the answer (201) is `{id, state, url}`.
+    More rows than DESKBELL_APPROVAL_ABOVE must be a draft (403).
     """
     announcement_request = await read_announcement_request(request, given_key(key))
     if announcement_request.dry_run:
         return json_response(await foretold(context, caller, announcement_request))
+    if announcement_request.is_draft:
+        return json_response(await kept(context, caller, announcement_request), HTTPStatus.CREATED)
     if announcement_request.test:
         return json_response(await tested(context, caller, announcement_request), HTTPStatus.ACCEPTED)
     return json_response(await accepted(context, caller, announcement_request), HTTPStatus.ACCEPTED)
@@ -123,11 +129,15 @@ def list_announcements(
     caller: Reader,
     context: ContextDep,
     state: Annotated[AnnouncementState | None, Query()] = None,
+    drafts: Annotated[bool, Query()] = False,
     desk: Annotated[str | None, Query()] = None,
     cursor: Annotated[str | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
 ) -> Response:
-    """List announcements, newest first. `next` is the cursor of the next page, and null at the end."""
+    """List announcements, newest first. `next` is the cursor of the next page, and null at the end.
+
+    With `drafts`, or the state of a draft, those that are not started yet, the last edited first.
+    """
     if desk is not None:
         context.settings.desk(desk)
         caller.check_desk(desk)
@@ -136,7 +146,8 @@ def list_announcements(
         is_of_desk = caller.may_use(found.spec.desk) if desk is None else found.spec.desk == desk
         return is_of_desk and state in (None, found.state)
 
-    page = _page(context.ledger, is_meant, cursor, limit)
+    are_drafts = drafts or state in DRAFTED
+    page = (_drafts_page if are_drafts else _page)(context.ledger, is_meant, cursor, limit)
     more = len(page) > limit
     told = [found.as_json() for found in page[:limit]]
     return json_response(AnnouncementPage(announcements=told, next=told[-1]["id"] if more else None))
@@ -145,7 +156,7 @@ def list_announcements(
 @router.get("/{id}", summary="Show an announcement", response_model=AnnouncementJson, responses=refusals(404))
 def show(id: str, caller: Reader, context: ContextDep) -> Response:
     """Get its state: its rows by state, its rate, the estimated end, people's actions."""
-    return json_response(_found(context.ledger, caller, id).as_json())
+    return json_response(found_of(context.ledger, caller, id).as_json())
 
 
 @router.get(
@@ -169,7 +180,7 @@ def results(
     With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. What
     the contacts tell of people is null for a key that may only read.
     """
-    names = names_of(_found(context.ledger, caller, id).spec.columns)
+    names = names_of(found_of(context.ledger, caller, id).spec.columns)
     if written_as is not None:
         headers = {"Content-Disposition": f'attachment; filename="{id}.{written_as}"'}
         pieces = export_of(context.ledger, id, written_as, whole=caller.sees_addresses)
@@ -206,7 +217,7 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
 def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Retry its failed rows; with `{"state": "unknown"}` the maybe-sent ones. Returns their number."""
     state = chosen(body, "state", Retried, Retried.FAILED)
-    found, announcements = _found(context.ledger, caller, id), context.ledger.announcements
+    found, announcements = found_of(context.ledger, caller, id), context.ledger.announcements
     act = partial(announcements.retry, id, caller.by, [State(state)])
     return json_response(RowsDone(id=id, rows=sent_again(context.ledger, caller.key, found.counts[State(state)], act)))
 
@@ -221,7 +232,7 @@ def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Respo
     """Settle its maybe-sent rows: `{"as": "delivered"}`, `failed` or `resend`. Returns their number."""
     outcome = chosen(body, "as", Resolution)
     found, act = (
-        _found(context.ledger, caller, id),
+        found_of(context.ledger, caller, id),
         partial(context.ledger.announcements.resolve, id, caller.by, outcome),
     )
     key = caller.key if outcome is Resolution.RESEND else None
@@ -229,16 +240,18 @@ def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Respo
 
 
 def _steered(ledger: Ledger, caller: Caller, id: str, verb: SteeringVerb) -> Response:
-    _found(ledger, caller, id)
+    found_of(ledger, caller, id)
     state = steer(ledger.announcements, id, verb, caller.by)
     return json_response(AnnouncementStateJson(id=id, state=state))
 
 
-def _found(ledger: Ledger, caller: Caller, id: str) -> Announcement:
-    """Raises NotFound, and Problem (403) for one of a desk that the caller may not use."""
-    found = ledger.announcements.get(id)
-    caller.check_desk(found.spec.desk)
-    return found
+def _drafts_page(
+    ledger: Ledger, is_meant: Callable[[Announcement], bool], after: str | None, limit: int
+) -> list[Announcement]:
+    """As `_page`. One that was started, discarded or edited meanwhile no longer has its place: then it is the first."""
+    meant = [found for found in Drafts(ledger).listed() if is_meant(found)]
+    place = next((place for place, found in enumerate(meant, start=1) if found.id == after), 0)
+    return meant[place : place + limit + 1]
 
 
 def _page(

@@ -12,6 +12,7 @@ from ledger.tracing import export_traces
 from producers.web import (
     announcements,
     console_adapter,
+    drafts,
     feishu_events,
     health,
     hooks,
@@ -39,6 +40,7 @@ _ROUTERS = (
     announcements.router,
     rescheduling.router,
     templates.router,
+    drafts.router,
     testing.router,
     metrics.router,
     console_adapter.router,

@@ -14,7 +14,6 @@ from ledger.draft import Person
 from ledger.draft_verbs import DraftVerbs
 from ledger.errors import BadInput, Changed, NotFound
 from ledger.ledger import Ledger
-from ledger.record import Announced
 from ledger.times import zone_of
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.drafts import Drafts
@@ -26,7 +25,7 @@ from producers.web.announcement_intake import foreign, turns
 from producers.web.console_arguments import Edited, Submission
 from producers.web.console_audience import audience_found
 from producers.web.draft_notes import DraftNotes, Notes
-from producers.web.key_limits import Submitted, announce_within, send_within
+from producers.web.key_limits import draft_within, send_within
 from producers.web.problems import Problem
 
 __all__ = ["ConsoleDrafts"]
@@ -163,12 +162,8 @@ class ConsoleDrafts:
         self._notes.forget(id)
 
     def start(self, draft: Announcement, version: int, by: Person, key: ApiKey | None, reason: str | None) -> None:
-        def started() -> Announced:
-            return Announced(draft.id, self._drafts.start(draft.id, by, reason, version).total, duplicate=False)
-
-        rows = partial(self._drafts.rows, draft.id)
-        content = draft.draft.fingerprint if draft.draft else ""
-        announce_within(self._ledger, key, Submitted(draft.spec, draft.total, draft.id, content, rows), started)
+        started = partial(self._drafts.start, draft.id, by, reason, version)
+        draft_within(self._ledger, key, draft, partial(self._drafts.rows, draft.id), started)
         if not (key and key.test):  # whose draft stays one
             self._notes.forget(draft.id)
 

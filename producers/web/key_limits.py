@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ledger.addresses import Contact, address_fields
 from ledger.allowance import Allowance, check_rows
-from ledger.announcement import Row, Spec
+from ledger.announcement import Announcement, Row, Spec
 from ledger.api_key import ApiKey
 from ledger.delivery_options import UserIdType
 from ledger.errors import KeyLimit
@@ -27,6 +27,7 @@ __all__ = [
     "accept_within",
     "announce_within",
     "check_submitted",
+    "draft_within",
     "refuse_foreign",
     "send_within",
 ]
@@ -133,6 +134,23 @@ def announce_within(
         return 0 if announced.duplicate else submitted.total
 
     return Allowance(ledger, key).spend(submitted.total, accept, counted)
+
+
+def draft_within(
+    ledger: Ledger,
+    key: ApiKey | None,
+    draft: Announcement,
+    rows: Callable[[], Iterable[Row]],
+    start: Callable[[], object],
+) -> None:
+    """Has a draft started, within the limits of a key: a test key starts nothing. Raises as `announce_within`."""
+
+    def started() -> Announced:
+        start()
+        return Announced(draft.id, draft.total, duplicate=False)
+
+    content = draft.draft.fingerprint if draft.draft else ""
+    announce_within(ledger, key, Submitted(draft.spec, draft.total, draft.id, content, rows), started)
 
 
 def _answering(ledger: Ledger, key: ApiKey, submitted: Submitted) -> Callable[[], Announced]:

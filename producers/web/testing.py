@@ -6,13 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from ledger.draft import Person
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_announcement
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.phrases import Phrase
 from producers.announcements.testing import RowChoice, accept_test_of_draft, chosen_row, events_of_draft
-from producers.web.access import Announcer, Caller
+from producers.web.access import Author, Caller
 from producers.web.announcement_intake import turns
 from producers.web.announcements import TestAccepted
 from producers.web.bodies import Body, check_known, json_response
@@ -35,7 +34,7 @@ router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses
     responses=ON_BODY | refusals(404, 409),
     openapi_extra=TEST_BODY,
 )
-def send_test(id: str, caller: Announcer, body: Body, context: ContextDep) -> Response:
+def send_test(id: str, caller: Author, body: Body, context: ContextDep) -> Response:
     """Send the message of one row of a draft to one person, marked as a test. The draft stays as it is."""
     check_known(body, TEST_FIELDS)
     for name in ("to", "key"):
@@ -57,5 +56,4 @@ def sent_test(context: WebContext, caller: Caller, id: str, to: str, row: Any, k
     # These two look at every row.
     is_long = choice in (RowChoice.LONGEST, RowChoice.EMPTIEST)
     events = turns.take(caller.by, find).result() if is_long else find()
-    by = Person(caller.key_id or caller.by, caller.by)
-    return accept_test_of_draft(ledger, id, events, by, partial(send_within, ledger, caller.key))
+    return accept_test_of_draft(ledger, id, events, caller.person, partial(send_within, ledger, caller.key))

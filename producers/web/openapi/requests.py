@@ -21,6 +21,7 @@ from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
 __all__ = [
     "ANNOUNCEMENT",
+    "EDITED",
     "NOTIFICATIONS",
     "RESCHEDULE",
     "RESCHEDULE_FIELDS",
@@ -30,6 +31,7 @@ __all__ = [
     "TEST_FIELDS",
     "choice_body",
     "json_body",
+    "json_object",
 ]
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -75,7 +77,7 @@ def _fields(model: type[BaseModel], names: Collection[str], written: Mapping[str
     return {name: fields[name] for name in sorted(names)}
 
 
-def _json_object(fields: Mapping[str, Any], required: Collection[str], **more: Any) -> dict[str, Any]:
+def json_object(fields: Mapping[str, Any], required: Collection[str], **more: Any) -> dict[str, Any]:
     """null is as good as leaving a field out."""
     properties = {
         name: field if name in required or "anyOf" in field else {"anyOf": [field, {"type": "null"}]}
@@ -234,7 +236,7 @@ _MOVE = {"name": "Office move", "text": "Dear {{ name }}, we move on Friday", "r
 _WELCOME = {"name": "Welcome", "text": "Dear {{ name }}", "departments": ["od-4e6ac4d1"], "exclude": ["ou_ada"]}
 #: Of `POST /v1/announcements`.
 ANNOUNCEMENT = json_body(
-    _json_object(
+    json_object(
         _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS, "exclude": _EXCLUDE},
         ["name"],
         title="AnnouncementWithRows",
@@ -244,6 +246,7 @@ ANNOUNCEMENT = json_body(
     {
         "A text to two people": _MOVE,
         "What would be sent": _MOVE | {"dry_run": True},
+        "A draft": _MOVE | {"draft": True},
         "A test to one person": _MOVE | {"test_to": "ann@corp.example", "row": "longest"},
         "A department but for one of them": _WELCOME,
     },
@@ -258,6 +261,14 @@ ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
     )
 }
 
+#: What an edit of a draft may have, besides its version; null goes back to the default.
+EDITED = {
+    name: field
+    for name, field in (
+        _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS, "exclude": _EXCLUDE}
+    ).items()
+    if name not in TEST | {"dry_run", "draft", "key"}
+}
 #: Of `POST /v1/announcements/{id}/test`.
 TEST_FIELDS = frozenset({"to", "row", "key"})
 TEST_BODY = json_body(
@@ -277,7 +288,7 @@ TEST_BODY = json_body(
 _ZONE_OF_TIME = {"type": "string", "description": "Time zone of a time without an offset: `Asia/Shanghai`."}
 #: Of `POST /v1/announcements/{id}/reschedule`, and of notifications.
 RESCHEDULE = json_body(
-    _json_object({"at": _TIME, "timezone": _ZONE_OF_TIME}, ["at"]),
+    json_object({"at": _TIME, "timezone": _ZONE_OF_TIME}, ["at"]),
     {"Nine o'clock in Shanghai": {"at": "2026-12-01T09:00", "timezone": "Asia/Shanghai"}, "In an hour": {"at": "1h"}},
 )
 RESCHEDULE_FIELDS = frozenset({"at", "timezone"})
@@ -300,6 +311,6 @@ TEMPLATE = json_body(
 
 #: What the bodies refer to.
 SCHEMAS: dict[str, Any] = Notification.model_json_schema(ref_template=_REFERENCE)["$defs"] | {
-    "NotificationRequest": _json_object(_NOTIFICATION, (), title="NotificationRequest", **_ONE_RECEIVER),
+    "NotificationRequest": json_object(_NOTIFICATION, (), title="NotificationRequest", **_ONE_RECEIVER),
     "NotificationsRequest": _BATCH | {"title": "NotificationsRequest"},
 }
