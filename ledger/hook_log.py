@@ -47,6 +47,7 @@ class HookEntry:
     ids: Sequence[str] = ()  #: of the notifications, the first twenty
     accepted: int = 0
     duplicates: int = 0  #: of those accepted
+    joined: int = 0  #: of those accepted, new ones that another message tells of: by a throttle or a digest
     skipped: int = 0
     reason: str | None = None
 
@@ -80,6 +81,7 @@ class HookTally:
 
     posts: dict[HookOutcome, int]
     messages: int = 0  #: new ones
+    joined: int = 0  #: of them
     duplicates: int = 0
     skipped: int = 0
     latest: HookEntry | None = None
@@ -94,6 +96,7 @@ def tallies_of(entries: Sequence[HookEntry]) -> dict[str, HookTally]:
         tally.posts[entry.outcome] += 1
         tally.messages += entry.accepted - entry.duplicates
         tally.duplicates += entry.duplicates
+        tally.joined += entry.joined
         tally.skipped += entry.skipped
         tally.latest = tally.latest or entry
         if entry.outcome in (HookOutcome.FAILED, HookOutcome.REFUSED):

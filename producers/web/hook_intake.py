@@ -27,7 +27,7 @@ from producers.web.access import Caller, admit, basic_password, secret_of
 from producers.web.bodies import json_response
 from producers.web.context import WebContext
 from producers.web.hook_answers import AS_SERVICE
-from producers.web.hook_notes import note_failure, note_refusal, note_result
+from producers.web.hook_notes import TakenIn, note_failure, note_refusal, note_result
 from producers.web.key_limits import accept_within, refuse_foreign
 from producers.web.large_bodies import BodyReader
 from producers.web.problems import Problem, problem_of
@@ -76,7 +76,7 @@ async def answered(context: WebContext, hook: Hook, request: Request, *, has_tok
 
 async def _received(
     context: WebContext, hook: Hook, request: Request, *, has_token: bool
-) -> tuple[list[tuple[str, bool]], Rendered]:
+) -> tuple[list[TakenIn], Rendered]:
     """Ids, with whether they were there before, and what else became of it."""
     with BodyReader(context.large_bodies) as reader:
         try:
@@ -94,7 +94,7 @@ async def _received(
 
 async def _taken_in(
     context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None, by: str
-) -> tuple[list[tuple[str, bool]], Rendered]:
+) -> tuple[list[TakenIn], Rendered]:
     try:
         rendered = await _rendered(context, hook, hook_request, caller)
     except (BadInput, Problem) as error:
@@ -163,9 +163,7 @@ async def _check_desks(context: WebContext, hook: Hook, caller: Caller, rendered
         raise
 
 
-async def _accepted(
-    context: WebContext, hook: Hook, caller: Caller | None, rendered: Rendered
-) -> list[tuple[str, bool]]:
+async def _accepted(context: WebContext, hook: Hook, caller: Caller | None, rendered: Rendered) -> list[TakenIn]:
     """Ids, and whether they were there before. A key stands for one state of things, however it is worded next time:
     so here, too, the first one with it is meant, although the text may differ."""
     if not rendered.notifications:
@@ -184,12 +182,12 @@ async def _accepted(
     return [_taken(result) for result in results]
 
 
-def _taken(result: AcceptResult | KeyLimit) -> tuple[str, bool]:
+def _taken(result: AcceptResult | KeyLimit) -> TakenIn:
     match result:
         case Accepted():
-            return result.id, result.duplicate
+            return TakenIn(result.id, result.duplicate, joined=result.into is not None and not result.duplicate)
         case KeyReused():
-            return result.first_id, True
+            return TakenIn(result.first_id, duplicate=True)
     raise result
 
 
@@ -199,9 +197,9 @@ def _keep_images(context: WebContext, hook: Hook, rendered: Rendered) -> None:
             context.ledger.keep_image(image.sha256, image.data, rendered.notifications)
 
 
-def _answer(accepted: Sequence[tuple[str, bool]], rendered: Rendered) -> Response:
+def _answer(accepted: Sequence[TakenIn], rendered: Rendered) -> Response:
     told: HookAnswer = {
-        "accepted": [{"id": id, "duplicate": duplicate} for id, duplicate in accepted],
+        "accepted": [{"id": each.id, "duplicate": each.duplicate} for each in accepted],
         "skipped": rendered.skipped,
     }
     if rendered.reason:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import redis
 
@@ -16,24 +17,32 @@ from producers.hooks.hook import Hook, Rendered
 from producers.web.context import WebContext
 from producers.web.problems import Problem
 
-__all__ = ["note_failure", "note_refusal", "note_result"]
+__all__ = ["TakenIn", "note_failure", "note_refusal", "note_result"]
 
 _log = logging.getLogger(__name__)
 
 
+class TakenIn(NamedTuple):
+    """A notification of a post. `duplicate`: it was there before; `joined`: another message tells of it."""
+
+    id: str
+    duplicate: bool
+    joined: bool = False
+
+
 async def note_result(
-    context: WebContext, hook: Hook, by: str, accepted: Sequence[tuple[str, bool]], rendered: Rendered
+    context: WebContext, hook: Hook, by: str, accepted: Sequence[TakenIn], rendered: Rendered
 ) -> None:
-    """`accepted` are ids, and whether they were there before."""
     outcome = HookOutcome.ACCEPTED if accepted else HookOutcome.SKIPPED
     entry = HookEntry(
         _now_ms(),
         hook.name,
         outcome,
         by,
-        ids=[id for id, _ in accepted],
+        ids=[each.id for each in accepted],
         accepted=len(accepted),
-        duplicates=sum(duplicate for _, duplicate in accepted),
+        duplicates=sum(each.duplicate for each in accepted),
+        joined=sum(each.joined for each in accepted),
         skipped=rendered.skipped,
         reason=rendered.reason,
     )

@@ -30,6 +30,11 @@ secret = "hush-hush"
 use = "generic"
 to = "ou_ada"
 
+[hook.calm]
+use = "generic"
+to = "ou_ada"
+throttle = "30m"
+
 [hook.many]
 for_each = "payload.items"
 to = "ou_ada"
@@ -57,6 +62,11 @@ def visitor_of(web: WebThread, *scopes: Scope, desks: list[str] | None = None) -
     return Visitor(web.url).sign_in(secret)
 
 
+def send_key(web: WebThread) -> str:
+    names = {key.name for key in web.context.keys.list()}
+    return web.context.keys.create(f"tool-{len(names)}", frozenset({Scope.SEND}), None, None, "test")[1]
+
+
 @pytest.fixture
 def operator(web: WebThread) -> Visitor:
     return visitor_of(web, Scope.READ, Scope.OPERATE)
@@ -67,14 +77,14 @@ def events(ledger: Ledger) -> int:
 
 
 def test_the_page_says_of_each_hook_what_came_in_and_what_was_refused(web: WebThread, operator: Visitor) -> None:
-    _, key = web.context.keys.create("tool", frozenset({Scope.SEND}), None, None, "test")
+    key = send_key(web)
     for number in range(3):
         web.post(f"/v1/hooks/chat?key={key}", {"text": f"Disk {number}"})
     web.post(f"/v1/hooks/chat?key={key}", {})
     web.post("/v1/hooks/github", {"action": "opened"})
     page = operator.look("/hooks")
     row = page.partition('href="/console/hooks/chat"')[2].partition("</tr>")[0]
-    assert [part.partition("<")[0] for part in row.split("<td>")[3:6]] == ["6", "0", "1"]
+    assert [part.partition("<")[0] for part in row.split("<td>")[3:7]] == ["6", "0", "0", "1"]
     assert "there are neither a text, nor blocks, nor attachments to show" in row
     signed = page.partition('href="/console/hooks/github"')[2].partition("</tr>")[0]
     assert "signature of github" in signed
@@ -82,6 +92,13 @@ def test_the_page_says_of_each_hook_what_came_in_and_what_was_refused(web: WebTh
     assert "never" in page.partition('href="/console/hooks/quiet"')[2].partition("</tr>")[0]
     assert "the header X-Hub" not in operator.look("/hooks/chat")
     assert "the header X-Hub" in operator.look("/hooks/github")
+
+
+def test_what_joined_another_message_is_counted(web: WebThread, operator: Visitor) -> None:
+    for number in range(3):
+        web.post(f"/v1/hooks/calm?key={send_key(web)}", {"text": f"Disk {number}"})
+    row = operator.look("/hooks").partition('href="/console/hooks/calm"')[2].partition("</tr>")[0]
+    assert [part.partition("<")[0] for part in row.split("<td>")[3:5]] == ["3", "2"]
 
 
 def test_a_hook_that_left_the_file_keeps_its_line(web: WebThread, operator: Visitor) -> None:
