@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from console import announcements, drafts, editor, new_announcement, notifications, people, runbook, sign_in
 from console import home as now
 from console import hooks as hook_pages
+from console import keys as keys_page
 from console import needs_you as needs
 from console.failures import Failures, meaning_of
 from console.headers import SafeHeaders
@@ -28,7 +29,8 @@ from ledger.ledger import Ledger
 __all__ = ["application"]
 
 _PAGES = (
-    *(sign_in, now, people, new_announcement, editor, drafts, announcements, notifications, needs, hook_pages, runbook),
+    *(sign_in, now, people, new_announcement, editor, drafts, announcements, notifications, needs, hook_pages),
+    *(keys_page, runbook),
 )
 
 

@@ -1,4 +1,4 @@
-"""The page *Hooks and keys*: what came to each hook, refusals, and the API keys; and a page on which to try a hook."""
+"""The page *Hooks*: what came to each hook, refusals, and what people did; and a page on which to try a hook."""
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -39,7 +39,6 @@ def _page(request: PageRequest) -> Response:
         gone=sorted(tallies.keys() - {each.name for each in facts}),
         tallies=tallies,
         entries=entries[:SHOWN],
-        keys=request.context.keys.list(),
         acts=recent_actions(ledger, SHOWN),
     )
 

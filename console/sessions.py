@@ -61,6 +61,10 @@ class Viewer:
         return Scope.OPERATE in self.scopes
 
     @property
+    def may_manage_keys(self) -> bool:
+        return Scope.ADMIN in self.scopes
+
+    @property
     def may_announce(self) -> bool:
         return Scope.ANNOUNCE in self.scopes
 

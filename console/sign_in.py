@@ -21,6 +21,8 @@ def routes() -> list[Route]:
     return [
         open_page("/sign-in", _form),
         open_action("/sign-in", _sign_in),
+        open_page("/sign-in/link", _link),
+        open_action("/sign-in/link", _use_link),
         open_action("/sign-out", _sign_out),
         open_action("/preferences", _set_preferences),
     ]
@@ -42,6 +44,24 @@ def _sign_in(request: PageRequest) -> Response:
     record_action(request.context.ledger, viewer.by, "sign in")
     response = request.to(_own_path(request.field("next")))
     # A new cookie, so that knowing the old one gains nothing.
+    set_cookie(response, request.http, SESSION, cookie)
+    return response
+
+
+def _link(request: PageRequest) -> Response:
+    """Says whom the link signs in, and leaves it as it is: chat clients open links before people do."""
+    key = request.context.sessions.links.key_of(request.query("token"))
+    status = HTTPStatus.OK if key else HTTPStatus.GONE
+    return request.page("sign_in_link.html", status, key=key, token=request.query("token"))
+
+
+def _use_link(request: PageRequest) -> Response:
+    signed_in = request.context.sessions.sign_in_by_link(request.field("token"))
+    if signed_in is None:
+        return request.page("sign_in_link.html", HTTPStatus.GONE, key=None, token="")
+    cookie, viewer = signed_in
+    record_action(request.context.ledger, viewer.by, "sign in by link")
+    response = request.to("/")
     set_cookie(response, request.http, SESSION, cookie)
     return response
 

@@ -47,6 +47,14 @@ class Scope(StrEnum):
     OPERATE = "operate"  #: pause, resume, cancel, retry, resolve
     ADMIN = "admin"  #: manage keys
 
+    @classmethod
+    def several(cls, names: Iterable[str]) -> "frozenset[Scope]":
+        """Raises BadInput for a name of none."""
+        given = list(names)
+        if not set(given) <= set(cls):
+            raise BadInput("scopes", Phrase("a scope is one of {scopes}", scopes=", ".join(cls)))
+        return frozenset(map(cls, given))
+
 
 #: Those that act on what others submitted, for whoever its receivers are.
 _OVER_OTHERS = frozenset({Scope.APPROVE, Scope.OPERATE, Scope.ADMIN})

@@ -44,8 +44,4 @@ def _key_of_entry(entry: str, which: str) -> tuple[str, ApiKey]:
 
 
 def _scopes(joined: str) -> frozenset[Scope]:
-    parts = joined.split("+")
-    unknown = [part for part in parts if part not in set(Scope)]
-    if unknown:
-        raise BadInput("scope", f"a scope is one of {', '.join(Scope)}")
-    return scopes_of_variable(frozenset(map(Scope, parts)))
+    return scopes_of_variable(Scope.several(joined.split("+")))

@@ -111,7 +111,7 @@ class ApiKeys:
         """Raises BadInput."""
         check_name(name)
         if not scopes:
-            raise BadInput("scope", Phrase("give at least one of {scopes}", scopes=", ".join(Scope)))
+            raise BadInput("scopes", Phrase("give at least one of {scopes}", scopes=", ".join(Scope)))
         check_rate(rate)
         if limits.only is not None:
             limits = limits._replace(only=checked_addresses(limits.only))

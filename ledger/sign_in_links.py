@@ -62,7 +62,7 @@ class SignInLinks:
         self._count(key)
         token = secrets.token_urlsafe(32)
         self._redis.set(self._names.sign_in_link(digest_of(token)), digest, ex=WORKS_FOR)
-        record_action(self._store, by, "make sign-in link", key.name)
+        record_action(self._store, by, "make link", key.name)
         return SignInLink(key, token, datetime.now(UTC) + WORKS_FOR)
 
     def key_of(self, token: str) -> ApiKey | None:

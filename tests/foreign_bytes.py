@@ -333,6 +333,7 @@ SERVED = {
             ),
         ),
     ),
+    "a key": Served(MIB, twice, to("/v1/keys"), ("POST /v1/keys", "DELETE /v1/keys/{id}")),
     "rows in JSON": Served(
         MIB, lists('{"name":"n","text":"x","rows":[', "]}"), to("/v1/announcements"), ("POST /v1/announcements",)
     ),
@@ -436,7 +437,11 @@ SERVED = {
             for path in (
                 *(
                     "sign-in",
+                    "sign-in/link",
                     "sign-out",
+                    "keys",
+                    "keys/{id}/link",
+                    "keys/{id}/revoke",
                     "preferences",
                     "desks/{desk}/resume",
                     "events/retry",

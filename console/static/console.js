@@ -65,6 +65,15 @@
     for (const name of Intl.supportedValuesOf("timeZone")) zones.append(new Option(name, name));
   }
 
+  // -- links that the server left without a host: it builds none from what a request says of it
+
+  for (const part of document.querySelectorAll("[data-complete]")) {
+    const text = part.querySelector("code");
+    if (!text.textContent.startsWith("/")) continue;
+    text.textContent = location.origin + text.textContent;
+    part.querySelector("[data-copy]").dataset.copy = text.textContent;
+  }
+
   // -- buttons that copy
 
   async function copy(text) {

@@ -1,4 +1,4 @@
-"""`deskbell key create`, `list` and `revoke`: the keys of the HTTP API."""
+"""`deskbell key create`, `list`, `revoke` and `link`: the keys of the HTTP API, and links that sign in with them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,13 @@ import typer
 
 from ledger.api_key import ApiKey, KeyLimits, Scope
 from ledger.api_keys import ApiKeys
+from ledger.sign_in_links import SignInLinks
 from producers.announcements.address_list import read_addresses
 from producers.cli.access import open_ledger
 from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import show_list
 from producers.machine_user import machine_user
+from producers.web.listening import url_of
 
 __all__ = ["register"]
 
@@ -20,14 +22,18 @@ Examples:
   deskbell key create --name grafana --scope send --desk it --rate 600/minute
   deskbell key create --name pilot --scope announce --scope read --only testers.txt
   deskbell key list --json
-  deskbell key revoke grafana"""
+  deskbell key revoke grafana
+  deskbell key link hr-team"""
 
 
 def register(app: typer.Typer) -> None:
-    keys = typer.Typer(help="Create, list and revoke keys of the HTTP API.", epilog=_EXAMPLES, rich_markup_mode=None)
+    keys = typer.Typer(
+        help="Keys of the HTTP API, and links that sign in with them.", epilog=_EXAMPLES, rich_markup_mode=None
+    )
     keys.command("create", epilog="Example:  deskbell key create --name grafana --scope send --desk it")(create)
     keys.command("list", epilog="Example:  deskbell key list --json")(list_keys)
     keys.command("revoke", epilog="Example:  deskbell key revoke grafana")(revoke)
+    keys.command("link", epilog="Example:  deskbell key link hr-team")(link)
     app.add_typer(keys, name="key")
 
 
@@ -89,6 +95,26 @@ def revoke(
         answer_json(revoked.as_json())
     else:
         answer(revoked.id)
+
+
+def link(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The name of a key, or its id, k_…")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print {url, key, ends_at}.")] = False,
+) -> None:
+    """Make a link that signs somebody in to the console with a key: once, within ten minutes.
+
+    Whoever opens it sees for whom it is before it is used. It begins with DESKBELL_PUBLIC_URL, or else with the address
+    that `deskbell web` listens on.
+    """
+    with open_ledger() as ledger:
+        made = SignInLinks(ledger, ApiKeys(ledger)).make(key, machine_user())
+        settings = ledger.settings
+    url = made.url(settings.public_url or url_of(settings.host, settings.port))
+    if as_json:
+        answer_json({"url": url, "key": made.key.name, "ends_at": made.ends_at.isoformat(timespec="seconds")})
+        return
+    answer(url)
+    note(f"signs in as {made.key.name}, once, until {made.ends_at.astimezone():%H:%M}: send it to nobody else")
 
 
 def _cells(key: ApiKey) -> tuple[str | None, ...]:

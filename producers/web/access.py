@@ -24,6 +24,7 @@ from producers.web.problems import Problem
 from producers.web.shares import MOST_UNDER_WAY
 
 __all__ = [
+    "Admin",
     "Announcer",
     "Approver",
     "Author",
@@ -116,6 +117,7 @@ Announcer = Annotated[Caller, Depends(needs(Scope.ANNOUNCE, in_thread=False))]
 Author = Annotated[Caller, Depends(needs(Scope.ANNOUNCE))]
 Reader = Annotated[Caller, Depends(needs(Scope.READ))]
 Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
+Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
 Approver = Annotated[Caller, Depends(needs(Scope.APPROVE))]
 #: With any scope: which one is needed stands in the body.
 Starter = Annotated[Caller, Depends(needs(None))]

@@ -16,6 +16,7 @@ from producers.web import (
     feishu_events,
     health,
     hooks,
+    keys,
     metrics,
     notifications,
     rescheduling,
@@ -42,6 +43,7 @@ _ROUTERS = (
     templates.router,
     drafts.router,
     testing.router,
+    keys.router,
     metrics.router,
     console_adapter.router,
 )

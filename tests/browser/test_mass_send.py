@@ -12,7 +12,8 @@ import xlsxwriter
 from playwright.sync_api import Browser, Page, expect
 
 from console.i18n import Language, language
-from ledger.api_keys import ApiKeys, Scope
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.rate import parse_rate
 from ledger.settings import Settings
 from ledger.states import AnnouncementState, PausedBy, State

@@ -11,6 +11,7 @@ import pytest
 import console
 from console.i18n import LANGUAGES, chosen_language, language
 from feishu.codes import CodeTable
+from ledger.api_key import Scope
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, phrase_json, phrase_of
 from ledger.states import DRAFTED, Outcome, Resolution, State
@@ -33,7 +34,8 @@ CHOICES = {
     "hooks.": ["accepted", "skipped", "failed", "refused"],
     "now.": ["idle", "sending", "stopped", "paused", "timed"],
     "until.": ["scheduled", "deferred", "running"],
-    "nav.": ["now", "announcements", "notifications", "needs", "hooks"],
+    "nav.": ["now", "announcements", "notifications", "needs", "hooks", "keys"],
+    "scope.": list(Scope),
     "draft.row_": ["first", "longest", "emptiest", "number"],
     "act.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text", "_one_text")],
 }
@@ -55,7 +57,7 @@ ACTIONS = [
         "learn_ticket_code",
         "forget_ticket_codes",
     ),
-    *("sign_in", "sign_out"),
+    *("sign_in", "sign_in_by_link", "make_link", "sign_out"),
 ]
 
 
