@@ -116,7 +116,7 @@ def follow(notifier: Notifier, ids: list[str]) -> list[Record]:
         bar = progress.add_task("at rest", total=len(ids))
         while True:
             records = [notifier.get(id) for id in ids]
-            counts = Counter(str(record.progress.state) for record in records)
+            counts = Counter(record.progress.state for record in records)
             resting = sum(number for state, number in counts.items() if state.is_final or state is State.UNKNOWN)
             description = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
             progress.update(bar, completed=resting, description=description)

@@ -117,11 +117,9 @@ def save(name: Name, caller: Author, body: Body, context: ContextDep, desk: Desk
     """Save a version of a template: a text, Markdown, or a message. The same message again makes no new version."""
     _check(context, caller, desk)
     check_known(body, _BODIES)
-    given = {key: value for key, value in body.items() if value is not None}
-    if len(given) != 1:
+    if len(body) != 1:
         raise BadInput("message", Phrase("give one of text, markdown and message"))
-    markdown = given.get("markdown")
-    return json_response(context.templates.save(desk, name, _message(given), markdown, caller.by).as_json())
+    return json_response(context.templates.save(desk, name, _message(body), body.get("markdown"), caller.by).as_json())
 
 
 @router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT, summary="Delete a template", responses=refusals(404))

@@ -100,6 +100,7 @@ def test_a_template_is_saved_listed_shown_and_deleted(web: WebThread) -> None:
     [
         ({}, "message", "give one of text, markdown and message"),
         ({"text": "x", "markdown": "x"}, "message", "give one of text, markdown and message"),
+        ({"text": "x", "message": None}, "message", "give one of text, markdown and message"),
         ({"text": 7}, "text", "must be a string, not a number"),
         ({"text": "{{ host"}, "message.content.text", "is not a valid template"),
         ({"markdown": "a\n\n```\nb\n```"}, "markdown", "line 3: a card cannot show a block of code"),
