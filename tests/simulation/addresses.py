@@ -17,7 +17,7 @@ __all__ = ["PEOPLE_FOR", "Addresses"]
 #: How long answers are kept: so short that they end within a schedule.
 PEOPLE_FOR = timedelta(seconds=2)
 #: Of the schedules, those with such events.
-_WITH_EVENTS = 0.3
+_WITH_EVENTS = 0.2
 #: Receivers by prefix, as those of other events; `nobody` and `resigned` are behind addresses only.
 _RECEIVERS = {"ou_plain": 50, "ou_ticket": 8, "ou_flaky": 8, "ou_cut": 8, "ou_late": 5, "nobody": 12, "resigned": 6}
 _MOST_EVENTS, _MOST_PEOPLE = 6, 4
