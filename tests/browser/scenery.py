@@ -73,16 +73,16 @@ class Scenery:
         self.now_ms = round(time.time() * 1000)
 
     def build(self) -> None:
-        hr = self._announce("hr", "Annual health check", TEXT, 1180 // self.scale + 20)
-        self._end(hr, "hr", 1180 // self.scale, State.DELIVERED, Outcome.DELIVERED)
-        self._end(hr, "hr", 20, State.FAILED, Outcome.REFUSED, 154005, "Method Forbidden")
-        done = self._announce("default", "Badge renewal", TEXT, 860 // self.scale)
-        self._end(done, "default", 860 // self.scale, State.DELIVERED, Outcome.DELIVERED)
-        news = self._announce("default", "系统维护通知", POST, 3000 // self.scale)
-        self._end(news, "default", 1740 // self.scale, State.DELIVERED, Outcome.DELIVERED)
-        self._end(news, "default", 12, State.FAILED, Outcome.REFUSED, 154004, "Resource not found")
+        hr = self.announce("hr", "Annual health check", TEXT, 1180 // self.scale + 20)
+        self.end(hr, "hr", 1180 // self.scale, State.DELIVERED, Outcome.DELIVERED)
+        self.end(hr, "hr", 20, State.FAILED, Outcome.REFUSED, 154005, "Method Forbidden")
+        done = self.announce("default", "Badge renewal", TEXT, 860 // self.scale)
+        self.end(done, "default", 860 // self.scale, State.DELIVERED, Outcome.DELIVERED)
+        news = self.announce("default", "系统维护通知", POST, 3000 // self.scale)
+        self.end(news, "default", 1740 // self.scale, State.DELIVERED, Outcome.DELIVERED)
+        self.end(news, "default", 12, State.FAILED, Outcome.REFUSED, 154004, "Resource not found")
         self.ledger.announcements.pause(news, "key mia")
-        self.move = self._announce("default", "Office move", CARD, 12000 // self.scale)
+        self.move = self.announce("default", "Office move", CARD, 12000 // self.scale)
         for count, to, outcome, code, msg in (
             (5000 // self.scale, State.DELIVERED, Outcome.DELIVERED, None, None),
             (430 // self.scale, State.DELIVERED, Outcome.TICKET_OPEN, 154405, "Ticket in progress"),
@@ -90,12 +90,12 @@ class Scenery:
             (7, State.FAILED, Outcome.REFUSED, 154005, "Method Forbidden"),
             (3, State.UNKNOWN, Outcome.UNKNOWN, None, None),
         ):
-            self._end(self.move, "default", count, to, outcome, code, msg)
+            self.end(self.move, "default", count, to, outcome, code, msg)
         self._events()
         self._surroundings()
 
-    def _announce(self, desk: str, name: str, message: dict[str, Any], count: int) -> str:
-        spec = Spec(name=name, message=message, desk=desk, columns=("name", "desk"), between=None)
+    def announce(self, desk: str, name: str, message: dict[str, Any], count: int, **options: Any) -> str:
+        spec = Spec(name=name, message=message, desk=desk, columns=("name", "desk"), between=None, **options)
         opened = self.ledger.announcements.open(spec, key=f"{desk} {name}", digest="1")
         rows = (orjson.dumps([n + 2, f"ou_{n:032x}", [f"Person {n}", f"6-{n % 400:03}"]]) for n in range(count))
         self.ledger.announcements.load(opened.id, rows)
@@ -105,7 +105,7 @@ class Scenery:
     def _desk(self, name: str) -> Desk:
         return self.ledger.settings.desk(name).model_copy(update={"rate": ()})
 
-    def _end(
+    def end(
         self,
         id: str,
         desk: str,
@@ -147,11 +147,11 @@ class Scenery:
             self.ledger.accept([Notification.build(field) for field in fields])
 
         send(40, "alert")
-        self._end("events", "default", 40, State.DELIVERED, Outcome.DELIVERED)
+        self.end("events", "default", 40, State.DELIVERED, Outcome.DELIVERED)
         send(6, "deploy")
-        self._end("events", "default", 6, State.FAILED, Outcome.REFUSED, 154004, "Resource not found")
+        self.end("events", "default", 6, State.FAILED, Outcome.REFUSED, 154004, "Resource not found")
         send(2, "pager")
-        self._end("events", "default", 2, State.UNKNOWN, Outcome.UNKNOWN)
+        self.end("events", "default", 2, State.UNKNOWN, Outcome.UNKNOWN)
         send(4, "backup")
 
     def _surroundings(self) -> None:
@@ -209,7 +209,7 @@ class Scenery:
 
     def deliver(self, count: int) -> None:
         """More of what waits, events first."""
-        self._end("", "default", count, State.DELIVERED, Outcome.DELIVERED)
+        self.end("", "default", count, State.DELIVERED, Outcome.DELIVERED)
 
     def revoke(self, name: str) -> None:
         ApiKeys(self.ledger).revoke(name, "test")

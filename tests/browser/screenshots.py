@@ -14,6 +14,7 @@ from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.browser.chromium import chromium
+from tests.browser.mass_send_pictures import take_mass_send
 from tests.browser.scenery import CARD, DESKS, Scenery
 from tests.integration.producers.web.serving import serving
 
@@ -37,6 +38,7 @@ def main(folder: Path = FOLDER) -> None:
                     Album(browser, url, scenery, folder, color_scheme=theme).take()
                 Album(browser, url, scenery, folder, "phone-", viewport=PHONE).take("now", "announcement")
                 Album(browser, url, scenery, folder, "zh-", locale="zh-CN").take("now", "announcement", "draft")
+                take_mass_send(browser, scenery, settings, folder)
 
 
 class Album:
