@@ -73,6 +73,11 @@ class Viewer:
         return Scope.APPROVE in self.scopes
 
     @property
+    def may_change(self) -> bool:
+        """Whether it can do more than look."""
+        return self.may_announce or self.may_operate or self.may_approve
+
+    @property
     def may_see_messages(self) -> bool:
         """Of drafts: who writes them, or approves what is written."""
         return self.may_announce or self.may_operate or self.may_approve
