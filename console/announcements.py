@@ -173,17 +173,22 @@ def _rows(request: PageRequest) -> Response:
         announcement,
         state=state,
         receiver=request.query("receiver"),
-        sought=Sought.of(request.query("find")) if request.query("find") else None,
+        sought=_sought(request),
         start=request.number("from", MOST_ROWS),
     )
     return request.page("rows.html", it=announcement, found=found, state=state or "", all_states=list(State))
+
+
+def _sought(request: PageRequest) -> Sought | None:
+    text = request.query("find")
+    return Sought.of(text, among_people=request.who.may_see_people) if text else None
 
 
 def _export(request: PageRequest) -> Response:
     announcement, written_as = request.announcement(), request.part("format")
     if written_as not in ("csv", "jsonl"):
         raise BadInput("format", "must be csv or jsonl")
-    pieces: Iterator[bytes] = request.context.exports(announcement.id, written_as, request.who.may_operate)
+    pieces: Iterator[bytes] = request.context.exports(announcement.id, written_as, request.who.may_see_people)
     types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
     disposition = f'attachment; filename="{announcement.id}.{written_as}"'
     return StreamingResponse(pieces, media_type=types[written_as], headers={"content-disposition": disposition})

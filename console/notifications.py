@@ -65,8 +65,11 @@ def _find(request: PageRequest) -> Response:
     if is_announcement(text):
         return request.to(f"/announcements/{text}")
     cursor = Place.of(request.query("cursor")) if request.query("cursor") else None
-    finding = Finding(request.context.ledger, Sought.of(text), request.who.desks, limit=PAGE) if text else None
-    return request.page("find.html", text=text, found=finding.page(cursor) if finding else None)
+    if not text:
+        return request.page("find.html", text=text, found=None)
+    sought = Sought.of(text, among_people=request.who.may_see_people)
+    finding = Finding(request.context.ledger, sought, request.who.desks, limit=PAGE)
+    return request.page("find.html", text=text, found=finding.page(cursor))
 
 
 def _wanted(request: PageRequest) -> Search:

@@ -48,15 +48,16 @@ class Sought:
     """A text that is looked for, whatever its case and width."""
 
     text: str
+    among_people: bool = True  #: False: only in what somebody sees who sees no people
 
     @classmethod
-    def of(cls, written: str) -> Self:
+    def of(cls, written: str, *, among_people: bool = True) -> Self:
         """Raises BadInput for a text that is too short or too long."""
         sought = trimmed(_plain(written))
         if not LEAST_CHARACTERS <= len(sought) <= MOST_CHARACTERS:
             problem = Phrase("must have {least} to {most} characters", least=LEAST_CHARACTERS, most=MOST_CHARACTERS)
             raise BadInput("find", problem)
-        return cls(sought)
+        return cls(sought, among_people)
 
     @cached_property
     def stored(self) -> str:
@@ -69,11 +70,13 @@ class Sought:
     def means(self, record: Record) -> bool:
         """Whether it stands in the receiver, by id or address, the key or the id of a message of an event."""
         asked = record.notification
-        return self.is_in(asked.receiver_id, asked.email, asked.mobile, asked.key, *_message_ids(record))
+        contact = asked.email or asked.mobile
+        seen = (asked.email, asked.mobile, asked.key) if self.among_people else () if contact else (asked.key,)
+        return self.is_in(asked.receiver_id, *seen, *_message_ids(record))
 
     def means_row(self, row: RowRecord) -> bool:
         """Whether it stands in the receiver, any value, or the id of a message of a row."""
-        return self.is_in(row.row.receiver_id, *row.row.values, *_message_ids(row))
+        return self.is_in(row.row.receiver_id, *(row.row.values if self.among_people else ()), *_message_ids(row))
 
 
 @dataclass(frozen=True, slots=True)

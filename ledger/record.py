@@ -116,12 +116,14 @@ class Record:
         return self.progress.due_ms
 
     def as_json(self, *, with_address: bool = True) -> NotificationJson:
-        """The JSON of the outside contract, without the message, and maybe without the address it was given."""
+        """The JSON of the outside contract, without the message, and maybe without what tells who the receiver is."""
         fields = self._json()
         contact = self.notification.email or self.notification.mobile
         if contact and not with_address:
             key = fields["key"]
             fields |= {"email": None, "mobile": None, "key": key and key.replace(contact, "…")}
+        if "person" in fields and not with_address:
+            fields["person"] = {}
         return fields
 
     def _json(self) -> NotificationJson:

@@ -65,11 +65,11 @@ def names_of(columns: Sequence[str]) -> tuple[str, ...]:
 def results_of(ledger: Ledger, id: str, first: int = 0, *, whole: bool = True) -> Iterator[list[Any]]:
     """The values of each row, from number `first` on, in the order of `names_of`; read in portions. Raises NotFound.
 
-    Not `whole`: without what the contacts tell of people, for those who may see their ids alone.
+    Not `whole`: without the values of the columns, which tell of people, for those who may see their ids alone.
     """
     announcement = ledger.announcements.get(id)
     created_at, spec = iso(announcement.created_ms), announcement.spec
-    hidden = () if whole else tuple(at for at, name in enumerate(spec.columns, start=1) if name in spec.people)
+    hidden = () if whole else range(1, len(spec.columns) + 1)
     return (_without(_result(found, created_at), hidden) for found in ledger.announcements.rows(id, first))
 
 

@@ -177,8 +177,8 @@ def results(
     """Get the result of each row, in the order of its file, also while it runs: a page of JSON, or everything as a
     file.
 
-    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. What
-    the contacts tell of people is null for a key that may only read.
+    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. The
+    values of the columns are null for a key without `operate` or `announce`: it sees ids.
     """
     names = names_of(found_of(context.ledger, caller, id).spec.columns)
     if written_as is not None:

@@ -183,7 +183,7 @@ def list_events(
     if find is not None:
         if (receiver_id, key, code) != (None, None, None):
             raise BadInput("find", "cannot be combined with receiver_id, key and code")
-        finding = Finding(context.ledger, Sought.of(find), desks, state, limit)
+        finding = Finding(context.ledger, Sought.of(find, among_people=caller.sees_addresses), desks, state, limit)
         return _found(finding, cursor, with_address=caller.sees_addresses)
     search = Search(state, desks, receiver_id, key, code)
     page = search.page(context.ledger, limit, Cursor.of(cursor) if cursor is not None else None)

@@ -401,7 +401,7 @@ def test_a_person_is_found_by_name_in_all_rows_and_events(operator: Visitor, url
     assert operator.look("/find").count("/notifications/n_") == 0
     operator.look(f"/find?text={scenery.move}")
     assert operator.page.url.endswith(f"/announcements/{scenery.move}")
-    _, secret = ApiKeys(scenery.ledger).create("hr-alone", frozenset({Scope.READ}), frozenset({"hr"}), None, "test")
+    _, secret = ApiKeys(scenery.ledger).create("hr-alone", frozenset({Scope.OPERATE}), frozenset({"hr"}), None, "test")
     of_hr = Visitor(url).sign_in(secret).look("/find?text=Person 77")
     [hr] = [each for each in announcements if each.spec.desk == "hr"]
     assert set(re.findall(r"/announcements/(a_\w+)", of_hr)) == {hr.id}
@@ -427,3 +427,11 @@ def test_rows_are_found_by_any_value_and_shown_with_it(operator: Visitor, url: s
     chinese = Visitor(url, "zh-CN").sign_in(scenery.operator)
     assert "姓名、邮箱或任意一列的内容" in chinese.look(f"{rows}?find=Person 3")
     assert "行明细中的" in chinese.look("/find?text=Person 3")
+
+
+def test_a_reader_sees_ids_of_rows_and_no_person(operator: Visitor, reader: Visitor, scenery: Scenery) -> None:
+    paths = (f"/announcements/{scenery.move}/rows", f"/notifications/n_{scenery.move[2:]}-0", "/needs")
+    for path in (*paths, f"/announcements/{scenery.move}/export.csv"):
+        assert ("Person " in operator.look(path), "Person " in reader.look(path)) == (True, False), path
+    assert "Nothing has this text" in reader.look("/find?text=Person 77")
+    assert "/console/notifications/n_" not in reader.look(f"/announcements/{scenery.move}/rows?find=Person")

@@ -645,3 +645,30 @@ def test_requests_at_once_do_not_pass_a_daily_limit_together(url: str, ledger: L
     with ThreadPoolExecutor(8) as executor:
         answers = list(executor.map(post, range(16)))
     assert sorted(answers) == [202] * 5 + [403] * 11
+
+
+def test_a_key_that_only_reads_sees_ids_and_finds_nobody_by_name(url: str, ledger: Ledger) -> None:
+    """Whatever the columns of the file are called."""
+    rows = [{"receiver_id": "ou_ada", "name": "Ada Lovelace", "salary": "90000"}]
+    id = posted(url, rows=rows, text=TEXT).json()["id"]
+    row = f"n_{id.removeprefix('a_')}-0"
+    notifications = url.replace("announcements", "notifications")
+    reads = key_of(ledger, Scope.READ)
+    for scope in (Scope.READ, Scope.OPERATE, Scope.ANNOUNCE):
+        headers = reads if scope is Scope.READ else key_of(ledger, Scope.READ, scope, name=str(scope))
+        sees = scope is not Scope.READ
+
+        def got(path: str, headers: dict[str, str] = headers) -> requests.Response:
+            return requests.get(path, headers=headers, timeout=SECONDS)
+
+        [result] = got(f"{url}/{id}/results").json()["results"]
+        told = (result["receiver_id"], result["name"], result["salary"])
+        assert told == (("ou_ada", "Ada Lovelace", "90000") if sees else ("ou_ada", None, None))
+        for written_as in ("csv", "jsonl"):
+            exported = got(f"{url}/{id}/results?format={written_as}").text
+            assert ("Lovelace" in exported, "90000" in exported, "ou_ada" in exported) == (sees, sees, True)
+        assert got(f"{notifications}/{row}").json()["person"] == ({"name": "Ada Lovelace"} if sees else {})
+        for find, is_found in (("lovelace", sees), ("9000", sees), ("ou_ada", True)):
+            found = got(f"{notifications}?find={find}").json()["notifications"]
+            assert [each["id"] for each in found] == ([row] if is_found else [])
+            assert all(each["person"] == ({"name": "Ada Lovelace"} if sees else {}) for each in found)
