@@ -30,7 +30,7 @@ class Claim:
     def wanted_ms(self) -> int:
         """When it could first be sent: accepted, or at its time if that is later."""
         if self.row is None:
-            return max(self.accepted_ms, self.notification.due_ms)
+            return max(self.accepted_ms, self.notification.due_ms, self.progress.closed_ms or 0)
         row, spec = self.row
         send_at_ms: int = row.overrides.get("send_at_ms", 0)
         at_ms = round(spec.at.timestamp() * 1000) if spec.at else 0

@@ -100,6 +100,7 @@ class Progress:
     failure: Failure | None = None
     into: str | None = None  #: of a joined event: the message that took it
     gathers: str | None = None  #: of such a message: the kind of its window, `throttle` or `digest`
+    closed_ms: int | None = None  #: when that was closed: before, it could not be sent
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
@@ -116,4 +117,5 @@ class Progress:
             failure=Failure(**raw["error"]) if "error" in raw else None,
             into=raw.get("into"),
             gathers=raw.get("gathers"),
+            closed_ms=raw.get("closed"),
         )

@@ -54,7 +54,7 @@ _HISTOGRAMS = {
 }
 #: Of no desk: no label names one.
 _SITE_WIDE = (_REQUESTS, _ACCEPT)
-_OUTCOMES = ("delivered", "rerouted", "deferred", "failed", "unknown", "expired")
+_OUTCOMES = ("delivered", "rerouted", "deferred", "failed", "unknown", "expired", "joined")
 #: Told from the beginning, as 0: what has no series yet can neither rise nor be alerted on.
 _FROM_THE_BEGINNING = (
     *((ENDED, outcome) for outcome in _OUTCOMES),

@@ -141,6 +141,7 @@ local function move(record, to)
   if INDEXED[to] then redis.call('ZADD', index_of(record, to), now, record.id) end
   for _, field in ipairs(MOVING) do record.progress[field] = nil end
   if from == 'failed' then record.progress.error = nil end
+  if from == 'scheduled' and record.gathers then record.progress.closed = now end
   if to ~= 'deferred' then record.progress.held, record.progress.awaits = nil, nil end
   if to == 'delivered' and record.progress.via then count(record.lane, 'rerouted', 1) end
   record.progress.state = to

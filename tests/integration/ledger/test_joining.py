@@ -154,6 +154,14 @@ def test_a_digest_by_e_mail_waits_with_its_address(ledger: Ledger, desk: Desk) -
     whole(ledger)
 
 
+def test_the_wait_for_the_window_is_no_delay_of_the_message(ledger: Ledger, leases: Leases, desk: Desk) -> None:
+    message = into(ledger, send(ledger, digest="5m"))
+    closed_ms = time_ms(ledger.redis.time())
+    close(ledger, message)
+    claim = claimed(leases, desk)[message]
+    assert claim.wanted_ms >= closed_ms
+
+
 # -- throttle
 
 
