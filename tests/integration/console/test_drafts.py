@@ -84,7 +84,8 @@ def fields_of(page: str) -> dict[str, str]:
     inputs = re.findall(r'<input[^>]*? name="([a-z_]+)"[^>]*? value="([^"]*)"', re.sub(UNTICKED, "", form))
     found = dict(inputs)
     found |= dict(re.findall(r'<textarea name="([a-z_]+)"[^>]*>([^<]*)</textarea>', form))
-    return {name: unescape(value) for name, value in found.items()}
+    # As browsers do it, the line end behind a tag is no part of the text.
+    return {name: unescape(value).removeprefix("\n") for name, value in found.items()}
 
 
 def edited(visitor: Visitor, id: str, **changes: str) -> requests.Response:
