@@ -147,6 +147,12 @@ class ApiKeys:
         """As `list`, without revoked ones."""
         return [key for key in self.list() if key.revoked_at is None]
 
+    def refuse_approvals_without(self) -> None:
+        """Raises BadInput when approvals are asked for, and there was never a key that tells people apart."""
+        if self._store.settings.approval_above is not None and not self.are_configured():
+            problem = "needs API keys, which tell author and approver apart: create them with `deskbell key create`"
+            raise BadInput("DESKBELL_APPROVAL_ABOVE", problem)
+
     def list(self) -> list[ApiKey]:
         """All keys, revoked ones included, in order of creation; those of the variable first."""
         pipe = self._redis.pipeline(transaction=False)

@@ -14,6 +14,7 @@ import redis
 import typer
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from ledger.api_keys import ApiKeys
 from ledger.cluster import refuse_cluster
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.embedded import EmbeddedValkey
@@ -101,13 +102,19 @@ def up(
         if sandbox:
             stack.enter_context(left_for_commands(settings.data_dir, _practice_settings(settings)))
         ledger = stack.enter_context(open_ledger(settings))
-        refuse_cluster(ledger.redis, settings)
+        _check(ledger)
         programs = _programs(settings, practising=sandbox, directory=sandbox_directory)
         supervisor = stack.enter_context(_supervisor(settings, signals, programs, practising=sandbox))
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
         _note("stopping after calls in flight are finished")
     _note("stopped")
     return ExitCode.DONE
+
+
+def _check(ledger: Ledger) -> None:
+    """Raises BadInput for what cannot work."""
+    refuse_cluster(ledger.redis, ledger.settings)
+    ApiKeys(ledger).refuse_approvals_without()
 
 
 def _supervisor(settings: Settings, signals: StopSignals, programs: list[Program], *, practising: bool) -> Supervisor:

@@ -61,6 +61,7 @@ def _warn_if_useless(settings: Settings) -> None:
     try:
         with open_ledger(settings) as ledger:
             refuse_cluster(ledger.redis, settings)
+            ApiKeys(ledger).refuse_approvals_without()
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
                 note(f"no API key is configured: requests to {settings.host} from other machines are refused")
             given = ledger.assurance.durability

@@ -4,13 +4,15 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import TypeAdapter
 
-from ledger.states import AnnouncementState, PausedBy, State, SteeringVerb
+from ledger.states import DRAFTED, AnnouncementState, PausedBy, State, SteeringVerb
 
-__all__ = ["AnnouncementBackend", "AnnouncementHandle", "AnnouncementStatus", "RowResult"]
+__all__ = ["AnnouncementBackend", "AnnouncementHandle", "AnnouncementStatus", "DraftVerb", "RowResult"]
+
+DraftVerb = Literal["submit", "approve", "reject", "start", "discard"]
 
 #: Between two looks of `wait`.
 LOOK_SECONDS = 0.5
@@ -37,8 +39,8 @@ class AnnouncementStatus:
 
     @property
     def waits_for_nothing(self) -> bool:
-        """Whether it is over, or has paused by itself: nothing of it happens until somebody acts."""
-        is_over = self.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED)
+        """Whether it is over, is a draft, or has paused by itself: nothing of it happens until somebody acts."""
+        is_over = self.state in (AnnouncementState.FINISHED, AnnouncementState.CANCELLED, *DRAFTED)
         return is_over or self.paused_by in (PausedBy.FIRST_N, PausedBy.STOP_AT)
 
     @classmethod
@@ -81,6 +83,8 @@ class AnnouncementBackend(Protocol):
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState: ...
 
     def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState: ...
+
+    def review(self, id: str, verb: DraftVerb, detail: str | None) -> AnnouncementState | None: ...
 
     def test_draft(self, id: str, to: str, row: int | str) -> str: ...
 
@@ -147,6 +151,32 @@ class AnnouncementHandle:
         `to` and `row` as in `Notifier.test`. Raises NotAllowed for what was started, and BadInput.
         """
         return self._backend.test_draft(self.id, to, row)
+
+    def submit(self) -> AnnouncementState:
+        """Asks somebody else to approve a draft. Raises NotAllowed if its state forbids it, as each verb of drafts."""
+        return self._reviewed("submit")
+
+    def approve(self, fingerprint: str) -> AnnouncementState:
+        """Approves a draft that has this fingerprint. Raises Changed for another one, NotPermitted for who wrote it."""
+        return self._reviewed("approve", fingerprint)
+
+    def reject(self, why: str) -> AnnouncementState:
+        """Has a draft edited and submitted again."""
+        return self._reviewed("reject", why)
+
+    def start(self, reason: str | None = None) -> AnnouncementState:
+        """Accepts all rows of a draft. With a reason, which goes on record, it needs no approval.
+
+        Raises NotPermitted without an approval that it needs.
+        """
+        return self._reviewed("start", reason)
+
+    def discard(self) -> None:
+        """Deletes a draft with its rows."""
+        self._backend.review(self.id, "discard", None)
+
+    def _reviewed(self, verb: DraftVerb, detail: str | None = None) -> AnnouncementState:
+        return AnnouncementState(str(self._backend.review(self.id, verb, detail)))
 
     def rows(self, state: State | str | None = None) -> Iterator[RowResult]:
         """The rows, all or those in one state, in the order of the file. Read in portions, also while it runs."""

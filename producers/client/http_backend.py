@@ -18,7 +18,7 @@ from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import new_time
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.recipients.source import Source
-from producers.client.announcement_handle import AnnouncementStatus, RowResult
+from producers.client.announcement_handle import AnnouncementStatus, DraftVerb, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft, numbered
 from producers.client.http_patience import Limits
@@ -74,10 +74,10 @@ class HttpBackend:
         return [_accepted(result, draft) for result, draft in zip(results, drafts, strict=True)]
 
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None, draft: bool, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
-        answer = self._announce(rows, arguments)
-        return Announced(answer["id"], answer["total"], answer["duplicate"])
+        answer = self._announce(rows, arguments, **({"draft": "true"} if draft else {}))
+        return Announced(answer["id"], answer["total"], answer.get("duplicate", False))
 
     def test(
         self,
@@ -104,6 +104,13 @@ class HttpBackend:
         path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/{verb}"
         answer = self._server.post(path, id=id, limits=self._limits)
         return AnnouncementState(answer["state"])
+
+    def review(self, id: str, verb: DraftVerb, detail: str | None) -> AnnouncementState | None:
+        named = {"approve": "fingerprint", "reject": "why", "start": "reason"}.get(verb)
+        body = {named: detail} if named and detail is not None else None
+        path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/{verb}"
+        answer = self._server.post(path, body, id=id, limits=self._limits)
+        return AnnouncementState(answer["state"]) if "state" in answer else None
 
     def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState:
         kind, state = (_ANNOUNCEMENTS, AnnouncementState) if is_announcement(id) else (_EVENTS, State)

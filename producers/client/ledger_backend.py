@@ -17,6 +17,7 @@ from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import new_time
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
+from producers.announcements.drafts import Drafts
 from producers.announcements.export import names_of, results_of
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
@@ -24,7 +25,7 @@ from producers.announcements.recipients.source import Source
 from producers.announcements.repeat import AlreadyAnnounced
 from producers.announcements.steering import steer
 from producers.announcements.testing import accept_test_of_draft, chosen_row, events_of_draft, events_of_file
-from producers.client.announcement_handle import AnnouncementStatus, RowResult
+from producers.client.announcement_handle import AnnouncementStatus, DraftVerb, RowResult
 from producers.client.arguments import AnnouncementArguments
 from producers.client.event_draft import EventDraft
 from producers.machine_user import machine_person, machine_user
@@ -87,8 +88,12 @@ class LedgerBackend:
         return self._templates
 
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None, draft: bool, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced:
+        if draft:
+            with self._checked(rows, arguments) as announcement:
+                kept = Drafts(self._ledger).keep(announcement, machine_person())
+            return Announced(kept.id, kept.total, duplicate=False)
         by = machine_user()
         try:
             with self._checked(rows, arguments, repeat_by=by) as announcement:
@@ -128,6 +133,22 @@ class LedgerBackend:
     def steer(self, id: str, verb: SteeringVerb) -> AnnouncementState:
         with reachable(self._ledger.settings):
             return steer(self._ledger.announcements, id, verb, machine_user())
+
+    def review(self, id: str, verb: DraftVerb, detail: str | None) -> AnnouncementState | None:
+        drafts, by = Drafts(self._ledger), machine_person()
+        with reachable(self._ledger.settings):
+            match verb:
+                case "submit":
+                    return drafts.submit(id, by).state
+                case "approve":
+                    return drafts.approve(id, detail or "", by).state
+                case "reject":
+                    return drafts.reject(id, detail or "", by).state
+                case "start":
+                    return drafts.start(id, by, detail).state
+                case "discard":
+                    drafts.discard(id, by)
+                    return None
 
     def reschedule(self, id: str, at: datetime | str, timezone: str | None) -> State | AnnouncementState:
         time = new_time(at, timezone)

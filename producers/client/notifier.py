@@ -24,7 +24,7 @@ class Backend(AnnouncementBackend, Protocol):
     def send(self, events: Sequence[EventArguments]) -> list[Accepted]: ...
 
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path | None, **arguments: Unpack[AnnouncementArguments]
+        self, rows: Iterable[Mapping[str, str]] | Path | None, draft: bool, **arguments: Unpack[AnnouncementArguments]
     ) -> Announced: ...
 
     def test(
@@ -123,7 +123,11 @@ class Notifier:
 
     @spelled_out(AnnouncementArguments)
     def announce(
-        self, rows: Iterable[Mapping[str, str]] | Path | None = None, **arguments: Unpack[AnnouncementArguments]
+        self,
+        rows: Iterable[Mapping[str, str]] | Path | None = None,
+        *,
+        draft: bool = False,
+        **arguments: Unpack[AnnouncementArguments],
     ) -> Announced:
         """Accepts one message to many receivers durably: all rows or none. `rows` are mappings, or a file's path.
 
@@ -140,12 +144,12 @@ class Notifier:
 
         >>> notifier.announce(departments=["od-4e6ac4d1"], exclude=["ou_ada"], text="Dear {{ name }}", name="Welcome")
 
-        Raises:
-            BadInput: naming the field, or the line and column of a file (the number of a row); nothing was accepted.
-            KeyReused: `key` stands for another content.
-            NotDurable: Redis did not confirm the fsync in time.
+        As a `draft` nothing of it is accepted before it is started: `notifier.announcement(announced).start()`.
+
+        Raises as `send`; a BadInput names the line and column of a file, or the number of a row. NotPermitted: so many
+        rows need an approval, so make it a draft.
         """
-        return self._backend.announce(rows, **arguments)
+        return self._backend.announce(rows, draft, **arguments)
 
     @spelled_out(AnnouncementArguments)
     def test(

@@ -34,6 +34,7 @@ class DraftMade(TypedDict):
 
     id: str
     state: AnnouncementState
+    total: int
     url: Annotated[str | None, Field(description="Of its page; null unless DESKBELL_PUBLIC_URL is set.")]
 
 
@@ -73,7 +74,7 @@ async def _made(
 
 
 def told(drafts: Drafts, draft: Announcement) -> dict[str, Any]:
-    return {"id": draft.id, "state": draft.state, "url": drafts.url(draft.id)}
+    return {"id": draft.id, "state": draft.state, "total": draft.total, "url": drafts.url(draft.id)}
 
 
 def _keep(context: WebContext, caller: Caller, request: AnnouncementRequest) -> Mapping[str, Any]:

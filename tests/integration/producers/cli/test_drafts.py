@@ -167,3 +167,12 @@ def test_invalid_rows_are_left_out_of_a_draft_where_that_is_asked_for(ledger: Le
     id = draft(capsys, "--skip-invalid")
     assert ledger.announcements.get(id).total == 1
     assert Path("people.invalid.csv").exists()
+
+
+@pytest.mark.parametrize("command", [["web", "--port", "0"], ["up"]])
+def test_approvals_without_any_key_are_an_error_at_the_start(
+    ledger: Ledger, capsys: Output, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("DESKBELL_APPROVAL_ABOVE", "2")
+    assert run(command) == 2
+    assert "DESKBELL_APPROVAL_ABOVE: needs API keys" in capsys.readouterr().err

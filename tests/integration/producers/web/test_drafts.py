@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import requests
 
+from deskbell import AnnouncementState, Changed, NotAllowed, NotFound, Notifier, NotPermitted
 from ledger.api_key import KeyLimits, Scope
 from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
 from ledger.settings import Settings
+from producers.client.ledger_backend import LedgerBackend
 from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
@@ -86,7 +88,12 @@ def boss(server: str, ledger: Ledger) -> Caller:
 def test_a_draft_goes_its_way_to_the_start(writer: Caller, boss: Caller, ledger: Ledger) -> None:
     found = writer.call("POST", status=201, json={"name": "M", "text": TEXT, "rows": ROWS, "draft": True})
     id = found["id"]
-    assert found == {"id": id, "state": "draft", "url": f"https://bell.example.com/console/announcements/{id}"}
+    assert found == {
+        "id": id,
+        "state": "draft",
+        "total": 3,
+        "url": f"https://bell.example.com/console/announcements/{id}",
+    }
     shown = writer.show(id)
     assert (shown["state"], shown["total"], shown["counts"]) == ("draft", 3, {})
     assert (shown["draft"]["author"], shown["draft"]["needs_approval"]) == (writer.id, True)
@@ -260,3 +267,25 @@ def test_every_operation_has_examples_that_are_taken(server: str) -> None:
         operation = document["paths"][f"/v1/announcements/{{id}}/{verb}"]["post"]
         if "requestBody" in operation:
             assert json.dumps(operation["requestBody"]["content"]["application/json"]["examples"])
+
+
+def test_a_program_makes_and_starts_a_draft_either_way(server: str, ledger: Ledger) -> None:
+    _, secret = ApiKeys(ledger).create("program", frozenset(Scope), None, None, "ada")
+    for notifier in (Notifier.http(server, key=secret), Notifier(LedgerBackend(ledger))):
+        with notifier:
+            kept = notifier.announce(ROWS[:2], draft=True, text=TEXT, name="Move")
+            draft = notifier.announcement(kept)
+            assert (kept.total, draft.state, draft.wait(timeout=5).total) == (2, AnnouncementState.DRAFT, 2)
+            assert draft.submit() is AnnouncementState.AWAITING_APPROVAL
+            with pytest.raises(NotAllowed):
+                draft.start()
+            with pytest.raises((NotPermitted, Changed)):
+                draft.approve(ledger.announcements.get(kept.id).draft.fingerprint)  # type: ignore[union-attr]
+            assert draft.reject("other words") is AnnouncementState.DRAFT
+            assert draft.start() is AnnouncementState.RUNNING
+            gone = notifier.announcement(notifier.announce(ROWS, draft=True, text="x", name="Gone"))
+            with pytest.raises(NotPermitted):
+                gone.start()
+            gone.discard()
+            with pytest.raises(NotFound):
+                gone.status()

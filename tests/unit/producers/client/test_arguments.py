@@ -59,7 +59,8 @@ def test_every_argument_is_an_option_of_the_command_line() -> None:
 def test_the_signatures_are_spelled_out() -> None:
     for method, arguments in ((Notifier.send, EventArguments), (Notifier.announce, AnnouncementArguments)):
         parameters = inspect.signature(method).parameters
-        assert set(parameters) - {"self", "rows"} == names(arguments)
+        # `draft` says what is made of it, as `to` does of a test.
+        assert set(parameters) - {"self", "rows", "draft"} == names(arguments)
         assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         assert {name for name, each in parameters.items() if each.default is each.empty} - {"self", "rows"} == set(
             arguments.__required_keys__
