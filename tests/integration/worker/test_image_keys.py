@@ -6,6 +6,7 @@ import orjson
 import pytest
 import redis
 
+from feishu import images
 from feishu.codes import Kind
 from feishu.images import Images
 from feishu.verdict import Verdict
@@ -15,7 +16,6 @@ from ledger.notification import Notification
 from ledger.settings import Desk
 from ledger.states import State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
-from worker import images
 
 __all__: list[str] = []
 
