@@ -53,8 +53,9 @@ class AskedTest(NamedTuple):
         to, row = fields.pop("test_to", None), fields.pop("row", None)
         if to is None and row is not None:
             raise BadInput("row", Phrase("says which row a test shows: give test_to, too"))
-        if to is not None and fields.get("dry_run"):
-            raise BadInput("test_to", Phrase("cannot be combined with {other}: give one of them", other="dry_run"))
+        other = next((name for name in ("dry_run", "draft") if fields.get(name)), None)
+        if to is not None and other:
+            raise BadInput("test_to", Phrase("cannot be combined with {other}: give one of them", other=other))
         return cls(to, chosen_row(row)) if to is not None else None
 
 

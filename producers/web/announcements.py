@@ -27,7 +27,7 @@ from producers.web.announcement_intake import accepted, foretold, tested
 from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
-from producers.web.draft_intake import kept
+from producers.web.draft_intake import DraftMade, kept
 from producers.web.notification_parser import KEY_CHARACTERS, given_key
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, invalid_rows, refusals
 from producers.web.openapi.requests import ANNOUNCEMENT, choice_body
@@ -93,7 +93,10 @@ _TEXT = {"schema": {"type": "string"}}
     summary="Submit an announcement",
     response_model=Announced | TestAccepted,
     response_description="On record, and on disk",
-    responses={200: {"model": DryRun, "description": "The answer to `dry_run`"}}
+    responses={
+        200: {"model": DryRun, "description": "The answer to `dry_run`"},
+        201: {"model": DraftMade, "description": "The answer to `draft`"},
+    }
     | ON_BODY
     | invalid_rows()
     | refusals(424, 502),

@@ -443,4 +443,28 @@ MUTATIONS = (
         "'failed_before', 0)",
         f"{LEDGER}/test_stops.py::test_failures_count_anew_when_it_is_resumed",
     ),
+    Mutation(
+        16,
+        "a draft starts without the approval that it needs",
+        "ledger/lua/start.lua",
+        "  if is_unapproved then return {-2, draft.state} end\n",
+        "",
+        f"{LEDGER}/test_drafts.py::test_more_rows_than_the_limit_need_an_approval_and_as_many_do_not",
+    ),
+    Mutation(
+        16,
+        "whoever wrote in a draft may approve it",
+        "ledger/lua/review.lua",
+        "  if has_written() then return {-2, draft.state} end\n",
+        "",
+        f"{LEDGER}/test_drafts.py::test_nobody_approves_what_he_wrote",
+    ),
+    Mutation(
+        16,
+        "the slower of two edits takes the place of the other",
+        "ledger/lua/draft.lua",
+        "  if draft.version ~= tonumber(ARGV[4]) then return {-3, draft.version} end\n",
+        "",
+        f"{LEDGER}/test_drafts.py::test_the_slower_of_two_edits_is_refused_and_changes_nothing",
+    ),
 )
