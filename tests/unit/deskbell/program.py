@@ -15,6 +15,7 @@ from deskbell import (
     Changed,
     DeskbellError,
     EventArguments,
+    FeishuFailed,
     Forbidden,
     KeyReused,
     LedgerFull,
@@ -77,6 +78,8 @@ def outcome(notifier: Notifier, id: str) -> str:
         return "another key"
     except (LedgerUnreachable, LedgerFull, LedgerUnwritable, NotDurable, WrongVersion):
         return "again, later"
+    except FeishuFailed as error:
+        return f"Feishu does not answer as it should: {error}"
     except DeskbellError as error:
         return str(error)
     if any(attempt.outcome is Outcome.UNKNOWN for attempt in record.progress.attempts):
