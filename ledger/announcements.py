@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from redis.client import Pipeline
-
 from ledger.announcement import Announcement, Row, RowRecord
 from ledger.announcement_reading import announcement_of_fields
 from ledger.audit_log import record_action
@@ -34,26 +32,10 @@ class Announcements(Loading):
 
     def get(self, id: str) -> Announcement:
         """Also of a draft. Raises NotFound, also for an id of anything else."""
-        if not is_announcement(id):
+        found = self.several([id]) if is_announcement(id) else []
+        if not found:
             raise NotFound(id)
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.time()
-        self._ask_about(pipe, id)
-        time, fields, first_due = pipe.execute()
-        if not _is_there(fields):
-            raise NotFound(id)
-        return self._read(id, fields, first_due, time_ms(time))
-
-    def _ask_about(self, pipe: Pipeline, id: str) -> None:
-        """Its fields, and the row that is due first of those that wait for a time."""
-        pipe.hgetall(self._keys.lane(id))
-        pipe.zrange(self._keys.due_rows(id), 0, 0, withscores=True)
-
-    def _read(
-        self, id: str, fields: Mapping[bytes, bytes], first_due: Sequence[tuple[bytes, float]], now_ms: int
-    ) -> Announcement:
-        due_ms = round(first_due[0][1]) if first_due else None
-        return announcement_of_fields(id, fields, now_ms, self._store.settings.approval_above, first_due_ms=due_ms)
+        return found[0]
 
     def newest(self) -> Iterator[Announcement]:
         """All on record, newest first."""
@@ -66,14 +48,28 @@ class Announcements(Loading):
         return [text(id) for id in self._redis.zrevrange(self._keys.announcements, 0, count - 1)]
 
     def several(self, ids: Sequence[str], now_ms: int | None = None) -> list[Announcement]:
-        """The existing ones among `ids`, in order. One round trip, and one more for the time if not given."""
-        now_ms = now_ms or time_ms(self._redis.time())
+        """The existing ones among `ids`, in order. One round trip, and one more if rows wait for a time."""
         pipe = self._redis.pipeline(transaction=False)
         for id in ids:
-            self._ask_about(pipe, id)
-        found = iter(pipe.execute())
-        each = zip(ids, found, found, strict=True)
-        return [self._read(id, fields, first_due, now_ms) for id, fields, first_due in each if _is_there(fields)]
+            pipe.hgetall(self._keys.lane(id))
+        if now_ms is None:
+            pipe.time()
+        answers = pipe.execute()
+        now_ms = time_ms(answers.pop()) if now_ms is None else now_ms
+        found = {id: fields for id, fields in zip(ids, answers, strict=True) if _is_there(fields)}
+        due = self._first_due([id for id, fields in found.items() if _waits(fields)])
+        above = self._store.settings.approval_above
+        return [
+            announcement_of_fields(id, fields, now_ms, above, first_due_ms=due.get(id)) for id, fields in found.items()
+        ]
+
+    def _first_due(self, ids: Sequence[str]) -> dict[str, int]:
+        """When the first of the rows that wait for a time is due, ms."""
+        pipe = self._redis.pipeline(transaction=False)
+        for id in ids:
+            pipe.zrange(self._keys.due_rows(id), 0, 0, withscores=True)
+        found = zip(ids, pipe.execute() if ids else (), strict=True)
+        return {id: round(first[0][1]) for id, first in found if first}
 
     def _fields(self, id: str) -> dict[bytes, bytes]:
         return cast(dict[bytes, bytes], self._redis.hgetall(self._keys.lane(id)))
@@ -194,6 +190,11 @@ class Announcements(Loading):
 def _is_there(fields: Mapping[bytes, bytes]) -> bool:
     """Accepted, or a draft."""
     return bool(fields) and (fields.get(b"state") != b"loading" or b"draft" in fields)
+
+
+def _waits(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether rows wait for a time."""
+    return any(fields.get(state.encode(), b"0") != b"0" for state in (State.DEFERRED, State.SCHEDULED))
 
 
 def _refuse_draft(announcement: Announcement, verb: str) -> None:
