@@ -178,6 +178,8 @@ class Scenery:
                     "interval": 300_000,
                     "since": self.now_ms - 1_380_000,
                     "reason": "code 154001: the helpdesk or app credentials were not accepted together",
+                    "code": 154001,
+                    "http_status": 401,
                 }
             ),
         )
