@@ -125,6 +125,6 @@ class AudienceBackend:
     def announce(self, announced: Announced) -> str:
         """Its id. Raises NotNow."""
         try:
-            return self._backend.announce(None, **announced.arguments()).id
+            return self._backend.announce(None, draft=False, **announced.arguments()).id
         except (redis.ConnectionError, redis.TimeoutError, NotDurable, LedgerUnreachable, FeishuFailed) as error:
             raise NotNow from error
