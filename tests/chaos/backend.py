@@ -17,11 +17,23 @@ from producers.client import http_backend as announcing_over_http
 from producers.client import ledger_backend as announcing
 from tests.chaos.traffic import Announced, Asked
 
-__all__ = ["AudienceBackend", "Backend", "CommandBackend", "HttpBackend", "LedgerBackend", "NotNow"]
+__all__ = [
+    "API_KEY",
+    "COMMAND_SECONDS",
+    "DESKBELL",
+    "AudienceBackend",
+    "Backend",
+    "CommandBackend",
+    "HttpBackend",
+    "LedgerBackend",
+    "NotNow",
+]
 
 DESKBELL = Path(sys.executable).with_name("deskbell")
+#: Of the producers that come over HTTP: where announcements need an approval, none is taken without a key.
+API_KEY = "k" * 32
 #: For one command, seconds: it waits for Redis itself, and two cores may be busy.
-_COMMAND_SECONDS = 120
+COMMAND_SECONDS = 120
 #: For an answer of the web process, seconds: it waits up to 5 s for the disk itself.
 _ANSWER_SECONDS = 15
 
@@ -69,7 +81,7 @@ class CommandBackend:
             ),
             *("--on-unknown", fields["on_unknown"], "--on-open-ticket", fields["on_open_ticket"]),
         ]
-        done = subprocess.run(command, capture_output=True, timeout=_COMMAND_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=COMMAND_SECONDS, check=False)
         if done.returncode == ExitCode.BAD_INPUT:
             raise RuntimeError(done.stderr.decode())
         if done.returncode != ExitCode.DONE:
@@ -95,7 +107,9 @@ class HttpBackend:
     def _post(self, body: dict[str, Any], headers: dict[str, str]) -> Any:
         """The answer 202. Any other but 503 ends the producer, which the run reports: nothing here can be refused."""
         try:
-            answer = requests.post(self._url, json=body, headers=headers, timeout=_ANSWER_SECONDS)
+            answer = requests.post(
+                self._url, json=body, headers=headers | {"Authorization": f"Bearer {API_KEY}"}, timeout=_ANSWER_SECONDS
+            )
             if answer.status_code != requests.codes.accepted:
                 answer.raise_for_status()
                 raise RuntimeError(f"{answer.status_code} instead of 202")
@@ -120,7 +134,7 @@ class AudienceBackend:
 
     @classmethod
     def over_http(cls, url: str) -> Self:
-        return cls(announcing_over_http.HttpBackend(url))
+        return cls(announcing_over_http.HttpBackend(url, API_KEY))
 
     def announce(self, announced: Announced) -> str:
         """Its id. Raises NotNow."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ class Journal:
         """`ids` by key."""
         self._append([{"accepted": key, "id": id} for key, id in ids.items()])
 
+    def kept(self, key: str, id: str) -> None:
+        """The draft of a key."""
+        self._append([{"kept": key, "id": id}])
+
+    def starting(self, key: str, id: str) -> None:
+        self._append([{"asking": key, "starting": id, "at": time.time()}])
+
     def _append(self, lines: list[dict[str, Any]]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -37,6 +45,14 @@ class Journal:
             if "accepted" in line:
                 told.setdefault(line["accepted"], set()).add(line["id"])
         return told
+
+    def draft(self, key: str) -> str | None:
+        """Its id, if it was kept."""
+        return next((line["id"] for line in self._lines() if line.get("kept") == key), None)
+
+    def starts(self) -> dict[str, float]:
+        """When each draft was first asked to start, unix seconds."""
+        return {line["starting"]: line["at"] for line in reversed(self._lines()) if "starting" in line}
 
     @property
     def is_asking(self) -> bool:

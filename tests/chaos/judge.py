@@ -17,6 +17,7 @@ from ledger.ledger import Ledger
 from ledger.progress import Progress
 from ledger.record import Record
 from ledger.states import FINAL, Outcome, State
+from tests.chaos.approvals import started_wrongly
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
 from tests.chaos.notices import asked_by, is_notice, told_wrongly
@@ -146,6 +147,7 @@ class Evidence:
     in_true_time: Callable[[Progress], Progress] = lambda progress: progress  #: if the ledger's clock was set
     #: By key, of announcements to audiences: whom they must reach, by receiver.
     people: Callable[[str], Mapping[str, Asked]] = lambda key: {}
+    approval_above: float = float("inf")  #: announcements of more rows must be drafts that were approved
 
 
 class Judge:
@@ -236,6 +238,10 @@ class Judge:
         yield from self._audiences()
         for id, found in told_wrongly(filter(None, self.announcements.values()), self.notices.values()):
             yield Finding("a starter was not told once of each pause and of the end", id, f"  {found}")
+        for id, found in self.announcements.items():
+            if found and found.total > self._evidence.approval_above:
+                for what in started_wrongly(found.acts):
+                    yield Finding(what, id, f"  {found.acts}")
         yield from self._counts()
         yield from self._quota()
         for broken in broken_invariants(self._ledger):
@@ -303,8 +309,7 @@ class Judge:
             if stillness.covers(case.id):
                 for call in case.calls:
                     if begins < call.started < stillness.until:
-                        what = "behind the first rows" if stillness.from_row else "after a pause or a cancellation"
-                        yield Finding(f"a call {what}", case.id, f"  {stillness}\n{case}")
+                        yield Finding(stillness.what, case.id, f"  {stillness}\n{case}")
 
     # -- figures
 

@@ -1,4 +1,4 @@
-"""The notices of a run: whoever starts an announcement is told of each pause by itself and of its end, once."""
+"""The notices of a run: of each approval, each pause by itself and the end, whoever starts it is told once."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -30,6 +30,7 @@ def told_wrongly(announcements: Iterable[Announcement], notices: Iterable[Record
         if each.spec.notify:
             pauses = Counter(did.removeprefix("pause at ") for _, _, did in each.acts if did.startswith("pause at "))
             happened = pauses + Counter({str(each.state): 1} if each.state in _ENDED else {})
+            happened += Counter("approved" for _, _, did in each.acts if did == "approve")
             found = Counter({kind: count for (id, kind), count in told.items() if id == each.id})
             if found != happened:
                 yield each.id, f"told {dict(found)}, and there was {dict(happened)}"

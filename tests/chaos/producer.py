@@ -19,6 +19,7 @@ import redis
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
 from tests.chaos.backend import AudienceBackend, Backend, CommandBackend, HttpBackend, LedgerBackend, NotNow
+from tests.chaos.drafting import announce_draft
 from tests.chaos.journal import Journal
 from tests.chaos.traffic import Announced, Traffic
 
@@ -79,12 +80,14 @@ def _announce_all(traffic: Traffic, ledger: Ledger, journal: Journal, per_second
     for announced in map(traffic.announcement, range(traffic.announcements)):
         if announced.key not in known:
             journal.asking(announced.key)
-            id = _until_told(lambda announced=announced: _announce(ledger, announced, rng))  # type: ignore[misc]
+            id = _until_told(lambda announced=announced: _announce(ledger, announced, journal, rng))  # type: ignore[misc]
             journal.accepted({announced.key: id})
             time.sleep(len(announced.rows) / per_second)
 
 
-def _announce(ledger: Ledger, announced: Announced, rng: random.Random) -> str:
+def _announce(ledger: Ledger, announced: Announced, journal: Journal, rng: random.Random) -> str:
+    if announced.draft:
+        return announce_draft(ledger, announced, journal, lambda: time.sleep(rng.uniform(0, STEP_SECONDS)))
     opened = ledger.announcements.open(announced.spec, key=announced.key, digest=announced.key)
     if not opened.started:
         ledger.announcements.load(opened.id, _hesitating(announced.loaded(), rng))

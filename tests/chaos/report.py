@@ -59,6 +59,11 @@ CHECKS = {
         "failed, though the API never refused it for good",
     ),
     "calls more than a second after a pause or a cancellation": ("a call after a pause or a cancellation",),
+    "drafts sent before their start, started twice, or without an approval of that version": (
+        "a call before its draft was started",
+        "a draft that did not start exactly once",
+        "started without an approval of this version by somebody else",
+    ),
     f"leases that stayed more than {TAKEN_BACK_SECONDS:.0f} s after their end": ("a lease that stayed after its end",),
     f"returns of Valkey with no call within {RESUME_SECONDS:.0f} s": ("Valkey was back, and no call came in time",),
     f"workers that took more than {STOP_SECONDS:.0f} s to obey SIGTERM, or ended with an error": (

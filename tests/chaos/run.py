@@ -17,6 +17,7 @@ from tests.chaos.report import Report, figures
 from tests.chaos.scene import Scene
 from tests.chaos.script import Script
 from tests.chaos.stage import QUOTA_CALLS, QUOTA_SECONDS, Stage
+from tests.chaos.stillness import before_its_start
 from tests.chaos.traffic import Traffic
 from tests.chaos.watch import Watch
 from tests.power.valkey import CuttableValkey
@@ -77,8 +78,10 @@ class Run:
         stage = self._stage
         return Evidence(
             stage.installation.ledger, stage.traffic.total, stage.traffic.asked, stage.told(), stage.calls(),
-            script.steering.evidence(), (QUOTA_CALLS, QUOTA_SECONDS), THROTTLE_SECONDS,
+            [*script.steering.evidence(), *before_its_start(stage.starts())],
+            (QUOTA_CALLS, QUOTA_SECONDS), THROTTLE_SECONDS,
             people=lambda key: stage.traffic.announced(key).people if key[0] == "a" else {},
+            approval_above=stage.traffic.rows,
         )  # fmt: skip
 
     def _break_things(self, script: Script) -> None:

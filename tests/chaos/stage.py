@@ -20,6 +20,7 @@ from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
 from tests.acceptance.installation import START_SECONDS, Installation, WorkerProcess, eventually
 from tests.acceptance.web_process import WebProcess
+from tests.chaos.backend import API_KEY
 from tests.chaos.journal import Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.traffic import FAULTS, Traffic
@@ -91,6 +92,8 @@ class Stage:
             company.write_text(self.traffic.company.as_json(), "utf-8")
             options += ("--seed", str(self.traffic.seed), "--directory", str(company))
             limits = {"DESKBELL_RATE": QUOTA, "DESKBELL_TIMEOUT": "1,1"}
+            limits |= {"DESKBELL_APPROVAL_ABOVE": str(self.traffic.rows)}
+            limits |= {"DESKBELL_API_KEYS": f"chaos:{API_KEY}:send+announce+read"}
             self.installation = undo.enter_context(
                 Installation(self.folder, sandbox=options, workers=0, valkey=self.valkey, **limits)
             )
@@ -124,7 +127,7 @@ class Stage:
         shares[-1] += ("--url", self.web.url)
         shares += [(), ("--to-audiences", "--url", self.web.url)]
         asked_for = [self.traffic.events] * self.traffic.producers
-        asked_for += [self.traffic.announcements * self.traffic.rows, self.traffic.to_audiences]
+        asked_for += [self.traffic.announced_rows, self.traffic.to_audiences]
         traffic = [part for name, value in asdict(self.traffic).items() for part in (f"--{name}", str(value))]
         return [
             ProducerProcess(
@@ -193,6 +196,10 @@ class Stage:
     def told(self) -> dict[str, set[str]]:
         """The ids that producers were told, by key."""
         return {key: ids for producer in self.producers for key, ids in producer.journal.answers().items()}
+
+    def starts(self) -> dict[str, float]:
+        """When producers first asked for the start of each draft, by id."""
+        return {id: at for producer in self.producers for id, at in producer.journal.starts().items()}
 
     def announced(self) -> list[str]:
         """Ids of the announcements that were accepted."""

@@ -4,17 +4,21 @@ import pytest
 
 from ledger.announcement import Announcement, Spec
 from ledger.delivery_options import OnUnknown, ReceiveType
+from ledger.ids import row_id
 from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
 from ledger.record import Record
 from ledger.states import AnnouncementState, Outcome, State
+from tests.chaos.approvals import started_wrongly
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
 from tests.chaos.judge import Call, Case
 from tests.chaos.notices import told_wrongly
 from tests.chaos.report import Report
+from tests.chaos.stillness import Stillness, before_its_start
 from tests.chaos.traffic import Asked
 
+BEFORE_ITS_START = "a call before its draft was started"
 RESEND, HOLD = OnUnknown.RESEND, OnUnknown.HOLD
 
 
@@ -136,7 +140,45 @@ def test_an_audience_that_is_not_reached_is_found(receivers: list[str], finding:
     assert list(of_an_audience({"ou_a", "ou_b"}, receivers)) == [(finding, who)]
 
 
-@pytest.mark.parametrize("finding", [finding for _, finding, *_ in (*BROKEN, *AUDIENCES)])
+WRONG_START = "started without an approval of this version by somebody else"
+STARTS = [
+    (["draft", "submit", "approve 1", "start"], []),
+    (["draft", "submit", "approve 1", "edit", "submit", "approve 2", "start", "resume"], []),
+    (["draft", "submit", "start"], [WRONG_START]),
+    (["draft", "submit", "approve 1", "edit", "start"], [WRONG_START]),
+    (["draft", "submit", "approve 1", "edit", "submit", "approve 1", "start"], [WRONG_START]),
+    (["draft", "submit", "approve author", "start"], [WRONG_START]),
+    (["announce"], [WRONG_START]),
+    (["draft", "start without approval: now"], [WRONG_START]),
+    (["draft", "submit", "approve 1", "start", "start"], ["a draft that did not start exactly once"]),
+    (["draft", "submit", "approve 1"], ["a draft that did not start exactly once"]),
+    ([], ["a draft that did not start exactly once"]),
+]
+
+
+def act_of(text: str) -> tuple[int, str, str]:
+    did, _, by = text.partition(" ")
+    return (0, f"approver-{by}", did) if did == "approve" else (0, "author", text)
+
+
+@pytest.mark.parametrize(("acts", "findings"), STARTS)
+def test_a_draft_that_starts_without_a_living_approval_or_not_once_is_found(
+    acts: list[str], findings: list[str]
+) -> None:
+    assert list(started_wrongly(map(act_of, acts))) == findings
+
+
+def test_a_call_before_the_start_is_told_from_other_calls_that_come_too_early_or_too_late() -> None:
+    [before] = before_its_start({"a_1": 5.0})
+    assert before.covers(row_id("a_1", 0))
+    assert (before.told_at, before.until, before.what) == (float("-inf"), 5.0, BEFORE_ITS_START)
+    assert Stillness("a_1", 3.0).what == "a call after a pause or a cancellation"
+
+
+NAMED = [finding for _, findings in STARTS for finding in findings]
+
+
+@pytest.mark.parametrize("finding", [*(finding for _, finding, *_ in (*BROKEN, *AUDIENCES)), *NAMED, BEFORE_ITS_START])
 def test_what_is_found_has_its_line_in_the_table(finding: str) -> None:
     report = Report([], [Finding(finding)])
     found = {line for line in report.as_markdown().splitlines() if line.endswith("| 0 | 1 |")}
@@ -166,6 +208,8 @@ PAUSE = "pause at first_n"
         ((PAUSE, "resume"), (("finished", 2),), True),
         ((PAUSE, "resume"), (("first_n", 1), ("finished", 2), ("finished", 3)), True),
         (("pause", "resume"), (("finished", 2),), False),
+        (("approve", "start"), (("approved", 1), ("finished", 2)), False),
+        (("approve", "start"), (("finished", 2),), True),
     ],
 )
 def test_who_started_an_announcement_is_told_once_of_each(

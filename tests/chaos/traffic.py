@@ -15,7 +15,7 @@ from ledger.ids import row_id
 from ledger.notification import Notification
 from tests.chaos.company import Audience, Company
 
-__all__ = ["FAULTS", "Announced", "Asked", "Traffic"]
+__all__ = ["FAULTS", "Announced", "Asked", "DraftPlan", "Traffic"]
 
 #: How the receivers behave, by prefix, and how often each kind is drawn. `ou_ticket`, `ou_flaky` and `ou_cut` are those
 #: of `sandbox --demo`: an open ticket, two answers 155000, a connection cut after the delivery.
@@ -82,9 +82,18 @@ class Asked:
         return Notification.build({**self.fields(), "key": self.marker})
 
 
+@dataclass(frozen=True, slots=True)
+class DraftPlan:
+    """What happens to a draft on its way. One that is `edited`, after its approval, has other texts before."""
+
+    edited: bool
+    started_at_once: bool  #: by two processes
+
+
 @dataclass(frozen=True)
 class Announced:
-    """One announcement as it was asked for. Of one to an audience, `rows` are those it must reach, in any order."""
+    """One announcement as it was asked for. Of one to an audience, `rows` are those it must reach, in any order; of a
+    draft, those of its last version."""
 
     key: str
     rows: tuple[Asked, ...]
@@ -93,6 +102,7 @@ class Announced:
     stop_at: str | None = None
     audience: Audience | None = None
     starter: str | None = STARTER  #: who is told of its end and its pauses
+    draft: DraftPlan | None = None
 
     @cached_property
     def spec(self) -> Spec:
@@ -145,7 +155,12 @@ class Traffic:
 
     @property
     def total(self) -> int:
-        return self.producers * self.events + self.announcements * self.rows + self.to_audiences
+        return self.producers * self.events + self.announced_rows + self.to_audiences
+
+    @property
+    def announced_rows(self) -> int:
+        """Every other announcement is a draft, with one row more: so many need an approval."""
+        return self.announcements * self.rows + self.announcements // 2
 
     @cached_property
     def to_audiences(self) -> int:
@@ -169,10 +184,11 @@ class Traffic:
         key = f"a{number}"
         rng = self._rng(key)
         on_unknown = OnUnknown.HOLD if rng.random() < _ANNOUNCEMENTS_HELD else OnUnknown.RESEND
-        markers = [f"{key}-{row}" for row in range(self.rows)]
+        draft = DraftPlan(number % 4 == 1, number % 6 == 1) if number % 2 else None
+        markers = [f"{key}-{row}" for row in range(self.rows + (draft is not None))]
         rows = tuple(Asked(marker, self._receiver(rng, marker), on_unknown) for marker in markers)
         first = rng.randint(1, self.rows) if rng.random() < _ANNOUNCEMENTS_WITH_FIRST else None
-        return Announced(key, rows, on_unknown, first, rng.choice([None, None, "4%"]))
+        return Announced(key, rows, on_unknown, first, rng.choice([None, None, "4%"]), draft=draft)
 
     def to_audience(self, number: int) -> Announced:
         key = f"aw{number}"
