@@ -28,6 +28,7 @@ from ledger.errors import BadInput, DeskbellError, NotFound
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
+from ledger.phrases import Phrase
 from ledger.states import State
 
 __all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest"]
@@ -101,7 +102,7 @@ class PageRequest:
         """A field of the form with one of these values. Raises BadInput."""
         value = self.field(name)
         if value not in allowed:
-            raise BadInput(name, f"must be one of {', '.join(allowed)}")
+            raise BadInput(name, Phrase("must be one of {choices}", choices=", ".join(allowed)))
         return value
 
     def announcement(self) -> Announcement:
@@ -117,7 +118,7 @@ class PageRequest:
         """The state in the query, or None. Raises BadInput."""
         value = self.query("state")
         if value and value not in set(State):
-            raise BadInput("state", f"must be one of {', '.join(State)}")
+            raise BadInput("state", Phrase("must be one of {choices}", choices=", ".join(State)))
         return State(value) if value else None
 
     def number(self, name: str, most: int, *, least: int = 0) -> int | None:

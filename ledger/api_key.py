@@ -149,7 +149,7 @@ def check_rate(rate: str | None) -> None:
     try:
         parse_rate(rate or "unlimited")
     except ValueError as error:
-        raise BadInput("rate", str(error)) from None
+        raise BadInput("rate", error.args[0]) from None
 
 
 def check_limits(scopes: frozenset[Scope], limits: KeyLimits) -> None:

@@ -108,7 +108,7 @@ class Place:
                         return cls(last, announcement, row, events, rows, ended, rows_ended)
         except (ValueError, binascii.Error):
             pass
-        raise BadInput("cursor", "is not a cursor from a page")
+        raise BadInput("cursor", Phrase("is not a cursor from a page"))
 
 
 class Reach(TypedDict):

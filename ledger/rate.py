@@ -10,6 +10,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
+from ledger.phrases import Phrase
+
 __all__ = [
     "AHEAD_TRIPS",
     "ANSWER_TRIPS",
@@ -50,7 +52,10 @@ def parse_rate(text: str) -> tuple[Limit, ...]:
         match = _RATE.match(part)
         if match is None:
             raise ValueError(
-                f"{part.strip()!r} is not a valid rate: use 100/minute, 5/second or 100/6second, joined by ';'"
+                Phrase(
+                    "{given} is not a valid rate: use 100/minute, 5/second or 100/6second, joined by ';'",
+                    given=repr(part.strip()),
+                )
             )
         calls, several, unit = match.groups()
         limits.append(Limit(calls=int(calls), seconds=int(several or 1) * _UNITS[unit]))

@@ -13,6 +13,7 @@ from typing import Any, Self
 from ledger.connection import text
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.record import Record
 from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
@@ -47,7 +48,7 @@ class Cursor:
                 return cls(int(at_ms), id)
         except (ValueError, binascii.Error):
             pass
-        raise BadInput("cursor", "is not a cursor from a page")
+        raise BadInput("cursor", Phrase("is not a cursor from a page"))
 
 
 @dataclass(frozen=True, slots=True)

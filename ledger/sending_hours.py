@@ -7,6 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from ledger.times import zone_of
 
 __all__ = ["SendingHours", "Window", "seconds_open"]
@@ -35,11 +36,11 @@ class SendingHours(NamedTuple):
         """Reads `09:00-18:00` and `Asia/Shanghai`. Raises BadInput."""
         match = _BETWEEN.match(between.strip())
         if match is None or (match[3] == "24" and match[4] != "00"):
-            raise BadInput("between", f"{between!r} are not valid hours: use 09:00-18:00")
+            raise BadInput("between", Phrase("{given} are not valid hours: use 09:00-18:00", given=repr(between)))
         opens = time(int(match[1]), int(match[2]))
         closes = time(int(match[3]) % 24, int(match[4]))
         if opens == closes:
-            raise BadInput("between", f"{between!r} has no end: omit it to send at any hour")
+            raise BadInput("between", Phrase("{given} has no end: omit it to send at any hour", given=repr(between)))
         return cls(opens, closes, zone_of(timezone))
 
     def windows(self, start: datetime, days: int = DAYS) -> Iterator[Window]:

@@ -19,7 +19,7 @@ from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import check_json, dotted, kind_of, shortened
 from ledger.messages.json_in_yaml import json_in_yaml
-from ledger.messages.strict_json import NameTwiceError, object_of
+from ledger.messages.strict_json import NameTwiceError, object_of, syntax_problem
 from ledger.phrases import Phrase
 
 __all__ = [
@@ -180,7 +180,7 @@ def _syntax_problem(error: Exception) -> str:
         case json.JSONDecodeError():
             return Phrase(
                 "is not valid JSON: {problem} (line {line}, column {column})",
-                problem=error.msg,
+                problem=syntax_problem(error),
                 line=error.lineno,
                 column=error.colno,
             )

@@ -9,13 +9,32 @@ import codecs
 import json
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ledger.errors import DeskbellError
 from ledger.messages.json_fields import shortened
+from ledger.phrases import Phrase
 
-__all__ = ["NameTwiceError", "NotJson", "object_of", "strict_json"]
+__all__ = ["NameTwiceError", "NotJson", "object_of", "strict_json", "syntax_problem"]
+
+#: What the standard library's reader says of broken syntax, as phrases, so that a screen can translate it.
+_SYNTAX: Mapping[str, Phrase] = {
+    phrase: phrase
+    for phrase in (
+        Phrase("Expecting value"),
+        Phrase("Expecting property name enclosed in double quotes"),
+        Phrase("Expecting ':' delimiter"),
+        Phrase("Expecting ',' delimiter"),
+        Phrase("Extra data"),
+        Phrase("Unterminated string starting at"),
+        Phrase("Invalid control character at"),
+        Phrase("Invalid \\escape"),
+        Phrase("Invalid \\uXXXX escape"),
+        Phrase("Illegal trailing comma before end of object"),
+        Phrase("Illegal trailing comma before end of array"),
+    )
+}
 
 
 class NotJson(DeskbellError):
@@ -40,6 +59,12 @@ def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise NameTwiceError(name)
     return found
+
+
+def syntax_problem(error: json.JSONDecodeError) -> str:
+    """What the reader says, without the place; in English where a later Python says it in words of its own."""
+    said = error.msg.removesuffix(": ")
+    return _SYNTAX.get(said, said)
 
 
 def strict_json(raw: bytes) -> Any:

@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any, Final
 
-from ledger.messages.strict_json import NotJson
+from ledger.messages.strict_json import NotJson, syntax_problem
 from ledger.phrases import Phrase
 from producers.hooks.payload import MOST_INNER
 
@@ -56,7 +56,10 @@ def sent_json(raw: bytes, content_type: str = "") -> Any:
         found = _READER.decode(text)
     except json.JSONDecodeError as error:
         problem = Phrase(
-            "line {line}, column {column}: {problem}", line=error.lineno, column=error.colno, problem=error.msg
+            "line {line}, column {column}: {problem}",
+            line=error.lineno,
+            column=error.colno,
+            problem=syntax_problem(error),
         )
     except RecursionError:
         problem = Phrase("it is nested too deep")

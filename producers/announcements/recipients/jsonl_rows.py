@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import LONE_SURROGATE, kind_of
-from ledger.messages.strict_json import NameTwiceError, object_of
+from ledger.messages.strict_json import NameTwiceError, object_of, syntax_problem
 from ledger.phrases import Phrase
 from producers.announcements.recipients.bounds import CELL_CHARACTERS, MOST_COLUMNS, cell_problem
 from producers.announcements.recipients.encoding import codec_of, encoding_of
@@ -104,7 +104,9 @@ def _parsed(content: str) -> dict[str, Any] | str:
     try:
         found = _DECODER.decode(content)
     except json.JSONDecodeError as error:
-        return Phrase("is not valid JSON: {problem} (column {column})", problem=error.msg, column=error.colno)
+        return Phrase(
+            "is not valid JSON: {problem} (column {column})", problem=syntax_problem(error), column=error.colno
+        )
     except NameTwiceError:
         return Phrase("has the same name twice in its object")
     except (RecursionError, ValueError):

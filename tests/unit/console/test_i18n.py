@@ -3,6 +3,8 @@
 import ast
 import re
 import string
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -11,10 +13,14 @@ import pytest
 import console
 from console.i18n import LANGUAGES, chosen_language, language
 from feishu.codes import CodeTable
-from ledger.api_key import Scope
+from ledger.api_key import Scope, check_rate
 from ledger.errors import BadInput
+from ledger.messages.strict_json import NotJson
 from ledger.phrases import Phrase, phrase_json, phrase_of
+from ledger.search import Cursor
+from ledger.sending_hours import SendingHours
 from ledger.states import DRAFTED, Outcome, Resolution, State
+from producers.hooks.sent_json import sent_json
 
 __all__: list[str] = []
 
@@ -139,6 +145,32 @@ def test_a_phrase_is_shown_in_the_language_of_the_page_with_all_phrases_in_it() 
     assert chinese.meaning(BadInput("line 2", kind).args[0]).endswith("而不是列表")
     assert language("en").meaning(kind) == kind
     assert chinese.meaning(Phrase("is {n} parsecs away", n=2)) == "is 2 parsecs away"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "{x", '{"a" 1}', '{"a": 1 "b"}', "[1] 2", '"a', '"a\n"', '"\\q"', '"\\u12"', '{"a": 1,}', "[1,]", "[", "{"],
+)
+def test_what_is_wrong_with_json_is_told_in_the_language_of_the_page(text: str) -> None:
+    """On the pages of hooks and in *Needs you*, where the English of the reader stood in the Chinese sentence."""
+    with pytest.raises(NotJson) as raised:
+        sent_json(text.encode())
+    assert not re.search("[A-Za-z]{3}", language("zh-CN").meaning(raised.value.args[0]).replace("uXXXX", ""))
+
+
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        (partial(check_rate, "often"), "rate：'often' 不是有效的频率"),
+        (partial(SendingHours.read, "9-18", "UTC"), "between：'9-18' 不是有效的时段"),
+        (partial(SendingHours.read, "09:00-09:00", "UTC"), "between：'09:00-09:00' 没有结束"),
+        (partial(Cursor.of, "zz"), "cursor：不是页面给出的游标"),
+    ],
+)
+def test_what_a_form_was_given_is_refused_in_the_language_of_the_page(refused: Callable[[], object], told: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        refused()
+    assert language("zh-CN").meaning(raised.value.args[0]).startswith(told)
 
 
 def test_a_phrase_comes_whole_through_another_process_and_a_foreign_template_is_not_filled_in() -> None:
