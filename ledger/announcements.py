@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, cast
 
 from ledger.announcement import Announcement, Row, RowRecord
@@ -80,10 +81,11 @@ class Announcements(Loading):
         Raises NotFound, and NotAllowed for a draft, whose rows have no results.
         """
         announcement = self.get(id)
+        # Before the first row is asked for: an answer that has begun cannot say no.
         _refuse_draft(announcement, "read the results of")
-        total = announcement.total
-        for start in range(first, total, PORTION):
-            yield from self._rows(id, range(start, min(start + PORTION, total)))
+        numbers = range(first, announcement.total)
+        portions = (numbers[start : start + PORTION] for start in range(0, len(numbers), PORTION))
+        return chain.from_iterable(self._rows(id, portion) for portion in portions)
 
     def record(self, id: str) -> Record | None:
         """One row by its notification's id, without its message; None if there is none."""
