@@ -79,7 +79,7 @@ class Loading:
         options = (*self._options(spec), int(timed), *_told(spec), draft or "")
         status, id = self._store.verbs.call("announce", spec.desk, new_announcement_id(), name, digest, *options)
         if status == b"reused":
-            raise KeyReused(key, text(id))
+            raise KeyReused(key.rpartition("\0")[2], text(id))
         return Opened(text(id), started=status == b"started")
 
     def _options(self, spec: Spec) -> tuple[Argument, ...]:
