@@ -143,10 +143,27 @@ class DraftVerbs:
             raise self._refusal(draft, done, text(state))
         return AnnouncementState(text(state))
 
+    def check_start(self, id: str, version: int | None = None) -> None:
+        """Raises as `start` without a reason: for its version, its state, its approval and its end. Changes nothing.
+
+        Only `start` knows whether the approver still may approve.
+        """
+        draft = self._announcements.get(id)
+        if not draft.draft:
+            raise NotAllowed(id, "start", draft.state)
+        if version not in (None, draft.draft.version):
+            raise Changed(id, draft.draft.version)
+        _refuse_expired(draft.spec)
+        if draft.state == AnnouncementState.APPROVED:
+            return
+        self._announcements.refuse_unapproved(draft.total)
+        if draft.state == AnnouncementState.AWAITING_APPROVAL:
+            raise NotAllowed(id, "start", draft.state)
+
     def _start(self, draft: Announcement, call: str, by: Person, reason: str) -> tuple[int, bytes]:
-        spec, now = draft.spec, datetime.now(UTC)
-        if draft.draft and spec.expires_at and spec.expires_at <= max(spec.at or now, now):
-            raise BadInput("expires", Phrase("it would expire before it is sent: edit it first"))
+        spec = draft.spec
+        if draft.draft:
+            _refuse_expired(spec)
         arguments = (
             *(draft.total, unix_ms(spec.at), by.name, *self._announcements.approval(spec.desk), reason, call),
             *(self._store.key_ttl_ms(spec.at, spec.expires_at), draft.draft.version if draft.draft else 0),
@@ -203,6 +220,12 @@ class DraftVerbs:
 
 def _too_many() -> BadInput:
     return BadInput("draft", Phrase("you have {most} drafts: start or discard some first", most=MOST_DRAFTS))
+
+
+def _refuse_expired(spec: Spec) -> None:
+    now = datetime.now(UTC)
+    if spec.expires_at and spec.expires_at <= max(spec.at or now, now):
+        raise BadInput("expires", Phrase("it would expire before it is sent: edit it first"))
 
 
 def _call() -> str:

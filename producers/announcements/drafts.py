@@ -121,6 +121,10 @@ class Drafts:
             self._ledger.redis.set(keys.content(started.spec.desk, content_hash), id, px=self._ledger.results_for_ms)
         return started
 
+    def check_start(self, id: str, version: int | None = None) -> None:
+        """Raises as `start` without a reason, and starts nothing."""
+        self._verbs.check_start(id, version)
+
     def discard(self, id: str, by: Person) -> None:
         """It is gone, with its rows."""
         self._verbs.discard(id, by)
@@ -129,11 +133,11 @@ class Drafts:
         """Keeps with it that this notification was a test of its present version."""
         self._verbs.note_test(id, notification, by)
 
-    def get(self, id: str) -> Announcement:
-        """A draft. Raises NotAllowed for what was started."""
+    def get(self, id: str, verb: str = "edit") -> Announcement:
+        """A draft. Raises NotAllowed for what was started, which this verb cannot be done to."""
         found = self._ledger.announcements.get(id)
         if found.state not in DRAFTED:
-            raise NotAllowed(id, "edit", found.state)
+            raise NotAllowed(id, verb, found.state)
         return found
 
     def listed(self, desks: frozenset[str] | None = None) -> Iterator[Announcement]:

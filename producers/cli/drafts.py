@@ -70,7 +70,7 @@ def approve(
     """Approve a draft that was submitted. Whoever wrote in it cannot."""
 
     def act(drafts: Drafts) -> Announcement:
-        found = drafts.get(id).draft
+        found = drafts.get(id, "approve").draft
         return drafts.approve(id, fingerprint or (found.fingerprint if found else ""), machine_person())
 
     _act(id, as_json, act)

@@ -162,8 +162,7 @@ class ConsoleDrafts:
         self._notes.forget(id)
 
     def start(self, draft: Announcement, version: int, by: Person, key: ApiKey | None, reason: str | None) -> None:
-        started = partial(self._drafts.start, draft.id, by, reason, version)
-        draft_within(self._ledger, key, draft, partial(self._drafts.rows, draft.id), started)
+        draft_within(self._ledger, key, draft, self._drafts, reason, version, by)
         if not (key and key.test):  # whose draft stays one
             self._notes.forget(draft.id)
 

@@ -1,7 +1,6 @@
 """`/v1/announcements/{id}/…`: what people do with drafts."""
 
 from collections.abc import Mapping
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -97,9 +96,7 @@ def start(id: str, caller: Starter, body: BodyOrNothing, context: ContextDep) ->
     draft, version = found_of(context.ledger, caller, id), _version(body)
     if draft.state not in DRAFTED:
         raise NotAllowed(id, "start", draft.state)
-    drafts = Drafts(context.ledger)
-    started = partial(drafts.start, id, caller.person, reason, version)
-    draft_within(context.ledger, caller.key, draft, partial(drafts.rows, id), started)
+    draft_within(context.ledger, caller.key, draft, Drafts(context.ledger), reason, version, caller.person)
     return _state(context.ledger.announcements.get(id))
 
 

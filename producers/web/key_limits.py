@@ -6,18 +6,21 @@ Also those of a test key, whose notifications are checked like all others, and n
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ledger.addresses import Contact, address_fields
 from ledger.allowance import Allowance, check_rows
 from ledger.announcement import Announcement, Row, Spec
 from ledger.api_key import ApiKey
 from ledger.delivery_options import UserIdType
+from ledger.draft import Person
 from ledger.errors import KeyLimit
 from ledger.key_receivers import Receivers, receiver_refusals
 from ledger.ledger import AcceptResult, Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.record import Accepted, Announced
+from producers.announcements.drafts import Drafts
 from producers.announcements.lookup import Lookup
 from producers.web.context import WebContext
 from producers.web.unsent import announcement_answer, event_answers, whole_answers
@@ -140,16 +143,23 @@ def draft_within(
     ledger: Ledger,
     key: ApiKey | None,
     draft: Announcement,
-    rows: Callable[[], Iterable[Row]],
-    start: Callable[[], object],
+    drafts: Drafts,
+    reason: str | None,
+    version: int | None,
+    by: Person,
 ) -> None:
-    """Has a draft started, within the limits of a key: a test key starts nothing. Raises as `announce_within`."""
+    """Has a draft started, within the limits of a key: a test key is refused what another is, and starts nothing.
+
+    Raises as `announce_within` and `Drafts.start`.
+    """
+    if key and key.test:  # which has no scope `operate`, so that it gives no reason
+        drafts.check_start(draft.id, version)
 
     def started() -> Announced:
-        start()
+        drafts.start(draft.id, by, reason, version)
         return Announced(draft.id, draft.total, duplicate=False)
 
-    content = draft.draft.fingerprint if draft.draft else ""
+    content, rows = draft.draft.fingerprint if draft.draft else "", partial(drafts.rows, draft.id)
     announce_within(ledger, key, Submitted(draft.spec, draft.total, draft.id, content, rows), started)
 
 

@@ -129,6 +129,17 @@ def test_what_a_draft_cannot_do_is_told(ledger: Ledger, capsys: Output, command:
     assert f"{id}: it is draft" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["submit"], ["approve"], ["reject", "--why", "no"], ["start"], ["discard"]])
+def test_what_was_started_refuses_the_verb_that_was_asked_for(
+    ledger: Ledger, capsys: Output, command: list[str]
+) -> None:
+    id = draft(capsys)
+    told(capsys, "start", id)
+    verb, *more = command
+    assert run([verb, id, *more]) == 2
+    assert f"cannot {verb} {id}: it is running" in capsys.readouterr().err
+
+
 def test_a_draft_is_discarded(ledger: Ledger, capsys: Output) -> None:
     id = draft(capsys)
     assert told(capsys, "discard", id)["id"] == id

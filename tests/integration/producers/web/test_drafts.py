@@ -1,7 +1,9 @@
 """Drafts over HTTP, by real sockets and a real Valkey."""
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -289,3 +291,36 @@ def test_a_program_makes_and_starts_a_draft_either_way(server: str, ledger: Ledg
             gone.discard()
             with pytest.raises(NotFound):
                 gone.status()
+
+
+@pytest.mark.parametrize("written_as", ["csv", "jsonl"])
+def test_results_of_a_draft_as_a_file_are_a_conflict_too(writer: Caller, written_as: str) -> None:
+    id = writer.draft()
+    for query in ("", f"?format={written_as}"):
+        assert writer.call("GET", f"/{id}/results{query}", 409)["state"] == "draft"
+
+
+def test_a_key_that_was_used_for_another_draft_is_told_as_it_was_given(writer: Caller) -> None:
+    body = {"name": "Move", "text": TEXT, "rows": ROWS, "draft": True, "key": "move-7"}
+    id = writer.call("POST", status=201, json=body)["id"]
+    told = writer.call("POST", status=422, json=body | {"text": "x"})
+    assert told["detail"] == f"'move-7' was already used for {id} with other content"
+
+
+def test_a_test_key_is_refused_the_starts_that_another_is(
+    server: str, ledger: Ledger, writer: Caller, boss: Caller
+) -> None:
+    rehearsal = Caller(server, ledger, "rehearsal", *WRITER, limits=KeyLimits(test=True))
+    id = writer.draft()
+    assert rehearsal.call("POST", f"/{id}/start", 403)["type"].endswith(":not-permitted")
+    assert rehearsal.call("POST", f"/{id}/start", 409, json={"version": 7})["version"] == 1
+    few = writer.draft(rows=ROWS[:2])
+    assert rehearsal.call("POST", f"/{few}/start")["state"] == "draft"
+    writer.call("POST", f"/{few}/submit")
+    assert rehearsal.call("POST", f"/{few}/start", 409)["state"] == "awaiting_approval"
+    writer.call("POST", f"/{id}/submit")
+    boss.call("POST", f"/{id}/approve", json={"fingerprint": boss.show(id)["draft"]["fingerprint"]})
+    assert rehearsal.call("POST", f"/{id}/start")["state"] == "approved"
+    late = writer.draft(rows=ROWS[:2], expires=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())
+    time.sleep(1.1)
+    assert rehearsal.call("POST", f"/{late}/start", 422)["field"] == "expires"
