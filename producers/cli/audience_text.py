@@ -21,8 +21,6 @@ _REASONS = {
     "excluded": "excluded",
     "duplicate": "listed more than once",
 }
-#: Ids that are listed.
-_NAMED = 10
 
 
 def people_of(audience: "Audience", checked: Checked) -> Iterator[str]:
@@ -41,9 +39,8 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[str]
         told = ", ".join(f"{count:,} {_REASONS[reason]}" for reason, count in counts.items())
         yield from wrapped(f"{audience.counts.listed:,} found; left out: {told}")
     if audience.not_visible:
-        ids = ", ".join(audience.not_visible[:_NAMED]) + (", …" if len(audience.not_visible) > _NAMED else "")
         what = "left out" if audience.is_partial else "nothing is sent: widen its contact range, or add --partial"
-        yield from wrapped(f"the app cannot see {ids}: {what}")
+        yield from wrapped(f"the app cannot see {audience.invisible}: {what}")
     if audience.people and not audience.status_known:
         yield from wrapped(
             "people who have resigned or not joined could not be left out: the app lacks the scope "

@@ -17,6 +17,7 @@ from pathlib import Path
 import orjson
 
 from feishu.codes import Kind
+from feishu.directory import ROOT
 from feishu.member import SCOPES
 from feishu.verdict import AskFailed
 from ledger.announcement import RECEIVER_ID
@@ -70,6 +71,13 @@ class Audience:
         """Whether there is something that the app may not see, and nobody said to leave it out."""
         return bool(self.not_visible and not self.is_partial)
 
+    @property
+    def invisible(self) -> str:
+        """The first ids that are not visible, for people: they do not know the root department by its id."""
+        if self.not_visible == (ROOT,):
+            return Phrase("the whole company")
+        return ", ".join(self.not_visible[:_NAMED]) + (", …" if len(self.not_visible) > _NAMED else "")
+
     def left_out_by_reason(self, checked: Checked) -> dict[str, int]:
         """With the rows that were accepted, and the invalid ones, they sum to those that are listed."""
         sent_again = checked.duplicate_count if checked.options.allow_duplicates else 0
@@ -79,10 +87,8 @@ class Audience:
     def refuse_invisible(self) -> None:
         """Raises BadInput when it is refused."""
         if self.is_refused:
-            more = "…" if len(self.not_visible) > _NAMED else ""
             problem = Phrase(
-                "the app cannot see {ids}: widen its contact range, or leave them out with partial",
-                ids=", ".join(self.not_visible[:_NAMED]) + more,
+                "the app cannot see {ids}: widen its contact range, or leave them out with partial", ids=self.invisible
             )
             raise BadInput("audience", problem)
 

@@ -184,6 +184,15 @@ def test_everyone_needs_the_range_of_all_staff(office: Office) -> None:
         assert office.receivers(office.announce("--everyone", "--partial", *TEXT)) == ["ou_ann", "ou_bob"]
 
 
+def test_a_range_that_is_too_small_for_everyone_is_told_as_the_whole_company(office: Office) -> None:
+    """It was told as the root department, `0`, which nobody knows."""
+    with office.opened("--range", "od-it"):
+        office.announce("--everyone", *TEXT, code=2)
+        assert "the app cannot see the whole company: widen" in office.said.err
+        office.announce("--everyone", *TEXT, "--dry-run", code=2)
+        assert "the app cannot see the whole company: nothing is sent" in office.said.out
+
+
 def test_only_who_is_new_since_an_earlier_one(open_office: Office) -> None:
     first = open_office.announce("--department", "od-a", *TEXT)
     told = open_office.looks("--everyone", "--new-since", first, *TEXT)
