@@ -18,6 +18,7 @@ import redis
 
 from ledger.errors import NotDurable
 from ledger.ledger import Ledger
+from ledger.loading import RowsMissing
 from tests.chaos.backend import AudienceBackend, Backend, CommandBackend, HttpBackend, LedgerBackend, NotNow
 from tests.chaos.drafting import announce_draft
 from tests.chaos.journal import Journal
@@ -116,11 +117,15 @@ def _hesitating(rows: Iterator[bytes], rng: random.Random) -> Iterator[bytes]:
 
 
 def _until_told(ask: Callable[[], T]) -> T:
-    """Asks again, with the same keys, for as long as Redis does not answer or cannot confirm."""
+    """Asks again, with the same keys, for as long as Redis does not answer or cannot confirm.
+
+    Rows that were loaded may be gone, too: a producer that was killed may have had a request under way that replaces
+    them.
+    """
     while True:
         try:
             return ask()
-        except (redis.ConnectionError, redis.TimeoutError, NotDurable, NotNow):
+        except (redis.ConnectionError, redis.TimeoutError, NotDurable, NotNow, RowsMissing):
             time.sleep(AGAIN_SECONDS)
 
 

@@ -72,7 +72,7 @@ def test_the_last_use_is_noted_but_not_for_each_call(ledger: Ledger, keys: ApiKe
     [
         ({"name": ""}, "name"),
         ({"name": "a b"}, "name"),
-        ({"scopes": frozenset()}, "scope"),
+        ({"scopes": frozenset()}, "scopes"),
         ({"desks": frozenset({"nobody"})}, "desk"),
         ({"rate": "often"}, "rate"),
     ],

@@ -82,7 +82,7 @@ def test_what_a_worker_has_done_is_told(web: WebThread, at_work: DeskAtWork) -> 
     assert told("deskbell_attempts_total", via="user", outcome="delivered") == 1
     assert told("deskbell_attempts_total") == told("deskbell_slots_used_total")
     assert {labels["outcome"]: value for labels, value in told.samples("deskbell_notifications_total")} == {
-        "delivered": 3, "rerouted": 1, "failed": 1, "deferred": 0, "unknown": 0, "expired": 0
+        "delivered": 3, "rerouted": 1, "failed": 1, "deferred": 0, "unknown": 0, "expired": 0, "joined": 0
     }  # fmt: skip
     assert told("deskbell_delivery_seconds_count", lane="event", outcome="delivered") == 2
     assert told("deskbell_delivery_seconds_count", lane="announcement", outcome="delivered") == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+import requests
 
 from ledger.announcement import Spec
 from ledger.delivery_options import ReceiveType
@@ -296,6 +297,8 @@ def test_the_examples_of_the_document_work_when_pasted(web: WebThread) -> None:
     assert document["openapi"].startswith("3.1")
     body = document["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
     assert len(body["examples"]) >= 4
+    for text in ("{{ host }} is full", "{{ host }} is nearly full"):  # so that there is a second version
+        assert requests.put(f"{web.url}/v1/templates/disk", json={"text": text}, timeout=60).status_code == 200
     for name, example in body["examples"].items():
         answer = web.post(PATH, example["value"])
         assert answer.status_code == 202, (name, answer.text)
