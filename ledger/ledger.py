@@ -180,14 +180,18 @@ class Ledger(Store):
         return self._with_joined([_event(id, *kept) for id, kept in zip(ids, pipe.execute(), strict=True)])
 
     def _with_joined(self, records: list[Record | None]) -> list[Record | None]:
-        """How many events have joined those that gather them; most gather none, and cost nothing."""
+        """How many events have joined those that gather them, and when the last of them expires; most gather none, and
+        cost nothing."""
         gather = [place for place, record in enumerate(records) if record and record.progress.gathers]
         if gather:
             pipe = self.redis.pipeline(transaction=False)
             for place in gather:
-                pipe.hget(self.keys.joined(cast(Record, records[place]).id), "count")
-            for place, count in zip(gather, pipe.execute(), strict=True):
-                records[place] = replace(cast(Record, records[place]), joined=int(count or 0))
+                id = cast(Record, records[place]).id
+                pipe.hget(self.keys.joined(id), "count")
+                pipe.hget(self.keys.notification(id), "expires_at")
+            found = iter(pipe.execute())
+            for place, count, expires_ms in zip(gather, found, found, strict=True):
+                records[place] = _gathering(cast(Record, records[place]), int(count or 0), int(expires_ms or 0))
         return records
 
     def events(self, state: State | None = None) -> Iterator[Record]:
@@ -248,6 +252,12 @@ class Ledger(Store):
         if desk is None:
             raise NotFound(id)
         return text(desk)
+
+
+def _gathering(record: Record, joined: int, expires_ms: int) -> Record:
+    expires_at = datetime.fromtimestamp(expires_ms / 1000, UTC) if expires_ms else None
+    notification = record.notification.model_copy(update={"expires_at": expires_at})
+    return replace(record, joined=joined, notification=notification)
 
 
 def _event(

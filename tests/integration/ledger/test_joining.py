@@ -281,6 +281,17 @@ def test_the_message_expires_with_the_last_of_its_events(ledger: Ledger) -> None
 # -- keys, verbs, callbacks
 
 
+def test_a_message_is_not_rescheduled_past_the_expiry_of_its_events(ledger: Ledger) -> None:
+    message = into(ledger, send(ledger, digest="5m", expires="1h"))
+    expires_at = ledger.get(message).notification.expires_at
+    assert expires_at is not None
+    with pytest.raises(BadInput, match="when it expires"):
+        reschedule(ledger, message, expires_at + timedelta(seconds=1), "ada")
+    send(ledger, digest="5m")
+    assert ledger.get(message).notification.expires_at is None
+    reschedule(ledger, message, expires_at + timedelta(seconds=1), "ada")
+
+
 def test_a_joined_event_keeps_its_key(ledger: Ledger) -> None:
     first = send(ledger, digest="5m", key="alert-1")
     [again] = ledger.accept([an_event(digest="5m", key="alert-1")])
