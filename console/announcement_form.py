@@ -105,7 +105,7 @@ def _names(request: PageRequest, desk: str, people: list[str]) -> Mapping[str, s
 
 def asked_of(request: PageRequest, draft: Announcement | None = None) -> Asked:
     """What the form that was sent asks for. Raises BadInput."""
-    lists: dict[str, Sequence[str]] = {name: _addresses(request, name) for name in ADDRESSES}
+    lists: dict[str, Sequence[str]] = {name: request.addresses(name) for name in ADDRESSES}
     lists |= {name: chosen_ids(request, name) for name in CHOSEN}
     recipients, keeps_file = _uploaded(request, "recipients"), draft is not None and not request.field("drop_file")
     if not (recipients or keeps_file or any(lists[name] for name in _WHO) or request.field("everyone")):
@@ -136,10 +136,6 @@ def _fields(request: PageRequest) -> dict[str, str]:
 def _uploaded(request: PageRequest, name: str) -> Uploaded | None:
     file = request.file(name)
     return Uploaded(file.filename or "", file.file) if file else None
-
-
-def _addresses(request: PageRequest, name: str) -> list[str]:
-    return [each.strip() for each in request.field(name).replace("\n", ",").split(",") if each.strip()]
 
 
 def _times(request: PageRequest) -> dict[str, str]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from console.drafts import draft_page, draft_version
 from console.failures import KnownFailures
 from console.live import Drawing, LivePart, drawn, part, version_of
-from console.page_request import PageRequest
+from console.page_request import PageRequest, one_of
 from console.pickers import picked_new_time
 from console.routing import View, action, live, page, stream
 from console.row_search import found_rows
@@ -185,9 +185,8 @@ def _sought(request: PageRequest) -> Sought | None:
 
 
 def _export(request: PageRequest) -> Response:
-    announcement, written_as = request.announcement(), request.part("format")
-    if written_as not in ("csv", "jsonl"):
-        raise BadInput("format", "must be csv or jsonl")
+    announcement = request.announcement()
+    written_as = one_of("format", request.part("format"), ("csv", "jsonl"))
     pieces: Iterator[bytes] = request.context.exports(announcement.id, written_as, request.who.may_see_people)
     types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
     disposition = f'attachment; filename="{announcement.id}.{written_as}"'

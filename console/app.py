@@ -50,5 +50,6 @@ def application(ledger: Ledger, keys: ApiKeys, ports: Ports) -> Starlette:
     # A redirect would follow `Host`, and use http behind a TLS proxy.
     app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)
-    app.state.context = ConsoleContext(ledger, keys, sessions, live, codes, Failures(ledger, codes), templates, *ports)
+    failures = Failures(ledger, codes)
+    app.state.context = ConsoleContext(ledger, keys, sessions, live, codes, failures, templates, **vars(ports))
     return app

@@ -64,5 +64,6 @@ def attention_of(snapshot: Snapshot, sees: Callable[[str], bool], approver: Pers
 
 
 def _waits_for(draft: Announcement, approver: Person | None) -> bool:
-    waits = draft.state is AnnouncementState.AWAITING_APPROVAL and draft.draft is not None and approver is not None
-    return bool(waits and draft.draft and approver and draft.draft.may_approve(approver))
+    if approver is None or draft.draft is None:
+        return False
+    return draft.state is AnnouncementState.AWAITING_APPROVAL and draft.draft.may_approve(approver)

@@ -21,8 +21,8 @@ __all__ = ["Test", "draft_page", "draft_version", "may_start", "routes"]
 
 #: Tests that are shown, the newest.
 TESTS = 5
-#: More edits than any draft has, and more rows.
-MOST_EDITS, MOST_ROWS = 10**9, 100_000_000
+#: More rows than any draft has.
+MOST_ROWS = 100_000_000
 #: Rows that a test shows by what they are; others by their number.
 ROWS = ("first", "longest", "emptiest")
 #: A test is over.
@@ -143,7 +143,7 @@ Act = Callable[[PageRequest, Announcement], None]
 
 
 def _acted(act: Act, flash: str) -> View:
-    """What was changed meanwhile, or is wrong, is told on the page of the draft."""
+    """The page of the draft says what is wrong, or that somebody changed it meanwhile."""
 
     def acted(request: PageRequest) -> Response:
         it = request.announcement()
@@ -183,8 +183,7 @@ def _start_unapproved(request: PageRequest, it: Announcement) -> None:
 
 
 def _start_for(request: PageRequest, it: Announcement, reason: str | None) -> None:
-    version = request.number("version", MOST_EDITS) or 0
-    request.context.drafting.start(it, version, request.who.person, request.who.key, reason)
+    request.context.drafting.start(it, request.version(), request.who.person, request.who.key, reason)
 
 
 def _discard(request: PageRequest) -> Response:

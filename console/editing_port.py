@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
-__all__ = ["ColumnsFound", "Editing", "Uploaded"]
+__all__ = ["Editing", "Uploaded"]
 
 
 class Uploaded(NamedTuple):
@@ -11,12 +11,6 @@ class Uploaded(NamedTuple):
 
     name: str
     file: BinaryIO
-
-
-class ColumnsFound(NamedTuple):
-    """The columns of a file that the message may name, with what stands in its first row."""
-
-    values: Mapping[str, str]
 
 
 class Editing(Protocol):
@@ -27,8 +21,8 @@ class Editing(Protocol):
         """What the message may say of people whom the contacts have."""
         ...
 
-    def columns(self, file: Uploaded, encoding: str, by: str) -> ColumnsFound:
-        """Of the beginning of a file, or of the whole."""
+    def columns(self, file: Uploaded, encoding: str, by: str) -> Mapping[str, str]:
+        """Those that the message may name, with their values in the first row. Of a text its beginning is enough."""
         ...
 
     def picture(self, desk: str, file: Uploaded) -> str:

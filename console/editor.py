@@ -72,7 +72,7 @@ def _columns(request: PageRequest) -> Response:
         found = request.context.editing.columns(_file(request, "recipients"), request.field("encoding"), request.who.by)
     except BadInput as problem:
         return request.page("parts/editor_columns.html", columns={}, problem=problem)
-    return request.page("parts/editor_columns.html", columns=dict(found.values), problem=None)
+    return request.page("parts/editor_columns.html", columns=dict(found), problem=None)
 
 
 def _picture(request: PageRequest) -> Response:

@@ -58,7 +58,6 @@ def _create(request: PageRequest) -> Response:
 
 def _asked(request: PageRequest) -> KeyRequest:
     """Raises BadInput."""
-    only = [each.strip() for each in request.field("only").replace("\n", ",").split(",") if each.strip()]
     return KeyRequest.build(
         {
             "name": request.field("name"),
@@ -67,7 +66,7 @@ def _asked(request: PageRequest) -> KeyRequest:
             "rate": request.field("rate") or None,
             "max_rows": request.number("max_rows", MOST, least=1),
             "daily": request.number("daily", MOST, least=1),
-            "only": only or None,
+            "only": request.addresses("only") or None,
             "test": bool(request.field("test")),
         }
     )

@@ -11,9 +11,6 @@ from ledger.errors import BadInput, Changed, NotAllowed
 
 __all__ = ["routes"]
 
-#: More edits than any draft has.
-MOST_EDITS = 10**9
-
 
 def routes() -> list[Route]:
     return [
@@ -50,7 +47,7 @@ def _edit(request: PageRequest) -> Response:
 
 def _save(request: PageRequest) -> Response:
     """What was typed stays in the form unless it is saved."""
-    draft, version = request.announcement(), request.number("version", MOST_EDITS) or 0
+    draft, version = request.announcement(), request.version()
     if draft.draft is None:
         raise NotAllowed(draft.id, "edit", draft.state)
     try:

@@ -14,11 +14,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from console.attention import Attention, attention_of
 from console.cookies import SESSION, cookie_of
-from console.editing_port import Editing
 from console.failures import Failures
 from console.i18n import Language
 from console.live import Draw, Live, LivePart
-from console.ports import Callers, Contacts, Drafting, Exports, Hooks
+from console.ports import Ports
 from console.sessions import Sessions, Viewer, csrf_token
 from feishu.codes import CodeTable
 from ledger.announcement import Announcement
@@ -31,17 +30,19 @@ from ledger.messages.json_fields import shortened
 from ledger.phrases import Phrase
 from ledger.states import State
 
-__all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest"]
+__all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest", "one_of"]
 
 THEMES = ("auto", "light", "dark")
 #: Feishu's codes have at most nine digits.
 MOST_CODE = 999_999_999_999
+#: More edits than any draft has.
+MOST_EDITS = 10**9
 #: Where the console is mounted.
 ROOT = "/console"
 
 
 @dataclass(frozen=True)
-class ConsoleContext:
+class ConsoleContext(Ports):
     """The objects that all pages of a web process share: `app.state.context` of the application."""
 
     ledger: Ledger
@@ -51,12 +52,6 @@ class ConsoleContext:
     codes: CodeTable
     failures: Failures
     templates: Environment
-    drafting: Drafting
-    editing: Editing
-    contacts: Contacts
-    exports: Exports
-    callers: Callers
-    hooks: Hooks
 
 
 @dataclass(frozen=True)
@@ -100,10 +95,15 @@ class PageRequest:
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         """A field of the form with one of these values. Raises BadInput."""
-        value = self.field(name)
-        if value not in allowed:
-            raise BadInput(name, Phrase("must be one of {choices}", choices=", ".join(allowed)))
-        return value
+        return one_of(name, self.field(name), allowed)
+
+    def addresses(self, name: str) -> list[str]:
+        """Those of a field of the form, one on a line, or divided by commas."""
+        return [each.strip() for each in self.field(name).replace("\n", ",").split(",") if each.strip()]
+
+    def version(self) -> int:
+        """The version of a draft that the form was made for; 0 without one. Raises BadInput."""
+        return self.number("version", MOST_EDITS) or 0
 
     def announcement(self) -> Announcement:
         """The one in the path. Raises NotFound, also if its desk is not the viewer's."""
@@ -117,9 +117,7 @@ class PageRequest:
     def state(self) -> State | None:
         """The state in the query, or None. Raises BadInput."""
         value = self.query("state")
-        if value and value not in set(State):
-            raise BadInput("state", Phrase("must be one of {choices}", choices=", ".join(State)))
-        return State(value) if value else None
+        return State(one_of("state", value, tuple(State))) if value else None
 
     def number(self, name: str, most: int, *, least: int = 0) -> int | None:
         """A number from the query or the form, or None. Raises BadInput."""
@@ -193,6 +191,13 @@ class PageRequest:
     @property
     def needs_nobody_to_sign_in(self) -> bool:
         return self.viewer is not None and self.viewer.digest is None
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Raises BadInput."""
+    if value not in allowed:
+        raise BadInput(name, Phrase("must be one of {choices}", choices=", ".join(allowed)))
+    return value
 
 
 def url(path: str, query: Mapping[str, object]) -> str:

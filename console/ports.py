@@ -141,7 +141,7 @@ class AudienceFound:
     status_known: bool  #: False: nobody could be left out for it
     range_known: bool  #: False: people who are named one by one in the app's range may be missing
     not_told: tuple[tuple[str, str], ...]  #: fields that nobody has, and their scopes
-    nobody: tuple[str, ...]  #: the first exclusions that lead to nobody
+    nobody: tuple[str, ...]  #: the first exclusions that match nobody
     nobody_count: int
     people: tuple[Mapping[str, str], ...] = field(repr=False)  #: three, with what the message says of them
 
@@ -192,7 +192,7 @@ class Drafting(Protocol):
         ...
 
     def edit(self, draft: Announcement, version: int, asked: Asked, by: Person) -> DraftSummary | None:
-        """As `keep`, in place of what the draft has. Raises Changed when it no longer has this version."""
+        """As `keep`, but replaces the content of the draft. Raises Changed if it no longer has this version."""
         ...
 
     def summary(self, draft: Announcement) -> DraftSummary: ...
@@ -202,7 +202,7 @@ class Drafting(Protocol):
     def submit(self, id: str, by: Person) -> None: ...
 
     def approve(self, id: str, fingerprint: str, by: Person) -> None:
-        """Raises Changed when it is no longer what was seen, NotPermitted for who wrote it."""
+        """Raises Changed if the fingerprint no longer matches, NotPermitted for an author or editor of the draft."""
         ...
 
     def reject(self, id: str, why: str, by: Person) -> None: ...
@@ -309,8 +309,9 @@ class Hooks(Protocol):
 Exports = Callable[[str, str, bool], Iterator[bytes]]
 
 
-class Ports(NamedTuple):
-    """What the web application brings to the console. In the order of `ConsoleContext`."""
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """What the web application brings to the console."""
 
     drafting: Drafting
     editing: Editing

@@ -79,8 +79,8 @@ class Viewer:
 
     @property
     def may_see_messages(self) -> bool:
-        """Of drafts: who writes them, or approves what is written."""
-        return self.may_announce or self.may_operate or self.may_approve
+        """Those of drafts: a key that does no more than look sees none."""
+        return self.may_change
 
     @property
     def person(self) -> Person:

@@ -14,7 +14,6 @@ from ledger.times import iso, zone_of
 
 __all__ = ["environment", "in_zone"]
 
-
 #: What ends a name between braces, or makes an expression of it.
 _SIGNS = frozenset("|{}%#\"'\\")
 
@@ -32,6 +31,7 @@ def environment() -> Environment:
     )
     templates.filters |= {"number": _number, "when": _when, "day": _day, "percent": _percent, "look": preview_of}
     templates.filters |= {"in_zone": in_zone, "iso": iso, "utc": _utc, "inserted": _inserted}
+    templates.filters["sentence"] = _sentence
     templates.tests["plain"] = is_plain
     templates.globals |= {"static": _static, "chart_width": WIDTH, "chart_height": HEIGHT}
     for name in templates.list_templates():  # now, so that the first visitor need not wait
@@ -87,9 +87,14 @@ def _static(name: str) -> str:
     return f"/console/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
 
 
+def _sentence(text: str) -> str:
+    """Beginning with a capital letter; the others stay, unlike with Jinja's `capitalize`."""
+    return text[:1].upper() + text[1:]
+
+
 def _inserted(name: str) -> str:
     """What names a column in a message."""
-    plain = not _SIGNS & set(name)
-    return (
-        f"{{{{ {name} }}}}" if plain else f'{{{{ row["{name}"] }}}}' if '"' not in name else f"{{{{ row['{name}'] }}}}"
-    )
+    if not _SIGNS & set(name):
+        return f"{{{{ {name} }}}}"
+    quote = "'" if '"' in name else '"'
+    return f"{{{{ row[{quote}{name}{quote}] }}}}"

@@ -1,11 +1,11 @@
 """The console's port for the editor of a message: columns of a file, pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import PurePath
 from typing import BinaryIO
 
-from console.editing_port import ColumnsFound, Uploaded
+from console.editing_port import Uploaded
 from feishu.member import SCOPES
 from feishu.verdict import AskFailed
 from ledger.errors import BadInput
@@ -38,7 +38,7 @@ class ConsoleEditing:
     def of_people(self) -> Sequence[str]:
         return list(SCOPES)
 
-    def columns(self, file: Uploaded, encoding: str, by: str) -> ColumnsFound:
+    def columns(self, file: Uploaded, encoding: str, by: str) -> Mapping[str, str]:
         """In turn with files that are checked."""
         try:
             return turns.take(by, lambda: _columns(file, encoding)).result()
@@ -56,7 +56,7 @@ class ConsoleEditing:
         raise refusal
 
 
-def _columns(file: Uploaded, encoding: str) -> ColumnsFound:
+def _columns(file: Uploaded, encoding: str) -> dict[str, str]:
     source = Source.spooled(_whole_lines(file), PurePath(file.name).name)
     # A hidden row may be the first that is shown here: nothing is sent.
     raw = {"encoding": encoding or None, "hidden": "include"}
@@ -65,7 +65,7 @@ def _columns(file: Uploaded, encoding: str) -> ColumnsFound:
         first = next(recipients.rows(), None)
         names = variables_of(recipients.columns)
         values = first.values if first and not first.problem else ("",) * len(recipients.columns)
-        return ColumnsFound({name: (values[at] or "")[:_VALUE_CHARACTERS] for at, name in names})
+        return {name: (values[at] or "")[:_VALUE_CHARACTERS] for at, name in names}
 
 
 def _whole_lines(file: Uploaded) -> BinaryIO:

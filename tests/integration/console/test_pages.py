@@ -185,6 +185,18 @@ def test_the_next_page_of_events_goes_on_where_the_first_ended(operator: Visitor
     assert not ids[0] & ids[1]
 
 
+def test_a_choice_that_the_page_does_not_offer_is_refused_in_the_language_of_the_page(
+    url: str, scenery: Scenery
+) -> None:
+    chinese = Visitor(url, "zh-CN").sign_in(scenery.operator)
+    path = f"/announcements/{scenery.move}"
+    for wrong in ("/notifications?state=x", f"{path}/rows?state=x", f"{path}/export.pdf"):
+        answer = chinese.session.get(chinese.url + wrong, timeout=60)
+        assert (answer.status_code, "应为 " in answer.text, "must be" in answer.text) == (422, True, False), wrong
+    answer = chinese.act(f"{path}/retry", state="x")
+    assert (answer.status_code, "state：应为 failed, unknown 之一" in answer.text) == (422, True), answer.text
+
+
 # -- acts
 
 
