@@ -10,9 +10,9 @@ from ledger.progress import Attempt, Progress
 from ledger.record import Record
 from ledger.states import AnnouncementState, Outcome, State
 from tests.chaos.approvals import started_wrongly
+from tests.chaos.case import Call, Case
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
-from tests.chaos.judge import Call, Case
 from tests.chaos.notices import told_wrongly
 from tests.chaos.report import Report
 from tests.chaos.stillness import Stillness, before_its_start

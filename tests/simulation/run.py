@@ -11,8 +11,9 @@ from ledger.progress import Attempt, Progress
 from ledger.redis_url import RedisUrl
 from ledger.settings import Settings
 from ledger.states import Outcome
+from tests.chaos.case import Case
 from tests.chaos.finding import Finding
-from tests.chaos.judge import Case, Evidence, Judge
+from tests.chaos.judge import Evidence, Judge
 from tests.simulation import clock
 from tests.simulation.addresses import PEOPLE_FOR
 from tests.simulation.api import LONGEST_CALL_SECONDS
