@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.acceptance.test_web_work_is_bounded import assert_healthz_answers
-from tests.acceptance.web_process import WebProcess
+from tests.acceptance.web_process import WebProcess, web_of_hooks
 
 __all__: list[str] = []
 
@@ -49,13 +48,7 @@ SHAPES = {
 
 @pytest.fixture(scope="module")
 def web(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
-    folder = tmp_path_factory.mktemp("web")
-    (folder / "hooks.toml").write_text(HOOKS)
-    ledger = Ledger(valkey)
-    ledger.redis.flushall()
-    ledger.redis.close()
-    environment = {"DESKBELL_DATA_DIR": str(valkey.data_dir), "DESKBELL_HOOKS": str(folder / "hooks.toml")}
-    with WebProcess(folder, environment) as process:
+    with web_of_hooks(valkey, tmp_path_factory.mktemp("web"), HOOKS) as process:
         yield process
 
 

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
+import redis
+
+from ledger.settings import Settings
 from tests.ports import free_port
 
-__all__ = ["WebProcess"]
+__all__ = ["WebProcess", "web_of_hooks"]
 
 STOP_SECONDS = 90
 
@@ -69,3 +73,14 @@ class WebProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@contextmanager
+def web_of_hooks(valkey: Settings, folder: Path, hooks: str) -> Iterator[WebProcess]:
+    """With this hook file, and an empty ledger."""
+    (folder / "hooks.toml").write_text(hooks)
+    with redis.Redis.from_url(str(valkey.redis)) as client:
+        client.flushall()
+    environment = {"DESKBELL_DATA_DIR": str(valkey.data_dir), "DESKBELL_HOOKS": str(folder / "hooks.toml")}
+    with WebProcess(folder, environment) as process:
+        yield process
