@@ -10,6 +10,7 @@ import redis
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.settings import Desk, Settings
+from tests.integration.producers.web.web_thread import WebThread
 
 LONGEST_CALL_MS = 1000
 
@@ -55,3 +56,16 @@ def unsynced_valkey(empty_valkey: Settings) -> Iterator[Settings]:
         client.config_set("appendfsync", "no")
         yield empty_valkey
         client.config_set("appendfsync", "always")
+
+
+@pytest.fixture(scope="module")
+def serving(valkey: Settings) -> Iterator[WebThread]:
+    """The web process of `web`: a module that needs other settings has a `serving` of its own."""
+    with WebThread(valkey) as running:
+        yield running
+
+
+@pytest.fixture
+def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
+    """One web process for all tests of a module; each starts with an empty ledger."""
+    return serving

@@ -1,7 +1,6 @@
 """What the editor asks the server for, over a real socket and a real Valkey: who may, and what is told."""
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
@@ -9,7 +8,6 @@ from openpyxl import Workbook
 
 from ledger.api_key import Scope
 from ledger.saved_templates import SavedTemplates
-from ledger.settings import Settings
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.web.web_thread import WebThread
 
@@ -18,22 +16,10 @@ __all__: list[str] = []
 FORM = "/announcements/new"
 
 
-@pytest.fixture(scope="module")
-def serving(valkey: Settings) -> Iterator[WebThread]:
-    with WebThread(valkey) as running:
-        yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
 def visitor(web: WebThread, *scopes: Scope, language: str = "en") -> Visitor:
     found = Visitor(web.url, language)
     if scopes:
-        _, secret = web.context.keys.create(f"key-{'-'.join(scopes)}", frozenset(scopes), None, None, "test")
-        found.sign_in(secret)
+        found.sign_in(web.secret(*scopes))
     found.look(FORM)
     return found
 

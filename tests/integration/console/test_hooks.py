@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from ledger.api_key import Scope
-from ledger.api_keys import ApiKeys
 from ledger.hook_log import HookLog
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.integration.console.console_visitor import Visitor
-from tests.integration.producers.web.web_thread import WebThread
+from tests.integration.producers.web.web_thread import WebThread, with_files
 from tests.unit.producers.hooks.hook_cases import payload
 
 __all__: list[str] = []
@@ -44,27 +43,12 @@ text = "{{ item.name }}"
 
 @pytest.fixture(scope="module")
 def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
-    folder = tmp_path_factory.mktemp("hooks")
-    (folder / "hooks.toml").write_text(HOOKS, "utf-8")
-    with WebThread(valkey.model_copy(update={"hooks": folder / "hooks.toml"})) as running:
+    with WebThread(with_files(valkey, tmp_path_factory.mktemp("hooks"), hooks=HOOKS)) as running:
         yield running
 
 
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-def visitor_of(web: WebThread, *scopes: Scope, desks: list[str] | None = None) -> Visitor:
-    _, secret = ApiKeys(web.context.ledger).create(
-        "-".join(["bob", *scopes, *(desks or ())]), frozenset(scopes), desks, None, by="test"
-    )
-    return Visitor(web.url).sign_in(secret)
-
-
-def send_key(web: WebThread) -> str:
-    names = {key.name for key in web.context.keys.list()}
-    return web.context.keys.create(f"tool-{len(names)}", frozenset({Scope.SEND}), None, None, "test")[1]
+def visitor_of(web: WebThread, *scopes: Scope, desks: frozenset[str] | None = None) -> Visitor:
+    return Visitor(web.url).sign_in(web.secret(*scopes, desks=desks))
 
 
 @pytest.fixture
@@ -77,7 +61,7 @@ def events(ledger: Ledger) -> int:
 
 
 def test_the_page_says_of_each_hook_what_came_in_and_what_was_refused(web: WebThread, operator: Visitor) -> None:
-    key = send_key(web)
+    key = web.secret(Scope.SEND)
     for number in range(3):
         web.post(f"/v1/hooks/chat?key={key}", {"text": f"Disk {number}"})
     web.post(f"/v1/hooks/chat?key={key}", {})
@@ -96,7 +80,7 @@ def test_the_page_says_of_each_hook_what_came_in_and_what_was_refused(web: WebTh
 
 def test_what_joined_another_message_is_counted(web: WebThread, operator: Visitor) -> None:
     for number in range(3):
-        web.post(f"/v1/hooks/calm?key={send_key(web)}", {"text": f"Disk {number}"})
+        web.post(f"/v1/hooks/calm?key={web.secret(Scope.SEND)}", {"text": f"Disk {number}"})
     row = operator.look("/hooks").partition('href="/console/hooks/calm"')[2].partition("</tr>")[0]
     assert [part.partition("<")[0] for part in row.split("<td>")[3:5]] == ["3", "2"]
 
@@ -158,7 +142,7 @@ def test_a_try_takes_the_scope_operate_and_all_desks(web: WebThread) -> None:
     assert "operate" in reader.look("/hooks/chat")
     reader.look("/")
     assert reader.act("/hooks/chat", payload='{"text": "x"}').status_code == 403
-    limited = visitor_of(web, Scope.READ, Scope.OPERATE, desks=["default"])
+    limited = visitor_of(web, Scope.READ, Scope.OPERATE, desks=frozenset({"default"}))
     assert "limited to some desks" in limited.look("/hooks/chat")
     limited.look("/")
     assert "limited to some desks" in limited.act("/hooks/chat", payload='{"text": "x"}').text

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -84,28 +85,21 @@ def test_it_is_in_the_language_of_the_desk(empty_valkey: Settings) -> None:
     ledger.redis.close()
 
 
-def test_one_that_dies_after_the_acceptance_has_sent_one_message(
-    ledger: Ledger, leases: Leases, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_dies_after_the_acceptance_has_sent_one_message(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     announce(ledger, 1, notify="ou_ann")
     deliver(leases, desk, 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(Notices, "strike_off", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with patch.object(Notices, "strike_off", side_effect=KeyboardInterrupt):
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
                 NoticeSender(ledger).look()
     assert len(sent(ledger)) == len(sent(ledger)) == 1
 
 
-def test_one_that_is_not_on_disk_yet_stays_owed(
-    ledger: Ledger, leases: Leases, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_is_not_on_disk_yet_stays_owed(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     announce(ledger, 1, notify="ou_ann")
     deliver(leases, desk, 1)
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "accept", lambda *_: (_ for _ in ()).throw(NotDurable("no fsync")))
-        with pytest.raises(NotDurable):
-            NoticeSender(ledger).look()
+    with patch.object(Ledger, "accept", side_effect=NotDurable("no fsync")), pytest.raises(NotDurable):
+        NoticeSender(ledger).look()
     assert len(sent(ledger)) == 1
 
 

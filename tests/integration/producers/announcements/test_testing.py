@@ -25,7 +25,7 @@ from producers.cli.command_line import run
 from producers.client.http_backend import HttpBackend
 from producers.client.ledger_backend import LedgerBackend
 from tests.integration.producers.cli.announcing_desk import Output, Worker
-from tests.integration.producers.web.serving import serving
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -35,26 +35,26 @@ ROWS = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "nam
 
 
 @pytest.fixture(scope="module")
-def settings(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    desks = tmp_path_factory.mktemp("desks") / "desks.toml"
-    desks.write_text('[desk.hr]\nlanguage = "zh"\n')
-    return Settings(data_dir=valkey.data_dir, desks=desks, rate=(), _env_file=None)
-
-
-@pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[str]:
-    with serving(settings) as url:
-        yield url
+def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
+    unlimited = valkey.model_copy(update={"rate": ()})
+    folder = tmp_path_factory.mktemp("desks")
+    with WebThread(with_files(unlimited, folder, desks='[desk.hr]\nlanguage = "zh"\n')) as running:
+        yield running
 
 
 @pytest.fixture
-def ledger(settings: Settings, empty_valkey: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
-    monkeypatch.setenv("DESKBELL_REDIS_URL", str(settings.redis))
-    monkeypatch.setenv("DESKBELL_DESKS", str(settings.desks))
+def server(web: WebThread) -> str:
+    return web.url
+
+
+@pytest.fixture
+def ledger(web: WebThread, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """Commands reach it, and `people.csv` lies beside them."""
+    ledger = web.context.ledger
+    monkeypatch.setenv("DESKBELL_REDIS_URL", str(ledger.settings.redis))
+    monkeypatch.setenv("DESKBELL_DESKS", str(ledger.settings.desks))
     Path("people.csv").write_text(CSV)
-    ledger = Ledger(settings)
-    yield ledger
-    ledger.redis.close()
+    return ledger
 
 
 @pytest.fixture(params=["redis", "http"])

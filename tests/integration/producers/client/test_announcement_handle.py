@@ -28,7 +28,7 @@ from producers.client.http_backend import HttpBackend
 from producers.client.ledger_backend import LedgerBackend
 from producers.machine_user import machine_user
 from tests.integration.producers.cli.announcing_desk import Worker, soon
-from tests.integration.producers.web.serving import serving
+from tests.integration.producers.web.web_thread import WebThread
 
 __all__: list[str] = []
 
@@ -37,21 +37,19 @@ ABSENT = "a_06hzb2k1c9f3q8rd"
 
 
 @pytest.fixture(scope="module")
-def settings(valkey: Settings) -> Settings:
-    return Settings(data_dir=valkey.data_dir, rate=(), _env_file=None)
-
-
-@pytest.fixture(scope="module")
-def url(settings: Settings) -> Iterator[str]:
-    with serving(settings) as url:
-        yield url
+def serving(valkey: Settings) -> Iterator[WebThread]:
+    with WebThread(valkey.model_copy(update={"rate": ()})) as running:
+        yield running
 
 
 @pytest.fixture
-def ledger(settings: Settings, empty_valkey: Settings) -> Iterator[Ledger]:
-    ledger = Ledger(settings)
-    yield ledger
-    ledger.redis.close()
+def url(web: WebThread) -> str:
+    return web.url
+
+
+@pytest.fixture
+def ledger(web: WebThread) -> Ledger:
+    return web.context.ledger
 
 
 @pytest.fixture(params=["redis", "http"])

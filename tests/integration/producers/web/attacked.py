@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from ledger.api_key import Scope
 from ledger.hook_log import HookLog
 from ledger.settings import Settings
 from tests.integration.producers.web.web_thread import WebThread
 
-__all__ = ["ADA", "JSON", "MARK", "PATH", "TOKEN", "problem_of", "said", "secret", "to_attack", "unharmed"]
+__all__ = ["ADA", "JSON", "MARK", "PATH", "TOKEN", "problem_of", "said", "to_attack", "unharmed"]
 
 PATH = "/v1/notifications"
 #: Stands in everything that is sent, and must stand nowhere afterwards.
@@ -66,11 +65,6 @@ def unharmed(web: WebThread, caplog: pytest.LogCaptureFixture) -> Iterator[WebTh
     assert not ledger.announcements.ids()
     assert MARK not in repr(HookLog(ledger.redis, ledger.keys).latest())
     assert web.get("/healthz").status_code == 200
-
-
-def secret(web: WebThread, *scopes: Scope, desks: frozenset[str] | None = None) -> str:
-    """Of a new key: `k0`, then `k1` …"""
-    return web.context.keys.create(f"k{len(web.context.keys.list())}", frozenset(scopes), desks, None, by="test")[1]
 
 
 def said(web: WebThread, request: bytes, *, seconds: float = 10) -> bytes:

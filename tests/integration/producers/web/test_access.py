@@ -27,16 +27,6 @@ def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-def secret(web: WebThread, *scopes: Scope, desks: frozenset[str] | None = None, rate: str | None = None) -> str:
-    name = f"k{len(web.context.keys.list())}"
-    return web.context.keys.create(name, frozenset(scopes or Scope), desks, rate, by="ada")[1]
-
-
 def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
@@ -85,7 +75,7 @@ def test_without_a_key_nobody_comes_through_a_proxy_or_from_another_web_page(
 
 @pytest.mark.parametrize("header", ["Authorization", "X-Api-Key"])
 def test_a_key_is_taken_from_either_header(web: WebThread, header: str) -> None:
-    key = secret(web)
+    key = web.secret()
     assert (
         web.post(PATH, ADA, headers={header: f"Bearer {key}" if header == "Authorization" else key}).status_code == 202
     )
@@ -106,7 +96,7 @@ def test_a_key_is_taken_from_either_header(web: WebThread, header: str) -> None:
     ids=lambda headers: str(headers)[:40],
 )
 def test_once_there_is_a_key_nobody_comes_in_without_one(web: WebThread, headers: dict[str, str]) -> None:
-    secret(web)
+    web.secret()
     answer = web.post(PATH, ADA, headers=headers)
     assert told(answer) == (401, "unauthorized")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -114,7 +104,7 @@ def test_once_there_is_a_key_nobody_comes_in_without_one(web: WebThread, headers
 
 
 def test_a_revoked_key_is_out_at_once_and_nobody_else_is_let_in_for_it(web: WebThread) -> None:
-    key = secret(web)
+    key = web.secret()
     assert web.post(PATH, ADA, headers=bearer(key)).status_code == 202
     web.context.keys.revoke("k0", by="ada")
     assert web.post(PATH, ADA, headers=bearer(key)).status_code == 401
@@ -128,7 +118,7 @@ def test_each_route_wants_its_scope(web: WebThread) -> None:
         Scope.READ: [("GET", PATH), ("GET", f"{PATH}/{id}")],
         Scope.OPERATE: [("POST", f"{PATH}/{id}/{verb}") for verb in ("retry", "cancel", "resolve")],
     }
-    secrets = {scope: secret(web, scope) for scope in Scope}
+    secrets = {scope: web.secret(scope) for scope in Scope}
     for wanted, routes in calls.items():
         for has, key in secrets.items():
             for method, path in routes:
@@ -143,7 +133,7 @@ def test_each_route_wants_its_scope(web: WebThread) -> None:
 def test_a_key_of_one_desk_sees_and_does_nothing_elsewhere(web: WebThread) -> None:
     ours = web.post(PATH, ADA | {"desk": "it"}).json()["id"]
     theirs = web.post(PATH, ADA | {"desk": "hr"}).json()["id"]
-    key = bearer(secret(web, desks=frozenset({"it"})))
+    key = bearer(web.secret(desks=frozenset({"it"})))
     assert web.post(PATH, ADA, headers=key).status_code == 403
     assert web.post(PATH, ADA | {"desk": "hr"}, headers=key).status_code == 403
     assert web.post(PATH, ADA | {"desk": "it"}, headers=key).status_code == 202
@@ -154,11 +144,11 @@ def test_a_key_of_one_desk_sees_and_does_nothing_elsewhere(web: WebThread) -> No
     assert web.get(f"{PATH}/{ours}", headers=key).status_code == 200
     assert web.get(f"{PATH}/{theirs}", headers=key).status_code == 403
     assert web.post(f"{PATH}/{theirs}/cancel", headers=key).status_code == 403
-    assert web.get(f"{PATH}/{theirs}", headers=bearer(secret(web))).json()["state"] == "queued"
+    assert web.get(f"{PATH}/{theirs}", headers=bearer(web.secret())).json()["state"] == "queued"
 
 
 def test_a_key_that_calls_too_often_is_told_how_long_to_wait(web: WebThread) -> None:
-    slow, other = secret(web, rate="3/minute"), secret(web)
+    slow, other = web.secret(rate="3/minute"), web.secret()
     statuses = [web.get(PATH, headers=bearer(slow)).status_code for _ in range(3)]
     answer = web.get(PATH, headers=bearer(slow))
     assert statuses == [200] * 3
@@ -170,14 +160,14 @@ def test_a_key_that_calls_too_often_is_told_how_long_to_wait(web: WebThread) -> 
 
 
 def test_what_a_key_decides_is_on_record_under_its_name(web: WebThread) -> None:
-    key = bearer(secret(web))
+    key = bearer(web.secret())
     id = web.post(PATH, ADA, headers=key).json()["id"]
     web.post(f"{PATH}/{id}/cancel", headers=key)
     assert web.get(f"{PATH}/{id}", headers=key).json()["acts"][0]["by"] == "key k0"
 
 
 def test_no_log_line_has_a_secret_a_query_or_a_body(web: WebThread, caplog: pytest.LogCaptureFixture) -> None:
-    key = secret(web)
+    key = web.secret()
     with caplog.at_level(logging.DEBUG):
         web.post(f"{PATH}?key={key}", ADA, headers=bearer(key) | {"X-Request-Id": "r-77"})
         web.post(PATH, b"{broken " + key.encode(), headers=bearer(key) | {"Content-Type": "application/json"})
@@ -191,13 +181,13 @@ def test_no_log_line_has_a_secret_a_query_or_a_body(web: WebThread, caplog: pyte
 
 
 def test_calls_that_lack_the_scope_count_in_the_rate_of_a_key(web: WebThread) -> None:
-    key = secret(web, Scope.SEND, rate="2/minute")
+    key = web.secret(Scope.SEND, rate="2/minute")
     assert [web.get(PATH, headers=bearer(key)).status_code for _ in range(4)] == [403, 403, 429, 429]
 
 
 def test_a_key_has_half_of_the_connections_at_most(web: WebThread, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.web.shares.MOST_UNDER_WAY", 2)
-    key, other = secret(web), secret(web)
+    key, other = web.secret(), web.secret()
     with opened_body(web, key) as first, opened_body(web, key):
         answer = eventually_refused(web, key)
         assert told(answer) == (503, "too-many-requests-under-way")
@@ -228,16 +218,16 @@ def eventually_refused(web: WebThread, key: str) -> requests.Response:
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/n_1", "/v1/announcements", "/v1/nothing", "/healthz"])
 def test_no_cache_keeps_an_answer(web: WebThread, path: str) -> None:
-    assert web.get(path, headers={"X-Api-Key": secret(web)}).headers["cache-control"] == "no-store"
+    assert web.get(path, headers={"X-Api-Key": web.secret()}).headers["cache-control"] == "no-store"
 
 
 def test_a_key_that_only_reads_sees_no_addresses(web: WebThread) -> None:
-    sender, reader, operator = (secret(web, scope) for scope in (Scope.SEND, Scope.READ, Scope.OPERATE))
+    sender, reader, operator = (web.secret(scope) for scope in (Scope.SEND, Scope.READ, Scope.OPERATE))
     ann = {"email": "ann@corp.example", "text": "Disk full on db-3", "key": "disk ann@corp.example"}
     id = web.post(PATH, ann, headers=bearer(sender)).json()["id"]
     for path in (f"{PATH}/{id}", PATH):
         assert "ann@corp.example" not in web.get(path, headers=bearer(reader)).text
     assert web.get(f"{PATH}/{id}", headers=bearer(reader)).json()["email"] is None
-    both = secret(web, Scope.READ, Scope.OPERATE)
+    both = web.secret(Scope.READ, Scope.OPERATE)
     assert web.get(f"{PATH}/{id}", headers=bearer(both)).json()["email"] == "ann@corp.example"
     assert web.get(f"{PATH}/{id}", headers=bearer(operator)).status_code == 403

@@ -20,7 +20,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.cli.command_line import run
 from tests.integration.producers.cli.announcing_desk import Worker
-from tests.integration.producers.web.serving import serving
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -34,34 +34,22 @@ SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def settings(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    desks = tmp_path_factory.mktemp("desks") / "desks.toml"
-    desks.write_text('[desk.hr]\nrate = "unlimited"\n')
-    return Settings(data_dir=valkey.data_dir, desks=desks, rate=(), _env_file=None)
-
-
-@pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[str]:
-    with serving(settings) as url:
-        yield url
+def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
+    unlimited = valkey.model_copy(update={"rate": ()})
+    folder = tmp_path_factory.mktemp("desks")
+    with WebThread(with_files(unlimited, folder, desks='[desk.hr]\nrate = "unlimited"\n')) as running:
+        yield running
 
 
 @pytest.fixture
-def ledger(settings: Settings, empty_valkey: Settings) -> Iterator[Ledger]:
-    ledger = Ledger(settings)
-    yield ledger
-    ledger.redis.close()
-
-
-@pytest.fixture
-def url(server: str, ledger: Ledger) -> str:
-    return f"{server}/v1/announcements"
+def url(web: WebThread) -> str:
+    return f"{web.url}/v1/announcements"
 
 
 def key_of(
     ledger: Ledger, *scopes: Scope, desks: frozenset[str] | None = None, name: str = "grafana"
 ) -> dict[str, str]:
-    """The headers of who has it."""
+    """The headers that carry it."""
     _, secret = ApiKeys(ledger).create(name, frozenset(scopes or Scope), desks, None, "test")
     return {"Authorization": f"Bearer {secret}"}
 
@@ -194,9 +182,9 @@ def test_a_key_stands_for_one_content_in_the_header_or_the_form(url: str) -> Non
 
 
 def test_what_the_dry_run_says_is_what_the_command_line_says(
-    url: str, ledger: Ledger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, settings: Settings
+    url: str, ledger: Ledger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, valkey: Settings
 ) -> None:
-    monkeypatch.setenv("DESKBELL_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("DESKBELL_DATA_DIR", str(valkey.data_dir))
     monkeypatch.setenv("DESKBELL_RATE", "unlimited")
     file = CSV + b"no id,Eve\nou_ada,Ada\n"
     Path("people.csv").write_bytes(file)
@@ -365,11 +353,11 @@ def test_what_is_no_such_form_is_refused(
     assert is_untouched(ledger)
 
 
-def test_several_who_hand_in_the_same_at_once_get_one(server: str, ledger: Ledger) -> None:
+def test_several_who_hand_in_the_same_at_once_get_one(web: WebThread, ledger: Ledger) -> None:
     rows = [{"receiver_id": f"ou_{n}", "name": f"P{n}"} for n in range(2000)]
 
     def hand_in(_: int) -> Announced:
-        with Notifier.http(server) as notifier:
+        with Notifier.http(web.url) as notifier:
             return notifier.announce(rows, text=TEXT, name="Move")
 
     with ThreadPoolExecutor(4) as pool:
@@ -379,8 +367,8 @@ def test_several_who_hand_in_the_same_at_once_get_one(server: str, ledger: Ledge
     assert sum(ledger.announcements.get(answers[0].id).counts.values()) == 2000
 
 
-def test_who_hangs_up_in_the_middle_has_handed_in_nothing(server: str, url: str, ledger: Ledger) -> None:
-    host, _, port = server.removeprefix("http://").partition(":")
+def test_who_hangs_up_in_the_middle_has_handed_in_nothing(web: WebThread, url: str, ledger: Ledger) -> None:
+    host, _, port = web.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), SECONDS) as connection:
         head = f"POST /v1/announcements HTTP/1.1\r\nHost: {host}\r\nContent-Type: {FORM}\r\nContent-Length: 999\r\n\r\n"
         connection.sendall(head.encode() + RECIPIENTS)
@@ -443,9 +431,9 @@ def test_results_come_in_pages(url: str, ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("written_as", ["csv", "jsonl"])
 def test_results_as_a_file_are_the_export_of_the_command_line(
-    url: str, ledger: Ledger, written_as: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    url: str, ledger: Ledger, written_as: str, monkeypatch: pytest.MonkeyPatch, valkey: Settings
 ) -> None:
-    monkeypatch.setenv("DESKBELL_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("DESKBELL_DATA_DIR", str(valkey.data_dir))
     id = announced(url, count=1200)
     Worker(ledger).fail(700)
     assert run(["export", id, "--format", written_as, "-o", "out"]) == 0

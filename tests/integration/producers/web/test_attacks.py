@@ -17,7 +17,7 @@ import pytest
 
 from ledger.api_key import Scope
 from ledger.settings import Settings
-from tests.integration.producers.web.attacked import ADA, MARK, PATH, problem_of, said, secret, to_attack, unharmed
+from tests.integration.producers.web.attacked import ADA, MARK, PATH, problem_of, said, to_attack, unharmed
 from tests.integration.producers.web.web_thread import WebThread
 
 __all__: list[str] = []
@@ -173,7 +173,7 @@ NO_KEY = {
 
 @pytest.mark.parametrize("attack", NO_KEY)
 def test_a_key_that_is_wrong_or_in_the_wrong_place_opens_nothing(web: WebThread, attack: str) -> None:
-    key, call = secret(web, *Scope), NO_KEY[attack]
+    key, call = web.secret(*Scope), NO_KEY[attack]
 
     def filled(text: str) -> str:
         return text.replace("HASH", hashlib.sha256(key.encode()).hexdigest()).replace("KEY", key)
@@ -199,7 +199,7 @@ def test_a_key_that_is_wrong_or_in_the_wrong_place_opens_nothing(web: WebThread,
 def test_a_key_of_another_scope_or_desk_hands_nothing_in(
     web: WebThread, scopes: set[Scope], desks: set[str] | None, title: str
 ) -> None:
-    key = secret(web, *scopes, desks=frozenset(desks) if desks else None)
+    key = web.secret(*scopes, desks=frozenset(desks) if desks else None)
     for path, body in ((PATH, {**ADA, "desk": "hr"}), (PATH, {"notifications": [{**ADA, "desk": "hr"}]})):
         answer = web.post(path, body, headers={"X-Api-Key": key})
         problem = answer.json()
@@ -210,7 +210,7 @@ def test_a_key_of_another_scope_or_desk_hands_nothing_in(
 
 
 def test_a_revoked_key_opens_nothing_from_the_next_call_on(web: WebThread) -> None:
-    key = secret(web, *Scope)
+    key = web.secret(*Scope)
     assert web.get(PATH, headers={"X-Api-Key": key}).status_code == 200
     web.context.keys.revoke("k0", by="test")
     for path in (PATH, "/v1/hooks/script", f"/v1/hooks/script?key={key}"):
@@ -218,7 +218,7 @@ def test_a_revoked_key_opens_nothing_from_the_next_call_on(web: WebThread) -> No
 
 
 def test_redis_is_asked_for_the_hash_of_a_secret_so_that_its_time_tells_nothing_of_it(web: WebThread) -> None:
-    key = secret(web, *Scope)
+    key = web.secret(*Scope)
     kept = b"".join(web.context.ledger.redis.dump(name) or b"" for name in web.context.ledger.redis.scan_iter())
     assert key.encode() not in kept
     assert hashlib.sha256(key.encode()).hexdigest().encode() in kept
@@ -228,7 +228,7 @@ def test_redis_is_asked_for_the_hash_of_a_secret_so_that_its_time_tells_nothing_
     "path", ["/v1/announcements/a_0/resolve", "/v1/announcements/a_0/retry", f"{PATH}/n_0/resolve"]
 )
 def test_nothing_is_read_of_who_may_not_call(web: WebThread, path: str) -> None:
-    secret(web, *Scope)
+    web.secret(*Scope)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
     answer = said(web, f"{head}Content-Length: 1000\r\nConnection: close\r\n\r\n".encode())  # and no body
     assert problem_of(answer)["status"] == 401

@@ -17,7 +17,7 @@ import pytest
 from ledger.api_key import Scope
 from ledger.settings import Settings
 from tests.calm import Stopwatch
-from tests.integration.producers.web.attacked import ADA, JSON, MARK, PATH, secret, to_attack, unharmed
+from tests.integration.producers.web.attacked import ADA, JSON, MARK, PATH, to_attack, unharmed
 from tests.integration.producers.web.web_thread import WebThread
 
 __all__: list[str] = []
@@ -148,7 +148,7 @@ SIGNATURES: dict[str, tuple[str, dict[str, str], bytes]] = {
 
 @pytest.mark.parametrize("attack", SIGNATURES)
 def test_a_signature_that_is_not_of_this_body_and_now_is_refused(web: WebThread, attack: str) -> None:
-    key = secret(web, *Scope)
+    key = web.secret(*Scope)
     hook, headers, body = SIGNATURES[attack]
     answer = web.post(f"/v1/hooks/{hook}", body, headers={n: v.replace("KEY", key) for n, v in headers.items()})
     assert (answer.status_code, answer.json()["type"]) == (401, "urn:deskbell:problem:bad-signature")

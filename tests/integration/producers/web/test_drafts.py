@@ -16,7 +16,7 @@ from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.client.ledger_backend import LedgerBackend
-from tests.integration.producers.web.serving import serving
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -28,30 +28,18 @@ WRITER, BOSS = (Scope.ANNOUNCE, Scope.READ), (Scope.APPROVE, Scope.READ)
 
 
 @pytest.fixture(scope="module")
-def settings(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    desks = tmp_path_factory.mktemp("desks") / "desks.toml"
-    desks.write_text('[desk.hr]\nrate = "unlimited"\n')
-    return Settings(
-        data_dir=valkey.data_dir,
-        desks=desks,
-        rate=(),
-        approval_above=2,
-        public_url="https://bell.example.com",
-        _env_file=None,
-    )
-
-
-@pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[str]:
-    with serving(settings) as url:
-        yield url
+def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
+    update = {"rate": (), "approval_above": 2, "public_url": "https://bell.example.com"}
+    folder = tmp_path_factory.mktemp("desks")
+    with WebThread(
+        with_files(valkey.model_copy(update=update), folder, desks='[desk.hr]\nrate = "unlimited"\n')
+    ) as running:
+        yield running
 
 
 @pytest.fixture
-def ledger(settings: Settings, empty_valkey: Settings) -> Iterator[Ledger]:
-    ledger = Ledger(settings)
-    yield ledger
-    ledger.redis.close()
+def server(web: WebThread) -> str:
+    return web.url
 
 
 class Caller:

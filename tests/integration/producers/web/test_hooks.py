@@ -22,7 +22,7 @@ from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.settings import Settings
-from tests.integration.producers.web.web_thread import WebThread
+from tests.integration.producers.web.web_thread import WebThread, with_files
 from tests.unit.producers.hooks.hook_cases import payload
 
 __all__: list[str] = []
@@ -73,31 +73,12 @@ def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("hooks")
     Image.new("RGB", (2, 2)).save(folder / "red.png")
     (folder / "picture.yaml").write_text("msg_type: image\ncontent: {file: red.png}\n", "utf-8")
-    (folder / "hooks.toml").write_text(HOOKS, "utf-8")
-    (folder / "desks.toml").write_text("[desk.hr]\n", "utf-8")
-    with WebThread(
-        valkey.model_copy(update={"hooks": folder / "hooks.toml", "desks": folder / "desks.toml"})
-    ) as running:
+    with WebThread(with_files(valkey, folder, hooks=HOOKS, desks="[desk.hr]\n")) as running:
         yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-@pytest.fixture
-def ledger(web: WebThread) -> Ledger:
-    return web.context.ledger
 
 
 def log_of(ledger: Ledger) -> list[HookEntry]:
     return HookLog(ledger.redis, ledger.keys).latest()
-
-
-def key_for(web: WebThread, *scopes: Scope, **more: Any) -> str:
-    name = f"key-{'-'.join(scopes)}"
-    return web.context.keys.create(name, frozenset(scopes), more.get("desks"), more.get("rate"), "test")[1]
 
 
 def github(web: WebThread, body: dict[str, Any], event: str, delivery: str = "d1", secret: str = "hush-hush") -> Any:
@@ -165,7 +146,7 @@ def test_a_push_signed_by_github_is_accepted_and_a_replay_under_another_delivery
 def test_what_became_no_message_is_dropped_and_told_until_somebody_has_seen_it(web: WebThread, ledger: Ledger) -> None:
     """Alertmanager reads no answer, and repeats nothing after a 422: the alert was lost unseen."""
     alerts = [{"name": "a", "owner": "ou_a"}, {"name": "b", "owner": "team infra"}, {"name": "c"}, 7]
-    key = {"X-Api-Key": key_for(web, Scope.SEND)}
+    key = {"X-Api-Key": web.secret(Scope.SEND, name="key-send")}
     answer = web.post("/v1/hooks/each", {"alerts": alerts}, headers=key)
     assert (answer.status_code, answer.json()["skipped"]) == (202, 3)
     assert web.post("/v1/hooks/each", {"alerts": alerts[2:3]}, headers=key).status_code == 422
@@ -243,7 +224,7 @@ def test_a_wrong_secret_of_the_tool_is_refused(web: WebThread) -> None:
 
 def test_once_there_is_a_key_a_hook_without_a_signature_asks_for_one(web: WebThread, ledger: Ledger) -> None:
     body = {"text": "Backup done"}
-    secret, reader = key_for(web, Scope.SEND), key_for(web, Scope.READ)
+    secret, reader = web.secret(Scope.SEND, name="key-send"), web.secret(Scope.READ)
     assert web.post("/v1/hooks/script", body).status_code == 401
     assert web.post("/v1/hooks/script?key=dbk_wrong", body).status_code == 401
     assert web.post(f"/v1/hooks/script?key={reader}", body).status_code == 403
@@ -260,7 +241,7 @@ def test_once_there_is_a_key_a_hook_without_a_signature_asks_for_one(web: WebThr
 
 
 def test_a_key_for_one_desk_opens_no_hook_of_another(web: WebThread, ledger: Ledger) -> None:
-    secret = key_for(web, Scope.SEND, desks=frozenset({"default"}))
+    secret = web.secret(Scope.SEND, name="key-send", desks=frozenset({"default"}))
     assert web.post("/v1/hooks/hr", {"text": "x"}, params={"key": secret}).status_code == 403
     assert web.post("/v1/hooks/script", {"text": "x"}, params={"key": secret}).status_code == 202
     assert not [each for each in ledger.events() if each.notification.desk == "hr"]
@@ -268,7 +249,7 @@ def test_a_key_for_one_desk_opens_no_hook_of_another(web: WebThread, ledger: Led
 
 
 def test_a_key_that_calls_too_often_is_told_when_to_come_back(web: WebThread) -> None:
-    secret = key_for(web, Scope.SEND, rate="2/minute")
+    secret = web.secret(Scope.SEND, rate="2/minute")
     answers = [web.post("/v1/hooks/script", {"text": "x"}, params={"key": secret}) for _ in range(3)]
     assert [each.status_code for each in answers] == [202, 202, 429]
     assert int(answers[2].headers["retry-after"]) > 0
@@ -277,7 +258,7 @@ def test_a_key_that_calls_too_often_is_told_when_to_come_back(web: WebThread) ->
 def test_a_key_in_the_address_stands_in_no_log(
     web: WebThread, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    secret = key_for(web, Scope.SEND)
+    secret = web.secret(Scope.SEND)
     with caplog.at_level(logging.DEBUG):
         assert web.post("/v1/hooks/script", {"text": "x"}, params={"key": secret}).status_code == 202
         assert web.post("/v1/hooks/script", b"[]", params={"key": secret}).status_code == 422

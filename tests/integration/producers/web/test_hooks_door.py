@@ -21,7 +21,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from producers.hooks.hook_request import MOST_BYTES
 from producers.hooks.large_body import LARGE_BYTES
-from tests.integration.producers.web.web_thread import WebThread
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -63,20 +63,8 @@ to = "ou_ada"
 
 @pytest.fixture(scope="module")
 def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
-    folder = tmp_path_factory.mktemp("hooks")
-    (folder / "hooks.toml").write_text(HOOKS, "utf-8")
-    with WebThread(valkey.model_copy(update={"hooks": folder / "hooks.toml"})) as running:
+    with WebThread(with_files(valkey, tmp_path_factory.mktemp("hooks"), hooks=HOOKS)) as running:
         yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-@pytest.fixture
-def ledger(web: WebThread) -> Ledger:
-    return web.context.ledger
 
 
 def log_of(ledger: Ledger) -> list[HookEntry]:
@@ -103,7 +91,7 @@ def test_a_put_is_as_good_as_a_post(web: WebThread) -> None:
 
 
 def test_a_key_may_be_the_password_of_basic_authentication(web: WebThread, ledger: Ledger) -> None:
-    secret = web.context.keys.create("it", frozenset({Scope.SEND}), None, None, "test")[1]
+    secret = web.secret(Scope.SEND)
     for pair in (("grafana", secret), ("", secret), (secret, "")):
         assert web.post("/v1/hooks/script", {"text": "x"}, auth=pair).status_code == 202
     for pair in (("grafana", "wrong"), (secret, "wrong"), ("", "")):
@@ -221,7 +209,7 @@ def test_a_body_that_is_too_large_is_refused_and_noted(web: WebThread, ledger: L
 
 
 def test_without_a_key_no_large_body_is_read(web: WebThread) -> None:
-    web.context.keys.create("it", frozenset({Scope.SEND}), None, None, "test")
+    web.secret(Scope.SEND)
     taken: list[bool] = []
     web.context.large_bodies.take, kept = (lambda: taken.append(True)), web.context.large_bodies.take  # type: ignore[method-assign]
     try:

@@ -18,7 +18,7 @@ from ledger.settings import Settings
 from ledger.states import State
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.cli.announcing_desk import Worker
-from tests.integration.producers.web.web_thread import WebThread
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -35,22 +35,10 @@ TEXT = "Dear colleague"
 
 @pytest.fixture(scope="module")
 def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
+    unlimited = valkey.model_copy(update={"rate": ()})
     folder = tmp_path_factory.mktemp("hooks")
-    (folder / "hooks.toml").write_text(HOOKS, "utf-8")
-    (folder / "desks.toml").write_text('[desk.hr]\nrate = "unlimited"\n')
-    update = {"hooks": folder / "hooks.toml", "desks": folder / "desks.toml", "rate": ()}
-    with WebThread(valkey.model_copy(update=update)) as running:
+    with WebThread(with_files(unlimited, folder, hooks=HOOKS, desks='[desk.hr]\nrate = "unlimited"\n')) as running:
         yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-@pytest.fixture
-def ledger(web: WebThread) -> Ledger:
-    return web.context.ledger
 
 
 def key_of(ledger: Ledger, scopes: frozenset[Scope] = SUBMITTING, **limits: Any) -> dict[str, str]:

@@ -28,11 +28,6 @@ def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
 def key_of(web: WebThread, *scopes: Scope, name: str = "ada", **how: Any) -> dict[str, str]:
     desks, rate, limits = how.get("desks"), how.get("rate"), how.get("limits", KeyLimits())
     _, secret = web.context.keys.create(name, frozenset(scopes or Scope), desks, rate, "test", limits)
@@ -178,4 +173,4 @@ def test_a_key_of_the_variable_is_removed_there(web: WebThread) -> None:
     refused = revoke(web, "variable:fixed", key_of(web))
     assert told(refused) == (422, "bad-input")
     assert "DESKBELL_API_KEYS" in refused.json()["detail"]
-    assert told(revoke(web, "ada", key_of(web, name="bob"))) == (404, "not-found"), "a name is no id"
+    assert told(revoke(web, "ada", key_of(web, name="bob"))) == (404, "not-found"), "a name does not stand for an id"

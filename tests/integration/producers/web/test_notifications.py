@@ -1,6 +1,5 @@
 """`/v1/notifications` over a real socket and a real Valkey."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +13,7 @@ from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
-from ledger.settings import Desk, Settings
+from ledger.settings import Desk
 from ledger.states import Outcome, State
 from tests.integration.producers.web.web_thread import WebThread
 
@@ -22,22 +21,6 @@ __all__: list[str] = []
 
 PATH = "/v1/notifications"
 ADA = {"receiver_id": "ou_ada", "text": "Disk full on db-3"}
-
-
-@pytest.fixture(scope="module")
-def serving(valkey: Settings) -> Iterator[WebThread]:
-    with WebThread(valkey) as running:
-        yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-@pytest.fixture
-def ledger(web: WebThread) -> Ledger:
-    return web.context.ledger
 
 
 def accepted(web: WebThread, **fields: Any) -> str:

@@ -1,7 +1,6 @@
 """The server at its bounds: slow clients, large bodies, malformed requests, and a Redis that is away."""
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -15,17 +14,6 @@ from tests.integration.producers.web.web_thread import WebThread
 __all__: list[str] = []
 
 HEAD = b"POST /v1/notifications HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-
-
-@pytest.fixture(scope="module")
-def serving(valkey: Settings) -> Iterator[WebThread]:
-    with WebThread(valkey) as running:
-        yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
 
 
 def said(web: WebThread, *parts: bytes, seconds: float = 10) -> bytes:

@@ -20,7 +20,7 @@ from ledger.dropped_messages import DroppedMessages
 from ledger.hook_log import HookLog, HookOutcome
 from ledger.ledger import Ledger
 from ledger.settings import Settings
-from tests.integration.producers.web.web_thread import WebThread
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -57,31 +57,13 @@ to = "ou_ada"
 
 @pytest.fixture(scope="module")
 def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
-    folder = tmp_path_factory.mktemp("hooks")
-    (folder / "hooks.toml").write_text(HOOKS, "utf-8")
-    (folder / "desks.toml").write_text("[desk.hr]\n", "utf-8")
-    files = {"hooks": folder / "hooks.toml", "desks": folder / "desks.toml"}
-    with WebThread(valkey.model_copy(update=files)) as running:
+    with WebThread(with_files(valkey, tmp_path_factory.mktemp("hooks"), hooks=HOOKS, desks="[desk.hr]\n")) as running:
         yield running
 
 
 @pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-@pytest.fixture
-def ledger(web: WebThread) -> Ledger:
-    return web.context.ledger
-
-
-@pytest.fixture
 def key(web: WebThread) -> str:
-    return key_for(web)
-
-
-def key_for(web: WebThread, desks: list[str] | None = None, scope: Scope = Scope.SEND) -> str:
-    return web.context.keys.create("sender", frozenset({scope}), desks, None, "test")[1]
+    return web.secret(Scope.SEND)
 
 
 def signed(body: dict[str, Any], secret: str = "hush-hush", at: float | None = None) -> dict[str, Any]:
@@ -212,7 +194,7 @@ def test_a_form_is_as_good_as_json(web: WebThread, key: str) -> None:
     ],
 )
 def test_a_refusal_is_a_word_of_slacks(web: WebThread, path: str, body: Any, status: int, word: bytes) -> None:
-    answer = web.post("/v1/hooks/" + path.format(key=key_for(web, ["default"])), body)
+    answer = web.post("/v1/hooks/" + path.format(key=web.secret(Scope.SEND, desks=frozenset({"default"}))), body)
     assert (answer.status_code, answer.content) == (status, word)
 
 

@@ -14,7 +14,7 @@ from ledger.settings import Settings
 from producers.client.http_backend import HttpBackend
 from producers.client.notifier import Notifier
 from producers.web import notification_parser
-from tests.integration.producers.web.web_thread import WebThread
+from tests.integration.producers.web.web_thread import WebThread, with_files
 
 __all__: list[str] = []
 
@@ -33,22 +33,10 @@ template = "gone@3"
 
 @pytest.fixture(scope="module")
 def serving(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebThread]:
-    folder = tmp_path_factory.mktemp("templates")
-    (folder / "hooks.toml").write_text(HOOKS, "utf-8")
-    (folder / "desks.toml").write_text("[desk.hr]\n", "utf-8")
-    files = {"hooks": folder / "hooks.toml", "desks": folder / "desks.toml"}
-    with WebThread(valkey.model_copy(update=files)) as running:
+    with WebThread(
+        with_files(valkey, tmp_path_factory.mktemp("templates"), hooks=HOOKS, desks="[desk.hr]\n")
+    ) as running:
         yield running
-
-
-@pytest.fixture
-def web(serving: WebThread, empty_valkey: Settings) -> WebThread:
-    return serving
-
-
-@pytest.fixture
-def ledger(web: WebThread) -> Ledger:
-    return web.context.ledger
 
 
 def put(web: WebThread, name: str = "disk", query: str = "", **body: Any) -> requests.Response:
@@ -63,8 +51,7 @@ def saved(web: WebThread, text: str = "{{ host }}: {{ free }} free", **more: Any
 
 
 def key_for(web: WebThread, *scopes: Scope, desks: frozenset[str] | None = None) -> dict[str, str]:
-    _, secret = web.context.keys.create(f"key-{'-'.join(scopes)}", frozenset(scopes), desks, None, "test")
-    return {"X-Api-Key": secret}
+    return {"X-Api-Key": web.secret(*scopes, desks=desks)}
 
 
 def text_of(ledger: Ledger, id: str) -> object:

@@ -1,20 +1,30 @@
 """The web process in a thread of the test, on a free port and a real Valkey."""
 
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import requests
 
+from ledger.api_key import Scope
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.context import WebContext
 from producers.web.listening import listen, url_of
 from producers.web.server import server_of
 
-__all__ = ["WebThread"]
+__all__ = ["WebThread", "with_files"]
 
 START_SECONDS = 60
+
+
+def with_files(settings: Settings, folder: Path, **files: str) -> Settings:
+    """Names a new TOML file in the folder for each of `files`: `hooks="[hook.chat] …"`, `desks="[desk.hr]"`."""
+    paths = {name: folder / f"{name}.toml" for name in files}
+    for name, path in paths.items():
+        path.write_text(files[name], "utf-8")
+    return settings.model_copy(update=paths)
 
 
 class WebThread:
@@ -47,6 +57,11 @@ class WebThread:
     def connections(self) -> int:
         """That are open now."""
         return len(self._server.server_state.connections)
+
+    def secret(self, *scopes: Scope, name: str = "", **how: Any) -> str:
+        """Of a new key with these scopes, or with all: `k0`, then `k1` …, unless it is named."""
+        name, desks, rate = name or f"k{len(self.context.keys.list())}", how.get("desks"), how.get("rate")
+        return self.context.keys.create(name, frozenset(scopes or Scope), desks, rate, by="test")[1]
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=120, **options)
