@@ -463,6 +463,7 @@ def test_a_draft_without_a_key_of_its_own_starts_though_the_same_was_sent_before
     content = at.loaded(2, "draft content")
     at.verbs.keep(content, ADA, key="content", key_given=False)
     at.verbs.start(content.loaded, ADA)
+    assert at.get(content.loaded).state is RUNNING
 
 
 @pytest.mark.parametrize("then", ["edit", "start", "discard"])

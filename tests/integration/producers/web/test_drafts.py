@@ -1,10 +1,9 @@
 """Drafts over HTTP, by real sockets and a real Valkey."""
 
-import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import requests
@@ -251,12 +250,29 @@ def test_a_repeated_draft_is_the_same_one(writer: Caller) -> None:
     assert writer.call("POST", status=422, json=body | {"text": "x"})["type"].endswith(":key-reused")
 
 
-def test_every_operation_has_examples_that_are_taken(server: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "before", "status"),
+    [
+        ("approve", ["submit"], 409),  # the fingerprint is that of another draft
+        ("reject", ["submit"], 200),
+        ("start", [], 200),
+        ("again", ["start", "cancel"], 201),
+        ("correct", ["start"], 201),
+    ],
+)
+def test_every_example_of_a_body_is_taken(
+    server: str, ledger: Ledger, verb: str, before: list[str], status: int
+) -> None:
     document = requests.get(f"{server}/openapi.json", timeout=SECONDS).json()
-    for verb in ("submit", "approve", "reject", "start", "discard", "again", "correct"):
-        operation = document["paths"][f"/v1/announcements/{{id}}/{verb}"]["post"]
-        if "requestBody" in operation:
-            assert json.dumps(operation["requestBody"]["content"]["application/json"]["examples"])
+    body = document["paths"][f"/v1/announcements/{{id}}/{verb}"]["post"]["requestBody"]["content"]["application/json"]
+    author, colleague = Caller(server, ledger, "author", *WRITER, Scope.OPERATE), Caller(server, ledger, "all", *Scope)
+    assert body["examples"]
+    for number, example in enumerate(body["examples"].values()):
+        id = author.draft(rows=ROWS[:2], name=f"Move {number}")
+        for act in before:
+            author.call("POST", f"/{id}/{act}")
+        colleague.call("POST", f"/{id}/{verb}", 422, json={**example["value"], "nope": 1})
+        colleague.call("POST", f"/{id}/{verb}", status, json=example["value"])
 
 
 def test_a_program_makes_and_starts_a_draft_either_way(server: str, ledger: Ledger) -> None:
@@ -309,6 +325,7 @@ def test_a_test_key_is_refused_the_starts_that_another_is(
     writer.call("POST", f"/{id}/submit")
     boss.call("POST", f"/{id}/approve", json={"fingerprint": boss.show(id)["draft"]["fingerprint"]})
     assert rehearsal.call("POST", f"/{id}/start")["state"] == "approved"
-    late = writer.draft(rows=ROWS[:2], expires=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())
-    time.sleep(1.1)
-    assert rehearsal.call("POST", f"/{late}/start", 422)["field"] == "expires"
+    late = writer.draft(rows=ROWS[:2], expires="1h")
+    with patch("ledger.draft_verbs.datetime") as clock:
+        clock.now.return_value = datetime.now(UTC) + timedelta(hours=2)
+        assert rehearsal.call("POST", f"/{late}/start", 422)["field"] == "expires"
