@@ -52,7 +52,7 @@ def test_a_unit_is_restarted_whatever_ended_it_and_belongs_to_the_target(process
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    """But for the user, whom this machine need not have."""
+    """Apart from the user, which this machine may lack."""
     for path in FOLDER.iterdir():
         text = re.sub(r"^(User|Group)=deskbell$", r"\1=root", path.read_text("utf-8"), flags=re.MULTILINE)
         (tmp_path / path.name.replace("@", "@1")).write_text(text)

@@ -38,7 +38,7 @@ class House:
         self.url, self.ledger, self._keys = url, ledger, ApiKeys(ledger)
 
     def visitor(self, name: str, *scopes: Scope, desks: frozenset[str] | None = None) -> Visitor:
-        """Somebody with a new key of these scopes, or with those of who writes announcements."""
+        """Somebody with a new key of these scopes, or of those that writing announcements takes."""
         _, secret = self._keys.create(name, frozenset(scopes) or WRITER, desks, None, "test")
         return Visitor(self.url).sign_in(secret)
 
@@ -84,7 +84,7 @@ def fields_of(page: str) -> dict[str, str]:
     inputs = re.findall(r'<input[^>]*? name="([a-z_]+)"[^>]*? value="([^"]*)"', re.sub(UNTICKED, "", form))
     found = dict(inputs)
     found |= dict(re.findall(r'<textarea name="([a-z_]+)"[^>]*>([^<]*)</textarea>', form))
-    # As browsers do it, the line end behind a tag is no part of the text.
+    # As browsers do it, the line end behind a tag does not belong to the text.
     return {name: unescape(value).removeprefix("\n") for name, value in found.items()}
 
 

@@ -35,7 +35,7 @@ def test_the_end_is_owed_once_with_the_counts_of_that_moment(
     assert {state: n for state, n in notice.counts.items() if n} == {State.DELIVERED: 2, State.FAILED: 1}
     ledger.announcements.retry(id, "ada")
     deliver(leases, desk, 1)
-    assert notices.waiting() == [notice], "what somebody does later is no second end"
+    assert notices.waiting() == [notice], "a later act does not end it a second time"
     notices.strike_off(notice)
     assert notices.waiting() == []
 

@@ -1,4 +1,4 @@
-"""Pictures beside a Markdown file are named by their keys; what is no file is left alone."""
+"""Pictures beside a Markdown file are named by their keys; other targets are left alone."""
 
 from pathlib import Path
 

@@ -238,7 +238,7 @@ def test_a_running_announcement_is_stopped_and_the_rest_gets_other_words(
     ledger.cancel([id.replace("a_", "n_") + "-4"], "ada")
     draft = Drafts(ledger).correct(id, BOB, {"text": "Sorry, {{ name }}"})
     assert ledger.announcements.get(id).state is AnnouncementState.CANCELLED
-    assert receivers(ledger, draft.id) == ["ou_2", "ou_3"], "whom somebody cancelled is not meant to get it"
+    assert receivers(ledger, draft.id) == ["ou_2", "ou_3"], "a row that somebody cancelled is left out"
     assert texts(ledger, draft.id)[0] == "Sorry, Person 2"
 
 

@@ -35,7 +35,7 @@ def test_somebody_who_cannot_be_sent_to_makes_it_fail(capsys: Output) -> None:
 
 
 def test_an_enterprise_mailbox_is_told_from_an_unknown_address(capsys: Output) -> None:
-    """As far as the people tell who are looked at: Ma Jun is one of them."""
+    """It judges by the people that it looks at, and Ma Jun is one of them."""
     asked = ["ma.jun@mail.acme.example", "nobody@mail.acme.example", "nobody@acme.example"]
     assert run(["people", *asked, "--json"]) == 1
     known, domain, unknown = json.loads(capsys.readouterr().out)
