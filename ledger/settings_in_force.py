@@ -99,5 +99,5 @@ def _misspelt(name: str, known: set[str]) -> Phrase:
     endings = [each.removeprefix(_PREFIX) for each in known]
     if nearest := get_close_matches(name.removeprefix(_PREFIX), endings, n=1):
         meant = _PREFIX + nearest[0]
-        return Phrase("{name} is not a variable of Deskbell: is {meant} meant?", name=name, meant=meant)
+        return Phrase("{name} is not a variable of Deskbell: did you mean {meant}?", name=name, meant=meant)
     return Phrase("{name} is not a variable of Deskbell, and has no effect", name=name)

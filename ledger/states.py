@@ -36,7 +36,7 @@ class State(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
-    JOINED = "joined"  #: told in another message, together with other events
+    JOINED = "joined"  #: sent in another message, together with other events
 
     @property
     def is_final(self) -> bool:

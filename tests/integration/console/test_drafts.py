@@ -259,7 +259,7 @@ def test_nobody_starts_what_needs_an_approval_before_somebody_else_approves_it(h
     assert hr.act(f"{path}/start", version="1").status_code == 403
     hr.look(path)
     page = hr.act(f"{path}/submit").text
-    assert "You wrote in it, so somebody else must approve it." in page
+    assert "You wrote or edited it, so somebody else must approve it." in page
     assert 'id="do-approve"' not in page
     fingerprint = house.draft().draft
     assert fingerprint
@@ -338,7 +338,7 @@ def test_a_test_goes_to_one_person_and_is_told_beside_the_draft(house: House) ->
     hr = house.visitor("hr")
     kept(hr)
     path = f"/announcements/{house.draft().id}"
-    assert "Nobody has seen a test of it." in hr.look(path)
+    assert "Nobody has received a test of it." in hr.look(path)
     answer = hr.act(f"{path}/test", to="nobody at all", row="first")
     assert answer.status_code == 422
     hr.look(path)

@@ -285,6 +285,6 @@ def test_a_misspelt_variable_is_told_with_the_one_that_is_meant(
     monkeypatch.setenv("DESKBELL_HOOKS", str(hooks))
     assert run(["config"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "deskbell: DESKBELL_RTE is not a variable of Deskbell: is DESKBELL_RATE meant?",
+        "deskbell: DESKBELL_RTE is not a variable of Deskbell: did you mean DESKBELL_RATE?",
         "deskbell: DESKBELL_ZZZZ is not a variable of Deskbell, and has no effect",
     ]
