@@ -24,7 +24,7 @@ from feishu.member import Member, Standing, member_of
 from feishu.people import each_asked, people_behind
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed
-from ledger.addresses import Contact, address_fields
+from ledger.addresses import Contact, address_fields, contact_of
 from ledger.phrases import Phrase
 from ledger.receiver_ids import id_type_of
 from ledger.redis_keys import RedisKeys
@@ -98,7 +98,7 @@ class Inquiry:
 
     def about(self, whom: Sequence[str], id_type: str | None = None) -> list[Finding]:
         """In the order of `whom`. An id is of `id_type`, else of the type that it begins like. Raises AskFailed."""
-        contacts = {who: contact for who in whom if (contact := _contact(who)) is not None}
+        contacts = {who: contact for who in whom if (contact := contact_of(address_fields(who))) is not None}
         found = self._by_address(contacts.values())
         return [self._finding(who, contacts.get(who), found, id_type) for who in whom]
 
@@ -177,13 +177,6 @@ class Inquiry:
         if member is None:
             return Finding(who, None, "no_such_person", Phrase("Feishu found nobody"))
         return Finding.of_member(who, member)
-
-
-def _contact(who: str) -> Contact | None:
-    fields = address_fields(who)
-    if "email" in fields:
-        return Contact.read("email", fields["email"])
-    return Contact.read("mobile", fields["mobile"]) if "mobile" in fields else None
 
 
 def _mailbox(contact: Contact, seen: Mailboxes) -> Finding | None:

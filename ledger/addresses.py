@@ -12,8 +12,10 @@ __all__ = [
     "ContactKind",
     "address_fields",
     "address_text",
+    "contact_of",
     "distinct_addresses",
     "one_spelling",
+    "spelling_of",
 ]
 
 ContactKind = Literal["email", "mobile"]
@@ -75,6 +77,12 @@ def address_fields(text: str) -> dict[str, str]:
     return {"receiver_id": text}
 
 
+def contact_of(fields: dict[str, str]) -> Contact | None:
+    """The contact that the fields of one address name; None for an id, and for what does not look like a contact."""
+    [(kind, value)] = fields.items()
+    return None if kind == "receiver_id" else Contact.read(cast(ContactKind, kind), value)
+
+
 def address_text(fields: dict[str, str]) -> str:
     """The shortest text that `address_fields` reads as these fields."""
     [(field, value)] = fields.items()
@@ -90,10 +98,15 @@ def one_spelling(kind: str, value: str) -> str:
     return _MAINLAND.sub("", _NO_DIGITS.sub("", value)) if kind == "mobile" else value
 
 
+def spelling_of(fields: dict[str, str]) -> str:
+    """The same text for all ways to write one address."""
+    [(kind, value)] = fields.items()
+    return address_text({kind: one_spelling(kind, value)})
+
+
 def distinct_addresses(given: Iterable[dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Each address once, as it was given first, by a text that is the same for all ways to write it."""
+    """Each address once, as it was given first, by its `spelling_of`."""
     distinct: dict[str, dict[str, str]] = {}
     for fields in given:
-        [(kind, value)] = fields.items()
-        distinct.setdefault(address_text({kind: one_spelling(kind, value)}), fields)
+        distinct.setdefault(spelling_of(fields), fields)
     return distinct

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from ledger.addresses import Contact, address_fields, address_text, one_spelling
+from ledger.addresses import address_fields, address_text, distinct_addresses
+from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput
+from ledger.one_address import receiver_fields
 from ledger.phrases import Phrase
 from ledger.rate import parse_rate
-from ledger.receiver_ids import id_type_of, receiver_id_problem
 from ledger.times import iso, unix_ms
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "checked_addresses",
     "digest_of",
     "scopes_of_variable",
-    "spelling_of",
 ]
 
 #: The fields of a key that are times.
@@ -152,44 +152,31 @@ def check_rate(rate: str | None) -> None:
         raise BadInput("rate", error.args[0]) from None
 
 
-def check_limits(scopes: frozenset[Scope], limits: KeyLimits) -> None:
-    """Raises BadInput for limits that are no limits, or that the scopes would get around."""
+def check_limits(key: ApiKey) -> None:
+    """Raises BadInput for a limit below 1, and for one that the scopes would get around."""
     for name in ("max_rows", "daily"):
-        if (most := getattr(limits, name)) is not None and most < 1:
+        if (most := getattr(key, name)) is not None and most < 1:
             raise BadInput(name, Phrase("must be at least 1"))
-    over_others = ", ".join(sorted(scopes & _OVER_OTHERS))
-    if over_others and (limits.test or limits.only is not None):
+    over_others = ", ".join(sorted(key.scopes & _OVER_OTHERS))
+    if over_others and (key.test or key.only is not None):
         problem = Phrase(
             "goes with the scopes send, announce and read alone: {scopes} reaches what others have submitted",
             scopes=over_others,
         )
-        raise BadInput("test" if limits.test else "only", problem)
-    if limits.only is not None and not 1 <= len(limits.only) <= MOST_ADDRESSES:
+        raise BadInput("test" if key.test else "only", problem)
+    if key.only is not None and not 1 <= len(key.only) <= MOST_ADDRESSES:
         raise BadInput("only", Phrase("must have 1 to {most:,} addresses", most=MOST_ADDRESSES))
 
 
-def checked_addresses(given: Iterable[str]) -> tuple[str, ...]:
+def checked_addresses(given: Sequence[str]) -> tuple[str, ...]:
     """Each address once, in the spelling that `--to` reads, as it was given first. Raises BadInput."""
-    found: dict[str, str] = {}
     for number, text in enumerate(given, 1):
-        fields = address_fields(text)
-        [(kind, value)] = fields.items()
-        if not _is_address(kind, value):
-            raise BadInput("only", Phrase("address {number} is not an id, an e-mail or a mobile number", number=number))
-        found.setdefault(spelling_of(fields), address_text(fields))
-    return tuple(found.values())
-
-
-def _is_address(kind: str, value: str) -> bool:
-    if kind == "receiver_id":
-        return receiver_id_problem(value, id_type_of(value)) is None
-    return Contact.read("email" if kind == "email" else "mobile", value) is not None
-
-
-def spelling_of(fields: dict[str, str]) -> str:
-    """The same for all ways to write one address."""
-    [(kind, value)] = fields.items()
-    return address_text({kind: one_spelling(kind, value)})
+        try:
+            receiver_fields(text, UserIdType.USER_ID)
+        except ValueError:
+            problem = Phrase("address {number} is not an id, an e-mail or a mobile number", number=number)
+            raise BadInput("only", problem) from None
+    return tuple(map(address_text, distinct_addresses(map(address_fields, given)).values()))
 
 
 def digest_of(secret: str) -> str:

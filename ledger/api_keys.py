@@ -76,7 +76,8 @@ class ApiKeys:
         `grantor` is the key that asks for it; None for whoever reaches Redis, who is not bound. Raises BadInput, also
         for a name in use, and GrantRefused for more than the grantor has.
         """
-        key = self._made(name, scopes, desks, rate, by, limits)
+        id = f"k_{secrets.token_hex(6)}"
+        key = self._checked(ApiKey(id, name, scopes, desks, rate, _now(), by, **limits._asdict()))
         check_grant(grantor, key)
         secret = KEY_MARK + secrets.token_urlsafe(32)
         with self._turn():
@@ -99,26 +100,18 @@ class ApiKeys:
         if problem:
             raise BadInput("name", problem)
 
-    def _made(
-        self,
-        name: str,
-        scopes: frozenset[Scope],
-        desks: frozenset[str] | None,
-        rate: str | None,
-        by: str,
-        limits: KeyLimits,
-    ) -> ApiKey:
-        """Raises BadInput."""
-        check_name(name)
-        if not scopes:
+    def _checked(self, key: ApiKey) -> ApiKey:
+        """With each of its addresses once, as `--to` reads it. Raises BadInput."""
+        check_name(key.name)
+        if not key.scopes:
             raise BadInput("scopes", Phrase("give at least one of {scopes}", scopes=", ".join(Scope)))
-        check_rate(rate)
-        if limits.only is not None:
-            limits = limits._replace(only=checked_addresses(limits.only))
-        check_limits(scopes, limits)
-        for desk in desks or ():
+        check_rate(key.rate)
+        if key.only is not None:
+            key = replace(key, only=checked_addresses(key.only))
+        check_limits(key)
+        for desk in key.desks or ():
             self._store.settings.desk(desk)
-        return ApiKey(f"k_{secrets.token_hex(6)}", name, scopes, desks, rate, _now(), by, **limits._asdict())
+        return key
 
     def find(self, secret: str) -> ApiKey | None:
         """The key of this secret, or None if it is unknown or revoked."""
@@ -207,8 +200,8 @@ class ApiKeys:
     def _forget_revoked(self) -> None:
         """Keeps only the latest: a forgotten secret is as unknown as a revoked one."""
         stored: Any = self._redis.hgetall(self._keys.api_keys)
-        found = [(digest, ApiKey.of_json(raw)) for digest, raw in stored.items()]
-        revoked = [(key.revoked_at, digest, key.id) for digest, key in found if key.revoked_at]
+        found = [(digest, _read(raw)) for digest, raw in stored.items()]
+        revoked = [(key.revoked_at, digest, key.id) for digest, key in found if key and key.revoked_at]
         forgotten = sorted(revoked, reverse=True)[REVOKED_KEYS:]
         if forgotten:
             pipe = self._redis.pipeline()

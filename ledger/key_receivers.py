@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 
 import orjson
 
-from ledger.addresses import ADDRESS_FIELDS, Contact, address_fields
-from ledger.api_key import ApiKey, spelling_of
+from ledger.addresses import ADDRESS_FIELDS, Contact, address_fields, contact_of, spelling_of
+from ledger.api_key import ApiKey
 from ledger.delivery_options import UserIdType
 from ledger.errors import KeyLimit
 from ledger.notification import Notification
@@ -45,7 +45,7 @@ class Receivers:
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        contacts = list(filter(None, map(_contact, self._key.only or ())))
+        contacts = list(filter(None, map(contact_of, map(address_fields, self._key.only or ()))))
         return frozenset(self._open_ids(contacts)) if contacts else frozenset()
 
 
@@ -80,10 +80,3 @@ class _Cached:
 def _spellings(only: tuple[str, ...]) -> frozenset[str]:
     """Kept: each request reads its key anew."""
     return frozenset(spelling_of(address_fields(text)) for text in only)
-
-
-def _contact(listed: str) -> Contact | None:
-    [(kind, value)] = address_fields(listed).items()
-    if kind == "receiver_id":
-        return None
-    return Contact.read("email" if kind == "email" else "mobile", value)

@@ -1,8 +1,8 @@
-"""One person, as somebody names them in one text: the address of a test, of an approver, of whoever is told."""
+"""One person, named in one text: the address for a test, of an approver, or for notices."""
 
-from typing import Any, cast
+from typing import Any
 
-from ledger.addresses import Contact, ContactKind, address_fields
+from ledger.addresses import address_fields, contact_of
 from ledger.delivery_options import UserIdType
 from ledger.phrases import Phrase
 from ledger.receiver_ids import id_type_of, receiver_id_problem
@@ -15,16 +15,17 @@ def receiver_fields(text: str, ids: UserIdType = UserIdType.OPEN_ID) -> dict[str
 
     Raises ValueError for what is not one address.
     """
-    [(field, value)] = address_fields(text).items()
-    if field != "receiver_id":
-        if Contact.read(cast(ContactKind, field), value) is None:
+    fields = address_fields(text)
+    value = fields.get("receiver_id")
+    if value is None:
+        if contact_of(fields) is None:
             raise ValueError(Phrase("is not an address: use an id, an e-mail address, or +86 and a mobile number"))
-        return {field: value}
+        return dict(fields)
     found = id_type_of(value)
     kind = ids if found is UserIdType.USER_ID else found
     if problem := receiver_id_problem(value, kind):
         raise ValueError(problem)
-    return {field: value, "user_id_type": kind}
+    return {"receiver_id": value, "user_id_type": kind}
 
 
 def checked_address(text: str) -> str:

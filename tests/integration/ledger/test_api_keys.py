@@ -55,6 +55,12 @@ def test_a_name_may_be_used_again_once_it_is_revoked(keys: ApiKeys) -> None:
     assert keys.revoke("grafana", by="ada").id == second.id
 
 
+def test_a_damaged_key_does_not_keep_another_from_being_created(ledger: Ledger, keys: ApiKeys) -> None:
+    ledger.redis.hset(ledger.keys.api_keys, "0" * 64, b'{"id": "k_1"')
+    key, secret = keys.create("grafana", SEND, None, None, by="ada")
+    assert keys.find(secret) == key
+
+
 def test_the_last_use_is_noted_but_not_for_each_call(ledger: Ledger, keys: ApiKeys) -> None:
     _, secret = keys.create("grafana", SEND, None, None, by="ada")
     assert keys.list()[0].last_used_at is None
