@@ -1,6 +1,7 @@
 """Local images: uploaded once per app, then sent by their key."""
 
 import hashlib
+from collections.abc import Callable
 from typing import cast
 
 import redis
@@ -39,27 +40,25 @@ class Images:
 
         Raises ImageGone, AskFailed.
         """
+        return self._key(sha256, lambda: self._kept(sha256))
+
+    def uploaded(self, image: LocalImage) -> str:
+        """As `key_of`, for an image that need not be in the ledger. Raises AskFailed."""
+        return self._key(image.sha256, lambda: image.data)
+
+    def _key(self, sha256: str, data: Callable[[], bytes]) -> str:
         cache = self._cache(sha256)
-        cached_key = self._redis.get(cache)
-        if cached_key:
+        if cached_key := self._redis.get(cache):
             return text(cached_key)
-        image = self._redis.get(self._keys.image(sha256))
-        if image is None:
-            raise ImageGone(f"the image {sha256[:12]}… is no longer in the ledger")
-        image_key = self._feishu.upload_image(cast(bytes, image), sha256[:12])
+        image_key = self._feishu.upload_image(data(), sha256[:12])
         self._redis.set(cache, image_key, ex=KEY_SECONDS)
         return image_key
 
-    def uploaded(self, image: LocalImage) -> str:
-        """The key of an image that is at hand: it is uploaded unless that was done in the last 30 days.
-
-        Raises AskFailed.
-        """
-        if cached_key := self._redis.get(self._cache(image.sha256)):
-            return text(cached_key)
-        image_key = self._feishu.upload_image(image.data, image.sha256[:12])
-        self._redis.set(self._cache(image.sha256), image_key, ex=KEY_SECONDS)
-        return image_key
+    def _kept(self, sha256: str) -> bytes:
+        image = self._redis.get(self._keys.image(sha256))
+        if image is None:
+            raise ImageGone(f"the image {sha256[:12]}… is no longer in the ledger")
+        return cast(bytes, image)
 
     def renewed(self, sha256: str, image_key: str, code: int | None) -> str | None:
         """Another key for an image that was refused under this one, by the code of the refusal.

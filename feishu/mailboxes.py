@@ -1,13 +1,13 @@
-"""Enterprise mailboxes: addresses that Feishu shows with a person, and by which it finds nobody.
+"""Enterprise mailboxes: Feishu shows such an address with its owner, but finds nobody by it.
 
-There is no call that leads from a mailbox to its owner. A few people whom the app may see tell how mailboxes look here:
-whose it is if it is one of theirs, else whether its domain is one of mailboxes.
+No call leads from a mailbox to its owner. So a few people whom the app may see are read: a mailbox of theirs names its
+owner, and any other address may at least have the domain of mailboxes.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from feishu.directory import ROOT, Directory, NotVisible, no_scope
+from feishu.directory import IDS_PER_CALL, ROOT, Directory, NotVisible, no_scope
 from feishu.member import Member
 from feishu.verdict import AskFailed
 
@@ -18,7 +18,7 @@ _DEPARTMENTS = 2
 
 
 class Mailboxes(NamedTuple):
-    """`owners` by mailbox; `domains` are those of mailboxes by which nobody who was seen signs in."""
+    """`owners` by mailbox; `domains` have mailboxes, and none of the people seen signs in with them."""
 
     owners: Mapping[str, Member]
     domains: frozenset[str]
@@ -45,11 +45,11 @@ class Mailboxes(NamedTuple):
 
 def _some(directory: Directory, everybody: bool) -> Iterator[Member]:
     named, _ = directory.range()
-    yield from directory.people(named.people[:50]).values() if named.people else ()
+    yield from directory.people(named.people[:IDS_PER_CALL]).values() if named.people else ()
     for department in ([ROOT] if everybody else []) + list(named.departments[:_DEPARTMENTS]):
         try:
             yield from directory.members(department).items
-        except NotVisible:  # it was deleted just now
+        except NotVisible:  # deleted just now
             continue
 
 

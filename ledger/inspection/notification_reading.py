@@ -68,7 +68,7 @@ class NotificationRead:
             expires=not self._is_row and second != -1,
             is_listed=listed is not None,
             times_in_lane=len(next(answers)) if in_lanes else None,
-            **_of_joining(None if state is None or kept is None else Progress.of_json(kept), joined, joined_ttl),
+            **_of_joining(None if self._is_row or state is None else kept, joined, joined_ttl),
         )
 
     def _event(self, kept: bytes | None, ttl: int) -> tuple[State | None, bool, bool]:
@@ -90,8 +90,9 @@ class NotificationRead:
         return (State.QUEUED, False, False) if number < next_row else (rest, False, True)
 
 
-def _of_joining(progress: Progress | None, joined: bytes | None, ttl: int) -> dict[str, Any]:
-    """The fields of a standing that tell of joining. A row takes no part in that."""
+def _of_joining(kept: bytes | None, joined: bytes | None, ttl: int) -> dict[str, Any]:
+    """The fields of a standing that concern joining. A row takes no part in it."""
+    progress = Progress.of_json(kept) if kept else None
     return {
         "into": progress.into if progress else None,
         "gathers": bool(progress and progress.gathers),

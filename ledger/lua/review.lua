@@ -1,16 +1,16 @@
 -- review(desk, id, verb, call, by, name, detail)
 --
--- What people do to a draft before it is started, but for edits (draft.lua).
+-- What people do to a draft before it starts, except edits (draft.lua).
 -- ARGV[2]  id
 -- ARGV[3]  verb    submit | approve | reject | discard | test
 -- ARGV[4]  call    a name for this call, the same when it is replayed
--- ARGV[5]  by      who asks, as an id
--- ARGV[6]  name    … and as it stands in the audit log
+-- ARGV[5]  by      id of the caller
+-- ARGV[6]  name    of the caller, as in the audit log
 -- ARGV[7]  detail  approve: the fingerprint of what was seen · reject: why · test: id of the notification · or ''
--- Returns  [1 done · 0 its state does not allow it · -1 there is none · -2 who wrote in it cannot approve it · -3 it was changed
---          since it was looked at, its state]
+-- Returns  [1 done · 0 its state does not allow it · -1 not found · -2 an author or editor cannot approve it · -3 it has
+--          changed since it was read, its state]
 local id, verb, call, by, name, detail = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
---: Tests that are remembered of a draft, the newest.
+--: How many tests of a draft are remembered, the newest ones.
 local TESTS = 20
 local ANY = {draft = true, awaiting_approval = true, approved = true}
 local FROM = {submit = {draft = true}, approve = {awaiting_approval = true},
@@ -28,17 +28,11 @@ if draft.call == call then
 end
 if not FROM[verb][draft.state] then return {0, draft.state} end
 
-local function has_written()
-  if draft.author == by then return true end
-  for _, editor in ipairs(decoded(draft.editors) or {}) do
-    if editor == by then return true end
-  end
-  return false
-end
+local function has_written() return draft.author == by or contains(decoded(draft.editors) or {}, by) end
 
 local function forget_approval() redis.call('HDEL', draft.lane, 'approver', 'approver_name', 'approved_at') end
 
--- Whoever is to be told of its end is told what comes of it before, too.
+-- `notify` also hears how the review went, not only of the end.
 local function tell_author(...)
   if redis.call('HEXISTS', draft.lane, 'notify') == 1 then owe_notice(id, ...) end
 end
@@ -59,7 +53,7 @@ function acts.approve()
   return {1, 'approved'}
 end
 
--- What was rejected stays beside what comes after it, to be compared.
+-- What was rejected stays on record, so that the next version can be compared with it.
 function acts.reject()
   local was = redis.call('HMGET', draft.lane, 'spec', 'rows_sha256')
   forget_approval()

@@ -4,48 +4,39 @@
 -- ARGV[2]  id
 -- ARGV[3]  total       rows that must be there
 -- ARGV[4]  at          ms of the first send, 0 = at once
--- ARGV[5]  by          who asks, as it stands on record, or '' when that is not told
+-- ARGV[5]  by          name of the caller for the record, or ''
 -- ARGV[6]  above       more rows than this need an approval, or '' when none do
 -- ARGV[7]  approvers   JSON: ids of the keys of the variable that may approve for this desk
 -- ARGV[8]  reason      why it starts without an approval, or ''
--- ARGV[9]  call        a name for this call, the same when it is replayed; '' for one that is no draft
+-- ARGV[9]  call        a name for this call, the same when it is replayed; '' unless it is a draft
 -- ARGV[10] key_ttl_ms  how long a draft's key is remembered
 -- ARGV[11] version     of the draft that was read: its time and hours are these
 -- ARGV[12…] by twos: sending hours, ms of each opening and closing, in order; none: at any time
--- Returns  [1 started now · 0 it was started before · -1 no such announcement, or rows are missing · -2 it needs an approval
---          · -3 its state does not allow it · -4 who approved it no longer may · -5 its key stands for another
---          · -6 it has changed: read it again, its state or the id of that other]
+-- Returns  [1 started now · 0 it was started before · -1 not found, or rows are missing · -2 it needs an approval
+--          · -3 its state does not allow it · -4 its approver may no longer approve · -5 its key stands for another
+--          announcement · -6 it has changed: read it again, its state or the id of that other announcement]
 local id, total, at, reason = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[8]
 local lane = key('lane', id)
 local state = redis.call('HGET', lane, 'state')
 local draft = open_draft(id)
 
--- A replay of this call; anybody else learns that it was started.
+-- Whether this call started it, and is replayed; any other caller learns that it was started before.
 local function started_before()
   write_again(lane)
   return redis.call('HGET', lane, 'call') == ARGV[9] and ARGV[9] ~= ''
 end
 
--- A key that can be revoked must live and must still be allowed to approve for this desk; people of this machine have none.
+-- A key that can be revoked must still be valid, and allowed to approve for this desk; users of this machine have no key.
 local function may_approve(approver)
   if string.sub(approver, 1, 9) == 'variable:' then
-    for _, id in ipairs(cjson.decode(ARGV[7])) do
-      if id == approver then return true end
-    end
-    return false
+    return contains(cjson.decode(ARGV[7]), approver)
   end
   if string.sub(approver, 1, 2) ~= 'k_' then return true end
   for _, text in ipairs(redis.call('HVALS', key('api_keys'))) do
     local kept = decoded(text)
     if kept and kept.id == approver then
-      local may = type(kept.revoked_at) ~= 'string'
-      local function has(list, sought)
-        for _, each in ipairs(list) do
-          if each == sought then return true end
-        end
-        return false
-      end
-      return may and has(kept.scopes, 'approve') and (type(kept.desks) ~= 'table' or has(kept.desks, DESK))
+      return type(kept.revoked_at) ~= 'string' and contains(kept.scopes, 'approve')
+        and (type(kept.desks) ~= 'table' or contains(kept.desks, DESK))
     end
   end
   return false
@@ -54,7 +45,7 @@ end
 local needs_approval = ARGV[6] ~= '' and total > tonumber(ARGV[6])
 local is_unapproved = false
 
--- nil, or why it may not start.
+-- The answer of a start that is refused, or nil.
 local function refusal()
   if not draft then return needs_approval and {-2, ''} or nil end
   local approver = redis.call('HGET', lane, 'approver')
@@ -65,7 +56,7 @@ local function refusal()
   return draft.state == 'awaiting_approval' and {-3, draft.state} or nil
 end
 
--- Whoever announces with the key from here on is led to this one. A key that somebody chose must be free.
+-- From here on the key leads to this announcement. A key that somebody chose must be free.
 local function take_key()
   local got = redis.call('HMGET', lane, 'key', 'key_given', 'digest')
   local name = key('key', DESK, got[1])
@@ -73,7 +64,7 @@ local function take_key()
   local first_id = first and string.match(first, '^(%S+) ')
   local state = first_id and first_id ~= id and redis.call('HGET', key('lane', first_id), 'state')
   if state and state ~= 'loading' then return got[2] == '1' and {-5, first_id} or nil end
-  -- Nothing of that one was accepted, and nothing of it will be: it has lost its key.
+  -- That one was never accepted, and will not be: it has lost its key.
   if state and not open_draft(first_id) then redis.call('DEL', key('lane', first_id), key('rows', first_id)) end
   redis.call('SET', name, id .. ' ' .. got[3], 'PX', ARGV[10])
 end

@@ -1,14 +1,21 @@
--- Drafts: announcements whose rows are loaded and of which nothing is accepted. Their lane is `loading`, so whatever looks for
--- what was accepted passes them by, also a process of a version without drafts; `draft` beside it is the state that people see.
+-- Drafts: announcements whose rows are loaded and of which nothing is accepted. Their lane is `loading`, so every search for
+-- accepted ones passes them by, even in a process of a version without drafts; the field `draft` is the state that people see.
 
 local DRAFTS = key('drafts')  -- zset  draft -> ms of its last edit
 
---: As in ledger/draft_verbs.py: a draft is kept so long after its last edit, ms.
+--: As in ledger/draft_verbs.py: how long a draft is kept after its last edit, ms.
 local DRAFT_KEPT = 2592000000
+
+local function contains(list, sought)
+  for _, each in ipairs(list) do
+    if each == sought then return true end
+  end
+  return false
+end
 
 local function drafts_of(author) return key('drafts', 'of', author) end
 
--- What the verbs need of a draft, or nil. `call` is the last call that changed it, by which a replay after a lost answer is known.
+-- What the verbs need of a draft, or nil. `call` is the last call that changed it: it identifies a replay after a lost answer.
 local function open_draft(id)
   local got = redis.call('HMGET', key('lane', id), 'state', 'draft', 'version', 'author', 'editors', 'rows', 'fingerprint', 'call')
   if got[1] ~= 'loading' or not got[2] then return nil end
@@ -16,13 +23,13 @@ local function open_draft(id)
     rows = tonumber(got[6]), fingerprint = got[7], call = got[8]}
 end
 
--- Kept by the verb itself, so that none is missing when the producer dies: in its own acts, and in the audit log.
+-- Written by the verb itself, in the draft's acts and in the audit log, so that no act is missing when the producer dies.
 local function note_draft_act(id, by, did, ...)
   note_act(id, by, did, ...)
   redis.call('LPUSH', key('acts'), cjson.encode({now, by, did, id}))
 end
 
--- Counts from now on for its author, and is kept from now on.
+-- Counts it among the drafts of its author, and keeps it from now on.
 local function list_draft(id, author)
   for _, index in ipairs({DRAFTS, drafts_of(author)}) do
     redis.call('ZADD', index, now, id)
