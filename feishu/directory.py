@@ -68,7 +68,7 @@ class StalePage(FeishuFailed):
 class Range(NamedTuple):
     """What an administrator lets the app see. What is below a department, or in a group, is not listed.
 
-    `tells_people`: the answer has the list of people, be it empty. It may be withheld for want of a scope.
+    `tells_people`: the answer has the list of people, even an empty one. Without a certain scope Feishu withholds it.
     """
 
     people: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 Four reasons look alike in its answer to an address: nobody has it, its person is outside the app's contact range, has
 resigned, or it is an enterprise mailbox. A second question tells who resigned, a third whether the range is everybody;
-and some people's mailboxes tell which domain is that of mailboxes.
+and the mailboxes of some people show which domain mailboxes have.
 """
 
 from collections.abc import Iterable, Sequence
@@ -121,7 +121,7 @@ class Inquiry:
         resigned = self._open_ids(unnamed, with_resigned=True)
         everybody = sees_everybody(self._directory) if len(resigned) < len(unnamed) else None
         is_mail_missing = any(contact.kind == "email" and contact not in resigned for contact in unnamed)
-        # As `people`, this takes what scopes there are.
+        # Like `people`, this makes do with the granted scopes.
         seen = Mailboxes.seen(self._directory, everybody=everybody is True) if is_mail_missing else None
         members = self._members([open_id for open_id in there.values() if open_id != _REFUSED])
         found = {}

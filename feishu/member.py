@@ -37,7 +37,7 @@ class Member(NamedTuple):
     standing: Standing | None
     values: Mapping[str, str]
     departments: tuple[str, ...]
-    mailbox: str = ""  #: of the enterprise mail, by which Feishu finds nobody
+    mailbox: str = ""  #: enterprise mailbox; Feishu finds nobody by it
     has_user_id: bool = False  #: the app has the scope for this id, which the list of people in a range needs too
 
 

@@ -25,7 +25,7 @@ class Allowance:
         self._verbs, self._key = store.verbs, key
 
     def take(self, number: int) -> None:
-        """Counts so many more. Raises KeyLimit when the day has no room for them."""
+        """Counts `number` more. Raises KeyLimit if that is more than the day has left."""
         if number and not self._spend(number):
             key, most = (self._key.name, self._key.daily) if self._key else ("", 0)
             raise KeyLimit(
@@ -38,11 +38,17 @@ class Allowance:
             self._spend(-number)
 
     def spend(self, number: int, act: Callable[[], ResultT], done: Callable[[ResultT], int]) -> ResultT:
-        """Acts on so many, and gives back what is more than `done` of the result. Raises KeyLimit, and as `act`."""
+        """Counts `number`, acts, and gives back what exceeds `done` of the result. Raises KeyLimit, and as `act`."""
         self.take(number)
         try:
             result = act()
-        except (BadInput, Changed, NotAllowed, NotFound, NotPermitted):  # after any other error it may have been done
+        except (
+            BadInput,
+            Changed,
+            NotAllowed,
+            NotFound,
+            NotPermitted,
+        ):  # after any other error `act` may have succeeded
             self.give_back(number)
             raise
         self.give_back(number - done(result))
@@ -56,13 +62,13 @@ class Allowance:
 
 
 def check_rows(key: ApiKey | None, rows: int) -> None:
-    """Raises KeyLimit when the key may not have so many rows of an announcement sent at once."""
+    """Raises KeyLimit if the key may not announce to this many rows at once."""
     if key and key.max_rows is not None and rows > key.max_rows:
         raise KeyLimit(Phrase("{key} may announce to at most {most:,} rows at once", key=key.name, most=key.max_rows))
 
 
 def sent_again(store: Store, key: ApiKey | None, number: int, act: Callable[[], int]) -> int:
-    """Has so many rows or events sent again, which count as those that are accepted. Returns how many it were.
+    """Sends `number` rows or events again, which count as newly accepted ones do. Returns how many were sent again.
 
     Raises KeyLimit, and as `act`.
     """

@@ -42,7 +42,7 @@ class Spec(BaseModel):
 
     name: str = Field(min_length=1, max_length=200)
     message: dict[str, JsonValue] = Field(repr=False)  #: `msg_type` and `content`, with Jinja in its strings
-    markdown: str | None = Field(None, repr=False)  #: what the message was made of, for who edits it
+    markdown: str | None = Field(None, repr=False)  #: what the message was made from, for edits
     columns: tuple[str, ...] = ()  #: names of a row's values
     people: tuple[str, ...] = ()  #: those of them that hold what the contacts tell of people
     desk: str = DEFAULT_DESK
@@ -57,7 +57,7 @@ class Spec(BaseModel):
     timezone: str | None = None
     first: FirstRows | None = None
     stop_at: FailureShare | None = None
-    notify: Annotated[str, AfterValidator(checked_address)] | None = Field(None, repr=False)  #: who is told of its end
+    notify: Annotated[str, AfterValidator(checked_address)] | None = Field(None, repr=False)  #: hears of its end
     callback_url: CallbackUrl | None = Field(None, repr=False)
     caller: str | None = None  #: the API key whose share of the callbacks its end uses
     traceparent: str | None = None  #: of the trace in which it was accepted

@@ -72,7 +72,7 @@ def _whole(id: str, fields: Mapping[bytes, bytes], now_ms: int, first_due_ms: in
 
 
 def _drafted(id: str, fields: Mapping[bytes, bytes], approval_above: int | None) -> Announcement:
-    """Nothing of it is accepted, so no row of it counts."""
+    """None of its rows counts, since nothing is accepted yet."""
     spec, state, total = (
         Spec.of_json(fields[b"spec"]),
         AnnouncementState(fields[b"draft"].decode()),
@@ -136,8 +136,8 @@ def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announ
     reading = Reading()
     desk = fields.get(b"desk", b"").decode(errors="replace")
     spec = reading.part("spec", lambda: Spec.of_json(fields[b"spec"]), _nameless(desk))
-    told = fields.get(b"draft") or fields.get(b"state", b"")
-    state = reading.part("state", lambda: AnnouncementState(told.decode()), AnnouncementState.PAUSED)
+    shown = fields.get(b"draft") or fields.get(b"state", b"")
+    state = reading.part("state", lambda: AnnouncementState(shown.decode()), AnnouncementState.PAUSED)
     counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in OF_ROWS}  # noqa: B023
     total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
     created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)

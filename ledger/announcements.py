@@ -81,7 +81,7 @@ class Announcements(Loading):
         Raises NotFound, and NotAllowed for a draft, whose rows have no results.
         """
         announcement = self.get(id)
-        # Before the first row is asked for: an answer that has begun cannot say no.
+        # Before the first row is read: a response that has begun cannot turn into an error.
         _refuse_draft(announcement, "read the results of")
         numbers = range(first, announcement.total)
         portions = (numbers[start : start + PORTION] for start in range(0, len(numbers), PORTION))

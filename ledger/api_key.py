@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 
 
 class Scope(StrEnum):
-    """A permission of a key. None includes another: a key has a set of them."""
+    """A permission of a key, which has a set of them: no scope includes another."""
 
     SEND = "send"  #: submit notifications, also through hooks
     ANNOUNCE = "announce"  #: submit announcements
@@ -49,18 +49,18 @@ class Scope(StrEnum):
 
     @classmethod
     def several(cls, names: Iterable[str]) -> "frozenset[Scope]":
-        """Raises BadInput for a name of none."""
+        """Raises BadInput for an unknown name."""
         given = list(names)
         if not set(given) <= set(cls):
             raise BadInput("scopes", Phrase("a scope is one of {scopes}", scopes=", ".join(cls)))
         return frozenset(map(cls, given))
 
 
-#: Those that act on what others submitted, for whoever its receivers are.
+#: These act on what others submitted, whoever receives it.
 _OVER_OTHERS = frozenset({Scope.APPROVE, Scope.OPERATE, Scope.ADMIN})
 _SCOPES = frozenset(map(str, Scope))
 _NEWER_SCOPES = frozenset({Scope.ANNOUNCE, Scope.APPROVE, Scope.ADMIN})
-#: Addresses that a key may be limited to: a team, or those who try something out. Each request reads them.
+#: How many addresses a key may be limited to, for a team or a trial. Each request reads them.
 MOST_ADDRESSES = 1000
 
 
@@ -69,7 +69,7 @@ class KeyLimits(NamedTuple):
 
     max_rows: int | None = None  #: of one announcement
     daily: int | None = None  #: notifications that are accepted or sent again on one day (UTC), rows included
-    only: tuple[str, ...] | None = None  #: addresses that it may write to alone; None: to everybody
+    only: tuple[str, ...] | None = None  #: the only addresses that it may write to; None: everybody
     test: bool = False  #: it sends nothing: what it submits is checked and answered, and not kept
 
 
@@ -125,12 +125,12 @@ class ApiKey:
         words = [Phrase("{n:,} row | {n:,} rows", n=self.max_rows)] if self.max_rows else []
         words += [Phrase("{n:,} a day", n=self.daily)] if self.daily else []
         if self.only is not None:
-            words.append(Phrase("to {n:,} address alone | to {n:,} addresses alone", n=len(self.only)))
+            words.append(Phrase("only to {n:,} address | only to {n:,} addresses", n=len(self.only)))
         return words + ([Phrase("test: sends nothing")] if self.test else [])
 
 
 def scopes_of_variable(scopes: frozenset[Scope]) -> frozenset[Scope]:
-    """Nobody can tell when an entry was written: one with none but the older scopes counts as older."""
+    """Nothing says when an entry was written: one that has only the older scopes counts as older."""
     return scopes if scopes & _NEWER_SCOPES else _as_before(scopes)
 
 
@@ -160,7 +160,7 @@ def check_limits(key: ApiKey) -> None:
     over_others = ", ".join(sorted(key.scopes & _OVER_OTHERS))
     if over_others and (key.test or key.only is not None):
         problem = Phrase(
-            "goes with the scopes send, announce and read alone: {scopes} reaches what others have submitted",
+            "works only with the scopes send, announce and read: {scopes} reaches what others have submitted",
             scopes=over_others,
         )
         raise BadInput("test" if key.test else "only", problem)
@@ -180,5 +180,5 @@ def checked_addresses(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def digest_of(secret: str) -> str:
-    """Under which a key is found."""
+    """The hash by which a key is found."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

@@ -73,8 +73,8 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """Creates a key. Its secret is returned once and stored nowhere.
 
-        `grantor` is the key that asks for it; None for whoever reaches Redis, who is not bound. Raises BadInput, also
-        for a name in use, and GrantRefused for more than the grantor has.
+        `grantor` is the key that asks for it; None means direct access to Redis, which is not limited. Raises BadInput,
+        also for a name in use, and GrantRefused for more than the grantor has.
         """
         id = f"k_{secrets.token_hex(6)}"
         key = self._checked(ApiKey(id, name, scopes, desks, rate, _now(), by, **limits._asdict()))
@@ -141,7 +141,7 @@ class ApiKeys:
         return [key for key in self.list() if key.revoked_at is None]
 
     def refuse_approvals_without(self) -> None:
-        """Raises BadInput when approvals are asked for, and there was never a key that tells people apart."""
+        """Raises BadInput if approvals are required and no key was ever made, since keys tell people apart."""
         if self._store.settings.approval_above is not None and not self.are_configured():
             problem = "needs API keys, which tell author and approver apart: create them with `deskbell key create`"
             raise BadInput("DESKBELL_APPROVAL_ABOVE", problem)
@@ -171,8 +171,8 @@ class ApiKeys:
     def revoke(self, id_or_name: str, by: str, admin: ApiKey | None = None) -> ApiKey:
         """Ends a key at once, for all processes. A repeat changes nothing.
 
-        `admin` is the key that asks for it; None for whoever reaches Redis. Raises NotFound, BadInput for a key of the
-        variable, and NotAllowed for the last key with which `admin` or another could manage keys.
+        `admin` is the key that asks for it; None means direct access to Redis. Raises NotFound, BadInput for a key of
+        the variable, and NotAllowed for the last key with which `admin` or another could manage keys.
         """
         with self._turn():
             digest, key = self.named(id_or_name)

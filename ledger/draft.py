@@ -13,12 +13,12 @@ from ledger.times import iso
 
 __all__ = ["Draft", "DraftJson", "Person", "Rejected", "RejectedJson", "fingerprint_of"]
 
-#: Of a spec, what says nothing about the messages or when they are sent.
+#: Fields of a spec that change neither the messages nor when they are sent.
 _NOT_APPROVED = frozenset({"caller", "traceparent"})
 
 
 class Person(NamedTuple):
-    """Who acts: the key's id, or the machine's user; and the name by which the audit log knows them."""
+    """The person who acts: the id of the key or the user of the machine, and the name in the audit log."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class RejectedJson(TypedDict):
 
 @with_config(title="Draft")
 class DraftJson(TypedDict):
-    """What an announcement has before it is started."""
+    """What an announcement has until it starts."""
 
     version: int
     fingerprint: str
@@ -53,7 +53,7 @@ class DraftJson(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The last rejection, and what was rejected, to compare with what came of it."""
+    """The last rejection, with the rejected content, to compare the next version with."""
 
     by: str
     at_ms: int
@@ -66,10 +66,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Beside the announcement, whose `state` is one of `DRAFTED`."""
+    """Belongs to an announcement whose `state` is one of `DRAFTED`."""
 
     version: int  #: raised by each edit
-    fingerprint: str  #: of all that an approval binds
+    fingerprint: str  #: of everything that an approval binds
     author: Person
     editors: frozenset[str]  #: ids of everybody who edited it
     edited_ms: int
@@ -86,7 +86,7 @@ class Draft:
         return not any(version == self.version for _, version in self.tests)
 
     def may_approve(self, by: Person) -> bool:
-        """Who wrote in it may not."""
+        """Neither its author nor anybody who edited it may."""
         return by.id != self.author.id and by.id not in self.editors
 
     def as_json(self) -> DraftJson:
@@ -124,7 +124,7 @@ class Draft:
 
 
 def fingerprint_of(spec: Mapping[str, Any], rows_sha256: str) -> str:
-    """Of all that is approved: the rows in their order, message, options, times. `spec` is that of the ledger."""
+    """A hash of what an approval binds: rows in order, message, options, times. `spec` is as the ledger keeps it."""
     approved = {name: value for name, value in spec.items() if name not in _NOT_APPROVED}
     told = orjson.dumps([approved, rows_sha256], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(told).hexdigest()[:32]

@@ -23,9 +23,9 @@ from ledger.times import unix_ms
 
 __all__ = ["DRAFT_MS", "MOST_DRAFTS", "DraftContent", "DraftVerbs"]
 
-#: A draft is kept so long after its last edit, ms. As in ledger/lua/shared/drafts.lua.
+#: How long a draft is kept after its last edit, ms. As in ledger/lua/shared/drafts.lua.
 DRAFT_MS = 30 * 86_400_000
-#: Of one author.
+#: How many drafts one author may have.
 MOST_DRAFTS = 20
 #: Drafts or rows that are read in one round trip.
 PORTION = 500
@@ -39,7 +39,7 @@ _UNAPPROVED, _APPROVER_GONE, _KEY_TAKEN, _CHANGED = -2, -4, -5, -6
 class DraftContent:
     """What was loaded for a draft."""
 
-    loaded: str  #: the id under which it was
+    loaded: str  #: the id that it was loaded under
     spec: Spec = field(repr=False)
     total: int
     rows_sha256: str  #: of the rows as they are stored, in their order
@@ -48,13 +48,13 @@ class DraftContent:
 
     @property
     def told(self) -> tuple[str | int, ...]:
-        """To the verb."""
+        """The arguments of the verb."""
         fingerprint = fingerprint_of(orjson.loads(self.spec.to_json()), self.rows_sha256)
         return self.total, self.rows_sha256, fingerprint, self.content_hash, self.digest
 
 
 class DraftVerbs:
-    """Raises NotFound for what is no draft and no announcement, and NotAllowed where the state forbids the verb."""
+    """Raises NotFound for an id that is neither a draft's nor an announcement's, NotAllowed if the state forbids it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -62,14 +62,14 @@ class DraftVerbs:
         self._announcements = Announcements(store)
 
     def keep(self, content: DraftContent, by: Person, *, key: str, key_given: bool) -> None:
-        """Makes a draft of what was loaded. `key` is what an announcement with this key is known by when it starts.
+        """Makes a draft of what was loaded. `key` becomes the key of the announcement when the draft starts.
 
         A repeat changes nothing. Raises RowsMissing, BadInput when the author has too many, NotDurable.
         """
         self._draft(content.loaded, content, 0, by, key_digest(key_of_announcement(key)), int(key_given))
 
     def edit(self, id: str, content: DraftContent, version: int, by: Person) -> None:
-        """Puts what was loaded in the place of its content, if it still has this version. An approval ends by it.
+        """Replaces the content with what was loaded, if the draft still has this version. This ends an approval.
 
         Raises Changed, RowsMissing, NotDurable.
         """
@@ -90,7 +90,7 @@ class DraftVerbs:
             raise RowsMissing(f"{id}: not all of its {content.total} rows are in the ledger; send it again")
 
     def check_room(self, by: Person) -> None:
-        """Raises BadInput when this author could keep no draft more."""
+        """Raises BadInput if this author has all the drafts that one may have."""
         since_ms = time_ms(self._redis.time()) - DRAFT_MS
         if self._redis.zcount(self._keys.drafts_of(by.id), since_ms, "+inf") >= MOST_DRAFTS:
             raise _too_many()
@@ -100,18 +100,21 @@ class DraftVerbs:
         return self._review(id, "submit", by)
 
     def approve(self, id: str, fingerprint: str, by: Person) -> AnnouncementState:
-        """Approves what has this fingerprint. Raises Changed when it has another one, NotPermitted for who wrote it."""
+        """Approves the content with this fingerprint.
+
+        Raises Changed if the draft has another one by now, and NotPermitted for its author and everybody who edited it.
+        """
         return self._review(id, "approve", by, fingerprint)
 
     def reject(self, id: str, why: str, by: Person) -> AnnouncementState:
         return self._review(id, "reject", by, why)
 
     def discard(self, id: str, by: Person) -> None:
-        """It is gone, with its rows."""
+        """Deletes it with its rows."""
         self._review(id, "discard", by)
 
     def note_test(self, id: str, notification: str, by: Person) -> None:
-        """Keeps which notification was a test of its present version."""
+        """Records a notification as a test of the current version."""
         self._review(id, "test", by, notification)
 
     def _review(self, id: str, verb: str, by: Person, detail: str = "") -> AnnouncementState:
@@ -128,12 +131,12 @@ class DraftVerbs:
         return AnnouncementState(text(state)) if state else AnnouncementState.DRAFT
 
     def start(self, id: str, by: Person, reason: str = "", version: int | None = None) -> AnnouncementState:
-        """Accepts it, durably: this version of it, if one is given. With a `reason` no approval is needed.
+        """Accepts it durably; only in this version, if one is given. With a `reason` it needs no approval.
 
         Raises NotPermitted without an approval, Changed, KeyReused, BadInput when it has expired, NotDurable.
         """
         call, done = _call(), _CHANGED
-        while done == _CHANGED:  # by somebody else, between the reading and the verb
+        while done == _CHANGED:  # somebody else changed it between the reading and the verb
             draft = self._announcements.get(id)
             now = draft.draft.version if draft.draft else 0
             if version is not None and draft.draft and version != now:
@@ -144,9 +147,9 @@ class DraftVerbs:
         return AnnouncementState(text(state))
 
     def check_start(self, id: str, version: int | None = None) -> None:
-        """Raises as `start` without a reason: for its version, its state, its approval and its end. Changes nothing.
+        """Raises what `start` would raise without a reason, for version, state, approval and expiry. Changes nothing.
 
-        Only `start` knows whether the approver still may approve.
+        Whether the approver may still approve is left to `start`.
         """
         draft = self._announcements.get(id)
         if not draft.draft:
@@ -178,7 +181,7 @@ class DraftVerbs:
             who = draft.draft.approver.name if draft.draft and draft.draft.approver else "?"
             return NotPermitted(
                 Phrase(
-                    "{who} approved {id}, and may approve nothing now: reject it and submit it again",
+                    "{who} approved {id}, but may no longer approve: reject it and submit it again",
                     who=who,
                     id=draft.id,
                 )
@@ -202,7 +205,7 @@ class DraftVerbs:
             yield from (each for each in found if each.state in DRAFTED)
 
     def content_hash(self, id: str) -> str | None:
-        """Of what the receivers of a draft get."""
+        """The hash of what the receivers of a draft get."""
         found = self._redis.hget(self._keys.lane(id), "content")
         return text(found) if found else None
 
@@ -229,5 +232,5 @@ def _refuse_expired(spec: Spec) -> None:
 
 
 def _call() -> str:
-    """By which the verb knows a replay after a lost answer."""
+    """A name by which the verb recognises a replay after a lost answer."""
     return secrets.token_hex(8)

@@ -15,7 +15,7 @@ _BARE_DOLLAR = re.compile(r"\$(?!\{)")
 
 
 def check_env_file(path: Path) -> None:
-    """Raises BadInput for a variable of Deskbell that would have another value in a container. No file is fine."""
+    """Raises BadInput for a variable of Deskbell that a container would read differently. A missing file passes."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as file:

@@ -116,7 +116,7 @@ class Forbidden(DeskbellError):
 
 
 class GrantRefused(Forbidden):
-    """Nobody grants what he lacks."""
+    """The key lacks something that it would grant."""
 
     type = "grant-refused"
     title = "The key lacks what it would grant"
@@ -160,7 +160,7 @@ class Changed(DeskbellError):
 
 
 class NotPermitted(DeskbellError):
-    """Whoever asks may not do it: it needs the approval of somebody else."""
+    """The caller may not do it: it needs the approval of somebody else."""
 
     http_status = HTTPStatus.FORBIDDEN
     type = "not-permitted"

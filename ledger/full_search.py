@@ -48,7 +48,7 @@ class Sought:
     """A text that is looked for, whatever its case and width."""
 
     text: str
-    among_people: bool = True  #: False: only in what somebody sees who sees no people
+    among_people: bool = True  #: False: only in what is visible without the right to see people
 
     @classmethod
     def of(cls, written: str, *, among_people: bool = True) -> Self:

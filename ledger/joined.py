@@ -1,4 +1,4 @@
-"""What events have left with the message that they joined, and the message that is made of it."""
+"""What a message keeps of the events that joined it, and the message made from that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from ledger.times import zone_of
 
 __all__ = ["Joined"]
 
-#: How the counts of groups begin, among the fields of the hash.
+#: The prefix of a group's count among the fields of the hash.
 _OF_GROUP = "of "
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Of one message. It no longer changes once its window is closed."""
+    """The events of one message. They no longer change once its window is closed."""
 
     kind: str  #: throttle or digest
     since_ms: int
@@ -34,7 +34,7 @@ class Joined:
 
     @classmethod
     def read(cls, client: redis.Redis, keys: RedisKeys, id: str, kind: str) -> Self:
-        """In one round trip. Raises one of UNREADABLE for what was damaged."""
+        """In one round trip. Raises one of UNREADABLE if the record is damaged."""
         pipe = client.pipeline(transaction=True)
         pipe.hgetall(keys.joined(id))
         pipe.lrange(keys.joined_lines(id), 0, -1)
@@ -50,13 +50,13 @@ class Joined:
         )
 
     def in_place_of(self, notification: Notification, now_ms: int) -> Notification:
-        """The notification with what it tells. One event alone in a digest is told as it came. Raises BadInput."""
+        """The notification with its message. A digest of one event is sent as that event came. Raises BadInput."""
         if self.count == 1 and self.kind == "digest":
             return notification
         return notification.model_copy(update={"message": self.message(now_ms)})
 
     def message(self, now_ms: int) -> Message:
-        """Without what has expired; when all has, the ledger ends the message, and sends nothing of it."""
+        """Leaves out what has expired. If everything has, the ledger ends the message without sending it."""
         lines = [line for line, expires_ms in self.lines if not 0 < expires_ms <= now_ms]
         gone = [line for line, expires_ms in self.lines if 0 < expires_ms <= now_ms] if lines else []
         groups = dict(self.groups)

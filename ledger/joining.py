@@ -16,20 +16,20 @@ __all__ = ["SPANS", "Joining", "take_spans", "window_fields"]
 
 #: The fields of a caller that are spans of time: the first event goes at once, or all go together at the end.
 SPANS = ("throttle", "digest")
-#: Of either. A message that waits longer is no news; and records of what joined it must outlive it.
+#: Bounds of both. After a week the message is useless, and the records of its events must not expire before it is sent.
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)
 
 
 class Joining(BaseModel):
-    """What a hook says of its windows, beside their length; never set by a caller. No repr shows the group."""
+    """What a hook sets for its windows besides their length; callers cannot set it. No repr shows the group."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str = ""  #: of the window, for each receiver: the hook, and what `throttle_key` makes
     group: str = ""  #: what `digest_by` makes
-    is_quiet: bool = False  #: it came in quiet hours, and waits for their end
-    until: datetime | None = None  #: the window does not end before: it would in quiet hours
-    zone: str = ""  #: of the times that the message tells
+    is_quiet: bool = False  #: the event came in quiet hours, and waits for their end
+    until: datetime | None = None  #: the window does not end before this: otherwise it would end in quiet hours
+    zone: str = ""  #: time zone of the times in the message
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [("name", self.name), ("is_quiet", self.is_quiet)]
@@ -68,9 +68,9 @@ def window_fields(
     caller: str,
     address: Sequence[str],
 ) -> Mapping[str, Any] | None:
-    """The window of an event, as the verb `accept` takes it; None for one that goes by itself.
+    """The window of an event, as the verb `accept` takes it; None for an event that is sent on its own.
 
-    Where no hook has named the window, `caller` and the length do: two callers, or two lengths, have two.
+    If no hook names the window, `caller` and the length do, so that each caller and each length has its own.
     """
     hook = joining or Joining()
     span = throttle or digest

@@ -1,4 +1,4 @@
-"""Nobody grants what he lacks: what a key may make another key of, and which keys it may manage."""
+"""A key cannot grant what it lacks: what it may give another key, and which keys it may manage."""
 
 import math
 from collections.abc import Iterator, Set
@@ -17,12 +17,12 @@ def covers(desks: Set[str] | None, others: Set[str] | None) -> bool:
 
 
 def manages(admin: ApiKey | None, key: ApiKey) -> bool:
-    """Whether a key sees and revokes another: one for some desks, only those of its desks."""
+    """Whether a key sees and revokes another: a key for some desks manages only keys of these desks."""
     return admin is None or covers(admin.desks, key.desks)
 
 
 def check_grant(grantor: ApiKey | None, key: ApiKey) -> None:
-    """Raises GrantRefused, which names something that the new key would have and its grantor has not."""
+    """Raises GrantRefused, which names something that the new key would have and its grantor lacks."""
     if grantor and (more := next(_more_than(grantor, key), None)):
         raise GrantRefused(Phrase("{key} cannot grant what it lacks: {more}", key=grantor.name, more=more))
 
@@ -41,7 +41,7 @@ def _more_than(grantor: ApiKey, key: ApiKey) -> Iterator[Phrase]:
 
 
 def _is_slower(rate: str | None, than: str | None) -> bool:
-    """Whether whoever keeps one rate keeps the other: in any window of the other, by at least one of its limits."""
+    """Whether keeping the first rate keeps the other too: one of its limits is enough for each limit of the other."""
     own = parse_rate(rate or "unlimited")
     return all(
         any(limit.calls * math.ceil(most.seconds / limit.seconds) <= most.calls for limit in own)

@@ -1,7 +1,7 @@
-"""The receivers of a key that may write to some addresses alone.
+"""The receivers of a key that may write only to some addresses.
 
-An address is compared as it is given. An id is also one of them when a listed e-mail or mobile number is known to lead
-to it; the reverse is not enough: whom an address leads to is asked for after acceptance, and may be another by then.
+An address is compared as it is given. An id also counts as listed if a listed e-mail or mobile number is known to lead
+to it. The reverse is not enough: an address is resolved after acceptance, and may lead to another person by then.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,10 +21,10 @@ __all__ = ["Receivers", "receiver_refusals"]
 
 
 class Receivers:
-    """Whom a key may write to."""
+    """The receivers that a key may write to."""
 
     def __init__(self, key: ApiKey, open_ids: Callable[[Sequence[Contact]], Iterable[str]]) -> None:
-        """`open_ids` tells where contacts lead: asked for all that are listed, with the first id that is not."""
+        """`open_ids` resolves contacts: it is called once for all listed ones, at the first id that is not listed."""
         self._key, self._open_ids = key, open_ids
 
     def has(self, fields: dict[str, str], id_type: UserIdType) -> bool:
@@ -36,8 +36,8 @@ class Receivers:
     def refusal(self) -> KeyLimit:
         listed = len(self._key.only or ())
         problem = Phrase(
-            "{key} may write to {n:,} address alone, and this is another one"
-            " | {key} may write to {n:,} addresses alone, and this is none of them",
+            "{key} may write only to {n:,} address, and this is not it"
+            " | {key} may write only to {n:,} addresses, and this is not one of them",
             key=self._key.name,
             n=listed,
         )
@@ -78,5 +78,5 @@ class _Cached:
 
 @lru_cache(maxsize=64)
 def _spellings(only: tuple[str, ...]) -> frozenset[str]:
-    """Kept: each request reads its key anew."""
+    """Cached, since each request reads its key again."""
     return frozenset(spelling_of(address_fields(text)) for text in only)

@@ -13,7 +13,7 @@ __all__ = ["KeyRequest"]
 
 
 class KeyRequest(BaseModel):
-    """The fields, of which null is as good as none."""
+    """The fields; null counts as absent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
 

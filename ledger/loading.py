@@ -27,7 +27,7 @@ __all__ = ["LOADING_MS", "DraftKey", "Loading", "Opened", "RowsMissing", "key_of
 
 #: Whether somebody chose the key of a draft, or it only keeps the same content from being two drafts.
 DraftKey = Literal["key", "content"]
-#: What is loaded and never started is forgotten after this, ms.
+#: Loaded announcements that never start are deleted after this, ms.
 LOADING_MS = 86_400_000
 #: Rows to one HSET, and such commands to one round trip.
 ROWS, COMMANDS = 500, 10
@@ -71,7 +71,7 @@ class Loading:
         """Opens an announcement, or finds the one that `key` stands for; with an empty key always a new one.
 
         `digest` is a hash of everything that makes it this announcement; `timed` says that rows have a `send_at`.
-        `draft` is for what becomes a draft, and says whether somebody chose the key, which is of drafts alone.
+        `draft` is set if it becomes a draft: whether somebody chose the key. Drafts have keys apart from announcements.
         Raises KeyReused when the key stands for another content, and BadInput for a desk that is not configured.
         """
         self._store.settings.desk(spec.desk)
@@ -141,9 +141,8 @@ class Loading:
     def start(self, id: str, spec: Spec, total: int, by: str = "") -> bool:
         """Accepts it, durably: from here on all its rows count. False when it was started before.
 
-        `by` goes on record as who announced it.
-
-        Raises RowsMissing, NotDurable, and NotPermitted if so many rows need an approval.
+        `by` goes on record as its sender. Raises RowsMissing, NotDurable, and NotPermitted if this many rows need an
+        approval.
         """
         hours = self.hours_of(spec)
         arguments = (by, *self.approval(spec.desk), "", "", 0, 0)
@@ -164,12 +163,12 @@ class Loading:
     # -- approvals
 
     def needs_approval(self, rows: int) -> bool:
-        """Whether an announcement of so many rows needs that of a second person."""
+        """Whether an announcement of this many rows needs the approval of a second person."""
         above = self._store.settings.approval_above
         return above is not None and rows > above
 
     def refuse_unapproved(self, rows: int) -> None:
-        """Raises NotPermitted when an announcement of so many rows must be a draft first."""
+        """Raises NotPermitted if an announcement of this many rows must be a draft first."""
         if self.needs_approval(rows):
             raise self.lacks_approval(rows)
 
@@ -184,7 +183,7 @@ class Loading:
         )
 
     def approval(self, desk: str) -> tuple[int | str, bytes]:
-        """What `start` must know of it: more rows than this need one, and which keys of the variable may give it."""
+        """What `start` must know: above how many rows to ask for an approval, and which fixed keys may give it."""
         settings = self._store.settings
         fixed = keys_of_variable(settings.api_keys.get_secret_value()).values()
         ids = [key.id for key in fixed if Scope.APPROVE in key.scopes and (key.desks is None or desk in key.desks)]
@@ -203,13 +202,13 @@ def key_of_announcement(key: str) -> str:
 
 
 def _told(spec: Spec) -> tuple[Argument, ...]:
-    """Who is told of its end, and when it pauses by itself."""
+    """Where its end is reported, and when it pauses by itself."""
     stop_at = hundredths_of_percent(spec.stop_at) if spec.stop_at else ""
     return spec.callback_url or "", spec.caller or "", spec.first or "", stop_at, spec.notify or ""
 
 
 def key_of_draft(key: str, author: str) -> str:
-    """Beside those of announcements: a draft is nothing that was accepted, and its author's own."""
+    """Apart from the keys of announcements, since a draft is not accepted yet; each author has their own."""
     return f"draft\0{author}\0{key}"
 
 

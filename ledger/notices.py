@@ -1,6 +1,6 @@
-"""Notices: messages of Deskbell's own about an announcement or a draft, to whoever started it or may approve it.
+"""Notices: messages of Deskbell's own about an announcement or a draft, to its `notify` address or its approvers.
 
-Verbs record them in the same step as what they tell: `owe_notice` in `ledger/lua/shared/callbacks.lua`.
+Verbs record a notice in the step that it reports: `owe_notice` in `ledger/lua/shared/callbacks.lua`.
 """
 
 import logging
@@ -24,13 +24,13 @@ _PORTION = 100
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells."""
+    """What a notice reports."""
 
     FINISHED = "finished"
     CANCELLED = "cancelled"
     FIRST_N = "first_n"
     STOP_AT = "stop_at"
-    SUBMITTED = "submitted"  #: to those who may approve
+    SUBMITTED = "submitted"  #: to the approvers
     APPROVED = "approved"
     REJECTED = "rejected"
 
@@ -43,8 +43,8 @@ class Notice:
     kind: NoticeKind
     at_ms: int
     counts: Mapping[State, int]  #: of its rows, at that time
-    by: str  #: who submitted, approved or rejected it
-    why: str  #: it was rejected
+    by: str  #: the person who submitted, approved or rejected it
+    why: str  #: the reason of a rejection
     entry: bytes = field(repr=False)  #: as it stands in the ledger
 
     @property
@@ -53,13 +53,13 @@ class Notice:
 
 
 class Notices:
-    """Those that no worker has accepted yet. Several may read the same: their key makes one message of it."""
+    """The notices that no worker has accepted yet. Several may read the same one: its key keeps it one message."""
 
     def __init__(self, store: Store) -> None:
         self._redis, self._key = store.redis, store.keys.notices
 
     def waiting(self) -> list[Notice]:
-        """The oldest. One that is damaged is dropped."""
+        """The oldest ones. A damaged one is dropped."""
         entries = cast(list[bytes], self._redis.lrange(self._key, 0, _PORTION - 1))
         return [notice for entry in entries if (notice := self._read(entry))]
 

@@ -67,11 +67,13 @@ class Notification(BaseModel):
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
     callback_url: CallbackUrl | None = Field(None, repr=False)
     caller: str | None = None  #: the API key whose share of the callbacks its end uses; never set by the caller
-    test: bool = False  #: it shows a row of an announcement to somebody; never set by the caller
+    test: bool = False  #: a test of an announcement's row; callers cannot set it
     traceparent: Annotated[str, Field(pattern=TRACEPARENT)] | None = None
-    throttle: timedelta | None = None  #: within it after the first one, events to the receiver join one message
-    digest: timedelta | None = None  #: as long as this, events to the receiver are gathered for one message
-    joining: SkipJsonSchema[Joining] | None = None  #: what a hook says of that; never set by the caller
+    throttle: timedelta | None = (
+        None  #: for this long after the first event, further ones to the receiver join one message
+    )
+    digest: timedelta | None = None  #: for this long, events to the receiver are gathered into one message
+    joining: SkipJsonSchema[Joining] | None = None  #: what a hook sets for its windows; callers cannot set it
 
     @field_validator("receiver_id")
     @classmethod
@@ -169,9 +171,9 @@ class Notification(BaseModel):
         return orjson.dumps(own | shared)
 
     def window(self, message_id: str) -> bytes:
-        """The window that it falls into, as the verb `accept` takes it; empty for one that goes by itself.
+        """Its window, as the verb `accept` takes it; empty if it is sent on its own.
 
-        `message_id` is for the message that this event opens; its input is ours without the event's own fields.
+        `message_id` is for the message that this event may open: its input is ours without the event's own fields.
         """
         address = (self.receive_type, self.user_id_type, *self._given_address)
         fields = window_fields(self.throttle, self.digest, self.joining, self.caller or "", address)
@@ -182,7 +184,7 @@ class Notification(BaseModel):
         return orjson.dumps({**fields, **rest})
 
     def _input(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What is its own, which stands first, and what it shares with the message that it may join."""
+        """The event's own fields, which come first, and those that it shares with the message that it may join."""
         fields = self.model_dump(mode="json", exclude_defaults=True)
         return {name: fields.pop(name) for name in _OWN if name in fields}, fields
 
@@ -258,7 +260,7 @@ def _take_message(fields: dict[str, Any]) -> Message:
 
 
 def _joining_in(fields: Mapping[str, Any]) -> Joining | None:
-    """The caller's time zone is that of the times which a message of joined events tells."""
+    """A message of joined events shows its times in the caller's time zone."""
     timezone = fields.get("timezone")
     return None if timezone is None else Joining(zone=zone_of(timezone).key)
 

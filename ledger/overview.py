@@ -29,7 +29,7 @@ KNOWN = 500
 SURVEYED = 100
 #: Read in one round trip.
 AT_ONCE = 50
-#: Of so many glances one reads the drafts: each has its whole message.
+#: One of this many glances reads the drafts, since each brings its whole message.
 DRAFTS_EVERY = 3
 _MOVING = (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING, AnnouncementState.PAUSED)
 

@@ -116,7 +116,7 @@ class Record:
         return self.progress.due_ms
 
     def as_json(self, *, with_address: bool = True) -> NotificationJson:
-        """The JSON of the outside contract, without the message, and maybe without what tells who the receiver is."""
+        """The JSON of the outside contract, without the message; `with_address` adds what identifies the receiver."""
         fields = self._json()
         contact = self.notification.email or self.notification.mobile
         if contact and not with_address:

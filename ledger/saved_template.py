@@ -39,7 +39,7 @@ class Reference(NamedTuple):
 
 
 def checked_name(name: str) -> str:
-    """That a template is saved under. Raises BadInput."""
+    """A name that a template may be saved under. Raises BadInput."""
     if not _NAME.fullmatch(name):
         problem = Phrase("must be 1 to 64 letters, digits and _ . -, and start with a letter, a digit or _")
         raise BadInput("name", problem)
@@ -48,7 +48,7 @@ def checked_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SavedTemplate:
-    """One version. Nothing in its repr tells the message."""
+    """One version. Its repr leaves out the message."""
 
     desk: str
     name: str
@@ -72,14 +72,14 @@ class SavedTemplate:
         return MessageTemplate(self.message, asked=written, markdown=self.markdown)
 
     def as_json(self, *, with_message: bool) -> dict[str, Any]:
-        """The message and its Markdown are null for whoever may not see messages."""
-        told: dict[str, Any] = {"desk": self.desk, "name": self.name, "version": self.version}
-        told["variables"] = list(self.variables)
-        told |= {"saved_at": iso(self.at_ms), "saved_by": self.by}
-        return told | {name: getattr(self, name) if with_message else None for name in ("message", "markdown")}
+        """Without `with_message` the message and its Markdown are null."""
+        fields: dict[str, Any] = {"desk": self.desk, "name": self.name, "version": self.version}
+        fields["variables"] = list(self.variables)
+        fields |= {"saved_at": iso(self.at_ms), "saved_by": self.by}
+        return fields | {name: getattr(self, name) if with_message else None for name in ("message", "markdown")}
 
     def to_process(self) -> dict[str, Any]:
-        """What `of_process` reads again in another one."""
+        """What `of_process` reads in another process."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The saved templates of a desk: messages that are sent by their names, so that callers need not hand in a text."""
+"""The saved templates of a desk: messages that callers send by name, without the text."""
 
 import logging
 import time
@@ -27,21 +27,21 @@ __all__ = ["MOST_BYTES", "MOST_NAMES", "MOST_VERSIONS", "SENT_MS", "NoSuchTempla
 
 log = logging.getLogger(__name__)
 
-#: Templates of a desk, versions that are kept of each, and bytes of one: 320 MB at the most, where people's take 1 MB.
+#: Templates of a desk, versions kept of each, and bytes of one: 320 MB at most; usual ones take 1 MB in all.
 MOST_NAMES, MOST_VERSIONS, MOST_BYTES = 100, 50, 64 * 1024
-#: Variables of a template that are remembered as sent: no message has so many.
+#: How many sent variables of a template are remembered: no message has that many.
 _MOST_SENT = 200
-#: For so long a variable counts as one that callers send, ms.
+#: How long a variable counts as one that callers send, ms.
 SENT_MS = 30 * 86_400_000
 #: A process notes the same variables of a template no more often than this, seconds: a note with each message would
 #: add a round trip to it.
 _NOTED_EVERY_SECONDS = 60
-#: Notes that a process remembers having made. A caller that sends ever other variables makes it forget them all.
+#: How many notes a process remembers. A caller that keeps sending other variables makes it forget them all.
 _MOST_NOTED = 1000
 
 
 class NoSuchTemplate(BadInput):
-    """No template has this name, or no version of it has this number. Its text says which there are."""
+    """No template has this name, or it lacks this version. The text lists the existing ones."""
 
     def __init__(self, problem: Phrase) -> None:
         super().__init__("template", problem)
@@ -49,8 +49,8 @@ class NoSuchTemplate(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What `save` did. `dropped`: variables that callers send and that the template uses no longer, and when they were
-    last sent."""
+    """What `save` did. `dropped`: variables that callers send but the template no longer uses, and when each was last
+    sent."""
 
     desk: str
     name: str
@@ -60,14 +60,14 @@ class Saving:
     dropped: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "desk": self.desk,
             "name": self.name,
             "version": self.version,
             "is_new": self.is_new,
             "variables": list(self.variables),
         }
-        return told | {"dropped": [{"name": name, "last_sent_at": iso(ms)} for name, ms in self.dropped.items()]}
+        return fields | {"dropped": [{"name": name, "last_sent_at": iso(ms)} for name, ms in self.dropped.items()]}
 
 
 class SavedTemplates:
@@ -81,7 +81,7 @@ class SavedTemplates:
         """Saves a version durably. The same message as in the last version makes no new one.
 
         Raises:
-            BadInput: a name or message that cannot be one, or more of them than are kept.
+            BadInput: an invalid name or message, or the desk has too many templates.
             NotDurable: the fsync was not confirmed in time: call again.
         """
         self._store.settings.desk(desk)
@@ -102,7 +102,7 @@ class SavedTemplates:
         return Saving(desk, name, version, bool(is_new), variables, dropped)
 
     def find(self, desk: str, written: object) -> SavedTemplate:
-        """The one that `move` or `move@3` names. Raises NoSuchTemplate."""
+        """The template that `move` or `move@3` names. Raises NoSuchTemplate."""
         self._store.settings.desk(desk)
         reference = Reference.of(written)
         version = reference.version or self._last(desk, reference.name)
@@ -142,9 +142,9 @@ class SavedTemplates:
                 self.note_sent(each.desk, *each.message.sent_variables)
 
     def note_sent(self, desk: str, written: str, variables: frozenset[str]) -> None:
-        """Remembers what callers send with a template. Whoever names a version is not affected by later ones.
+        """Remembers what callers send with a template, unless they name a version: later versions do not affect these.
 
-        A note that fails is only logged: what it is about was accepted.
+        A note that fails is only logged, since the notification was accepted.
         """
         name, version = Reference.of(written)
         noted, now = (desk, name, variables), time.monotonic()
@@ -166,7 +166,7 @@ class SavedTemplates:
         pipe.execute()
 
     def _sent(self, desk: str, name: str) -> dict[str, int]:
-        """By name, when each was last sent."""
+        """When each variable was last sent, by its name."""
         sent = self._keys.template_variables(desk, name)
         found: Any = self._redis.zrangebyscore(sent, self._now_ms() - SENT_MS, "+inf", withscores=True)
         return {text(each): int(ms) for each, ms in sorted(found)}

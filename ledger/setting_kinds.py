@@ -54,7 +54,7 @@ def _place(text: str) -> str:
     try:
         return str(ip_network(text, strict=False))
     except ValueError:
-        if _HOST_NAME.match(text) and not text[-1].isdecimal():  # a mistyped address is no name
+        if _HOST_NAME.match(text) and not text[-1].isdecimal():  # not a mistyped IP address
             return text
     given = "a URL" if "@" in text or "?" in text else repr(text)  # either may have a secret in it
     raise ValueError(f"{given} is not a valid host, address or network: use hooks.example.com, 10.1.2.3 or 10.0.0.0/8")

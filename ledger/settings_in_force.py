@@ -1,4 +1,4 @@
-"""Which settings are in force, and where each is set; and the variables that look like settings and are not."""
+"""The settings in force and where each is set, and variables that look like settings but are unknown."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ _UNITS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 
 class InForce(NamedTuple):
-    """A setting. Secrets are told as `(set)`."""
+    """A setting. A secret shows as `(set)`."""
 
     variable: str
     value: str  #: as it is written in a variable; empty where nothing is set
@@ -39,7 +39,7 @@ def settings_in_force(settings: Settings) -> Iterator[InForce]:
 
 
 def unknown_variables(settings: Settings) -> list[Phrase]:
-    """A sentence for each that is set. What the files of desks or hooks name is known."""
+    """A sentence for each unknown variable that is set. Those that the files of desks and hooks name are known."""
     known = {f"{_PREFIX}{name.upper()}" for name in type(settings).model_fields}
     unknown = sorted(name for name in _places() if name.startswith(_PREFIX) and name not in known)
     files = [path for path in (settings.desks, settings.hooks) if path] if unknown else []

@@ -48,7 +48,7 @@ class SignInLinks:
         self._redis, self._names = store.redis, store.keys
 
     def make(self, id_or_name: str, by: str, grantor: ApiKey | None = None) -> SignInLink:
-        """A link for a key. `grantor` is the key that asks for it: whoever has the link may do what that key may.
+        """A link for a key, whose holder may do all that the key may. `grantor` is the key that asks for it.
 
         Raises NotFound, BadInput for a key that cannot sign in or has many links, and GrantRefused for more than the
         grantor has.
@@ -66,12 +66,12 @@ class SignInLinks:
         return SignInLink(key, token, datetime.now(UTC) + WORKS_FOR)
 
     def key_of(self, token: str) -> ApiKey | None:
-        """Whom a link signs in; None if it was used, is too old or never was. It is not used up."""
+        """The key that a link signs in with; None if it was used, is too old or never existed. It stays usable."""
         digest = cast(bytes | None, self._redis.get(self._names.sign_in_link(digest_of(token))))
         return self._usable(digest)
 
     def use(self, token: str) -> tuple[str, ApiKey] | None:
-        """The hash of the key's secret, and the key: once, of several that ask at the same time for one of them."""
+        """The hash of the key's secret, and the key. A link works once: of several calls at the same time, for one."""
         digest = cast(bytes | None, self._redis.getdel(self._names.sign_in_link(digest_of(token))))
         key = self._usable(digest)
         return (text(digest), key) if digest and key else None
@@ -81,7 +81,7 @@ class SignInLinks:
         return key if key and key.may_sign_in else None
 
     def _count(self, key: ApiKey) -> None:
-        """Raises BadInput when the key has as many links as it may."""
+        """Raises BadInput if the key has all the links that it may have."""
         name = self._names.sign_in_links(key.id)
         pipe = self._redis.pipeline()
         pipe.set(name, 0, ex=WORKS_FOR, nx=True)

@@ -1,4 +1,4 @@
-"""The message that an event asks for by the name of a template and the values of its variables."""
+"""The message of an event that gives the name of a template and the values of its variables."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ __all__ = ["FindTemplate", "filled_event", "filled_message"]
 
 #: Of a desk, by `move` or `move@3`. Raises BadInput.
 FindTemplate = Callable[[str, object], SavedTemplate]
-#: What every message may name, also where the caller does not give it.
+#: A variable that every message may use, even if the caller does not give it.
 _RECEIVER_ID = "receiver_id"
 _ANY = Message.text("…")
 
@@ -24,12 +24,12 @@ _ANY = Message.text("…")
 def filled_event(fields: Mapping[str, Any], find: FindTemplate | None) -> dict[str, Any]:
     """The fields of an event with its message in place of `template` and `variables`. Raises BadInput.
 
-    Where templates are not known, `find` is None: then any message stands for it, so that the rest can be checked.
+    `find` is None where templates are unknown: then a placeholder stands for the message, so the rest can be checked.
     """
     given = {name: value for name, value in fields.items() if value is not None}
     if "template" not in given:
         if "variables" in given:
-            raise BadInput("variables", Phrase("goes with template alone"))
+            raise BadInput("variables", Phrase("can only be given with template"))
         return given
     if others := [name for name in ("text", "markdown", "message", "image") if name in given]:
         raise BadInput(others[0], Phrase("cannot be combined with {other}: give one of them", other="template"))
@@ -43,7 +43,7 @@ def filled_event(fields: Mapping[str, Any], find: FindTemplate | None) -> dict[s
 
 
 def filled_message(saved: SavedTemplate, written: str, variables: object) -> FilledMessage:
-    """`written` is how the template was named. Raises BadInput for a variable that is missing, or not its own."""
+    """`written` is the name as the caller wrote it. Raises BadInput for a variable that is missing or unknown."""
     return _message(saved, written, _values_of(variables), None)
 
 
@@ -53,7 +53,7 @@ def _message(saved: SavedTemplate, written: str, values: dict[str, str], receive
             raise BadInput("variables", _surplus(saved, name))
     whole = ({_RECEIVER_ID: receiver_id} if isinstance(receiver_id, str) else {}) | values
     try:
-        # An empty value is none, as in a file.
+        # An empty value counts as missing, as in a file.
         message = saved.template.render({name: value for name, value in whole.items() if value.strip()})
     except LacksVariable as error:
         refusal = BadInput("variables", _missing(saved, error.name))

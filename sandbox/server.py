@@ -88,7 +88,7 @@ def _announce(options: Options, base_url: str, stop: asyncio.Event) -> None:
 
 
 def _accounts(options: Options) -> str:
-    """What a caller must name: nobody is let in by these."""
+    """The credentials that callers need. They open nothing but this sandbox."""
     apps = [f"app {id} with secret {secret}" for id, secret in options.apps.items()]
     helpdesks = [f"helpdesk {id} with token {token}" for id, token in options.helpdesks.items()]
     return ", ".join(apps + helpdesks)

@@ -48,17 +48,17 @@ _ZH = {
     State.EXPIRED: "已过期",
     State.CANCELLED: "已取消",
 }
-#: In the order in which they are told.
+#: In the order in which they are listed.
 _ENDS = (State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED)
 _TEXTS: Mapping[str, Mapping[str, str]] = {"en": _EN, "zh": _ZH}
 
 
 def notice_text(notice: Notice, of: Announcement, language: str, public_url: str) -> str:
-    """What happened, the counts, which sum to the rows, and a link; without DESKBELL_PUBLIC_URL the id."""
+    """What happened, the counts, which sum to the rows, and a link, or the id without DESKBELL_PUBLIC_URL."""
     texts, spec = _TEXTS[language], of.spec
     n = of.total if notice.kind is NoticeKind.SUBMITTED else spec.first or 0
     values = {"name": spec.name, "by": notice.by, "why": notice.why, "n": n, "share": spec.stop_at}
-    # No mention: whoever wrote these may not have meant one.
+    # Names and reasons come from people, and must not turn into mentions.
     safe = {name: value.replace("<", "‹") if isinstance(value, str) else value for name, value in values.items()}
     counts = [_counts(notice.counts, texts)] if any(notice.counts.values()) else []  # a draft has none
     link = f"{public_url}/console/announcements/{of.id}" if public_url else of.id
@@ -66,7 +66,7 @@ def notice_text(notice: Notice, of: Announcement, language: str, public_url: str
 
 
 def _counts(counts: Mapping[State, int], texts: Mapping[str, str]) -> str:
-    told = {texts[state]: counts[state] for state in _ENDS}
-    told[texts["waiting"]] = sum(counts[state] for state in MOVING)
-    states = texts["comma"].join(filled(texts["state"], {"n": n, "state": state}) for state, n in told.items() if n)
-    return filled(texts["rows"], {"n": sum(told.values()), "states": states})
+    named = {texts[state]: counts[state] for state in _ENDS}
+    named[texts["waiting"]] = sum(counts[state] for state in MOVING)
+    states = texts["comma"].join(filled(texts["state"], {"n": n, "state": state}) for state, n in named.items() if n)
+    return filled(texts["rows"], {"n": sum(named.values()), "states": states})

@@ -1,6 +1,6 @@
-"""Sends notices: a thread in every worker looks for those that are owed, and accepts each as an event.
+"""Sends notices: a thread in every worker looks for owed ones, and accepts each as an event.
 
-Its key is made of the entry, so it is one message, whichever workers read it and wherever one is killed.
+The event's key is made from the entry, so it stays one message even if several workers read it or one is killed.
 """
 
 import logging
@@ -53,14 +53,14 @@ class NoticeSender:
                 log.exception("sending notices failed, and goes on")
 
     def look(self) -> None:
-        """Accepts what is owed. Raises RedisError and NotDurable: the rest stays owed."""
+        """Accepts the owed notices. Raises RedisError and NotDurable, after which the rest stay owed."""
         for notice in self._notices.waiting():
             try:
                 if events := self._events(notice):
                     self._ledger.accept(events)
             except NotDurable:
                 raise
-            except DeskbellError as error:  # for one, it is a draft that was discarded since
+            except DeskbellError as error:  # for example, the draft was discarded since
                 log.warning("a notice is dropped: %s", error, extra={"id": notice.id})
             self._notices.strike_off(notice)
 
@@ -73,13 +73,13 @@ class NoticeSender:
         ]
 
     def _readers(self, notice: Notice, of: Announcement) -> Sequence[str]:
-        """Approvers get a link, or nothing: `doctor` says so."""
+        """Without DESKBELL_PUBLIC_URL approvers get no notice, since it would lack the link: `doctor` warns of that."""
         if notice.kind is not NoticeKind.SUBMITTED:
             return [of.spec.notify] if of.spec.notify else []
         return self._ledger.settings.approvers if self._ledger.settings.public_url else ()
 
 
 def _event(to: str, desk: str, text: str, key: str) -> Notification:
-    """Never twice, also when a call may have gone out: then it is told among what needs somebody."""
+    """Held when it may have been sent already, so that nobody gets it twice: an operator settles it."""
     fields = {**receiver_fields(to), "desk": desk, "text": text, "on_unknown": OnUnknown.HOLD}
     return Notification.build(fields, key_of_ours=key)

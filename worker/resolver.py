@@ -85,7 +85,7 @@ class Asker:
             return
         answers = [self._people.answer(contact, resolved[contact]) for contact in contacts]
         if self._unresolved.answer(self._desk, self._token, answers) < 0:
-            log.info("Feishu says again who addresses belong to", extra=self._extra)
+            log.info("Feishu resolves addresses again", extra=self._extra)
 
     @property
     def _extra(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is true of events that go into one message, and of that message."""
+"""The invariants of events that join one message, and of that message."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def judge_joined(it: Standing) -> Iterator[Finding]:
         names = "names no message" if it.into is None else "names a message"
         yield Finding(Invariant.JOINED, it.id, f"is {it.state}, and {names}")
     if it.gathers and not it.joined:
-        yield Finding(Invariant.JOINED, it.id, "takes events, and has nothing of any")
+        yield Finding(Invariant.JOINED, it.id, "takes events, but has none")
     elif it.gathers and it.joined_expires != it.expires:
         which = ("what joined it", "its record") if it.joined_expires else ("its record", "what joined it")
         yield Finding(Invariant.JOINED, it.id, f"{which[0]} expires, and {which[1]} does not")

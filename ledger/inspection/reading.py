@@ -54,7 +54,7 @@ class Standings:
         return [each.standing(answers, in_lanes=in_lanes) for each in asked]
 
     def announcement(self, id: str, desk: str | None) -> AnnouncementStanding | None:
-        """None for one that is not accepted yet, a draft too."""
+        """None for one that is not accepted yet, such as a draft."""
         keys, pipe = self._keys, self._redis.pipeline()
         pipe.hmget(keys.lane(id), *_FIELDS, *State)
         pipe.pttl(keys.lane(id))
@@ -76,7 +76,7 @@ class Standings:
             return AnnouncementStanding(id, is_damaged=True)
 
     def draft(self, id: str, desk: str | None) -> DraftStanding | None:
-        """None for what is none."""
+        """None unless it is a draft."""
         keys, lane = self._keys, self._keys.lane(id)
         draft, author = self._redis.hmget(lane, "draft", "author")
         if draft is None:

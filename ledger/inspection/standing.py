@@ -39,8 +39,8 @@ class Standing:
     times_in_lane: int | None  #: None when nobody looked
     into: str | None = None  #: of a joined event: its message
     gathers: bool = False  #: events join it
-    joined: int | None = None  #: how many have, by what they left with it; None when that is not there
-    joined_expires: bool = False  #: what they left
+    joined: int | None = None  #: the count that it keeps of them; None if that is missing
+    joined_expires: bool = False  #: the record of what joined it
 
     @property
     def places(self) -> int:
@@ -102,9 +102,9 @@ class DraftStanding:
 
     id: str
     state: str
-    rows: int  #: that it says it has
+    rows: int  #: according to its record
     rows_there: int
-    is_approved: bool  #: it says by whom
+    is_approved: bool  #: its record names an approver
     expires: bool
     rows_expire: bool
     is_listed: bool

@@ -3,7 +3,7 @@
 --
 -- Writes new events and puts them at the end of the desk's event lane, or among the scheduled ones. One by e-mail or mobile
 -- whose person is not cached, or whose time is still to come, waits outside of both until its address is resolved (ask.lua).
--- One with a window may join the message of that window instead, and ends with that: it is `joined`.
+-- One with a window may join the message of that window instead: then it is `joined`, which is final.
 -- ARGV[2]  all_or_nothing  1: when one key is taken by another content, nothing at all is accepted
 -- ARGV[3]  results_for_ms
 -- ARGV[4…] by twelves:
@@ -18,16 +18,16 @@
 --   callback     URL that its end is posted to, or ''
 --   caller       the API key whose share of the callbacks that is, or '' where there is none
 --   contact      `DIGEST email:…` or `DIGEST mobile:…`, or '' when the input names the receiver
---   window       '' for one that goes by itself, else JSON:
---     key      of the window, which is one for each hook, receiver and `throttle_key`
+--   window       '' for an event that is sent on its own, else JSON:
+--     key      of the window: each hook, receiver and `throttle_key` has one
 --     kind     throttle: the first goes at once, later ones join · digest: all join
 --     length   ms from the event that opens it to its end
 --     until    ms before which it does not end: the end of the quiet hours, or 0
 --     message  id for the message, if this event is the first to join
---     own      bytes of the input, with the first brace, that are the event's own; the rest is the message's input, too
---     group    by which it is counted
---     line     what is told of it
---     zone     of the times that are told, or ''
+--     own      how many bytes of the input, with the first brace, are the event's own; the rest is the message's input, too
+--     group    it is counted under this name
+--     line     its text in the message
+--     zone     time zone of the message's times, or ''
 -- Returns  by fours: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
 --          not accepted now), state, the message that it joined or ''
 local all_or_nothing = ARGV[2] == '1'
@@ -103,7 +103,8 @@ local function open_message(item, window, kept)
   remember_window(window, kept)
 end
 
--- The message that takes an event, or nil where it goes by itself: it is the first of a throttle, or would expire before.
+-- The message that an event joins, or nil if the event is sent on its own: as the first of a throttle, or because it would
+-- expire before the message is sent.
 local function joins(item, window)
   local kept = open_window(window)
   if not kept then

@@ -2,7 +2,7 @@
 --
 -- Opens an announcement, whose rows are then loaded; nothing of it counts as accepted before `start`.
 -- ARGV[2]  id              the new announcement's
--- ARGV[3]  key             hash of its key: whoever comes again with it, after a crash too, is led to the first; '' for none
+-- ARGV[3]  key             hash of its key: it leads each repeated call to the first announcement, also after a crash; '' for none
 -- ARGV[4]  digest          hash of message, rows and options: once started, the same key with another digest is refused
 -- ARGV[5]  key_ttl_ms      how long the key is remembered
 -- ARGV[6]  loading_ms      what is never started is forgotten after this
@@ -16,10 +16,10 @@
 -- ARGV[14] caller          the API key whose share of the callbacks that is, or '' where there is none
 -- ARGV[15] first           rows that are released before somebody resumes it, or '' for all
 -- ARGV[16] stop_at         share of failed rows above which it pauses, in hundredths of a percent, or '' for none
--- ARGV[17] notify          who gets a message when it pauses by itself or ends, or ''
--- ARGV[18] draft           it becomes a draft, and the key is of drafts alone: 'key' when somebody chose it, 'content' when it only
---                          keeps the same content from being two drafts; or ''
--- Returns  [opened | loading | started | reused, id of the first]; a draft is told as started: its rows are not loaded again
+-- ARGV[17] notify          the address that hears when it pauses by itself or ends, or ''
+-- ARGV[18] draft           '' unless it becomes a draft, whose keys are apart from those of announcements: 'key' when somebody
+--                          chose the key, 'content' when it only keeps the same content from becoming two drafts
+-- Returns  [opened | loading | started | reused, id of the first]; `started` also for a draft: its rows are not loaded again
 local id, digest = ARGV[2], ARGV[4]
 local status = 'opened'
 local first = ARGV[3] ~= '' and redis.call('GET', key('key', DESK, ARGV[3]))
@@ -28,7 +28,7 @@ if first then
   first_id, first_digest = string.match(first, '^(%S+) (%S+)$')
   state = redis.call('HGET', key('lane', first_id), 'state')
   local draft = open_draft(first_id)
-  -- One that was edited, or started, is no longer what this content would be: it stands for itself, and this is a new one.
+  -- An edited or started draft no longer stands for the content that it was made from: this call opens a new one.
   if state and ARGV[18] == 'content' and (state ~= 'loading' or draft and draft.version > 1) then first = nil end
   if first and state and (state ~= 'loading' or draft) then
     return {first_digest == digest and 'started' or 'reused', first_id}
@@ -45,7 +45,7 @@ end
 if ARGV[3] ~= '' then redis.call('SET', key('key', DESK, ARGV[3]), id .. ' ' .. digest, 'PX', ARGV[5]) end
 redis.call('HSET', key('lane', id), 'desk', DESK, 'state', 'loading', 'created_at', now, 'spec', ARGV[7], 'expires_at', ARGV[8],
   'on_unknown', ARGV[9], 'weight', ARGV[10], 'results_for', ARGV[11], 'timed', ARGV[12], 'next', 0, 'total', 0, 'opens_at', 0)
--- What becomes a draft is accepted under another key, which the draft has (draft.lua).
+-- A draft takes another key when it starts, and has it on record (draft.lua).
 if ARGV[3] ~= '' and ARGV[18] == '' then redis.call('HSET', key('lane', id), 'key', ARGV[3]) end
 if ARGV[13] ~= '' then redis.call('HSET', key('lane', id), 'callback', ARGV[13], 'caller', ARGV[14]) end
 if ARGV[15] ~= '' then redis.call('HSET', key('lane', id), 'first', ARGV[15]) end

@@ -1,7 +1,8 @@
 -- reschedule(desk, id, at, by, written, to_write, keep_ms, key, image, fingerprint, {opens, closes} …)
 --
 -- Gives another time to what has not begun: a scheduled notification, an approved draft, or an announcement that is scheduled, or
--- was paused before its first row was released. Release (release.lua) either came before, and then its state forbids this, or sees the new time.
+-- was paused before its first row was released. Release (release.lua) either came before, and then the state forbids this, or
+-- sees the new time.
 -- ARGV[2]   id
 -- ARGV[3]   at        ms; not later than now: at once
 -- ARGV[4]   by        who asked
@@ -77,7 +78,7 @@ local function has_not_begun(info)
   return info.next == 0 and waits and (info.state == 'running' or info.state == 'paused')
 end
 
--- Its approval stays: another time is on record, and whoever edits what he read before is told that it has changed.
+-- The approval stays: the new time is on record, and an edit of the version before it is refused.
 local function reschedule_draft(draft)
   if draft.state ~= 'approved' then return {0, draft.state} end
   local found = compared(redis.call('HGET', draft.lane, 'spec'))

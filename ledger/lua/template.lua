@@ -1,13 +1,13 @@
 -- template(desk, name, content, facts, most_names, most_versions)
 --
--- Saves a version of a template of this desk: of two that come at once, each gets a number of its own.
+-- Saves a version of a template of this desk. Two saves at once get two numbers.
 -- ARGV[2]  name           of the template
--- ARGV[3]  content        JSON: the message, and the Markdown that it was made from. The same as in the last version: nothing
---                         changes, so that it may be called again after a lost answer
--- ARGV[4]  facts          JSON: who saved it and when, and its variables
+-- ARGV[3]  content        JSON: the message, and the Markdown that it was made from. Nothing changes if the last version has
+--                         the same, so a call may be repeated after a lost answer
+-- ARGV[4]  facts          JSON: its variables, its author and the time
 -- ARGV[5]  most_names     of the desk
--- ARGV[6]  most_versions  that are kept of a template: the oldest goes
--- Returns  [the version, 1 new · 0 it was there]; the version is 0 when the desk has as many templates as it may have
+-- ARGV[6]  most_versions  of a template that are kept: beyond that the oldest is deleted
+-- Returns  [the version, 1 new · 0 it was there]; version 0 when the desk has all the templates that it may have
 local name, content, facts, most_names, most_versions = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local names, versions = key('desk', DESK, 'templates'), key('desk', DESK, 'template', name)
 

@@ -1,4 +1,4 @@
-"""The message that tells of several events, made of a line of each."""
+"""The message for several events, with a line for each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ __all__ = ["Line", "Told", "joined_message"]
 LAST_LINES = 5
 #: Lines of a digest, over all groups, and its groups; fewer until it is small enough to be sent.
 _SIZES = ((60, 40), (30, 40), (10, 40), (0, 20), (0, 5))
-#: A time without its day would be misread after so long, ms.
+#: Beyond this span a time without its day would be misread, ms.
 _SAME_DAY_MS = 20 * 3600 * 1000
 
 
@@ -30,19 +30,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the message tells. `lines` are the newest first, and may be fewer than `count`."""
+    """The content of the message. `lines` are the newest first, and may be fewer than `count`."""
 
     is_throttled: bool
     since_ms: int
     count: int
     lines: Sequence[Line]
     groups: Mapping[str, int]  #: how many events each has; there may be more than these
-    expired: int = 0  #: further events, which are not told of any more
+    expired: int = 0  #: further events, which are left out
     zone: tzinfo | None = None
 
 
 def joined_message(told: Told) -> Message:
-    """A post: who or what stands in a line is text there, and mentions nobody."""
+    """A post: a line is plain text in it, and mentions nobody."""
     if told.is_throttled:
         return _post(_heading(told), [_told_line(told, line) for line in told.lines[:LAST_LINES]] + _expired(told))
     for lines, groups in _SIZES:
@@ -80,7 +80,7 @@ def _told_line(told: Told, line: Line) -> tuple[str, bool]:
 
 
 def _groups(told: Told, most_lines: int, most_groups: int) -> Iterator[tuple[str, bool]]:
-    """The group with the newest line first; those of which no line is kept are named behind."""
+    """The group with the newest line first; groups without a line come last."""
     lines: dict[str, list[Line]] = {line.group: [] for line in told.lines if line.group in told.groups}
     for line in told.lines:
         if line.group in lines:

@@ -1,4 +1,4 @@
-"""Mentions in texts of somebody else: none reaches anybody."""
+"""Neutralises mentions in texts that other people wrote."""
 
 import re
 

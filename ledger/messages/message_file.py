@@ -51,8 +51,8 @@ class MessageTemplate:
 
     raw: Mapping[str, object] = field(repr=False)
     image: LocalImage | None = None
-    asked: str | None = None  #: the name of the saved template that it is
-    markdown: str | None = field(default=None, repr=False)  #: that it was made from
+    asked: str | None = None  #: the name of the saved template, if it is one
+    markdown: str | None = field(default=None, repr=False)  #: its source, if it was made from Markdown
 
 
 @dataclass(frozen=True, slots=True)

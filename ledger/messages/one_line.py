@@ -1,4 +1,4 @@
-"""A message in one line, for where it is told together with others."""
+"""A message in one line, for a message of several."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ __all__ = ["MOST_CHARACTERS", "one_line"]
 MOST_CHARACTERS = 200
 #: Of a text: the mention of somebody, whose name stays.
 _TAGS = re.compile(r"</?at\b[^<>]*>")
-#: The fields of posts and cards that hold what people read, in the order in which they are told.
+#: The fields of posts and cards that hold what people read, in the order in which they are shown.
 _READ = (
     "header",
     "title",

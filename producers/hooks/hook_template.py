@@ -30,7 +30,7 @@ class HookTemplate:
     def __init__(self, fields: RuleFields, where: str) -> None:
         """Raises BadInput for what names no template, or a variable of the payload that there is not."""
         if fields.template is None:
-            raise BadInput(f"{where}.variables", "goes with template alone")
+            raise BadInput(f"{where}.variables", "can only be given with template")
         if fields.text is not None or fields.message is not None:
             raise BadInput(f"{where}.template", "cannot be combined with text or message: give one of them")
         try:

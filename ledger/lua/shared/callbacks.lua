@@ -11,7 +11,7 @@ local MOST_CALLBACKS = 100000
 -- What became of it is posted to its callback URL by a worker (worker/callbacks.py). That is owed from the same step on
 -- that makes it true, so that no crash can come between. `snapshot`: how it stands now, since it may be retried before
 -- the post. Each key has a queue of its own at each desk; in it what was never posted stands before what is posted again.
--- `at`: when it came to that state, if not now.
+-- `at`: when it reached that state, if not now.
 local function owe_callback(id, state, url, caller, snapshot, at)
   at = at or now
   local name, owner = table.concat({id, state, string.format('%d', at)}, '_'), (caller or '') .. '@' .. DESK
@@ -36,11 +36,11 @@ local function counts_of(id)
   return counts
 end
 
---: Notices that wait for a worker; of more, the oldest are dropped. A worker takes them within a second.
+--: How many notices may wait for a worker; beyond that the oldest are dropped. A worker takes them within a second.
 local MOST_NOTICES = 10000
 
--- A message of Deskbell's own to whoever started an announcement, or may approve it. A worker accepts it (worker/notices.py),
--- under a key that is made of the entry, so that it is one message whoever dies in between.
+-- A message of Deskbell's own to the person who started an announcement, or to its approvers. A worker accepts it
+-- (worker/notices.py) under a key made of the entry, so it stays one message even if a worker dies in between.
 local function owe_notice(id, kind, ...)
   redis.call('RPUSH', key('notices'), cjson.encode({id, kind, now, counts_of(id), ...}))
   redis.call('LTRIM', key('notices'), -MOST_NOTICES, -1)

@@ -1,16 +1,16 @@
--- Events that go into one message: the windows in which they are gathered, and what each leaves with the message.
+-- Events that join one message: the windows that gather them, and what the message keeps of each.
 
---: Lines that are kept with a message, the newest ones. All events are counted.
+--: How many lines a message keeps, the newest ones. All events are counted.
 local MOST_LINES = 200
---: Fields of a message's counts. Events of a group for which there is no room are counted as `others`.
+--: How many fields the counts of a message may have. Once they are full, events of further groups count as `others`.
 local MOST_GROUPS = 200
---: How long a window outlasts its end, ms: no pacer may have closed it by then. After that the next event opens another.
+--: How long a window outlasts its end, ms, in case no pacer has closed it yet. After that the next event opens a new one.
 local WINDOW_LINGERS = 86400000
---: Callbacks of joined events that are owed in one look of the pacer, once their message has ended.
+--: How many callbacks of joined events one look of the pacer enters, once their message has ended.
 local TOLD_AT_ONCE = 200
 
--- A window is open until its message leaves `scheduled`. Before anything has joined, it has no message, and is open until its
--- end; one from the future was written by a clock that was set back since.
+-- A window is open until its message leaves `scheduled`. Before any event joins, a window has no message and is open until its
+-- end; if it began in the future, the clock was set back since.
 local function open_window(window)
   local kept = decoded(redis.call('GET', key('window', DESK, window.key)))
   if not kept then return nil end
@@ -50,15 +50,15 @@ local function keep_line(message_id, item, window)
   end
 end
 
--- The events that joined a message are told how it ended, each by its own callback. They may be many: so the pacer does that
--- in portions (tell_joined).
+-- Each event that joined a message gets a callback of its own when the message ends. There may be many, so the pacer enters
+-- them in portions (tell_joined).
 local function owe_joined(record)
   if redis.call('EXISTS', key('joined', record.id, 'callbacks')) == 0 then return end
   redis.call('RPUSH', ENDED, cjson.encode({id = record.id, at = now, next = 0, progress = record.progress}))
   look_at(now)
 end
 
--- What joined a message stays with it for as long as its record does.
+-- What a message keeps of its events lasts as long as its record.
 function after_save_of_message(record, results_for_ms)
   local state = record.progress.state
   for _, part in ipairs({'', ':lines', ':callbacks'}) do
@@ -74,7 +74,7 @@ local function tell_one(ended, joined)
   owe_callback(id, ended.progress.state, url, caller, ended.progress, ended.at)
 end
 
--- Owes the callbacks of joined events whose message has ended. Returns whether more are left.
+-- Enters callbacks of joined events whose message has ended. Returns whether more are left.
 local function tell_joined()
   local ended = decoded(redis.call('LINDEX', ENDED, 0))
   if not ended then return redis.call('LPOP', ENDED) end

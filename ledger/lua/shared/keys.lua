@@ -43,7 +43,7 @@ local UNRESOLVED = key('desk', DESK, 'unresolved')  -- zset  event by e-mail or 
 local UNRESOLVED_ENDS = key('desk', DESK, 'unresolved', 'ends')  -- zset  those of them that expire -> ms
 local UNRESOLVED_DESKS = key('unresolved')    -- zset   desk -> ms when a worker must look at its unresolved ones next
 local UNRESOLVED_WAKE = key('wake', 'unresolved')  -- channel: unresolved ones of a desk have become due at once
-local ENDED = key('desk', DESK, 'ended')      -- list   JSON of messages that have ended, whose joined events are still to be told
+local ENDED = key('desk', DESK, 'ended')      -- list   JSON of messages that have ended, and still owe callbacks to their joined events
 local DAMAGED = key('damaged')                -- zset   record that was found damaged -> ms when
 local CLOCK = key('clock')                    -- hash   seen: ms when a leading pacer last found the clock right; the steps of it
 local EVENT_LANE = 'e_' .. DESK
@@ -73,7 +73,7 @@ end
 -- `era:sum:word`: what a leader looks at before it follows a step. If that has changed since, another one has looked.
 local function clock_state() return followed_steps() .. ':' .. (redis.call('HGET', CLOCK, 'seen') or '') end
 
--- Plans a look at the desk at `at` ms or earlier, and wakes those who wait for it when that is now.
+-- Plans a look at the desk at `at` ms or earlier. If that is now, it wakes the workers that wait for it.
 local function plan_look(schedule, wake, at)
   local planned = redis.call('ZSCORE', schedule, DESK)
   if not planned or tonumber(planned) > at then redis.call('ZADD', schedule, at, DESK) end

@@ -86,7 +86,7 @@ end
 --: As in ledger/tally.py: how long a minute of the tally is kept, seconds.
 local MINUTE_KEPT = 3900
 
--- Whatever else the metrics count is counted by the process that does it. Only verbs end what expires, joins, or has no receiver.
+-- Each process counts for the metrics what it does itself. What expires, joins, or has no receiver is ended by verbs alone.
 local function tally_ended(state, number)
   if number <= 0 then return end
   local minute = key('desk', DESK, 'tally', string.format('%d', math.floor(now / 60000)))

@@ -75,7 +75,7 @@ def test_an_admin_makes_a_key_whose_secret_is_shown_once(url: str, keys: ApiKeys
     assert made.only == ("ou_ada", "ann@corp.example")
     page = admin.look("/keys")
     assert secret[1] not in page
-    assert "to 2 addresses alone" in page
+    assert "only to 2 addresses" in page
     assert "Last used" in page
     assert '"/console/keys"' in admin.look("/")
     assert "只发给 2 个地址" in admin.look("/keys", headers={"Accept-Language": "zh-CN"})

@@ -221,7 +221,7 @@ def test_a_file_without_usable_addresses_makes_no_key(
 @pytest.mark.parametrize("limits", [KeyLimits(only=("ou_ada",)), KeyLimits(test=True)])
 @pytest.mark.parametrize("scope", [Scope.OPERATE, Scope.APPROVE, Scope.ADMIN])
 def test_limits_that_a_scope_would_get_around_are_refused(keys: ApiKeys, limits: KeyLimits, scope: Scope) -> None:
-    with pytest.raises(BadInput, match=f"goes with the scopes send, announce and read alone: {scope}"):
+    with pytest.raises(BadInput, match=f"works only with the scopes send, announce and read: {scope}"):
         keys.create("k", SEND | {scope}, None, None, "ada", limits)
 
 
@@ -231,5 +231,5 @@ def test_the_list_shows_the_limits_of_a_key(typed: ApiKeys, capsys: pytest.Captu
     [told] = json.loads(capsys.readouterr().out)
     assert (told["max_rows"], told["daily"], told["only"], told["test"]) == (10, 2000, ["ou_ada"], True)
     assert [str(each) for each in typed.list()[0].limits] == [
-        *("10 rows", "2,000 a day", "to 1 address alone", "test: sends nothing")
+        *("10 rows", "2,000 a day", "only to 1 address", "test: sends nothing")
     ]

@@ -48,7 +48,7 @@ def test_an_empty_value_is_none(empty: str | None) -> None:
         ({"template": "disk", "variables": {"host": 1.5}}, "variables", '"host" must be a text, not a number'),
         ({"template": "disk", "variables": {"host": True}}, "variables", '"host" must be a text, not true or false'),
         ({"template": "disk", "text": "x"}, "text", "cannot be combined with template: give one of them"),
-        ({"text": "x", "variables": {}}, "variables", "goes with template alone"),
+        ({"text": "x", "variables": {}}, "variables", "can only be given with template"),
         ({"template": "a b"}, "template", "must be the name of a template, or with a version: move, move@3"),
     ],
 )

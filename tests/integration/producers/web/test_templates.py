@@ -261,7 +261,7 @@ def test_the_hooks_file_is_checked_when_it_is_read(tmp_path: Path) -> None:
     for fields, problem in (
         ('template = "a b"', r"hook\.x\.template: must be the name of a template"),
         ('template = "a"\ntext = "x"', r"hook\.x\.template: cannot be combined"),
-        ('text = "x"\nvariables = {a = "b"}', r"hook\.x\.variables: goes with template alone"),
+        ('text = "x"\nvariables = {a = "b"}', r"hook\.x\.variables: can only be given with template"),
         ('template = "a"\nvariables = {a = "{{ paylaod }}"}', r"hook\.x\.variables\.a: uses the unknown variable"),
     ):
         (tmp_path / "hooks.toml").write_text(f'[hook.x]\nto = "ou_ada"\n{fields}\n', "utf-8")
