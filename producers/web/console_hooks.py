@@ -1,6 +1,7 @@
 """The console's port to the hooks of the web process."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 
@@ -10,6 +11,7 @@ from ledger.phrases import Phrase
 from producers.hooks.hook import Rendered
 from producers.hooks.hook_request import HookRequest
 from producers.web.context import WebContext
+from producers.web.hook_intake import templates_of
 from producers.web.problems import Problem
 
 __all__ = ["WebHooks"]
@@ -33,7 +35,8 @@ class WebHooks:
         if hook is None:
             raise NotFound(name)
         body = payload.encode("utf-8", "replace")
-        work = partial(hook.render, HookRequest.of(_headers(headers), body))
+        hook_request = HookRequest.of(_headers(headers), body)
+        work = partial(hook.render, replace(hook_request, templates=templates_of(self._context, hook)))
         try:
             return _tried(self._context.parsing.take(by, work, len(body)).result())
         except Problem as problem:

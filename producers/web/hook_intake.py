@@ -33,7 +33,7 @@ from producers.web.large_bodies import BodyReader
 from producers.web.problems import Problem, problem_of
 from producers.web.turns import SMALL_BYTES
 
-__all__ = ["HookAnswer", "answered"]
+__all__ = ["HookAnswer", "answered", "templates_of"]
 
 _EXAMPLES: JsonDict = {
     "examples": [
@@ -130,7 +130,7 @@ async def _check_signature(context: WebContext, hook: Hook, hook_request: HookRe
 
 async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, caller: Caller | None) -> Rendered:
     if hook.template_names:
-        templates = await asyncio.to_thread(_templates, context, hook)
+        templates = await asyncio.to_thread(templates_of, context, hook)
         hook_request = replace(hook_request, templates=templates)
     if len(hook_request.body) > LARGE_BYTES:
         try:
@@ -142,8 +142,8 @@ async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, 
     return await context.parsing.run(of, len(hook_request.body), hook.render, hook_request)
 
 
-def _templates(context: WebContext, hook: Hook) -> dict[tuple[str, str], SavedTemplate | DeskbellError]:
-    """Those that the hook names, or why there is none: that is told by what needs it."""
+def templates_of(context: WebContext, hook: Hook) -> dict[tuple[str, str], SavedTemplate | DeskbellError]:
+    """The saved templates that the hook names; where one is missing, why: the case that needs it raises that."""
     found: dict[tuple[str, str], SavedTemplate | DeskbellError] = {}
     with reachable(context.settings):
         for desk, written in hook.template_names:

@@ -38,6 +38,11 @@ throttle = "30m"
 for_each = "payload.items"
 to = "ou_ada"
 text = "{{ item.name }}"
+
+[hook.disk]
+to = "ou_ada"
+template = "disk"
+variables = { host = "{{ payload.host }}" }
 """
 
 
@@ -105,6 +110,15 @@ def test_a_payload_is_tried_and_nothing_of_it_is_sent_or_kept(web: WebThread, op
     assert events(ledger) == 0
     assert HookLog(ledger.redis, ledger.keys).latest() == []
     assert "DiskAlmostFull" not in operator.look("/hooks/chat")
+
+
+def test_a_saved_template_is_shown_with_its_variables(web: WebThread, operator: Visitor) -> None:
+    operator.look("/hooks/disk")
+    missing = operator.act("/hooks/disk", payload='{"host": "db-3"}')
+    assert "desk default has no templates" in missing.text
+    message = {"msg_type": "text", "content": {"text": "Disk full on {{ host }}"}}
+    web.context.templates.save("default", "disk", message, None, "test")
+    assert "Disk full on db-3" in operator.act("/hooks/disk", payload='{"host": "db-3"}').text
 
 
 def test_headers_choose_the_case_and_a_signature_is_not_needed(operator: Visitor) -> None:
