@@ -11,7 +11,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from ledger.errors import BadInput
-from ledger.ids import is_announcement
+from ledger.ids import is_notification
 from producers.announcements.export import Format, export_of
 from producers.cli.access import open_ledger
 from producers.cli.completion import announcement_ids
@@ -50,7 +50,7 @@ def export(
     CSV opens in Excel as it is; a cell that begins with = + - @, a tab or CR gets an apostrophe in front, so that it
     is not read as a formula. JSONL has the exact values.
     """
-    if not is_announcement(id):
+    if is_notification(id):
         raise BadInput("id", f"{id} is not an announcement (a_…): use `deskbell show` for a notification")
     as_file = _format(written_as, output, as_json)
     with open_ledger() as ledger, progress(f"exporting {id}"):

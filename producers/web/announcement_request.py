@@ -144,8 +144,9 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None, is_edit: bool) -> A
     ReadingOptions.take(dict(arguments)).of_rows()
     rows = body.get("rows")
     if is_edit:
-        check_known(defaults, _KNOWN_OF_EDIT - {VERSION})
-        return AnnouncementRequest({**_with_version(arguments), **defaults}, None if rows is None else _rows_of(rows))
+        edit = _with_version(arguments)
+        check_known(defaults, _KNOWN_OF_EDIT)
+        return AnnouncementRequest({**edit, **defaults}, None if rows is None else _rows_of(rows))
     is_audience = rows is None and any(arguments.get(name) for name in (*LISTS, "everyone"))
     return AnnouncementRequest(_completed(arguments, key), None if is_audience else _rows_of(rows))
 

@@ -257,6 +257,11 @@ def test_an_id_that_nobody_has_exits_with_5(settings: Settings, capsys: Output, 
     assert capsys.readouterr().err == "deskbell: no such id: a_nowhere\n"
 
 
+def test_an_export_of_a_malformed_id_exits_with_5(settings: Settings, capsys: Output) -> None:
+    assert run(["export", "a_NOT-AN-ID"]) == 5
+    assert capsys.readouterr().err == "deskbell: no such id: a_NOT-AN-ID\n"
+
+
 def test_without_redis_an_announcement_exits_with_3(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("DESKBELL_REDIS_URL", "redis://127.0.0.1:1/0")
     assert run(["announce", str(people()), *TEXT]) == 3

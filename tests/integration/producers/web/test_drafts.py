@@ -169,6 +169,7 @@ def test_the_slower_edit_is_a_conflict_and_an_edit_ends_the_approval(writer: Cal
     ("body", "field"),
     [
         ({"text": "x"}, "version"),
+        ({"version": None, "text": "x"}, "version"),
         ({"version": "1"}, "version"),
         ({"version": True}, "version"),
         ({"version": 1, "draft": True}, "draft"),
@@ -180,7 +181,9 @@ def test_the_slower_edit_is_a_conflict_and_an_edit_ends_the_approval(writer: Cal
 )
 def test_an_edit_that_is_wrong_names_the_field(writer: Caller, body: Any, field: str) -> None:
     id = writer.draft()
-    assert field in writer.call("PUT", f"/{id}", 422, json=body)["field"]
+    refusal = writer.call("PUT", f"/{id}", 422, json=body)
+    assert field in refusal["field"]
+    assert field != "version" or refusal["detail"] == "must be the number of the version that you read"
     assert writer.show(id)["draft"]["version"] == 1
 
 
