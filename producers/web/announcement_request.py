@@ -22,7 +22,7 @@ from producers.client.arguments import AnnouncementArguments
 from producers.web.bodies import check_known, in_turn, json_object, without_delay
 from producers.web.uploads import Form, Part, read_form
 
-__all__ = ["AnnouncementRequest", "AskedTest", "read_announcement_request"]
+__all__ = ["AnnouncementRequest", "read_announcement_request"]
 
 RECIPIENTS, EXCLUDE = "recipients", "exclude"
 #: The fields of the form beside the files, and the members of the JSON beside `rows`.
@@ -35,9 +35,11 @@ LISTS = frozenset({"departments", "groups"})
 #: What must not be anything but a text: a number would be taken for seconds since 1970.
 _TEXTS = (OPTIONS | {"test_to"}) - FLAGS - LISTS - {"weight", "first", "stop_at"}
 _KNOWN = OPTIONS | FLAGS | TEST | {"message", EXCLUDE}
-#: Of an edit: the version that was read. A draft keeps its key, and is no test and no dry run.
+#: Of an edit: the version that was read.
 VERSION = "version"
-_KNOWN_OF_EDIT = _KNOWN - TEST - {"dry_run", "draft", "key"} | {VERSION}
+#: A draft keeps its key, and cannot be edited by a test or a dry run.
+NOT_OF_EDIT = TEST | {"dry_run", "draft", "key"}
+_KNOWN_OF_EDIT = _KNOWN - NOT_OF_EDIT | {VERSION}
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -79,7 +81,7 @@ class AnnouncementRequest:
 
 
 async def read_announcement_request(request: Request, key: str | None, *, is_edit: bool = False) -> AnnouncementRequest:
-    """Reads the body; `key` is that of the header. Raises BadInput, or Problem for what is no such body.
+    """Reads the body; `key` is that of the header. Raises BadInput, or Problem for a body of another kind.
 
     Of an edit, what is not given stays as it is, and null in JSON goes back to the default.
     """
@@ -148,6 +150,8 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None, is_edit: bool) -> A
         check_known(defaults, _KNOWN_OF_EDIT)
         return AnnouncementRequest({**edit, **defaults}, None if rows is None else _rows_of(rows))
     is_audience = rows is None and any(arguments.get(name) for name in (*LISTS, "everyone"))
+    if rows is None and not is_audience and (named := sorted(LISTS & arguments.keys())):
+        raise BadInput(named[0], Phrase("must not be empty"))
     return AnnouncementRequest(_completed(arguments, key), None if is_audience else _rows_of(rows))
 
 

@@ -125,6 +125,8 @@ def test_a_key_that_may_only_read_sees_ids_and_no_contact_fields(url: str, ledge
         ({"departments": ["od-a"], "exclude": "/etc/hosts"}, "exclude"),
         ({"departments": ["od-a"], "exclude": [7]}, "rows[0]"),
         ({"exclude": ["ou_ann"]}, "rows"),
+        ({"groups": [], "departments": []}, "'field': 'departments'"),
+        ({"groups": [], "everyone": False}, "'field': 'groups'"),
         ({"departments": ["od-a"], "new_since": "n_1"}, "new_since"),
     ],
 )
