@@ -20,11 +20,20 @@ from ledger.times import MACHINE, NoSuchTime, Zone, moment
 from producers.announcements.recipients import Row, place
 from producers.announcements.recipients.header import AddressKind, address_kinds
 
-__all__ = ["Address", "Addressing", "Options", "RowError", "RowErrorJson", "variables_of", "zone_without_times"]
+__all__ = [
+    "CHOICES",
+    "Address",
+    "Addressing",
+    "Options",
+    "RowError",
+    "RowErrorJson",
+    "variables_of",
+    "zone_without_times",
+]
 
 #: The columns that say how, folded; with that of the ids they are those that are no variables of the template.
-_CHOICES = ("receive_type", "user_id_type", "send_at")
-_NO_VARIABLES = frozenset({"receiver_id", *_CHOICES})
+CHOICES = ("receive_type", "user_id_type", "send_at")
+_NO_VARIABLES = frozenset({"receiver_id", *CHOICES})
 #: A row's first one of these says to whom it goes.
 _ORDER: tuple[AddressKind, ...] = ("receiver_id", "open_id", "union_id", "user_id", "email", "mobile")
 _ID_TYPES = {each.value: each for each in UserIdType}
@@ -125,7 +134,7 @@ class Addressing:
         self.options = options
         self._columns = columns
         by_name = {folded(name): at for at, name in enumerate(columns)}
-        self._choices = {name: by_name[name] for name in _CHOICES if name in by_name}
+        self._choices = {name: by_name[name] for name in CHOICES if name in by_name}
         if options.is_zone_for_rows and "send_at" not in self._choices:
             raise BadInput("timezone", zone_without_times())
         kinds = address_kinds(columns)

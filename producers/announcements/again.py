@@ -16,13 +16,16 @@ from producers.announcements.reuse import checked_again
 
 __all__ = ["StillSending", "again", "corrected"]
 
-#: Who did not get it, and will not.
+#: States of rows that were not delivered and will not be.
 _MISSED = frozenset({State.FAILED, State.EXPIRED, State.CANCELLED})
-#: What can be stopped and corrected; a cancelled one is what somebody was killed over, or cancelled himself.
+#: States of what can be stopped and corrected. Cancelled is among them: somebody cancelled it first, or an earlier
+#: correction was killed after it had.
 _CORRECTED = frozenset(
     {
-        *(AnnouncementState.SCHEDULED, AnnouncementState.RUNNING),
-        *(AnnouncementState.PAUSED, AnnouncementState.CANCELLED),
+        AnnouncementState.SCHEDULED,
+        AnnouncementState.RUNNING,
+        AnnouncementState.PAUSED,
+        AnnouncementState.CANCELLED,
     }
 )
 #: Calls that are under way when it is cancelled end within this, seconds: the longest takes 25.
@@ -31,7 +34,7 @@ _LOOK_SECONDS = 0.2
 
 
 class StillSending(DeskbellError):
-    """It is cancelled, and calls of it are still under way: whether they succeed decides who is in the draft."""
+    """It is cancelled, and some of its calls are still under way: their results decide who is in the draft."""
 
     http_status = HTTPStatus.CONFLICT
     type = "still-sending"
@@ -81,7 +84,7 @@ def _accepted(ledger: Ledger, id: str, verb: str) -> Announcement:
 
 
 def _was_stopped(row: RowRecord) -> bool:
-    """By the announcement's end. Whom somebody cancelled as a single row is not meant to get it."""
+    """By the announcement's end. A row that somebody cancelled by itself stays out."""
     return row.progress.state is State.CANCELLED and not any(did == "cancel" for _, _, did in row.progress.acts)
 
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ledger.addresses import Contact
 from ledger.announcement import Announcement, Spec
-from ledger.connection import text
 from ledger.delivery_options import UserIdType
 from ledger.draft import Person
 from ledger.draft_verbs import DRAFT_MS
-from ledger.errors import BadInput, NotFound
+from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.loading import DraftKey, key_of_announcement, key_of_draft
 from ledger.messages.template import Template
@@ -30,6 +29,7 @@ from producers.announcements.lookup import Lookup
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.repeat import refuse_repeat
+from producers.announcements.same_content import note_content, with_same_content
 
 if TYPE_CHECKING:
     from producers.announcements.audience.audience import Audience
@@ -181,11 +181,7 @@ class CheckedAnnouncement:
 
     def same_content(self) -> Announcement | None:
         """A recent announcement with the same content and recipients, whatever its file was called."""
-        id = self.ledger.redis.get(self.ledger.keys.content(self.draft.spec.desk, self.checked.content_hash))
-        try:
-            return self.ledger.announcements.get(text(id)) if id else None
-        except NotFound:  # its record has gone first
-            return None
+        return with_same_content(self.ledger, self.draft.spec.desk, self.checked.content_hash)
 
     def refuse_unacceptable(self) -> None:
         """Raises BadInput, about what must be fixed first, unless it can be accepted."""
@@ -216,7 +212,7 @@ class LoadedAnnouncement:
         # Also when it is known to be started: whoever started it may be waiting for the fsync still.
         is_new = ledger.announcements.start(self.id, self.spec, self.total, by)
         # Also when it was started before: the process that started it may have been killed before it came here.
-        ledger.redis.set(ledger.keys.content(self.spec.desk, self.content_hash), self.id, px=ledger.results_for_ms)
+        note_content(ledger, self.spec.desk, self.content_hash, self.id)
         return Announced(self.id, ledger.announcements.get(self.id).total, duplicate=not is_new)
 
 

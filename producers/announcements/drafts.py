@@ -17,6 +17,7 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, Lo
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.reading_options import ReadingOptions
 from producers.announcements.reuse import checked_again
+from producers.announcements.same_content import note_content
 
 __all__ = ["Drafts"]
 
@@ -30,7 +31,7 @@ class Drafts:
     """What the command line, HTTP, `Notifier` and the console do with drafts.
 
     Each verb is one step, durable when it returns, and on record. All raise NotFound, and NotAllowed when the state
-    forbids it. `by` is who acts: the ids tell authors and approvers apart, the name is on record.
+    forbids it. `by` acts: authors and approvers are told apart by id, and the name goes on record.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -76,7 +77,7 @@ class Drafts:
         """A new draft of an announcement, with what is `given` otherwise: to all its receivers, or to the rest, that is
         those who did not get it (failed, expired, cancelled). The original stays as it is.
 
-        Raises BadInput as `keep`, and when there is no rest; NotAllowed for what is a draft itself.
+        Raises BadInput as `keep`, and when no row is left; NotAllowed for a draft.
         """
         with again(self._ledger, id, given or {}, rest_only=rest_only, **how) as announcement:
             return self.keep(announcement, by)
@@ -84,8 +85,8 @@ class Drafts:
     def correct(self, id: str, by: Person, given: Mapping[str, Any] | None = None, **how: Any) -> Announcement:
         """Cancels an announcement, and makes a draft, with what is `given` otherwise, of the rows that it did not send.
 
-        No row is in both, and none in neither. What cannot become a draft is told before anything is cancelled; killed
-        in between and called again, it goes on.
+        Each row is in exactly one of the two. What cannot become a draft is refused before anything is cancelled;
+        killed in between and called again, it goes on.
 
         Raises NotAllowed for what is over, StillSending when calls do not end in time; BadInput as `keep`.
         """
@@ -99,7 +100,7 @@ class Drafts:
         return self._ledger.announcements.get(id)
 
     def approve(self, id: str, fingerprint: str, by: Person) -> Announcement:
-        """Approves what has this fingerprint. Raises Changed for another one, NotPermitted for who wrote it."""
+        """Approves what has this fingerprint. Raises Changed for another one, NotPermitted for its authors."""
         self._verbs.approve(id, fingerprint, by)
         return self._ledger.announcements.get(id)
 
@@ -117,8 +118,7 @@ class Drafts:
         self._verbs.start(id, by, "" if reason is None else _reason("reason", reason), version)
         started = self._ledger.announcements.get(id)
         if content_hash:
-            keys = self._ledger.keys
-            self._ledger.redis.set(keys.content(started.spec.desk, content_hash), id, px=self._ledger.results_for_ms)
+            note_content(self._ledger, started.spec.desk, content_hash, id)
         return started
 
     def check_start(self, id: str, version: int | None = None) -> None:
@@ -134,7 +134,7 @@ class Drafts:
         self._verbs.note_test(id, notification, by)
 
     def get(self, id: str, verb: str = "edit") -> Announcement:
-        """A draft. Raises NotAllowed for what was started, which this verb cannot be done to."""
+        """A draft. Raises NotAllowed, naming the verb, for what was started."""
         found = self._ledger.announcements.get(id)
         if found.state not in DRAFTED:
             raise NotAllowed(id, verb, found.state)

@@ -9,12 +9,10 @@ import orjson
 from ledger.announcement import RECEIVER_ID, Spec
 from ledger.announcement import Row as KeptRow
 from ledger.phrases import Phrase
+from producers.announcements.addressing import CHOICES
 from producers.announcements.recipients import Recipients, Row
 
 __all__ = ["KeptRows"]
-
-#: By what a row may differ from its announcement, in the order of the columns.
-_CHOICES = ("receive_type", "user_id_type", "send_at")
 
 
 class KeptRows(Recipients):
@@ -35,7 +33,7 @@ class KeptRows(Recipients):
             digest.update(orjson.dumps([row.line, row.receiver_id, row.values, row.overrides]))
             found.update(row.overrides)
         self.sha256 = digest.hexdigest()
-        self._choices = [name for name in _CHOICES if {name, f"{name}_ms"} & found]
+        self._choices = [name for name in CHOICES if {name, f"{name}_ms"} & found]
         self.columns = (RECEIVER_ID, *spec.columns, *self._choices)
 
     def rows(self) -> Iterator[Row]:

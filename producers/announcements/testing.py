@@ -12,8 +12,7 @@ from typing import Any
 
 from ledger.announcement import Row, Spec
 from ledger.draft import Person
-from ledger.draft_verbs import DraftVerbs
-from ledger.errors import BadInput, NotAllowed
+from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
 from ledger.messages.marked import marked
@@ -21,9 +20,9 @@ from ledger.notification import Notification
 from ledger.one_address import receiver_fields
 from ledger.phrases import Phrase
 from ledger.record import Accepted
-from ledger.states import DRAFTED
 from producers.announcements.check import accepted_rows
 from producers.announcements.checked_announcement import CheckedAnnouncement
+from producers.announcements.drafts import Drafts
 
 __all__ = ["RowChoice", "accept_test_of_draft", "chosen_row", "events_of_draft", "events_of_file"]
 
@@ -44,7 +43,7 @@ class RowChoice(StrEnum):
 
 
 def chosen_row(given: object) -> RowChoice | int:
-    """The row that is meant, by a word or its number from 1; None is the first. Raises BadInput."""
+    """Reads a word, or the number of a row from 1; None is the first row. Raises BadInput."""
     if given is None:
         return RowChoice.FIRST
     if isinstance(given, str) and given in set(RowChoice):
@@ -77,12 +76,11 @@ def events_of_draft(
 
     Raises NotFound, and NotAllowed for what was started.
     """
-    draft, verbs = ledger.announcements.get(id), DraftVerbs(ledger)
-    if draft.state not in DRAFTED:
-        raise NotAllowed(id, "test", draft.state)
+    drafts = Drafts(ledger)
+    draft = drafts.get(id, "test")
     if isinstance(row, int) and row > draft.total:
         raise _too_far(row, draft.total)
-    found = next(verbs.rows(id, [row - 1])) if isinstance(row, int) else _by_word(verbs.rows(id), draft.spec, row)
+    found = next(drafts.rows(id, [row - 1])) if isinstance(row, int) else _by_word(drafts.rows(id), draft.spec, row)
     return _events(ledger, draft.spec, found, to, caller, f"{id}/{key}" if key else None)
 
 
@@ -92,7 +90,7 @@ def accept_test_of_draft(ledger: Ledger, id: str, events: list[Notification], by
     draft = ledger.announcements.get(id).draft
     is_noted = not draft or message in {test for test, _ in draft.tests}
     if not is_noted and ledger.get_known([message]):  # of a test key nothing is kept or sent
-        DraftVerbs(ledger).note_test(id, message, by)
+        Drafts(ledger).note_test(id, message, by)
     return message
 
 

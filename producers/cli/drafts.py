@@ -13,7 +13,7 @@ from ledger.phrases import Phrase
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import announcement_ids
-from producers.cli.options import MarkdownPath, MarkdownText, MessagePath, TemplateName, body_of
+from producers.cli.options import BODIES, MarkdownPath, MarkdownText, MessagePath, TemplateName, body_of
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import progress
 from producers.machine_user import machine_person
@@ -63,11 +63,11 @@ def approve(
     id: Id,
     fingerprint: Annotated[
         str | None,
-        typer.Option(metavar="F", help="Only if it is what you have seen: `show` tells it. Default: as it is now."),
+        typer.Option(metavar="F", help="Only if it is what you have seen: `show` prints it. Default: as it is now."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a draft that was submitted. Whoever wrote in it cannot."""
+    """Approve a draft that was submitted. Nobody can approve what they wrote in."""
 
     def act(drafts: Drafts) -> Announcement:
         found = drafts.get(id, "approve").draft
@@ -118,8 +118,7 @@ def again(
     as_json: DraftAsJson = False,
 ) -> None:
     """Make a draft of an announcement, with its text, options and receivers. The announcement stays as it is."""
-    bodies = {"text": text, "message": message, "markdown": markdown, "markdown_text": markdown_text}
-    given = _given(bodies | {"template": template}, name)
+    given = _given(locals())
     with open_ledger() as ledger:
         drafts = Drafts(ledger)
         answer_draft(drafts, drafts.again(id, machine_person(), given, rest_only=rest), as_json)
@@ -138,12 +137,11 @@ def correct(
     ] = False,
     as_json: DraftAsJson = False,
 ) -> int:
-    """Stop an announcement, and make a draft for the receivers whom it was not sent to, with a corrected message.
+    """Stop an announcement, and make a draft with a corrected message for the receivers it was not sent to.
 
-    The announcement is cancelled. Calls that are under way end first; who gets it from them is not in the draft.
+    The announcement is cancelled. Calls that are under way end first; people who get it from them are not in the draft.
     """
-    bodies = {"text": text, "message": message, "markdown": markdown, "markdown_text": markdown_text}
-    given = _given(bodies | {"template": template}, name)
+    given = _given(locals())
     with open_ledger() as ledger:
         announcement, drafts = ledger.announcements.get(id), Drafts(ledger)
         if not yes and not _confirmed(announcement):
@@ -175,15 +173,12 @@ def _confirmed(announcement: Announcement) -> bool:
     return typer.confirm(asked, err=True)
 
 
-def _given(bodies: Mapping[str, Any], name: str | None) -> dict[str, Any]:
-    """What is changed of the original."""
-    body: Mapping[str, Any] = body_of(bodies, read_message_template) if any(map(_is_given, bodies.values())) else {}
-    given = {**body, "name": name}
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is changed of the original, by the options of `again` and `correct`."""
+    bodies = {name: options[name] for name in BODIES}
+    has_body = any(value is not None for value in bodies.values())
+    given = {**(body_of(bodies, read_message_template) if has_body else {}), "name": options["name"]}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _is_given(value: object) -> bool:
-    return value is not None
 
 
 def _act(id: str, as_json: bool, act: Callable[[Drafts], Announcement]) -> None:

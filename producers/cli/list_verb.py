@@ -163,13 +163,13 @@ def _announcements(state: AnnouncementState | None, desk: str | None, limit: int
 
 
 def _drafts(state: AnnouncementState | None, desk: str | None, limit: int) -> list[Announcement]:
-    with open_ledger() as ledger:
+    with open_ledger(is_screen=True) as ledger:
         found = Drafts(ledger).listed(None if desk is None else frozenset({desk}))
         return list(islice((each for each in found if state in (None, each.state)), limit))
 
 
 class _Told(NamedTuple):
-    """How what was found is told."""
+    """How the result is shown."""
 
     limit: int
     ids_alone: bool

@@ -18,6 +18,7 @@ from producers.cli.spoken_times import told
 from producers.pictures import uploaded_key, with_picture_keys
 
 __all__ = [
+    "BODIES",
     "At",
     "DeskName",
     "Expires",
@@ -29,8 +30,12 @@ __all__ = [
     "TemplateName",
     "TimeZone",
     "body_of",
+    "markdown_with_pictures",
     "tell_times",
 ]
+
+#: The options of which one gives the message.
+BODIES = ("text", "message", "markdown", "markdown_text", "template")
 
 MessagePath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send the message of this JSON or YAML file.")]
 MarkdownPath = Annotated[Path | None, typer.Option(metavar="FILE", help="Send this Markdown file as a card.")]
@@ -53,29 +58,33 @@ TimeZone = Annotated[
 
 def body_of(options: Mapping[str, Any], read_message: Callable[[Path], object]) -> dict[str, Any]:
     """The arguments `text`, `message`, `markdown` and `template`, of which one is given. Raises BadInput."""
-    names = ("text", "message", "markdown", "markdown_text", "template")
-    if sum(options[name] is not None for name in names) != 1:
+    if sum(options[name] is not None for name in BODIES) != 1:
         raise BadInput("message", "give one of --text, --message, --markdown, --markdown-text and --template")
     message, file = options["message"], options["markdown"]
     return {
         "text": options["text"],
         "template": options["template"],
         "message": read_message(message) if message else None,
-        "markdown": _with_pictures(file, options) if file else options["markdown_text"],
+        "markdown": _markdown_of(file, options) if file else options["markdown_text"],
     }
 
 
-def _with_pictures(file: Path, options: Mapping[str, Any]) -> str:
+def _markdown_of(file: Path, options: Mapping[str, Any]) -> str:
+    if "desk" not in options:  # that of an announcement that is used again
+        return read_markdown_file(file)
+    return markdown_with_pictures(file, options["desk"], is_dry=bool(options.get("dry_run")))
+
+
+def markdown_with_pictures(file: Path, desk: str | None, *, is_dry: bool = False) -> str:
     """The Markdown of a file, with the pictures beside it uploaded for the desk; not for a dry run. Raises BadInput."""
 
     def key_of(image: LocalImage) -> str:
-        if options.get("dry_run"):
+        if is_dry:
             return f"img_{image.sha256[:24]}"
         with open_ledger() as ledger:
-            return uploaded_key(ledger, options["desk"] or DEFAULT_DESK, image)
+            return uploaded_key(ledger, desk or DEFAULT_DESK, image)
 
-    markdown = read_markdown_file(file)
-    return with_picture_keys(markdown, file.parent, key_of) if "desk" in options else markdown
+    return with_picture_keys(read_markdown_file(file), file.parent, key_of)
 
 
 def tell_times(written: Mapping[str, Any], read: Mapping[str, datetime | None]) -> None:

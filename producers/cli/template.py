@@ -8,7 +8,6 @@ import typer
 
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput
-from ledger.messages.images import LocalImage
 from ledger.messages.markdown_card import card_of_markdown
 from ledger.messages.message_file import MessageTemplate, read_markdown_file, read_message_template
 from ledger.phrases import Phrase
@@ -16,11 +15,10 @@ from ledger.saved_template import SavedTemplate
 from ledger.saved_templates import SavedTemplates, Saving
 from ledger.times import iso
 from producers.cli.access import open_ledger
-from producers.cli.options import DeskName
+from producers.cli.options import DeskName, markdown_with_pictures
 from producers.cli.output import answer, answer_json, note
 from producers.cli.tables import show_list
 from producers.machine_user import machine_user
-from producers.pictures import uploaded_key, with_picture_keys
 
 __all__ = ["register"]
 
@@ -55,7 +53,7 @@ def save(name: Name, file: File, desk: DeskName = None, as_json: AsJson = False)
 
     It says so when it no longer uses a variable that callers send: they are refused until they leave it out.
     """
-    markdown = _markdown_of(file, desk or DEFAULT_DESK)
+    markdown = markdown_with_pictures(file, desk) if file.suffix.lower() in _MARKDOWN else None
     message = (
         MessageTemplate(card_of_markdown(markdown, has_variables=True)) if markdown is not None else _message_of(file)
     )
@@ -106,18 +104,6 @@ def delete(name: Name, desk: DeskName = None, as_json: AsJson = False) -> None:
         answer_json({"name": name})
     else:
         answer(name)
-
-
-def _markdown_of(file: Path, desk: str) -> str | None:
-    """With the pictures beside the file uploaded."""
-    if file.suffix.lower() not in _MARKDOWN:
-        return None
-
-    def key_of(image: LocalImage) -> str:
-        with open_ledger() as ledger:
-            return uploaded_key(ledger, desk, image)
-
-    return with_picture_keys(read_markdown_file(file), file.parent, key_of)
 
 
 def _message_of(file: Path) -> MessageTemplate:

@@ -12,7 +12,7 @@ from producers.hooks.feishu_bot import bot_message
 from producers.hooks.hook_template import TemplateName
 from producers.hooks.payload import Cut
 from producers.hooks.slack_card import slack_message
-from producers.hooks.template_context import WHOLE, TemplateContext
+from producers.hooks.template_context import WHOLE, TemplateContext, note_cut
 
 __all__ = ["FORMS", "GivenMessage"]
 
@@ -45,18 +45,14 @@ class GivenMessage:
         self._where = where
 
     def render(self, context: TemplateContext, problems: list[BadInput]) -> Message:
-        """Raises BadInput where there is nothing to send, or it must be sent whole and cannot. What was cut is told."""
+        """Raises BadInput where there is nothing to send, or it must be sent whole and cannot. Cuts are problems."""
         for cut in self._cuts:
             try:
                 message = self._of(context.payload, cut)
             except BadInput as error:
                 refusal = error
                 continue
-            if cut.items < WHOLE.items:
-                problem = Phrase(
-                    "was too large with all items of its lists: only the first {most} are shown", most=cut.items
-                )
-                problems.append(BadInput(self._where, problem))
+            note_cut(cut, self._where, problems)
             return message
         if self._is_kept_whole or refusal.field == "text":
             raise refusal

@@ -9,12 +9,11 @@ from ledger.messages.images import LocalImage
 from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
-from ledger.phrases import Phrase
 from producers.hooks.dialect import SANDBOX
 from producers.hooks.hook_template import HookTemplate, TemplateName
 from producers.hooks.payload import Cut
 from producers.hooks.schema import RuleFields
-from producers.hooks.template_context import WHOLE, TemplateContext, check_names
+from producers.hooks.template_context import WHOLE, TemplateContext, check_names, note_cut
 
 __all__ = ["HookMessage"]
 
@@ -54,11 +53,7 @@ class HookMessage:
             except BadInput as error:
                 refusal = error  # too large, or wrong in a way that the last try tells as well
                 continue
-            if cut.items < WHOLE.items:
-                problem = Phrase(
-                    "was too large with all items of its lists: only the first {most} are shown", most=cut.items
-                )
-                problems.append(BadInput(self._where, problem))
+            note_cut(cut, self._where, problems)
             return message
         raise refusal
 

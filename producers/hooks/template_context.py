@@ -7,13 +7,14 @@ from typing import Any, Self
 from ledger.errors import BadInput, DeskbellError
 from ledger.messages.jinja_budget import Told
 from ledger.messages.jinja_text import Expression, Leaf
+from ledger.phrases import Phrase
 from ledger.saved_template import SavedTemplate
 from producers.hooks.brief import brief_of
 from producers.hooks.dialect import SANDBOX
 from producers.hooks.payload import Cut, JsonObject, plain_value, seen, seen_again
 from producers.hooks.plain import plain_text
 
-__all__ = ["NAMES", "WHOLE", "TemplateContext", "check_names", "expression", "leaf", "template"]
+__all__ = ["NAMES", "WHOLE", "TemplateContext", "check_names", "expression", "leaf", "note_cut", "template"]
 
 #: What Jinja sees of a text, in characters. A message that is too large with so many is tried with fewer.
 WHOLE = Cut(20_000)
@@ -103,6 +104,13 @@ def template(text: str, where: str) -> Expression | Leaf:
     inner = text.strip()
     is_expression = inner.startswith("{{") and inner.endswith("}}") and "}}" not in inner[2:-2]
     return expression(inner[2:-2], where) if is_expression else leaf(text, where)
+
+
+def note_cut(cut: Cut, where: str, problems: list[BadInput]) -> None:
+    """Adds to the problems of a message that lists were cut for it."""
+    if cut.items < WHOLE.items:
+        problem = Phrase("was too large with all items of its lists: only the first {most} are shown", most=cut.items)
+        problems.append(BadInput(where, problem))
 
 
 def check_names(names: frozenset[str], where: str) -> None:

@@ -114,13 +114,12 @@ def _foretell(context: WebContext, caller: Caller, request: AnnouncementRequest)
 
 def submitted(announcement: CheckedAnnouncement) -> Submitted:
     """For the limits of a key."""
-    draft, checked = announcement.draft, announcement.checked
-    digest = draft.digest(checked.sha256)
+    checked = announcement.checked
 
     def rows() -> Iterator[Row]:
         return map(Row.of_json, accepted_rows(announcement.recipients, checked))
 
-    return Submitted(draft.spec, checked.accepted, draft.key or digest, digest, rows)
+    return Submitted(announcement.draft.spec, checked.accepted, announcement.key, announcement.digest, rows)
 
 
 @contextmanager

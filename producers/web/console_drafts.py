@@ -9,16 +9,17 @@ from console.ports import Asked, Column, DraftForm, DraftSummary, DraftTimes, Fi
 from feishu.verdict import AskFailed
 from ledger.announcement import Announcement, Spec
 from ledger.api_key import ApiKey
-from ledger.connection import text
 from ledger.draft import Person
 from ledger.draft_verbs import DraftVerbs
-from ledger.errors import BadInput, Changed, NotFound
+from ledger.errors import BadInput, Changed
 from ledger.ledger import Ledger
 from ledger.times import zone_of
+from producers.announcements.addressing import CHOICES
 from producers.announcements.checked_announcement import CheckedAnnouncement, checked_announcement
 from producers.announcements.drafts import Drafts
 from producers.announcements.kept_rows import KeptRows
 from producers.announcements.preview import summarize
+from producers.announcements.same_content import with_same_content
 from producers.announcements.testing import accept_test_of_draft, chosen_row, events_of_draft
 from producers.announcements.timing import MOST_DUE, timing_of
 from producers.web.announcement_intake import foreign, turns
@@ -32,8 +33,6 @@ __all__ = ["ConsoleDrafts"]
 
 #: Findings and duplicates that are shown one by one.
 SHOWN = 100
-#: Columns by which rows say how they are sent: those of a draft have them all.
-_CHOICES = ("receive_type", "user_id_type", "send_at")
 
 Save = Callable[[CheckedAnnouncement], Announcement]
 
@@ -140,11 +139,7 @@ class ConsoleDrafts:
 
     def _same_content(self, draft: Announcement) -> Announcement | None:
         content_hash = DraftVerbs(self._ledger).content_hash(draft.id)
-        id = self._ledger.redis.get(self._ledger.keys.content(draft.spec.desk, content_hash)) if content_hash else None
-        try:
-            return self._ledger.announcements.get(text(id)) if id else None
-        except NotFound:  # its record has gone first
-            return None
+        return with_same_content(self._ledger, draft.spec.desk, content_hash) if content_hash else None
 
     # -- what is done to it
 
@@ -198,9 +193,9 @@ def _findings(checked: CheckedAnnouncement) -> Findings:
 
 
 def _columns(checked: CheckedAnnouncement) -> Iterator[Column]:
-    """Without those that a draft has for rows that may differ, where none does."""
+    """Without the columns that say how a row is sent, which each draft has, where no row fills them."""
     for column in checked.checked.all_columns:
-        if column.name not in _CHOICES or column.empty < checked.checked.rows:
+        if column.name not in CHOICES or column.empty < checked.checked.rows:
             yield Column(*column)
 
 
@@ -223,7 +218,7 @@ def _form_of(spec: Spec) -> DraftForm:
         "first": str(spec.first or ""),
         "stop_at": spec.stop_at or "",
         "notify": spec.notify or "",
-        "allow_duplicates": "true",  # whoever is there twice was meant twice
+        "allow_duplicates": "true",  # a person who is there twice was listed twice on purpose
         ZONE: zone,
         **_picked("at", spec.at, zone),
         **_picked("expires", spec.expires_at, zone),

@@ -6,12 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from ledger.errors import BadInput, NotFound
-from ledger.ids import is_announcement
-from ledger.messages.json_fields import kind_of, shortened
+from ledger.errors import BadInput
+from ledger.messages.json_fields import kind_of
 from ledger.phrases import Phrase
 from producers.announcements.testing import RowChoice, accept_test_of_draft, chosen_row, events_of_draft
-from producers.web.access import Author, Caller
+from producers.web.access import Author, Caller, found_of
 from producers.web.announcement_intake import turns
 from producers.web.announcements import TestAccepted
 from producers.web.bodies import Body, check_known, json_response
@@ -21,7 +20,7 @@ from producers.web.notification_parser import given_key
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
 from producers.web.openapi.requests import TEST_BODY, TEST_FIELDS
 
-__all__ = ["router", "sent_test"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses=ALWAYS)
 
@@ -42,16 +41,14 @@ def send_test(id: str, caller: Author, body: Body, context: ContextDep) -> Respo
             raise BadInput(name, f"must be a string, not {kind_of(body[name])}")
     if not body.get("to"):
         raise BadInput("to", Phrase("must not be empty"))
-    sent = sent_test(context, caller, id, body["to"], body.get("row"), given_key(body.get("key")))
+    sent = _sent(context, caller, id, body["to"], body.get("row"), given_key(body.get("key")))
     return json_response({"id": sent}, HTTPStatus.ACCEPTED)
 
 
-def sent_test(context: WebContext, caller: Caller, id: str, to: str, row: Any, key: str | None = None) -> str:
+def _sent(context: WebContext, caller: Caller, id: str, to: str, row: Any, key: str | None) -> str:
     """The id of the message. Raises NotFound, NotAllowed, BadInput, and Problem (403) for a desk or a limit."""
     ledger, choice = context.ledger, chosen_row(row)
-    if not is_announcement(id):
-        raise NotFound(shortened(id))
-    caller.check_desk(ledger.announcements.get(id).spec.desk)
+    found_of(ledger, caller, id)
     find = partial(events_of_draft, ledger, id, to, choice, caller.key_id, key)
     # These two look at every row.
     is_long = choice in (RowChoice.LONGEST, RowChoice.EMPTIEST)

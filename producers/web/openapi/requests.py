@@ -16,7 +16,7 @@ from ledger.ledger import MOST_AT_ONCE
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from producers.announcements.recipients.reading_options import HiddenRows
 from producers.announcements.testing import RowChoice
-from producers.web.announcement_request import FLAGS, OPTIONS, RECIPIENTS, TEST
+from producers.web.announcement_request import FLAGS, NOT_OF_EDIT, OPTIONS, RECIPIENTS, TEST
 from producers.web.notification_parser import FIELDS, KEY_CHARACTERS
 
 __all__ = [
@@ -234,10 +234,15 @@ _ONE_MESSAGE = {"oneOf": [{"required": [name]} for name in ("text", "markdown", 
 _PEOPLE = [{"receiver_id": "ou_ada", "name": "Ada"}, {"receiver_id": "ou_bob", "name": "Bob"}]
 _MOVE = {"name": "Office move", "text": "Dear {{ name }}, we move on Friday", "rows": _PEOPLE}
 _WELCOME = {"name": "Welcome", "text": "Dear {{ name }}", "departments": ["od-4e6ac4d1"], "exclude": ["ou_ada"]}
+_IN_JSON = _ANNOUNCEMENT | {
+    "message": {"$ref": _REFERENCE.format(model="Message")},
+    "rows": _ROWS,
+    "exclude": _EXCLUDE,
+}
 #: Of `POST /v1/announcements`.
 ANNOUNCEMENT = json_body(
     json_object(
-        _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS, "exclude": _EXCLUDE},
+        _IN_JSON,
         ["name"],
         title="AnnouncementWithRows",
         **_TOGETHER,
@@ -262,13 +267,7 @@ ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
 }
 
 #: What an edit of a draft may have, besides its version; null goes back to the default.
-EDITED = {
-    name: field
-    for name, field in (
-        _ANNOUNCEMENT | {"message": {"$ref": _REFERENCE.format(model="Message")}, "rows": _ROWS, "exclude": _EXCLUDE}
-    ).items()
-    if name not in TEST | {"dry_run", "draft", "key"}
-}
+EDITED = {name: field for name, field in _IN_JSON.items() if name not in NOT_OF_EDIT}
 #: Of `POST /v1/announcements/{id}/test`.
 TEST_FIELDS = frozenset({"to", "row", "key"})
 TEST_BODY = json_body(
