@@ -16,7 +16,7 @@ __all__ = ["uploaded_key", "with_picture_keys"]
 
 #: `![map](map.png)`, up to the name: what a title may follow.
 _PICTURE = re.compile(r"(!\[[^\[\]]*\]\()(<[^<>\n]+>|[^()<>\s]+)(?=[)\s])")
-#: What is no file: a key at Feishu; an address, from which nothing is fetched; a variable.
+#: Not a file but a key at Feishu; an address, from which nothing is fetched; or a variable.
 _NO_FILE = re.compile(r"img_|[a-z][a-z0-9+.-]{1,20}:|//|\{\{", re.IGNORECASE | re.ASCII)
 
 

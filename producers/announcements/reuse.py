@@ -25,7 +25,7 @@ __all__ = ["arguments_of", "checked_again"]
 
 _MESSAGES = frozenset({"text", "markdown", "message", "template"})
 _AUDIENCE = ("departments", "groups", "everyone")
-#: Of a spec, what is no argument of an announcement, or is told otherwise.
+#: Fields of a spec that are not arguments of an announcement, or go by another name there.
 _NO_ARGUMENTS = frozenset({"message", "markdown", "columns", "people", "expires_at", "caller", "traceparent"})
 
 

@@ -110,7 +110,7 @@ def _text_of(file: Path, name: str) -> str:
 
 
 def _write(file: Path, before: str, table: str) -> None:
-    """All or nothing: whoever reads the file meanwhile sees one of the two."""
+    """All or nothing: a process that reads the file meanwhile sees it before or after."""
     fresh = file.with_name(f".{file.name}.new")
     try:
         fresh.write_text(before + ("" if before.endswith("\n") or not before else "\n") + table, "utf-8")

@@ -103,8 +103,8 @@ def link(
 ) -> None:
     """Make a link that signs somebody in to the console with a key: once, within ten minutes.
 
-    Whoever opens it sees for whom it is before it is used. It begins with DESKBELL_PUBLIC_URL, or else with the address
-    that `deskbell web` listens on.
+    The page it opens says whom it is for before it is used. It begins with DESKBELL_PUBLIC_URL, or else with the
+    address that `deskbell web` listens on.
     """
     with open_ledger() as ledger:
         made = SignInLinks(ledger, ApiKeys(ledger)).make(key, machine_user())

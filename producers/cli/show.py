@@ -17,7 +17,7 @@ from producers.cli.tables import in_colour, show_table
 
 __all__ = ["register"]
 
-#: What a draft has none of yet.
+#: Fields that a draft does not have yet.
 _OF_STARTED = frozenset({"counts", "rerouted", "rate"})
 _ATTEMPT_COLUMNS = ("at", "via", "outcome", "code", "http_status", "ms", "log_id", "msg")
 

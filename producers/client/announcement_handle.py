@@ -157,7 +157,7 @@ class AnnouncementHandle:
         return self._reviewed("submit")
 
     def approve(self, fingerprint: str) -> AnnouncementState:
-        """Approves a draft that has this fingerprint. Raises Changed for another one, NotPermitted for who wrote it."""
+        """Approves a draft that has this fingerprint. Raises Changed for another one, NotPermitted for its authors."""
         return self._reviewed("approve", fingerprint)
 
     def reject(self, why: str) -> AnnouncementState:

@@ -59,7 +59,7 @@ class AnnouncementArguments(_Arguments, total=False):
     weight: int | None  #: turns it gets where others get one: 1 unless given, 100 at most
     first: int | None  #: release no more rows than these until it is resumed; then it is paused
     stop_at: str | int | None  #: `"5%"`: pause when, of at least 20 rows that ended, more failed
-    notify: str | None  #: who gets a message when it pauses by itself, and when it ends: an address
+    notify: str | None  #: the address of somebody who gets a message when it pauses by itself, and when it ends
     between: str | None  #: `"09:00-18:00"`: send at these hours of `timezone` only
     skip_invalid: bool  #: leave invalid rows out, instead of refusing all
     allow_duplicates: bool  #: send to a receiver once for each row

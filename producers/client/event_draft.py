@@ -29,7 +29,7 @@ class EventDraft:
     def build(cls, arguments: Mapping[str, Any], *, now: datetime, find: "FindTemplate | None" = None) -> Self:
         """Reads EventArguments, or those with a MessageFile as `message`. Raises BadInput naming the field.
 
-        Without `find` a template is left to whoever gets `given`.
+        Without `find` a template is left to the receiver of `given`.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         image = _with_plain_message(given)

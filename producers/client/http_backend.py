@@ -121,7 +121,7 @@ class HttpBackend:
 
     def test_draft(self, id: str, to: str, row: int | str) -> str:
         path = f"{_ANNOUNCEMENTS}/{quote(id, safe='')}/test"
-        # With a key of its own, so that a repeat of the call is no second message.
+        # With a key of its own, so that a repeat of the call sends no second message.
         body = {"to": to, "row": row, "key": secrets.token_hex(16)}
         answer = self._server.post(path, body, id=id, limits=self._limits)
         return str(answer["id"])

@@ -21,7 +21,7 @@ _VALUE, _COLUMN = 50, 44
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 #: A value by such a name is not shown.
 _SECRET = re.compile(r"token|secret|passw|authorization|signature|api_?key", re.IGNORECASE)
-#: Members that say what happened; and those by which people tell which posts matter, the best first.
+#: Members that say what happened; and members by which people choose the posts that matter, the best first.
 _SAID = ("title", "subject", "summary", "message", "text", "description", "name", "full_name")
 _STATES = ("status", "state", "action", "event_type", "webhookEvent", "object_kind", "type", "severity", "level")
 _HEAD = """\

@@ -28,7 +28,7 @@ class HookTemplate:
     """Thread-safe."""
 
     def __init__(self, fields: RuleFields, where: str) -> None:
-        """Raises BadInput for what names no template, or a variable of the payload that there is not."""
+        """Raises BadInput for an invalid name of a template, or an unknown name in a variable."""
         if fields.template is None:
             raise BadInput(f"{where}.variables", "can only be given with template")
         if fields.text is not None or fields.message is not None:

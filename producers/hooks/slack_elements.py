@@ -97,7 +97,7 @@ class Elements:
             self._add({"tag": "div", "fields": written})
 
     def buttons(self, actions: Iterable[Member]) -> None:
-        """Those that lead somewhere: nobody here would hear of the others."""
+        """Those with a link: a press of the others would reach nobody."""
         written = [button for action in actions if (button := self._button(action))]
         if written:
             self._add({"tag": "action", "actions": written})
@@ -137,7 +137,7 @@ class Elements:
 
 
 def members(of: Member, name: str, most: int) -> list[Member]:
-    """The objects in a list, at most so many; none if it is no list."""
+    """The objects in a list, at most so many; empty for anything else."""
     found = of.get(name)
     return [each for each in found[:most] if isinstance(each, dict)] if isinstance(found, list) else []
 

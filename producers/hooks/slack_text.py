@@ -25,7 +25,7 @@ _MARKED = {
 _PLACE, _SIGNS = "\ufdd0", ("\ufdd1", "\ufdd2", "\ufdd3")
 _WRITTEN = dict(zip(_SIGNS, ("**", "*", "~~"), strict=True))
 _OURS = str.maketrans(dict.fromkeys((_PLACE, *_SIGNS), "\ufffd"))
-#: Mentions of many people. They are shown as words, since nobody here is to be reached by them.
+#: How mentions begin, of a person, a channel and a group. They are shown as words and reach nobody.
 _KINDS = ("@", "#", "!")
 
 
@@ -76,7 +76,7 @@ def unescaped(text: str) -> str:
 
 
 def link(label: str, url: str) -> tuple[str, str]:
-    """In Markdown, and as plain text. What is no web link is a text: of mail the address, as far as it is not shown."""
+    """In Markdown, and as plain text. What is not a web link has its address behind the label."""
     try:
         return f"[{as_literal(label)}]({as_link(url)})", label
     except ValueError:

@@ -20,7 +20,7 @@ from producers.web.problems import Problem
 
 __all__ = ["ConsoleEditing"]
 
-#: Of the beginning of a text file that the page sends: what is no whole line is left out.
+#: Of the beginning of a text file that the page sends; its last line is left out if it was cut.
 BEGINNING_BYTES = 64 * 1024
 #: Characters of a value of the first row: enough to see how the message looks.
 _VALUE_CHARACTERS = 80

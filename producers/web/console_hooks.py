@@ -30,7 +30,7 @@ class WebHooks:
         return [HookFacts(hook.name, hook.use, hook.asks_for, f"/v1/hooks/{hook.name}") for hook in hooks]
 
     def try_payload(self, name: str, payload: str, headers: str, by: str) -> Tried:
-        """In a turn of whoever asks, as what is posted: it takes no more from others."""
+        """In a turn of the asker, as posts are: it takes nothing from others."""
         hook = self._context.hooks.get(name)
         if hook is None:
             raise NotFound(name)

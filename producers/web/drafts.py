@@ -27,7 +27,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/announcements", tags=["drafts"], responses=ALWAYS)
 _REFUSALS = refusals(404, 409)
-#: Of what makes a draft of an announcement.
+#: Fields of a request that makes a draft of an announcement.
 _MADE = frozenset({"text", "markdown", "message", "name"})
 
 
@@ -70,7 +70,7 @@ def submit(id: str, caller: Author, context: ContextDep) -> Response:
 
 @router.post("/{id}/approve", summary="Approve a draft", openapi_extra=APPROVE, **_WITH_BODY)
 def approve(id: str, caller: Approver, body: Body, context: ContextDep) -> Response:
-    """Approve exactly what has this fingerprint: another one is a 409. Whoever wrote in it cannot (403)."""
+    """Approve exactly what has this fingerprint: another one is a 409. Its authors cannot (403)."""
     check_known(body, {"fingerprint"})
     drafts = _drafts(context, caller, id)
     return _state(drafts.approve(id, _text(body, "fingerprint"), caller.person))

@@ -77,7 +77,7 @@ async def answered(context: WebContext, hook: Hook, request: Request, *, has_tok
 async def _received(
     context: WebContext, hook: Hook, request: Request, *, has_token: bool
 ) -> tuple[list[TakenIn], Rendered]:
-    """Ids, with whether they were there before, and what else became of it."""
+    """What was accepted, and what the payload became."""
     with BodyReader(context.large_bodies) as reader:
         try:
             caller = None if has_token else await _admitted(hook, request)
@@ -122,7 +122,7 @@ async def _check_signature(context: WebContext, hook: Hook, hook_request: HookRe
         return
     if size <= SMALL_BYTES:
         check.check(hook_request, time.time())
-    elif check.reads_body:  # of a stranger: it takes turns, as whatever is read does
+    elif check.reads_body:  # of a stranger: it takes turns, as all reading does
         await context.parsing.run(f"hook {hook.name}", size, check.check, hook_request, time.time())
     else:
         await asyncio.to_thread(check.check, hook_request, time.time())

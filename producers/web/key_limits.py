@@ -148,11 +148,11 @@ def draft_within(
     version: int | None,
     by: Person,
 ) -> None:
-    """Has a draft started, within the limits of a key: a test key is refused what another is, and starts nothing.
+    """Has a draft started, within the limits of a key: a test key gets the same refusals, and starts nothing.
 
     Raises as `announce_within` and `Drafts.start`.
     """
-    if key and key.test:  # which has no scope `operate`, so that it gives no reason
+    if key and key.test:  # it cannot have the scope `operate`, so it gives no reason
         drafts.check_start(draft.id, version)
 
     def started() -> Announced:

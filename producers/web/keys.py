@@ -69,7 +69,7 @@ def list_keys(caller: Admin, context: ContextDep) -> Response:
 
 @router.post("", status_code=HTTPStatus.CREATED, summary="Create a key", **_MAKING)
 def create_key(caller: Admin, body: Body, context: ContextDep) -> Response:
-    """Create a key. Its secret is told here, once. Nobody grants a scope, a desk or a higher limit than he has."""
+    """Create a key. Its secret is shown only here. Nobody can grant a scope, a desk or a limit beyond their own."""
     key, secret = KeyRequest.build(body).make(context.keys, caller.by, caller.key)
     return json_response(key.as_json() | {"secret": secret}, HTTPStatus.CREATED)
 

@@ -75,7 +75,7 @@ class SavedVersion(TypedDict):
     variables: list[str]
     dropped: Annotated[
         list[Dropped],
-        Field(description="Who still sends these is refused, unless by the name of an older version."),
+        Field(description="Callers that still send these are refused, unless they name an older version."),
     ]
 
 

@@ -1,6 +1,6 @@
-"""What a test key is answered: as another key would be, while nothing is kept or sent.
+"""The answers to a test key: those that another key would get, while nothing is kept or sent.
 
-Only its idempotency keys are remembered, for a day and apart from those of other keys, so that a repeat is told as one.
+Only its idempotency keys are remembered, for a day and apart from those of other keys, so that a repeat is a duplicate.
 """
 
 from collections.abc import Sequence

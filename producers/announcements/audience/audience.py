@@ -126,7 +126,7 @@ def gathered(
 
 
 def _keep_names(ledger: Ledger, desk: str, rows: PeopleRows, selection: Selection) -> None:
-    """For the next who looks for somebody by name."""
+    """So that the console finds these people by name."""
     people = (WalkedPerson(each.person, rows.name_of(each), each.department) for each in selection.going())
     WalkedNames(ledger, desk).keep(people)
 

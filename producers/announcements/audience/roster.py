@@ -24,7 +24,7 @@ __all__ = ["FRESH_SECONDS", "RANGE_PEOPLE", "Kind", "Question", "Roster", "Walke
 #: A walk is continued within this time of its last page, seconds: after it too many may have joined or moved meanwhile,
 #: where it has already been.
 FRESH_SECONDS = 900
-#: Stands among the fields that Feishu tells: the people who are named one by one in the app's range.
+#: Kept among the names of fields: Feishu lists the people who are named one by one in the app's range.
 RANGE_PEOPLE = "range"
 _SETUP = """
 PRAGMA locking_mode = EXCLUSIVE;

@@ -1,6 +1,6 @@
-"""The names of people whom walks have found, so that somebody who knows a name finds its owner.
+"""The names of people whom walks have found, so that people can be searched by name.
 
-Feishu has no search by name for an app. Only who was walked through within DESKBELL_PEOPLE_FOR is here.
+Feishu gives apps no such search. Only people whom a walk found within DESKBELL_PEOPLE_FOR are here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

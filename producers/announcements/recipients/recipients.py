@@ -29,13 +29,13 @@ class Recipients:
 
     #: The first and the last line of addresses that were typed besides the file, once its rows were read.
     typed_lines: tuple[int, int] | None = None
-    #: What they are, where that is no file.
+    #: What the summary calls them where they are not a file.
     told_as: Phrase | None = None
     #: The columns that hold what the contacts tell of people.
     people: tuple[str, ...] = ()
     #: The column receiver_id names everybody, whatever a file named them by.
     is_resolved = False
-    #: Those of people of an audience, behind the file and what was typed.
+    #: The same of people of an audience, who follow the file and the typed addresses.
     people_lines: tuple[int, int] | None = None
 
     def __init__(self, source: Source, options: ReadingOptions = AS_IT_IS) -> None:
