@@ -286,8 +286,7 @@ def proposed(caller: Caller, body: bytes) -> requests.Response:
 
 
 #: What is done to a draft, and what makes one.
-OVER_HTTP = ("again", "approve", "correct", "discard", "reject", "start", "submit")
-DRAFT_VERBS = (*("again", "approve", "correct", "discard", "reject", "start", "start-unapproved", "submit", "test"),)
+DRAFT_VERBS = ("again", "approve", "correct", "discard", "reject", "start", "submit", "test")
 
 
 def in_editor(path: str, name: str, file_name: str = "") -> Callable[[Caller, bytes], requests.Response]:
@@ -329,7 +328,7 @@ SERVED = {
             *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "reschedule")),
             *(
                 f"POST /v1/announcements/{{id}}/{verb}"
-                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume", "test", *OVER_HTTP)
+                for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume", *DRAFT_VERBS)
             ),
         ),
     ),
@@ -449,7 +448,16 @@ SERVED = {
                 ),
                 *(
                     f"announcements/{{id}}/{verb}"
-                    for verb in ("cancel", "pause", "reschedule", "resolve", "resume", "retry", *DRAFT_VERBS)
+                    for verb in (
+                        "cancel",
+                        "pause",
+                        "reschedule",
+                        "resolve",
+                        "resume",
+                        "retry",
+                        "start-unapproved",
+                        *DRAFT_VERBS,
+                    )
                 ),
                 *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "resolve", "retry", "send_now")),
             )
