@@ -56,7 +56,7 @@ def _misspelled(text: str) -> str:
     if not text:
         return Phrase("must not be empty")
     if "@" in text.strip("@"):
-        return Phrase("looks like an e-mail address, which is not an id: in a file, put it into a column email")
+        return Phrase("looks like an e-mail address, which is not an id: give it as email (in a file, a column email)")
     if not _VISIBLE.fullmatch(text):
         return Phrase("must be 1 to 128 visible ASCII characters without spaces, such as ou_…")
     if _ROUNDED.fullmatch(text):

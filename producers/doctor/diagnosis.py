@@ -181,7 +181,7 @@ def _check_workers(ledger: Ledger) -> Check:
 
 def _check_approvers(settings: Settings) -> Iterator[Check]:
     if settings.approvers and not settings.public_url:
-        found = Phrase("nobody is told of what waits for approval: the message needs a link")
+        found = Phrase("approvers get no message about drafts that wait for approval: it needs a link")
         yield Check(
             "approvers", Status.WARN, found, Phrase("set DESKBELL_PUBLIC_URL to where people reach the console")
         )

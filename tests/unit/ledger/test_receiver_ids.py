@@ -33,7 +33,7 @@ def test_an_id_may_look_so(text: str, kind: UserIdType) -> None:
     ("text", "kind", "problem"),
     [
         ("", OPEN_ID, "must not be empty"),
-        ("ann@corp.example", OPEN_ID, "looks like an e-mail address"),
+        ("ann@corp.example", OPEN_ID, "looks like an e-mail address, which is not an id: give it as email (in a file"),
         ("ann@corp.example", USER_ID, "looks like an e-mail address"),
         ("安@corp.example", OPEN_ID, "looks like an e-mail address"),
         ('="ou_ada"', OPEN_ID, "contains =, which is never part of an id"),
