@@ -453,7 +453,7 @@ MUTATIONS = (
     ),
     Mutation(
         16,
-        "whoever wrote in a draft may approve it",
+        "an author or editor may approve their own draft",
         "ledger/lua/review.lua",
         "  if has_written() then return {-2, draft.state} end\n",
         "",

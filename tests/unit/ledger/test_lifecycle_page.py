@@ -104,7 +104,7 @@ STATED = (
     f"one probe goes after {span(lua('record.lua', 'FIRST_PROBE'))}",
     f"up to {span(lua('record.lua', 'LONGEST_PROBE'))}, until one succeeds",
     f"with one probe {span(CREDENTIALS_HOLD_MS)}, a spent monthly quota with one {span(QUOTA_HOLD_MS)}.",
-    f"by when they did last | {span(saved_templates.SENT_MS)} after the last one |",
+    f"by the time of the last use | {span(saved_templates.SENT_MS)} after the last one |",
     f"at most {saved_templates.MOST_NAMES}, with the number of the latest version",
     f"its latest {saved_templates.MOST_VERSIONS} versions",
     f"by the number of the day | after {span(allowance.KEPT_SECONDS * 1000)} |",
