@@ -74,7 +74,7 @@ def list_templates(desk: DeskName = None, as_json: AsJson = False) -> None:
         found = SavedTemplates(ledger).list(desk or DEFAULT_DESK)
     told = [each.as_json(with_message=False) for each in found]
     rows = [(each.name, each.version, ", ".join(each.variables), iso(each.at_ms), each.by) for each in found]
-    show_list(as_json, told, ("name", "version", "variables", "saved", "by"), rows, (str(each) for each in found))
+    show_list(as_json, told, ("name", "version", "variables", "saved", "by"), rows)
 
 
 def show(

@@ -57,6 +57,7 @@ def test_each_kind_of_file_can_be_a_template(settings: Settings, capsys: Output)
     assert (out, err) == ("disk@3\n", "deskbell: it has the same message as before, so there is no new version\n")
     [listed] = asked(capsys, "template", "list")
     assert (listed["name"], listed["version"], listed["message"]) == ("disk", 3, None)
+    assert told(capsys, "template", "list")[0].split("\t")[:2] == ["disk", "3"]
     assert told(capsys, "template", "delete", "disk")[0] == "disk\n"
     assert "desk default has no templates" in told(capsys, "template", "show", "disk", code=2)[1]
 
