@@ -20,7 +20,7 @@ SHOWN = 50
 def routes() -> list[Route]:
     return [
         page("/hooks", _page),
-        page("/hooks/{name}", _hook),
+        page("/hooks/{name}", _hook_page),
         action("/hooks/{name}", _try, needs=Scope.OPERATE),
     ]
 
@@ -43,10 +43,6 @@ def _page(request: PageRequest) -> Response:
     )
 
 
-def _hook(request: PageRequest) -> Response:
-    return _hook_page(request)
-
-
 def _try(request: PageRequest) -> Response:
     """Sends nothing, and keeps nothing of what was pasted."""
     if request.who.desks is not None:
@@ -57,22 +53,17 @@ def _try(request: PageRequest) -> Response:
             name, request.field("payload"), request.field("sent_headers"), request.who.name
         )
     except BadInput as problem:
-        return _hook_page(request, problem=problem, status=problem.http_status)
+        return _hook_page(request, problem=problem)
     return _hook_page(request, tried=tried)
 
 
-def _hook_page(
-    request: PageRequest,
-    *,
-    tried: Tried | None = None,
-    problem: BadInput | None = None,
-    status: int = 200,
-) -> Response:
+def _hook_page(request: PageRequest, tried: Tried | None = None, problem: BadInput | None = None) -> Response:
     if request.who.desks is not None:
         return request.page("hooks.html", is_limited=True)
     ledger, facts = request.context.ledger, _facts(request)
     given = {name: request.field(name) for name in ("payload", "sent_headers")}
     entries = HookLog(ledger.redis, ledger.keys).latest(SHOWN, hook=facts.name)
+    status = problem.http_status if problem else 200
     return request.page("hook.html", status, hook=facts, entries=entries, given=given, tried=tried, problem=problem)
 
 
