@@ -14,7 +14,7 @@ _VALUE = re.compile(r"=\s*[\"']?([\w@.+-]+)")
 
 def without_mentions(text: str) -> str:
     """Feishu documents no escape for a text, and entities for some parts of a card only: so `&lt;at` could be shown as
-    it stands. The full-width `＜` looks right in every kind of message, and is no markup in any.
+    it stands. The full-width `＜` looks right in every kind of message, and none reads it as markup.
     """
     return _MENTION.sub("＜", text) if "<" in text else text
 
