@@ -167,7 +167,7 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
     summary="The result of each row",
     response_model=ResultPage,
     response_description="A page, or with `format` a file",
-    responses=refusals(404) | {200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _TEXT)}},
+    responses=refusals(404, 409) | {200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _TEXT)}},
 )
 def results(
     id: str,
@@ -180,8 +180,8 @@ def results(
     """Get the result of each row, in the order of its file, also while it runs: a page of JSON, or everything as a
     file.
 
-    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. The
-    values of the columns are null for a key without `operate` or `announce`: it sees ids.
+    With `format` all rows are streamed, as `deskbell export` writes them, and `cursor` and `limit` are ignored. A draft
+    has no results yet (409). The values of the columns are null for a key without `operate` or `announce`: it sees ids.
     """
     names = names_of(found_of(context.ledger, caller, id).spec.columns)
     if written_as is not None:

@@ -31,6 +31,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"description": "It is not an event."},
     401: {"description": "Its encryption, signature or token is wrong, or the signature is older than 8 hours."},
     403: {"description": "Neither DESKBELL_ENCRYPT_KEY nor DESKBELL_VERIFICATION_TOKEN is set."},
+    408: {"description": "It came too slowly."},
     413: {"description": "It is larger than any event."},
     503: {"description": "Redis did not answer in time. Feishu pushes the event again."},
 }

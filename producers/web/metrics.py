@@ -28,6 +28,7 @@ from producers.web.access import Caller, needs
 from producers.web.context import ContextDep
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_all_desks, of_desks, of_redis
+from producers.web.openapi.refusals import refusals
 
 __all__ = ["LedgerMetrics", "router"]
 
@@ -48,7 +49,12 @@ async def _reader_if_known(request: Request) -> Caller | None:
         return None
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses=refusals(401, 403, 429, 503),
+)
 def metrics(
     request: Request, context: ContextDep, caller: Annotated[Caller | None, Depends(_reader_if_known)]
 ) -> Response:

@@ -13,6 +13,7 @@ from producers.web.app import create_app
 from producers.web.context import WebContext
 from producers.web.listening import listen, url_of
 from producers.web.server import server_of
+from tests.integration.producers.web.documented import Answers, Documented, undocumented
 
 __all__ = ["WebThread", "with_files"]
 
@@ -28,12 +29,17 @@ def with_files(settings: Settings, folder: Path, **files: str) -> Settings:
 
 
 class WebThread:
-    """Serves while it is entered. Its methods send requests to it."""
+    """Serves while it is entered. Its methods send requests to it.
+
+    Fails at the end if it answered with a status that the OpenAPI document does not have for its route.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._app = create_app(settings)
         self.context: WebContext = self._app.state.context
         self._ready = threading.Event()
+        self._answers: Answers = set()
+        self._app.add_middleware(Documented, answers=self._answers)
         self._server = server_of(self._app, self._ready.set)
         self._listening = listen("127.0.0.1", 0)
         self.port: int = self._listening.getsockname()[1]
@@ -52,6 +58,8 @@ class WebThread:
         self._server.should_exit = True
         self._thread.join(START_SECONDS)
         self._listening.close()
+        if kind is None and (missing := undocumented(self._app, self._answers)):
+            raise AssertionError(f"answers that the OpenAPI document lacks: {', '.join(missing)}")
 
     @property
     def connections(self) -> int:
