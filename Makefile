@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Errors alone: warnings are about the machine's index and hide the lines that tell how far it is
+PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*##[[:space:]]*/\1|/' | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
@@ -8,11 +10,13 @@ help:  ## list the targets
 setup: .venv/.installed  ## create .venv from the hash-pinned lock
 
 .venv/.installed: requirements.lock pyproject.toml
-	@echo "Setting up .venv: about a minute, once"
 	@$(PYTHON) -c 'import sys; sys.exit("Deskbell needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up .venv, once: 1/3 Python"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Setting up .venv, once: 2/3 $$(grep -c == requirements.lock) libraries, about a minute"
+	@$(PIP) --require-hashes -r requirements.lock
+	@echo "Setting up .venv, once: 3/3 Deskbell"
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lock:  ## resolve pyproject.toml into the two hash-pinned locks (needs uv)

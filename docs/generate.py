@@ -1,12 +1,16 @@
-"""Fills the tables of the reference pages of docs/ from the settings and the error codes: `make docs`."""
+"""Fills the tables of the reference pages, in each language, from the settings and the error codes: `make docs`."""
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from console.i18n import language
 from feishu.codes import CodeTable, Kind, Rule
 from ledger.settings import Desk, Settings
 from ledger.settings_in_force import written
@@ -14,38 +18,96 @@ from ledger.settings_in_force import written
 __all__ = ["PAGES", "configuration", "troubleshooting", "write"]
 
 HERE = Path(__file__).resolve().parent
+CATALOGUE = HERE.parent / "console/catalogue"
 _PAGE = re.compile(r"\b([\w-]+\.md)\b")
 
-#: What Deskbell does on each class of answer, in the words of `show`.
-_WHAT_FOLLOWS = {
-    Kind.DELIVERED: "delivered",
-    Kind.REFUSED: "failed at once",
-    Kind.TRANSIENT: "retried, until `DESKBELL_RETRY_FOR` is over",
-    Kind.THROTTLED: "the desk waits; costs no retries",
-    Kind.TICKET_OPEN: "rerouted, deferred or failed, by `--on-open-ticket`",
-    Kind.UNKNOWN: "`unknown`: sent again or held, by `--on-unknown`",
-    Kind.TOKEN: "a new token is fetched and the call repeated",
-    Kind.DESK: "the desk is on hold until the credentials are fixed or `deskbell resume --desk NAME`",
-    Kind.QUOTA_SPENT: "the desk is on hold until `deskbell resume --desk NAME`",
-}
+
+@dataclass(frozen=True)
+class Words:
+    """How a language says what stands in the tables beside the descriptions."""
+
+    folder: str  #: of its pages, below docs/
+    catalogue: str
+    cores: str
+    comma: str
+    under: str  #: an HTTP status
+    says: str  #: a part of Feishu's `msg`
+    follows: Mapping[Kind, str]  #: what Deskbell does on each class of answer, in the words of `show`
+
+    def described(self, english: str) -> str:
+        """A description of `ledger/settings.py`. Raises ValueError if this language has none."""
+        if self.folder == ".":
+            return english
+        path = CATALOGUE / f"settings.{self.catalogue}.toml"
+        descriptions = tomllib.loads(path.read_text("utf-8"))
+        if english not in descriptions:
+            raise ValueError(f"{path.name} lacks {english!r}: add what it says in this language")
+        return str(descriptions[english])
+
+    def link(self, page: str) -> str:
+        """To the page in this language, if there is one."""
+        here = (HERE / self.folder / page).exists()
+        return f"[{page}]({page if here else f'../{page}'})"
 
 
-def configuration() -> str:
-    """docs/configuration.md: every variable, and every field of the desks file."""
+ENGLISH = Words(
+    folder=".",
+    catalogue="en",
+    cores="cores",
+    comma=", ",
+    under=" under HTTP {}",
+    says=" saying “{}”",
+    follows={
+        Kind.DELIVERED: "delivered",
+        Kind.REFUSED: "failed at once",
+        Kind.TRANSIENT: "retried, until `DESKBELL_RETRY_FOR` is over",
+        Kind.THROTTLED: "the desk waits; costs no retries",
+        Kind.TICKET_OPEN: "rerouted, deferred or failed, by `--on-open-ticket`",
+        Kind.UNKNOWN: "`unknown`: sent again or held, by `--on-unknown`",
+        Kind.TOKEN: "a new token is fetched and the call repeated",
+        Kind.DESK: "the desk is on hold until the credentials are fixed or `deskbell resume --desk NAME`",
+        Kind.QUOTA_SPENT: "the desk is on hold until `deskbell resume --desk NAME`",
+    },
+)
+CHINESE = Words(
+    folder="zh-CN",
+    catalogue="zh-CN",
+    cores="CPU 核数",
+    comma="、",
+    under="（HTTP {}）",
+    says="（含“{}”）",
+    follows={
+        Kind.DELIVERED: "记为已送达",
+        Kind.REFUSED: "立即记为失败",
+        Kind.TRANSIENT: "自动重试，直到超过 `DESKBELL_RETRY_FOR`",
+        Kind.THROTTLED: "服务台等待，不消耗重试额度",
+        Kind.TICKET_OPEN: "按 `--on-open-ticket` 改发、推迟或记为失败",
+        Kind.UNKNOWN: "记为 `unknown`：按 `--on-unknown` 再发一次，或等人工确认",
+        Kind.TOKEN: "换取新的访问凭证，再调用一次",
+        Kind.DESK: "服务台停发，直到凭证改好，或执行 `deskbell resume --desk NAME`",
+        Kind.QUOTA_SPENT: "服务台停发，直到执行 `deskbell resume --desk NAME`",
+    },
+)
+
+
+def configuration(words: Words) -> str:
+    """configuration.md: every variable, and every field of the desks file."""
     variables = "\n".join(
-        f"| `DESKBELL_{name.upper()}` | {_default(field)} | {_described(name, field)} |"
+        f"| `DESKBELL_{name.upper()}` | {_default(field, words)} | {_described(name, field, words)} |"
         for name, field in Settings.model_fields.items()
     )
     fields = "\n".join(
-        f"| `{name}` | {_described(name, field)} |" for name, field in Desk.model_fields.items() if name != "name"
+        f"| `{name}` | {_described(name, field, words)} |"
+        for name, field in Desk.model_fields.items()
+        if name != "name"
     )
-    return _filled("configuration.md", variables=variables, fields=fields)
+    return _filled(f"{words.folder}/configuration.md", variables=variables, fields=fields)
 
 
-def troubleshooting() -> str:
-    """docs/troubleshooting.md: every code that Deskbell knows, what it means, and what to do."""
-    rows = "\n".join(_row(rule) for rule in CodeTable.load().rules)
-    return _filled("troubleshooting.md", codes=rows)
+def troubleshooting(words: Words) -> str:
+    """troubleshooting.md: every code that Deskbell knows, what it means, and what to do."""
+    rows = "\n".join(_row(rule, words) for rule in CodeTable.load().rules)
+    return _filled(f"{words.folder}/troubleshooting.md", codes=rows)
 
 
 def _filled(page: str, **tables: str) -> str:
@@ -59,29 +121,35 @@ def _filled(page: str, **tables: str) -> str:
     return text
 
 
-def _described(name: str, field: FieldInfo) -> str:
+def _described(name: str, field: FieldInfo, words: Words) -> str:
     if not field.description:
         raise ValueError(f"{name} has no description: give it a docstring in ledger/settings.py")
-    return _PAGE.sub(r"[\1](\1)", " ".join(field.description.split()).replace("|", "\\|"))
+    text = words.described(" ".join(field.description.split()))
+    return _PAGE.sub(lambda match: words.link(match[1]), text.replace("|", "\\|"))
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, words: Words) -> str:
     if field.default_factory is not None:
-        return "cores"
+        return words.cores
     text = "" if field.default is PydanticUndefined else written(field.default)
     return f"`{text}`" if text else ""
 
 
-def _row(rule: Rule) -> str:
-    codes = ", ".join(f"`{code}`" for code in rule.code)
-    statuses = (
-        "" if rule.http_status == ("xxx",) else " under HTTP " + ", ".join(str(each) for each in rule.http_status)
-    )
-    says = f" saying “{rule.says}”" if rule.says else ""
-    return f"| {codes}{statuses}{says} | {rule.means} | {rule.do} | {_WHAT_FOLLOWS[rule.kind]} |"
+def _row(rule: Rule, words: Words) -> str:
+    codes = words.comma.join(f"`{code}`" for code in rule.code)
+    any_status = rule.http_status == ("xxx",)
+    statuses = "" if any_status else words.under.format(words.comma.join(map(str, rule.http_status)))
+    says = words.says.format(rule.says) if rule.says else ""
+    means, do = map(language(words.catalogue).meaning, (rule.means, rule.do))
+    return f"| {codes}{statuses}{says} | {means} | {do} | {words.follows[rule.kind]} |"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"configuration.md": configuration, "troubleshooting.md": troubleshooting}
+#: By their paths below docs/.
+PAGES: Mapping[str, Callable[[], str]] = {
+    f"{words.folder}/{page}".removeprefix("./"): partial(fill, words)
+    for words in (ENGLISH, CHINESE)
+    for page, fill in (("configuration.md", configuration), ("troubleshooting.md", troubleshooting))
+}
 
 
 def write() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from console.i18n import language
 from ledger.states import Outcome, State
 from ledger.store import NAMES
 
@@ -45,6 +46,15 @@ def test_every_word_names_what_it_is_in_the_code() -> None:
     rows = [row for part in parts().values() for row in part]
     assert len(rows) > 60
     assert [word for word, code in rows if not re.fullmatch(r"`[a-z_]+[./]?[\w./]*`(, `[\w./]+`)*", code)] == []
+
+
+def test_the_chinese_words_are_those_of_the_console() -> None:
+    page = (ROOT / "docs/glossary.md").read_text("utf-8")
+    part = page.partition("## In Chinese")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `(\w+\.\w+)` \|$", part, re.MULTILINE)
+    texts = language("zh-CN").texts
+    assert len(rows) > 20
+    assert [(word, texts[key]) for word, chinese, key in rows if chinese not in texts[key]] == []
 
 
 def test_no_word_is_explained_twice_in_one_part() -> None:

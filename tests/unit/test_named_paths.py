@@ -12,7 +12,7 @@ TESTS = ROOT / "tests"
 PACKAGES = "benchmarks|console|feishu|http_client|ledger|producers|sandbox|tests|worker"
 FOLDERS = f"{PACKAGES}|deploy|docs|examples"
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 SOURCES = sorted(
     path for name in PACKAGES.split("|") for path in (ROOT / name).rglob("*.[lp][uy]*") if path.suffix != ".pyc"
 )

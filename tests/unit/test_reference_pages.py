@@ -2,12 +2,17 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from ledger.settings import Desk, Settings
+from tests.unit.markdown_pages import ROOT, anchors
+
+DOCS = ROOT / "docs"
+LINKING = sorted([*ROOT.glob("README*.md"), *DOCS.rglob("*.md")])
 
 
 def generator() -> ModuleType:
@@ -19,9 +24,16 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["configuration.md", "troubleshooting.md"])
+@pytest.mark.parametrize("page", sorted(generator().PAGES))
 def test_a_reference_page_is_what_make_docs_would_write(page: str) -> None:
-    assert (DOCS / page).read_text("utf-8") == generator().PAGES[page]()
+    assert (DOCS / page).read_text("utf-8") == generator().PAGES[page](), "run make docs"
+
+
+def test_every_description_of_a_setting_is_used() -> None:
+    path = DOCS.parent / "console/catalogue/settings.zh-CN.toml"
+    fields = [*Settings.model_fields.values(), *(field for name, field in Desk.model_fields.items() if name != "name")]
+    english = {" ".join(str(field.description).split()) for field in fields}
+    assert tomllib.loads(path.read_text("utf-8")).keys() == english
 
 
 def test_the_index_names_every_page() -> None:
@@ -30,10 +42,13 @@ def test_the_index_names_every_page() -> None:
     assert named == pages
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(((?!https?:|#)[^)#]+)", page.read_text("utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for target in re.findall(r"\]\(((?!https?:)[^)]+)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(there), f"{page.name} links to {target}: no heading has this anchor"
 
 
 def test_the_runbook_has_a_part_for_each_alert_and_no_other() -> None:
