@@ -89,8 +89,8 @@ def _unset_if_empty(given: Any) -> Any:
 
 
 def _language(text: str) -> str:
-    """`zh-CN` is Chinese, too."""
-    return text.strip().lower().partition("-")[0]
+    """`zh-CN` and `zh_CN` are Chinese, too."""
+    return text.strip().lower().replace("_", "-").partition("-")[0]
 
 
 Pair = Annotated[tuple[float, float], NoDecode, _from_text(_pair)]

@@ -602,6 +602,7 @@ READ = {
 #: Parsed, but not foreign: where, and whose it is.
 OURS = {
     "console/i18n.py:language": "comes with the program",
+    "producers/cli/language.py:catalogue": "comes with the program",
     "ledger/audit_log.py:_act": "the ledger's",
     "ledger/saved_template.py:_compiled": "the ledger's, and checked when it was saved",
     "ledger/saved_templates.py:_of_kept": "the ledger's, and checked when it was saved",

@@ -49,14 +49,14 @@ If it is killed, run it again: it continues where it stopped, and nobody gets th
 _EXAMPLES = """\b
 Examples:
   deskbell announce people.csv --message office-move.yaml --dry-run
-  deskbell announce people.xlsx --text "Dear {{ name }}, we move on Friday" --watch
-  deskbell announce people.xlsx --message m.yaml --test-to ann@corp.example --row longest
+  deskbell announce team.xlsx --text "Dear {{ name }}, we move Friday" --watch
+  deskbell announce p.xlsx --message m.yaml --test-to ann@corp.example --row 2
   deskbell announce people.xlsx --markdown move.md --draft
   deskbell announce - --message m.json --yes --json < people.jsonl
   deskbell announce people.csv --template office-move@3
-  deskbell announce people.csv --message m.yaml --first 50 --stop-at 5% --watch
-  deskbell announce people.csv --message m.yaml --between 09:00-18:00 --timezone Asia/Shanghai
-  deskbell announce --department od-4e6ac4d1 --exclude interns.xlsx --text "Dear {{ name }}" --dry-run
+  deskbell announce people.csv --message m.yaml --first 50 --stop-at 5%
+  deskbell announce people.csv --message m.yaml --at "2026-12-01 09:00"
+  deskbell announce --department od-4e6a --text "Dear {{ name }}" --dry-run
   deskbell announce --everyone --text "Welcome" --new-since a_01kb3v8tj9qz"""
 
 

@@ -11,12 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 from ledger.errors import DeskbellError
+from producers.cli.language import is_chinese
 from producers.cli.output import ExitCode, note
 
 if TYPE_CHECKING:
-    from typer._click import Context, HelpFormatter
+    from typer._click import Command, Context, HelpFormatter
 
-__all__ = ["VERBS", "main", "run"]
+__all__ = ["GROUPS", "VERBS", "command_for", "main", "run"]
 
 
 class Verb(NamedTuple):
@@ -106,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line and gives its exit code."""
     arguments = _spelt_out(arguments)
     try:
-        command = typer.main.get_command(_app_for(_completed_words() or arguments))
+        command = command_for(_completed_words() or arguments)
         done = command(args=arguments, prog_name="deskbell", standalone_mode=_COMPLETING in os.environ)
     except typer.TyperException as error:
         return _tell_usage(error)
@@ -130,6 +131,17 @@ def _completed_words() -> list[str]:
         os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")) if _COMPLETING in os.environ else ""
     )
     return words.split()[1:]
+
+
+def command_for(arguments: Sequence[str]) -> "Command":
+    """All verbs, or the one that is used; it alone can be run. It shows its help in the language of the environment."""
+    command = typer.main.get_command(_app_for(arguments))
+    if is_chinese():
+        # Here, so that English does not load it.
+        from producers.cli.chinese_help import speak_chinese
+
+        speak_chinese(command)
+    return command
 
 
 def _app_for(arguments: Sequence[str]) -> typer.Typer:

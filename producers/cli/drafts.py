@@ -24,14 +24,14 @@ _EXAMPLE = "a_06hzb2k1c9f3q8rd"
 _START_EXAMPLES = f"""\b
 Examples:
   deskbell start {_EXAMPLE}
-  deskbell start {_EXAMPLE} --reason "the building is closed, nobody else is awake\""""
+  deskbell start {_EXAMPLE} --reason "the building is closed\""""
 _AGAIN_EXAMPLES = f"""\b
 Examples:
   deskbell again {_EXAMPLE}
   deskbell again {_EXAMPLE} --rest --text "Dear {{{{ name }}}}, once more\""""
 _CORRECT_EXAMPLES = f"""\b
 Examples:
-  deskbell correct {_EXAMPLE} --text "Dear {{{{ name }}}}, the right day is Monday"
+  deskbell correct {_EXAMPLE} --text "Dear {{{{ name }}}}, on Monday"
   deskbell correct {_EXAMPLE} --yes --json"""
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A draft, a_…")]

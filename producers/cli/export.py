@@ -28,7 +28,7 @@ _STEERING = re.compile(
 _EXAMPLES = """\b
 Examples:
   deskbell export a_06hzb2k1c9f3q8rd --format csv -o results.csv
-  deskbell export a_06hzb2k1c9f3q8rd --format jsonl | jq 'select(.state == "failed")'"""
+  deskbell export a_06hzb2k1c9f3q8rd --format jsonl -o results.jsonl"""
 
 
 def register(app: typer.Typer) -> None:

@@ -31,20 +31,21 @@ _EXAMPLES = """\b
 Examples:
   deskbell hook list --ready
   deskbell hook test oncall alert.json --json"""
+_LIST_EXAMPLE = "Example:  deskbell hook list --ready"
 _TEST_EXAMPLES = """\b
 Examples:
   deskbell hook test oncall alert.json
   deskbell hook test github push.json --header X-GitHub-Event:push
-  curl -s https://example.com/payload.json | deskbell hook test oncall - --json"""
+  curl -s https://example.com/p.json | deskbell hook test oncall - --json"""
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(
         help="List the hooks, test one with a payload, and write a first one.", epilog=_EXAMPLES, rich_markup_mode=None
     )
-    group.command("list", epilog="Example:  deskbell hook list --ready")(list_hooks)
-    group.command("test", epilog=_TEST_EXAMPLES)(try_on)
-    group.command("new", epilog=NEW_EXAMPLES)(new_hook)
+    group.command("list", short_help="List the hooks, and check their file.", epilog=_LIST_EXAMPLE)(list_hooks)
+    group.command("test", short_help="Show what a hook would send for a payload.", epilog=_TEST_EXAMPLES)(try_on)
+    group.command("new", short_help="Write a first hook from a sample.", epilog=NEW_EXAMPLES)(new_hook)
     app.add_typer(group, name="hook")
 
 

@@ -22,8 +22,8 @@ __all__ = ["NEW_EXAMPLES", "new_hook"]
 NEW_EXAMPLES = """\b
 Examples:
   deskbell hook new oncall alert.json --to ann@corp.example
-  deskbell hook new builds push.json --header X-GitHub-Event:push -o hooks.toml
-  curl -s https://example.com/payload.json | deskbell hook new script - -o -"""
+  deskbell hook new ci push.json --header X-GitHub-Event:push -o hooks.toml
+  curl -s https://example.com/p.json | deskbell hook new script - -o -"""
 #: Where no DESKBELL_HOOKS says otherwise.
 _FILE = Path("hooks.toml")
 _STDOUT = Path("-")
@@ -31,7 +31,7 @@ _STDOUT = Path("-")
 
 def new_hook(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The last part of its URL: /v1/hooks/NAME.")],
-    payload: Annotated[Path, typer.Argument(metavar="[FILE]", help="What the tool posts; - reads stdin.")] = _STDOUT,
+    payload: Annotated[Path, typer.Argument(metavar="FILE", help="What the tool posts; - reads stdin.")] = _STDOUT,
     to: Annotated[str, typer.Option(metavar="WHO", help="Who gets it; may be changed in the file.")] = "ou_ada",
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header the tool sends. May be repeated.")

@@ -20,7 +20,7 @@ __all__ = ["register"]
 _EXAMPLES = """\b
 Examples:
   deskbell key create --name grafana --scope send --desk it --rate 600/minute
-  deskbell key create --name pilot --scope announce --scope read --only testers.txt
+  deskbell key create --name pilot --scope announce --only testers.txt
   deskbell key list --json
   deskbell key revoke grafana
   deskbell key link hr-team"""
@@ -33,14 +33,18 @@ def register(app: typer.Typer) -> None:
     keys.command("create", epilog="Example:  deskbell key create --name grafana --scope send --desk it")(create)
     keys.command("list", epilog="Example:  deskbell key list --json")(list_keys)
     keys.command("revoke", epilog="Example:  deskbell key revoke grafana")(revoke)
-    keys.command("link", epilog="Example:  deskbell key link hr-team")(link)
+    keys.command(
+        "link", short_help="Make a link that signs in to the console.", epilog="Example:  deskbell key link hr-team"
+    )(link)
     app.add_typer(keys, name="key")
 
 
-Name = Annotated[str, typer.Option(help="Name of the key, shown in the audit log.")]
-Scopes = Annotated[list[Scope], typer.Option(help="What it may do. May be repeated.")]
-Desks = Annotated[list[str] | None, typer.Option(help="A desk that it may use. May be repeated. Default: all desks.")]
-Rate = Annotated[str | None, typer.Option(help="Most calls, such as 600/minute. Default: unlimited.")]
+Name = Annotated[str, typer.Option(metavar="N", help="Name of the key, shown in the audit log.")]
+Scopes = Annotated[list[Scope], typer.Option(metavar="|".join(Scope), help="What it may do. May be repeated.")]
+Desks = Annotated[
+    list[str] | None, typer.Option(metavar="D", help="A desk that it may use. May be repeated. Default: all desks.")
+]
+Rate = Annotated[str | None, typer.Option(metavar="RATE", help="Most calls, such as 600/minute. Default: unlimited.")]
 MaxRows = Annotated[int | None, typer.Option(min=1, metavar="N", help="Most rows of one announcement.")]
 Daily = Annotated[int | None, typer.Option(min=1, metavar="N", help="Most notifications a day (UTC), rows included.")]
 Only = Annotated[

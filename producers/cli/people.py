@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def people(
-    who: Annotated[list[str], typer.Argument(metavar="WHO…", help="E-mail addresses, +mobiles, ids.")],
+    who: Annotated[list[str], typer.Argument(metavar="WHO", help="E-mail addresses, +mobiles, ids.")],
     user_id_type: Annotated[
         UserIdType | None, typer.Option(help="The type of the ids. Default: open_id for ou_…, union_id for on_…")
     ] = None,

@@ -18,16 +18,20 @@ Examples:
   deskbell repair
   deskbell repair /var/lib/redis/appendonlydir"""
 
+Directory = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DIRECTORY", help="The append-only directory of a server other than the embedded one.", exists=True
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command("repair", epilog=_EXAMPLES)(repair)
 
 
 def repair(
-    directory: Annotated[
-        Path | None,
-        typer.Argument(help="The append-only directory of a server other than the embedded one.", exists=True),
-    ] = None,
+    directory: Directory = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a list of {file, at, bytes}: what was removed.")
     ] = False,

@@ -19,7 +19,7 @@ __all__ = ["register"]
 
 _EXAMPLES = """\b
 Examples:
-  deskbell reschedule a_06hzb2k1c9f3q8rd --at "2026-12-01 09:00" --timezone Asia/Shanghai
+  deskbell reschedule a_06hzb2k1c9f3q8rd --at "2026-12-01 09:00"
   deskbell reschedule n_06hzb2k1f7m2x4wt --at 2h"""
 
 

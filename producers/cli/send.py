@@ -44,7 +44,7 @@ WAIT_SECONDS = 60.0
 _EXAMPLES = """\b
 Examples:
   deskbell send --to ou_ada --text "Disk full on db-3" --key alert-8812
-  deskbell send --to ann@corp.example,+8613800138000 --text "The lift works again"
+  deskbell send --to ann@corp.example,+8613800138000 --text "All clear"
   deskbell send --to ou_ada,ou_bob --message card.yaml --at 1h --expires 2d
   deskbell send --to ou_ada --template disk --var host=db-3 --var free=2%
   deskbell send --to ou_ada --text "Door open" --wait 30 --json

@@ -22,10 +22,10 @@ from producers.machine_user import machine_user
 __all__ = ["register"]
 
 Ids = Annotated[
-    list[str], typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…", autocompletion=ids)
+    list[str], typer.Argument(metavar="ID", help="Notifications, n_…, or announcements, a_…", autocompletion=ids)
 ]
 AnnouncementIds = Annotated[
-    list[str], typer.Argument(metavar="ID…", help="Announcements, a_…", autocompletion=announcement_ids)
+    list[str], typer.Argument(metavar="ID", help="Announcements, a_…", autocompletion=announcement_ids)
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print {id, state}, or a list of them; {id, error} where it failed.")
@@ -37,7 +37,10 @@ RowsAsJson = Annotated[
     ),
 ]
 
-Code = Annotated[int | None, typer.Option(help="Instead of ids: all events, or rows, that ended with this code …")]
+Code = Annotated[
+    int | None, typer.Option(metavar="N", help="Instead of ids: all events, or rows, that ended with this code …")
+]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="… that failed after this: a time, or 2h (ago).")]
 
 #: What became of one id: `state`, or the number of `rows` that it was done to.
 Done = dict[str, Any]
@@ -74,8 +77,8 @@ def pause(ids: AnnouncementIds, as_json: AsJson = False) -> int:
 
 
 def resume(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Announcements, a_…")] = None,
-    desk: Annotated[str | None, typer.Option(help="Resume this held desk instead.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Announcements, a_…")] = None,
+    desk: Annotated[str | None, typer.Option(metavar="D", help="Resume this held desk instead.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {id, state}, or a list of them; for a desk {desk, resumed}.")
     ] = False,
@@ -96,13 +99,13 @@ def cancel(ids: Ids, as_json: AsJson = False) -> int:
 
 def retry(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID…]", help="Notifications, n_…, or announcements, a_…")
+        list[str] | None, typer.Argument(metavar="ID", help="Notifications, n_…, or announcements, a_…")
     ] = None,
     state: Annotated[Retried, typer.Option(help="The state they must be in.")] = Retried.FAILED,
     code: Code = None,
-    since: Annotated[str | None, typer.Option(help="… that failed after this: a time, or 2h (ago).")] = None,
-    until: Annotated[str | None, typer.Option(help="… and before this.")] = None,
-    desk: Annotated[str | None, typer.Option(help="… at this desk.")] = None,
+    since: Since = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="… and before this.")] = None,
+    desk: Annotated[str | None, typer.Option(metavar="D", help="… at this desk.")] = None,
     as_json: RowsAsJson = False,
 ) -> int:
     """Send failed notifications again, or with --state unknown those that were maybe sent.
@@ -130,7 +133,7 @@ def resolve(
     outcome: Annotated[Resolution, typer.Option("--as", help="What the receiver says, or resend.")],
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID…", help="Notifications, n_…, or announcements, a_…", autocompletion=ids),
+        typer.Argument(metavar="ID", help="Notifications, n_…, or announcements, a_…", autocompletion=ids),
     ] = None,
     announcement: Annotated[
         str | None, typer.Option(metavar="A", help="All unknown rows of this announcement; same as giving its ID.")

@@ -28,6 +28,9 @@ Examples:
   deskbell template list --json
   deskbell announce people.csv --template office-move
   deskbell send --to ou_ada --template disk --var host=db-3"""
+_LIST_EXAMPLE = "Example:  deskbell template list --desk hr --json"
+_SHOW_EXAMPLE = "Example:  deskbell template show office-move@3"
+_DELETE_EXAMPLE = "Example:  deskbell template delete office-move"
 _MARKDOWN, _TEXT = (".md", ".markdown"), (".txt", ".text")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the template.")]
@@ -42,9 +45,9 @@ def register(app: typer.Typer) -> None:
         help="Save messages with variables, and send them by their names.", epilog=_EXAMPLES, rich_markup_mode=None
     )
     group.command("save", epilog="Example:  deskbell template save office-move office-move.md")(save)
-    group.command("list", epilog="Example:  deskbell template list --desk hr --json")(list_templates)
-    group.command("show", epilog="Example:  deskbell template show office-move@3")(show)
-    group.command("delete", epilog="Example:  deskbell template delete office-move")(delete)
+    group.command("list", short_help="List the templates of a desk.", epilog=_LIST_EXAMPLE)(list_templates)
+    group.command("show", short_help="Show a template as it was saved.", epilog=_SHOW_EXAMPLE)(show)
+    group.command("delete", short_help="Delete a template.", epilog=_DELETE_EXAMPLE)(delete)
     app.add_typer(group, name="template")
 
 

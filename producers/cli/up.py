@@ -58,7 +58,8 @@ _PRACTICE = {
 
 
 SandboxPort = Annotated[
-    int, typer.Option("--sandbox-port", min=0, max=65535, help="The sandbox's port; 0 takes a free one.")
+    int,
+    typer.Option("--sandbox-port", metavar="P", min=0, max=65535, help="The sandbox's port; 0 takes a free one."),
 ]
 SandboxDirectory = Annotated[
     Path | None,

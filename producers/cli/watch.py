@@ -38,7 +38,7 @@ def watch(
     id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]",
+            metavar="ID",
             help="An announcement, a_…, or a notification, n_…. Default: everything.",
             autocompletion=ids,
         ),

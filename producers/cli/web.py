@@ -24,11 +24,16 @@ def register(app: typer.Typer) -> None:
     app.command("web", epilog=_EXAMPLES)(web)
 
 
+Host = Annotated[str | None, typer.Option(metavar="HOST", help="Address to listen on. Default: DESKBELL_HOST.")]
+Port = Annotated[
+    int | None,
+    typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on, 0 for a free one. Default: DESKBELL_PORT."),
+]
+
+
 def web(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: DESKBELL_HOST.")] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one. Default: DESKBELL_PORT.")
-    ] = None,
+    host: Host = None,
+    port: Port = None,
     access_log: Annotated[bool, typer.Option("--access-log", help="Write a line for each request to stderr.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print {url} once it is serving.")] = False,
 ) -> int:
