@@ -23,6 +23,7 @@ COPY console console
 COPY sandbox sandbox
 COPY deskbell deskbell
 COPY docs/runbook.md docs/runbook.md
+COPY docs/zh-CN/runbook.md docs/zh-CN/runbook.md
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/deskbell install --no-deps --no-index dist/*.whl
 

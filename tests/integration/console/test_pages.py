@@ -80,6 +80,15 @@ def test_every_page_is_there_in_every_language_and_has_nothing_inline(
         assert len(visitor.page.content) < 60_000, path
 
 
+def test_the_runbook_is_there_in_every_language_with_the_same_anchors(url: str, scenery: Scenery) -> None:
+    english, chinese = (Visitor(url, each).sign_in(scenery.operator).look("/runbook") for each in ("en", "zh-CN"))
+    anchors = re.findall(r'<h2 id="([\w-]+)">', english)
+    assert len(anchors) > 20
+    assert re.findall(r'<h2 id="([\w-]+)">', chinese) == anchors
+    assert '<h2 id="deskheld">DeskHeld：服务台停发</h2>' in chinese
+    assert "简体中文</p>" not in english + chinese  # the console has a switch of its own
+
+
 def test_a_damaged_record_is_shown_as_damaged_and_every_page_is_there(
     operator: Visitor, ledger: Ledger, scenery: Scenery, url: str
 ) -> None:
