@@ -17,7 +17,7 @@ from ledger.damage import UNREADABLE
 from ledger.errors import BadInput, NotFound
 from ledger.full_search import Finding, Place, Sought
 from ledger.ids import announcement_of, is_announcement, is_notification, is_row, row_number
-from ledger.joined import Joined
+from ledger.joined import Joined, told_of_alert
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
 from ledger.messages.json_fields import shortened
@@ -128,14 +128,17 @@ def _rule(request: PageRequest, attempt: Attempt) -> Rule | None:
 
 def _message_of(ledger: Ledger, record: Record) -> Message | None:
     """The message, or None if the record is damaged. Of one that still gathers events, as it would be now."""
+    desk = ledger.settings.all_desks.get(record.notification.desk)
+    language = desk.language if desk else ledger.settings.lang
     if record.progress.gathers:
         try:
-            joined = Joined.read(ledger.redis, ledger.keys, record.id, record.progress.gathers)
+            joined = Joined.read(ledger.redis, ledger.keys, record.id, record.progress.gathers, language)
             return joined.in_place_of(record.notification, time_ms(ledger.redis.time())).message
         except UNREADABLE:
             return None
     if not is_row(record.id):
-        return record.notification.message
+        fired = None if record.damage else record.progress.fired
+        return told_of_alert(record.notification, fired, language).message
     id = announcement_of(record.id)
     [row] = ledger.announcements.some_rows(id, [row_number(record.id)])
     try:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -13,7 +14,7 @@ from ledger.claim import Claim
 from ledger.connection import text
 from ledger.damage import Reading
 from ledger.ids import announcement_of, is_row
-from ledger.joined import Joined
+from ledger.joined import Joined, told_of_alert
 from ledger.lead import ClockStep, LeadAnswer
 from ledger.progress import Attempt
 from ledger.rate import (
@@ -144,12 +145,12 @@ class Leases(Store):
         self.clock.note(asked, now_ms)
         fives = iter(found)
         return now_ms, [
-            self._claim(text(id), input, progress, Slot(now_ms - age, -age), accepted, bool(probing), tickets > 0)
+            self._claim(desk, text(id), input, progress, Slot(now_ms - age, -age), accepted, bool(probing), tickets > 0)
             for id, input, progress, age, accepted in zip(fives, fives, fives, fives, fives, strict=True)
         ]
 
     def _claim(
-        self, id: str, input: bytes, kept: bytes, slot: Slot, accepted_ms: int, probing: bool, tickets: bool
+        self, desk: Desk, id: str, input: bytes, kept: bytes, slot: Slot, accepted_ms: int, probing: bool, tickets: bool
     ) -> Claim:
         reading = Reading()
         progress, row = reading.progress(kept, accepted_ms), None
@@ -159,8 +160,11 @@ class Leases(Store):
         else:
             addressed = reading.notification(input, "")
         if kind := progress.gathers:
-            joined = reading.part("joined", lambda: Joined.read(self.redis, self.keys, id, kind), None)
+            read = partial(Joined.read, self.redis, self.keys, id, kind, desk.language)
+            joined = reading.part("joined", read, None)
             addressed = joined.in_place_of(addressed, self.clock.now_ms()) if joined else addressed
+        elif progress.fired and reading.damage is None:
+            addressed = told_of_alert(addressed, progress.fired, desk.language)
         return Claim(id, addressed, progress, slot, probing, accepted_ms, row, tickets, reading.damage)
 
     def _spec(self, announcement: str) -> Spec:

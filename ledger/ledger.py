@@ -124,6 +124,7 @@ class Ledger(Store):
             notification.caller or "",
             str(notification.contact or ""),
             notification.window(new_notification_id()),
+            notification.alert_for_verb(),
         )
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
@@ -176,7 +177,7 @@ class Ledger(Store):
     def _read_events(self, ids: Sequence[str]) -> list[Record | None]:
         pipe = self.redis.pipeline(transaction=False)
         for id in ids:
-            pipe.hmget(self.keys.notification(id), "input", "progress", "created_at", "desk")
+            pipe.hmget(self.keys.notification(id), "input", "progress", "created_at", "desk", "resolved_by")
         return self._with_joined([_event(id, *kept) for id, kept in zip(ids, pipe.execute(), strict=True)])
 
     def _with_joined(self, records: list[Record | None]) -> list[Record | None]:
@@ -261,7 +262,12 @@ def _gathering(record: Record, joined: int, expires_ms: int) -> Record:
 
 
 def _event(
-    id: str, input: bytes | None, progress: bytes | None, created: bytes | None, desk: bytes | None
+    id: str,
+    input: bytes | None,
+    progress: bytes | None,
+    created: bytes | None,
+    desk: bytes | None,
+    resolved_by: bytes | None,
 ) -> Record | None:
     if not any((input, progress, created, desk)):
         return None
@@ -269,7 +275,8 @@ def _event(
     created_ms = reading.part("created_at", lambda: int(created or b""), 0)
     notification = reading.notification(input, (desk or b"").decode(errors="replace"))
     stands = reading.told(reading.progress(progress, created_ms))
-    return Record(id, notification, stands, created_ms, damage=reading.damage)
+    ended_by = tuple((resolved_by or b"").decode(errors="replace").split())
+    return Record(id, notification, stands, created_ms, damage=reading.damage, resolved_by=ended_by)
 
 
 def _accept_result(notification: Notification, status: bytes, id: bytes, state: bytes, into: bytes) -> AcceptResult:

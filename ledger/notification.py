@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.json_schema import SkipJsonSchema
 
 from ledger.addresses import ADDRESS_FIELDS, Contact, ContactKind
+from ledger.alert import Alert
 from ledger.callback_format import CallbackUrl
 from ledger.delivery_options import DEFAULT_DESK, OnOpenTicket, OnUnknown, ReceiveType, UserIdType
 from ledger.errors import BadInput
@@ -36,9 +37,9 @@ _BEGINNINGS_OF_OURS = {
     "test/": "tests of announcements",
 }
 #: What no caller may set.
-FIELDS_OF_OURS = frozenset({"caller", "test", "joining"})
+FIELDS_OF_OURS = frozenset({"caller", "test", "joining", "alert"})
 #: What an event does not share with the message that it joins.
-_OWN = ("key", "at", "expires_at", "callback_url", "caller", "traceparent", "throttle", "digest", "joining")
+_OWN = ("key", "at", "expires_at", "callback_url", "caller", "traceparent", "throttle", "digest", "joining", "alert")
 #: How else a receiver is named, and what the others must look like.
 _CONTACT_KINDS = {
     "email": Phrase("is not an e-mail address, such as ann@corp.example"),
@@ -74,6 +75,7 @@ class Notification(BaseModel):
     )
     digest: timedelta | None = None  #: for this long, events to the receiver are gathered into one message
     joining: SkipJsonSchema[Joining] | None = None  #: what a hook sets for its windows; callers cannot set it
+    alert: SkipJsonSchema[Alert] | None = None  #: of a hook: the alert that it tells of; callers cannot set it
 
     @field_validator("receiver_id")
     @classmethod
@@ -183,6 +185,10 @@ class Notification(BaseModel):
         rest = {"message": message_id, "own": len(orjson.dumps(own)), "line": one_line(self.message)}
         return orjson.dumps({**fields, **rest})
 
+    def alert_for_verb(self) -> bytes:
+        """The alert that it tells of, as the verb `accept` takes it; empty if there is none."""
+        return orjson.dumps(self.alert.to_verb(self._given_address)) if self.alert else b""
+
     def _input(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The event's own fields, which come first, and those that it shares with the message that it may join."""
         fields = self.model_dump(mode="json", exclude_defaults=True)
@@ -202,6 +208,8 @@ class Notification(BaseModel):
         raw["desk"] = str(raw.get("desk", DEFAULT_DESK))
         if "receiver_id" in raw or not (raw.get("email") or raw.get("mobile")):
             raw["receiver_id"] = str(raw["receiver_id"])
+        if "alert" in raw:
+            raw["alert"] = Alert.model_construct(**raw["alert"])
         times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
         return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
 

@@ -9,6 +9,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from ledger.delivery_options import ReceiveType
+from ledger.messages.joined_texts import Fired
 from ledger.states import Outcome, State
 from ledger.times import iso
 
@@ -101,6 +102,8 @@ class Progress:
     into: str | None = None  #: of a joined event: the message that took it
     gathers: str | None = None  #: of such a message: the kind of its window, `throttle` or `digest`
     closed_ms: int | None = None  #: when that was closed: before, it could not be sent
+    fired: Fired | None = None  #: of one that tells of the end of an alert: for how long that fired
+    resolve_of: str | None = None  #: of such a one: the notification that told of the firing
 
     @classmethod
     def of_json(cls, text: bytes) -> Self:
@@ -118,4 +121,6 @@ class Progress:
             into=raw.get("into"),
             gathers=raw.get("gathers"),
             closed_ms=raw.get("closed"),
+            fired=Fired(*map(int, raw["fired"])) if "fired" in raw else None,
+            resolve_of=raw.get("resolve_of"),
         )

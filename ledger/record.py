@@ -53,6 +53,12 @@ class NotificationJson(TypedDict):
     test: NotRequired[Annotated[bool, Field(description="Of a test of an announcement: true.")]]
     into: NotRequired[Annotated[str, Field(description="Of a joined event: the notification that tells of it.")]]
     joined: NotRequired[Annotated[int, Field(description="Of a message that gathers events: how many have joined it.")]]
+    resolve_of: NotRequired[
+        Annotated[str, Field(description="Of the end of an alert: the notification that told of its firing.")]
+    ]
+    resolved_by: NotRequired[
+        Annotated[list[str], Field(description="Of an alert that has ended: the notifications that told of it.")]
+    ]
     line: NotRequired[Annotated[int, Field(description="Of a row: its line in the file.")]]
     person: NotRequired[
         Annotated[
@@ -101,8 +107,8 @@ class Record:
     damage: str | None = None  #: what of it cannot be read, in words
     line: int | None = None  #: of a row, in its file
     person: Mapping[str, str] = field(default_factory=dict, repr=False)  #: of a row: columns that tell who it is
-
     joined: int | None = None  #: of a message that gathers events: how many have joined it
+    resolved_by: tuple[str, ...] = ()  #: of an alert that has ended: the notifications that told of it
 
     @property
     def last(self) -> Attempt | None:
@@ -162,6 +168,10 @@ class Record:
             fields["into"] = self.progress.into
         if self.joined is not None:
             fields["joined"] = self.joined
+        if self.progress.resolve_of:
+            fields["resolve_of"] = self.progress.resolve_of
+        if self.resolved_by:
+            fields["resolved_by"] = list(self.resolved_by)
         if self.damage:
             fields["damaged"] = self.damage
 

@@ -91,6 +91,9 @@ class RedisKeys:
     def joined_lines(self, id: str) -> str:
         return self("joined", id, "lines")
 
+    def joined_fired(self, id: str) -> str:
+        return self("joined", id, "fired")
+
     def key(self, desk: str, digest: str) -> str:
         return self("key", desk, digest)
 

@@ -162,8 +162,8 @@ class Settings(BaseSettings):
     ticket_codes: Codes = frozenset()
     """Codes that mean “this receiver has an open ticket” without asking the ticket list, joined by commas."""
     lang: Language = "en"
-    """The language in which Deskbell itself writes to people, `en` or `zh`: marks of tests, news of announcements, and
-    the command line, which follows `LC_ALL`, `LC_MESSAGES` or `LANG` if this is unset."""
+    """The language in which Deskbell itself writes to people, `en` or `zh`: marks of tests, notices, digests, and the
+    command line, which follows `LC_ALL`, `LC_MESSAGES` or `LANG` if this is unset."""
     retry_for: Duration = timedelta(hours=24)
     """How long a notification may keep failing before it is `failed`. Waiting does not count."""
     timeout: Pair = (5.0, 20.0)

@@ -1,12 +1,12 @@
 -- accept(desk, all_or_nothing, results_for_ms,
---        {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback, caller, contact, window} …)
+--        {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback, caller, contact, window, alert} …)
 --
 -- Writes new events and puts them at the end of the desk's event lane, or among the scheduled ones. One by e-mail or mobile
 -- whose person is not cached, or whose time is still to come, waits outside of both until its address is resolved (ask.lua).
 -- One with a window may join the message of that window instead: then it is `joined`, which is final.
 -- ARGV[2]  all_or_nothing  1: when one key is taken by another content, nothing at all is accepted
 -- ARGV[3]  results_for_ms
--- ARGV[4…] by twelves:
+-- ARGV[4…] by thirteens:
 --   id           the new notification's id. Accepting the same id again changes nothing (a replayed call)
 --   input        JSON of the notification, opaque here
 --   digest       hash of the content: the same key with another digest is refused
@@ -28,11 +28,16 @@
 --     group    it is counted under this name
 --     line     its text in the message
 --     zone     time zone of the message's times, or ''
+--   alert        '' where no hook tells of an alert, else JSON:
+--     key          of the alert, for each receiver
+--     is_resolved  whether it ended; else it fires
+--     fired_at     ms since when it has fired, and
+--     resolved_at  ms when it ended, as the tool says, or 0
 -- Returns  by fours: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
 --          not accepted now), state, the message that it joined or ''
 local all_or_nothing = ARGV[2] == '1'
 local results_for_ms = tonumber(ARGV[3])
-local TWELVE = 12
+local THIRTEEN = 13
 
 local function state_at_first(item) return item.due > now and 'scheduled' or 'queued' end
 
@@ -47,11 +52,11 @@ end
 
 -- `seen`: the same key may stand twice in one call. What it first stood for may be older than the call.
 local items, seen, refused = {}, {}, false
-for index = 4, #ARGV, TWELVE do
+for index = 4, #ARGV, THIRTEEN do
   local item = {id = ARGV[index], input = ARGV[index + 1], digest = ARGV[index + 2], key = ARGV[index + 3],
     key_ttl_ms = ARGV[index + 4], due = tonumber(ARGV[index + 5]), expires_at = ARGV[index + 6],
     on_unknown = ARGV[index + 7], callback = ARGV[index + 8], caller = ARGV[index + 9],
-    contact = ARGV[index + 10], window = ARGV[index + 11]}
+    contact = ARGV[index + 10], window = ARGV[index + 11], alert = ARGV[index + 12]}
   if item.key ~= '' then
     local twin = seen[item.key]
     item.first = twin and (twin.first or twin) or first_use(item)
@@ -105,7 +110,7 @@ end
 
 -- The message that an event joins, or nil if the event is sent on its own: as the first of a throttle, or because it would
 -- expire before the message is sent.
-local function joins(item, window)
+local function joins(item, window, fired)
   local kept = open_window(window)
   if not kept then
     kept = {since = now, ends = math.max(now + window.length, window['until'])}
@@ -118,19 +123,58 @@ local function joins(item, window)
   end
   if kept.record then extend_expiry(kept.record, expires_at) end
   if not kept.message then open_message(item, window, kept) end
-  keep_line(kept.message, item, window)
+  keep_line(kept.message, item, window, fired)
   return kept.message
 end
 
-local function write_joined(item, record, into)
-  local progress = {state = 'joined', at = now, into = into}
+--: How many ids of the messages that tell of ends are kept with one message: a digest may have told of many firings.
+local MOST_RESOLVED_BY = 20
+
+-- Links a message that told of a firing with the one that tells of the end. Its record may have expired meanwhile.
+local function note_resolved(id, by)
+  local name = key('n', id)
+  if redis.call('EXISTS', name) == 0 then return false end
+  local ids = redis.call('HGET', name, 'resolved_by')
+  if not ids then
+    redis.call('HSET', name, 'resolved_by', by)
+  elseif select(2, string.gsub(ids, ' ', '')) + 1 < MOST_RESOLVED_BY then
+    redis.call('HSET', name, 'resolved_by', ids .. ' ' .. by)
+  end
+  return true
+end
+
+-- The first message that tells of an alert is remembered until the alert ends. `into`: the message that the event joined.
+local function begin_alert(item, alert, into)
+  local name = key('alert', DESK, alert.key)
+  if redis.call('EXISTS', name) == 1 then return end
+  local since = alert.fired_at > 0 and alert.fired_at < now and alert.fired_at or now
+  local told = cjson.encode({event = item.id, message = into or item.id, since = since})
+  redis.call('SET', name, told, 'PX', item.key_ttl_ms)
+end
+
+-- An alert ends once. Returns from when until when it fired, ms, by what the tool says, else since its first message was
+-- accepted; and that message. Each of them may be nil.
+local function end_alert(item, alert)
+  local name = key('alert', DESK, alert.key)
+  local first = decoded(redis.call('GET', name))
+  redis.call('DEL', name)
+  local since = alert.fired_at > 0 and alert.fired_at or first and tonumber(first.since)
+  if not since or since >= now then since = nil end
+  local ended = alert.resolved_at > 0 and alert.resolved_at <= now and alert.resolved_at or now
+  if since and ended <= since then ended = now end
+  local message = first and note_resolved(first.event, item.id) and first.message or nil
+  if message and message ~= first.event then note_resolved(message, item.id) end
+  return since and {since, ended}, message
+end
+
+local function write_joined(item, record, progress)
   redis.call('HSET', record.key, 'progress', cjson.encode(progress))
   redis.call('PEXPIRE', record.key, item.callback ~= '' and math.max(results_for_ms, CALLBACKS_FOR) or results_for_ms)
   if item.callback ~= '' then owe_callback(item.id, 'joined', item.callback, item.caller, progress) end
   table.insert(accepted, now)
   table.insert(accepted, item.id)
   count(EVENT_LANE, 'joined', 1)
-  return 'joined', into
+  return 'joined', progress.into
 end
 
 local function write(item)
@@ -146,12 +190,15 @@ local function write(item)
   if item.key ~= '' then
     redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
   end
-  local into = item.window ~= '' and joins(item, cjson.decode(item.window))
-  if into then return write_joined(item, record, into) end
-  local state = state_at_first(item)
-  redis.call('HSET', record.key, 'progress', cjson.encode({state = state, at = now}))
-  stand(item.id, state, item.due, item.expires_at, item.contact)
-  return state
+  local progress, alert = {at = now}, item.alert ~= '' and cjson.decode(item.alert)
+  if alert and alert.is_resolved then progress.fired, progress.resolve_of = end_alert(item, alert) end
+  progress.into = item.window ~= '' and joins(item, cjson.decode(item.window), progress.fired) or nil
+  if alert and not alert.is_resolved then begin_alert(item, alert, progress.into) end
+  progress.state = progress.into and 'joined' or state_at_first(item)
+  if progress.into then return write_joined(item, record, progress) end
+  redis.call('HSET', record.key, 'progress', cjson.encode(progress))
+  stand(item.id, progress.state, item.due, item.expires_at, item.contact)
+  return progress.state
 end
 
 local waiting = redis.call('LLEN', key('lane', EVENT_LANE, 'ids'))

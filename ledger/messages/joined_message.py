@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
 
 from pydantic import JsonValue
 
 from ledger.errors import BadInput
 from ledger.messages.content import Message, parse_message
+from ledger.messages.joined_texts import Fired, Wording
 
 __all__ = ["Line", "Told", "joined_message"]
 
@@ -15,8 +15,6 @@ __all__ = ["Line", "Told", "joined_message"]
 LAST_LINES = 5
 #: Lines of a digest, over all groups, and its groups; fewer until it is small enough to be sent.
 _SIZES = ((60, 40), (30, 40), (10, 40), (0, 20), (0, 5))
-#: Beyond this span a time without its day would be misread, ms.
-_SAME_DAY_MS = 20 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,7 @@ class Line:
     at_ms: int
     group: str = field(repr=False)
     text: str = field(repr=False)
+    fired: Fired | None = None  #: of one that tells of the end of an alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Told:
     count: int
     lines: Sequence[Line]
     groups: Mapping[str, int]  #: how many events each has; there may be more than these
+    wording: Wording
     expired: int = 0  #: further events, which are left out
-    zone: tzinfo | None = None
 
 
 def joined_message(told: Told) -> Message:
@@ -64,19 +63,13 @@ def _text(text: str, is_bold: bool) -> JsonValue:
 
 def _heading(told: Told) -> str:
     newest_ms = told.lines[0].at_ms if told.lines else told.since_ms
-    shown = "%H:%M" if newest_ms - told.since_ms < _SAME_DAY_MS else "%m-%d %H:%M"
-    since = _time(told, told.since_ms).strftime(shown) + ("" if told.zone else " UTC")
-    if told.is_throttled:
-        return f"{told.count:,} more since {since}:"
-    return f"{told.count:,} messages since {since}"
-
-
-def _time(told: Told, ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, told.zone or UTC)
+    since = told.wording.since(told.since_ms, newest_ms)
+    return told.wording.text("throttled" if told.is_throttled else "digest", n=told.count, since=since)
 
 
 def _told_line(told: Told, line: Line) -> tuple[str, bool]:
-    return f"{_time(told, line.at_ms):%H:%M} {line.text}", False
+    fired = f" · {told.wording.fired(line.fired)}" if line.fired else ""
+    return f"{told.wording.clock(line.at_ms)} {line.text}{fired}", False
 
 
 def _groups(told: Told, most_lines: int, most_groups: int) -> Iterator[tuple[str, bool]]:
@@ -86,17 +79,17 @@ def _groups(told: Told, most_lines: int, most_groups: int) -> Iterator[tuple[str
         if line.group in lines:
             lines[line.group].append(line)
     shown = list(dict.fromkeys([*lines, *told.groups]))[:most_groups]
-    each = max(1, most_lines // len(shown)) if most_lines and shown else 0
+    each, say = (max(1, most_lines // len(shown)) if most_lines and shown else 0), told.wording.text
     for group in shown:
         count, newest = told.groups[group], lines.get(group, [])[:each]
         if group:
-            yield f"{group} ({count:,})", True
+            yield say("group", group=group, n=count), True
         yield from (_told_line(told, line) for line in newest)
         if count > len(newest):
-            yield f"… and {count - len(newest):,} more", False
+            yield say("left_out", n=count - len(newest)), False
     if left_out := told.count - sum(told.groups[group] for group in shown):
-        yield f"… and {left_out:,} more in other groups", False
+        yield say("other_groups", n=left_out), False
 
 
 def _expired(told: Told) -> list[tuple[str, bool]]:
-    return [(f"{told.expired:,} expired before this could be sent", False)] if told.expired else []
+    return [(told.wording.text("expired", n=told.expired), False)] if told.expired else []

@@ -136,7 +136,8 @@ def _notification_json(notification: Notification) -> dict[str, Any]:
     )
     message = {"msg_type": notification.message.msg_type, "content": notification.message.content}
     fields = {name: getattr(notification, name) for name in names} | {"receiver_id": notification.receiver_id or None}
-    return fields | {"expires_at": iso(notification.expires_ms), "message": message}
+    alert = notification.alert and notification.alert.model_dump(mode="json", exclude={"zone"})
+    return fields | {"expires_at": iso(notification.expires_ms), "alert": alert, "message": message}
 
 
 def _lines(rendered: Rendered) -> Iterator[str]:
@@ -146,6 +147,8 @@ def _lines(rendered: Rendered) -> Iterator[str]:
         first = notifications[0]
         yield f"to {', '.join(each.address for each in notifications)} from desk {first.desk}"
         yield f"key {first.key}" if first.key else "no key: posting the same payload again sends another message"
+        if first.alert:
+            yield f"alert {first.alert.name} {'has ended' if first.alert.is_resolved else 'fires'}"
         yield from (f"  {line}" for line in _shown(first.message).split("\n"))
     if rendered.reason:
         yield f"skipped {rendered.skipped}: {rendered.reason}" if rendered.skipped else f"note: {rendered.reason}"

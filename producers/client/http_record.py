@@ -48,6 +48,7 @@ def _record(fields: NotificationJson) -> Record:
         _ms(fields["created_at"]) or 0,
         fields["announcement"],
         joined=fields.get("joined"),
+        resolved_by=tuple(fields.get("resolved_by", ())),
     )
 
 
@@ -66,6 +67,7 @@ def _progress(fields: NotificationJson) -> Progress:
         due_ms=_ms(fields["due_at"]),
         failure=_failure(fields["error"]),
         into=fields.get("into"),
+        resolve_of=fields.get("resolve_of"),
     )
 
 

@@ -32,7 +32,8 @@ _LONG_AGO, _NOW = float("-inf"), float("inf")
 
 
 def alert_group(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """`title`, `alerts` (each with its `line` and `link`), `left_out`, `link`. Empty for what is no such group."""
+    """`title`, `alerts` (each with its `line` and `link`), `left_out`, `link`, `is_resolved`; of a group that is, also
+    `fired_at` and `resolved_at`. Empty for what is no such group."""
     if not isinstance(payload.get("alerts"), list):
         return _legacy(payload)
     alerts = [alert for alert in payload["alerts"] if isinstance(alert, dict)]
@@ -51,6 +52,9 @@ class _Group:
         }
         self._names = list(dict.fromkeys(filter(None, map(_name, alerts))))
         self._is_alone = len(alerts) + hidden <= 1
+        self._resolved = sum(map(_is_resolved, alerts))
+        status = _text(payload.get("status")).lower()
+        self._ended = status == "resolved" or (status != "firing" and 0 < len(alerts) == self._resolved)
 
     def told(self) -> dict[str, Any]:
         shown = sorted(self._alerts, key=_changed_at, reverse=True)[:_LINES]
@@ -59,16 +63,21 @@ class _Group:
             "alerts": [{"line": self._line(alert), "link": _link(alert)} for alert in shown],
             "left_out": len(self._alerts) - len(shown) + self._hidden,
             "link": _text(self._payload.get("externalURL")),
+            "is_resolved": self._ended,
+            **(self._times() if self._ended else {}),
         }
 
+    def _times(self) -> dict[str, float]:
+        """In seconds since 1970. A time that is not known is left out."""
+        began = [at for at in (_time(alert, "startsAt") for alert in self._alerts) if at]
+        ended = [at for at in (_time(alert, "endsAt") for alert in self._alerts) if at]
+        return ({"fired_at": min(began)} if began else {}) | ({"resolved_at": max(ended)} if ended else {})
+
     def _title(self) -> str:
-        resolved = sum(map(_is_resolved, self._alerts))
-        status = _text(self._payload.get("status")).lower()
-        ended = status == "resolved" or (status != "firing" and 0 < len(self._alerts) == resolved)
-        title = f"{_RESOLVED} Resolved: " if ended else f"{_FIRING} Firing: "
+        title = f"{_RESOLVED} Resolved: " if self._ended else f"{_FIRING} Firing: "
         where = [] if self._is_alone else list(_written(self._grouped, _NAMES))
         title += " · ".join(filter(None, [self._of_what(), ", ".join(where)]))
-        return title + ("" if self._is_alone else f" ({self._counts(resolved)})")
+        return title + ("" if self._is_alone else f" ({self._counts()})")
 
     def _of_what(self) -> str:
         if self._names:
@@ -78,8 +87,8 @@ class _Group:
         names = (alike.get("alertname"), _text(self._payload.get("title")), _text(self._payload.get("receiver")))
         return cut_text(next(filter(None, names), "alerts"), _NAME)
 
-    def _counts(self, resolved: int) -> str:
-        firing = len(self._alerts) - resolved
+    def _counts(self) -> str:
+        resolved, firing = self._resolved, len(self._alerts) - self._resolved
         if not (firing and resolved):
             return f"{len(self._alerts) + self._hidden} alerts"
         return f"{firing} firing, {resolved} resolved" + (f", {self._hidden} more" if self._hidden else "")
@@ -110,12 +119,13 @@ def _legacy(payload: Mapping[str, Any]) -> dict[str, Any]:
     measured = [_measured(match) for match in matches if isinstance(match, dict)] if isinstance(matches, list) else []
     lines = [cut_text(_text(payload.get("message")), _SUMMARY), *measured]
     told = [{"line": line} for line in lines if line]
-    icon = _RESOLVED if _text(payload.get("state")).lower() == "ok" else _FIRING
+    is_resolved = _text(payload.get("state")).lower() == "ok"
     return {
-        "title": f"{icon} {cut_text(name, _SUMMARY)}",
+        "title": f"{_RESOLVED if is_resolved else _FIRING} {cut_text(name, _SUMMARY)}",
         "alerts": told[:_LINES],
         "left_out": max(len(told) - _LINES, 0),
         "link": _text(payload.get("ruleUrl")),
+        "is_resolved": is_resolved,
     }
 
 
@@ -197,9 +207,14 @@ def _is_resolved(alert: Mapping[str, Any]) -> bool:
 def _changed_at(alert: Mapping[str, Any]) -> float:
     """When it began, or ended. One that is resolved, and does not say since when, has just changed."""
     is_resolved = _is_resolved(alert)
-    unknown = _NOW if is_resolved else _LONG_AGO
+    at = _time(alert, "endsAt" if is_resolved else "startsAt")
+    return at or (_NOW if is_resolved else _LONG_AGO)
+
+
+def _time(alert: Mapping[str, Any], name: str) -> float | None:
+    """In seconds since 1970."""
     try:
-        at = datetime.fromisoformat(_text(alert.get("endsAt" if is_resolved else "startsAt")))
-        return at.timestamp() if at.year > 1 else unknown  # the year 1 is Go's way to say that there is none
+        at = datetime.fromisoformat(_text(alert.get(name)))
+        return at.timestamp() if at.year > 1 else None  # the year 1 is Go's way to say that there is none
     except (ValueError, OverflowError):
-        return unknown
+        return None

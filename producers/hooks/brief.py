@@ -19,10 +19,19 @@ _LINKS = (
     *("monitor.url", "alert.url", "target_url", "dashboard_url"),
 )
 _WEB = ("http://", "https://")
+#: What stays the same of an alert until it ends; states, in lower case, that say that it has; from when until when it
+#: fired.
+_ALERTS = ("alert", "alert_id", "incident_id", "issueId", "alert.alertId", "monitor.id")
+_ENDED = frozenset({"resolved", "resolve", "recovered", "recovery", "closed", "close", "ok", "up", "normal"})
+_FIRED = ("fired_at", "started_at", "startsAt", "alert.createdAt")
+_RESOLVED = ("resolved_at", "ended_at", "endsAt")
+#: Uptime Kuma's number for a monitor that is up again.
+_UP = "1"
 
 
 def brief_of(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """`title`, `text`, `link`, each perhaps empty, and `lines`: those that are not."""
+    """`title`, `text`, `link`, each perhaps empty, and `lines`: those that are not. Of an alert also `alert`, its id,
+    and `is_resolved`, `fired_at` and `resolved_at`."""
     title, text = _first(payload, _TITLES), _first(payload, _TEXTS)
     state = "" if _text(_member(payload, "text")) else _first(payload, _STATES)
     if not title and (state or text):
@@ -31,7 +40,18 @@ def brief_of(payload: Mapping[str, Any]) -> dict[str, Any]:
         title = f"{title} ({state})"
     link = _link(payload)
     lines = list(dict.fromkeys(line for line in (title, text, link) if line)) if title or text else []
-    return {"title": title, "text": text, "link": link, "lines": lines}
+    return {"title": title, "text": text, "link": link, "lines": lines, **_alert(payload)}
+
+
+def _alert(payload: Mapping[str, Any]) -> dict[str, Any]:
+    states = {_text(_member(payload, path)).lower() for path in _STATES}
+    is_up = _text(_member(payload, "heartbeat.status")) == _UP
+    return {
+        "alert": _first(payload, _ALERTS),
+        "is_resolved": is_up or not states.isdisjoint(_ENDED),
+        "fired_at": _first(payload, _FIRED),
+        "resolved_at": _first(payload, _RESOLVED),
+    }
 
 
 def _name(payload: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["number", "time"]
+__all__ = ["moment", "number", "time"]
 
 #: Digits that a fraction keeps at most: 44.24, 0.0123.
 _DIGITS = 4
@@ -29,14 +29,15 @@ def time(value: Any) -> Any:
 
     An offset that was given is kept: it is the clock of whoever wrote it. What is no time stays as it is.
     """
-    found = _read(value)
+    found = moment(value)
     if found is None:
         return value
     zone = "UTC" if not found.utcoffset() else f"{found:%z}"[:3] + ":" + f"{found:%z}"[3:5]
     return f"{found:%Y-%m-%d %H:%M:%S} {zone}"
 
 
-def _read(value: Any) -> datetime | None:
+def moment(value: Any) -> datetime | None:
+    """An ISO time with an offset, or a number of seconds or milliseconds since 1970; None for anything else."""
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(value.strip())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.addresses import ADDRESS_FIELDS, address_fields, distinct_addresses
+from ledger.alert import Alert
 from ledger.delivery_options import DEFAULT_DESK, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.content import Message
@@ -15,11 +16,12 @@ from ledger.messages.json_fields import kind_of, steering_problem
 from ledger.notification import MOST_KEY_CHARACTERS, Notification
 from ledger.phrases import Phrase
 from ledger.receiver_ids import SAMPLE_IDS
+from producers.hooks.alert_rule import AlertRule
 from producers.hooks.dialect import hashed
 from producers.hooks.given_message import FORMS, GivenMessage
 from producers.hooks.hook_message import HookMessage
 from producers.hooks.hook_template import TemplateName
-from producers.hooks.joining_rule import ALONE, JoiningRule, Joins
+from producers.hooks.joining_rule import JoiningRule, Joins
 from producers.hooks.payload import UNCUT, JsonList, plain_value
 from producers.hooks.recipe import Recipe
 from producers.hooks.schema import RuleFields
@@ -62,6 +64,7 @@ class Rule:
         self._plain = HookMessage(_PLAIN, where, recipe.folder) if is_replaced else None
         self._key = None if fields.key is None else leaf(fields.key, f"{where}.key")
         self._joining = JoiningRule(recipe.name, fields, where)
+        self._alert = AlertRule(recipe.name, fields, where)
         self._options = _options(fields)
         self._options_of_contacts = {name: value for name, value in self._options.items() if name != "user_id_type"}
         self._id_type = fields.user_id_type or UserIdType.OPEN_ID
@@ -84,9 +87,11 @@ class Rule:
             message = self._rendered(context, made.problems)
             key = self._key_of(context, made.problems) or fallback_key
             joins = self._joining.joins(context, made.problems)
+            alert = self._alert.alert(context, made.problems)
             for address, fields in receivers.items():
                 try:
-                    made.notifications.append(self._notification(fields, message, self._full_key(key, address), joins))
+                    full_key = self._full_key(key, address)
+                    made.notifications.append(self._notification(fields, message, full_key, joins, alert))
                 except BadInput as error:
                     made.lose(error)
         return made
@@ -126,12 +131,13 @@ class Rule:
         return f"{key} {hashed(context.item)}" if key and is_shared else key
 
     def _notification(
-        self, fields: dict[str, str], message: Message, key: str | None, joins: Joins = ALONE
+        self, fields: dict[str, str], message: Message, key: str | None, joins: Joins, alert: Alert | None = None
     ) -> Notification:
         try:
             options = self._options if "receiver_id" in fields else self._options_of_contacts
             given = {**options, **joins.spans, **fields, "message": message}
-            return Notification.build(given, key_of_ours=key, joining=joins.joining)
+            built = Notification.build(given, key_of_ours=key, joining=joins.joining)
+            return built.model_copy(update={"alert": alert})
         except BadInput as error:
             field = "to" if error.field in ADDRESS_FIELDS else error.field
             refusal = BadInput(f"{self._where}.{field}", error.problem)

@@ -49,6 +49,10 @@ class RuleFields(Shape):
     quiet: Filled | None = None
     timezone: Filled | None = None
     urgent: Filled | None = None
+    alert: Filled | None = None
+    resolved: Filled | None = None
+    fired_at: Filled | None = None
+    resolved_at: Filled | None = None
 
     def given(self) -> dict[str, Any]:
         """What was written, of the fields that a case has."""

@@ -53,6 +53,11 @@ ADDRESSED_END = {
 }
 #: The same of events that have joined a message, which is for later.
 JOINED_END = {State.JOINED: ("throttled_next", "joined0", "joined1", "joined2", "joined_by_mail")}
+#: The same of what hooks tell of alerts.
+ALERTS_END = {
+    State.DELIVERED: ("alert_fires", "alert_fired", "alert_ended"),
+    State.JOINED: ("calm_fired", "calm_ended"),
+}
 #: Of each announcement, the same of its rows. Of `running`, the row that was under way is unknown.
 ROWS_END = {
     "finished": {"delivered": 2, "failed": 1, "unknown": 1},
@@ -93,7 +98,10 @@ class TakenOver:
     def unsettled(self) -> dict[str, Any]:
         """What is not yet as it will stay, by its name."""
         ends = {
-            name: state for of in (ENDS, ADDRESSED_END, JOINED_END) for state, names in of.items() for name in names
+            name: state
+            for of in (ENDS, ADDRESSED_END, JOINED_END, ALERTS_END)
+            for state, names in of.items()
+            for name in names
         }
         ends = {name: state for name, state in ends.items() if name in self.story or name in ENDS.get(state, ())}
         found = {name: self.state(name) for name, state in ends.items() if self.state(name) != state}
@@ -301,6 +309,16 @@ def test_callbacks_that_the_older_version_owed_are_posted(taken_over: TakenOver)
     )
 
 
+def test_an_alert_that_fired_before_the_upgrade_ends_after_it(taken_over: TakenOver) -> None:
+    if "alert_fires" not in taken_over.story:
+        pytest.skip("this ledger has no alerts")
+    ledger, ended = taken_over.at.ledger, {"text": "over", "alert": "cpu", "state": "resolved"}
+    hook = f"{taken_over.web.url}/v1/hooks/script"
+    [accepted] = requests.post(hook, json=ended, headers=taken_over.api, timeout=30).json()["accepted"]
+    assert ledger.get(accepted["id"]).progress.resolve_of == taken_over.id("alert_fires")
+    assert ledger.get(taken_over.id("alert_fired")).resolved_by == (taken_over.id("alert_ended"),)
+
+
 @pytest.mark.parametrize("file", kept_ledgers(), ids=lambda file: file.stem)
 def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Callable[[], Path]) -> None:
     with receiving() as receiver, _loaded(file, folders(), AFTERNOON_MS, receiver) as (installation, story):
@@ -327,6 +345,11 @@ def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Cal
             assert [json.loads(each) for each in contents if each != together] == [{"text": "for joined_by_mail"}]
             [call] = installation.sandbox.sends("ou_throttled")
             assert "1 more since" in call["body"]["content"]
+        if "calm_ended" in story:
+            message = installation.ledger.get(story["calm_ended"]).progress.into or ""
+            installation.wait_until_delivered([message], seconds=20)
+            [call] = installation.sandbox.sends("ou_calm")
+            assert "for calm_ended · Fired for 20 min, since 11-22 06:05 UTC" in call["body"]["content"]
         deliveries = installation.sandbox.deliveries()
     due = [
         "ou_scheduled",

@@ -44,6 +44,13 @@ HOOKS = """
 use = "generic"
 to = "ou_hooked"
 """
+#: For commits that have digests.
+_HOOK_WITH_DIGEST = """
+[hook.calm]
+use = "generic"
+to = "ou_calm"
+digest = "1h"
+"""
 #: A lost lease ends within a minute, and a call is under way for as long as a busy machine needs to look.
 _TIMEOUT = "1,25"
 
@@ -78,6 +85,9 @@ class Recording:
     # -- steps, in their order
 
     def _before_any_worker(self) -> None:
+        if self._has_digests():
+            with (self.folder / "hooks.toml").open("a") as file:
+                file.write(_HOOK_WITH_DIGEST)
         self._send("expired", "--expires", "1s")
         ci = self.at.deskbell_json("key", "create", "--name", "ci", "--rate", "600/minute", *self._scopes())
         self.story["api_key"] = ci["secret"]
@@ -118,7 +128,7 @@ class Recording:
 
     def _joined(self) -> None:
         """Events that go into one message, where the commit has that."""
-        if "--digest" not in self.at.deskbell("send", "--help").stdout:
+        if not self._has_digests():
             return
         self._send("throttled", "--throttle", "1h", to="ou_throttled", state=State.DELIVERED)
         self._send("throttled_next", "--throttle", "1h", to="ou_throttled", state=State.JOINED)
@@ -126,6 +136,9 @@ class Recording:
             name, options = f"joined{number}", ("--digest", "1h", "--callback-url", CALLBACK_URL)
             self._send(name, *options, to="ou_joined", state=State.JOINED)
         self._send("joined_by_mail", "--digest", "1h", "--expires", "1d", to="joined@example.com", state=State.JOINED)
+
+    def _has_digests(self) -> bool:
+        return "--digest" in self.at.deskbell("send", "--help").stdout
 
     def _images(self) -> None:
         Image.new("RGB", (2, 2), "teal").save(self.folder / "poster.png")
@@ -192,12 +205,28 @@ class Recording:
             f"{web.url}/v1/notifications", json=body, headers={**self._api, "Idempotency-Key": "k-http"}
         )
         self.story["http"] = answer.json()["id"]
-        hook = f"{web.url}/v1/hooks/script"
-        self.story["hooked"] = requests.post(hook, json={"text": "hello"}, headers=self._api).json()["accepted"][0][
-            "id"
-        ]
-        assert requests.post(hook, json={"text": "hello"}).status_code == 401
+        self._post(web, "hooked", "script", {"text": "hello"})
+        assert requests.post(f"{web.url}/v1/hooks/script", json={"text": "hello"}).status_code == 401
         self.at.wait_for_state(self.story["hooked"], State.DELIVERED)
+        if self._has_digests():
+            self._alerts(web)
+
+    def _alerts(self, web: WebProcess) -> None:
+        """One fires, one has ended, and one has ended in a digest; for a commit without alerts these are texts."""
+        ended = {"state": "resolved", "fired_at": "2024-11-22T06:05:00Z", "resolved_at": "2024-11-22T06:25:00Z"}
+        for name, hook, of in (
+            ("alert_fires", "script", {"alert": "cpu"}),
+            ("alert_fired", "script", {"alert": "disk"}),
+            ("alert_ended", "script", {"alert": "disk", **ended}),
+            ("calm_fired", "calm", {"alert": "disk"}),
+            ("calm_ended", "calm", {"alert": "disk", **ended}),
+        ):
+            self._post(web, name, hook, {"text": f"for {name}", **of})
+        self.at.wait_for_state(self.story["alert_ended"], State.DELIVERED)
+
+    def _post(self, web: WebProcess, name: str, hook: str, body: dict[str, str]) -> None:
+        answer = requests.post(f"{web.url}/v1/hooks/{hook}", json=body, headers=self._api)
+        self.story[name] = answer.json()["accepted"][0]["id"]
 
     def _in_the_console(self, web: WebProcess) -> None:
         visitor = Visitor(web.url).sign_in(self.story["api_key"])

@@ -36,9 +36,20 @@ local function extend_expiry(message, expires_at)
   if expires_at > 0 then redis.call('ZADD', UNRESOLVED_ENDS, expires_at, message.id) end
 end
 
-local function keep_line(message_id, item, window)
+-- From when until when an alert fired whose end a line tells of, by the line's number, for as long as the line is kept. An
+-- older version does not know of this when the message ends: so it always expires.
+local function keep_fired(message_id, number, fired, kept_for)
+  local name = key('joined', message_id, 'fired')
+  if number > MOST_LINES then redis.call('HDEL', name, number - MOST_LINES) end
+  if not fired then return end
+  redis.call('HSET', name, number, string.format('%d %d', fired[1], fired[2]))
+  redis.call('PEXPIRE', name, kept_for)
+end
+
+local function keep_line(message_id, item, window, fired)
   local kept, lines, group = key('joined', message_id), key('joined', message_id, 'lines'), 'of ' .. window.group
-  redis.call('HINCRBY', kept, 'count', 1)
+  local number = redis.call('HINCRBY', kept, 'count', 1)
+  keep_fired(message_id, number, fired, item.key_ttl_ms)
   if redis.call('HINCRBY', kept, group, 1) == 1 and redis.call('HLEN', kept) > MOST_GROUPS then
     redis.call('HDEL', kept, group)
     redis.call('HINCRBY', kept, 'others', 1)
@@ -61,7 +72,7 @@ end
 -- What a message keeps of its events lasts as long as its record.
 function after_save_of_message(record, results_for_ms)
   local state = record.progress.state
-  for _, part in ipairs({'', ':lines', ':callbacks'}) do
+  for _, part in ipairs({'', ':lines', ':callbacks', ':fired'}) do
     local name = key('joined', record.id) .. part
     if FINAL[state] then redis.call('PEXPIRE', name, results_for_ms) elseif record.revived then redis.call('PERSIST', name) end
   end

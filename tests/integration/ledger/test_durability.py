@@ -300,6 +300,7 @@ def test_a_replay_on_another_connection_does_not_make_durable_what_was_not(never
         "",
         "",
         "",
+        "",
     )
     for _ in range(2):
         with pytest.raises(NotDurable):

@@ -13,7 +13,7 @@ __all__: list[str] = []
 
 #: `timezone` goes into the times of a notification, which has none of its own.
 #: Of the models, what nobody gives: `expires` says it in another way, and the others are found out.
-NOT_GIVEN = {"expires_at", "caller", "test", "columns", "people", "traceparent", "joining"}
+NOT_GIVEN = {"expires_at", "caller", "test", "columns", "people", "traceparent", "joining", "alert"}
 
 
 def names(arguments: type) -> set[str]:

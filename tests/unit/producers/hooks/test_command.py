@@ -52,7 +52,8 @@ def test_a_try_shows_the_receivers_the_key_and_the_message(capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "to ou_ada, ou_bob from desk default"
     assert lines[1].startswith("key hook/oncall/")
-    assert lines[2:] == [f"  {line}" for line in (PAYLOADS / "alertmanager_firing.txt").read_text().splitlines()]
+    assert lines[2] == 'alert hook/oncall/{}:{alertname="DiskAlmostFull"} fires'
+    assert lines[3:] == [f"  {line}" for line in (PAYLOADS / "alertmanager_firing.txt").read_text().splitlines()]
 
 
 def test_a_try_in_json_has_every_notification(capsys: pytest.CaptureFixture[str]) -> None:
