@@ -89,7 +89,7 @@ def pictures(part: Section) -> set[str]:
 def links(part: Section, page: Path) -> set[str]:
     """Where they lead, but for the link to the other language, by the names of the English pages."""
     return {
-        target if target.startswith("https://") else led(target, page)
+        target if "://" in target else led(target, page)
         for target in part.targets("link_open")
         if (page.parent / target).resolve() != OTHER.get(page)
     }
