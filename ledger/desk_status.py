@@ -12,6 +12,7 @@ from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.damage import whole
 from ledger.settings import Desk
+from ledger.settling import Settlement, settlements_of
 from ledger.states import AnnouncementState, Outcome, State
 from ledger.store import Store
 from ledger.times import iso
@@ -58,6 +59,7 @@ class DeskStatus:
     unknown: int  #: maybe-sent notifications at rest
     unresolved: int = 0  #: events whose e-mail address or mobile number has not led to anybody yet
     people_hold: Mapping[str, Any] | None = None  #: why Feishu does not say who addresses belong to
+    settling: tuple[Settlement, ...] = ()  #: what was maybe sent, is settled, and can still be taken back
 
     @property
     def wasted(self) -> dict[Outcome, int]:
@@ -179,6 +181,7 @@ def _status(desk: Desk, answer: _Answer, first_ms: int | None, announcements: Se
         unknown=int(answer.events.get(b"unknown", 0)) + sum(each.counts[State.UNKNOWN] for each in announcements),
         unresolved=answer.unresolved,
         people_hold=whole_hold(fields.get(b"people_hold")),
+        settling=settlements_of(desk.name, fields.get(b"settling")),
     )
 
 

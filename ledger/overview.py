@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ledger.announcement import Announcement
@@ -11,6 +11,7 @@ from ledger.draft_verbs import DraftVerbs
 from ledger.dropped_messages import unseen_of
 from ledger.health import Condition, conditions
 from ledger.ledger import Ledger
+from ledger.settling import Settlement
 from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
 from ledger.times import iso
@@ -63,6 +64,12 @@ class Snapshot:
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
     lost_messages: int = 0  #: dropped messages that nobody has looked at, and lists that nobody reads
     drafts: tuple[Announcement, ...] = ()  #: the last edited first
+
+    @property
+    def settling(self) -> list[Settlement]:
+        """What can still be taken back, the first due one first."""
+        found = chain.from_iterable(desk.status.settling for desk in self.desks.values())
+        return sorted(found, key=lambda each: each.due_ms)
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -140,12 +147,19 @@ class Overview:
         self._looks += 1
         vitals = Vitals.ask(self._ledger)
         self._read(ids, read, vitals.now_ms)
+        before = self._settling()
         for name in desks:
             self._desks[name] = self._sight(name, vitals.now_ms)
+        # Those of which a settlement is over have changed, and wait for no turn.
+        if over := {id for each in before - self._settling() for id in each.announcements & set(ids)}:
+            self._read(ids, list(over), vitals.now_ms)
         at_rest, lost = self._unsettled()
         return Snapshot(
             vitals.now_ms, dict(self._desks), dict(self._announcements), vitals, at_rest, lost, self._drafts
         )
+
+    def _settling(self) -> frozenset[Settlement]:
+        return frozenset(chain.from_iterable(desk.status.settling for desk in self._desks.values()))
 
     def _read_drafts(self) -> None:
         self._drafts = tuple(islice(DraftVerbs(self._ledger).listed(), KNOWN))

@@ -24,11 +24,14 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 NAMES = (
     *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "draft", "hold", "lead"),
     *("record", "recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "review", "spend", "start"),
-    *("steer", "step", "sweep", "template", "ticket"),
+    *("settle", "steer", "step", "sweep", "template", "ticket"),
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
-SHARED = ("keys", "callbacks", "announcements", "people", "records", "joining", "resolving", "slots", "drafts")
+SHARED = ("keys", "callbacks", "announcements", "people", "records", "joining", "slots", "drafts")
+
+#: What some verbs share beside that, in the same folder. Others go without, since a script has 200 local names at most.
+SHARED_BY_SOME = {"resolving": ("answer", "ask"), "settling": ("release", "resolve", "settle")}
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.
@@ -64,12 +67,13 @@ def _scripts() -> dict[str, _Script]:
     """All of them, read at once and kept: a process goes on with those of its own version when an upgrade exchanges the
     files under it, or when it may open no more of them."""
     folder = files("ledger.lua")
-    shared = [_tables(), *((folder / "shared" / f"{name}.lua").read_text("utf-8") for name in SHARED)]
-    scripts = {}
+    parts = {name: (folder / "shared" / f"{name}.lua").read_text("utf-8") for name in (*SHARED, *SHARED_BY_SOME)}
+    tables, scripts = _tables(), {}
     for name in NAMES:
         refusal = [] if name in ADDING else [UNREFUSED]
+        shared = (*SHARED, *(part for part, verbs in SHARED_BY_SOME.items() if name in verbs))
         verb = (folder / f"{name}.lua").read_text("utf-8")
-        scripts[name] = _Script.of("\n".join((*refusal, *shared, verb)))
+        scripts[name] = _Script.of("\n".join((*refusal, tables, *(parts[part] for part in shared), verb)))
     return scripts
 
 

@@ -98,6 +98,7 @@ class Standings:
         pipe.llen(keys.waiting(lane))
         pipe.zcard(keys.turns(name))
         pipe.zcard(keys.leases(name))
+        pipe.hexists(keys.desk(name), "settling")
         pipe.zrange(keys.due(name), 0, 0, withscores=True)
         pipe.zscore(keys.desks, name)
         pipe.lrange(keys.slots(name), 0, -1)
@@ -106,8 +107,8 @@ class Standings:
         pipe.zcard(keys.unresolved(name))
         pipe.zscore(keys.unresolved_desks, name)
         answers = pipe.execute()
-        events, turns, leases, first_look, look, slots, counts, in_due, first_due, event_look, *unresolved = answers
-        named = (("events", events), ("announcements", turns), ("leases", leases), ("due lanes", first_look))
+        first_look, look, slots, counts, in_due, first_due, event_look, *unresolved = answers[4:]
+        named = zip(("events", "announcements", "leases", "settlements", "due lanes"), answers, strict=False)
         return DeskStanding(
             name=name,
             waiting=tuple(what for what, there in named if there),

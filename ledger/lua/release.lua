@@ -1,7 +1,8 @@
 -- release(desk, room, in_flight, lease_ms, results_for_ms, ahead_ms, span_ms, limits…)
 --
--- Hands out slots: moves what is due into its lane, then releases as many notifications as there are slots
--- and room for. Events go first, in the order of their lane; then announcements in turn, by weight, evenly paced.
+-- Hands out slots: moves what is due into its lane, carries out due settlements, then releases as many notifications as
+-- there are slots and room for. Events go first, in the order of their lane; then announcements in turn, by weight, evenly
+-- paced.
 -- ARGV[2]  room            notifications that the workers can take now
 -- ARGV[3]  in_flight       the most that the desk may have released and claimed at once: a desk whose API hangs must
 --                          not take all the threads
@@ -240,31 +241,40 @@ local function release_rows(most)
 end
 
 come_due()
+local settlement_due = carry_out_settlements(results_for_ms)
 local is_untold = tell_joined()
 local most, held_until = held()
 release_events(most)
 release_rows(most)
 flush()
 
-local next_look
-local function look_by(at) if at and (not next_look or at < next_look) then next_look = at end end
-look_by(earliest(DUE))
-if is_untold then look_by(now) end
 local lease_ends = earliest(LEASES)
-look_by(lease_ends)
-local early = latest - now
-if redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
-  look_by(math.max(next_slot() - early, held_until))
-elseif redis.call('ZCARD', TURNS) > 0 then
-  look_by(math.max(next_paced_slot() - early, held_until))
+
+-- When something of the desk needs another look, ms; nil when nothing waits.
+local function next_look()
+  local first
+  local function look_by(at) if at and (not first or at < first) then first = at end end
+  look_by(earliest(DUE))
+  look_by(settlement_due)
+  if is_untold then look_by(now) end
+  look_by(lease_ends)
+  local early = latest - now
+  if redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
+    look_by(math.max(next_slot() - early, held_until))
+  elseif redis.call('ZCARD', TURNS) > 0 then
+    look_by(math.max(next_paced_slot() - early, held_until))
+  end
+  return first
 end
-if not next_look then
+
+local again = next_look()
+if not again then
   redis.call('ZREM', DESKS, DESK)
 else
-  redis.call('ZADD', DESKS, next_look, DESK)
+  redis.call('ZADD', DESKS, again, DESK)
 end
 -- Not unpack(): it breaks off at some thousands of ids, which are out of their lane by then.
-table.insert(released, 1, next_look and math.max(0, next_look - now) or -1)
+table.insert(released, 1, again and math.max(0, again - now) or -1)
 table.insert(released, 2, lease_ends and lease_ends <= now and 1 or 0)
 table.insert(released, 3, flying + #released - 2)
 return released

@@ -7,16 +7,6 @@
 -- ARGV[5…] ids
 -- Returns  by twos: 1 or 0 (it is not unknown, or is to be sent for a cancelled announcement), the state now; state '' when there is no such record
 local results_for_ms, by, as = tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local to = as == 'resend' and 'queued' or as
-local results = act_on_each(5, function(record)
-  if record.progress.state ~= 'unknown' or not may(record, to) then return false end
-  if to == 'queued' and is_given_up(record) then return false end
-  move(record, to)
-  record.progress.lost = nil
-  append(record, 'acts', {now, by, 'resolve as ' .. as})
-  save(record, results_for_ms)
-  if to == 'queued' then enqueue(record) end
-  return true
-end)
-if to == 'queued' then look_at(now) end
+local results = act_on_each(5, function(record) return settle_unknown(record, by, as, results_for_ms) end)
+if as == 'resend' then look_at(now) end
 return results

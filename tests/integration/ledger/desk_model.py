@@ -11,7 +11,7 @@ from ledger.notification import Notification
 from ledger.progress import Attempt
 from ledger.states import TRANSITIONS, State
 
-__all__ = ["START_MS", "Expected", "Hold", "Model"]
+__all__ = ["START_MS", "Expected", "Hold", "Model", "Settlement"]
 
 START_MS = 1_800_000_000_000
 MOST_LOST, OUTAGE_AFTER, FIRST_PROBE_MS, LONGEST_PROBE_MS = 5, 5, 5_000, 300_000
@@ -30,6 +30,7 @@ class Expected:
     retried: bool = False
     renewed: bool = False
     has_receiver: bool = True
+    at_ms: int = 0  #: when it came to its state
 
     def is_expired(self, now_ms: int) -> bool:
         return 0 < self.notification.expires_ms <= now_ms
@@ -43,6 +44,16 @@ class Hold:
 
     def stands(self, now_ms: int) -> bool:
         return self.until_ms > now_ms
+
+
+@dataclass
+class Settlement:
+    """Of one notification; it can be taken back until it is due."""
+
+    id: str
+    to: State
+    at_ms: int
+    due_ms: int
 
 
 @dataclass
@@ -71,6 +82,7 @@ class Model:
         self.app_is_known = False  # before the first question, nobody knows whose people are cached
         self.hold: Hold | None = None
         self.streak = 0
+        self.settlement: Settlement | None = None
 
     def held(self) -> bool:
         return self.hold is not None and self.hold.stands(self.now_ms)
@@ -80,7 +92,7 @@ class Model:
 
     def move(self, id: str, state: State) -> Expected:
         expected = self.all[id]
-        expected.state, expected.token, expected.renewed = state, None, False
+        expected.state, expected.token, expected.renewed, expected.at_ms = state, None, False, self.now_ms
         self.due.pop(id, None)
         if state not in (State.QUEUED, State.SCHEDULED):
             self.unresolved.pop(id, None)
@@ -213,6 +225,7 @@ class Model:
             self.move(id, State.EXPIRED if expired else State.QUEUED)
             if not expired:
                 self.lane.append(id)
+        self.carry_out()
         released: list[str] = []
         most = self._most(room, in_flight)
         while len(released) < most and self.lane:
@@ -223,6 +236,17 @@ class Model:
                 released.append(id)
                 self.leases[id] = self.now_ms + RELEASED_LEASE_MS
         return released
+
+    def carry_out(self) -> None:
+        """The settlement, if it is due; not for what has been sent or settled since."""
+        it = self.settlement
+        if it is None or it.due_ms > self.now_ms:
+            return
+        self.settlement = None
+        if self.all[it.id].state is State.UNKNOWN and self.all[it.id].at_ms <= it.at_ms:
+            self.move(it.id, it.to).lost = 0
+            if it.to is State.QUEUED:
+                self.enqueue(it.id)
 
     def _most(self, room: int, in_flight: int) -> int:
         if self.held():

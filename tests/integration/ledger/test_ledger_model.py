@@ -29,9 +29,10 @@ from ledger.notification import Notification
 from ledger.progress import Attempt
 from ledger.rescheduling import reschedule
 from ledger.settings import Settings
-from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, State
+from ledger.settling import UNDO_MS, Settling
+from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, Resolution, State
 from ledger.unresolved import Answer, Unresolved, answer_json
-from tests.integration.ledger.desk_model import START_MS, Hold, Model
+from tests.integration.ledger.desk_model import START_MS, Hold, Model, Settlement
 from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
@@ -235,6 +236,36 @@ class Verbs(RuleBasedStateMachine):
             self.model.enqueue(id)
         if verb.startswith("retry"):
             expected.lost, expected.retried = 0, True
+
+    @precondition(lambda self: self.model.all and not self.model.settlement)
+    @rule(pick=PICK, outcome=st.sampled_from(Resolution))
+    def settle(self, pick: int, outcome: Resolution) -> None:
+        unknown = [id for id, each in self.model.all.items() if each.state is State.UNKNOWN]
+        id = unknown[pick % len(unknown)] if unknown and pick % 4 else self.pick(pick)
+        is_unknown = self.model.all[id].state is State.UNKNOWN
+        assert Settling(self.ledger).decide([id], "ada", outcome) == is_unknown
+        if is_unknown:
+            to = State.QUEUED if outcome is Resolution.RESEND else State(outcome)
+            self.model.settlement = Settlement(id, to, self.model.now_ms, self.model.now_ms + UNDO_MS)
+
+    @precondition(lambda self: self.model.settlement)
+    @rule(twice=st.booleans())
+    def undo(self, twice: bool) -> None:
+        expected = self.model.settlement
+        assert expected is not None
+        [settlement] = Settling(self.ledger).pending(["default"])
+        assert (settlement.ids, settlement.due_ms) == ({expected.id}, expected.due_ms)
+        in_time = expected.due_ms > self.model.now_ms
+        assert Settling(self.ledger).undo(settlement, "ada") is in_time
+        if in_time:
+            self.model.settlement = None
+            assert not twice or not Settling(self.ledger).undo(settlement, "ada")
+
+    @precondition(lambda self: self.model.settlement)
+    @rule()
+    def look_from_the_console(self) -> None:
+        Settling(self.ledger).carry_out("default")
+        self.model.carry_out()
 
     @precondition(lambda self: self.model.all)
     @rule(pick=PICK, in_ms=st.sampled_from([-1_000, 0, 700, 6_000, 40_000]), twice=st.booleans())

@@ -18,6 +18,7 @@ from ledger.leases import AFTER_CALL_MS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS
 from ledger.rate import AHEAD_TRIPS, LATE_SHARE, SPAN_TRIPS, Limit, slack_ms
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
+from ledger.settling import UNDO_MS
 from ledger.states import FINAL, INDEXED, TRANSITIONS, State
 from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
@@ -117,6 +118,9 @@ STATED = (
     f"a worker's turn to fetch the ticket list | after {span(REFRESH_MS)} |",
     f"the open_id of a person for an app | after {span(OPEN_ID_SECONDS * 1000)} |",
     f"after `DESKBELL_PEOPLE_FOR`, a problem after {span(PROBLEM_MS)} |",
+    f"settles `unknown` after {span(UNDO_MS)}, unless",
+    f"The console gives {span(UNDO_MS)} to take it back",
+    f"settled in portions of {lua('shared/settling.lua', 'SETTLED_AT_ONCE'):g}.",
     f"up to {CONTACTS_PER_CALL} addresses in a call",
     f'cached for `DESKBELL_PEOPLE_FOR`, "nobody" for {span(PROBLEM_MS)}.',
     f"up to {lua('shared/people.lua', 'ADDRESSES_PER_CALL'):g} addresses to ask Feishu about",
