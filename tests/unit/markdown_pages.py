@@ -23,8 +23,8 @@ TWINS = {
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 #: Chinese headings say their anchor, which is the one that the English heading has by itself.
 _ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
-#: From ten on: smaller ones are often words.
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)+|\d\d+")
+#: From ten on: smaller ones are often words, as is the name of a month.
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)+|\d\d+(?! 月)")
 
 
 class Section(NamedTuple):
