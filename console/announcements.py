@@ -14,7 +14,6 @@ from console.live import Drawing, LivePart, drawn, part, version_of
 from console.page_request import PageRequest, one_of
 from console.pickers import picked_new_time
 from console.routing import View, action, live, page, stream
-from console.row_search import found_rows
 from ledger.allowance import sent_again
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
@@ -23,6 +22,7 @@ from ledger.full_search import Sought
 from ledger.ledger import Ledger
 from ledger.overview import Snapshot
 from ledger.rescheduling import reschedule
+from ledger.row_search import found_rows
 from ledger.states import AnnouncementState, Resolution, Retried, State
 
 __all__ = ["routes"]

@@ -26,7 +26,7 @@ from ledger.record import Record
 from ledger.sending_hours import SendingHours
 from ledger.states import MOVING, AnnouncementState, PausedBy, State
 from ledger.stops import FailureShare, FirstRows
-from ledger.times import iso, unix_ms
+from ledger.times import IsoTime, iso, unix_ms
 
 __all__ = ["RECEIVER_ID", "Announcement", "AnnouncementJson", "Row", "RowRecord", "Spec"]
 
@@ -166,27 +166,29 @@ class RowRecord:
 class AnnouncementJson(TypedDict):
     """The state of an announcement."""
 
-    id: str
-    name: str
-    desk: str
-    state: AnnouncementState
+    id: Annotated[str, Field(description="`a_…`")]
+    name: Annotated[str, Field(description="As people know it.")]
+    desk: Annotated[str, Field(description="The desk that sends it.")]
+    state: Annotated[AnnouncementState, Field(description="Where it stands now.")]
     paused_by: Annotated[PausedBy | None, Field(description="Why it is paused; null while it is not.")]
     ended: Annotated[str | None, Field(description="`complete` or `partial`; null until it is finished.")]
-    total: int
+    total: Annotated[int, Field(description="Its rows.")]
     counts: Annotated[dict[State, int], Field(description="Rows by state. They sum to the total.")]
     rerouted: Annotated[int, Field(description="Rows delivered through `user`, because a ticket was open.")]
     rate: Annotated[float, Field(description="Rows that ended in the last minutes, per minute.")]
     eta_seconds: Annotated[int | None, Field(description="Until it is finished, or has sent its first rows.")]
-    weight: int
+    weight: Annotated[int, Field(description="Its share of the slots, beside other announcements of the desk.")]
     first: Annotated[int | None, Field(description="Rows after which it pauses, until it is resumed.")]
     stop_at: Annotated[str | None, Field(description="The share of failed rows above which it pauses.")]
-    acts: list[ActJson]
-    created_at: str | None
-    due_at: Annotated[str | None, Field(description="When it starts, or goes on, if it waits for a time.")]
-    expires_at: str | None
-    finished_at: str | None
+    acts: Annotated[list[ActJson], Field(description="What people did with it: the first act and the last 99.")]
+    created_at: Annotated[IsoTime | None, Field(description="When it was accepted, or drafted.")]
+    due_at: Annotated[IsoTime | None, Field(description="When it starts, or goes on, if it waits for a time.")]
+    expires_at: Annotated[IsoTime | None, Field(description="No row is sent after this.")]
+    finished_at: Annotated[IsoTime | None, Field(description="When its last row ended.")]
     draft: Annotated[NotRequired[DraftJson], Field(description="Until it is started.")]
-    damaged: NotRequired[str]
+    damaged: NotRequired[
+        Annotated[str, Field(description="Set where a part of the record cannot be read: what is wrong with it.")]
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,35 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
 
 from ledger.connection import RedisWhenFull
 from ledger.damage import whole
 from ledger.redis_clock import time_ms
 from ledger.store import Store
-from ledger.times import iso
+from ledger.times import IsoTime, iso
 
-__all__ = ["AuditEntry", "all_actions", "recent_actions", "record_action"]
+__all__ = ["AuditEntry", "AuditEntryJson", "actions_before", "all_actions", "recent_actions", "record_action"]
 
 #: Entries that are read, or dropped for their age, in one round trip.
 PORTION = 1000
+
+
+@with_config(title="AuditEntry")
+class AuditEntryJson(TypedDict):
+    """What a person did."""
+
+    at: Annotated[IsoTime | None, Field(description="When.")]
+    by: Annotated[str, Field(description="The key, or the user of the machine.")]
+    did: Annotated[str, Field(description="A word such as `pause`, or `resolve as delivered`.")]
+    id: Annotated[
+        str | None,
+        Field(description="Of the announcement, notification, desk, key or template; null for signing in and out."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +43,7 @@ class AuditEntry:
     did: str  #: a word such as `pause`, or `resolve as delivered`
     id: str  #: of the announcement, notification, desk or key; empty for signing in and out
 
-    def as_json(self) -> dict[str, str | None]:
+    def as_json(self) -> AuditEntryJson:
         return {"at": iso(self.at_ms), "by": self.by, "did": self.did, "id": self.id or None}
 
 
@@ -63,6 +78,18 @@ def _drop_old(store: Store, now_ms: int) -> None:
 def recent_actions(store: Store, count: int) -> list[AuditEntry]:
     """Newest first."""
     return [act for act in (whole("an act", _act, kept) for kept in _read(store, 0, count - 1)) if act]
+
+
+def actions_before(store: Store, cursor: int | None, count: int) -> tuple[list[AuditEntry], int | None]:
+    """A page, newest first, and the cursor of the next one: None at the end.
+
+    The cursor is the number of older acts, so an act that is recorded meanwhile moves no page.
+    """
+    known = int(store.redis.llen(store.keys.acts))
+    left = known if cursor is None else min(cursor, known)
+    older = max(left - count, 0)
+    page = _read(store, -left, -older - 1) if left else []
+    return [act for act in (whole("an act", _act, kept) for kept in page) if act], older or None
 
 
 def all_actions(store: Store) -> Iterator[AuditEntry]:

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import orjson
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from ledger.times import iso
+from ledger.times import IsoTime, iso
 
 __all__ = ["Draft", "DraftJson", "Person", "Rejected", "RejectedJson", "fingerprint_of"]
 
@@ -28,27 +28,29 @@ class Person(NamedTuple):
 class RejectedJson(TypedDict):
     """The last rejection of a draft."""
 
-    by: str
-    at: str | None
-    why: str
-    version: int
+    by: Annotated[str, Field(description="The key, or the user of the machine.")]
+    at: Annotated[IsoTime | None, Field(description="When.")]
+    why: Annotated[str, Field(description="The reason, for its author.")]
+    version: Annotated[int, Field(description="The version that was rejected.")]
 
 
 @with_config(title="Draft")
 class DraftJson(TypedDict):
     """What an announcement has until it starts."""
 
-    version: int
-    fingerprint: str
-    author: str
-    author_name: str
-    edited_at: str | None
-    needs_approval: bool
-    approver: str | None
-    approver_name: str | None
-    approved_at: str | None
-    rejected: RejectedJson | None
-    tests: list[str]
+    version: Annotated[int, Field(description="Raised by each edit; an edit names the one that was read.")]
+    fingerprint: Annotated[
+        str, Field(description="Of rows, message, options and times: an approval names the one that was seen.")
+    ]
+    author: Annotated[str, Field(description="The id of the key that made it, or the user of the machine.")]
+    author_name: Annotated[str, Field(description="The name of that key.")]
+    edited_at: Annotated[IsoTime | None, Field(description="When it was made or edited last.")]
+    needs_approval: Annotated[bool, Field(description="Whether somebody else must approve it before it starts.")]
+    approver: Annotated[str | None, Field(description="The id of the key that approved it; null until then.")]
+    approver_name: Annotated[str | None, Field(description="The name of that key.")]
+    approved_at: Annotated[IsoTime | None, Field(description="When it was approved.")]
+    rejected: Annotated[RejectedJson | None, Field(description="The last rejection.")]
+    tests: Annotated[list[str], Field(description="Its tests, newest first: `n_…`.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import dropwhile
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import orjson
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from ledger.announcement import RowRecord
@@ -114,10 +115,10 @@ class Place:
 class Reach(TypedDict):
     """How far a search has looked, in all pages so far."""
 
-    rows: int
-    of_rows: int
-    events: int
-    of_events: int
+    rows: Annotated[int, Field(description="Rows of announcements that were looked at.")]
+    of_rows: Annotated[int, Field(description="All rows that can be looked at.")]
+    events: Annotated[int, Field(description="Events that were looked at.")]
+    of_events: Annotated[int, Field(description="All events.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
+from typing import Annotated, Any, Self, cast
 
 import orjson
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from ledger.delivery_options import ReceiveType
 from ledger.messages.joined_texts import Fired
 from ledger.states import Outcome, State
-from ledger.times import iso
+from ledger.times import IsoTime, iso
 
 __all__ = ["Act", "ActJson", "Attempt", "AttemptJson", "Failure", "Progress", "acts_as_json"]
 
@@ -23,9 +23,9 @@ Act = tuple[int, str, str]
 class ActJson(TypedDict):
     """A person's action."""
 
-    at: str | None
-    by: str
-    did: str
+    at: Annotated[IsoTime | None, Field(description="When.")]
+    by: Annotated[str, Field(description="The key, or the user of the machine.")]
+    did: Annotated[str, Field(description="A word such as `pause`, or `resolve as delivered`.")]
 
 
 def acts_as_json(acts: Iterable[Act]) -> list[ActJson]:
@@ -36,14 +36,14 @@ def acts_as_json(acts: Iterable[Act]) -> list[ActJson]:
 class AttemptJson(TypedDict):
     """One call to Feishu's API."""
 
-    at: str | None
-    via: ReceiveType | None
-    outcome: Outcome
-    code: int | None
-    http_status: int | None
-    log_id: str | None
-    ms: int | None
-    msg: str | None
+    at: Annotated[IsoTime | None, Field(description="When it began.")]
+    via: Annotated[ReceiveType | None, Field(description="The way that it took.")]
+    outcome: Annotated[Outcome, Field(description="What it came to.")]
+    code: Annotated[int | None, Field(description="Feishu's; null without an answer.")]
+    http_status: Annotated[int | None, Field(description="Of the answer; null without one.")]
+    log_id: Annotated[str | None, Field(description="Feishu's id of the call, for its support.")]
+    ms: Annotated[int | None, Field(description="How long it took, in ms.")]
+    msg: Annotated[str | None, Field(description="Feishu's text, or why there was no answer.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ledger.messages.content import MsgType
 from ledger.notification import Notification
 from ledger.progress import ActJson, Attempt, AttemptJson, Progress, acts_as_json
 from ledger.states import FINAL, Outcome, State
-from ledger.times import iso
+from ledger.times import IsoTime, iso
 
 __all__ = ["Accepted", "Announced", "ErrorJson", "NotificationJson", "Record"]
 
@@ -22,7 +22,7 @@ class ErrorJson(TypedDict):
     """Why it is not delivered: Feishu's code and text of the last attempt, or why there was none."""
 
     code: Annotated[int | None, Field(description="Feishu's; null if it is not Feishu that said so.")]
-    msg: str | None
+    msg: Annotated[str | None, Field(description="Feishu's text, or the reason in words.")]
     reason: Annotated[str | None, Field(description="A word of ours, such as `no_such_person`.")]
 
 
@@ -30,26 +30,33 @@ class ErrorJson(TypedDict):
 class NotificationJson(TypedDict):
     """A notification's record, without the message."""
 
-    id: str
-    state: State
-    desk: str
+    id: Annotated[str, Field(description="`n_…`; of a row of an announcement `n_…-7`.")]
+    state: Annotated[State, Field(description="Where it stands now.")]
+    desk: Annotated[str, Field(description="The desk that sends it.")]
     receiver_id: Annotated[str | None, Field(description="null until the address has led to somebody.")]
     email: Annotated[str | None, Field(description="As given.")]
     mobile: Annotated[str | None, Field(description="As given.")]
-    receive_type: ReceiveType
-    user_id_type: UserIdType
-    msg_type: MsgType
-    via: ReceiveType | None
-    message_id: str | None
-    attempts: list[AttemptJson]
-    acts: list[ActJson]
-    error: ErrorJson | None
-    announcement: str | None
-    key: str | None
-    created_at: str | None
-    due_at: str | None
-    expires_at: str | None
-    finished_at: str | None
+    receive_type: Annotated[
+        ReceiveType, Field(description="How the receiver was to get it: a reroute changes `via`, and not this.")
+    ]
+    user_id_type: Annotated[UserIdType, Field(description="The kind of `receiver_id`.")]
+    msg_type: Annotated[MsgType, Field(description="The type of its message.")]
+    via: Annotated[
+        ReceiveType | None,
+        Field(description="The way that its last attempt took, or that the next one will take after a reroute."),
+    ]
+    message_id: Annotated[str | None, Field(description="Feishu's, once it is delivered.")]
+    attempts: Annotated[list[AttemptJson], Field(description="The calls to Feishu, the first one first.")]
+    acts: Annotated[list[ActJson], Field(description="What people did with it.")]
+    error: Annotated[
+        ErrorJson | None, Field(description="Why it is not delivered; null as long as nothing went wrong.")
+    ]
+    announcement: Annotated[str | None, Field(description="Of a row: `a_…`.")]
+    key: Annotated[str | None, Field(description="The idempotency key that it was submitted with.")]
+    created_at: Annotated[IsoTime | None, Field(description="When it was accepted.")]
+    due_at: Annotated[IsoTime | None, Field(description="When it goes out, or is tried again, if it waits for a time.")]
+    expires_at: Annotated[IsoTime | None, Field(description="It is not sent after this.")]
+    finished_at: Annotated[IsoTime | None, Field(description="When it reached its final state.")]
     test: NotRequired[Annotated[bool, Field(description="Of a test of an announcement: true.")]]
     into: NotRequired[Annotated[str, Field(description="Of a joined event: the notification that tells of it.")]]
     joined: NotRequired[Annotated[int, Field(description="Of a message that gathers events: how many have joined it.")]]
@@ -66,7 +73,9 @@ class NotificationJson(TypedDict):
             Field(description="Of a row: its name, e-mail and mobile number by their columns, else its first values."),
         ]
     ]
-    damaged: NotRequired[str]
+    damaged: NotRequired[
+        Annotated[str, Field(description="Set where a part of the record cannot be read: what is wrong with it.")]
+    ]
 
 
 @dataclass(frozen=True, slots=True)

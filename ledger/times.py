@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import WithJsonSchema
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of
@@ -11,6 +13,7 @@ from ledger.phrases import Phrase
 
 __all__ = [
     "MACHINE",
+    "IsoTime",
     "NoSuchTime",
     "Zone",
     "check_expiry",
@@ -25,6 +28,8 @@ __all__ = [
     "zone_of",
 ]
 
+#: A time as `iso` writes it, in the JSON of an answer.
+IsoTime = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 #: What a time without an offset means: the clocks of a zone, those of this machine, or nothing: then it is refused.
 MACHINE: Literal["machine"] = "machine"
 Zone = ZoneInfo | Literal["machine"] | None

@@ -326,6 +326,7 @@ SERVED = {
         to("/v1/notifications/n_0000000000000000/retry"),
         (
             *(f"POST /v1/notifications/{{id}}/{verb}" for verb in ("retry", "cancel", "resolve", "reschedule")),
+            "POST /v1/desks/{name}/resume",
             *(
                 f"POST /v1/announcements/{{id}}/{verb}"
                 for verb in ("retry", "cancel", "resolve", "reschedule", "pause", "resume", *DRAFT_VERBS)

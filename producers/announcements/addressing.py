@@ -68,8 +68,8 @@ class RowErrorJson(TypedDict):
     line: Annotated[
         int, Field(description="Where the row starts, as an editor or Excel counts; JSON rows count from 1.")
     ]
-    column: str | None
-    problem: str
+    column: Annotated[str | None, Field(description="The column that it is about; null for the whole row.")]
+    problem: Annotated[str, Field(description="What was expected.")]
 
 
 class RowError(NamedTuple):

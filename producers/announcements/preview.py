@@ -14,7 +14,7 @@ from ledger.delivery_options import ReceiveType, UserIdType
 from ledger.errors import DeskbellError
 from ledger.messages.column_names import folded
 from ledger.phrases import Phrase
-from ledger.times import iso
+from ledger.times import IsoTime, iso
 from producers.announcements.addressing import RowErrorJson
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, Sample, accepted_rows
@@ -42,7 +42,7 @@ class OpenTicketRows:
 class ColumnJson(TypedDict):
     """A column of the file."""
 
-    name: str
+    name: Annotated[str, Field(description="As the file has it.")]
     used: Annotated[bool, Field(description="By the message, or to say to whom a row goes, and how.")]
     empty: Annotated[int, Field(description="Rows without a value in it.")]
 
@@ -50,18 +50,18 @@ class ColumnJson(TypedDict):
 class LeftOutJson(TypedDict):
     """How many are left out, and why: each person once, and `duplicate` for what lists them again."""
 
-    frozen: int
-    resigned: int
-    not_joined: int
-    excluded: int
-    duplicate: int
+    frozen: Annotated[int, Field(description="Whose accounts are frozen.")]
+    resigned: Annotated[int, Field(description="Who have resigned.")]
+    not_joined: Annotated[int, Field(description="Who have not joined yet.")]
+    excluded: Annotated[int, Field(description="Whom the exclusions name.")]
+    duplicate: Annotated[int, Field(description="Listed once more.")]
 
 
 class AudienceJson(TypedDict):
     """Who was found, and who is left out of them and why."""
 
     found: Annotated[int, Field(description="Accepted rows, and all that is left out.")]
-    left_out: LeftOutJson
+    left_out: Annotated[LeftOutJson, Field(description="How many, by reason.")]
     not_visible: Annotated[list[str], Field(description="Departments, groups and people that the app may not see.")]
     status_known: Annotated[bool, Field(description="False: nobody could be left out for it.")]
     range_known: NotRequired[
@@ -78,30 +78,35 @@ class _OfAudience(TypedDict):
 class DryRun(_OfAudience):
     """What would be sent: the answer to `dry_run`, as `deskbell announce --dry-run --json` prints it."""
 
-    name: str
-    desk: str
+    name: Annotated[str, Field(description="As people will know it.")]
+    desk: Annotated[str, Field(description="The desk that would send it.")]
     source: Annotated[str, Field(description="How the file was read.")]
     encoding: Annotated[str | None, Field(description="Of a text file.")]
-    columns: list[ColumnJson]
+    columns: Annotated[list[ColumnJson], Field(description="The columns of the file.")]
     addressed: Annotated[dict[str, int], Field(description="Accepted rows by what named their receivers.")]
     sheet: Annotated[str | None, Field(description="The sheet of a workbook that was read.")]
     other_sheets: Annotated[list[str] | None, Field(description="The sheets of it that were not read.")]
     hidden_rows: Annotated[int | None, Field(description="Rows of the sheet that Excel does not show.")]
-    rows: int
-    accepted: int
-    invalid: int
+    rows: Annotated[int, Field(description="Rows of the file, and of the audience.")]
+    accepted: Annotated[int, Field(description="Rows that would be sent.")]
+    invalid: Annotated[int, Field(description="Rows that something is wrong with.")]
     problems: Annotated[list[RowErrorJson], Field(description="The first 1,000.")]
-    problem_count: int
-    duplicates: int
-    duplicates_dropped: bool
-    open_tickets: int | None
-    open_tickets_note: str | None
+    problem_count: Annotated[int, Field(description="All problems, those included that are not listed.")]
+    duplicates: Annotated[int, Field(description="Rows whose receiver stands in an earlier one.")]
+    duplicates_dropped: Annotated[bool, Field(description="Whether such rows are left out.")]
+    open_tickets: Annotated[
+        int | None, Field(description="Rows to somebody with an open ticket; null where that is not known.")
+    ]
+    open_tickets_note: Annotated[str | None, Field(description="Why it is not known.")]
     calls: Annotated[int, Field(description="At least.")]
-    running_beside: int
-    starts_at: Annotated[str | None, Field(description="When the first row is sent.")]
-    seconds: int | None
-    finishes_at: str | None
-    same_content: dict[str, Any] | None
+    running_beside: Annotated[int, Field(description="Announcements of the desk that are under way.")]
+    starts_at: Annotated[IsoTime | None, Field(description="When the first row is sent.")]
+    seconds: Annotated[int | None, Field(description="From its start to its end; null where that cannot be foretold.")]
+    finishes_at: Annotated[IsoTime | None, Field(description="When the last row is sent.")]
+    same_content: Annotated[
+        dict[str, Any] | None,
+        Field(description="The announcement that sent the same to the same people shortly before."),
+    ]
     samples: Annotated[list[dict[str, Any]], Field(description="Messages as their receivers would get them.")]
 
 

@@ -5,15 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.desk_status import desk_status
-from ledger.ledger import Ledger
-from ledger.rate import rate_text
-from ledger.settings import Desk
-from ledger.ticket_codes import learnt_ticket_codes
+from ledger.desk_facts import desk_facts
 from producers.cli.access import open_ledger
 from producers.cli.tables import show_list, spoken
 
-__all__ = ["desk_facts", "register", "spoken_facts"]
+__all__ = ["register", "spoken_facts"]
 
 _COLUMNS = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "not sending because")
 
@@ -27,18 +23,6 @@ def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of 
     with open_ledger(is_screen=True) as ledger:
         found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
     show_list(as_json, found, _COLUMNS, map(_cells, found))
-
-
-def desk_facts(ledger: Ledger, desk: Desk) -> dict[str, Any]:
-    """What is known of a desk, as JSON has it."""
-    return {
-        **desk_status(ledger, desk).as_json(),
-        "feishu_url": desk.feishu_url,
-        "rate": rate_text(desk.rate),
-        "missing": list(desk.missing),
-        "ticket_codes": sorted(desk.ticket_codes | learnt_ticket_codes(ledger.redis, ledger.keys, desk.name)),
-        "counts": {state: count for state, count in ledger.counts(desk.name).items() if count},
-    }
 
 
 def spoken_facts(facts: Mapping[str, Any]) -> dict[str, str | None]:

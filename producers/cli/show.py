@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ledger.desk_facts import desk_facts
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import ids
-from producers.cli.desks import desk_facts, spoken_facts
+from producers.cli.desks import spoken_facts
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.spoken_times import state_and_time
 from producers.cli.tables import in_colour, show_table

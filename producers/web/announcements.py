@@ -19,7 +19,7 @@ from ledger.ledger import Ledger
 from ledger.record import Announced
 from ledger.states import DRAFTED, AnnouncementState, Resolution, Retried, State, SteeringVerb
 from producers.announcements.drafts import Drafts
-from producers.announcements.export import Format, export_of, names_of, results_of
+from producers.announcements.export import RESULT_COLUMNS, Format, export_of, names_of, results_of
 from producers.announcements.preview import DryRun
 from producers.announcements.steering import steer
 from producers.web.access import Announcer, Caller, Operator, Reader, found_of
@@ -29,10 +29,12 @@ from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
 from producers.web.draft_intake import DraftMade, kept
 from producers.web.notification_parser import KEY_CHARACTERS, given_key
-from producers.web.openapi.refusals import ALWAYS, ON_BODY, invalid_rows, refusals
-from producers.web.openapi.requests import ANNOUNCEMENT, choice_body
+from producers.web.openapi.announcements import ANNOUNCEMENT
+from producers.web.openapi.bodies import choice_body
+from producers.web.openapi.parameters import AnnouncementId, Desk, PageCursor
+from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
 
-__all__ = ["AnnouncementStateJson", "router"]
+__all__ = ["ChangedAnnouncement", "router"]
 
 #: Largest page of a list of announcements, and of results.
 MOST_LISTED, MOST_RESULTS = 500, 1000
@@ -42,43 +44,46 @@ _READ = 50
 router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses=ALWAYS)
 
 
+_COLUMNS = f"`receiver_id`, its columns, and {', '.join(f'`{name}`' for name in RESULT_COLUMNS)}"
+
+
 class AnnouncementPage(TypedDict):
     """A page of announcements."""
 
-    announcements: list[AnnouncementJson]
+    announcements: Annotated[list[AnnouncementJson], Field(description="Newest first; drafts by their last edit.")]
     next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
 
 
 class ResultPage(TypedDict):
     """A page of rows: the input's columns, and their results."""
 
-    results: list[dict[str, Any]]
+    results: Annotated[list[dict[str, Any]], Field(description=f"In the order of the file: {_COLUMNS}.")]
     next: Annotated[int | None, Field(description="The cursor of the next page; null at the end.")]
 
 
-class AnnouncementStateJson(TypedDict):
+class ChangedAnnouncement(TypedDict):
     """The state of an announcement now."""
 
-    id: str
-    state: AnnouncementState
+    id: Annotated[str, Field(description="`a_…`")]
+    state: Annotated[AnnouncementState, Field(description="Where it stands now.")]
 
 
 class RowsDone(TypedDict):
     """The number of affected rows."""
 
-    id: str
-    rows: int
+    id: Annotated[str, Field(description="`a_…`")]
+    rows: Annotated[int, Field(description="How many rows it was done to.")]
 
 
 @with_config(title="Test")
-class TestAccepted(TypedDict):
+class AcceptedTest(TypedDict):
     """The message of a test, on record and on disk."""
 
-    id: str
+    id: Annotated[str, Field(description="Of the message that was sent: `n_…`.")]
 
 
 #: Of the routes that pause, resume and cancel.
-_STEERING: dict[str, Any] = {"response_model": AnnouncementStateJson, "responses": refusals(404, 409)}
+_STEERING: dict[str, Any] = {"response_model": ChangedAnnouncement, "responses": refusals(404, 409)}
 #: Of the routes that act on all rows in a state.
 _ACTING: dict[str, Any] = {"response_model": RowsDone, "responses": ON_BODY | refusals(404, 409)}
 
@@ -91,22 +96,24 @@ _TEXT = {"schema": {"type": "string"}}
     "",
     status_code=HTTPStatus.ACCEPTED,
     summary="Submit an announcement",
-    response_model=Announced | TestAccepted,
+    response_model=Announced | AcceptedTest,
     response_description="On record, and on disk",
     responses={
         200: {"model": DryRun, "description": "The answer to `dry_run`"},
         201: {"model": DraftMade, "description": "The answer to `draft`"},
     }
     | ON_BODY
-    | invalid_rows()
     | refusals(424, 502),
     openapi_extra=ANNOUNCEMENT,
 )
-async def announce(
+async def send_announcement(
     request: Request,
     caller: Announcer,
     context: ContextDep,
-    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=KEY_CHARACTERS)] = None,
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", max_length=KEY_CHARACTERS, description="The same as the field `key`."),
+    ] = None,
 ) -> Response:
     """Submit an announcement: a form with the file of its recipients, or JSON with the rows.
 
@@ -131,11 +138,11 @@ async def announce(
 def list_announcements(
     caller: Reader,
     context: ContextDep,
-    state: Annotated[AnnouncementState | None, Query()] = None,
-    drafts: Annotated[bool, Query()] = False,
-    desk: Annotated[str | None, Query()] = None,
-    cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+    state: Annotated[AnnouncementState | None, Query(description="In this state alone.")] = None,
+    drafts: Annotated[bool, Query(description="Those that are not started yet, instead of those that are.")] = False,
+    desk: Desk = None,
+    cursor: PageCursor = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Most on a page.")] = 100,
 ) -> Response:
     """List announcements, newest first. `next` is the cursor of the next page, and null at the end.
 
@@ -157,7 +164,7 @@ def list_announcements(
 
 
 @router.get("/{id}", summary="Show an announcement", response_model=AnnouncementJson, responses=refusals(404))
-def show(id: str, caller: Reader, context: ContextDep) -> Response:
+def get_announcement(id: AnnouncementId, caller: Reader, context: ContextDep) -> Response:
     """Get its state: its rows by state, its rate, the estimated end, people's actions."""
     return json_response(found_of(context.ledger, caller, id).as_json())
 
@@ -169,13 +176,15 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
     response_description="A page, or with `format` a file",
     responses=refusals(404, 409) | {200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _TEXT)}},
 )
-def results(
-    id: str,
+def get_announcement_results(
+    id: AnnouncementId,
     caller: Reader,
     context: ContextDep,
-    written_as: Annotated[Format | None, Query(alias="format")] = None,
-    cursor: Annotated[int, Query(ge=0, le=2**31)] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_RESULTS)] = 100,
+    written_as: Annotated[
+        Format | None, Query(alias="format", description="All rows as a file, instead of a page.")
+    ] = None,
+    cursor: Annotated[int, Query(ge=0, le=2**31, description="`next` of the page before; 0 for the first page.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_RESULTS, description="Most on a page.")] = 100,
 ) -> Response:
     """Get the result of each row, in the order of its file, also while it runs: a page of JSON, or everything as a
     file.
@@ -194,19 +203,19 @@ def results(
 
 
 @router.post("/{id}/pause", summary="Pause an announcement", **_STEERING)
-def pause(id: str, caller: Operator, context: ContextDep) -> Response:
+def pause_announcement(id: AnnouncementId, caller: Operator, context: ContextDep) -> Response:
     """Pause it: no call starts until it is resumed. Calls in flight finish."""
     return _steered(context.ledger, caller, id, "pause")
 
 
 @router.post("/{id}/resume", summary="Resume an announcement", **_STEERING)
-def resume(id: str, caller: Operator, context: ContextDep) -> Response:
+def resume_announcement(id: AnnouncementId, caller: Operator, context: ContextDep) -> Response:
     """Resume it, if it is paused."""
     return _steered(context.ledger, caller, id, "resume")
 
 
 @router.post("/{id}/cancel", summary="Cancel an announcement", **_STEERING)
-def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
+def cancel_announcement(id: AnnouncementId, caller: Operator, context: ContextDep) -> Response:
     """Cancel all rows that are not sent yet."""
     return _steered(context.ledger, caller, id, "cancel")
 
@@ -214,10 +223,10 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
 @router.post(
     "/{id}/retry",
     summary="Send rows again",
-    openapi_extra=choice_body("state", Retried, Retried.FAILED),
+    openapi_extra=choice_body("Retry", "state", Retried, "The state from which it is sent again.", Retried.FAILED),
     **_ACTING,
 )
-def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
+def retry_announcement(id: AnnouncementId, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Retry its failed rows; with `{"state": "unknown"}` the maybe-sent ones. Returns their number."""
     state = chosen(body, "state", Retried, Retried.FAILED)
     found, announcements = found_of(context.ledger, caller, id), context.ledger.announcements
@@ -228,10 +237,10 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
 @router.post(
     "/{id}/resolve",
     summary="Settle rows that were maybe sent",
-    openapi_extra=choice_body("as", Resolution),
+    openapi_extra=choice_body("Settling", "as", Resolution, "What is known of it now."),
     **_ACTING,
 )
-def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
+def resolve_announcement(id: AnnouncementId, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settle its maybe-sent rows: `{"as": "delivered"}`, `failed` or `resend`. Returns their number."""
     outcome = chosen(body, "as", Resolution)
     found, act = (
@@ -245,7 +254,7 @@ def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Respo
 def _steered(ledger: Ledger, caller: Caller, id: str, verb: SteeringVerb) -> Response:
     found_of(ledger, caller, id)
     state = steer(ledger.announcements, id, verb, caller.by)
-    return json_response(AnnouncementStateJson(id=id, state=state))
+    return json_response(ChangedAnnouncement(id=id, state=state))
 
 
 def _drafts_page(

@@ -11,7 +11,9 @@ from ledger.settings import Settings
 from ledger.tracing import export_traces
 from producers.web import (
     announcements,
+    audit,
     console_adapter,
+    desks,
     drafts,
     feishu_events,
     health,
@@ -20,12 +22,14 @@ from producers.web import (
     metrics,
     notifications,
     rescheduling,
+    row_search,
     templates,
     testing,
 )
 from producers.web.console_adapter import console_of
 from producers.web.context import WebContext
 from producers.web.openapi.document import document
+from producers.web.openapi.naming import operation_id
 from producers.web.problems import handle_problems
 from producers.web.request_guard import RequestGuard
 from producers.web.telemetry import Telemetry
@@ -39,11 +43,14 @@ _ROUTERS = (
     hooks.bot_router,
     feishu_events.router,
     announcements.router,
+    row_search.router,
     rescheduling.router,
     templates.router,
     drafts.router,
     testing.router,
+    desks.router,
     keys.router,
+    audit.router,
     metrics.router,
     console_adapter.router,
 )
@@ -71,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         telemetry=_NO_TELEMETRY,
+        generate_unique_id_function=operation_id,
     )
     app.state.context = context
     document(app)

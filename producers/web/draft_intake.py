@@ -32,9 +32,9 @@ _TEXTS = ("text", "markdown", "name")
 class DraftMade(TypedDict):
     """A draft that was made."""
 
-    id: str
-    state: AnnouncementState
-    total: int
+    id: Annotated[str, Field(description="`a_…`")]
+    state: Annotated[AnnouncementState, Field(description="Where it stands now.")]
+    total: Annotated[int, Field(description="Its rows.")]
     url: Annotated[str | None, Field(description="Of its page; null unless DESKBELL_PUBLIC_URL is set.")]
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from ledger.announcement import Announcement, AnnouncementJson
@@ -15,13 +16,14 @@ from ledger.states import DRAFTED
 from producers.announcements.drafts import Drafts
 from producers.web.access import Announcer, Approver, Author, Caller, Starter, found_of
 from producers.web.announcement_request import read_announcement_request
-from producers.web.announcements import AnnouncementStateJson
+from producers.web.announcements import ChangedAnnouncement
 from producers.web.bodies import Body, BodyOrNothing, check_known, json_response
 from producers.web.context import ContextDep, WebContext
 from producers.web.draft_intake import DraftMade, corrected, edited, used_again
 from producers.web.key_limits import draft_within
 from producers.web.openapi.drafts import AGAIN, APPROVE, CORRECT, EDIT, REJECT, START
-from producers.web.openapi.refusals import ALWAYS, ON_BODY, invalid_rows, refusals
+from producers.web.openapi.parameters import AnnouncementId
+from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
 
 __all__ = ["router"]
 
@@ -34,11 +36,11 @@ _MADE = frozenset({"text", "markdown", "message", "name"})
 class Discarded(TypedDict):
     """A draft that is gone."""
 
-    id: str
+    id: Annotated[str, Field(description="`a_…`")]
 
 
-_STATE: dict[str, Any] = {"response_model": AnnouncementStateJson, "responses": _REFUSALS}
-_WITH_BODY: dict[str, Any] = {"response_model": AnnouncementStateJson, "responses": ON_BODY | _REFUSALS}
+_STATE: dict[str, Any] = {"response_model": ChangedAnnouncement, "responses": _REFUSALS}
+_WITH_BODY: dict[str, Any] = {"response_model": ChangedAnnouncement, "responses": ON_BODY | _REFUSALS}
 _MAKING: dict[str, Any] = {
     "response_model": DraftMade,
     "status_code": HTTPStatus.CREATED,
@@ -50,10 +52,10 @@ _MAKING: dict[str, Any] = {
     "/{id}",
     summary="Edit a draft",
     response_model=AnnouncementJson,
-    responses=ON_BODY | invalid_rows() | _REFUSALS,
+    responses=ON_BODY | _REFUSALS,
     openapi_extra=EDIT,
 )
-async def edit(request: Request, id: str, caller: Announcer, context: ContextDep) -> Response:
+async def edit_draft(request: Request, id: AnnouncementId, caller: Announcer, context: ContextDep) -> Response:
     """Edit a draft that still has the `version` that was read; otherwise this is a 409, and nothing changes.
 
     What is not given stays as it is, also the rows; null goes back to the default. An approval ends.
@@ -63,13 +65,13 @@ async def edit(request: Request, id: str, caller: Announcer, context: ContextDep
 
 
 @router.post("/{id}/submit", summary="Submit a draft for approval", **_STATE)
-def submit(id: str, caller: Author, context: ContextDep) -> Response:
+def submit_draft(id: AnnouncementId, caller: Author, context: ContextDep) -> Response:
     """Ask somebody else to approve it."""
     return _state(_drafts(context, caller, id).submit(id, caller.person))
 
 
 @router.post("/{id}/approve", summary="Approve a draft", openapi_extra=APPROVE, **_WITH_BODY)
-def approve(id: str, caller: Approver, body: Body, context: ContextDep) -> Response:
+def approve_draft(id: AnnouncementId, caller: Approver, body: Body, context: ContextDep) -> Response:
     """Approve exactly what has this fingerprint: another one is a 409. Its authors cannot (403)."""
     check_known(body, {"fingerprint"})
     drafts = _drafts(context, caller, id)
@@ -77,14 +79,14 @@ def approve(id: str, caller: Approver, body: Body, context: ContextDep) -> Respo
 
 
 @router.post("/{id}/reject", summary="Reject a draft", openapi_extra=REJECT, **_WITH_BODY)
-def reject(id: str, caller: Approver, body: Body, context: ContextDep) -> Response:
+def reject_draft(id: AnnouncementId, caller: Approver, body: Body, context: ContextDep) -> Response:
     """Reject it, also after it was approved: it can be edited and submitted again."""
     check_known(body, {"why"})
     return _state(_drafts(context, caller, id).reject(id, _text(body, "why"), caller.person))
 
 
 @router.post("/{id}/start", summary="Start a draft", openapi_extra=START, **_WITH_BODY)
-def start(id: str, caller: Starter, body: BodyOrNothing, context: ContextDep) -> Response:
+def start_draft(id: AnnouncementId, caller: Starter, body: BodyOrNothing, context: ContextDep) -> Response:
     """Accept all its rows. Without the approval that it needs this is a 403.
 
     With a `reason` it starts without one: that needs the scope `operate`, and goes on record. With a `version` only
@@ -101,14 +103,16 @@ def start(id: str, caller: Starter, body: BodyOrNothing, context: ContextDep) ->
 
 
 @router.post("/{id}/discard", summary="Discard a draft", response_model=Discarded, responses=_REFUSALS)
-def discard(id: str, caller: Author, context: ContextDep) -> Response:
+def discard_draft(id: AnnouncementId, caller: Author, context: ContextDep) -> Response:
     """Delete it with its rows."""
     _drafts(context, caller, id).discard(id, caller.person)
     return json_response(Discarded(id=id))
 
 
 @router.post("/{id}/again", summary="Use an announcement again", openapi_extra=AGAIN, **_MAKING)
-async def again(id: str, caller: Announcer, body: BodyOrNothing, context: ContextDep) -> Response:
+async def use_announcement_again(
+    id: AnnouncementId, caller: Announcer, body: BodyOrNothing, context: ContextDep
+) -> Response:
     """Make a draft of it, with its text, options and receivers; with `rest` only for those who did not get it.
 
     A `text`, `markdown`, `message` or `name` takes the place of its own. Asked for twice, it is one draft.
@@ -120,7 +124,9 @@ async def again(id: str, caller: Announcer, body: BodyOrNothing, context: Contex
 
 
 @router.post("/{id}/correct", summary="Stop an announcement, and draft the rest", openapi_extra=CORRECT, **_MAKING)
-async def correct(id: str, caller: Announcer, body: BodyOrNothing, context: ContextDep) -> Response:
+async def correct_announcement(
+    id: AnnouncementId, caller: Announcer, body: BodyOrNothing, context: ContextDep
+) -> Response:
     """Cancel it, and make a draft for exactly the receivers whom it was not sent to, with a corrected message.
 
     Needs the scope `operate`, too. While calls are under way, this is a 409 `still-sending`: repeat it.
@@ -137,7 +143,7 @@ def _drafts(context: WebContext, caller: Caller, id: str) -> Drafts:
 
 
 def _state(announcement: Announcement) -> Response:
-    return json_response(AnnouncementStateJson(id=announcement.id, state=announcement.state))
+    return json_response(ChangedAnnouncement(id=announcement.id, state=announcement.state))
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

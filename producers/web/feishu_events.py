@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request
 from producers.feishu_events.envelope import Challenge, Event, Pushed, open_envelope
 from producers.feishu_events.events import take_event
 from producers.web.context import ContextDep, WebContext
-from producers.web.openapi.requests import json_body
+from producers.web.openapi.bodies import json_body
+from producers.web.openapi.refusals import refusals
 from producers.web.problems import Problem
 from producers.web.turns import SMALL_BYTES
 
@@ -23,29 +24,24 @@ router = APIRouter(tags=["feishu"])
 ANSWER_WITHIN_SECONDS = 2.0
 #: Threads of their own: while Redis hangs, events must not use up those of everybody else.
 _threads = ThreadPoolExecutor(4, "feishu-events")
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Accepted, or ignored. A challenge is returned as `{challenge}`.",
-        "content": {"application/json": {"schema": {"type": "object"}, "example": {"challenge": "ajls384k"}}},
-    },
-    400: {"description": "It is not an event."},
-    401: {"description": "Its encryption, signature or token is wrong, or the signature is older than 8 hours."},
-    403: {"description": "Neither DESKBELL_ENCRYPT_KEY nor DESKBELL_VERIFICATION_TOKEN is set."},
-    408: {"description": "It came too slowly."},
-    413: {"description": "It is larger than any event."},
-    503: {"description": "Redis did not answer in time. Feishu pushes the event again."},
-}
+_TAKEN: dict[str, Any] = {"description": "Accepted, or ignored. A challenge is returned as `{challenge}`."}
+_ANSWERS: dict[int | str, dict[str, Any]] = refusals(400, 401, 403, 408, 413, 503) | {200: _TAKEN}
 _CHALLENGE = {"type": "url_verification", "challenge": "ajls384k", "token": "xxxxxx"}
 
 
 @router.post(
-    "/v1/feishu/events", responses=_ANSWERS, openapi_extra=json_body({"type": "object"}, {"A challenge": _CHALLENGE})
+    "/v1/feishu/events",
+    summary="Take an event of Feishu's",
+    responses=_ANSWERS,
+    openapi_extra=json_body({"type": "object"}, {"A challenge": _CHALLENGE}),
 )
-async def feishu_events(request: Request, context: ContextDep) -> dict[str, str]:
+async def receive_feishu_event(request: Request, context: ContextDep) -> dict[str, str]:
     """Receive an event from Feishu: tickets that open and close, people who change or leave.
 
     For the request URL of the app's event subscription. Every type of event is answered with 200; unused types
-    change nothing. A repeated event gets the same answer, and changes nothing.
+    change nothing. A repeated event gets the same answer, and changes nothing. What is not encrypted or signed with our
+    secrets, or was signed more than 8 hours ago, is a 401; without DESKBELL_ENCRYPT_KEY and DESKBELL_VERIFICATION_TOKEN
+    everything is a 403. After a 503 Feishu pushes the event again.
     """
     opened = await _opened(context, Pushed(request.headers, await request.body()))
     if isinstance(opened, Challenge):

@@ -1,10 +1,12 @@
 """`/healthz`: the process lives. `/readyz`: it can accept, or why not. Neither requires a key."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, NotRequired, cast
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.responses import JSONResponse
+from typing_extensions import TypedDict
 
 from ledger.ledger import Ledger
 from producers.doctor.diagnosis import Status, check_desks, check_ledger
@@ -16,15 +18,43 @@ __all__ = ["router"]
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Whether the process lives")
-async def healthz() -> dict[str, str]:
+class Health(TypedDict):
+    """The process lives."""
+
+    status: Annotated[str, Field(description="`ok`")]
+
+
+class NotWell(TypedDict):
+    """Something that `deskbell doctor` finds fault with."""
+
+    name: Annotated[str, Field(description="What was looked at.")]
+    status: Annotated[Status, Field(description="How bad it is.")]
+    found: Annotated[str, Field(description="What was found.")]
+    do: Annotated[str, Field(description="What to do about it.")]
+
+
+class Readiness(TypedDict):
+    """Whether notifications can be accepted now."""
+
+    status: Annotated[str, Field(description="`ok` or `unready`")]
+    reasons: NotRequired[Annotated[list[str], Field(description="Why not.")]]
+    checks: Annotated[list[NotWell], Field(description="What else is not well, such as no worker or a held desk.")]
+
+
+_UNREADY: dict[int | str, dict[str, Any]] = {503: {"model": Readiness, "description": "No, and why not"}}
+
+
+@router.get("/healthz", summary="Whether the process lives", response_model=Health)
+async def check_health() -> dict[str, str]:
     """Check that the process lives. A supervisor must not restart it because Redis is unavailable, so Redis is not
     asked."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Whether notifications can be accepted now", responses={503: {"description": "No"}})
-def readyz(context: ContextDep) -> Any:
+@router.get(
+    "/readyz", summary="Whether notifications can be accepted now", response_model=Readiness, responses=_UNREADY
+)
+def check_readiness(context: ContextDep) -> JSONResponse:
     """Check Redis, as `deskbell doctor` does: 503, with the reasons, if nothing can be accepted, or is kept."""
     # A ledger of its own, which has not asked yet: the server may be another one than a moment ago.
     ledger = Ledger(context.settings, context.screen.redis)
@@ -32,11 +62,11 @@ def readyz(context: ContextDep) -> Any:
     reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL and not check.accepts]
     # What keeps notifications from being sent is no reason to send producers away.
     checks += check_desks(context.settings, ledger) if reached else []
-    others = [check.as_json() for check in checks if check.status is not Status.OK]
+    others = [cast(NotWell, check.as_json()) for check in checks if check.status is not Status.OK]
     if not reasons:
-        return {"status": "ok", "checks": others}
+        return JSONResponse(Readiness(status="ok", checks=others))
     return JSONResponse(
-        {"status": "unready", "reasons": reasons, "checks": others},
+        Readiness(status="unready", reasons=reasons, checks=others),
         HTTPStatus.SERVICE_UNAVAILABLE,
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

@@ -46,7 +46,7 @@ _EXAMPLES: JsonDict = {
 class Taken(TypedDict):
     """One notification that came of it."""
 
-    id: str
+    id: Annotated[str, Field(description="`n_…`")]
     duplicate: Annotated[bool, Field(description="Whether an earlier request created it.")]
 
 
@@ -54,7 +54,7 @@ class Taken(TypedDict):
 class HookAnswer(TypedDict):
     """The result of a request to a hook."""
 
-    accepted: list[Taken]
+    accepted: Annotated[list[Taken], Field(description="The notifications that were made of it.")]
     skipped: Annotated[int, Field(description="Items of the payload that became no message.")]
     reason: NotRequired[Annotated[str, Field(description="Why some or all were skipped.")]]
 

@@ -9,8 +9,8 @@ from producers.hooks.hook import Hook, token_digest
 from producers.web.context import ContextDep, WebContext
 from producers.web.hook_answers import BOT_SUCCESS, bot_refusal
 from producers.web.hook_intake import HookAnswer, answered
+from producers.web.openapi.bodies import json_body
 from producers.web.openapi.refusals import ALWAYS, refusals
-from producers.web.openapi.requests import json_body
 from producers.web.problems import Problem
 
 __all__ = ["bot_router", "router"]
@@ -49,6 +49,15 @@ Token = Annotated[
 ]
 _BOT_TEXT = {"msg_type": "text", "content": {"text": "Build 87 failed"}}
 _BOT_REFUSAL = {"code": 19001, "data": {}, "msg": "param invalid: incoming webhook access token invalid"}
+
+
+def _refusals_of_bot(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """In Feishu's form, or as a problem where the request did not come as far as the hook."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    answer = {"application/json": {"schema": {"type": "object"}, "example": _BOT_REFUSAL}}
+    return {status: told | {"content": problem | answer} for status, told in refusals(*statuses).items()}
+
+
 _AS_BOT: dict[str, Any] = {
     "response_class": Response,
     "responses": {
@@ -57,14 +66,14 @@ _AS_BOT: dict[str, Any] = {
             "content": {"application/json": {"schema": {"type": "object"}, "example": BOT_SUCCESS}},
         }
     }
-    | refusals(400, 401, 403, 408, 413, 429, 503, example=_BOT_REFUSAL),
+    | _refusals_of_bot(400, 401, 403, 408, 413, 429, 503),
     "openapi_extra": json_body({"type": "object"}, {"A text": _BOT_TEXT}) | {"parameters": [_KEY]},
 }
 
 
 @router.post("/v1/hooks/{name}", summary="Post to a hook", **_TAKING)
-@router.put("/v1/hooks/{name}", summary="Put to a hook, which is the same", **_TAKING)
-async def receive(name: Name, request: Request, context: ContextDep) -> Response:
+@router.put("/v1/hooks/{name}", summary="Put to a hook, which is the same", operation_id="putToHook", **_TAKING)
+async def post_to_hook(name: Name, request: Request, context: ContextDep) -> Response:
     """Turn a tool's request into notifications. It is signed, or has a key with the scope `send`.
 
     Hooks with `use = "slack"` or `"feishu-bot"` answer as these services do.
@@ -73,7 +82,7 @@ async def receive(name: Name, request: Request, context: ContextDep) -> Response
 
 
 @bot_router.post("/open-apis/bot/v2/hook/{token}", summary="Post as to a Feishu custom bot", **_AS_BOT)
-async def receive_for_bot(token: Token, request: Request, context: ContextDep) -> Response:
+async def post_to_bot_hook(token: Token, request: Request, context: ContextDep) -> Response:
     """What is written for a Feishu custom bot, at the path that it has there: only the host changes.
 
     For hooks with `use = "feishu-bot"`. The token is one of the hook's `tokens`; or it is the hook's name, and the
@@ -95,7 +104,7 @@ async def receive_for_bot(token: Token, request: Request, context: ContextDep) -
     responses=refusals(404),
     openapi_extra={"security": []},
 )
-async def handshake(name: Name, request: Request, context: ContextDep) -> Response:
+async def check_hook(name: Name, request: Request, context: ContextDep) -> Response:
     """Allow a sender of CloudEvents to post here, as it asks before it begins: no key goes with that, and no event.
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection

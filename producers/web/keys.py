@@ -12,6 +12,7 @@ from ledger.errors import NotFound
 from ledger.key_grants import manages
 from ledger.key_request import KeyRequest
 from ledger.messages.json_fields import shortened
+from ledger.times import IsoTime
 from producers.web.access import Admin
 from producers.web.bodies import Body, json_response
 from producers.web.context import ContextDep
@@ -28,32 +29,34 @@ class KeyJson(TypedDict):
     """A key, without its secret."""
 
     id: Annotated[str, Field(description="`k_…`, or `variable:` and its name for one of DESKBELL_API_KEYS.")]
-    name: str
-    scopes: list[Scope]
+    name: Annotated[str, Field(description="Shown in lists and in the audit log.")]
+    scopes: Annotated[list[Scope], Field(description="What it may do. None includes another.")]
     desks: Annotated[list[str] | None, Field(description="null for all.")]
-    rate: str | None
-    max_rows: int | None
-    daily: int | None
-    only: list[str] | None
-    test: bool
-    created_at: str | None
-    created_by: str | None
-    last_used_at: Annotated[str | None, Field(description="Within a minute.")]
-    revoked_at: str | None
-    revoked_by: str | None
+    rate: Annotated[str | None, Field(description="Most calls, such as `600/minute`; null for as often as it likes.")]
+    max_rows: Annotated[int | None, Field(description="Most rows of one announcement; null for any number.")]
+    daily: Annotated[
+        int | None, Field(description="Most notifications a day (UTC), rows included; null for any number.")
+    ]
+    only: Annotated[list[str] | None, Field(description="The only addresses that it may write to; null for everybody.")]
+    test: Annotated[bool, Field(description="True: what it submits is checked and answered, and not sent.")]
+    created_at: Annotated[IsoTime | None, Field(description="null for one of DESKBELL_API_KEYS.")]
+    created_by: Annotated[str | None, Field(description="Who created it.")]
+    last_used_at: Annotated[IsoTime | None, Field(description="Within a minute.")]
+    revoked_at: Annotated[IsoTime | None, Field(description="From then on it is refused; null as long as it works.")]
+    revoked_by: Annotated[str | None, Field(description="Who revoked it.")]
 
 
 @with_config(title="KeyMade")
 class KeyMadeJson(KeyJson):
     """A key with its secret, which is stored nowhere."""
 
-    secret: str
+    secret: Annotated[str, Field(description="`dbk_…`: what a caller sends. It is shown only here.")]
 
 
 class KeyList(TypedDict):
     """The keys that the caller manages, revoked ones included."""
 
-    keys: list[KeyJson]
+    keys: Annotated[list[KeyJson], Field(description="In the order in which they were made.")]
 
 
 Id = Annotated[str, Path(description="`k_…`", openapi_examples={"one": {"value": "k_0123456789ab"}})]

@@ -55,7 +55,7 @@ async def _reader_if_known(request: Request) -> Caller | None:
     response_class=Response,
     responses=refusals(401, 403, 429, 503),
 )
-def metrics(
+def get_metrics(
     request: Request, context: ContextDep, caller: Annotated[Caller | None, Depends(_reader_if_known)]
 ) -> Response:
     """The metrics of the desks that the key is for, in Prometheus' text format."""

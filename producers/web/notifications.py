@@ -27,8 +27,10 @@ from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_obje
 from producers.web.context import ContextDep, WebContext
 from producers.web.key_limits import accept_within
 from producers.web.notification_parser import FoundTemplates, NotificationParser, given_key, templates_named
+from producers.web.openapi.bodies import choice_body
+from producers.web.openapi.notifications import NOTIFICATIONS
+from producers.web.openapi.parameters import Desk, NotificationId, PageCursor
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
-from producers.web.openapi.requests import NOTIFICATIONS, choice_body
 from producers.web.problems import Problem, problem_of
 
 __all__ = ["router"]
@@ -55,24 +57,24 @@ class ItemProblem(TypedDict):
 class Batch(TypedDict):
     """A result per item, in order."""
 
-    accepted: int
-    refused: int
-    results: list[Accepted | ItemProblem]
+    accepted: Annotated[int, Field(description="Items that were accepted.")]
+    refused: Annotated[int, Field(description="Items that were not.")]
+    results: Annotated[list[Accepted | ItemProblem], Field(description="In the order of the items.")]
 
 
 class NotificationPage(TypedDict):
     """A page of events; with `find` of rows, too."""
 
-    notifications: list[NotificationJson]
+    notifications: Annotated[list[NotificationJson], Field(description="Newest first.")]
     next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
     looked_at: NotRequired[Annotated[Reach, Field(description="With `find`: how far all pages so far have looked.")]]
 
 
-class NotificationStateJson(TypedDict):
+class ChangedNotification(TypedDict):
     """The state of a notification now."""
 
-    id: str
-    state: State
+    id: Annotated[str, Field(description="`n_…`")]
+    state: Annotated[State, Field(description="Where it stands now.")]
 
 
 @router.post(
@@ -84,7 +86,7 @@ class NotificationStateJson(TypedDict):
     responses=ON_BODY,
     openapi_extra=NOTIFICATIONS,
 )
-async def accept(request: Request, caller: Sender, context: ContextDep) -> Response:
+async def send_notification(request: Request, caller: Sender, context: ContextDep) -> Response:
     """Submit one notification, or up to 1,000 as `{"notifications": […]}`. Answered once they are on disk.
 
     In a batch each item has its own result: a refused item does not affect the others. If none was accepted, the
@@ -159,17 +161,17 @@ def _result(result: Accepted | DeskbellError) -> dict[str, Any]:
 
 
 @router.get("", summary="List events", response_model=NotificationPage)
-def list_events(
+def list_notifications(
     caller: Reader,
     context: ContextDep,
-    state: Annotated[State | None, Query()] = None,
-    desk: Annotated[str | None, Query()] = None,
-    receiver_id: Annotated[str | None, Query()] = None,
-    key: Annotated[str | None, Query()] = None,
-    code: Annotated[int | None, Query()] = None,
+    state: Annotated[State | None, Query(description="In this state alone.")] = None,
+    desk: Desk = None,
+    receiver_id: Annotated[str | None, Query(description="To this receiver alone.")] = None,
+    key: Annotated[str | None, Query(description="With this idempotency key: at most one for each desk.")] = None,
+    code: Annotated[int | None, Query(description="Whose last attempt ended with this code of Feishu's.")] = None,
     find: Annotated[str | None, Query(description=_FIND)] = None,
-    cursor: Annotated[str | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
+    cursor: PageCursor = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Most on a page.")] = 100,
 ) -> Response:
     """List events, newest first. `next` is the cursor of the next page, and null at the end.
 
@@ -199,7 +201,7 @@ def _found(finding: Finding, cursor: str | None, *, with_address: bool) -> Respo
 
 
 @router.get("/{id}", summary="Show a notification", response_model=NotificationJson, responses=refusals(404))
-def show(id: str, caller: Reader, context: ContextDep) -> Response:
+def get_notification(id: NotificationId, caller: Reader, context: ContextDep) -> Response:
     """Get the record of a notification, without the message."""
     return json_response(_shown(context.ledger, caller, id))
 
@@ -207,11 +209,11 @@ def show(id: str, caller: Reader, context: ContextDep) -> Response:
 @router.post(
     "/{id}/retry",
     summary="Send a notification again",
-    response_model=NotificationStateJson,
+    response_model=ChangedNotification,
     responses=ON_BODY | refusals(404, 409),
-    openapi_extra=choice_body("state", Retried, Retried.FAILED),
+    openapi_extra=choice_body("Retry", "state", Retried, "The state from which it is sent again.", Retried.FAILED),
 )
-def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
+def retry_notification(id: NotificationId, caller: Operator, body: BodyOrNothing, context: ContextDep) -> Response:
     """Retry a failed notification; with `{"state": "unknown"}` a maybe-sent one."""
     state = chosen(body, "state", Retried, Retried.FAILED)
     act = partial(context.ledger.retry, [id], caller.by, [State(state)])
@@ -219,9 +221,9 @@ def retry(id: str, caller: Operator, body: BodyOrNothing, context: ContextDep) -
 
 
 @router.post(
-    "/{id}/cancel", summary="Cancel a notification", response_model=NotificationStateJson, responses=refusals(404, 409)
+    "/{id}/cancel", summary="Cancel a notification", response_model=ChangedNotification, responses=refusals(404, 409)
 )
-def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
+def cancel_notification(id: NotificationId, caller: Operator, context: ContextDep) -> Response:
     """Cancel a notification that is not sent yet. One that is being sent cannot be cancelled."""
     return _decided(context.ledger, caller, id, "cancel", lambda: context.ledger.cancel([id], caller.by))
 
@@ -229,11 +231,11 @@ def cancel(id: str, caller: Operator, context: ContextDep) -> Response:
 @router.post(
     "/{id}/resolve",
     summary="Settle a notification that was maybe sent",
-    response_model=NotificationStateJson,
+    response_model=ChangedNotification,
     responses=ON_BODY | refusals(404, 409),
-    openapi_extra=choice_body("as", Resolution),
+    openapi_extra=choice_body("Settling", "as", Resolution, "What is known of it now."),
 )
-def resolve(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
+def resolve_notification(id: NotificationId, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Settle a maybe-sent notification: `{"as": "delivered"}`, `failed` or `resend`."""
     outcome = chosen(body, "as", Resolution)
     act: Callable[[], list[State]] = partial(context.ledger.resolve, [id], caller.by, outcome)
@@ -260,7 +262,7 @@ def _decided(ledger: Ledger, caller: Caller, id: str, did: str, act: Callable[[]
         if not progress.acts or progress.acts[-1][2] != did:
             raise
         state = progress.state
-    return json_response(NotificationStateJson(id=id, state=state))
+    return json_response(ChangedNotification(id=id, state=state))
 
 
 def _shown(ledger: Ledger, caller: Caller, id: str) -> NotificationJson:

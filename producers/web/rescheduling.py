@@ -12,33 +12,34 @@ from ledger.ids import is_announcement, is_notification
 from ledger.messages.json_fields import shortened
 from ledger.rescheduling import reschedule
 from ledger.states import AnnouncementState, State
-from ledger.times import iso, new_time
+from ledger.times import IsoTime, iso, new_time
 from producers.web.access import Operator
 from producers.web.bodies import Body, check_known, json_response
 from producers.web.context import ContextDep
+from producers.web.openapi.parameters import AnnouncementId, NotificationId
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
-from producers.web.openapi.requests import RESCHEDULE, RESCHEDULE_FIELDS
+from producers.web.openapi.reschedule import RESCHEDULE, RESCHEDULE_FIELDS
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", responses=ALWAYS)
 
-DueAt = Annotated[str | None, Field(description="When it begins; null where that is now.")]
+DueAt = Annotated[IsoTime | None, Field(description="When it begins; null where that is now.")]
 
 
 class RescheduledAnnouncement(TypedDict):
     """An announcement with its new time."""
 
-    id: str
-    state: AnnouncementState
+    id: Annotated[str, Field(description="`a_…`")]
+    state: Annotated[AnnouncementState, Field(description="Where it stands now.")]
     due_at: DueAt
 
 
 class RescheduledNotification(TypedDict):
     """A notification with its new time."""
 
-    id: str
-    state: State
+    id: Annotated[str, Field(description="`n_…`")]
+    state: Annotated[State, Field(description="Where it stands now.")]
     due_at: DueAt
 
 
@@ -52,7 +53,7 @@ _RESCHEDULING: dict[str, Any] = {"responses": ON_BODY | refusals(404, 409), "ope
     response_model=RescheduledAnnouncement,
     **_RESCHEDULING,
 )
-def reschedule_announcement(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
+def reschedule_announcement(id: AnnouncementId, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Give another time to an announcement that is scheduled, or was paused before its first row was released.
 
     A paused one stays paused. A time in the past, of a day at most, means now.
@@ -73,7 +74,7 @@ def reschedule_announcement(id: str, caller: Operator, body: Body, context: Cont
     response_model=RescheduledNotification,
     **_RESCHEDULING,
 )
-def reschedule_notification(id: str, caller: Operator, body: Body, context: ContextDep) -> Response:
+def reschedule_notification(id: NotificationId, caller: Operator, body: Body, context: ContextDep) -> Response:
     """Give another time to a scheduled notification. A time in the past, of a day at most, means now."""
     at, ledger = _time(body), context.ledger
     if not is_notification(id):

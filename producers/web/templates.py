@@ -14,11 +14,13 @@ from ledger.messages.markdown_card import card_of_markdown
 from ledger.messages.message_file import foreign_template
 from ledger.phrases import Phrase
 from ledger.saved_templates import NoSuchTemplate
+from ledger.times import IsoTime
 from producers.web.access import Author, Caller, Reader
 from producers.web.bodies import Body, check_known, json_response
 from producers.web.context import ContextDep, WebContext
+from producers.web.openapi.parameters import Desk as OfDesk
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
-from producers.web.openapi.requests import TEMPLATE
+from producers.web.openapi.template_requests import TEMPLATE
 from producers.web.problems import Problem
 
 __all__ = ["router"]
@@ -36,12 +38,12 @@ Desk = Annotated[str, Query(description="The desk that it belongs to.")]
 class TemplateJson(TypedDict):
     """One version of a template."""
 
-    desk: str
-    name: str
-    version: int
-    variables: list[str]
-    saved_at: str | None
-    saved_by: str
+    desk: Annotated[str, Field(description="The desk that it belongs to.")]
+    name: Annotated[str, Field(description="Callers send it by this.")]
+    version: Annotated[int, Field(description="Counts from 1; callers may name one, as `disk@2`.")]
+    variables: Annotated[list[str], Field(description="What its message needs.")]
+    saved_at: Annotated[IsoTime | None, Field(description="When this version was saved.")]
+    saved_by: Annotated[str, Field(description="The key, or the user of the machine.")]
     message: Annotated[dict[str, Any] | None, Field(description="null in lists, and for a key that only reads.")]
     markdown: Annotated[str | None, Field(description="What the message was made from, if it was Markdown.")]
 
@@ -49,30 +51,30 @@ class TemplateJson(TypedDict):
 class TemplateList(TypedDict):
     """The latest version of each."""
 
-    templates: list[TemplateJson]
+    templates: Annotated[list[TemplateJson], Field(description="Without the messages.")]
 
 
 class TemplateVersions(TemplateJson):
     """A version, and which others are kept."""
 
-    versions: list[int]
+    versions: Annotated[list[int], Field(description="Those that are kept, this one included.")]
 
 
 class Dropped(TypedDict):
     """A variable that callers sent with the template, and that it uses no longer."""
 
-    name: str
-    last_sent_at: str | None
+    name: Annotated[str, Field(description="The variable.")]
+    last_sent_at: Annotated[IsoTime | None, Field(description="When a caller sent it last.")]
 
 
 class SavedVersion(TypedDict):
     """The result of saving a template."""
 
-    desk: str
-    name: str
-    version: int
+    desk: Annotated[str, Field(description="The desk that it belongs to.")]
+    name: Annotated[str, Field(description="Callers send it by this.")]
+    version: Annotated[int, Field(description="The number of this version.")]
     is_new: Annotated[bool, Field(description="False: the last version has the same message.")]
-    variables: list[str]
+    variables: Annotated[list[str], Field(description="What its message needs.")]
     dropped: Annotated[
         list[Dropped],
         Field(description="Callers that still send these are refused, unless they name an older version."),
@@ -83,7 +85,7 @@ class SavedVersion(TypedDict):
 def list_templates(
     caller: Reader,
     context: ContextDep,
-    desk: Annotated[str | None, Query(description="Of this desk alone.")] = None,
+    desk: OfDesk = None,
 ) -> Response:
     """List the latest version of each template, without the messages."""
     if desk is not None:
@@ -94,7 +96,7 @@ def list_templates(
 
 
 @router.get("/{name}", summary="Show a template", response_model=TemplateVersions, responses=refusals(404))
-def show(name: NameOrVersion, caller: Reader, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
+def get_template(name: NameOrVersion, caller: Reader, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
     """Get a version of a template, and the numbers of those that are kept. A key that only reads gets no message."""
     _check(context, caller, desk)
     try:
@@ -113,7 +115,7 @@ def show(name: NameOrVersion, caller: Reader, context: ContextDep, desk: Desk = 
     responses=ON_BODY,
     openapi_extra=TEMPLATE,
 )
-def save(name: Name, caller: Author, body: Body, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
+def save_template(name: Name, caller: Author, body: Body, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
     """Save a version of a template: a text, Markdown, or a message. The same message again makes no new version."""
     _check(context, caller, desk)
     check_known(body, _BODIES)
@@ -123,7 +125,7 @@ def save(name: Name, caller: Author, body: Body, context: ContextDep, desk: Desk
 
 
 @router.delete("/{name}", status_code=HTTPStatus.NO_CONTENT, summary="Delete a template", responses=refusals(404))
-def delete(name: Name, caller: Author, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
+def delete_template(name: Name, caller: Author, context: ContextDep, desk: Desk = DEFAULT_DESK) -> Response:
     """Delete a template with all its versions. What was accepted with it is not changed."""
     _check(context, caller, desk)
     try:

@@ -12,13 +12,14 @@ from ledger.phrases import Phrase
 from producers.announcements.testing import RowChoice, accept_test_of_draft, chosen_row, events_of_draft
 from producers.web.access import Author, Caller, found_of
 from producers.web.announcement_intake import turns
-from producers.web.announcements import TestAccepted
+from producers.web.announcements import AcceptedTest
 from producers.web.bodies import Body, check_known, json_response
 from producers.web.context import ContextDep, WebContext
 from producers.web.key_limits import send_within
 from producers.web.notification_parser import given_key
+from producers.web.openapi.announcements import TEST_BODY, TEST_FIELDS
+from producers.web.openapi.parameters import AnnouncementId
 from producers.web.openapi.refusals import ALWAYS, ON_BODY, refusals
-from producers.web.openapi.requests import TEST_BODY, TEST_FIELDS
 
 __all__ = ["router"]
 
@@ -29,11 +30,11 @@ router = APIRouter(prefix="/v1/announcements", tags=["announcements"], responses
     "/{id}/test",
     status_code=HTTPStatus.ACCEPTED,
     summary="Test a draft",
-    response_model=TestAccepted,
+    response_model=AcceptedTest,
     responses=ON_BODY | refusals(404, 409),
     openapi_extra=TEST_BODY,
 )
-def send_test(id: str, caller: Author, body: Body, context: ContextDep) -> Response:
+def test_announcement(id: AnnouncementId, caller: Author, body: Body, context: ContextDep) -> Response:
     """Send the message of one row of a draft to one person, marked as a test. The draft stays as it is."""
     check_known(body, TEST_FIELDS)
     for name in ("to", "key"):

@@ -1,22 +1,32 @@
-"""The OpenAPI document: what FastAPI derives, and the keys, problems and bodies that it cannot know."""
+"""The OpenAPI document: what FastAPI derives, and the names, examples, keys and problems that it cannot know."""
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from producers.web.openapi.refusals import ProblemJson
-from producers.web.openapi.requests import SCHEMAS
+from producers.web.openapi import announcements, notifications
+from producers.web.openapi.bodies import REFERENCE
+from producers.web.openapi.examples import add_examples
+from producers.web.openapi.naming import name_schemas
+from producers.web.openapi.refusals import NAMES, ProblemJson, answers, problem_examples
+from producers.web.openapi.tags import TAGS
+from producers.web.openapi.texts import add_texts
 
 __all__ = ["document"]
 
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer dbk_…`"},
-    "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "`X-Api-Key: dbk_…`"},
 }
 #: What may be called without a key.
 _OPEN = ("/healthz", "/readyz", "/v1/feishu/events")
+#: An address relative to the document's: whatever host it was fetched from.
+_SERVERS: list[dict[str, Any]] = [{"url": "/", "description": "The server that this document comes from"}]
+#: What FastAPI foresees for a route that says nothing of it. Ours are problems.
+_OF_FASTAPI = "HTTPValidationError"
 
 
 def document(app: FastAPI) -> None:
@@ -31,12 +41,45 @@ def document(app: FastAPI) -> None:
 
 
 def _made(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    schemas = found["components"]["schemas"]
-    schemas |= SCHEMAS | {"Problem": TypeAdapter(ProblemJson).json_schema()}
-    found["components"]["securitySchemes"] = _SCHEMES
+    # A copy: what the routes say of themselves is theirs, and below it changes in place.
+    found = deepcopy(
+        get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=_SERVERS,
+            tags=TAGS,
+        )
+    )
+    found["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
+    components = found["components"]
+    components["schemas"] |= notifications.SCHEMAS | announcements.SCHEMAS | _definitions(TypeAdapter(ProblemJson))
+    components |= {"responses": answers(), "examples": problem_examples(), "securitySchemes": _SCHEMES}
     found["security"] = [{name: []} for name in _SCHEMES]
     for path in _OPEN:
         for operation in found["paths"][path].values():
             operation["security"] = []
+    _refer_to_answers(found)
+    add_examples(found)
+    name_schemas(found)
+    add_texts(found)
     return found
+
+
+def _definitions(of: TypeAdapter[Any]) -> dict[str, Any]:
+    schema = of.json_schema(ref_template=REFERENCE)
+    definitions: dict[str, Any] = schema.pop("$defs", {})
+    return definitions | {schema["title"]: schema}
+
+
+def _refer_to_answers(found: dict[str, Any]) -> None:
+    """Whatever a route says of a refusal only by its status stands once, under `components`."""
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            for status, answer in list(operation["responses"].items()):
+                name, text = NAMES.get(int(status), (None, ""))
+                if answer == {"description": text}:
+                    operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+                elif _OF_FASTAPI in str(answer):
+                    del operation["responses"][status]

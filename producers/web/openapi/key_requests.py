@@ -2,14 +2,19 @@
 
 from ledger.api_key import Scope
 from ledger.key_request import KeyRequest
-from producers.web.openapi.requests import json_body, json_object
+from producers.web.openapi.bodies import REFERENCE, json_body, json_object
 
 __all__ = ["KEY_BODY"]
 
-_SCOPES = {"type": "array", "minItems": 1, "items": {"enum": [*Scope]}, "description": "What it may do."}
+_SCOPES = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"$ref": REFERENCE.format(model=Scope.__name__)},
+    "description": "What it may do. None includes another.",
+}
 _FIELDS = KeyRequest.model_json_schema()["properties"] | {"scopes": _SCOPES}
 KEY_BODY = json_body(
-    json_object(_FIELDS, ["name", "scopes"]),
+    json_object("KeyRequest", _FIELDS, ["name", "scopes"], description="What the key may do, and how much of it."),
     {
         "For Grafana, which sends to one desk": {"name": "grafana", "scopes": ["send"], "rate": "600/minute"},
         "For a pilot with a few testers": {"name": "pilot", "scopes": ["announce", "read"], "only": ["ou_ada"]},

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import requests
 
-from console import row_search
+from ledger import row_search
 from ledger.announcement import Spec
 from ledger.api_key import Scope
 from ledger.api_keys import ApiKeys

@@ -12,8 +12,10 @@ from ledger.states import INDEXED, State
 
 __all__ = ["FoundRows", "found_rows"]
 
-#: Rows on a page, and rows to read for one: all of them, or those that may have a text, of which few are parsed.
-PAGE, READ, READ_FOR_TEXT = 50, 5000, 20_000
+#: Rows on a page of the console.
+PAGE = 50
+#: Rows to read for a page: all of them, or those that may have a text, of which few are parsed.
+READ, READ_FOR_TEXT = 5000, 20_000
 #: Rows per round trip.
 PORTION = 500
 
@@ -37,9 +39,10 @@ def found_rows(
     receiver: str = "",
     sought: Sought | None = None,
     start: int | None = None,
+    limit: int = PAGE,
 ) -> FoundRows:
     """Rows in this state, of this receiver, and with this text in one of their values, if given; from `start` on."""
-    search = _RowSearch(ledger, announcement, state, receiver, sought)
+    search = _RowSearch(ledger, announcement, state, receiver, sought, limit)
     if state in INDEXED and state is not None:
         return search.of_index(state, start or 0)
     begins = search.first_number() if start is None else start
@@ -53,6 +56,7 @@ class _RowSearch:
     state: State | None
     receiver: str
     sought: Sought | None
+    limit: int
 
     @property
     def most(self) -> int:
@@ -71,7 +75,7 @@ class _RowSearch:
             for row in self._read(portion):
                 if self._fits(row):
                     rows.append(row)
-                if len(rows) == PAGE:
+                if len(rows) == self.limit:
                     read = start + first + portion.index(row.number) + 1
                     return FoundRows(tuple(rows), start + 1, read, total, _more(read, total))
         read = start + len(numbers)

@@ -1,0 +1,112 @@
+"""An example of each problem, as a caller gets it."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from ledger.errors import (
+    BadInput,
+    Changed,
+    DeskbellError,
+    FeishuFailed,
+    GrantRefused,
+    KeyLimit,
+    KeyReused,
+    LedgerFull,
+    LedgerUnreachable,
+    LedgerUnwritable,
+    NotAllowed,
+    NotDurable,
+    NotFound,
+    NotPermitted,
+    WrongVersion,
+)
+from ledger.loading import RowsMissing
+from producers.announcements.again import StillSending
+from producers.feishu_events.envelope import TooLarge
+from producers.hooks.signature import BadSignature
+from producers.web.problems import Problem, problem_of
+
+__all__ = ["PROBLEMS"]
+
+_EVENT, _ANNOUNCEMENT = "n_1m81nbj1tq2fk1sa", "a_1m81nbkrcx0y2wve"
+_BAD = BadInput("receiver_id", "must be 1 to 128 visible ASCII characters without spaces, such as ou_…")
+_NO_KEY = (
+    "no key is configured, so only this machine is served, under its own name: create one with `deskbell key create`"
+)
+_OURS: tuple[DeskbellError, ...] = (
+    _BAD,
+    KeyReused("alert-8812", _EVENT),
+    NotFound(_EVENT),
+    GrantRefused("ada cannot grant what it lacks: the scope admin"),
+    KeyLimit("grafana may have 1,000 notifications accepted a day, and 1,000 were"),
+    NotAllowed(_EVENT, "cancel", "delivered"),
+    Changed(_ANNOUNCEMENT, 3),
+    StillSending(f"{_ANNOUNCEMENT} is stopped, and some of its calls have not ended: repeat this"),
+    NotPermitted(f"{_ANNOUNCEMENT} must be approved by somebody else"),
+    FeishuFailed("Feishu did not answer in time"),
+    LedgerUnreachable("Redis does not answer"),
+    LedgerUnwritable("Redis is a replica, and accepts no writes"),
+    LedgerFull("Redis has no room left: nothing was accepted"),
+    NotDurable("Redis did not confirm in time that it is on disk: repeat it with the same key"),
+    WrongVersion.of("9", 1),
+    RowsMissing("the same announcement is being submitted twice: repeat it"),
+    BadSignature("the signature does not fit the body"),
+)
+_REFUSED_QUESTION = FeishuFailed("the app lacks the permission contact:user.id:readonly")
+_REFUSED_QUESTION.http_status = HTTPStatus.FAILED_DEPENDENCY
+_OF_HTTP = (
+    Problem(400, "The request is not clear", "it has two headers Content-Length"),
+    Problem(400, "The body is not the expected JSON", "the name receiver_id stands twice", type="bad-json"),
+    Problem(400, "The body is not the expected form", "it ends within a part", type="bad-form"),
+    Problem(401, "A key is needed", "send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`"),
+    Problem(403, "The key is not for this desk", "grafana may not use desk hr"),
+    Problem(403, "The key lacks a scope", "this needs the scope operate, and grafana has send", type="scope-missing"),
+    Problem(403, "No key is configured", _NO_KEY, type="no-key-configured"),
+    Problem(405, "Method Not Allowed", "Method Not Allowed"),
+    Problem(408, "The body came too slowly", "send it again"),
+    Problem(413, "The body is too large", "1,048,576 bytes are read at most", type="body-too-large"),
+    Problem(413, TooLarge.title, "an event of Feishu's is smaller", type=TooLarge.type),
+    Problem(415, "The type of the body is not supported", "send JSON, with `Content-Type: application/json`"),
+    Problem(429, "The key calls too often", "grafana may call 600/minute"),
+    Problem(
+        429, "Too many files of this key are waiting", "hand this one in when they are done", type="too-many-files"
+    ),
+    Problem(503, "The machine has no room", "repeat it with the same key"),
+    Problem(503, "The file cannot be read now", "the server cannot start the process that reads it", type="no-reader"),
+    Problem(503, "There is no room for the upload", "the disk of the server is full", type="no-room"),
+    Problem(503, "Too many of your requests are waiting", "send fewer at once", type="too-much-at-once"),
+    Problem(
+        503,
+        "The key has too many open requests",
+        "grafana has 400 requests open in this process: end some, streams and exports first",
+        type="too-many-requests-under-way",
+    ),
+    Problem(500, DeskbellError.title, "see the server's log", type=DeskbellError.type),
+)
+
+
+def _refused_rows() -> Problem:
+    problem = problem_of(BadInput('line 3, column "receiver_id"', _BAD.problem))
+    errors = [{"line": 3, "column": "receiver_id", "problem": _BAD.problem}]
+    problem.more |= {"errors": errors, "error_count": 1, "rows": 2}
+    return problem
+
+
+def _nothing_accepted() -> Problem:
+    detail, results = "each item has its own problem, in results", [{"problem": problem_of(_BAD).as_json()}]
+    return Problem(422, "Nothing was accepted", detail, type="nothing-accepted", results=results)
+
+
+def _all() -> Iterator[tuple[str, Problem]]:
+    """With their names in the document: that of the type, and more where there are two of one."""
+    for problem in (*map(problem_of, _OURS), *_OF_HTTP, _nothing_accepted()):
+        yield problem.type, problem
+    yield "invalid-rows", _refused_rows()
+    yield "feishu-refused", problem_of(_REFUSED_QUESTION)
+
+
+#: By their names in the document.
+PROBLEMS: dict[str, dict[str, Any]] = {
+    name: problem.as_json() | {"request_id": "5a3f0c6d19e2b784"} for name, problem in _all()
+}
