@@ -17,6 +17,7 @@ from benchmarks import (
     imports,
     inspection,
     latency,
+    memory,
     quota,
     tickets,
 )
@@ -40,6 +41,7 @@ _MODULES = (
     console,
     http,
     imports,
+    memory,
 )
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module.measure for module in _MODULES}
 

@@ -426,7 +426,7 @@ SERVED = {
         UPLOAD,
         picture,
         as_part("image", "p.png", text=None),
-        sites=("ledger/messages/images.py:_opened", "ledger/messages/images.py:_decode"),
+        sites=("ledger/messages/image_format.py:_opened", "ledger/messages/image_format.py:_decode"),
     ),
     "a form of anybody": Served(
         64 * 1024,

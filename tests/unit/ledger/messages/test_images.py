@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ledger.errors import BadInput
-from ledger.messages.images import FORMATS, LocalImage
+from ledger.messages.image_format import FORMATS
+from ledger.messages.images import LocalImage
 
 TEN_MB = 10 * 1024 * 1024
 
