@@ -1,5 +1,3 @@
-"""The console: web pages over the ledger, mounted beside the HTTP API."""
+"""The console: web pages over the ledger, mounted beside the HTTP API; and the languages of all that people read."""
 
-from console.app import application
-
-__all__ = ["application"]
+__all__: list[str] = []

@@ -14,6 +14,7 @@ from console.ports import Asked, DraftForm, DraftSummary
 from ledger.announcement import Announcement
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, Changed
+from ledger.phrases import Phrase
 
 __all__ = ["Trouble", "asked_of", "form_page"]
 
@@ -109,7 +110,9 @@ def asked_of(request: PageRequest, draft: Announcement | None = None) -> Asked:
     lists |= {name: chosen_ids(request, name) for name in CHOSEN}
     recipients, keeps_file = _uploaded(request, "recipients"), draft is not None and not request.field("drop_file")
     if not (recipients or keeps_file or any(lists[name] for name in _WHO) or request.field("everyone")):
-        raise BadInput("recipients", request.say("new.no_file"))
+        raise BadInput(
+            "recipients", Phrase("nobody is named: choose a file, addresses, departments, groups or everyone")
+        )
     return Asked(
         fields=_fields(request),
         form={name: value for name in (*FIELDS, *PICKED, *ADDRESSES) if (value := request.field(name))},
@@ -128,8 +131,7 @@ _WHO = ("addresses", *CHOSEN)
 
 def _fields(request: PageRequest) -> dict[str, str]:
     fields = {name: request.field(name) for name in FIELDS if request.field(name)} | _times(request)
-    if not request.who.sees(fields.get("desk", DEFAULT_DESK)):
-        raise BadInput("desk", request.say("new.not_your_desk"))
+    request.check_desk(fields.get("desk", DEFAULT_DESK))
     return fields
 
 

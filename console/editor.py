@@ -21,6 +21,7 @@ from ledger.messages.column_names import no_column
 from ledger.messages.content import Message
 from ledger.messages.markdown_card import card_of_markdown
 from ledger.messages.template import LacksVariable, Template
+from ledger.phrases import Phrase
 from ledger.saved_templates import SavedTemplates
 
 __all__ = ["columns_of", "routes", "templates_of"]
@@ -109,7 +110,7 @@ def _written(request: PageRequest) -> Mapping[str, Any] | None:
     given = {name: _field(request, name) for name in ("text", "markdown", "template")}
     names = [name for name, value in given.items() if value.strip()]
     if len(names) > 1:
-        raise BadInput(names[1], request.say("editor.only_one"))
+        raise BadInput(names[1], Phrase("write one of them: a text, Markdown, or a template"))
     match names:
         case ["text"]:
             return {"msg_type": "text", "content": {"text": given["text"].strip()}}
@@ -128,8 +129,7 @@ def _field(request: PageRequest, name: str) -> str:
 
 def _desk(request: PageRequest) -> str:
     desk = request.field("desk") or DEFAULT_DESK
-    if not request.who.sees(desk):
-        raise BadInput("desk", request.say("new.not_your_desk"))
+    request.check_desk(desk)
     request.context.ledger.settings.desk(desk)
     return desk
 
@@ -148,5 +148,5 @@ def _sample(request: PageRequest) -> dict[str, str]:
 def _file(request: PageRequest, name: str) -> Uploaded:
     file = request.file(name)
     if file is None:
-        raise BadInput(name, request.say("new.no_file"))
+        raise BadInput(name, Phrase("choose a file"))
     return Uploaded(file.filename or "", file.file)

@@ -1,4 +1,4 @@
-"""The languages of the console: one catalogue of texts for each, and the choice between them."""
+"""The languages of all that people read: one catalogue of texts for each, and the choice between them."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +14,8 @@ __all__ = ["LANGUAGES", "Language", "chosen_language", "language"]
 LANGUAGES = ("en", "zh-CN")
 
 
+#: Where the texts of words stand that are values of phrases.
+_WORDS = {"state": "state", "verb": "action_text"}
 #: Actions that end with a code.
 _WITH_CODE = ("retry code", "learn ticket code")
 
@@ -36,10 +38,14 @@ class Language:
             return self.meanings.get(english, english)
         if english.template not in self.meanings:
             return english
-        values = {
-            name: self.meaning(value) if isinstance(value, str) else value for name, value in english.values.items()
-        }
+        values = {name: self._value(name, value) for name, value in english.values.items()}
         return filled(self.meanings[english.template], values)
+
+    def _value(self, name: str, value: object) -> object:
+        """The values `state` and `verb` are words of the API, and have texts of their own."""
+        if name in _WORDS and isinstance(value, str):
+            return self.texts.get(f"{_WORDS[name]}.{value}", value)
+        return self.meaning(value) if isinstance(value, str) else value
 
     def action_text(self, action: str) -> str:
         """An action of the audit log in this language."""

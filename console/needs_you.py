@@ -21,6 +21,7 @@ from ledger.dropped_messages import DroppedMessages
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
 from ledger.overview import Snapshot
+from ledger.phrases import Phrase
 from ledger.queues import intake_queue
 from ledger.record import Record
 from ledger.search import Search
@@ -144,7 +145,7 @@ def _retry_events(request: PageRequest) -> Response:
     """Retries all failed events with one code, of the person's desks."""
     code = request.number("code", MOST_CODE, least=-MOST_CODE)
     if code is None:
-        raise BadInput("code", request.say("search.code_is_a_number"))
+        raise BadInput("code", Phrase("must be a number, such as 154004"))
     desks = [desk for desk in request.context.ledger.settings.all_desks if request.who.sees(desk)]
     count = sum(_retried(request, DeadLetters(code=code, desk=desk)) for desk in desks)
     request.context.live.forget()

@@ -21,6 +21,7 @@ from ledger.joined import Joined, told_of_alert
 from ledger.ledger import Ledger
 from ledger.messages.content import Message
 from ledger.messages.json_fields import shortened
+from ledger.phrases import Phrase
 from ledger.progress import Attempt
 from ledger.record import Record
 from ledger.redis_clock import time_ms
@@ -92,7 +93,9 @@ def _cursor(request: PageRequest) -> Cursor | None:
     try:
         until = datetime.fromisoformat(request.query("until"))
     except ValueError:
-        raise BadInput("until", request.say("search.until_is_a_time")) from None
+        raise BadInput(
+            "until", Phrase("must be a time, such as 2026-12-01 09:00 (UTC unless an offset is given)")
+        ) from None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     # Not an id of an event: it sorts after all events of the same millisecond.
     return Cursor(round(until.timestamp() * 1000), "~")

@@ -127,8 +127,13 @@ class PageRequest:
         # Length first: Python refuses to parse thousands of digits.
         is_number = value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= len(str(most)) + 1
         if not is_number or not least <= int(value) <= most:
-            raise BadInput(name, self.say("error.number", least=f"{least:,}", most=f"{most:,}"))
+            raise BadInput(name, Phrase("must be a whole number from {least:,} to {most:,}", least=least, most=most))
         return int(value)
+
+    def check_desk(self, desk: str) -> None:
+        """Raises BadInput for a desk that is not the person's."""
+        if not self.who.sees(desk):
+            raise BadInput("desk", Phrase("is not one of your desks"))
 
     def note(self, did: str, id: str = "") -> None:
         """Records this person's action in the audit log."""

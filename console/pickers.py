@@ -4,6 +4,7 @@ from datetime import datetime
 
 from console.page_request import PageRequest
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from ledger.times import new_time
 
 __all__ = ["ZONE", "picked_hours", "picked_new_time", "picked_time"]
@@ -21,7 +22,7 @@ def picked_time(request: PageRequest, name: str) -> str | None:
     if not date and not time:
         return None
     if not (date and time):
-        raise BadInput(name, request.say("times.no_date" if time else "times.no_time"))
+        raise BadInput(name, Phrase("choose a date, too") if time else Phrase("choose a time of day, too"))
     return f"{date}T{time}"
 
 
@@ -29,7 +30,11 @@ def picked_hours(request: PageRequest) -> str | None:
     """The fields `hours_from` and `hours_to` as `09:00-18:00`; None if both are empty. Raises BadInput if one is."""
     opens, closes = request.field("hours_from"), request.field("hours_to")
     if bool(opens) != bool(closes):
-        raise BadInput("between", request.say("times.no_end" if opens else "times.no_beginning"))
+        lacks_end, lacks_beginning = (
+            Phrase("choose when the hours end, too"),
+            Phrase("choose when the hours begin, too"),
+        )
+        raise BadInput("between", lacks_end if opens else lacks_beginning)
     return f"{opens}-{closes}" if opens else None
 
 

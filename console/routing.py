@@ -222,13 +222,13 @@ def _away(page_request: PageRequest) -> Response:
 
 
 def _error_page(page_request: PageRequest, error: Exception) -> Response:
-    status = HTTPStatus((error if isinstance(error, DeskbellError) else DeskbellError()).http_status)
+    known = error if isinstance(error, DeskbellError) else DeskbellError(Phrase("see the server's log"))
+    status = HTTPStatus(known.http_status)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("a page of the console failed: %s", type(error).__name__, exc_info=error)
     elif isinstance(error, LedgerUnreachable):
         log.warning("a page cannot be shown: %s", error)  # one line for the whole outage: ledger.outage_log
-    problem = next((part for part in error.args if isinstance(part, Phrase)), str(error))
-    return _told(page_request, status, page_request.say.meaning(problem))
+    return _told(page_request, status, page_request.say.meaning(known.detail))
 
 
 async def http_error(request: Request, error: Exception) -> Response:

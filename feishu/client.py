@@ -14,6 +14,7 @@ from feishu.token import TokenStore
 from feishu.verdict import AskFailed, NoToken, Verdict
 from ledger.addresses import one_spelling
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from ledger.settings import Desk, Settings
 from ledger.tickets import OPEN_STATUSES
 
@@ -89,7 +90,7 @@ class FeishuClient(FeishuApi):
     def of(cls, desk: Desk, settings: Settings, tokens: TokenStore) -> Self:
         """With the timeouts and codes of the settings. Raises BadInput when credentials of the desk are not set."""
         if desk.missing:
-            raise BadInput(f"desk {desk.name}", f"not set: {', '.join(desk.missing)}")
+            raise BadInput(f"desk {desk.name}", Phrase("not set: {names}", names=", ".join(desk.missing)))
         codes = CodeTable.load(settings.error_codes)
         return cls(desk, tokens, timeout=settings.timeout, codes=codes)
 

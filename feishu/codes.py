@@ -20,6 +20,7 @@ from pydantic import (
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import refusal_of
+from ledger.phrases import Phrase
 from ledger.states import Outcome
 from ledger.toml_file import parse_toml, read_toml
 
@@ -79,17 +80,17 @@ class Rule(BaseModel):
     def _can_fit(cls, shapes: tuple[StrictInt | StrictStr, ...]) -> tuple[StrictInt | StrictStr, ...]:
         for shape in shapes:
             if isinstance(shape, str) and shape not in ("any", "none", "xxx") and not _SHAPE.match(shape):
-                raise ValueError(f'{shape!r} is neither a number nor a shape such as "154xxx"')
+                raise ValueError(Phrase('{given} is neither a number nor a shape such as "154xxx"', given=repr(shape)))
         return shapes
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.kind is Kind.DELIVERED and (self.code, self.http_status) != ((0,), ("2xx",)):
-            raise ValueError("only code 0 under an HTTP status 2xx can mean delivered")
+            raise ValueError(Phrase("only code 0 under an HTTP status 2xx can mean delivered"))
         if (self.kind is Kind.TOKEN) != (self.then is not None):
-            raise ValueError('class "token" needs `then`, and no other class takes it')
+            raise ValueError(Phrase('class "token" needs `then`, and no other class takes it'))
         if self.then in (Kind.TOKEN, Kind.DELIVERED):
-            raise ValueError(f"`then` cannot be {self.then.value}")
+            raise ValueError(Phrase("`then` cannot be {given}", given=self.then.value))
         return self
 
     def fits(self, code: int | None, http_status: int, msg: str) -> bool:
@@ -126,7 +127,12 @@ class CodeTable:
         for number, rule in enumerate(own, 1):
             if _fits_any(rule._code_shapes, "0"):
                 raise BadInput(
-                    _VARIABLE, f"{operator_file}: {_row_name(number, rule.code)}: code 0 cannot be redefined"
+                    _VARIABLE,
+                    Phrase(
+                        "{file}: {where}: code 0 cannot be redefined",
+                        file=str(operator_file),
+                        where=_row_name(number, rule.code),
+                    ),
                 )
         return cls(own + builtin)
 
@@ -138,7 +144,7 @@ class CodeTable:
 def _rules_of(content: dict[str, Any], name: str) -> tuple[Rule, ...]:
     rows = content.pop("rule", [])
     if content or not isinstance(rows, list):
-        raise BadInput(_VARIABLE, f"{name}: write rows that begin with [[rule]], nothing else")
+        raise BadInput(_VARIABLE, Phrase("{name}: write rows that begin with [[rule]], nothing else", name=name))
     return tuple(_rule_of(row, number, name) for number, row in enumerate(rows, 1))
 
 
@@ -149,11 +155,21 @@ def _rule_of(row: Any, number: int, name: str) -> Rule:
         wrong = refusal_of(error)
         field = "".join(f" {part}:" for part in [wrong.field.partition("[")[0]] if part)
         code = row.get("code") if isinstance(row, dict) else None
-        raise BadInput(_VARIABLE, f"{name}: {_row_name(number, code)}:{field} {wrong.problem}") from None
+        raise BadInput(
+            _VARIABLE,
+            Phrase(
+                "{name}: {where}:{field} {problem}",
+                name=name,
+                where=_row_name(number, code),
+                field=field,
+                problem=wrong.problem,
+            ),
+        ) from None
 
 
-def _row_name(number: int, code: Any) -> str:
-    return f"[[rule]] number {number} (code {code[0] if isinstance(code, tuple) and len(code) == 1 else code})"
+def _row_name(number: int, code: Any) -> Phrase:
+    shown = code[0] if isinstance(code, tuple) and len(code) == 1 else code
+    return Phrase("[[rule]] number {number} (code {code})", number=number, code=str(shown))
 
 
 def _pattern(shapes: tuple[StrictInt | StrictStr, ...]) -> re.Pattern[str]:

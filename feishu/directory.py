@@ -21,6 +21,7 @@ from feishu.member import Member, member_of
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed, Verdict
 from ledger.errors import DeskbellError, FeishuFailed
+from ledger.phrases import Phrase
 
 __all__ = [
     "IDS_PER_CALL",
@@ -210,11 +211,16 @@ def no_scope(failure: AskFailed) -> bool:
 def _translated(error: AskFailed) -> DeskbellError:
     code = error.verdict.code
     if code in _NOT_VISIBLE:
-        return NotVisible(str(error))
+        return NotVisible(error.detail)
     if code == _TOO_DEEP:
-        return TooDeep(str(error))
+        return TooDeep(error.detail)
     if code == _STALE_PAGE:
-        return StalePage(f"Feishu lost its place in a list again and again: try again ({error.verdict.evidence})")
+        return StalePage(
+            Phrase(
+                "Feishu lost its place in a list again and again: try again ({evidence})",
+                evidence=error.verdict.evidence,
+            )
+        )
     return error
 
 

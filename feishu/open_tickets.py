@@ -7,6 +7,7 @@ from itertools import count
 from feishu.client import FeishuClient, TicketPage
 from feishu.query_retry import QueryRetry
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase
 
 __all__ = ["LIST_SECONDS", "OpenTickets", "open_tickets", "ticket_pages"]
 
@@ -38,7 +39,7 @@ def ticket_pages(feishu: FeishuClient, retry: QueryRetry | None = None) -> Itera
     """The pages of the list one by one; without `retry` each is asked for once. Raises as `open_tickets`."""
     for number in count(1):
         if retry and retry.is_over:
-            raise DeskbellError(f"Feishu did not list its open tickets within {LIST_SECONDS:g} s")
+            raise DeskbellError(Phrase("Feishu did not list its open tickets within {most:g} s", most=LIST_SECONDS))
         page = retry(feishu.open_tickets, page=number) if retry else feishu.open_tickets(page=number)
         yield page
         if page.last:

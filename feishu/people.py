@@ -14,7 +14,7 @@ from feishu.contact_pace import ContactPace
 from feishu.query_retry import QueryRetry
 from feishu.verdict import AskFailed, Verdict
 from ledger.addresses import Contact
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, said
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk, Settings
 from ledger.unresolved import Answer, answer_json
@@ -71,7 +71,7 @@ class People:
         return each_asked(
             lambda some: self._asked(some, self._people_at_once),
             contacts,
-            lambda verdict: Unresolved(str(verdict), verdict.code),
+            lambda verdict: Unresolved(said(verdict), verdict.code),
         )
 
     def answer(self, contact: Contact, resolved: Resolved) -> Answer:
@@ -159,7 +159,7 @@ def each_asked(
 
 def _of_json(value: bytes | str) -> Resolved:
     answer = orjson.loads(value)
-    return answer["open_id"] if "open_id" in answer else Unresolved(answer["problem"], answer.get("code"))
+    return answer["open_id"] if "open_id" in answer else Unresolved(said(answer["problem"]), answer.get("code"))
 
 
 def _values(contacts: Iterable[Contact]) -> list[str]:

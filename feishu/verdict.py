@@ -16,6 +16,7 @@ from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
 from http_client.response import Response
 from ledger.errors import DeskbellError, FeishuFailed
+from ledger.phrases import Phrase, listed
 from ledger.states import Outcome
 
 __all__ = ["AskFailed", "Call", "NoToken", "Verdict", "envelope", "verdict_of_answer", "verdict_of_failure"]
@@ -90,11 +91,11 @@ class Verdict:
         return f"{self}: {self.msg}" if self.msg else str(self)
 
     @property
-    def evidence(self) -> str:
+    def evidence(self) -> Phrase:
         """What was asked and how it ended; Feishu's code and text, and the log id that its support asks for."""
         facts = {"HTTP": self.http_status, "code": self.code, "msg": self.msg, "log id": self.log_id}
         said = [f"{name} {value}" for name, value in facts.items() if value not in (None, "")]
-        return ", ".join([f"asked for {self.call}", *filter(None, [self.ended]), *said])
+        return listed([Phrase("asked for {call}", call=self.call), *filter(None, [self.ended]), *said])
 
     def __str__(self) -> str:
         code = f"code {self.code}" if self.code is not None else self.ended or "no code"
@@ -106,7 +107,7 @@ class NoToken(DeskbellError):
     """No access token could be got. Nothing was sent."""
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(f"no access token: {verdict}")
+        super().__init__(Phrase("no access token: {verdict}", verdict=str(verdict)))
         self.verdict = verdict
 
 
@@ -117,11 +118,18 @@ class AskFailed(FeishuFailed):
     """
 
     def __init__(self, verdict: Verdict) -> None:
-        super().__init__(" ".join(filter(None, [verdict.means, verdict.do, f"({verdict.evidence})"])))
+        super().__init__(_told(verdict))
         self.verdict = verdict
         if verdict.kind not in (Kind.TRANSIENT, Kind.THROTTLED):
             # Asking again at once would not help: clients repeat calls that were answered with a 502.
             self.http_status = HTTPStatus.FAILED_DEPENDENCY
+
+
+def _told(verdict: Verdict) -> Phrase:
+    found = Phrase("({evidence})", evidence=verdict.evidence)
+    for part in filter(None, (verdict.do, verdict.means)):
+        found = Phrase("{sentence} {more}", sentence=part, more=found)
+    return found
 
 
 def envelope(answer: Response) -> Mapping[str, Any] | None:

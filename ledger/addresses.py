@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast, get_args
 
+from ledger.phrases import Phrase
 from ledger.redis_keys import key_digest
 
 __all__ = [
@@ -58,7 +59,7 @@ class Contact(NamedTuple):
         kind, _, value = text.partition(" ")[2].partition(":")
         if kind in get_args(ContactKind):
             return cls(cast(ContactKind, kind), value)
-        raise ValueError("is not the text of a contact")
+        raise ValueError(Phrase("is not the text of a contact"))
 
 
 def address_fields(text: str) -> dict[str, str]:

@@ -130,7 +130,7 @@ class Row:
     def message(self, spec: Spec) -> Message:
         """The rendered message. Raises BadInput if the row does not fit, which was checked before it was accepted."""
         if len(self.values) != len(spec.columns):
-            raise BadInput("record", "it is damaged: it has other columns than its announcement")
+            raise BadInput("record", Phrase("it is damaged: it has other columns than its announcement"))
         given = {name: value for name, value in zip(spec.columns, self.values, strict=True) if value is not None}
         given[RECEIVER_ID] = self.receiver_id
         msg_type, content = spec.template.render_unchecked(given)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase
 
 __all__ = ["Damaged", "Zeros", "cut_tail", "newest_file", "repair"]
 
@@ -31,10 +32,15 @@ _BEGUN = re.compile(rb"[*$]\d{0,10}\r?|#[^\0\r\n]{0,1000}\r?")
 class Damaged(DeskbellError):
     """The file has other damage than zeros between commands, and is left as it is."""
 
-    def __init__(self, file: Path, at: int, found: str) -> None:
+    def __init__(self, file: Path, at: int, found: Phrase) -> None:
         super().__init__(
-            f"{file.name} cannot be repaired without losing what was accepted: at byte {at} {found}. Nothing was"
-            " changed: keep a copy of the directory, and restore a backup or use a replica"
+            Phrase(
+                "{name} cannot be repaired without losing what was accepted: at byte {at} {found}. Nothing "
+                "was changed: keep a copy of the directory, and restore a backup or use a replica",
+                name=file.name,
+                at=at,
+                found=found,
+            )
         )
 
 
@@ -82,7 +88,12 @@ def _files(directory: Path) -> list[Path]:
     """The files with commands, in order. The base is a snapshot, and was written as a whole."""
     manifests = list(directory.glob("*.manifest"))
     if len(manifests) != 1:
-        raise DeskbellError(f"{directory} has no *.manifest of append-only files: name the directory that has it")
+        raise DeskbellError(
+            Phrase(
+                "{directory} has no *.manifest of append-only files: name the directory that has it",
+                directory=str(directory),
+            )
+        )
     files = []
     for line in manifests[0].read_text("utf-8").splitlines():
         words = shlex.split(line)
@@ -120,20 +131,22 @@ def _end_of_command(file: Path, data: mmap.mmap, at: int) -> int:
         if end > len(data):
             return len(data)
         if data[end - 2 : end] != b"\r\n":
-            raise Damaged(file, end - 2, "a value does not end where it should")
+            raise Damaged(file, end - 2, Phrase("a value does not end where it should"))
     return end
 
 
 def _broken_off(file: Path, data: mmap.mmap, at: int) -> int:
     if at == len(data) or _BEGUN.fullmatch(data, at):
         return len(data)
-    raise Damaged(file, at, "stand zeros inside a command" if data[at] == 0 else "no command begins, nor a value")
+    raise Damaged(
+        file, at, Phrase("stand zeros inside a command") if data[at] == 0 else Phrase("no command begins, nor a value")
+    )
 
 
 def _cut_out(file: Path, holes: Sequence[Zeros]) -> None:
     before, repaired = file.with_name(f"{file.name}.before-repair"), file.with_name(f"{file.name}.repaired")
     if before.exists():
-        raise DeskbellError(f"{before} exists from an earlier repair: move it away first")
+        raise DeskbellError(Phrase("{before} exists from an earlier repair: move it away first", before=str(before)))
     with file.open("rb") as source, repaired.open("wb") as target:
         for begin, end in _kept(holes, os.fstat(source.fileno()).st_size):
             _copy(source, target, begin, end)

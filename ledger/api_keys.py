@@ -143,7 +143,9 @@ class ApiKeys:
     def refuse_approvals_without(self) -> None:
         """Raises BadInput if approvals are required and no key was ever made, since keys tell people apart."""
         if self._store.settings.approval_above is not None and not self.are_configured():
-            problem = "needs API keys, which tell author and approver apart: create them with `deskbell key create`"
+            problem = Phrase(
+                "needs API keys, which tell author and approver apart: create them with `deskbell key create`"
+            )
             raise BadInput("DESKBELL_APPROVAL_ABOVE", problem)
 
     def list(self) -> list[ApiKey]:
@@ -220,7 +222,10 @@ class ApiKeys:
         waits.ask(pipe, FSYNC_TIMEOUT_MS)
         if not waits.are_over(pipe.execute()[1:]):
             raise NotDurable(
-                f"Redis did not confirm the write within {FSYNC_TIMEOUT_MS} ms: check with `deskbell key list`"
+                Phrase(
+                    "Redis did not confirm the write within {most} ms: check with `deskbell key list`",
+                    most=FSYNC_TIMEOUT_MS,
+                )
             )
 
     def _note_use(self, ids: set[str]) -> None:

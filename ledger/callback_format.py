@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 from ledger.messages.json_fields import link_problem
+from ledger.phrases import Phrase
 
 __all__ = ["CallbackSecret", "CallbackUrl", "signing_key"]
 
@@ -23,15 +24,15 @@ def _problem(url: str) -> str | None:
     if len(url) > _LONGEST_CHARACTERS:
         return f"must have {_LONGEST_CHARACTERS} characters at most"
     if not url.isascii():
-        return "must be written in ASCII: a name in another script as xn--…, other characters as %…"
+        return Phrase("must be written in ASCII: a name in another script as xn--…, other characters as %…")
     if problem := link_problem(url):
         return problem
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
-        return "must not contain a user or password"
+        return Phrase("must not contain a user or password")
     if parts.fragment:
-        return "must not end in a #fragment: that is for browsers"
-    return None if _has_port(url) else "must have a port from 1 to 65535, or none"
+        return Phrase("must not end in a #fragment: that is for browsers")
+    return None if _has_port(url) else Phrase("must have a port from 1 to 65535, or none")
 
 
 def _has_port(url: str) -> bool:
@@ -58,7 +59,7 @@ def signing_key(secret: str) -> bytes:
     except ValueError:
         key = b""
     if kind != "whsec" or not 24 <= len(key) <= 64:
-        raise ValueError("must be whsec_ and the base64 of 24 to 64 random bytes")
+        raise ValueError(Phrase("must be whsec_ and the base64 of 24 to 64 random bytes"))
     return key
 
 

@@ -6,6 +6,7 @@ from ledger.announcement import Row, Spec
 from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.progress import Progress
 from ledger.rate import Slot
 
@@ -24,7 +25,7 @@ class Claim:
     accepted_ms: int
     row: tuple[Row, Spec] | None = None
     some_have_tickets: bool = True  #: of the desk's receivers; if not, nobody needs to look
-    damage: str | None = None  #: what of its record cannot be read: it must not be sent
+    damage: Phrase | None = None  #: what of its record cannot be read: it must not be sent
 
     @property
     def wanted_ms(self) -> int:

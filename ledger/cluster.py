@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import redis
 
 from ledger.errors import LedgerUnwritable
+from ledger.phrases import Phrase
 from ledger.redis_keys import has_hash_tag
 from ledger.settings import Settings
 
@@ -22,8 +23,8 @@ SLOTS = 16384
 class Unfit(NamedTuple):
     """Why a cluster cannot hold the ledger, and what to do."""
 
-    found: str
-    do: str
+    found: Phrase
+    do: Phrase
 
 
 def is_in_cluster(client: redis.Redis) -> bool:
@@ -38,30 +39,48 @@ def is_in_cluster(client: redis.Redis) -> bool:
 def cluster_problem(client: redis.Redis, prefix: str) -> Unfit | None:
     """For a server in cluster mode."""
     if not has_hash_tag(prefix):
-        return Unfit(
-            f"this server is in cluster mode, and DESKBELL_PREFIX={prefix} spreads the keys over its slots",
-            f"set DESKBELL_PREFIX={{{prefix}}}, which is another, empty ledger, or use a server without cluster mode",
-        )
+        return _spread(prefix)
     try:
         cluster: Any = client.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
     except redis.ResponseError as error:
         return Unfit(
-            f"this server is in cluster mode and hides its nodes ({error})", "allow CLUSTER INFO for this user"
+            Phrase("this server is in cluster mode and hides its nodes ({error})", error=str(error)),
+            Phrase("allow CLUSTER INFO for this user"),
         )
     if (nodes := int(cluster["cluster_size"])) > 1:
         return Unfit(
-            f"this server is one of {nodes} cluster nodes with slots",
-            "use a cluster of one node (one shard), or a server without cluster mode",
+            Phrase("this server is one of {nodes} cluster nodes with slots", nodes=nodes),
+            Phrase("use a cluster of one node (one shard), or a server without cluster mode"),
         )
     if int(cluster["cluster_slots_ok"]) < SLOTS:
         return Unfit(
-            f"this cluster serves {cluster['cluster_slots_ok']} of {SLOTS} slots",
-            "assign all slots to this node: CLUSTER ADDSLOTSRANGE, or valkey-cli --cluster fix",
+            Phrase("this cluster serves {served} of {all} slots", served=int(cluster["cluster_slots_ok"]), all=SLOTS),
+            Phrase("assign all slots to this node: CLUSTER ADDSLOTSRANGE, or valkey-cli --cluster fix"),
         )
     return None
+
+
+def _spread(prefix: str) -> Unfit:
+    return Unfit(
+        Phrase(
+            "this server is in cluster mode, and DESKBELL_PREFIX={prefix} spreads the keys over its slots",
+            prefix=prefix,
+        ),
+        Phrase(
+            "set DESKBELL_PREFIX={{{prefix}}}, which is another, empty ledger, or use a server without cluster mode",
+            prefix=prefix,
+        ),
+    )
 
 
 def refuse_cluster(client: redis.Redis, settings: Settings) -> None:
     """Raises LedgerUnwritable for a cluster that cannot hold the ledger."""
     if is_in_cluster(client) and (problem := cluster_problem(client, settings.prefix)):
-        raise LedgerUnwritable(f"Redis at {settings.redis}: {problem.found}, nothing was accepted: {problem.do}")
+        raise LedgerUnwritable(
+            Phrase(
+                "Redis at {where}: {found}, nothing was accepted: {do}",
+                where=str(settings.redis),
+                found=problem.found,
+                do=problem.do,
+            )
+        )

@@ -21,6 +21,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from ledger.errors import DeskbellError, LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
+from ledger.phrases import Phrase, said
 from ledger.private import OwnSocketConnection
 from ledger.redis_url import RedisUrl
 from ledger.sentinels import Sentinels
@@ -165,11 +166,18 @@ def translated(error: BaseException, settings: Settings) -> DeskbellError | None
     if not isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
         return None
     hint = (
-        "start it with `deskbell up`, or set DESKBELL_REDIS_URL"
+        Phrase("start it with `deskbell up`, or set DESKBELL_REDIS_URL")
         if settings.embedded
-        else "check DESKBELL_REDIS_URL and the server"
+        else Phrase("check DESKBELL_REDIS_URL and the server")
     )
-    return LedgerUnreachable(f"Redis at {settings.redis} is not reached ({_problem(error)}): {hint}")
+    return LedgerUnreachable(
+        Phrase(
+            "Redis at {where} is not reached ({problem}): {hint}",
+            where=str(settings.redis),
+            problem=_problem(error),
+            hint=hint,
+        )
+    )
 
 
 def _translated_refusal(error: redis.ResponseError, settings: Settings) -> DeskbellError | None:
@@ -177,20 +185,20 @@ def _translated_refusal(error: redis.ResponseError, settings: Settings) -> Deskb
     if is_of_wrong_version(error):
         return WrongVersion.of(str(error).removeprefix(_WRONG_VERSION), SCHEMA)
     if isinstance(error, _NOT_SERVED):
-        do = "run `deskbell doctor`, and look at CLUSTER INFO on the server"
-        return LedgerUnreachable(f"Redis at {where} does not serve the ledger's slot: {do}")
+        do = Phrase("run `deskbell doctor`, and look at CLUSTER INFO on the server")
+        return LedgerUnreachable(Phrase("Redis at {where} does not serve the ledger's slot: {do}", where=where, do=do))
     if isinstance(error, NoPermissionError):
         return _forbidden(where, error)
     if str(error).startswith(_NO_DATABASE):
-        return LedgerUnreachable(f"Redis at {where} has no such database: set DESKBELL_REDIS_URL")
+        return LedgerUnreachable(Phrase("Redis at {where} has no such database: set DESKBELL_REDIS_URL", where=where))
     return _unwritable(where, error) if is_refusal(error) else None
 
 
-def _problem(error: redis.RedisError) -> str:
+def _problem(error: redis.RedisError) -> Phrase:
     """redis-py's message in one line, without the address."""
     if isinstance(error, AuthenticationError) and "HELLO" in str(error):
-        return "it needs a password"
-    return _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
+        return Phrase("it needs a password")
+    return said(_CONNECTING.sub("", str(error).split("\n")[0]).rstrip("."))
 
 
 def is_refusal(error: redis.ResponseError) -> bool:
@@ -207,20 +215,30 @@ def _forbidden(where: str, error: redis.ResponseError) -> LedgerUnwritable:
     """The server names a command, but no key; `ACL LOG` does."""
     problem = str(error).split(" script: ")[0]
     return LedgerUnwritable(
-        f"Redis at {where} does not allow this to its user ({problem}): give it the rights that docs/deploy.md lists;"
-        " ACL LOG on the server names what was refused"
+        Phrase(
+            "Redis at {where} does not allow this to its user ({problem}): give it the rights that "
+            "docs/deploy.md lists; ACL LOG on the server names what was refused",
+            where=where,
+            problem=problem,
+        )
     )
 
 
 def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
     problem = str(error).split(" script: ")[0]
     if isinstance(error, OutOfMemoryError):
-        do = "raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR"
-        return LedgerFull(f"Redis at {where} is full, nothing was accepted: {do}")
+        do = Phrase("raise maxmemory, or wait until results are older than DESKBELL_RESULTS_FOR")
+        return LedgerFull(Phrase("Redis at {where} is full, nothing was accepted: {do}", where=where, do=do))
     if problem.endswith(NO_ROOM):
-        return LedgerFull(f"the disk of Redis at {where} is full, nothing was accepted: free some space")
+        return LedgerFull(
+            Phrase("the disk of Redis at {where} is full, nothing was accepted: free some space", where=where)
+        )
     return LedgerUnwritable(
-        f"Redis at {where} accepts no writes, nothing was accepted ({problem}): run `deskbell doctor`"
+        Phrase(
+            "Redis at {where} accepts no writes, nothing was accepted ({problem}): run `deskbell doctor`",
+            where=where,
+            problem=problem,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ledger.messages.content import Message, MsgType
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.progress import Attempt, Progress
 from ledger.states import Outcome, State
 
@@ -42,9 +43,11 @@ class Reading:
         self._parts: list[str] = []
 
     @property
-    def damage(self) -> str | None:
+    def damage(self) -> Phrase | None:
         """A description; None if everything was readable."""
-        return f"its record is damaged: {' and '.join(self._parts)} cannot be read" if self._parts else None
+        if not self._parts:
+            return None
+        return Phrase("its record is damaged: {parts} cannot be read", parts=" and ".join(self._parts))
 
     def part(self, name: str, read: Callable[[], T], instead: T) -> T:
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 
 __all__ = ["with_secrets"]
 
@@ -22,7 +23,9 @@ def with_secrets(desk: str, table: Mapping[str, Any], folder: Path) -> dict[str,
         ways = {f"{secret}{way}": read for way, read in (("", None), ("_env", _of_variable), ("_file", _of_file))}
         given = [name for name in ways if name in found]
         if len(given) > 1:
-            raise BadInput("DESKBELL_DESKS", f"[desk.{desk}] give one of {', '.join(given)}")
+            raise BadInput(
+                "DESKBELL_DESKS", Phrase("[desk.{desk}] give one of {names}", desk=desk, names=", ".join(given))
+            )
         for name in given:
             if read := ways[name]:
                 found[secret] = read(f"[desk.{desk}] {name}", found.pop(name), folder)
@@ -31,18 +34,23 @@ def with_secrets(desk: str, table: Mapping[str, Any], folder: Path) -> dict[str,
 
 def _of_variable(where: str, name: Any, _: Path) -> str:
     if not isinstance(name, str) or not os.environ.get(name):
-        raise BadInput("DESKBELL_DESKS", f"{where}: the variable {name!r} is not set")
+        raise BadInput(
+            "DESKBELL_DESKS", Phrase("{where}: the variable {name} is not set", where=where, name=repr(name))
+        )
     return os.environ[name]
 
 
 def _of_file(where: str, name: Any, folder: Path) -> str:
     """Relative paths start at the folder of the desks file. A trailing newline is not part of the secret."""
     if not isinstance(name, str):
-        raise BadInput("DESKBELL_DESKS", f"{where}: write the path of a file")
+        raise BadInput("DESKBELL_DESKS", Phrase("{where}: write the path of a file", where=where))
     try:
         secret = (folder / name).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("DESKBELL_DESKS", f"{where}: {name} cannot be read ({type(error).__name__})") from error
+        raise BadInput(
+            "DESKBELL_DESKS",
+            Phrase("{where}: {name} cannot be read ({error})", where=where, name=name, error=type(error).__name__),
+        ) from error
     if not secret:
-        raise BadInput("DESKBELL_DESKS", f"{where}: {name} is empty")
+        raise BadInput("DESKBELL_DESKS", Phrase("{where}: {name} is empty", where=where, name=name))
     return secret

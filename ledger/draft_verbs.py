@@ -87,7 +87,9 @@ class DraftVerbs:
         if done == _ABSENT and content.loaded != id and not found:
             raise NotFound(id)
         if done == _ABSENT:
-            raise RowsMissing(f"{id}: not all of its {content.total} rows are in the ledger; send it again")
+            raise RowsMissing(
+                Phrase("{id}: not all of its {total} rows are in the ledger; send it again", id=id, total=content.total)
+            )
 
     def check_room(self, by: Person) -> None:
         """Raises BadInput if this author has all the drafts that one may have."""

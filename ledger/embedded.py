@@ -22,6 +22,7 @@ from ledger.aof_repair import cut_tail, newest_file
 from ledger.connection import NO_ROOM
 from ledger.errors import LedgerUnreachable
 from ledger.memory import limit_bytes
+from ledger.phrases import Phrase
 from ledger.private import OTHERS, OwnSocketConnection, make_private, make_socket_directory, private_file
 from ledger.settings import Settings
 
@@ -124,12 +125,19 @@ class EmbeddedValkey:
         Raises LedgerUnreachable when it runs.
         """
         if not self._files.exists():
-            raise LedgerUnreachable(f"no embedded Valkey has been run in {self.data_dir}: check DESKBELL_DATA_DIR")
+            raise LedgerUnreachable(
+                Phrase(
+                    "no embedded Valkey has been run in {path}: check DESKBELL_DATA_DIR",
+                    path=str(self.data_dir),
+                )
+            )
         self._take_lock()
         try:
             with suppress(redis.ConnectionError), self._client(STOP_SECONDS) as client:
                 client.ping()
-                raise LedgerUnreachable(f"a server of a killed `deskbell up` runs on {self.data_dir}: stop it first")
+                raise LedgerUnreachable(
+                    Phrase("a server of a killed `deskbell up` runs on {path}: stop it first", path=str(self.data_dir))
+                )
             yield self._files
         finally:
             self.stop()
@@ -142,18 +150,20 @@ class EmbeddedValkey:
                 found[1], self._log_path,
             )  # fmt: skip
 
-    def why_it_ended(self) -> str:
+    def why_it_ended(self) -> Phrase:
         """The cause of its end, or its last log line; a full disk may have left no room for that."""
         if self.lacks_room:
-            return f"the disk is full: make room for {self.data_dir}"
+            return Phrase("the disk is full: make room for {directory}", directory=str(self.data_dir))
         if (number := self._killed_by()) is not None:
-            return f"killed by {signal.Signals(number).name}"
+            return Phrase("killed by {signal}", signal=signal.Signals(number).name)
         lines = self._last_lines()
         if any(_UNREADABLE in line for line in lines):
-            return f"its append-only file is damaged: `deskbell repair` cuts out zeros (see {self._log_path})"
+            return Phrase(
+                "its append-only file is damaged: `deskbell repair` cuts out zeros (see {log})", log=str(self._log_path)
+            )
         warnings = [line for line in lines if (head := _LINE_HEAD.match(line)) and head[1] == "#"]
-        last = (warnings or lines or ["no output"])[-1]
-        return f"{_LINE_HEAD.sub('', last)} (see {self._log_path})"
+        last = (warnings or lines or [Phrase("no output")])[-1]
+        return Phrase("{said} (see {log})", said=_LINE_HEAD.sub("", last), log=str(self._log_path))
 
     def _killed_by(self) -> int | None:
         if self._process is None:
@@ -200,7 +210,9 @@ class EmbeddedValkey:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise LedgerUnreachable(f"another `deskbell up` is running on {self.data_dir}: stop it first") from None
+            raise LedgerUnreachable(
+                Phrase("another `deskbell up` is running on {path}: stop it first", path=str(self.data_dir))
+            ) from None
 
     def _stop_orphan(self) -> None:
         """A server that answers while the lock is free was left by a killed `up`; this process takes over its files."""
@@ -228,7 +240,7 @@ class EmbeddedValkey:
                     break
                 time.sleep(0.02)
         self._end_process()
-        raise LedgerUnreachable(f"the embedded Valkey did not start: {self.why_it_ended()}")
+        raise LedgerUnreachable(Phrase("the embedded Valkey did not start: {problem}", problem=self.why_it_ended()))
 
     def stop(self) -> None:
         """Stops the server, which fsyncs first."""

@@ -21,7 +21,9 @@ def check_env_file(path: Path) -> None:
     with path.open(encoding="utf-8") as file:
         for binding in parse_stream(file):
             if (binding.key or "").startswith("DESKBELL_") and _is_expanded_by_compose(binding):
-                problem = Phrase("put its value in {file} in single quotes: Compose takes $ for a variable", file=path)
+                problem = Phrase(
+                    "put its value in {file} in single quotes: Compose takes $ for a variable", file=str(path)
+                )
                 raise BadInput(binding.key or "", problem)
 
 

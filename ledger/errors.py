@@ -54,12 +54,16 @@ class DeskbellError(Exception):
     http_status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     #: Of the problem: the last part of its URN, and its title.
     type: str = "internal"
-    title: str = "Something went wrong"
+    title: Phrase = Phrase("Something went wrong")
     exit_code: int = 1
     #: Attributes that the problem has as members, for programs that do not read its sentence.
     members: tuple[str, ...] = ()
     #: What the error is built from: members of the problem, or the `key` or `id` that was asked about.
     arguments: tuple[str, ...] = ("detail",)
+
+    def __init__(self, detail: Phrase) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 class BadInput(DeskbellError):
@@ -67,12 +71,12 @@ class BadInput(DeskbellError):
 
     http_status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "bad-input"
-    title = "The input cannot be accepted"
+    title = Phrase("The input cannot be accepted")
     exit_code = 2
     members: tuple[str, ...] = ("field",)
     arguments = ("field", "detail")
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: Phrase) -> None:
         super().__init__(Phrase("{field}: {problem}", field=field, problem=problem))
         self.field = field
         self.problem = problem
@@ -82,7 +86,7 @@ class KeyReused(BadInput):
     """The same key was used before, for other content."""
 
     type = "key-reused"
-    title = "The key was already used for other content"
+    title = Phrase("The key was already used for other content")
     members = ("field", "first_id")
     arguments = ("key", "first_id")
 
@@ -98,7 +102,7 @@ class NotFound(DeskbellError):
 
     http_status = HTTPStatus.NOT_FOUND
     type = "not-found"
-    title = "Nothing has this id"
+    title = Phrase("Nothing has this id")
     exit_code = 5
     arguments = ("id",)
 
@@ -112,21 +116,21 @@ class Forbidden(DeskbellError):
 
     http_status = HTTPStatus.FORBIDDEN
     type = "forbidden"
-    title = "The key may not do this"
+    title = Phrase("The key may not do this")
 
 
 class GrantRefused(Forbidden):
     """The key lacks something that it would grant."""
 
     type = "grant-refused"
-    title = "The key lacks what it would grant"
+    title = Phrase("The key lacks what it would grant")
 
 
 class KeyLimit(Forbidden):
     """A limit of the key is reached. Nothing was accepted."""
 
     type = "key-limit"
-    title = "The key's limit is reached"
+    title = Phrase("The key's limit is reached")
 
 
 class NotAllowed(DeskbellError):
@@ -134,7 +138,7 @@ class NotAllowed(DeskbellError):
 
     http_status = HTTPStatus.CONFLICT
     type = "not-allowed"
-    title = "The state does not allow it"
+    title = Phrase("The state does not allow it")
     exit_code = 2
     members = arguments = ("id", "verb", "state")
 
@@ -148,7 +152,7 @@ class Changed(DeskbellError):
 
     http_status = HTTPStatus.CONFLICT
     type = "changed"
-    title = "It was changed since it was read"
+    title = Phrase("It was changed since it was read")
     exit_code = 2
     members = arguments = ("id", "version")
 
@@ -164,7 +168,7 @@ class NotPermitted(DeskbellError):
 
     http_status = HTTPStatus.FORBIDDEN
     type = "not-permitted"
-    title = "It needs the approval of somebody else"
+    title = Phrase("It needs the approval of somebody else")
     exit_code = 2
 
 
@@ -173,7 +177,7 @@ class FeishuFailed(DeskbellError):
 
     http_status = HTTPStatus.BAD_GATEWAY
     type = "feishu-failed"
-    title = "Feishu did not answer a question"
+    title = Phrase("Feishu did not answer a question")
 
 
 class LedgerUnreachable(DeskbellError):
@@ -181,7 +185,7 @@ class LedgerUnreachable(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "ledger-unreachable"
-    title = "Redis is not reached"
+    title = Phrase("Redis is not reached")
     exit_code = 3
 
 
@@ -190,14 +194,14 @@ class LedgerUnwritable(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "ledger-unwritable"
-    title = "Redis accepts no writes"
+    title = Phrase("Redis accepts no writes")
 
 
 class LedgerFull(LedgerUnwritable):
     """Redis has no room for more. Nothing was accepted; what was accepted before is still sent."""
 
     type = "ledger-full"
-    title = "Redis has no room left"
+    title = Phrase("Redis has no room left")
 
 
 class NotDurable(DeskbellError):
@@ -205,7 +209,7 @@ class NotDurable(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "not-durable"
-    title = "Redis did not confirm the fsync"
+    title = Phrase("Redis did not confirm the fsync")
 
 
 class WrongVersion(DeskbellError):
@@ -213,11 +217,18 @@ class WrongVersion(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "wrong-version"
-    title = "The ledger has another version"
+    title = Phrase("The ledger has another version")
 
     @classmethod
     def of(cls, found: str, ours: int) -> Self:
         """`found` is the version as the ledger writes it: `2`, or `2 from 1` while it is migrated."""
         newer = int(found.split()[0]) > ours
-        do = "upgrade this Deskbell" if newer else "an upgraded worker migrates it when it starts"
-        return cls(f"the ledger has version {found}, but this Deskbell needs version {ours}: {do}")
+        do = Phrase("upgrade this Deskbell") if newer else Phrase("an upgraded worker migrates it when it starts")
+        return cls(
+            Phrase(
+                "the ledger has version {found}, but this Deskbell needs version {ours}: {do}",
+                found=found,
+                ours=ours,
+                do=do,
+            )
+        )

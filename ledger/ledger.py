@@ -17,6 +17,7 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.record import Accepted, Record
 from ledger.redis_keys import key_digest
 from ledger.states import INDEXED, State
@@ -66,14 +67,15 @@ class Ledger(Store):
     def _accept(self, notifications: Sequence[Notification], *, all_or_nothing: bool) -> list[AcceptResult]:
         if len(notifications) > MOST_AT_ONCE:
             raise BadInput(
-                "receiver_id", f"{len(notifications)} at once, {MOST_AT_ONCE} at most: make it an announcement"
+                "receiver_id",
+                Phrase("{n} at once, {most} at most: make it an announcement", n=len(notifications), most=MOST_AT_ONCE),
             )
         places: dict[str, list[int]] = {}
         for place, notification in enumerate(notifications):
             places.setdefault(notification.desk, []).append(place)
         self._check_desks(places)
         if all_or_nothing and len(places) != 1:
-            raise BadInput("desk", "give the notifications of one desk")
+            raise BadInput("desk", Phrase("give the notifications of one desk"))
         results: dict[int, AcceptResult] = dict(self._past(notifications))
         if results and all_or_nothing:
             raise _first_refusal(results)

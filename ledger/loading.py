@@ -41,7 +41,7 @@ class RowsMissing(DeskbellError):
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "rows-missing"
-    title = "The same announcement is being submitted twice"
+    title = Phrase("The same announcement is being submitted twice")
 
 
 class Opened(NamedTuple):
@@ -148,7 +148,9 @@ class Loading:
         arguments = (by, *self.approval(spec.desk), "", "", 0, 0)
         done, _ = self._store.durably("start", spec.desk, id, total, unix_ms(spec.at), *arguments, *hours)
         if done == -1:
-            raise RowsMissing(f"{id}: not all of its {total} rows are in the ledger; announce it again")
+            raise RowsMissing(
+                Phrase("{id}: not all of its {total} rows are in the ledger; announce it again", id=id, total=total)
+            )
         if done == -2:
             raise self.lacks_approval(total)
         if done:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ledger.phrases import Phrase
+
 __all__ = ["NEARLY_FULL", "Fullness", "checked_limit", "limit_bytes"]
 
 #: From this share of `maxmemory` on it is worth a word.
@@ -47,7 +49,10 @@ def checked_limit(text: str) -> str:
     if text.strip().lower() == UNLIMITED or (found and 0 < int(found[1]) <= (100 if share else 10**12)):
         return text.strip().lower()
     raise ValueError(
-        f"{text!r} is not an amount of memory: use 2gb, 512mb, 50% (of the machine's memory), or unlimited"
+        Phrase(
+            "{text} is not an amount of memory: use 2gb, 512mb, 50% (of the machine's memory), or unlimited",
+            text=repr(text),
+        )
     )
 
 

@@ -31,10 +31,10 @@ MOST_KEY_CHARACTERS = 256
 #: How the keys begin that are made here out of what others know, and of what. With one of its own that begins so, a
 #: caller could stand in the place of a message to come, and nobody would get it.
 _BEGINNINGS_OF_OURS = {
-    "hook/": "hooks",
-    "celery:": "tasks without a key",
-    "notice/": "news of announcements",
-    "test/": "tests of announcements",
+    "hook/": Phrase("hooks"),
+    "celery:": Phrase("tasks without a key"),
+    "notice/": Phrase("news of announcements"),
+    "test/": Phrase("tests of announcements"),
 }
 #: What no caller may set.
 FIELDS_OF_OURS = frozenset({"caller", "test", "joining", "alert"})
@@ -226,9 +226,16 @@ def _checked_key(key: Any, key_of_ours: str | None) -> Any:
 def _check_key_of_caller(key: str) -> None:
     for beginning, of in _BEGINNINGS_OF_OURS.items():
         if key.startswith(beginning):
-            raise BadInput("key", f"must not begin with {beginning}, as the keys of {of} do: use another beginning")
+            raise BadInput(
+                "key",
+                Phrase(
+                    "must not begin with {beginning}, as the keys of {others} do: use another beginning",
+                    beginning=beginning,
+                    others=of,
+                ),
+            )
     if "\0" in key:  # the keys of announcements are told from those of events by it
-        raise BadInput("key", "must not contain a NUL character")
+        raise BadInput("key", Phrase("must not contain a NUL character"))
     if problem := steering_problem(key) or (blank_problem(key) if key else None):
         raise BadInput("key", problem)
 
@@ -237,7 +244,7 @@ def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Raises BadInput for a field of ours, or unless it has exactly one address. An e-mail address or a number leads to
     an open_id."""
     for name in FIELDS_OF_OURS & raw.keys():
-        raise BadInput(name, "is not a known field")
+        raise BadInput(name, Phrase("is not a known field"))
     fields = {name: value for name, value in raw.items() if name not in ADDRESS_FIELDS or value is not None}
     given = [name for name in ADDRESS_FIELDS if name in fields]
     if not given:
@@ -263,7 +270,7 @@ def _take_message(fields: dict[str, Any]) -> Message:
         return message if isinstance(message, Message) else parse_message(message)
     text = fields.pop("text")
     if not isinstance(text, str):
-        raise BadInput("text", "must be a string")
+        raise BadInput("text", Phrase("must be a string"))
     return Message.text(text)
 
 

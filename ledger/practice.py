@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 
 __all__ = ["command_settings", "is_practice", "left_for_commands", "practice_directory"]
@@ -64,7 +65,9 @@ def _living(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        raise BadInput("DESKBELL_DATA_DIR", f"{path} belongs to another user: set a directory of your own") from None
+        raise BadInput(
+            "DESKBELL_DATA_DIR", Phrase("{path} belongs to another user: set a directory of your own", path=str(path))
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

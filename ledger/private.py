@@ -14,6 +14,7 @@ from typing import IO, Any
 import redis
 
 from ledger.errors import LedgerUnreachable
+from ledger.phrases import Phrase
 
 __all__ = ["OTHERS", "OwnSocketConnection", "check_socket", "make_private", "make_socket_directory", "private_file"]
 
@@ -37,15 +38,19 @@ def make_private(directory: Path) -> None:
     try:
         opened = [path for path in (*([directory] if alone else []), *kept) if _take_from_others(path)]
     except PermissionError:
-        raise LedgerUnreachable(_another_directory(directory, "belongs to another user")) from None
+        raise LedgerUnreachable(_another_directory(directory, Phrase("belongs to another user"))) from None
     if directory.stat().st_mode & _WRITE:
-        raise LedgerUnreachable(_another_directory(directory, "can be written to by others"))
+        raise LedgerUnreachable(_another_directory(directory, Phrase("can be written to by others")))
     if opened:
         log.warning("other users could read what is in %s: its files have mode 600 now", directory)
 
 
-def _another_directory(directory: Path, why: str) -> str:
-    return f"{directory} {why}, and would hold messages and tokens: set DESKBELL_DATA_DIR to a directory of its own"
+def _another_directory(directory: Path, why: Phrase) -> Phrase:
+    return Phrase(
+        "{directory} {why}, and would hold messages and tokens: set DESKBELL_DATA_DIR to a directory of its own",
+        directory=str(directory),
+        why=why,
+    )
 
 
 def private_file(path: Path) -> IO[bytes]:
@@ -82,9 +87,16 @@ def _check(path: Path, owner: int, is_right: Callable[[int], bool]) -> None:
     except FileNotFoundError:  # nobody listens: connecting says so
         return
     if found.st_uid != owner:
-        raise LedgerUnreachable(f"{path} belongs to user {found.st_uid}, the data directory to user {owner}: remove it")
+        raise LedgerUnreachable(
+            Phrase(
+                "{path} belongs to user {user}, the data directory to user {owner}: remove it",
+                path=str(path),
+                user=found.st_uid,
+                owner=owner,
+            )
+        )
     if not is_right(found.st_mode):
-        raise LedgerUnreachable(f"{path} must be a directory with mode 700: remove it")
+        raise LedgerUnreachable(Phrase("{path} must be a directory with mode 700: remove it", path=str(path)))
 
 
 def _is_private_directory(mode: int) -> bool:

@@ -26,7 +26,7 @@ _OF_ANOTHER_KIND = {
 }
 
 
-def receiver_id_problem(text: str, kind: UserIdType) -> str | None:
+def receiver_id_problem(text: str, kind: UserIdType) -> Phrase | None:
     """What is wrong with the id, or None. Repeats no more of it than a character or its beginning."""
     if not _PLAIN.fullmatch(text):
         return _misspelled(text)
@@ -52,7 +52,7 @@ def _of_no_kind(beginning: str, kind: UserIdType) -> Phrase:
     )
 
 
-def _misspelled(text: str) -> str:
+def _misspelled(text: str) -> Phrase:
     if not text:
         return Phrase("must not be empty")
     if "@" in text.strip("@"):

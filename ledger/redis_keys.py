@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from ledger.phrases import Phrase
+
 __all__ = ["RedisKeys", "checked_prefix", "has_hash_tag", "key_digest"]
 
 #: The part in braces is the hash tag of a cluster. An empty one would be none, and of two only the first counts.
@@ -197,8 +199,10 @@ def checked_prefix(text: str) -> str:
     """The value of DESKBELL_PREFIX. Raises ValueError."""
     if not text or not _PREFIX.fullmatch(text):
         raise ValueError(
-            "use letters of the English alphabet, digits, '_', '.' and '-', at least one, and at most one part of these"
-            " in braces"
+            Phrase(
+                "use letters of the English alphabet, digits, '_', '.' and '-', at least one, and at most one part of"
+                " these in braces"
+            )
         )
     return text
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ledger.phrases import Phrase, phrase_in
+
 __all__ = ["read_options"]
 
 #: Seconds that a timeout may have. Below one, an answer that waits for the disk would be given up; beyond a minute a
@@ -16,18 +18,18 @@ _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 _VERIFICATION = ("required", "optional", "none")
 #: Options of redis-py's that are refused by name. Every other name may be a part of a password, and is not repeated.
 _REFUSED = {
-    "max_connections": "each thread has its own connection: set DESKBELL_CONCURRENCY",
-    "retry_on_timeout": "Deskbell decides what is retried",
-    "retry_on_error": "Deskbell decides what is retried",
-    "decode_responses": "Deskbell reads bytes",
-    "encoding": "Deskbell reads bytes",
-    "client_name": "it is DESKBELL_PREFIX",
-    "socket_read_size": "it is not a server setting",
-    "timeout": "use socket_timeout or socket_connect_timeout",
-    "virtual_host": "write db",
-    "ssl": "use rediss:// or sentinels://",
-    "ssl_ca_data": "name a file with ssl_ca_certs",
-    "ssl_min_version": "TLS 1.2 and newer are supported",
+    "max_connections": Phrase("each thread has its own connection: set DESKBELL_CONCURRENCY"),
+    "retry_on_timeout": Phrase("Deskbell decides what is retried"),
+    "retry_on_error": Phrase("Deskbell decides what is retried"),
+    "decode_responses": Phrase("Deskbell reads bytes"),
+    "encoding": Phrase("Deskbell reads bytes"),
+    "client_name": Phrase("it is DESKBELL_PREFIX"),
+    "socket_read_size": Phrase("it is not a server setting"),
+    "timeout": Phrase("use socket_timeout or socket_connect_timeout"),
+    "virtual_host": Phrase("write db"),
+    "ssl": Phrase("use rediss:// or sentinels://"),
+    "ssl_ca_data": Phrase("name a file with ssl_ca_certs"),
+    "ssl_min_version": Phrase("TLS 1.2 and newer are supported"),
 }
 
 
@@ -40,28 +42,28 @@ def read_options(query: str, *, tls: bool, unix: bool) -> dict[str, Any]:
     for name, value in parse_qsl(query, keep_blank_values=True):
         _check_name(name, known, options)
         if not value:
-            raise ValueError(f"has no value for {name}")
+            raise ValueError(Phrase("has no value for {name}", name=name))
         try:
             options[name] = known[name](value)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise ValueError(Phrase("{field}: {problem}", field=name, problem=phrase_in(error))) from None
     return options
 
 
 def _check_name(name: str, known: Mapping[str, Any], seen: Mapping[str, Any]) -> None:
     if name in seen:
-        raise ValueError(f"gives {name} twice")
+        raise ValueError(Phrase("gives {name} twice", name=name))
     if name in known:
         return
     if name in _REFUSED:
-        raise ValueError(f"remove {name}: {_REFUSED[name]}")
+        raise ValueError(Phrase("remove {name}: {why}", name=name, why=_REFUSED[name]))
     if name in _OF_TLS:
-        raise ValueError(f"{name} is for TLS: use rediss:// or sentinels://")
-    raise ValueError(f"has an unknown option: use one of {', '.join(known)}")
+        raise ValueError(Phrase("{name} is for TLS: use rediss:// or sentinels://", name=name))
+    raise ValueError(Phrase("has an unknown option: use one of {names}", names=", ".join(known)))
 
 
 def _database(text: str) -> int:
-    return _between(text, 0, 2**31 - 1, "must be the number of a database")
+    return _between(text, 0, 2**31 - 1, Phrase("must be the number of a database"))
 
 
 def _timeout(text: str) -> float:
@@ -71,20 +73,21 @@ def _timeout(text: str) -> float:
     except ValueError:
         seconds = 0
     if not least <= seconds <= most:
-        raise ValueError(f"must be from {least} to {most} seconds")
+        raise ValueError(Phrase("must be from {least} to {most} seconds", least=least, most=most))
     return seconds
 
 
 def _idle(text: str) -> int:
     least, most = _IDLE_SECONDS
-    return _between(text, least, most, f"must be from {least} to {most} seconds, without a fraction")
+    problem = Phrase("must be from {least} to {most} seconds, without a fraction", least=least, most=most)
+    return _between(text, least, most, problem)
 
 
 def _protocol(text: str) -> int:
-    return _between(text, 2, 3, "must be 2 or 3")
+    return _between(text, 2, 3, Phrase("must be 2 or 3"))
 
 
-def _between(text: str, least: int, most: int, problem: str) -> int:
+def _between(text: str, least: int, most: int, problem: Phrase) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
         raise ValueError(problem)
     return int(text)
@@ -92,7 +95,7 @@ def _between(text: str, least: int, most: int, problem: str) -> int:
 
 def _yes_or_no(text: str) -> bool:
     if text.lower() not in _YES | _NO:
-        raise ValueError("must be true or false")
+        raise ValueError(Phrase("must be true or false"))
     return text.lower() in _YES
 
 
@@ -100,7 +103,9 @@ def _verification(text: str) -> str:
     """`CERT_REQUIRED` is how Celery writes it."""
     word = text.lower().removeprefix("cert_")
     if word not in _VERIFICATION:
-        raise ValueError(f"must be {', '.join(_VERIFICATION[:-1])} or {_VERIFICATION[-1]}")
+        raise ValueError(
+            Phrase("must be {first} or {last}", first=", ".join(_VERIFICATION[:-1]), last=_VERIFICATION[-1])
+        )
     return word
 
 
@@ -108,13 +113,13 @@ def _file(text: str) -> str:
     try:
         Path(text).open("rb").close()
     except (OSError, ValueError) as error:
-        raise ValueError(f"names a file that cannot be read ({type(error).__name__})") from None
+        raise ValueError(Phrase("names a file that cannot be read ({problem})", problem=type(error).__name__)) from None
     return text
 
 
 def _folder(text: str) -> str:
     if not Path(text).is_dir():
-        raise ValueError("is not a directory")
+        raise ValueError(Phrase("is not a directory"))
     return text
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from redis.connection import parse_url
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, phrase_in
 from ledger.redis_options import read_options
 
 __all__ = ["VARIABLE", "Address", "RedisUrl", "written_address"]
@@ -24,7 +25,7 @@ _REDIS_PORT, _SENTINEL_PORT = 6379, 26379
 _WRITTEN = re.compile(r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>.*)", re.DOTALL)
 _DATABASE = re.compile(r"/?([0-9]{0,9})/?")
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<name>[\w.-]+))(?::(?P<port>[0-9]{0,5}))?")
-_MUST_BE_ESCAPED = (
+_MUST_BE_ESCAPED = Phrase(
     "has a character in its password that must be escaped: write # as %23, / as %2F, ? as %3F, [ as %5B, ] as %5D,"
     " @ as %40, a space as %20, others likewise"
 )
@@ -48,14 +49,14 @@ class RedisUrl:
         """Parses a URL. Raises BadInput, which repeats only known names."""
         written = _WRITTEN.fullmatch(text)
         if written is None or written["scheme"] not in _TLS:
-            _refuse("must begin with redis://, rediss://, unix://, sentinel:// or sentinels://")
+            _refuse(Phrase("must begin with redis://, rediss://, unix://, sentinel:// or sentinels://"))
         credentials, _, hosts = written["authority"].rpartition("@")
         _check_escapes(text, credentials, written["path"] + written["query"])
         unix = written["scheme"] == "unix"
         try:
             options = read_options(written["query"][1:], tls=_TLS[written["scheme"]], unix=unix)
         except ValueError as error:
-            _refuse(str(error))
+            _refuse(phrase_in(error))
         _check_credentials(credentials, options)
         where = _WHERE[written["scheme"]](hosts, written["path"])
         return cls(written["scheme"], **{**where, **_by_redis_py(credentials, written["query"], where, options)})
@@ -94,7 +95,7 @@ def written_address(address: Address) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _refuse(problem: str) -> NoReturn:
+def _refuse(problem: Phrase) -> NoReturn:
     raise BadInput(VARIABLE, problem)
 
 
@@ -108,10 +109,13 @@ def _check_credentials(credentials: str, options: Mapping[str, Any]) -> None:
     """A user without a password is nearly always a password in the wrong place."""
     user, colon, password = credentials.partition(":")
     if (user and "username" in options) or (password and "password" in options):
-        _refuse("gives the user or the password twice")
+        _refuse(Phrase("gives the user or the password twice"))
     if user and not colon and "password" not in options:
         _refuse(
-            "names a user but no password: use :PASSWORD@ for a password alone, USER:@ for a user without a password"
+            Phrase(
+                "names a user but no password: use :PASSWORD@ for a password alone, USER:@ for a user without a"
+                " password"
+            )
         )
 
 
@@ -122,7 +126,7 @@ def _by_redis_py(credentials: str, query: str, where: Mapping[str, Any], options
     except ValueError:  # of urllib, which repeats the password: a letter that looks like / or @, for instance
         _refuse(_MUST_BE_ESCAPED)
     if "db" in options and where.get("db", options["db"]) != options["db"]:
-        _refuse("names two databases")
+        _refuse(Phrase("names two databases"))
     others = {name: value for name, value in options.items() if name not in ("db", "username", "password")}
     return {
         "db": options.get("db", where.get("db", 0)),
@@ -141,7 +145,7 @@ def _of_sentinels(hosts: str, path: str) -> dict[str, Any]:
     service, _, database = path.removeprefix("/").partition("/")
     service = unquote(service)
     if not service.isprintable() or not service or not hosts:
-        _refuse("write sentinel://host:26379,host:26379/service-name/0")
+        _refuse(Phrase("write sentinel://host:26379,host:26379/service-name/0"))
     addresses = tuple(_address(host, _SENTINEL_PORT) for host in hosts.split(","))
     return {"addresses": addresses, "service": service, **_database(database, "sentinel://host:26379/name/0")}
 
@@ -149,7 +153,7 @@ def _of_sentinels(hosts: str, path: str) -> dict[str, Any]:
 def _of_unix(hosts: str, path: str) -> dict[str, Any]:
     socket = unquote(path)
     if hosts or socket in ("", "/") or not socket.isprintable():
-        _refuse("use unix:///absolute/path/to.sock, and ?db=2 for a database")
+        _refuse(Phrase("use unix:///absolute/path/to.sock, and ?db=2 for a database"))
     return {"path": socket}
 
 
@@ -165,7 +169,7 @@ _WHERE = {
 def _database(path: str, example: str) -> dict[str, int]:
     found = _DATABASE.fullmatch(path)
     if found is None:
-        _refuse(f"must name its database by a number: {example}")
+        _refuse(Phrase("must name its database by a number: {example}", example=example))
     return {"db": int(found[1])} if found[1] else {}
 
 
@@ -174,8 +178,10 @@ def _address(text: str, default_port: int) -> Address:
     port = int(found["port"] or default_port) if found else 0
     if found is None or not 0 < port < 65536 or not (_is_name(found["name"]) or _is_ipv6(found["ipv6"])):
         _refuse(
-            "has an address that is not one: write host, host:6379 or [::1]:6379, with a port from 1 to 65535, and"
-            " USER:PASSWORD@ or :PASSWORD@ in front of it"
+            Phrase(
+                "has an address that is not one: write host, host:6379 or [::1]:6379, with a port from 1 to 65535, and"
+                " USER:PASSWORD@ or :PASSWORD@ in front of it"
+            )
         )
     return (found["name"] or found["ipv6"]).lower(), port
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from ledger.one_address import checked_address
+from ledger.phrases import Phrase
 from ledger.redis_url import RedisUrl
 from ledger.times import duration
 
@@ -56,8 +57,13 @@ def _place(text: str) -> str:
     except ValueError:
         if _HOST_NAME.match(text) and not text[-1].isdecimal():  # not a mistyped IP address
             return text
-    given = "a URL" if "@" in text or "?" in text else repr(text)  # either may have a secret in it
-    raise ValueError(f"{given} is not a valid host, address or network: use hooks.example.com, 10.1.2.3 or 10.0.0.0/8")
+    given = Phrase("a URL") if "@" in text or "?" in text else repr(text)  # either may have a secret in it
+    raise ValueError(
+        Phrase(
+            "{given} is not a valid host, address or network: use hooks.example.com, 10.1.2.3 or 10.0.0.0/8",
+            given=given,
+        )
+    )
 
 
 def _as_redis_url(text: Any) -> Any:
@@ -70,13 +76,13 @@ def _as_redis_url(text: Any) -> Any:
 def _api_address(text: str) -> str:
     """A slash at the end is what browsers show: it is dropped."""
     if not _API_ADDRESS.fullmatch(text.removesuffix("/")):
-        raise ValueError("use https://host or https://host:port, without a user, a path or anything else")
+        raise ValueError(Phrase("use https://host or https://host:port, without a user, a path or anything else"))
     return text.removesuffix("/")
 
 
 def _public_address(text: str) -> str:
     if text and not _PUBLIC_ADDRESS.fullmatch(text.rstrip("/")):
-        raise ValueError("use https://host or https://host/path, without a user, a query or a blank")
+        raise ValueError(Phrase("use https://host or https://host/path, without a user, a query or a blank"))
     return text.rstrip("/")
 
 

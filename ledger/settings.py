@@ -28,6 +28,7 @@ from ledger.env_file import check_env_file
 from ledger.errors import BadInput
 from ledger.memory import checked_limit
 from ledger.messages.json_fields import refusal_of
+from ledger.phrases import Phrase
 from ledger.rate import Limit, Rate
 from ledger.redis_keys import checked_prefix
 from ledger.redis_url import RedisUrl
@@ -84,7 +85,10 @@ class Desk(BaseModel):
     def _name_is_plain(cls, name: str) -> str:
         if not _DESK_NAME.match(name):
             raise ValueError(
-                f"{name!r} is not a valid desk name: use lower-case letters, digits, '-' and '_', 32 at most"
+                Phrase(
+                    "{name} is not a valid desk name: use lower-case letters, digits, '-' and '_', 32 at most",
+                    name=repr(name),
+                )
             )
         return name
 
@@ -257,7 +261,9 @@ class Settings(BaseSettings):
             return self.all_desks[name]
         except KeyError:
             known = ", ".join(sorted(self.all_desks))
-            raise BadInput("desk", f"there is no desk {name!r}; configured: {known}") from None
+            raise BadInput(
+                "desk", Phrase("there is no desk {name}; configured: {known}", name=repr(name), known=known)
+            ) from None
 
 
 def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, Desk]:
@@ -265,12 +271,15 @@ def _desks_of_file(path: Path | None, shared: Mapping[str, Any]) -> dict[str, De
         return {}
     tables = read_toml(path, "DESKBELL_DESKS").get("desk", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise BadInput("DESKBELL_DESKS", f"{path} must contain tables [desk.NAME]")
+        raise BadInput("DESKBELL_DESKS", Phrase("{path} must contain tables [desk.NAME]", path=str(path)))
     desks = {}
     for name, table in tables.items():
         try:
             desks[name] = Desk(**{**shared, **with_secrets(name, table, path.parent), "name": name})
         except ValidationError as error:
             wrong = refusal_of(error)
-            raise BadInput("DESKBELL_DESKS", f"[desk.{name}] {wrong.field}: {wrong.problem}") from None
+            raise BadInput(
+                "DESKBELL_DESKS",
+                Phrase("[desk.{name}] {field}: {problem}", name=name, field=wrong.field, problem=wrong.problem),
+            ) from None
     return desks

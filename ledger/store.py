@@ -14,6 +14,7 @@ from ledger.cluster import refuse_cluster
 from ledger.connection import SCHEMA, UNREFUSED, connect
 from ledger.durability import Assurance, Waits
 from ledger.errors import NotDurable
+from ledger.phrases import Phrase
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
 from ledger.states import FINAL, INDEXED, TRANSITIONS
@@ -185,7 +186,9 @@ class Store:
         timeout_ms = min(FSYNC_TIMEOUT_MS, self._most_fsync_ms or FSYNC_TIMEOUT_MS)
         results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=timeout_ms)
         if not safe:
-            raise NotDurable(f"Redis did not confirm the write within {timeout_ms} ms: repeat with the same key")
+            raise NotDurable(
+                Phrase("Redis did not confirm the write within {most} ms: repeat with the same key", most=timeout_ms)
+            )
         return results
 
     def _check_server(self) -> None:

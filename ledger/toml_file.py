@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, system_problem
 
 __all__ = ["parse_toml", "read_toml"]
 
@@ -19,9 +20,11 @@ def read_toml(path: Path, where: str) -> dict[str, Any]:
             data = file.read(_FILE_BYTES + 1)
         text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(where, f"{path} cannot be read: {error}") from None
+        raise BadInput(
+            where, Phrase("{path} cannot be read: {problem}", path=str(path), problem=system_problem(error))
+        ) from None
     if len(data) > _FILE_BYTES:
-        raise BadInput(where, f"{path} has more than {_FILE_BYTES:,} bytes")
+        raise BadInput(where, Phrase("{path} has more than {most:,} bytes", path=str(path), most=_FILE_BYTES))
     return parse_toml(text, str(path), where)
 
 
@@ -30,10 +33,10 @@ def parse_toml(text: str, name: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        problem = f"is not TOML: {error}"
+        problem = Phrase("is not TOML: {said}", said=str(error))
     except RecursionError:
-        problem = "is nested too deeply"
+        problem = Phrase("is nested too deeply")
     except ValueError:
-        problem = "contains a number with too many digits"
+        problem = Phrase("contains a number with too many digits")
     # Raised outside the except clauses: the traceback of a RecursionError has a thousand frames.
-    raise BadInput(where, f"{name} {problem}")
+    raise BadInput(where, Phrase("{name} {problem}", name=name, problem=problem))

@@ -19,6 +19,6 @@ def is_blank(text: str) -> bool:
     return _SEEN.search(text) is None
 
 
-def blank_problem(text: str) -> str | None:
+def blank_problem(text: str) -> Phrase | None:
     """What is wrong with a name or a key that people could not see, or None."""
     return Phrase("must not be blank") if is_blank(text) else None

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, phrase_in, said
 
 __all__ = ["field_problem"]
 
@@ -58,7 +58,7 @@ def field_problem(error: ErrorDetails) -> Phrase:
     """Repeats no value. Errors of our own validators keep their words, and the phrase that they were made with."""
     context: Mapping[str, Any] = error.get("ctx", {})
     if error["type"] == "value_error":
-        return _as_phrase(*context["error"].args[:1])
+        return phrase_in(context["error"])
     if error["type"] in _ONE_OF:
         return _one_of(str(context["expected"]))
     if error["type"] in ("string_too_short", "too_short") and context["min_length"] == 1:
@@ -66,7 +66,7 @@ def field_problem(error: ErrorDetails) -> Phrase:
     if known := _PROBLEMS.get(error["type"]):
         return Phrase(known.template, **context)
     own = context.get("problem")  # of a PydanticCustomError that is nothing but a phrase
-    return _as_phrase(own or error["msg"].replace("Input should be", "must be"))
+    return own if isinstance(own, Phrase) else said(error["msg"].replace("Input should be", "must be"))
 
 
 def _one_of(expected: str) -> Phrase:
@@ -75,7 +75,3 @@ def _one_of(expected: str) -> Phrase:
     if not others:
         return Phrase("must be {only}", only=last)
     return Phrase("must be {first} or {last}", first=others, last=last)
-
-
-def _as_phrase(text: object) -> Phrase:
-    return text if isinstance(text, Phrase) else Phrase(str(text))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from ledger.errors import BadInput
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, system_problem
 
 __all__ = ["IMAGE_MB", "LocalImage"]
 
@@ -32,11 +32,20 @@ class LocalImage:
         """Reads and checks a file. Raises BadInput under the field `where`, naming the file."""
         try:
             if not path.is_file():
-                raise BadInput(where, f"{path.name!r} is not a file, or does not exist in {str(path.parent)!r}")
+                raise BadInput(
+                    where,
+                    Phrase(
+                        "{name} is not a file, or does not exist in {parent}",
+                        name=repr(path.name),
+                        parent=repr(str(path.parent)),
+                    ),
+                )
             with path.open("rb") as file:
                 data = file.read(_BYTES + 1)
         except OSError as error:
-            raise BadInput(where, f"{path.name!r} cannot be read: {error.strerror}") from error
+            raise BadInput(
+                where, Phrase("{name} cannot be read: {problem}", name=repr(path.name), problem=system_problem(error))
+            ) from error
         return cls.check(data, name=path.name, where=where)
 
     @classmethod

@@ -205,12 +205,12 @@ def _translated(work: Callable[[], T], where: str) -> T:
         return work()
     except TemplateSyntaxError as error:
         problem = Phrase(
-            "is not a valid template: {problem} (line {line} of this text)", problem=error.message, line=error.lineno
+            "is not a valid template: {said} (line {line} of this text)", said=error.message, line=error.lineno
         )
     except (RecursionError, MemoryError, SyntaxError):
         problem = Phrase("contains expressions that are nested too deeply")
     except (ValueError, OverflowError):
         problem = Phrase("contains a number with too many digits")
     except TemplateError as error:
-        problem = Phrase("is not a valid template: {problem}", problem=error.message)
+        problem = Phrase("is not a valid template: {said}", said=error.message)
     raise BadInput(where, problem)

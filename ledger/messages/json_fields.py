@@ -56,7 +56,7 @@ class Shape(BaseModel):
 ShapeT = TypeVar("ShapeT", bound=Shape)
 
 
-def link_problem(url: str) -> str | None:
+def link_problem(url: str) -> Phrase | None:
     """What is wrong with a web link, or None. Feishu refuses every scheme but http and https, and blanks in a link."""
     try:
         parts = urlsplit(url)
@@ -96,7 +96,7 @@ def shortened(text: str) -> str:
     return repr(text) if len(text) <= _KEY_CHARACTERS else f"{text[:_KEY_CHARACTERS]!r}…"
 
 
-def steering_problem(text: str) -> str | None:
+def steering_problem(text: str) -> Phrase | None:
     """What is wrong with a name or a key that people read in tables, logs and terminals, or None."""
     found = _STEERING.search(text)
     if found is None:
@@ -170,7 +170,7 @@ def _check_key(key: object, where: str) -> None:
         raise BadInput(where, Phrase("has a key that {problem}", problem=problem))
 
 
-def _scalar_problem(value: object) -> str | None:
+def _scalar_problem(value: object) -> Phrase | None:
     match value:
         case bool() | None:
             return None
@@ -197,7 +197,7 @@ def refusal_of(error: ValidationError, where: str = "") -> BadInput:
     """The first complaint of pydantic as a BadInput, whose field is under `where`. It repeats no value."""
     errors = error.errors(include_url=False)
     first = errors[0]
-    problem: str = field_problem(first)
+    problem = field_problem(first)
     if first["type"].endswith("_type"):
         problem = Phrase("{problem}, not {kind}", problem=problem, kind=kind_of(first["input"]))
     others = [shortened(str(each["loc"][-1])) for each in errors[1:] if each["type"] == "extra_forbidden"]

@@ -20,7 +20,7 @@ from ledger.messages.images import LocalImage
 from ledger.messages.json_fields import check_json, dotted, kind_of, shortened
 from ledger.messages.json_in_yaml import json_in_yaml
 from ledger.messages.strict_json import NameTwiceError, object_of, syntax_problem
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, system_problem
 
 __all__ = [
     "MessageFile",
@@ -63,6 +63,27 @@ class MessageFile:
     image: LocalImage | None = None
 
 
+#: What `json_in_yaml` refuses, and what libyaml says most often, as phrases, so that a screen can translate it.
+_YAML_SYNTAX: Mapping[str, Phrase] = {
+    phrase: phrase
+    for phrase in (
+        Phrase("it contains more than one document"),
+        Phrase("aliases (*name) and tags (!name) are not allowed"),
+        Phrase("a list or an object is the key of a value"),
+        Phrase("mapping values are not allowed in this context"),
+        Phrase("did not find expected key"),
+        Phrase("did not find expected node content"),
+        Phrase("did not find expected '-' indicator"),
+        Phrase("did not find expected ',' or ']'"),
+        Phrase("could not find expected ':'"),
+        Phrase("found character that cannot start any token"),
+        Phrase("found unexpected end of stream"),
+        Phrase("found unknown escape character"),
+        Phrase("block sequence entries are not allowed in this context"),
+    )
+}
+
+
 def read_message_file(path: Path, *, where: str = "message") -> MessageFile:
     """Reads a file whose strings are meant as they stand. Raises BadInput with a path under `where`."""
     template = read_message_template(path, where=where)
@@ -73,7 +94,7 @@ def read_message_template(path: Path, *, where: str = "message") -> MessageTempl
     """Reads a file whose strings are still to be rendered: a link may be `{{ url }}` here. Raises BadInput."""
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None:
-        raise BadInput(where, f"{path.name!r} must end in .json, .yaml or .yml")
+        raise BadInput(where, Phrase("{name} must end in .json, .yaml or .yml", name=repr(path.name)))
     raw = _parsed(parse, _content_of(path, where), path.name, where)
     content = raw.get("content")
     if raw.get("msg_type") != MsgType.IMAGE or not isinstance(content, dict) or "file" not in content:
@@ -113,15 +134,14 @@ def foreign_template(raw: Mapping[str, object], *, where: str = "message") -> Me
 def _local_image(content: dict[str, object], folder: Path, where: str) -> LocalImage:
     file = content["file"]
     if not isinstance(file, str) or not file:
-        raise BadInput(f"{where}.file", f"must be the path of an image, not {kind_of(file)}")
+        raise BadInput(f"{where}.file", Phrase("must be the path of an image, not {kind}", kind=kind_of(file)))
     others = [shortened(key) for key in content if key != "file"]
     if others:
-        raise BadInput(where, f"has 'file', so it must not have {', '.join(others[:5])}")
+        raise BadInput(where, Phrase("has 'file', so it must not have {names}", names=", ".join(others[:5])))
     return LocalImage.read(folder / file, where=f"{where}.file")
 
 
 def _parsed(parse: Callable[[str], object], data: bytes, name: str, where: str) -> dict[str, object]:
-    problem: str
     text = _text_of(data, parse, name, where)
     try:
         raw = parse(text)
@@ -143,8 +163,8 @@ def _content_of(path: Path, where: str) -> bytes:
         with path.open("rb") as file:
             return file.read(_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise BadInput(where, f"{path.name!r} {problem}") from None
+        problem = Phrase("cannot be read: {problem}", problem=system_problem(error))
+        raise BadInput(where, Phrase("{name} {problem}", name=repr(path.name), problem=problem)) from None
 
 
 def _text_of(data: bytes, parse: Callable[[str], object], name: str, where: str) -> str:
@@ -165,7 +185,7 @@ def _decoded(data: bytes, name: str, where: str) -> str:
     raise BadInput(where, Phrase("{file} {problem}", file=repr(name), problem=problem))
 
 
-def _unquoted(text: str, error: Exception) -> str | None:
+def _unquoted(text: str, error: Exception) -> Phrase | None:
     """A value that begins with braces is a mapping to YAML; what is meant is nearly always a variable."""
     if not isinstance(error, yaml.YAMLError):
         return None
@@ -174,7 +194,7 @@ def _unquoted(text: str, error: Exception) -> str | None:
     return None if line is None else Phrase("a text that begins with {{{{ must be in quotes (line {line})", line=line)
 
 
-def _syntax_problem(error: Exception) -> str:
+def _syntax_problem(error: Exception) -> Phrase:
     """Says where the syntax is broken without the snippet of the file that the parsers would add."""
     match error:
         case json.JSONDecodeError():
@@ -185,17 +205,20 @@ def _syntax_problem(error: Exception) -> str:
                 column=error.colno,
             )
         case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None:
-            return Phrase(
-                "is not valid YAML: {problem} (line {line}, column {column})",
-                problem=error.problem,
-                line=mark.line + 1,
-                column=mark.column + 1,
-            )
+            return _yaml_problem(str(error.problem), mark.line + 1, mark.column + 1)
         case NameTwiceError():
             return Phrase("has the key {name} twice in one object", name=shortened(str(error.name)))
         case yaml.reader.ReaderError():
             return Phrase("contains a character that YAML does not allow (position {at:,})", at=error.position)
     return Phrase("contains a number with too many digits")
+
+
+def _yaml_problem(told: str, line: int, column: int) -> Phrase:
+    if problem := _YAML_SYNTAX.get(told):
+        return Phrase(
+            "is not valid YAML: {problem} (line {line}, column {column})", problem=problem, line=line, column=column
+        )
+    return Phrase("is not valid YAML: {said} (line {line}, column {column})", said=told, line=line, column=column)
 
 
 def _from_json(text: str) -> object:

@@ -118,7 +118,10 @@ Element = Annotated[
     Discriminator(
         _marker,
         custom_error_type="tag",
-        custom_error_message=f"must be an object whose tag is one of {', '.join(_TAGS)}",
+        custom_error_message="{problem}",
+        custom_error_context={
+            "problem": Phrase("must be an object whose tag is one of {choices}", choices=", ".join(_TAGS))
+        },
     ),
 ]
 
@@ -126,7 +129,8 @@ Element = Annotated[
 def _each_alone(paragraph: list[Element]) -> list[Element]:
     lone = next((element.tag for element in paragraph if element.tag in _ALONE), None)
     if lone and len(paragraph) > 1:
-        raise PydanticCustomError("alone", "contains {tag} next to other elements: it must be alone", {"tag": lone})
+        problem = Phrase("contains {tag} next to other elements: it must be alone", tag=lone)
+        raise PydanticCustomError("alone", "{problem}", {"problem": problem})
     return paragraph
 
 

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 from ledger.errors import DeskbellError
 from ledger.messages.json_fields import shortened
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, said
 
-__all__ = ["NameTwiceError", "NotJson", "object_of", "strict_json", "syntax_problem"]
+__all__ = ["NameTwiceError", "NotJson", "object_of", "strict_json", "syntax_problem", "syntax_problem_at"]
 
 #: What the standard library's reader says of broken syntax, as phrases, so that a screen can translate it.
 _SYNTAX: Mapping[str, Phrase] = {
@@ -61,33 +61,43 @@ def object_of(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
     return found
 
 
-def syntax_problem(error: json.JSONDecodeError) -> str:
+def syntax_problem(error: json.JSONDecodeError) -> Phrase:
     """What the reader says, without the place; in English where a later Python says it in words of its own."""
-    said = error.msg.removesuffix(": ")
-    return _SYNTAX.get(said, said)
+    told = error.msg.removesuffix(": ")
+    return _SYNTAX.get(told) or said(told)
+
+
+def syntax_problem_at(error: json.JSONDecodeError) -> Phrase:
+    """With the place."""
+    return Phrase(
+        "line {line}, column {column}: {problem}",
+        line=error.lineno,
+        column=error.colno,
+        problem=syntax_problem(error),
+    )
 
 
 def strict_json(raw: bytes) -> Any:
     """Raises NotJson. Integers have any size, up to some thousand digits."""
     text = raw.removeprefix(codecs.BOM_UTF8)  # RFC 8259, 8.1: a reader may ignore it, and .NET begins with it
     if not text or text.isspace():
-        raise NotJson("it is empty")
+        raise NotJson(Phrase("it is empty"))
     try:
         found = _READER.decode(text.decode())
         if b"\\ud" in raw or b"\\uD" in raw:
             _check_characters(found)
     except UnicodeDecodeError as error:
-        problem = f"byte {error.start} is not UTF-8"
+        problem = Phrase("byte {at:,} is not UTF-8", at=error.start)
     except UnicodeEncodeError:
-        problem = "it contains half of a surrogate pair, which is not a character"
+        problem = Phrase("it contains half of a surrogate pair, which is not a character")
     except json.JSONDecodeError as error:
-        problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        problem = syntax_problem_at(error)
     except RecursionError:
-        problem = "it is nested too deep"
+        problem = Phrase("it is nested too deep")
     except NameTwiceError as error:
-        problem = f"the member {shortened(str(error.name))} appears twice in an object"
+        problem = Phrase("the member {name} appears twice in an object", name=shortened(str(error.name)))
     except ValueError:
-        problem = "it contains a number with too many digits"
+        problem = Phrase("it contains a number with too many digits")
     else:
         return found
     # Raised outside the except clauses: as its context a JSONDecodeError would carry the whole document along.
@@ -95,13 +105,13 @@ def strict_json(raw: bytes) -> Any:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise NotJson(f"{name} is not a JSON number")
+    raise NotJson(Phrase("{name} is not a JSON number", name=name))
 
 
 def _finite_number(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise NotJson("it contains a number that is too large")
+        raise NotJson(Phrase("it contains a number that is too large"))
     return number
 
 

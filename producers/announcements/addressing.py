@@ -77,7 +77,7 @@ class RowError(NamedTuple):
 
     line: int
     column: str | None
-    problem: str
+    problem: Phrase
 
     def __str__(self) -> str:
         return f"{place(self.line, self.column)}: {self.problem}"
@@ -112,7 +112,7 @@ class _Named(NamedTuple):
 
 
 class _WrongError(Exception):
-    def __init__(self, at: int, problem: str) -> None:
+    def __init__(self, at: int, problem: Phrase) -> None:
         super().__init__(problem)
         self.at = at
         self.problem = problem

@@ -38,7 +38,7 @@ class StillSending(DeskbellError):
 
     http_status = HTTPStatus.CONFLICT
     type = "still-sending"
-    title = "Calls are still under way"
+    title = Phrase("Calls are still under way")
     exit_code = 1
 
 

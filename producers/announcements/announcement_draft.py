@@ -89,7 +89,7 @@ class AnnouncementDraft:
 
 def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
     if "caller" in raw:
-        raise BadInput("caller", "is not a known field")
+        raise BadInput("caller", Phrase("is not a known field"))
     return {name: value for name, value in raw.items() if value is not None}
 
 
@@ -173,7 +173,7 @@ def _spec(given: Mapping[str, Any], message: MessageTemplate, **times: datetime 
 
 def _check_names(spec: Spec, key: object) -> None:
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= MOST_KEY_CHARACTERS):
-        raise BadInput("key", f"must be a text of 1 to {MOST_KEY_CHARACTERS} characters")
+        raise BadInput("key", Phrase("must be a text of 1 to {most} characters", most=MOST_KEY_CHARACTERS))
     for name, text in (("name", spec.name), ("key", key)):
         if isinstance(text, str) and (problem := steering_problem(text) or blank_problem(text)):
             raise BadInput(name, problem)

@@ -264,7 +264,7 @@ class _Check:
         except BadInput as error:
             return RowError(row.line, None, error.args[0])
 
-    def _no_column(self, name: str) -> str:
+    def _no_column(self, name: str) -> Phrase:
         if folded(name) in map(folded, self._recipients.columns):
             return Phrase("the column {name} says how a row is sent, so it is not a variable", name=quoted(name))
         return no_column(name, [name for _, name in variables_of(self._recipients.columns)])

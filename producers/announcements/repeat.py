@@ -8,6 +8,7 @@ from ledger.connection import reachable, text
 from ledger.errors import DeskbellError, KeyReused, NotFound
 from ledger.ledger import Ledger
 from ledger.loading import key_of_announcement
+from ledger.phrases import Phrase
 from ledger.record import Announced
 from ledger.redis_keys import key_digest
 from producers.announcements.announcement_draft import AnnouncementDraft
@@ -22,7 +23,7 @@ class AlreadyAnnounced(DeskbellError):
     """It was accepted before, and nothing is accepted now: `announced` is what the repeat gets."""
 
     def __init__(self, announced: Announced) -> None:
-        super().__init__(f"{announced.id} was already announced")
+        super().__init__(Phrase("{id} was already announced", id=announced.id))
         self.announced = announced
 
 

@@ -8,6 +8,7 @@ import redis
 from ledger.connection import connect_screen, reachable
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.practice import command_settings, is_practice
 from ledger.settings import Settings
 from ledger.settings_in_force import unknown_variables
@@ -48,6 +49,6 @@ def open_ledger(settings: Settings | None = None, *, is_screen: bool = False) ->
             yield ledger
     except redis.ResponseError as error:
         problem = str(error).split("\n")[0]
-        raise RedisRefused(f"Redis refused: {problem} (run `deskbell doctor`)") from error
+        raise RedisRefused(Phrase("Redis refused: {problem} (run `deskbell doctor`)", problem=problem)) from error
     finally:
         ledger.redis.close()

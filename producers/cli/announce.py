@@ -11,7 +11,7 @@ import typer
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_template
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, system_problem
 from ledger.record import Announced
 from ledger.saved_template import SavedTemplate
 from ledger.saved_templates import SavedTemplates
@@ -94,17 +94,22 @@ class _How(NamedTuple):
 
 def _is_draft(options: Mapping[str, Any]) -> bool:
     if options["draft"] and (other := next((name for name in ("dry_run", "test_to", "watch") if options[name]), None)):
-        raise BadInput("draft", f"makes a draft and sends nothing: leave out --{other.replace('_', '-')}")
+        raise BadInput(
+            "draft", Phrase("makes a draft and sends nothing: leave out --{option}", option=other.replace("_", "-"))
+        )
     return bool(options["draft"])
 
 
 def _test(options: Mapping[str, Any]) -> _Test | None:
     if options["test_to"] is None:
         if options["row"] is not None:
-            raise BadInput("row", "says which row a test shows: add --test-to WHO")
+            raise BadInput("row", Phrase("says which row a test shows: add --test-to WHO"))
         return None
     if other := next((name for name in ("dry_run", "watch") if options[name]), None):
-        raise BadInput("test-to", f"sends one message and nothing else: leave out --{other.replace('_', '-')}")
+        raise BadInput(
+            "test-to",
+            Phrase("sends one message and nothing else: leave out --{option}", option=other.replace("_", "-")),
+        )
     return _Test(options["test_to"], chosen_row(options["row"]))
 
 
@@ -123,7 +128,9 @@ def _asks(told_not_to: object) -> bool:
     if told_not_to or not sys.stderr.isatty():
         return False
     if not sys.stdin.isatty():
-        raise BadInput("yes", "stdin is not a terminal, so nobody can be asked: add --yes, or --dry-run to look first")
+        raise BadInput(
+            "yes", Phrase("stdin is not a terminal, so nobody can be asked: add --yes, or --dry-run to look first")
+        )
     return True
 
 
@@ -238,7 +245,7 @@ def _set_invalid_aside(path: str | None, recipients: Recipients, checked: Checke
     try:
         count = write_invalid(aside, recipients, checked)
     except OSError as error:
-        raise BadInput(str(aside), f"cannot be written: {error.strerror or error}") from None
+        raise BadInput(str(aside), Phrase("cannot be written: {problem}", problem=system_problem(error))) from None
     note(f"{Phrase('{n:,} invalid row | {n:,} invalid rows', n=count)} left out: see {aside}")
 
 

@@ -166,7 +166,7 @@ def _confirmed(announcement: Announcement) -> bool:
     if not sys.stderr.isatty():
         return True
     if not sys.stdin.isatty():
-        raise BadInput("yes", "stdin is not a terminal, so nobody can be asked: add --yes")
+        raise BadInput("yes", Phrase("stdin is not a terminal, so nobody can be asked: add --yes"))
     asked = Phrase(
         "Stop it, and draft the rest ({n:,} row)? | Stop it, and draft the rest ({n:,} rows)?", n=announcement.left
     )

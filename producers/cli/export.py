@@ -12,6 +12,7 @@ import typer
 
 from ledger.errors import BadInput
 from ledger.ids import is_notification
+from ledger.phrases import Phrase, system_problem
 from producers.announcements.export import Format, export_of
 from producers.cli.access import open_ledger
 from producers.cli.completion import announcement_ids
@@ -51,7 +52,7 @@ def export(
     is not read as a formula. JSONL has the exact values.
     """
     if is_notification(id):
-        raise BadInput("id", f"{id} is not an announcement (a_…): use `deskbell show` for a notification")
+        raise BadInput("id", Phrase("{id} is not an announcement (a_…): use `deskbell show` for a notification", id=id))
     as_file = _format(written_as, output, as_json)
     with open_ledger() as ledger, progress(f"exporting {id}"):
         pieces = export_of(ledger, id, as_file)
@@ -63,7 +64,7 @@ def export(
 
 def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
     if as_json and asked is Format.CSV:
-        raise BadInput("format", "--json writes JSONL and cannot be combined with csv")
+        raise BadInput("format", Phrase("--json writes JSONL and cannot be combined with csv"))
     if as_json or (asked is None and output and output.suffix.lower() in (".jsonl", ".ndjson", ".json")):
         return Format.JSONL
     return asked or Format.CSV
@@ -90,7 +91,9 @@ def _opened(output: Path | None) -> Iterator[BinaryIO]:
         with _replacing(output) as file:
             yield file
     except OSError as error:
-        raise BadInput("output", f"{output} cannot be written: {error.strerror or error}") from None
+        raise BadInput(
+            "output", Phrase("{output} cannot be written: {problem}", output=str(output), problem=system_problem(error))
+        ) from None
 
 
 @contextmanager

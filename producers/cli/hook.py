@@ -12,6 +12,7 @@ import typer
 from ledger.errors import BadInput, DeskbellError
 from ledger.messages.content import Message, MsgType
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.saved_template import SavedTemplate
 from ledger.saved_templates import SavedTemplates
 from ledger.settings import Settings
@@ -97,9 +98,12 @@ def _ready_made() -> list[dict[str, Any]]:
 
 def _named(hooks: Mapping[str, Hook], name: str) -> Hook:
     if not hooks:
-        raise BadInput(VARIABLE, "is not set, so there are no hooks: see docs/integrations.md")
+        raise BadInput(VARIABLE, Phrase("is not set, so there are no hooks: see docs/integrations.md"))
     if name not in hooks:
-        raise BadInput("hook", f"there is no hook {name!r}; there are: {', '.join(sorted(hooks))}")
+        raise BadInput(
+            "hook",
+            Phrase("there is no hook {name}; there are: {names}", name=repr(name), names=", ".join(sorted(hooks))),
+        )
     return hooks[name]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, system_problem
 from ledger.settings import Settings
 from producers.cli.hook_sample import body_of, header_of
 from producers.cli.output import answer, answer_json, note
@@ -80,7 +81,7 @@ def _working(settings: Settings, name: str, to: str, request: HookRequest, *, is
         table = first_hook(name, to, request, each, is_first=is_first)
         if _makes_a_message(settings, table, name, request):
             return each, table
-    raise BadInput("FILE", "becomes no message: write the hook by hand, as docs/integrations.md says")
+    raise BadInput("FILE", Phrase("becomes no message: write the hook by hand, as docs/integrations.md says"))
 
 
 def _makes_a_message(settings: Settings, table: str, name: str, request: HookRequest) -> bool:
@@ -101,11 +102,13 @@ def _text_of(file: Path, name: str) -> str:
         text = file.read_text("utf-8") if file.exists() else ""
         hooks = tomllib.loads(text).get("hook", {})
     except (OSError, ValueError) as error:
-        problem = f"{file} cannot be added to: {getattr(error, 'strerror', None) or error}"
+        problem = Phrase("{file} cannot be added to: {problem}", file=str(file), problem=system_problem(error))
     else:
         if not isinstance(hooks, dict) or name not in hooks:
             return text
-        problem = f"{file} has a hook {name} already: choose another name, or edit it there"
+        problem = Phrase(
+            "{file} has a hook {name} already: choose another name, or edit it there", file=str(file), name=name
+        )
     raise BadInput("output", problem)
 
 
@@ -118,7 +121,7 @@ def _write(file: Path, before: str, table: str) -> None:
             shutil.copymode(file, fresh)
         os.replace(fresh, file)
     except OSError as error:
-        problem = f"{file} cannot be written: {error.strerror}"
+        problem = Phrase("{file} cannot be written: {problem}", file=str(file), problem=system_problem(error))
     else:
         return
     raise BadInput("output", problem)

@@ -11,6 +11,7 @@ import typer
 from ledger.announcement import Announcement
 from ledger.errors import BadInput
 from ledger.full_search import Finding, Sought
+from ledger.phrases import Phrase
 from ledger.record import Record
 from ledger.states import DRAFTED, AnnouncementState, PausedBy, State
 from ledger.times import iso
@@ -82,7 +83,7 @@ def list_all(
     sought = _Sought(receiver, key, code, desk)
     told = _Told(limit, ids, as_json)
     if drafts and notifications:
-        raise BadInput("drafts", "are announcements: leave out --notifications")
+        raise BadInput("drafts", Phrase("are announcements: leave out --notifications"))
     if not notifications:
         _refuse_without_notifications({"find": find, **sought._asdict()})
         known = _state(state, AnnouncementState, without=AnnouncementState.LOADING)
@@ -123,15 +124,20 @@ class _Sought(NamedTuple):
 def _refuse_without_notifications(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if value is not None and name != "desk":
-            raise BadInput(name, "goes with --notifications")
+            raise BadInput(name, Phrase("goes with --notifications"))
 
 
 def _state(given: str | None, states: type[EnumT], without: EnumT | None = None) -> EnumT | None:
     known = [state for state in states if state is not without]
     if given is None or given in known:
         return states(given) if given else None
-    kind = "a notification" if states is State else "an announcement (without --notifications)"
-    raise BadInput("state", f"{given!r} is not a state of {kind}: use one of {', '.join(known)}")
+    kind = Phrase("a notification") if states is State else Phrase("an announcement (without --notifications)")
+    raise BadInput(
+        "state",
+        Phrase(
+            "{given} is not a state of {kind}: use one of {names}", given=repr(given), kind=kind, names=", ".join(known)
+        ),
+    )
 
 
 def _events(state: State | None, sought: _Sought, limit: int) -> list[Record]:

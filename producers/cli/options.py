@@ -11,6 +11,7 @@ from ledger.delivery_options import DEFAULT_DESK, ReceiveType, UserIdType
 from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import read_markdown_file
+from ledger.phrases import Phrase
 from producers.cli.access import open_ledger
 from producers.cli.completion import desk_names
 from producers.cli.output import note
@@ -59,7 +60,7 @@ TimeZone = Annotated[
 def body_of(options: Mapping[str, Any], read_message: Callable[[Path], object]) -> dict[str, Any]:
     """The arguments `text`, `message`, `markdown` and `template`, of which one is given. Raises BadInput."""
     if sum(options[name] is not None for name in BODIES) != 1:
-        raise BadInput("message", "give one of --text, --message, --markdown, --markdown-text and --template")
+        raise BadInput("message", Phrase("give one of --text, --message, --markdown, --markdown-text and --template"))
     message, file = options["message"], options["markdown"]
     return {
         "text": options["text"],

@@ -88,11 +88,13 @@ def probe(
 
 def _check_asked(to: str | None, open_ticket: bool, human: bool, yes: bool) -> None:
     if not to:
-        raise BadInput("to", "give one person: an id, an e-mail address or a mobile number")
+        raise BadInput("to", Phrase("give one person: an id, an e-mail address or a mobile number"))
     if human and not open_ticket:
-        raise BadInput("--human", "give --open-ticket too")
+        raise BadInput("--human", Phrase("give --open-ticket too"))
     if open_ticket and not yes and not sys.stdin.isatty():
-        raise BadInput("--open-ticket", "nobody can be asked here, and no call can close the ticket: give --yes too")
+        raise BadInput(
+            "--open-ticket", Phrase("nobody can be asked here, and no call can close the ticket: give --yes too")
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from ledger.dead_letters import DeadLetters
 from ledger.errors import BadInput
+from ledger.phrases import Phrase
 from ledger.states import State
 from ledger.times import duration
 from producers.cli.access import open_ledger
@@ -17,7 +18,7 @@ def meant(state: State, code: int | None, since: str | None, until: str | None, 
     now = datetime.now(UTC)
     begins, ends = (time_past(name, text, now) for name, text in (("since", since), ("until", until)))
     if begins and ends and begins >= ends:
-        raise BadInput("until", "must be later than --since: 2h means two hours ago, so 1h is later")
+        raise BadInput("until", Phrase("must be later than --since: 2h means two hours ago, so 1h is later"))
     return DeadLetters(code=code, since=begins, until=ends, desk=desk, state=state)
 
 
@@ -46,5 +47,7 @@ def time_past(option: str, text: str | None, now: datetime) -> datetime | None:
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
-        problem = f"{text!r} is not a valid time: use 2026-11-30T09:00+08:00, or 15m, 2h, 1d for that long ago"
+        problem = Phrase(
+            "{text} is not a valid time: use 2026-11-30T09:00+08:00, or 15m, 2h, 1d for that long ago", text=repr(text)
+        )
         raise BadInput(option, problem) from None

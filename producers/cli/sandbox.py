@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, said
 
 __all__ = ["check_directory", "register"]
 
@@ -32,4 +33,4 @@ def check_directory(file: Path) -> None:
     checked = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  our own program
     if checked.returncode:
         problem = checked.stderr.strip().rpartition("\n")[2].partition("argument --directory: ")[2]
-        raise BadInput("--sandbox-directory", problem or "the sandbox cannot read it")
+        raise BadInput("--sandbox-directory", said(problem) if problem else Phrase("the sandbox cannot read it"))

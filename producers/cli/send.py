@@ -13,6 +13,7 @@ from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType, UserId
 from ledger.errors import BadInput
 from ledger.ledger import Ledger
 from ledger.messages.message_file import read_message_file
+from ledger.phrases import Phrase
 from ledger.record import Accepted, Record
 from ledger.states import State
 from ledger.times import MACHINE, given_time, zone_of
@@ -155,7 +156,7 @@ def _values(written: Sequence[str] | None) -> dict[str, str] | None:
     for each in written or ():
         name, equals, value = each.partition("=")
         if not equals or not name.strip():
-            raise BadInput("var", "must be written as NAME=VALUE")
+            raise BadInput("var", Phrase("must be written as NAME=VALUE"))
         values[name.strip()] = value
     return values or None
 
@@ -185,7 +186,7 @@ def _receivers(to: Sequence[str]) -> dict[str, dict[str, str]]:
     """The fields that name each, by a text that is the same for all ways to write it."""
     given = [address_fields(receiver) for value in to for receiver in value.split(",") if receiver.strip()]
     if not given:
-        raise BadInput("to", "give at least one receiver")
+        raise BadInput("to", Phrase("give at least one receiver"))
     receivers = distinct_addresses(given)
     for receiver, count in Counter(distinct for each in given for distinct in distinct_addresses([each])).items():
         if count > 1:

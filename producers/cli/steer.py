@@ -85,7 +85,7 @@ def resume(
 ) -> int:
     """Resume paused announcements or, with --desk, a held desk. Fix the cause of the hold first."""
     if bool(ids) == (desk is not None):
-        raise BadInput("desk", f"give either the ID of an announcement or --desk {DEFAULT_DESK}")
+        raise BadInput("desk", Phrase("give either the ID of an announcement or --desk {desk}", desk=DEFAULT_DESK))
     if desk is not None:
         return _resume_desk(desk, as_json)
     _check_are_announcements(ids or (), "resumed")
@@ -115,12 +115,12 @@ def retry(
     """
     by_what = any(part is not None for part in (code, since, until, desk))
     if not ids and not by_what:
-        raise BadInput("id", "give at least one, or select events with --code, --since, --until or --desk")
+        raise BadInput("id", Phrase("give at least one, or select events with --code, --since, --until or --desk"))
     letters = meant(State(state), code, since, until, desk)
     if not ids:
         return retry_many(letters, machine_user(), as_json)
     if by_what and (desk is not None or not all(map(is_announcement, ids))):
-        raise BadInput("id", "--code, --since and --until go only with announcements (a_…), and without --desk")
+        raise BadInput("id", Phrase("--code, --since and --until go only with announcements (a_…), and without --desk"))
     return _each(
         ids,
         as_json,
@@ -148,7 +148,7 @@ def resolve(
         _check_are_announcements([announcement], "named by --announcement")
     chosen = [*(ids or ()), *([announcement] if announcement else ())]
     if not chosen:
-        raise BadInput("id", "give at least one, or --announcement")
+        raise BadInput("id", Phrase("give at least one, or --announcement"))
     return _each(
         chosen,
         as_json,
@@ -176,7 +176,9 @@ def _resume_desk(desk: str, as_json: bool) -> int:
 def _check_are_announcements(ids: Sequence[str], done: str) -> None:
     for id in ids:
         if not is_announcement(id):
-            raise BadInput("id", f"{id} is not an announcement (a_…): nothing else can be {done}")
+            raise BadInput(
+                "id", Phrase("{id} is not an announcement (a_…): nothing else can be {done}", id=id, done=done)
+            )
 
 
 def _each(

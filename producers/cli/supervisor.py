@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase
 from ledger.private import OTHERS
 
 __all__ = ["Deaths", "DiesTooOften", "Program", "StopSignals", "Supervisor"]
@@ -56,7 +57,13 @@ class Deaths:
         now = self._clock()
         self._times.append(now)
         if len(self._times) == MOST_DEATHS and now - self._times[0] < DEATHS_WITHIN_SECONDS:
-            raise DiesTooOften(f"{name} has died, the {MOST_DEATHS}th death within a minute: see its last lines above")
+            raise DiesTooOften(
+                Phrase(
+                    "{name} has died, the {most}th death within a minute: see its last lines above",
+                    name=name,
+                    most=MOST_DEATHS,
+                )
+            )
 
 
 class StopSignals:

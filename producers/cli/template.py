@@ -61,7 +61,7 @@ def save(name: Name, file: File, desk: DeskName = None, as_json: AsJson = False)
         MessageTemplate(card_of_markdown(markdown, has_variables=True)) if markdown is not None else _message_of(file)
     )
     if message.image:
-        raise BadInput("message", "a template has no local image: name the image_key of one that was uploaded")
+        raise BadInput("message", Phrase("a template has no local image: name the image_key of one that was uploaded"))
     with open_ledger() as ledger:
         saved = SavedTemplates(ledger).save(desk or DEFAULT_DESK, name, message.raw, markdown, machine_user())
     if as_json:

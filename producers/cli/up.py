@@ -149,7 +149,7 @@ def _keep_running(
 def _settings(sandbox: bool, sandbox_port: int, sandbox_directory: Path | None) -> Settings:
     for name, given in (("port", sandbox_port), ("directory", sandbox_directory)):
         if given and not sandbox:
-            raise BadInput(f"--sandbox-{name}", "give --sandbox too")
+            raise BadInput(f"--sandbox-{name}", Phrase("give --sandbox too"))
     if sandbox_directory:
         check_directory(sandbox_directory)
     return _practising(sandbox_port) if sandbox else Settings.from_env()
@@ -169,7 +169,10 @@ def _practising(port: int) -> Settings:
     )
     for desk in settings.all_desks.values():
         if desk.feishu_url != settings.feishu_url:
-            raise BadInput("DESKBELL_DESKS", f"desk {desk.name!r} would not send to the sandbox: remove its feishu_url")
+            raise BadInput(
+                "DESKBELL_DESKS",
+                Phrase("desk {name} would not send to the sandbox: remove its feishu_url", name=repr(desk.name)),
+            )
     return settings
 
 

@@ -10,6 +10,7 @@ from ledger.errors import BadInput
 from ledger.messages.images import LocalImage
 from ledger.messages.message_file import MessageFile
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 
 if TYPE_CHECKING:
     from ledger.template_filling import FindTemplate
@@ -52,8 +53,10 @@ def _with_plain_message(given: dict[str, Any]) -> LocalImage | None:
     """Replaces `image`, or the message file, by the message it stands for. Returns the image whose bytes it needs."""
     bodies = [name for name in ("text", "markdown", "message", "image", "template") if name in given]
     if len(bodies) != 1:
-        given_ones = " and ".join(bodies) or "none"
-        raise BadInput("message", f"give one of text, markdown, message, image and template, not {given_ones}")
+        given_ones = " and ".join(bodies) or Phrase("none")
+        raise BadInput(
+            "message", Phrase("give one of text, markdown, message, image and template, not {given}", given=given_ones)
+        )
     if "image" in given:
         image = LocalImage.read(Path(given.pop("image")), where="image")
         given["message"] = {"msg_type": "image", "content": {"image_sha256": image.sha256}}
@@ -76,4 +79,7 @@ def _filled(given: dict[str, Any], find: "FindTemplate | None") -> dict[str, Any
 
 def numbered(error: BadInput, number: int, total: int) -> BadInput:
     """The error, with the notification that it is about, if there are several."""
-    return error if total == 1 else BadInput(error.field, f"{error.problem} (notification {number} of {total})")
+    if total == 1:
+        return error
+    told = Phrase("{problem} (notification {number} of {total})", problem=error.problem, number=number, total=total)
+    return BadInput(error.field, told)

@@ -13,6 +13,7 @@ import orjson
 from ledger.errors import BadInput, DeskbellError
 from ledger.ids import is_announcement
 from ledger.joining import SPANS
+from ledger.phrases import Phrase
 from ledger.record import Accepted, Announced, Record
 from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import new_time
@@ -159,13 +160,13 @@ def _read(read: Callable[[Any], T], told: Any) -> T:
     try:
         return read(told)
     except (KeyError, TypeError, ValueError):
-        raise DeskbellError("the server's answer cannot be read: is the server newer?") from None
+        raise DeskbellError(Phrase("the server's answer cannot be read: is the server newer?")) from None
 
 
 def _event(draft: EventDraft) -> dict[str, Any]:
     """The fields of `POST /v1/notifications`."""
     if draft.image:
-        raise BadInput("image", "cannot be sent over HTTP: give a message with its image_key")
+        raise BadInput("image", Phrase("cannot be sent over HTTP: give a message with its image_key"))
     given = {**draft.given, **_times(draft.given), **_spans(draft.given)}
     if "message" in given:
         message = draft.notification.message

@@ -5,6 +5,7 @@ from typing import Any
 
 from ledger import errors
 from ledger.errors import URN, BadInput, DeskbellError, Forbidden, LedgerUnreachable
+from ledger.phrases import Phrase, said
 
 __all__ = ["Unauthorized", "error_of"]
 
@@ -38,16 +39,30 @@ def error_of(status: int, problem: Any, *, url: str, key: str | None, id: str | 
             members |= {"field": problem.get("field") or "request", "detail": detail[:_TOLD_CHARACTERS]}
             return _error_of_ours(urn.removeprefix(URN), status, members, url)
     if status in _UNAVAILABLE:
-        return LedgerUnreachable(f"{url} answered {status}: the proxy in front of it cannot reach it")
-    return DeskbellError(f"{url} answered {status}, but not as Deskbell does: check the URL")
+        return LedgerUnreachable(
+            Phrase("{url} answered {status}: the proxy in front of it cannot reach it", url=url, status=status)
+        )
+    return DeskbellError(
+        Phrase("{url} answered {status}, but not as Deskbell does: check the URL", url=url, status=status)
+    )
 
 
 def _error_of_ours(name: str, status: int, members: dict[str, Any], url: str) -> DeskbellError:
     match name, members:
         case "nothing-accepted", {"results": [{"problem": {"status": int(of_first)} as first}, *_]}:
             return error_of(of_first, first, url=url, key=members["key"], id=None)
-    told = f"{url} answered {status} ({members.get('title')}): {members['detail']}"
+    told = Phrase(
+        "{url} answered {status} ({title}): {detail}",
+        url=url,
+        status=status,
+        title=str(members.get("title")),
+        detail=members["detail"],
+    )
     for kind in (_KINDS.get(name), BadInput if status in _WRONG_INPUT else None):
         if kind and members.keys() >= {*kind.arguments}:
-            return kind(*(str(members[argument]) for argument in kind.arguments))
+            return kind(*(_argument(argument, members[argument]) for argument in kind.arguments))
     return _KEY_REFUSED.get(status, DeskbellError)(told)
+
+
+def _argument(name: str, value: Any) -> Any:
+    return said(value) if name == "detail" else str(value)

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from ledger.errors import DeskbellError
 from ledger.messages.content import Message
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.progress import Attempt, AttemptJson, Failure, Progress
 from ledger.record import ErrorJson, NotificationJson, Record
 from ledger.times import unix_ms
@@ -25,7 +26,7 @@ def record_of(fields: Any) -> Record:
     try:
         return _record(_NOTIFICATION.validate_python(fields))
     except ValueError as error:
-        raise DeskbellError("the server's record cannot be read: is the server newer?") from error
+        raise DeskbellError(Phrase("the server's record cannot be read: is the server newer?")) from error
 
 
 def _record(fields: NotificationJson) -> Record:

@@ -19,6 +19,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import NewConnectionError
 
 from ledger.errors import BadInput, LedgerUnreachable
+from ledger.phrases import Phrase, said
 from ledger.tracing import traceparent
 from producers.client.http_patience import Limits, TryAgain, repeated
 from producers.client.http_problems import error_of
@@ -67,7 +68,7 @@ class Server:
         """Raises BadInput for what is no URL or cannot be a key."""
         self.url = _checked_url(url)
         if key is not None and not _VISIBLE.fullmatch(key):
-            raise BadInput("key", "must be a key of `deskbell key create`, dbk_…, without blanks")
+            raise BadInput("key", Phrase("must be a key of `deskbell key create`, dbk_…, without blanks"))
         self.limits, self._connect_seconds, self._sleep = limits, connect_seconds, sleep
         self._auth = _Bearer(key)
         self._session = requests.Session()
@@ -112,7 +113,9 @@ class Server:
             if answer is not None:
                 return answer
             if not response.content:  # cut within its head, which no library minds
-                raise TryAgain(LedgerUnreachable(f"{self.url} cannot be reached (its answer was cut off)"))
+                raise TryAgain(
+                    LedgerUnreachable(Phrase("{url} cannot be reached (its answer was cut off)", url=self.url))
+                )
         error = error_of(response.status_code, answer, url=self.url, key=key, id=id)
         if response.status_code in _WORTH_REPEATING:
             raise TryAgain(error, _retry_after_seconds(response))
@@ -138,7 +141,7 @@ class Server:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            lost = LedgerUnreachable(f"{self.url} is not reached ({_said(error)})")
+            lost = LedgerUnreachable(Phrase("{url} is not reached ({problem})", url=self.url, problem=_said(error)))
             if isinstance(error, _LOST) and not isinstance(error, _IN_VAIN):
                 raise TryAgain(lost, was_refused=_was_refused(error)) from error
             raise lost from error
@@ -157,24 +160,26 @@ def _checked_url(url: str) -> str:
     except ValueError:
         is_one = False
     if not is_one or parts.query or parts.fragment:
-        raise BadInput("url", "is not a server address: use https://deskbell.example.com")
+        raise BadInput("url", Phrase("is not a server address: use https://deskbell.example.com"))
     if parts.username or parts.password:
-        raise BadInput("url", "must not contain a user or password: only the key is used")
+        raise BadInput("url", Phrase("must not contain a user or password: only the key is used"))
     return url.rstrip("/")
 
 
-def _said(error: requests.RequestException) -> str:
+def _said(error: requests.RequestException) -> Phrase:
     """Without the texts of the libraries, which are long and repeat the URL."""
     match error:
         case requests.ConnectTimeout():
-            return "it refuses the connection"
+            return Phrase("it refuses the connection")
         case requests.Timeout():
-            return "no answer in time"
+            return Phrase("no answer in time")
         case requests.exceptions.SSLError():
-            return "its certificate is not valid, or it does not support TLS"
+            return Phrase("its certificate is not valid, or it does not support TLS")
         case requests.exceptions.ChunkedEncodingError():
-            return "its answer was cut off"
-    return "the connection failed" if isinstance(error, requests.ConnectionError) else type(error).__name__
+            return Phrase("its answer was cut off")
+    return (
+        Phrase("the connection failed") if isinstance(error, requests.ConnectionError) else said(type(error).__name__)
+    )
 
 
 def _json(response: requests.Response) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, system_problem
 from producers.announcements.recipients.source import Source
 
 __all__ = ["FilePart", "Upload"]
@@ -59,4 +60,4 @@ def _blocks(source: Source) -> Iterator[bytes]:
     try:
         yield from source.blocks()
     except OSError as error:  # which would be taken for one of the connection
-        raise BadInput(source.name, f"cannot be read: {error.strerror or error}") from None
+        raise BadInput(source.name, Phrase("cannot be read: {problem}", problem=system_problem(error))) from None

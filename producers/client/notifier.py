@@ -7,6 +7,7 @@ from typing import Protocol, Self, Unpack
 
 from ledger.errors import BadInput, NotFound
 from ledger.ids import is_notification
+from ledger.phrases import Phrase
 from ledger.record import Accepted, Announced, Record
 from ledger.states import State
 from producers.client.announcement_handle import AnnouncementBackend, AnnouncementHandle
@@ -208,5 +209,5 @@ class Notifier:
 
 def _checked(timeout: float) -> float:
     if not 0 < timeout < float("inf"):
-        raise BadInput("timeout", "must be a number of seconds, more than 0")
+        raise BadInput("timeout", Phrase("must be a number of seconds, more than 0"))
     return timeout

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from ledger.errors import DeskbellError
 from ledger.messages.strict_json import NotJson, strict_json
+from ledger.phrases import Phrase
 from ledger.settings import Desk
 
 __all__ = [
@@ -64,7 +65,7 @@ class TooLarge(EnvelopeRefused):
 
     http_status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = "request-entity-too-large"
-    title = "The body is too large"
+    title = Phrase("The body is too large")
 
 
 class Malformed(EnvelopeRefused):
@@ -72,7 +73,7 @@ class Malformed(EnvelopeRefused):
 
     http_status = HTTPStatus.BAD_REQUEST
     type = "bad-request"
-    title = "This is not a Feishu event"
+    title = Phrase("This is not a Feishu event")
 
 
 class Unproven(EnvelopeRefused):
@@ -80,13 +81,15 @@ class Unproven(EnvelopeRefused):
 
     http_status = HTTPStatus.UNAUTHORIZED
     type = "unauthorized"
-    title = "This cannot be verified as coming from Feishu"
+    title = Phrase("This cannot be verified as coming from Feishu")
 
     def __init__(self) -> None:
         super().__init__(
-            "it was not encrypted, signed or marked for an app that is configured here: compare "
-            "Encrypt Key and Verification Token in the developer console with DESKBELL_ENCRYPT_KEY and "
-            "DESKBELL_VERIFICATION_TOKEN"
+            Phrase(
+                "it was not encrypted, signed or marked for an app that is configured here: compare Encrypt "
+                "Key and Verification Token in the developer console with DESKBELL_ENCRYPT_KEY and "
+                "DESKBELL_VERIFICATION_TOKEN"
+            )
         )
 
 
@@ -95,7 +98,7 @@ class NotSetUp(EnvelopeRefused):
 
     http_status = HTTPStatus.FORBIDDEN
     type = "forbidden"
-    title = "Feishu events are not configured here"
+    title = Phrase("Feishu events are not configured here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def open_envelope(pushed: Pushed, desks: Iterable[Desk], now_seconds: float) -> 
     """Opens it with the keys and tokens of these desks. Raises only EnvelopeRefused, for any input."""
     desks = tuple(desks)
     if len(pushed.body) > MOST_BYTES:
-        raise TooLarge(f"it has {len(pushed.body):,} bytes: at most {MOST_BYTES:,} are taken")
+        raise TooLarge(Phrase("it has {n:,} bytes: at most {most:,} are taken", n=len(pushed.body), most=MOST_BYTES))
     document = _object(pushed.body)
     if "encrypt" in document:
         payload, owners = _decrypted(document["encrypt"], _openers(pushed, desks, now_seconds))
@@ -147,7 +150,7 @@ def decrypt(encrypted: str, encrypt_key: str) -> bytes:
     blob = base64.b64decode(encrypted, validate=True)
     vector, ciphertext = blob[:_BLOCK_BYTES], blob[_BLOCK_BYTES:]
     if not ciphertext:
-        raise ValueError("it is empty")
+        raise ValueError  # it is empty
     key = hashlib.sha256(encrypt_key.encode()).digest()
     decryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
     padded = decryptor.update(ciphertext) + decryptor.finalize()
@@ -166,7 +169,7 @@ def _object(text: bytes) -> dict[str, Any]:
     except NotJson:
         found = None
     if not isinstance(found, dict):
-        raise Malformed("the body must be a JSON object")
+        raise Malformed(Phrase("the body must be a JSON object"))
     return found
 
 
@@ -175,8 +178,10 @@ def _openers(pushed: Pushed, desks: Sequence[Desk], now_seconds: float) -> list[
     with_key = [desk for desk in desks if _revealed(desk.encrypt_key)]
     if not with_key:
         raise NotSetUp(
-            "it is encrypted: set DESKBELL_ENCRYPT_KEY (encrypt_key of a desk in the file of DESKBELL_DESKS) to the "
-            "Encrypt Key of the developer console"
+            Phrase(
+                "it is encrypted: set DESKBELL_ENCRYPT_KEY (encrypt_key of a desk in the file of "
+                "DESKBELL_DESKS) to the Encrypt Key of the developer console"
+            )
         )
     if len(pushed.body) <= _CHALLENGE_BYTES:
         return with_key
@@ -198,8 +203,10 @@ def _without_key(desks: Sequence[Desk]) -> list[Desk]:
     """Those whose events come in plain text. Raises NotSetUp when none could tell whether they are Feishu's."""
     if not any(_revealed(desk.encrypt_key) or _revealed(desk.verification_token) for desk in desks):
         raise NotSetUp(
-            "set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN (encrypt_key or verification_token of a desk in "
-            "the file of DESKBELL_DESKS): without either, an event cannot be verified"
+            Phrase(
+                "set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN (encrypt_key or verification_token "
+                "of a desk in the file of DESKBELL_DESKS): without either, an event cannot be verified"
+            )
         )
     return [desk for desk in desks if not _revealed(desk.encrypt_key) and _revealed(desk.verification_token)]
 
@@ -237,7 +244,7 @@ def _is_challenge(payload: Mapping[str, Any]) -> bool:
 def _challenge(payload: Mapping[str, Any]) -> Challenge:
     text = payload.get("challenge")
     if not isinstance(text, str):
-        raise Malformed("a url_verification must have a challenge")
+        raise Malformed(Phrase("a url_verification must have a challenge"))
     return Challenge(text)
 
 
@@ -245,13 +252,13 @@ def _event(payload: Mapping[str, Any], owners: Sequence[Desk], desks: Sequence[D
     """Version 2.0 has a header; version 1.0 tells its kind inside the event."""
     header, body = payload.get("header"), payload.get("event")
     if not isinstance(body, dict):
-        raise Malformed("it has no event")
+        raise Malformed(Phrase("it has no event"))
     if isinstance(header, dict):
         id, kind, app_id = header.get("event_id"), header.get("event_type"), header.get("app_id")
     else:
         id, kind, app_id = payload.get("uuid"), body.get("type"), body.get("app_id")
     if not (isinstance(id, str) and id and isinstance(kind, str)):
-        raise Malformed("it has no id or no type")
+        raise Malformed(Phrase("it has no id or no type"))
     created_ms = _ms(header.get("create_time")) if isinstance(header, dict) else None
     return Event(id, kind, created_ms, body, _of_app(app_id, owners, desks))
 

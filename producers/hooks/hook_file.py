@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from ledger.errors import BadInput
 from ledger.messages.json_fields import check_json, shortened, validated
+from ledger.phrases import Phrase, system_problem
 from ledger.settings import Settings
 from ledger.toml_file import read_toml
 from producers.hooks.hook import Hook, token_digest
@@ -56,8 +57,13 @@ def load_hooks(settings: Settings, environment: Mapping[str, str] = os.environ) 
 def check_hook_name(name: str, where: str) -> None:
     """Raises BadInput for what cannot be the name of a hook."""
     if not _NAME.fullmatch(name):
-        problem = "is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most"
-        raise BadInput(where, f"{shortened(name)} {problem}")
+        raise BadInput(
+            where,
+            Phrase(
+                "{name} is not a valid hook name: use lower-case letters, digits, '-' and '_', 32 at most",
+                name=shortened(name),
+            ),
+        )
 
 
 def ready_made() -> dict[str, HookFields]:
@@ -80,7 +86,9 @@ def _tables(path: Path) -> Mapping[str, Any]:
     others = [shortened(key) for key in raw if key != "hook"]
     if not others and isinstance(tables, dict):
         return tables
-    problem = f"{path} must contain only tables [hook.NAME]" + (f", not {', '.join(others[:5])}" if others else "")
+    problem = Phrase("{path} must contain only tables [hook.NAME]", path=str(path))
+    if others:
+        problem = Phrase("{problem}, not {kind}", problem=problem, kind=", ".join(others[:5]))
     raise BadInput(VARIABLE, problem)
 
 
@@ -100,7 +108,7 @@ def _hook(name: str, table: Any, settings: Settings, folder: Path, environment: 
         Origin(fields.use is not None, fields.for_each is not None and _key_is_inherited(fields)),
     )
     if fields.tokens and joined.format != "feishu-bot":
-        raise BadInput(f"{where}.tokens", 'goes with use = "feishu-bot" alone')
+        raise BadInput(f"{where}.tokens", Phrase('goes with use = "feishu-bot" alone'))
     return Hook(recipe, signature_check, settings.desk, fields.tokens)
 
 
@@ -109,17 +117,19 @@ def _check_tokens(hooks: Mapping[str, Hook]) -> None:
     seen = {token_digest(name) for name in hooks}
     for name, hook in hooks.items():
         if seen & hook.token_digests:
-            raise BadInput(f"hook.{name}.tokens", "has the token of another hook, or the name of one: choose another")
+            raise BadInput(
+                f"hook.{name}.tokens", Phrase("has the token of another hook, or the name of one: choose another")
+            )
         seen |= hook.token_digests
 
 
 def _checked(table: Any, where: str) -> HookFields:
     if not isinstance(table, dict):
-        raise BadInput(where, "must be a table")
+        raise BadInput(where, Phrase("must be a table"))
     check_json(table, where)
     fields = validated(HookFields, table, where)
     if fields.summary is not None:
-        raise BadInput(f"{where}.summary", "is not a known field")
+        raise BadInput(f"{where}.summary", Phrase("is not a known field"))
     return fields
 
 
@@ -128,7 +138,7 @@ def _ready(use: str | None, where: str) -> HookFields:
         return HookFields()
     known = ready_made()
     if use not in known:
-        raise BadInput(where, f"is not a ready-made hook: use one of {', '.join(known)}")
+        raise BadInput(where, Phrase("is not a ready-made hook: use one of {names}", names=", ".join(known)))
     return known[use]
 
 
@@ -167,8 +177,8 @@ def _seal(
         needing_secret = ("signature", "timestamp_header", *_OF_HMAC)
         for name in needing_secret if secret is None else _SECRETS:
             if name in fields.model_fields_set:
-                lacks = "secret, secret_env or secret_file" if secret is None else "signature"
-                raise BadInput(f"{where}.{name}", f"also needs {lacks}")
+                lacks = Phrase("secret, secret_env or secret_file") if secret is None else "signature"
+                raise BadInput(f"{where}.{name}", Phrase("also needs {lacks}", lacks=lacks))
         return None
     header = _signature_header(joined, where)
     signature_check = SignatureCheck(joined.signature, SecretStr(secret), joined.timestamp_header, header)
@@ -180,19 +190,23 @@ def _signature_header(fields: HookFields, where: str) -> SignatureHeader | None:
     """Raises BadInput when `hmac-sha256` lacks its header, or another signature has one."""
     if fields.signature is Signature.HMAC:
         if fields.signature_header is None:
-            raise BadInput(f"{where}.signature_header", "is missing: name the header in which the signature stands")
+            raise BadInput(
+                f"{where}.signature_header", Phrase("is missing: name the header in which the signature stands")
+            )
         encoding = fields.signature_encoding or SignatureEncoding.HEX
         return SignatureHeader(fields.signature_header, fields.signature_prefix or "", encoding)
     for name in _OF_HMAC:
         if getattr(fields, name) is not None:
-            raise BadInput(f"{where}.{name}", f'goes with signature = "{Signature.HMAC}" alone')
+            raise BadInput(f"{where}.{name}", Phrase('goes with signature = "{scheme}" alone', scheme=Signature.HMAC))
     return None
 
 
 def _secret(fields: HookFields, where: str, folder: Path, environment: Mapping[str, str]) -> str | None:
     given = [name for name in _SECRETS if getattr(fields, name) is not None]
     if len(given) > 1:
-        raise BadInput(f"{where}.{given[1]}", f"cannot be combined with {given[0]}: give one of them")
+        raise BadInput(
+            f"{where}.{given[1]}", Phrase("cannot be combined with {other}: give one of them", other=given[0])
+        )
     if fields.secret_env is not None:
         return _of_variable(fields.secret_env, f"{where}.secret_env", environment)
     if fields.secret_file is not None:
@@ -202,7 +216,7 @@ def _secret(fields: HookFields, where: str, folder: Path, environment: Mapping[s
 
 def _of_variable(name: str, where: str, environment: Mapping[str, str]) -> str:
     if not environment.get(name):
-        raise BadInput(where, f"names the variable {name}, which is not set")
+        raise BadInput(where, Phrase("names the variable {name}, which is not set", name=name))
     return environment[name]
 
 
@@ -210,5 +224,5 @@ def _of_file(path: Path, where: str) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        problem = f"names {path}, which cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
+        problem = Phrase("names {path}, which cannot be read: {problem}", path=str(path), problem=system_problem(error))
     raise BadInput(where, problem)

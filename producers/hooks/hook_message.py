@@ -9,6 +9,7 @@ from ledger.messages.images import LocalImage
 from ledger.messages.jinja_budget import BUDGET
 from ledger.messages.message_file import MessageTemplate, read_message_template
 from ledger.messages.template import Template
+from ledger.phrases import Phrase
 from producers.hooks.dialect import SANDBOX
 from producers.hooks.hook_template import HookTemplate, TemplateName
 from producers.hooks.payload import Cut
@@ -72,5 +73,5 @@ def _source(fields: RuleFields, where: str, folder: Path) -> _Source:
         case None, str() as file:
             return _Source(f"{where}.message", read_message_template(folder / file, where=f"{where}.message"))
         case None, None:
-            raise BadInput(f"{where}.text", "is missing: give either text or message")
-    raise BadInput(f"{where}.message", "cannot be combined with text: give one of them")
+            raise BadInput(f"{where}.text", Phrase("is missing: give either text or message"))
+    raise BadInput(f"{where}.message", Phrase("cannot be combined with text: give one of them"))

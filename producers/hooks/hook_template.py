@@ -30,9 +30,9 @@ class HookTemplate:
     def __init__(self, fields: RuleFields, where: str) -> None:
         """Raises BadInput for an invalid name of a template, or an unknown name in a variable."""
         if fields.template is None:
-            raise BadInput(f"{where}.variables", "can only be given with template")
+            raise BadInput(f"{where}.variables", Phrase("can only be given with template"))
         if fields.text is not None or fields.message is not None:
-            raise BadInput(f"{where}.template", "cannot be combined with text or message: give one of them")
+            raise BadInput(f"{where}.template", Phrase("cannot be combined with text or message: give one of them"))
         try:
             Reference.of(fields.template)
         except BadInput as error:
@@ -48,7 +48,7 @@ class HookTemplate:
         if found is None:
             raise BadInput(self._where, Phrase("is not known here"))
         if isinstance(found, DeskbellError):
-            raise BadInput(self._where, found.problem if isinstance(found, BadInput) else str(found))
+            raise BadInput(self._where, found.problem if isinstance(found, BadInput) else found.detail)
         values = context_of(context.values(cut), SANDBOX)
         try:
             return filled_message(

@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 import orjson
 
 from ledger.errors import BadInput, DeskbellError
-from ledger.phrases import Phrase, phrase_of
+from ledger.phrases import Phrase, as_phrase, phrase_of
 from ledger.saved_template import SavedTemplate
 from producers.hooks.hook import Hook, Rendered
 from producers.hooks.hook_request import HookRequest
@@ -94,7 +94,8 @@ def _write_all(pipe: IO[bytes], text: bytes) -> None:
 def _rendered(answer: bytes, code: int) -> Rendered:
     told: dict[str, Any] = orjson.loads(answer) if code == 0 and answer else {}
     if "refused" in told:
-        raise BadInput(*map(phrase_of, told["refused"]))
+        field, problem = map(phrase_of, told["refused"])
+        raise BadInput(field, as_phrase(problem))
     if "memory" in told or code == -signal.SIGKILL:
         most = _MEMORY_BYTES // 1024**2
         problem = Phrase("takes more than {most:,} MiB of memory to read: post less at once", most=most)

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ledger.errors import BadInput
-from ledger.phrases import phrase_json
+from ledger.phrases import phrase_json, said
 from ledger.saved_template import SavedTemplate
 from producers.hooks.hook import Hook
 from producers.hooks.hook_request import HookRequest
@@ -47,7 +47,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _template(told: dict[str, Any] | str) -> SavedTemplate | BadInput:
-    return BadInput("template", told) if isinstance(told, str) else SavedTemplate.of_process(told)
+    return BadInput("template", said(told)) if isinstance(told, str) else SavedTemplate.of_process(told)
 
 
 def _bound(memory_bytes: int, cpu_seconds: int) -> None:

@@ -207,7 +207,7 @@ def _options(fields: RuleFields) -> dict[str, object]:
 
 def _receivers(to: str | list[str] | None, where: str) -> Iterator["str | Expression | Leaf"]:
     if not to:
-        raise BadInput(where, "is missing: name the receivers")
+        raise BadInput(where, Phrase("is missing: name the receivers"))
     for index, each in enumerate([to] if isinstance(to, str) else to):
         each_where = where if isinstance(to, str) else f"{where}[{index}]"
         yield template(each, each_where) if has_markup(each) else each

@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any, Final
 
-from ledger.messages.strict_json import NotJson, syntax_problem
+from ledger.messages.strict_json import NotJson, syntax_problem_at
 from ledger.phrases import Phrase
 from producers.hooks.payload import MOST_INNER
 
@@ -55,12 +55,7 @@ def sent_json(raw: bytes, content_type: str = "") -> Any:
         _check_amount(text)
         found = _READER.decode(text)
     except json.JSONDecodeError as error:
-        problem = Phrase(
-            "line {line}, column {column}: {problem}",
-            line=error.lineno,
-            column=error.colno,
-            problem=syntax_problem(error),
-        )
+        problem = syntax_problem_at(error)
     except RecursionError:
         problem = Phrase("it is nested too deep")
     except ValueError:

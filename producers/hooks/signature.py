@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from ledger.callback_format import signing_key
 from ledger.errors import BadInput, DeskbellError
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, phrase_in
 from producers.hooks.hook_request import HookRequest, check_size
 
 __all__ = ["BadSignature", "Signature", "SignatureCheck", "SignatureEncoding", "SignatureHeader"]
@@ -46,7 +46,7 @@ class BadSignature(DeskbellError):
 
     http_status = HTTPStatus.UNAUTHORIZED
     type = "bad-signature"
-    title = "The signature is not right"
+    title = Phrase("The signature is not right")
 
 
 class Signature(StrEnum):
@@ -99,7 +99,7 @@ class SignatureCheck:
     def check_secret(self, where: str) -> None:
         """Raises BadInput for a secret that nothing can be signed with."""
         if not self.secret.get_secret_value():
-            raise BadInput(where, "is empty")
+            raise BadInput(where, Phrase("is empty"))
         if self.stops_replays:
             self._standard_key(where)
 
@@ -192,7 +192,7 @@ class SignatureCheck:
         try:
             return signing_key(self.secret.get_secret_value())
         except ValueError as error:
-            raise BadInput(where, str(error)) from None
+            raise BadInput(where, phrase_in(error)) from None
 
 
 def _compare(request: HookRequest, header: str, expected: str) -> None:

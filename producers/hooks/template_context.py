@@ -117,4 +117,11 @@ def check_names(names: frozenset[str], where: str) -> None:
     """Raises BadInput for a name that never has a value: it would fail with the first payload."""
     unknown = sorted(names - NAMES)
     if unknown:
-        raise BadInput(where, f"uses the unknown variable {unknown[0]!r}: use one of {', '.join(sorted(NAMES))}")
+        raise BadInput(
+            where,
+            Phrase(
+                "uses the unknown variable {given}: use one of {names}",
+                given=repr(unknown[0]),
+                names=", ".join(sorted(NAMES)),
+            ),
+        )

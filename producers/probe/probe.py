@@ -15,6 +15,7 @@ from ledger.delivery_options import OnOpenTicket, OnUnknown, ReceiveType
 from ledger.desk_status import desk_status
 from ledger.errors import DeskbellError, NotAllowed
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.settings import Desk
 from ledger.states import FINAL, State
 from ledger.workers import live_workers
@@ -83,9 +84,13 @@ class Probe:
 
     def _check_ready(self) -> None:
         if not live_workers(self.ledger.redis, self.ledger.keys):
-            raise DeskbellError("no worker is running, so nothing is sent: start `deskbell up`, then probe again")
+            raise DeskbellError(
+                Phrase("no worker is running, so nothing is sent: start `deskbell up`, then probe again")
+            )
         if hold := desk_status(self.ledger, self.desk, ()).hold:
-            raise DeskbellError(f"desk {self.desk.name} is held ({hold['kind']}): see `deskbell doctor`")
+            raise DeskbellError(
+                Phrase("desk {name} is held ({given}): see `deskbell doctor`", name=self.desk.name, given=hold["kind"])
+            )
 
     def _send(self, name: str, via: ReceiveType) -> Step:
         event = {

@@ -81,7 +81,7 @@ class Caller:
         if not self.may_use(desk):
             raise Problem(
                 HTTPStatus.FORBIDDEN,
-                "The key is not for this desk",
+                Phrase("The key is not for this desk"),
                 Phrase("{key} may not use desk {desk}", key=self.name, desk=desk),
             )
 
@@ -91,7 +91,7 @@ class Caller:
             has = ", ".join(sorted(self.scopes))
             raise Problem(
                 HTTPStatus.FORBIDDEN,
-                "The key lacks a scope",
+                Phrase("The key lacks a scope"),
                 Phrase("this needs the scope {scope}, and {key} has {has}", scope=str(scope), key=self.name, has=has),
                 type="scope-missing",
             )
@@ -131,7 +131,9 @@ async def admit(request: Request, scope: Scope | None, secret: str | None) -> Ca
         return await _without_key(request, context)
     key = await context.key_verifier.find(secret)
     if key is None:
-        raise _unauthorised("The key is unknown", Phrase("it is wrong or was revoked: {remedy}", remedy=_CREATE_ONE))
+        raise _unauthorised(
+            Phrase("The key is unknown"), Phrase("it is wrong or was revoked: {remedy}", remedy=_CREATE_ONE)
+        )
     request.scope["caller"] = key.name  # for the access log
     if not context.shares.take(request.scope, key.name):
         raise _too_many(key)
@@ -158,7 +160,7 @@ def secret_of(request: Request) -> str | None:
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise _unauthorised(
-            "The key is malformed", Phrase("write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+            Phrase("The key is malformed"), Phrase("write `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
         )
     return secret.strip()
 
@@ -176,7 +178,9 @@ def basic_password(request: Request) -> str | None:
     except ValueError:  # of base64, of a text that is not ASCII, of bytes that are not UTF-8
         name = password = ""
     if not (password or name):
-        raise _unauthorised("The key is malformed", Phrase("give the key as the password of Basic authentication"))
+        raise _unauthorised(
+            Phrase("The key is malformed"), Phrase("give the key as the password of Basic authentication")
+        )
     return password or name
 
 
@@ -210,11 +214,13 @@ def _is_loopback(host: str) -> bool:
 async def _without_key(request: Request, context: WebContext) -> Caller:
     if await context.key_verifier.keys_are_configured():
         raise _unauthorised(
-            "A key is needed", Phrase("send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
+            Phrase("A key is needed"), Phrase("send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")
         )
     if not is_local(request):
-        detail = f"no key is configured, so only this machine is served, under its own name: {_CREATE_ONE}"
-        raise Problem(HTTPStatus.FORBIDDEN, "No key is configured", detail, type="no-key-configured")
+        detail = Phrase(
+            "no key is configured, so only this machine is served, under its own name: {remedy}", remedy=_CREATE_ONE
+        )
+        raise Problem(HTTPStatus.FORBIDDEN, Phrase("No key is configured"), detail, type="no-key-configured")
     return _LOCAL
 
 
@@ -223,7 +229,7 @@ async def _count_call(context: WebContext, key: ApiKey) -> None:
     if seconds:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "The key calls too often",
+            Phrase("The key calls too often"),
             Phrase("{key} may call {rate}", key=key.name, rate=key.rate),
             headers={"Retry-After": str(math.ceil(seconds))},
         )
@@ -232,11 +238,15 @@ async def _count_call(context: WebContext, key: ApiKey) -> None:
 def _too_many(key: ApiKey) -> Problem:
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The key has too many open requests",
-        f"{key.name} has {MOST_UNDER_WAY} requests open in this process: end some, streams and exports first",
+        Phrase("The key has too many open requests"),
+        Phrase(
+            "{name} has {most} requests open in this process: end some, streams and exports first",
+            name=key.name,
+            most=MOST_UNDER_WAY,
+        ),
         type="too-many-requests-under-way",
     )
 
 
-def _unauthorised(title: str, detail: str, **more: Any) -> Problem:
+def _unauthorised(title: Phrase, detail: Phrase, **more: Any) -> Problem:
     return Problem(HTTPStatus.UNAUTHORIZED, title, detail, headers={"WWW-Authenticate": "Bearer"}, **more)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ledger.announcement import Row
 from ledger.errors import BadInput
+from ledger.phrases import Phrase, system_problem
 from ledger.saved_template import SavedTemplate
 from producers.announcements.announcement_draft import AnnouncementDraft
 from producers.announcements.check import Checked, accepted_rows
@@ -152,8 +153,8 @@ def foreign(source: Source, options: ReadingOptions) -> Recipients:
         source.close()
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "The file cannot be read now",
-            f"the server cannot start the process that reads it ({error.strerror})",
+            Phrase("The file cannot be read now"),
+            Phrase("the server cannot start the process that reads it ({problem})", problem=system_problem(error)),
             type="no-reader",
         ) from error
 

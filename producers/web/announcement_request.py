@@ -99,7 +99,7 @@ def _asked_by_form(form: Form, key: str | None, is_edit: bool) -> AnnouncementRe
     # An empty field was not filled in. An empty time zone is a script's variable that was not set, as it is in JSON.
     parts = {name: part for name, part in form.parts.items() if part.content or name == "timezone"}
     if form.large is None and not is_edit and not parts.keys() & {*LISTS, "everyone"}:
-        raise BadInput(RECIPIENTS, "is missing: the file, as CSV, JSONL or XLSX")
+        raise BadInput(RECIPIENTS, Phrase("is missing: the file, as CSV, JSONL or XLSX"))
     check_known(parts, (_KNOWN_OF_EDIT if is_edit else _KNOWN) | {"image"})
     texts = OPTIONS | FLAGS | TEST | {VERSION}
     arguments: dict[str, Any] = {name: part.text(name) for name, part in parts.items() if name in texts}
@@ -125,7 +125,9 @@ def _exclusions_of(part: Part) -> list[Any]:
 def _message_of(parts: Mapping[str, Part]) -> dict[str, Any]:
     """The arguments that the files make. An image is a message by itself."""
     if "image" in parts and {"message", "text", "markdown", "template"} & parts.keys():
-        raise BadInput("image", "is a message by itself: give one of text, markdown, message, template and image")
+        raise BadInput(
+            "image", Phrase("is a message by itself: give one of text, markdown, message, template and image")
+        )
     if "image" in parts:
         image = LocalImage.check(parts["image"].content, name=parts["image"].file_name or "image", where="image")
         return {"message": MessageTemplate({"msg_type": "image", "content": {"image_sha256": image.sha256}}, image)}
@@ -141,7 +143,7 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None, is_edit: bool) -> A
     check_known(arguments, _KNOWN_OF_EDIT if is_edit else _KNOWN)
     _check_kinds(arguments)
     if "message" in arguments:
-        _check_kind("message", arguments["message"], dict, "an object with msg_type and content")
+        _check_kind("message", arguments["message"], dict, Phrase("an object with msg_type and content"))
         arguments["message"] = foreign_template(arguments["message"])
     ReadingOptions.take(dict(arguments)).of_rows()
     rows = body.get("rows")
@@ -157,11 +159,11 @@ def _asked_by_json(body: Mapping[str, Any], key: str | None, is_edit: bool) -> A
 
 def _check_kinds(arguments: Mapping[str, Any]) -> None:
     for name in _TEXTS & arguments.keys():
-        _check_kind(name, arguments[name], str, "a string")
+        _check_kind(name, arguments[name], str, Phrase("a string"))
     for name in FLAGS & arguments.keys():
-        _check_kind(name, arguments[name], bool, "true or false")
+        _check_kind(name, arguments[name], bool, Phrase("true or false"))
     for name in (LISTS | {EXCLUDE}) & arguments.keys():
-        _check_kind(name, arguments[name], list, "a list")
+        _check_kind(name, arguments[name], list, Phrase("a list"))
 
 
 def _with_version(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -173,13 +175,13 @@ def _with_version(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows_of(rows: Any) -> Source:
-    _check_kind("rows", rows, list, "a list of objects")
+    _check_kind("rows", rows, list, Phrase("a list of objects"))
     for number, row in enumerate(rows):
-        _check_kind(f"rows[{number}]", row, dict, "an object")
+        _check_kind(f"rows[{number}]", row, dict, Phrase("an object"))
         for name, value in row.items():
             if isinstance(value, float):
                 # Read as a number it has lost how it was written: 1.50 would go out as 1.5.
-                raise BadInput(f"rows[{number}].{shortened(name)}", "must be a string, not a fraction")
+                raise BadInput(f"rows[{number}].{shortened(name)}", Phrase("must be a string, not a fraction"))
     return Source.of_rows(rows)
 
 
@@ -188,17 +190,17 @@ def _completed(arguments: dict[str, Any], key: str | None) -> dict[str, Any]:
     if test := AskedTest.take(arguments):
         arguments["test"] = test
     if key is not None and arguments.setdefault("key", key) != key:
-        raise BadInput("key", "differs from the header Idempotency-Key: give one of them")
+        raise BadInput("key", Phrase("differs from the header Idempotency-Key: give one of them"))
     return arguments
 
 
 def _flag(name: str, text: str) -> bool:
     flag = _WORDS.get(text.strip().lower())
     if flag is None:
-        raise BadInput(name, "must be true or false")
+        raise BadInput(name, Phrase("must be true or false"))
     return flag
 
 
-def _check_kind(field: str, value: Any, kind: type, expected: str) -> None:
+def _check_kind(field: str, value: Any, kind: type, expected: Phrase) -> None:
     if not isinstance(value, kind):
-        raise BadInput(field, f"must be {expected}, not {kind_of(value)}")
+        raise BadInput(field, Phrase("must be {expected}, not {kind}", expected=expected, kind=kind_of(value)))

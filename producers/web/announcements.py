@@ -16,6 +16,7 @@ from ledger.announcement import Announcement, AnnouncementJson
 from ledger.errors import BadInput
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.record import Announced
 from ledger.states import DRAFTED, AnnouncementState, Resolution, Retried, State, SteeringVerb
 from producers.announcements.drafts import Drafts
@@ -274,7 +275,7 @@ def _page(
     ids = ledger.announcements.ids()
     if after is not None:
         if not is_announcement(after):
-            raise BadInput("cursor", "is not a cursor from a page")
+            raise BadInput("cursor", Phrase("is not a cursor from a page"))
         # Its record may have gone since: ids sort by time.
         ids = ids[ids.index(after) + 1 :] if after in ids else [id for id in ids if id < after]
     portions = (ledger.announcements.several(ids[start : start + _READ]) for start in range(0, len(ids), _READ))

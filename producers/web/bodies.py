@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Response
 from ledger.errors import BadInput
 from ledger.messages.json_fields import kind_of, shortened
 from ledger.messages.strict_json import NotJson, strict_json
+from ledger.phrases import Phrase
 from producers.hooks.sent_json import charset_of, media_type_of
 from producers.web.context import context_of
 from producers.web.problems import Problem
@@ -58,7 +59,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     _check_content_type(request)
     found = await without_delay(request, parse_json, await request.body())
     if not isinstance(found, dict):
-        raise _refused(f"the body must be an object, not {kind_of(found)}")
+        raise _refused(Phrase("the body must be an object, not {kind}", kind=kind_of(found)))
     return found
 
 
@@ -78,7 +79,7 @@ def parse_json(raw: bytes) -> Any:
     try:
         return strict_json(raw)
     except NotJson as error:
-        problem = str(error)
+        problem = error.detail
     raise _refused(problem)
 
 
@@ -86,10 +87,10 @@ def chosen(body: dict[str, Any], name: str, choices: type[ChoiceT], default: Cho
     """The one member that a body has. Raises BadInput for any other member or value."""
     for other in body:
         if other != name:
-            raise BadInput(shortened(other), "is not a known field")
+            raise BadInput(shortened(other), Phrase("is not a known field"))
     given = body.get(name, default)
     if given not in list(choices):  # a list: what was given may be one, and so not hashable
-        raise BadInput(name, f"must be one of {', '.join(choices)}")
+        raise BadInput(name, Phrase("must be one of {choices}", choices=", ".join(choices)))
     return choices(given)
 
 
@@ -97,7 +98,7 @@ def check_known(given: Mapping[str, Any], known: Set[str]) -> None:
     """Raises BadInput for a name that is not among those that are known."""
     if not given.keys() <= known:
         unknown = next(name for name in given if name not in known)
-        raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), "is not a known field")
+        raise BadInput(unknown if unknown.isidentifier() else shortened(unknown), Phrase("is not a known field"))
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -111,11 +112,11 @@ def _check_content_type(request: Request) -> None:
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
-        raise _unsupported("send JSON, with `Content-Type: application/json`")
+        raise _unsupported(Phrase("send JSON, with `Content-Type: application/json`"))
     if not _is_utf8(content_type):
-        raise _unsupported("JSON is UTF-8: send it so, or leave the charset out")
+        raise _unsupported(Phrase("JSON is UTF-8: send it so, or leave the charset out"))
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _unsupported("send the body as it is, without a Content-Encoding")
+        raise _unsupported(Phrase("send the body as it is, without a Content-Encoding"))
 
 
 def _is_utf8(content_type: str) -> bool:
@@ -125,9 +126,9 @@ def _is_utf8(content_type: str) -> bool:
         return False
 
 
-def _refused(problem: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "The body is not the expected JSON", problem, type="bad-json")
+def _refused(problem: Phrase) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, Phrase("The body is not the expected JSON"), problem, type="bad-json")
 
 
-def _unsupported(detail: str) -> Problem:
-    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The type of the body is not supported", detail)
+def _unsupported(detail: Phrase) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, Phrase("The type of the body is not supported"), detail)

@@ -5,7 +5,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from console import application
+from console.app import application
 from console.ports import Ports
 from ledger.api_key import ApiKey
 from ledger.api_keys import ApiKeys

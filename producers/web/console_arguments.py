@@ -139,7 +139,7 @@ class Submission:
             given = {name: value for name, value in given.items() if name not in _OF_FILES}
         given.setdefault("name", self._default_name(everyone=given["everyone"]))
         if "weight" in given and not given["weight"].isdecimal():
-            raise BadInput("weight", "must be a whole number from 1 to 100")
+            raise BadInput("weight", Phrase("must be a whole number from 1 to 100"))
         return {**given, **self._message(), **self._unseen()}
 
     def _message(self) -> Mapping[str, Any]:

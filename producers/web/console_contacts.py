@@ -68,7 +68,7 @@ class DeskContacts:
             with Lookup(self._ledger, self._ledger.settings.desk(about[0])) as lookup:
                 found = ask(lookup)
         except (AskFailed, NotVisible, StalePage) as error:
-            refusal = BadInput("audience", str(error))
+            refusal = BadInput("audience", error.detail)
         else:
             self._keep(about, found)
             return found

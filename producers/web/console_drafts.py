@@ -89,7 +89,7 @@ class ConsoleDrafts:
         except Problem as problem:
             refusal = BadInput("recipients", problem.detail)
         except AskFailed as error:
-            refusal = BadInput("audience", str(error))
+            refusal = BadInput("audience", error.detail)
         raise refusal
 
     def _check(self, submission: Submission, save: Save) -> Announcement | DraftSummary:

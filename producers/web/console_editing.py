@@ -52,7 +52,7 @@ class ConsoleEditing:
         try:
             return uploaded_key(self._ledger, desk, image)
         except AskFailed as error:
-            refusal = BadInput("picture", str(error))
+            refusal = BadInput("picture", error.detail)
         raise refusal
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from ledger.phrases import Phrase
 from producers.feishu_events.envelope import Challenge, Event, Pushed, open_envelope
 from producers.feishu_events.events import take_event
 from producers.web.context import ContextDep, WebContext
@@ -65,7 +66,12 @@ async def _taken(context: WebContext, event: Event) -> None:
     try:
         await asyncio.wait_for(taking, ANSWER_WITHIN_SECONDS)
     except TimeoutError:
-        detail = f"Redis did not answer within {ANSWER_WITHIN_SECONDS:g} s; Feishu pushes the event again"
+        detail = Phrase(
+            "Redis did not answer within {most:g} s; Feishu pushes the event again", most=ANSWER_WITHIN_SECONDS
+        )
         raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "Redis is not reached in time", detail, headers={"Retry-After": "15"}
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            Phrase("Redis is not reached in time"),
+            detail,
+            headers={"Retry-After": "15"},
         ) from None

@@ -17,6 +17,7 @@ from ledger.api_key import Scope
 from ledger.connection import reachable, translated
 from ledger.errors import BadInput, DeskbellError, KeyLimit, KeyReused
 from ledger.ledger import AcceptResult
+from ledger.phrases import Phrase
 from ledger.record import Accepted
 from ledger.saved_template import SavedTemplate
 from producers.hooks.hook import NOTHING_HOLDS, Hook, Rendered
@@ -136,8 +137,8 @@ async def _rendered(context: WebContext, hook: Hook, hook_request: HookRequest, 
         try:
             return await asyncio.to_thread(render_large, hook, hook_request)
         except OSError:
-            detail = "no process could start to read a large body: send it again"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The machine has no room", detail) from None
+            detail = Phrase("no process could start to read a large body: send it again")
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, Phrase("The machine has no room"), detail) from None
     of = f"hook {hook.name}" if caller is None else caller.name
     return await context.parsing.run(of, len(hook_request.body), hook.render, hook_request)
 

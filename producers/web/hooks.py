@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from ledger.phrases import Phrase
 from producers.hooks.hook import Hook, token_digest
 from producers.web.context import ContextDep, WebContext
 from producers.web.hook_answers import BOT_SUCCESS, bot_refusal
@@ -93,7 +94,9 @@ async def post_to_bot_hook(token: Token, request: Request, context: ContextDep) 
         return await answered(context, hook, request, has_token=True)
     hook = context.hooks.get(token)
     if hook is None or hook.format != "feishu-bot":
-        return bot_refusal(Problem(HTTPStatus.UNAUTHORIZED, "No hook has this token", "see the tokens of the hook"))
+        return bot_refusal(
+            Problem(HTTPStatus.UNAUTHORIZED, Phrase("No hook has this token"), Phrase("see the tokens of the hook"))
+        )
     return await answered(context, hook, request)
 
 
@@ -121,5 +124,5 @@ async def check_hook(name: Name, request: Request, context: ContextDep) -> Respo
 def _found(context: WebContext, name: str) -> Hook:
     hook = context.hooks.get(name)
     if hook is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "No hook has this name", "see `deskbell hook list`")
+        raise Problem(HTTPStatus.NOT_FOUND, Phrase("No hook has this name"), Phrase("see `deskbell hook list`"))
     return hook

@@ -27,7 +27,7 @@ class LargeBodies:
         if self.under_way >= _AT_ONCE:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "Too many large bodies at once",
+                Phrase("Too many large bodies at once"),
                 Phrase(
                     "{count} bodies of more than {most:,} bytes are read at a time: send this one again",
                     count=_AT_ONCE,

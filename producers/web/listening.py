@@ -3,6 +3,7 @@
 import socket
 
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase, system_problem
 
 __all__ = ["listen", "reachable_at", "url_of"]
 
@@ -19,7 +20,9 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         where = f"{host} port {port} (DESKBELL_HOST, DESKBELL_PORT)"
-        raise DeskbellError(f"the web side cannot listen at {where}: {error}") from None
+        raise DeskbellError(
+            Phrase("the web side cannot listen at {where}: {problem}", where=where, problem=system_problem(error))
+        ) from None
 
 
 def reachable_at(host: str, port: int) -> bool:

@@ -57,7 +57,7 @@ class NotificationParser:
     def one(self, raw: Mapping[str, Any]) -> Notification:
         """Raises BadInput, or Problem (403) for a desk that the caller may not use."""
         if self._key is not None and raw.get("key") not in (None, self._key):
-            raise BadInput("key", "differs from the header Idempotency-Key: give one of them")
+            raise BadInput("key", Phrase("differs from the header Idempotency-Key: give one of them"))
         return self._built(raw, self._key)
 
     def each(self, raws: Any) -> list[Notification | DeskbellError]:
@@ -66,9 +66,11 @@ class NotificationParser:
         An item without a key has that of the header, a slash, and its number from 0.
         """
         if not isinstance(raws, list):
-            raise BadInput("notifications", f"must be a list, not {kind_of(raws)}")
+            raise BadInput("notifications", Phrase("must be a list, not {kind}", kind=kind_of(raws)))
         if not 0 < len(raws) <= MOST_AT_ONCE:
-            raise BadInput("notifications", f"must have 1 to {MOST_AT_ONCE:,} items, not {len(raws):,}")
+            raise BadInput(
+                "notifications", Phrase("must have 1 to {most:,} items, not {n:,}", most=MOST_AT_ONCE, n=len(raws))
+            )
         return [self._item(raw, number) for number, raw in enumerate(raws)]
 
     def _item(self, raw: Any, number: int) -> Notification | DeskbellError:
@@ -79,12 +81,12 @@ class NotificationParser:
 
     def _built(self, raw: Any, key: str | None) -> Notification:
         if not isinstance(raw, dict):
-            raise BadInput("notification", f"must be an object, not {kind_of(raw)}")
+            raise BadInput("notification", Phrase("must be an object, not {kind}", kind=kind_of(raw)))
         given = {name: value for name, value in raw.items() if value is not None}
         check_known(given, FIELDS)
         for name in _TIMES:
             if name in given and not isinstance(given[name], str):
-                raise BadInput(name, "must be a string: a time, or a duration such as 1h")
+                raise BadInput(name, Phrase("must be a string: a time, or a duration such as 1h"))
         if key is not None:
             given.setdefault("key", key)
         self._check_desk(given.get("desk", DEFAULT_DESK))
@@ -104,7 +106,7 @@ class NotificationParser:
 
     def _check_desk(self, desk: Any) -> None:
         if not isinstance(desk, str):
-            raise BadInput("desk", f"must be a string, not {kind_of(desk)}")
+            raise BadInput("desk", Phrase("must be a string, not {kind}", kind=kind_of(desk)))
         self._settings.desk(desk)
         self._caller.check_desk(desk)
 
@@ -126,5 +128,5 @@ def templates_named(body: Mapping[str, Any]) -> set[tuple[str, str]]:
 def given_key(header: str | None) -> str | None:
     """The Idempotency-Key of a request. Raises BadInput."""
     if header is not None and not (0 < len(header) <= KEY_CHARACTERS):
-        raise BadInput("Idempotency-Key", f"must have 1 to {KEY_CHARACTERS} characters")
+        raise BadInput("Idempotency-Key", Phrase("must have 1 to {most} characters", most=KEY_CHARACTERS))
     return header

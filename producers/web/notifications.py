@@ -18,6 +18,7 @@ from ledger.ids import is_notification
 from ledger.ledger import Ledger
 from ledger.messages.json_fields import shortened
 from ledger.notification import Notification
+from ledger.phrases import Phrase
 from ledger.record import Accepted, NotificationJson
 from ledger.saved_template import SavedTemplate
 from ledger.search import Cursor, Search
@@ -26,6 +27,7 @@ from producers.web.access import Caller, Operator, Reader, Sender
 from producers.web.bodies import Body, BodyOrNothing, chosen, in_turn, json_object, json_response, without_delay
 from producers.web.context import ContextDep, WebContext
 from producers.web.key_limits import accept_within
+from producers.web.languages import told_response
 from producers.web.notification_parser import FoundTemplates, NotificationParser, given_key, templates_named
 from producers.web.openapi.bodies import choice_body
 from producers.web.openapi.notifications import NOTIFICATIONS
@@ -130,7 +132,7 @@ async def _accept_batch(
 ) -> Response:
     if len(body) > 1:
         other = next(name for name in body if name != "notifications")
-        raise BadInput(shortened(other), "cannot be combined with notifications: put it into each item")
+        raise BadInput(shortened(other), Phrase("cannot be combined with notifications: put it into each item"))
     items = await _items(request, parser, body["notifications"])
     notifications = [item for item in items if isinstance(item, Notification)]
     accept_results = iter(await accept_within(context, caller.key, notifications))
@@ -140,11 +142,11 @@ async def _accept_batch(
     accepted = sum("id" in result for result in results)
     if accepted:
         counts = {"accepted": accepted, "refused": len(results) - accepted}
-        return json_response(counts | {"results": results}, HTTPStatus.ACCEPTED)
+        return told_response(counts | {"results": results}, request.scope, HTTPStatus.ACCEPTED)
     raise Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        "Nothing was accepted",
-        "each item has its own problem, in results",
+        Phrase("Nothing was accepted"),
+        Phrase("each item has its own problem, in results"),
         type="nothing-accepted",
         results=results,
     )
@@ -184,7 +186,7 @@ def list_notifications(
     desks = caller.desks if desk is None else frozenset({desk})
     if find is not None:
         if (receiver_id, key, code) != (None, None, None):
-            raise BadInput("find", "cannot be combined with receiver_id, key and code")
+            raise BadInput("find", Phrase("cannot be combined with receiver_id, key and code"))
         finding = Finding(context.ledger, Sought.of(find, among_people=caller.sees_addresses), desks, state, limit)
         return _found(finding, cursor, with_address=caller.sees_addresses)
     search = Search(state, desks, receiver_id, key, code)

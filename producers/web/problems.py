@@ -5,11 +5,10 @@ Routers raise the ledger's errors, or `Problem` for what only HTTP knows. No pro
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 import redis
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,8 +19,9 @@ from starlette.routing import Match
 from ledger.connection import translated
 from ledger.errors import URN, BadInput, DeskbellError, LedgerUnreachable
 from ledger.messages.field_problems import field_problem
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, said
 from ledger.settings import Settings
+from producers.web.languages import told_response
 
 __all__ = [
     "RETRY_AFTER_SECONDS",
@@ -35,6 +35,19 @@ __all__ = [
 
 #: What a 503 asks for: Redis restarts within seconds, and a caller that repeats with its key loses nothing.
 RETRY_AFTER_SECONDS = 5
+#: What a bug is told as.
+_UNEXPECTED = Phrase("see the server's log")
+#: What Starlette refuses by itself, as phrases, so that they can be translated.
+_PHRASES: Mapping[str, Phrase] = {
+    phrase: phrase
+    for phrase in (
+        Phrase("Bad Request"),
+        Phrase("Not Found"),
+        Phrase("Method Not Allowed"),
+        Phrase("Not Acceptable"),
+        Phrase("Invalid host header"),
+    )
+}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _log = logging.getLogger(__name__)
 
@@ -45,8 +58,8 @@ class Problem(DeskbellError):
     def __init__(
         self,
         status: int,
-        title: str,
-        detail: str,
+        title: Phrase,
+        detail: Phrase,
         *,
         type: str | None = None,  # noqa: A002  the word of RFC 9457
         field: str | None = None,
@@ -54,7 +67,7 @@ class Problem(DeskbellError):
         **more: Any,
     ) -> None:
         super().__init__(detail)
-        self.http_status, self.title, self.detail, self.field = status, title, detail, field
+        self.http_status, self.title, self.field = status, title, field
         self.type = type or _slug(HTTPStatus(status).phrase)
         self.headers = dict(headers or {})
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -64,10 +77,10 @@ class Problem(DeskbellError):
     def as_json(self) -> dict[str, Any]:
         """Without the id of the request."""
         told = {"type": URN + self.type, "title": self.title, "status": self.http_status, "detail": self.detail}
-        return told | ({"field": self.field} if self.field else {}) | self.more
+        return told | ({"field": str(self.field)} if self.field else {}) | self.more
 
 
-def closing(status: HTTPStatus, title: str, detail: str, **more: Any) -> Problem:
+def closing(status: HTTPStatus, title: Phrase, detail: Phrase, **more: Any) -> Problem:
     """The connection is closed then: what is still to come of the body would be taken for the next request."""
     return Problem(status, title, detail, headers={"Connection": "close"}, **more)
 
@@ -76,9 +89,8 @@ def problem_of(error: Exception) -> Problem:
     """The problem that an error is told as."""
     if isinstance(error, Problem):
         return error
-    known = error if isinstance(error, DeskbellError) else DeskbellError()
-    said = error.args[0] if error.args and isinstance(error.args[0], Phrase) else str(error)
-    detail = said if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else "see the server's log"
+    known = error if isinstance(error, DeskbellError) else DeskbellError(_UNEXPECTED)
+    detail = known.detail if known.http_status != HTTPStatus.INTERNAL_SERVER_ERROR else _UNEXPECTED
     return Problem(
         known.http_status,
         known.title,
@@ -88,11 +100,10 @@ def problem_of(error: Exception) -> Problem:
     )
 
 
-def as_response(problem: Problem, request_id: str | None) -> Response:
-    body = problem.as_json() | {"request_id": request_id}
-    return Response(
-        orjson.dumps(body), problem.http_status, headers=problem.headers, media_type="application/problem+json"
-    )
+def as_response(problem: Problem, scope: MutableMapping[str, Any]) -> Response:
+    """In the language of the request with this scope."""
+    body = problem.as_json() | {"request_id": scope.get("request_id")}
+    return told_response(body, scope, problem.http_status, problem.headers, "application/problem+json")
 
 
 def handle_problems(app: FastAPI, settings: Settings) -> None:
@@ -105,7 +116,7 @@ def handle_problems(app: FastAPI, settings: Settings) -> None:
             _log.warning("a request was refused: %s", known)  # one line for the whole outage: ledger.outage_log
         if problem.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
             tell_unexpected(error, request.scope.get("request_id"))
-        return as_response(problem, request.scope.get("request_id"))
+        return as_response(problem, request.scope)
 
     for kind in (DeskbellError, redis.RedisError):
         app.add_exception_handler(kind, tell)
@@ -126,7 +137,7 @@ def _tell_invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:])
     problem = problem_of(BadInput(field or "request", field_problem(first)))
-    return as_response(problem, request.scope.get("request_id"))
+    return as_response(problem, request.scope)
 
 
 def _tell_http(request: Request, error: Exception) -> Response:
@@ -137,8 +148,8 @@ def _tell_http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed(request))
-    problem = Problem(status, status.phrase, str(error.detail), headers=headers)
-    return as_response(problem, request.scope.get("request_id"))
+    problem = Problem(status, _PHRASES.get(status.phrase) or said(status.phrase), said(error.detail), headers=headers)
+    return as_response(problem, request.scope)
 
 
 def _allowed(request: Request) -> list[str]:

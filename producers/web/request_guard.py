@@ -95,7 +95,7 @@ class _Passage:
         if problem.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
             tell_unexpected(error, self._id)
         if not self._status:
-            await as_response(problem, self._id)(self._scope, _no_body, self.send)
+            await as_response(problem, self._scope)(self._scope, _no_body, self.send)
 
     def tell(self) -> None:
         """Without the query, where a hook's key may stand."""
@@ -151,7 +151,9 @@ class _Body:
             async with asyncio.timeout_at(min(now + self._part_seconds, self._ends_at)):
                 message = await self._receive()
         except TimeoutError:
-            raise closing(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly", "send it again") from None
+            raise closing(
+                HTTPStatus.REQUEST_TIMEOUT, Phrase("The body came too slowly"), Phrase("send it again")
+            ) from None
         self._complete = message["type"] != "http.request" or not message.get("more_body", False)
         self._bytes_left -= len(message.get("body", b""))
         if self._bytes_left < 0:
@@ -160,7 +162,9 @@ class _Body:
 
     def _too_large(self) -> Problem:
         detail = Phrase("at most {most:,} bytes are taken", most=self._most_bytes)
-        return closing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large", detail, type="body-too-large")
+        return closing(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Phrase("The body is too large"), detail, type="body-too-large"
+        )
 
 
 async def _no_body() -> Message:

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ledger.gc_tuning import tune_gc
 from ledger.outage_log import OutageLog
+from ledger.phrases import Phrase, said
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.problems import Problem
@@ -72,7 +73,10 @@ class BoundedHttp(HttpToolsProtocol):
         # Aborted, not closed: to close a connection is to wait until the client has read everything.
         self._for_headers, self._for_rest, self._for_reader = (_Timer(self.loop, transport.abort) for _ in range(3))
         if len(self.connections) > MOST_CONNECTIONS:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, f"This process takes {MOST_CONNECTIONS} connections at once.")
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                Phrase("This process takes {most} connections at once.", most=MOST_CONNECTIONS),
+            )
         else:
             self._for_headers.start(HEADER_SECONDS)
 
@@ -123,11 +127,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """As a problem, and without uvicorn's log line, which anybody could fill a disk with."""
-        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+        self._refuse(HTTPStatus.BAD_REQUEST, said(msg))
 
-    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+    def _refuse(self, status: HTTPStatus, detail: Phrase) -> None:
         self._for_headers.stop()
-        problem = Problem(status, status.phrase, detail, headers={"connection": "close"})
+        problem = Problem(status, said(status.phrase), detail, headers={"connection": "close"})
         body = orjson.dumps(problem.as_json())
         headers = {"content-type": "application/problem+json", "content-length": len(body), **problem.headers}
         fields = (f"{name.lower()}: {value}" for name, value in headers.items())

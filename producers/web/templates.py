@@ -154,4 +154,4 @@ def _message(given: dict[str, Any]) -> Any:
 
 
 def _not_found(error: NoSuchTemplate) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "Nothing has this name", error.problem, type="not-found")
+    return Problem(HTTPStatus.NOT_FOUND, Phrase("Nothing has this name"), error.problem, type="not-found")

@@ -39,7 +39,7 @@ def test_announcement(id: AnnouncementId, caller: Author, body: Body, context: C
     check_known(body, TEST_FIELDS)
     for name in ("to", "key"):
         if not isinstance(body.get(name, ""), str):
-            raise BadInput(name, f"must be a string, not {kind_of(body[name])}")
+            raise BadInput(name, Phrase("must be a string, not {kind}", kind=kind_of(body[name])))
     if not body.get("to"):
         raise BadInput("to", Phrase("must not be empty"))
     sent = _sent(context, caller, id, body["to"], body.get("row"), given_key(body.get("key")))

@@ -15,6 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from ledger.phrases import Phrase
 from producers.web.problems import RETRY_AFTER_SECONDS, Problem
 
 __all__ = ["SMALL_BYTES", "FileTurns", "ParsingPool", "Turns"]
@@ -115,8 +116,11 @@ class ParsingPool(Turns):
 def _too_many_files() -> Problem:
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
-        "Too many files of this key are waiting",
-        f"one file of a key is read at a time, and {_WAITING_FILES} more wait: hand this one in when they are done",
+        Phrase("Too many files of this key are waiting"),
+        Phrase(
+            "one file of a key is read at a time, and {most} more wait: hand this one in when they are done",
+            most=_WAITING_FILES,
+        ),
         type="too-many-files",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
@@ -125,7 +129,10 @@ def _too_many_files() -> Problem:
 def _too_many_bytes() -> Problem:
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "Too many of your requests are waiting",
-        f"{_MOST_WAITING_BYTES:,} bytes of your requests wait to be read: send fewer at once and repeat this one",
+        Phrase("Too many of your requests are waiting"),
+        Phrase(
+            "{most:,} bytes of your requests wait to be read: send fewer at once and repeat this one",
+            most=_MOST_WAITING_BYTES,
+        ),
         type="too-much-at-once",
     )

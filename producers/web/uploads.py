@@ -20,6 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ledger.messages.images import IMAGE_MB
 from ledger.messages.json_fields import shortened
+from ledger.phrases import Phrase
 from producers.announcements.recipients.source import Source
 from producers.web.problems import Problem, closing
 
@@ -37,7 +38,7 @@ _MOST_PARTS = 50
 _TYPE_CHARACTERS = 300
 #: Of a file's name: the rest of a longer one tells nobody anything.
 _NAME_CHARACTERS = 120
-_NOT_BUILT = "it is not built as multipart/form-data is"
+_NOT_BUILT = Phrase("it is not built as multipart/form-data is")
 #: The disk is full, or the share of it that is ours.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -53,7 +54,7 @@ class Part(NamedTuple):
         try:
             return self.content.decode()
         except UnicodeDecodeError as error:
-            problem = f"the part {name} is not UTF-8 (byte {error.start})"
+            problem = Phrase("the part {name} is not UTF-8 (byte {at:,})", name=name, at=error.start)
         raise _refused(problem)
 
 
@@ -111,13 +112,13 @@ class _FormParser(MultiPartParser):
     def on_headers_finished(self) -> None:
         part = self._current_part
         if b"name" not in parse_options_header(part.content_disposition)[1]:
-            raise _refused("it has a part without a name")
+            raise _refused(Phrase("it has a part without a name"))
         if len(self.uploads) == _MOST_PARTS:
-            raise _refused(f"it has more than {_MOST_PARTS} parts")
+            raise _refused(Phrase("it has more than {most} parts", most=_MOST_PARTS))
         self._charset = "utf-8"  # as RFC 7578 has it, whatever a Content-Type names
         super().on_headers_finished()
         if part.field_name in self.uploads:
-            raise _refused(f"the part {shortened(part.field_name)} appears twice")
+            raise _refused(Phrase("the part {name} appears twice", name=shortened(part.field_name)))
         if part.file is None:
             file = SpooledTemporaryFile[bytes](self.spool_max_size)
             self._files_to_close_on_error.append(file)
@@ -133,9 +134,17 @@ class _FormParser(MultiPartParser):
             return
         self._bytes[name] += end - start
         if self._bytes[name] > _HELD_BYTES:
-            raise _too_large(f"the part {shortened(name)} has more than {_HELD_BYTES:,} bytes")
+            raise _too_large(
+                Phrase("the part {name} has more than {most:,} bytes", name=shortened(name), most=_HELD_BYTES)
+            )
         if self._bytes.total() > _ALL_HELD_BYTES:
-            raise _too_large(f"the parts beside {self._large} have more than {_ALL_HELD_BYTES:,} bytes together")
+            raise _too_large(
+                Phrase(
+                    "the parts beside {large} have more than {most:,} bytes together",
+                    large=self._large,
+                    most=_ALL_HELD_BYTES,
+                )
+            )
 
     def on_end(self) -> None:
         self._has_ended = True
@@ -144,15 +153,21 @@ class _FormParser(MultiPartParser):
         async for chunk in chunks:
             yield chunk
         if not self._has_ended:
-            raise _refused("it ends before its last boundary")
+            raise _refused(Phrase("it ends before its last boundary"))
 
 
 def _check_content_type(request: Request) -> None:
     content_type = request.headers.get("content-type", "")
     if len(content_type) > _TYPE_CHARACTERS:
-        raise _refused(f"{_NOT_BUILT}: its Content-Type has over {_TYPE_CHARACTERS} characters")
+        raise _refused(
+            Phrase(
+                "{problem}: its Content-Type has over {most} characters",
+                problem=_NOT_BUILT,
+                most=_TYPE_CHARACTERS,
+            )
+        )
     if not parse_options_header(content_type)[1].get(b"boundary"):
-        raise _refused("its Content-Type names no boundary")
+        raise _refused(Phrase("its Content-Type names no boundary"))
 
 
 def _file_name(name: str) -> str:
@@ -173,8 +188,8 @@ def _refusing() -> Iterator[None]:
             raise
         problem = Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "There is no room for the upload",
-            "the disk that holds the temporary files of the server is full",
+            Phrase("There is no room for the upload"),
+            Phrase("the disk that holds the temporary files of the server is full"),
             type="no-room",
         )
     else:
@@ -182,11 +197,11 @@ def _refusing() -> Iterator[None]:
     raise problem
 
 
-def _too_large(problem: str) -> Problem:
+def _too_large(problem: Phrase) -> Problem:
     return closing(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A part of the body is too large", problem, type="body-too-large"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Phrase("A part of the body is too large"), problem, type="body-too-large"
     )
 
 
-def _refused(problem: str) -> Problem:
-    return closing(HTTPStatus.BAD_REQUEST, "The body is not the expected form", problem, type="bad-form")
+def _refused(problem: Phrase) -> Problem:
+    return closing(HTTPStatus.BAD_REQUEST, Phrase("The body is not the expected form"), problem, type="bad-form")

@@ -68,7 +68,7 @@ class PeopleRows(Recipients):
             yield Row(line, tuple(values))
         self.people_lines = (first, line)
 
-    def lacking(self, row: Row, name: str) -> str:
+    def lacking(self, row: Row, name: str) -> Phrase:
         """Raises BadInput for a field that Feishu tells of nobody: every row would have the same problem."""
         if row.line <= self._selection.last_line():
             return super().lacking(row, name)

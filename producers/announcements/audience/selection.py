@@ -6,7 +6,7 @@ from typing import NamedTuple
 import orjson
 
 from feishu.member import Standing
-from ledger.phrases import phrase_json, phrase_of
+from ledger.phrases import as_phrase, phrase_json, phrase_of
 from producers.announcements.addressing import RowError
 from producers.announcements.audience.roster import Roster
 
@@ -87,7 +87,7 @@ class Selection:
         if problem is None:
             return str(person)
         column, told = orjson.loads(problem)
-        return RowError(line, column, phrase_of(told))
+        return RowError(line, column, as_phrase(phrase_of(told)))
 
     def last_line(self) -> int:
         found: int = self._database.execute("SELECT coalesce(max(line), 0) FROM named").fetchone()[0]

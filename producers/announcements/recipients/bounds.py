@@ -34,7 +34,7 @@ class TooMuch(Exception):
     """The file goes beyond a bound. The text follows the file's name: which bound, and what to do."""
 
 
-def cell_problem(text: str) -> str | None:
+def cell_problem(text: str) -> Phrase | None:
     """What is wrong with a cell that is too long, or None."""
     if len(text) <= CELL_CHARACTERS:
         return None

@@ -232,7 +232,7 @@ def _shown(cell: str) -> str:
     return cell
 
 
-def _problem_of(value: str) -> str | None:
+def _problem_of(value: str) -> Phrase | None:
     """Why this is not what somebody filled in, but what Excel saved in its place."""
     if "E+" in value and _ROUNDED.fullmatch(value):
         return _ROUNDED_NUMBER

@@ -100,7 +100,7 @@ def _check_zipped(name: str, seen: bytes, *, is_named_so: bool) -> None:
         raise BadInput(name, Phrase("is {kind}: {remedy}", kind=known[0], remedy=known[1]))
 
 
-def _ole_problem(seen: bytes) -> str:
+def _ole_problem(seen: bytes) -> Phrase:
     """Excel before 2007, or a workbook that is encrypted: both are files of the old kind, with streams in them."""
     if any(_stream(stream) in seen for stream in ("EncryptedPackage", "EncryptionInfo")):
         return Phrase("has a password: save it without one")

@@ -20,7 +20,7 @@ from typing import IO, Any, NoReturn, cast
 import orjson
 
 from ledger.errors import BadInput
-from ledger.phrases import Phrase, phrase_of
+from ledger.phrases import Phrase, as_phrase, phrase_of
 from producers.announcements.recipients.reading_options import ReadingOptions, Sheet
 from producers.announcements.recipients.recipients import AS_IT_IS, Recipients
 from producers.announcements.recipients.row import Row
@@ -71,8 +71,10 @@ class ForeignRecipients(Recipients):
         try:
             while (portion := self._answer("rows", "end")) is not None:
                 for line, values, problem, column, unusable, text in portion:
-                    cells = tuple([(at, phrase_of(why)) for at, why in unusable])
-                    yield Row(line, tuple(values), phrase_of(problem) if problem else None, column, cells, text)
+                    cells = tuple([(at, as_phrase(phrase_of(why))) for at, why in unusable])
+                    yield Row(
+                        line, tuple(values), as_phrase(phrase_of(problem)) if problem else None, column, cells, text
+                    )
             complete = True
         finally:
             if not complete:  # the rest of its rows would be taken for those of the next pass
@@ -117,7 +119,8 @@ class ForeignRecipients(Recipients):
             self._fail()
         kind, told = orjson.loads(self._read(length))
         if kind == "refused":
-            raise BadInput(*map(phrase_of, told))
+            field, problem = map(phrase_of, told)
+            raise BadInput(field, as_phrase(problem))
         if kind == "memory":
             self._refuse_memory()
         if kind not in kinds:

@@ -21,8 +21,8 @@ __all__ = ["JsonlRows"]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is not a JSON number")
+def _no_number(_: str) -> Any:
+    raise ValueError
 
 
 #: Numbers stay as they are written: an id of twenty digits, and the last zero of 1.50, would be lost in a float.
@@ -90,17 +90,17 @@ class JsonlRows:
                     if not content.isspace():
                         written = content.removeprefix("\ufeff").strip()
                         found = _parsed(written)
-                        yield line, _Unreadable(found, written) if isinstance(found, str) else found
+                        yield line, _Unreadable(found, written) if isinstance(found, Phrase) else found
             except UnicodeDecodeError:
                 raise self._source.changed() from None
 
 
 class _Unreadable(NamedTuple):
-    problem: str
+    problem: Phrase
     text: str
 
 
-def _parsed(content: str) -> dict[str, Any] | str:
+def _parsed(content: str) -> dict[str, Any] | Phrase:
     try:
         found = _DECODER.decode(content)
     except json.JSONDecodeError as error:
@@ -125,7 +125,7 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _problem(value: Any, text: str | None) -> str | None:
+def _problem(value: Any, text: str | None) -> Phrase | None:
     if isinstance(value, dict | list):
         return Phrase("must be a text, a number, true or false, not {kind}", kind=kind_of(value))
     if text != _printable(text):

@@ -81,7 +81,7 @@ class Recipients:
         if not count:
             raise BadInput(self.name, Phrase("has a header but no rows"))
 
-    def lacking(self, row: Row, name: str) -> str:  # noqa: ARG002  rows of other origin know more
+    def lacking(self, row: Row, name: str) -> Phrase:  # noqa: ARG002  rows of other origin know more
         """What is wrong with a row that has no value for a variable that the message needs."""
         return Phrase("has no value, but the message needs one")
 

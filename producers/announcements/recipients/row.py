@@ -20,15 +20,15 @@ class Row(NamedTuple):
 
     line: int  #: where the row starts, as an editor or Excel counts: from 1, the header is counted
     values: tuple[str | None, ...]
-    problem: str | None = None
+    problem: Phrase | None = None
     column: str | None = None  #: that the problem is about
     #: Cells that cannot be used as they are: where each stands among the values, and why. The row is invalid if the
     #: message or the address needs one of them.
-    unusable: tuple[tuple[int, str], ...] = ()
+    unusable: tuple[tuple[int, Phrase], ...] = ()
     text: str | None = None  #: as it stands in the file, when that could not be divided into values
 
 
-def place(line: int, column: str | None = None) -> str:
+def place(line: int, column: str | None = None) -> Phrase:
     """How an error names a cell: `line 7, column "name"`."""
     if column is None:
         return Phrase("line {line}", line=line)
@@ -40,7 +40,7 @@ def is_blank(cells: Sequence[str | None]) -> bool:
     return not any(cell and not cell.isspace() for cell in cells)
 
 
-def width_problem(found: int, width: int) -> str:
+def width_problem(found: int, width: int) -> Phrase:
     """What is wrong with a row of another width than the header's."""
     return Phrase(
         "has {n:,} cell, but the header names {width:,} | has {n:,} cells, but the header names {width:,}",

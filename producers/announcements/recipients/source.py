@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from ledger.errors import BadInput
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, system_problem
 from producers.announcements.recipients.file_kinds import refuse_foreign
 from producers.announcements.recipients.row import place
 
@@ -112,7 +112,7 @@ class Source:
         try:
             file = path.open("rb")
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+            problem = Phrase("cannot be read: {problem}", problem=system_problem(error))
             raise BadInput(path.name, problem) from None
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return cls(file, path.name, path)

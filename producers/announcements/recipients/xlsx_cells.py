@@ -20,7 +20,7 @@ from producers.announcements.recipients.xlsx_texts import Texts, unescaped
 __all__ = ["Cells", "Shown"]
 
 #: A text, and why it cannot be used, if so.
-Shown = tuple[str, str | None]
+Shown = tuple[str, Phrase | None]
 #: Digits of a number that Excel keeps; the others it makes zeros.
 _DIGITS = 15
 _TOO_LONG = 10**_DIGITS
@@ -69,7 +69,7 @@ class Cells:
                 return value, Phrase("contains the formula error {error}", error=value[:20])
             case "d":
                 return self._date(value, style)
-        raise ValueError("a cell of an unknown kind")
+        raise ValueError  # a cell of an unknown kind
 
     def time(self, kind: str, style: str, value: str | None, is_formula: bool) -> Shown:
         """As `shown`, but dates in ISO form, whatever their format: they are read, not shown."""
@@ -118,7 +118,7 @@ class Cells:
     def _formatted(self, value: str, style: str) -> Shown:
         number = float(value)
         if not math.isfinite(number):
-            raise ValueError("no number")
+            raise ValueError  # no number
         decimal = Decimal(f"{number:.{_DIGITS}g}")
         if abs(number) >= _TOO_LONG:
             return f"{decimal:.{_DIGITS - 1}E}", _ROUNDED

@@ -16,7 +16,7 @@ class Covered:
         self._coming = list(reversed(merged))
         self._open: dict[int, Merged] = {}  #: by their columns
 
-    def at(self, line: int) -> dict[int, str]:
+    def at(self, line: int) -> dict[int, Phrase]:
         """Columns of the row, and why their cells cannot be used."""
         while self._coming and self._coming[-1].first_line <= line:
             merged = self._coming.pop()

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 
 from ledger.errors import BadInput
 from ledger.messages.column_names import folded
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, phrase_in
 from producers.announcements.recipients.bounds import CELL_CHARACTERS, TooMuch, cell_problem
 from producers.announcements.recipients.header import checked_columns
 from producers.announcements.recipients.reading_options import HiddenRows, ReadingOptions, Sheet
@@ -89,7 +89,7 @@ class XlsxRows:
                 return Row(row.line, self._values(row), problem, column)
         return None
 
-    def _row(self, row: SheetRow, covered: Mapping[int, str]) -> Row:
+    def _row(self, row: SheetRow, covered: Mapping[int, Phrase]) -> Row:
         width = len(self.columns)
         if len(row.texts) > width:
             found = max(len(_without_end(row.texts)), 1 + max(row.problems, default=-1))
@@ -122,13 +122,13 @@ class XlsxRows:
     @contextmanager
     def _opened(self) -> Iterator[Parts]:
         """What is wrong with the file, within it, becomes BadInput."""
-        problem: str
+        problem: Phrase
         with self._source.random_access() as file:
             try:
                 with Parts(file) as parts:
                     yield parts
             except TooMuch as error:
-                problem = error.args[0]
+                problem = phrase_in(error)
             except zipfile.BadZipFile:
                 problem = Phrase("is not an XLSX workbook: in Excel, save it as .xlsx or as CSV UTF-8")
             except (*_BROKEN, *_BROKEN_TOO) as error:

@@ -29,7 +29,7 @@ class SheetRow(NamedTuple):
     line: int
     is_hidden: bool
     texts: list[str]  #: from the first column on
-    problems: dict[int, str]  #: why cells cannot be used, by their columns
+    problems: dict[int, Phrase]  #: why cells cannot be used, by their columns
 
 
 class Merged(NamedTuple):
@@ -86,7 +86,7 @@ def _line(row: dict[str, str], before: int) -> int:
     if line > MOST_ROWS:
         raise TooMuch(Phrase("has a row {n:,}; at most {most:,} are read: split the sheet", n=line, most=MOST_ROWS))
     if line <= before:
-        raise ValueError("rows out of order")
+        raise ValueError  # rows out of order
     return line
 
 
@@ -97,7 +97,7 @@ class _Columns(dict[str, int]):
         column = 0
         for letter in letters.upper():
             if not "A" <= letter <= "Z":
-                raise ValueError("no reference of a cell")
+                raise ValueError  # no reference of a cell
             column = column * _LETTERS + ord(letter) - ord("A") + 1
             if column > MOST_COLUMNS * _LETTERS:
                 break

@@ -11,7 +11,7 @@ from producers.web.openapi import announcements, notifications
 from producers.web.openapi.bodies import REFERENCE
 from producers.web.openapi.examples import add_examples
 from producers.web.openapi.naming import name_schemas
-from producers.web.openapi.refusals import NAMES, ProblemJson, answers, problem_examples
+from producers.web.openapi.refusals import HEADERS, NAMES, ProblemJson, answers, problem_examples
 from producers.web.openapi.tags import TAGS
 from producers.web.openapi.texts import add_texts
 
@@ -20,6 +20,16 @@ __all__ = ["document"]
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer dbk_…`"},
     "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "`X-Api-Key: dbk_…`"},
+}
+#: By their names in the document.
+_PARAMETERS = {
+    "AcceptLanguage": {
+        "name": "Accept-Language",
+        "in": "header",
+        "schema": {"type": "string"},
+        "example": "zh-CN",
+        "description": "The language of what people read in a problem: `zh` is Chinese, any other English.",
+    }
 }
 #: What may be called without a key.
 _OPEN = ("/healthz", "/readyz", "/v1/feishu/events")
@@ -56,6 +66,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     components = found["components"]
     components["schemas"] |= notifications.SCHEMAS | announcements.SCHEMAS | _definitions(TypeAdapter(ProblemJson))
     components |= {"responses": answers(), "examples": problem_examples(), "securitySchemes": _SCHEMES}
+    components |= {"parameters": _PARAMETERS, "headers": HEADERS}
     found["security"] = [{name: []} for name in _SCHEMES]
     for path in _OPEN:
         for operation in found["paths"][path].values():
@@ -64,7 +75,15 @@ def _made(app: FastAPI) -> dict[str, Any]:
     add_examples(found)
     name_schemas(found)
     add_texts(found)
+    _take_languages(found)
     return found
+
+
+def _take_languages(found: dict[str, Any]) -> None:
+    """Every operation may refuse, in the language that was asked for."""
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/AcceptLanguage"})
 
 
 def _definitions(of: TypeAdapter[Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from producers.announcements.addressing import RowErrorJson
 from producers.web.openapi.problem_examples import PROBLEMS
 
-__all__ = ["ALWAYS", "NAMES", "ON_BODY", "ProblemJson", "answers", "problem_examples", "refusals"]
+__all__ = ["ALWAYS", "HEADERS", "NAMES", "ON_BODY", "ProblemJson", "answers", "problem_examples", "refusals"]
 
 
 @with_config(title="Problem", extra="allow")
@@ -59,6 +59,16 @@ NAMES = {
 }
 
 
+#: Of problems, by their names in the document.
+HEADERS = {
+    "ContentLanguage": {
+        "description": "That of `title` and `detail`, and of the problems of rows and items: see Accept-Language.",
+        "schema": {"type": "string", "enum": ["en", "zh-CN"]},
+    }
+}
+_TOLD = {"Content-Language": {"$ref": "#/components/headers/ContentLanguage"}}
+
+
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For `responses`."""
     return {status: {"description": NAMES[status][1]} for status in statuses}
@@ -73,7 +83,7 @@ def _answer(status: int, text: str) -> dict[str, Any]:
     named = [name for name, each in PROBLEMS.items() if each["status"] == status]
     examples = {name: {"$ref": f"#/components/examples/{name}"} for name in named}
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
-    return {"description": text, "content": {"application/problem+json": content}}
+    return {"description": text, "headers": _TOLD, "content": {"application/problem+json": content}}
 
 
 def problem_examples() -> dict[str, dict[str, Any]]:

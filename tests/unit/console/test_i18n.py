@@ -4,7 +4,7 @@ import ast
 import re
 import string
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import orjson
@@ -67,21 +67,29 @@ ACTIONS = [
 ]
 
 
-def phrases() -> set[str]:
-    """The templates of all that may be wrong with a file or a message, wherever it is found."""
-    paths = [
-        path
-        for folder in ("ledger", "feishu", "producers", "worker")
-        for path in (FOLDER.parent / folder).rglob("*.py")
-    ]
-    calls = [
-        node
-        for path in paths
-        if not {"cli", "doctor"} & set(path.parts)  # they speak English alone
+#: Packages whose code tells people something.
+TELLING = ("console", "ledger", "feishu", "producers", "worker")
+#: What fills the template of a phrase that stands elsewhere as a literal.
+REFILLS = {"ledger/messages/field_problems.py": "known.template"}
+#: pydantic makes a text of it.
+BY_PYDANTIC = "{problem}"
+
+
+def calls_of(*names: str) -> list[tuple[str, ast.Call]]:
+    """All calls of these names in the code, and the files in which they stand."""
+    return [
+        (str(path.relative_to(FOLDER.parent)), node)
+        for folder in TELLING
+        for path in sorted((FOLDER.parent / folder).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Phrase"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
     ]
-    return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+@cache
+def phrases() -> set[str]:
+    """The templates of all that the code tells people."""
+    return {str(call.args[0].value) for _, call in calls_of("Phrase") if isinstance(call.args[0], ast.Constant)}
 
 
 def placeholders(text: str) -> set[str]:
@@ -132,9 +140,45 @@ def test_every_language_tells_what_the_codes_mean(name: str) -> None:
 
 @pytest.mark.parametrize("name", LANGUAGES[1:])
 def test_every_language_fills_the_same_values_into_a_phrase(name: str) -> None:
+    """But for what a library says in English."""
     for template in phrases():
-        forms = {frozenset(placeholders(form)) for form in template.split(" | ")}
-        assert forms == {frozenset(placeholders(language(name).meanings[template]))}, template
+        forms = {frozenset(placeholders(form) - {"said"}) for form in template.split(" | ")}
+        told = placeholders(language(name).meanings[template])
+        assert forms == {frozenset(told - {"said"})}, template
+        assert told <= placeholders(template), template
+
+
+def test_the_template_of_a_phrase_is_a_literal_so_that_its_translation_is_asked_for_here() -> None:
+    others = {
+        (path, ast.unparse(call.args[0]))
+        for path, call in calls_of("Phrase")
+        if not isinstance(call.args[0], ast.Constant)
+    }
+    assert others == set(REFILLS.items())
+
+
+def test_no_value_of_a_phrase_is_an_english_sentence() -> None:
+    for path, call in calls_of("Phrase"):
+        for value in call.keywords:
+            words = [part.value for part in ast.walk(value.value) if isinstance(part, ast.Constant)]
+            if not isinstance(value.value, ast.Call):  # a phrase, for instance
+                assert not [word for word in words if isinstance(word, str) and " " in word.strip()], (
+                    path,
+                    call.lineno,
+                )
+
+
+def test_what_a_check_finds_wrong_is_a_phrase() -> None:
+    """Errors of ours take nothing else, as mypy sees to it; pydantic's take any text."""
+    for path, call in calls_of("ValueError", "PydanticCustomError"):
+        text = next((arg for arg in reversed(call.args) if isinstance(arg, ast.Constant | ast.JoinedStr)), None)
+        assert text is None or ast.unparse(text) in (repr(BY_PYDANTIC), repr(_type_of(call))), (path, call.lineno)
+
+
+def _type_of(call: ast.Call) -> object:
+    """pydantic's first argument, which is for programs."""
+    first = call.args[0]
+    return first.value if len(call.args) > 1 and isinstance(first, ast.Constant) else None
 
 
 def test_a_phrase_is_shown_in_the_language_of_the_page_with_all_phrases_in_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import ledger.errors
 from ledger.errors import Changed, DeskbellError, KeyReused, LedgerFull, NotAllowed, NotFound
+from ledger.phrases import Phrase
 from producers.web.problems import Problem, as_response, problem_of, tell_unexpected
 
 __all__: list[str] = []
@@ -48,6 +49,9 @@ def test_what_is_unexpected_is_neither_told_nor_logged_with_its_text(caplog: pyt
 
 
 def test_an_answer_carries_the_headers_and_the_id_of_the_request() -> None:
-    response = as_response(Problem(429, "Too often", "wait", headers={"Retry-After": "3"}), "r-1")
+    response = as_response(
+        Problem(429, Phrase("The key calls too often"), Phrase("send it again"), headers={"Retry-After": "3"}),
+        {"request_id": "r-1"},
+    )
     assert (response.headers["retry-after"], response.media_type) == ("3", "application/problem+json")
     assert b'"request_id":"r-1"' in response.body
