@@ -46,6 +46,6 @@ def list_audit(
     """
     if caller.desks is not None:
         problem = Phrase("the audit log is of all desks, and {key} is for some", key=caller.name)
-        raise Problem(HTTPStatus.FORBIDDEN, "The key is not for every desk", problem)
+        raise Problem(HTTPStatus.FORBIDDEN, Phrase("The key is not for every desk"), problem)
     acts, following = actions_before(context.ledger, cursor, limit)
     return json_response(AuditPage(acts=[act.as_json() for act in acts], next=following))

@@ -22,6 +22,7 @@ from ledger.errors import (
     WrongVersion,
 )
 from ledger.loading import RowsMissing
+from ledger.phrases import said
 from producers.announcements.again import StillSending
 from producers.feishu_events.envelope import TooLarge
 from producers.hooks.signature import BadSignature
@@ -30,59 +31,74 @@ from producers.web.problems import Problem, problem_of
 __all__ = ["PROBLEMS"]
 
 _EVENT, _ANNOUNCEMENT = "n_1m81nbj1tq2fk1sa", "a_1m81nbkrcx0y2wve"
-_BAD = BadInput("receiver_id", "must be 1 to 128 visible ASCII characters without spaces, such as ou_…")
-_NO_KEY = (
+_BAD = BadInput("receiver_id", said("must be 1 to 128 visible ASCII characters without spaces, such as ou_…"))
+_NO_KEY = said(
     "no key is configured, so only this machine is served, under its own name: create one with `deskbell key create`"
 )
 _OURS: tuple[DeskbellError, ...] = (
     _BAD,
     KeyReused("alert-8812", _EVENT),
     NotFound(_EVENT),
-    GrantRefused("ada cannot grant what it lacks: the scope admin"),
-    KeyLimit("grafana may have 1,000 notifications accepted a day, and 1,000 were"),
+    GrantRefused(said("ada cannot grant what it lacks: the scope admin")),
+    KeyLimit(said("grafana may have 1,000 notifications accepted a day, and 1,000 were")),
     NotAllowed(_EVENT, "cancel", "delivered"),
     Changed(_ANNOUNCEMENT, 3),
-    StillSending(f"{_ANNOUNCEMENT} is stopped, and some of its calls have not ended: repeat this"),
-    NotPermitted(f"{_ANNOUNCEMENT} must be approved by somebody else"),
-    FeishuFailed("Feishu did not answer in time"),
-    LedgerUnreachable("Redis does not answer"),
-    LedgerUnwritable("Redis is a replica, and accepts no writes"),
-    LedgerFull("Redis has no room left: nothing was accepted"),
-    NotDurable("Redis did not confirm in time that it is on disk: repeat it with the same key"),
+    StillSending(said(f"{_ANNOUNCEMENT} is stopped, and some of its calls have not ended: repeat this")),
+    NotPermitted(said(f"{_ANNOUNCEMENT} must be approved by somebody else")),
+    FeishuFailed(said("Feishu did not answer in time")),
+    LedgerUnreachable(said("Redis does not answer")),
+    LedgerUnwritable(said("Redis is a replica, and accepts no writes")),
+    LedgerFull(said("Redis has no room left: nothing was accepted")),
+    NotDurable(said("Redis did not confirm in time that it is on disk: repeat it with the same key")),
     WrongVersion.of("9", 1),
-    RowsMissing("the same announcement is being submitted twice: repeat it"),
-    BadSignature("the signature does not fit the body"),
+    RowsMissing(said("the same announcement is being submitted twice: repeat it")),
+    BadSignature(said("the signature does not fit the body")),
 )
-_REFUSED_QUESTION = FeishuFailed("the app lacks the permission contact:user.id:readonly")
+_REFUSED_QUESTION = FeishuFailed(said("the app lacks the permission contact:user.id:readonly"))
 _REFUSED_QUESTION.http_status = HTTPStatus.FAILED_DEPENDENCY
 _OF_HTTP = (
-    Problem(400, "The request is not clear", "it has two headers Content-Length"),
-    Problem(400, "The body is not the expected JSON", "the name receiver_id stands twice", type="bad-json"),
-    Problem(400, "The body is not the expected form", "it ends within a part", type="bad-form"),
-    Problem(401, "A key is needed", "send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`"),
-    Problem(403, "The key is not for this desk", "grafana may not use desk hr"),
-    Problem(403, "The key lacks a scope", "this needs the scope operate, and grafana has send", type="scope-missing"),
-    Problem(403, "No key is configured", _NO_KEY, type="no-key-configured"),
-    Problem(405, "Method Not Allowed", "Method Not Allowed"),
-    Problem(408, "The body came too slowly", "send it again"),
-    Problem(413, "The body is too large", "1,048,576 bytes are read at most", type="body-too-large"),
-    Problem(413, TooLarge.title, "an event of Feishu's is smaller", type=TooLarge.type),
-    Problem(415, "The type of the body is not supported", "send JSON, with `Content-Type: application/json`"),
-    Problem(429, "The key calls too often", "grafana may call 600/minute"),
+    Problem(400, said("The request is not clear"), said("it has two headers Content-Length")),
+    Problem(400, said("The body is not the expected JSON"), said("the name receiver_id stands twice"), type="bad-json"),
+    Problem(400, said("The body is not the expected form"), said("it ends within a part"), type="bad-form"),
+    Problem(401, said("A key is needed"), said("send it as `Authorization: Bearer dbk_…`, or `X-Api-Key: dbk_…`")),
+    Problem(403, said("The key is not for this desk"), said("grafana may not use desk hr")),
     Problem(
-        429, "Too many files of this key are waiting", "hand this one in when they are done", type="too-many-files"
+        403,
+        said("The key lacks a scope"),
+        said("this needs the scope operate, and grafana has send"),
+        type="scope-missing",
     ),
-    Problem(503, "The machine has no room", "repeat it with the same key"),
-    Problem(503, "The file cannot be read now", "the server cannot start the process that reads it", type="no-reader"),
-    Problem(503, "There is no room for the upload", "the disk of the server is full", type="no-room"),
-    Problem(503, "Too many of your requests are waiting", "send fewer at once", type="too-much-at-once"),
+    Problem(403, said("No key is configured"), _NO_KEY, type="no-key-configured"),
+    Problem(405, said("Method Not Allowed"), said("Method Not Allowed")),
+    Problem(408, said("The body came too slowly"), said("send it again")),
+    Problem(413, said("The body is too large"), said("1,048,576 bytes are read at most"), type="body-too-large"),
+    Problem(413, TooLarge.title, said("an event of Feishu's is smaller"), type=TooLarge.type),
+    Problem(
+        415, said("The type of the body is not supported"), said("send JSON, with `Content-Type: application/json`")
+    ),
+    Problem(429, said("The key calls too often"), said("grafana may call 600/minute")),
+    Problem(
+        429,
+        said("Too many files of this key are waiting"),
+        said("hand this one in when they are done"),
+        type="too-many-files",
+    ),
+    Problem(503, said("The machine has no room"), said("repeat it with the same key")),
     Problem(
         503,
-        "The key has too many open requests",
-        "grafana has 400 requests open in this process: end some, streams and exports first",
+        said("The file cannot be read now"),
+        said("the server cannot start the process that reads it"),
+        type="no-reader",
+    ),
+    Problem(503, said("There is no room for the upload"), said("the disk of the server is full"), type="no-room"),
+    Problem(503, said("Too many of your requests are waiting"), said("send fewer at once"), type="too-much-at-once"),
+    Problem(
+        503,
+        said("The key has too many open requests"),
+        said("grafana has 400 requests open in this process: end some, streams and exports first"),
         type="too-many-requests-under-way",
     ),
-    Problem(500, DeskbellError.title, "see the server's log", type=DeskbellError.type),
+    Problem(500, DeskbellError.title, said("see the server's log"), type=DeskbellError.type),
 )
 
 
@@ -94,8 +110,8 @@ def _refused_rows() -> Problem:
 
 
 def _nothing_accepted() -> Problem:
-    detail, results = "each item has its own problem, in results", [{"problem": problem_of(_BAD).as_json()}]
-    return Problem(422, "Nothing was accepted", detail, type="nothing-accepted", results=results)
+    detail, results = said("each item has its own problem, in results"), [{"problem": problem_of(_BAD).as_json()}]
+    return Problem(422, said("Nothing was accepted"), detail, type="nothing-accepted", results=results)
 
 
 def _all() -> Iterator[tuple[str, Problem]]:
