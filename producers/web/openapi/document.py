@@ -21,15 +21,13 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer dbk_…`"},
     "header": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "`X-Api-Key: dbk_…`"},
 }
-#: By their names in the document.
-_PARAMETERS = {
-    "AcceptLanguage": {
-        "name": "Accept-Language",
-        "in": "header",
-        "schema": {"type": "string"},
-        "example": "zh-CN",
-        "description": "The language of what people read in a problem: `zh` is Chinese, any other English.",
-    }
+_LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "example": "zh-CN",
+    "description": "The language of what people read in a problem: `zh` is Chinese, any other English.",
 }
 #: What may be called without a key.
 _OPEN = ("/healthz", "/readyz", "/v1/feishu/events")
@@ -66,7 +64,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     components = found["components"]
     components["schemas"] |= notifications.SCHEMAS | announcements.SCHEMAS | _definitions(TypeAdapter(ProblemJson))
     components |= {"responses": answers(), "examples": problem_examples(), "securitySchemes": _SCHEMES}
-    components |= {"parameters": _PARAMETERS, "headers": HEADERS}
+    components["headers"] = HEADERS
     found["security"] = [{name: []} for name in _SCHEMES]
     for path in _OPEN:
         for operation in found["paths"][path].values():
@@ -83,7 +81,7 @@ def _take_languages(found: dict[str, Any]) -> None:
     """Every operation may refuse, in the language that was asked for."""
     for operations in found["paths"].values():
         for operation in operations.values():
-            operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/AcceptLanguage"})
+            operation.setdefault("parameters", []).append(_LANGUAGE)
 
 
 def _definitions(of: TypeAdapter[Any]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+import orjson
+
 from ledger.errors import (
     BadInput,
     Changed,
@@ -124,5 +126,6 @@ def _all() -> Iterator[tuple[str, Problem]]:
 
 #: By their names in the document.
 PROBLEMS: dict[str, dict[str, Any]] = {
-    name: problem.as_json() | {"request_id": "5a3f0c6d19e2b784"} for name, problem in _all()
+    name: orjson.loads(orjson.dumps(problem.as_json() | {"request_id": "5a3f0c6d19e2b784"}))  # in plain texts
+    for name, problem in _all()
 }
