@@ -603,6 +603,7 @@ READ = {
 #: Parsed, but not foreign: where, and whose it is.
 OURS = {
     "console/i18n.py:language": "comes with the program",
+    "producers/web/openapi/problem_examples.py:PROBLEMS": "made here",
     "producers/cli/language.py:catalogue": "comes with the program",
     "ledger/audit_log.py:_act": "the ledger's",
     "ledger/saved_template.py:_compiled": "the ledger's, and checked when it was saved",
