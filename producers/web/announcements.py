@@ -29,6 +29,7 @@ from producers.web.announcement_request import read_announcement_request
 from producers.web.bodies import Body, BodyOrNothing, chosen, json_response
 from producers.web.context import ContextDep
 from producers.web.draft_intake import DraftMade, kept
+from producers.web.languages import told_response
 from producers.web.notification_parser import KEY_CHARACTERS, given_key
 from producers.web.openapi.announcements import ANNOUNCEMENT
 from producers.web.openapi.bodies import choice_body
@@ -127,7 +128,7 @@ async def send_announcement(
     """
     announcement_request = await read_announcement_request(request, given_key(key))
     if announcement_request.dry_run:
-        return json_response(await foretold(context, caller, announcement_request))
+        return told_response(await foretold(context, caller, announcement_request), request.scope)
     if announcement_request.is_draft:
         return json_response(await kept(context, caller, announcement_request), HTTPStatus.CREATED)
     if announcement_request.test:

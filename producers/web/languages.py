@@ -13,6 +13,8 @@ from ledger.phrases import Phrase
 
 __all__ = ["told_response"]
 
+_OPTIONS = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
+
 
 def told_response(
     value: object,
@@ -23,7 +25,7 @@ def told_response(
 ) -> Response:
     """JSON with its phrases translated. `scope` is that of the request."""
     language = _language_of(scope)
-    body = orjson.dumps(value, default=partial(_plain, language), option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+    body = orjson.dumps(value, default=partial(_plain, language), option=_OPTIONS)
     told = {"Content-Language": language.name, "Vary": "Accept-Language"}
     return Response(body, status, told | (headers or {}), media_type)
 

@@ -21,6 +21,7 @@ from ledger.search import Cursor
 from ledger.sending_hours import SendingHours
 from ledger.states import DRAFTED, Outcome, Resolution, State
 from producers.hooks.sent_json import sent_json
+from tests.english import english_in
 
 __all__: list[str] = []
 
@@ -146,6 +147,12 @@ def test_every_language_fills_the_same_values_into_a_phrase(name: str) -> None:
         told = placeholders(language(name).meanings[template])
         assert forms == {frozenset(told - {"said"})}, template
         assert told <= placeholders(template), template
+
+
+def test_nothing_in_the_chinese_catalogues_is_an_english_sentence() -> None:
+    chinese = language("zh-CN")
+    texts = {**chinese.texts, **chinese.meanings}
+    assert {key: found for key, text in texts.items() if (found := english_in(text))} == {}
 
 
 def test_the_template_of_a_phrase_is_a_literal_so_that_its_translation_is_asked_for_here() -> None:
