@@ -14,137 +14,25 @@ __all__ = ["english_in", "english_on_page", "texts_of_page"]
 
 #: Words that stand in sentences and in nothing else.
 FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "it",
-        "its",
-        "they",
-        "their",
-        "there",
-        "you",
-        "your",
-        "we",
-        "our",
-        "who",
-        "whom",
-        "which",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "can",
-        "cannot",
-        "could",
-        "may",
-        "might",
-        "must",
-        "shall",
-        "should",
-        "will",
-        "would",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "with",
-        "without",
-        "within",
-        "into",
-        "onto",
-        "over",
-        "under",
-        "than",
-        "as",
-        "or",
-        "and",
-        "but",
-        "nor",
-        "not",
-        "no",
-        "if",
-        "then",
-        "else",
-        "before",
-        "after",
-        "since",
-        "until",
-        "while",
-        "because",
-        "so",
-        "only",
-        "also",
-        "too",
-        "again",
-        "already",
-        "still",
-        "yet",
-        "never",
-        "always",
-        "please",
-    ]
+    str.split(
+        "a an the this that these those it its they their there you your we our who whom which what when where why "
+        "how is are was were be been being am has have had do does did can cannot could may might must shall "
+        "should will would of to in on at by for from with without within into onto over under than as or and but "
+        "nor not no if then else before after since until while because so only also too again already still yet "
+        "never always please "
+    )
 )
 #: This many plain words in a row are a phrase, though none of them is a function word.
 IN_A_ROW = 3
 #: Names that are written so in Chinese, too.
 NAMES = frozenset(
-    [
-        "Deskbell",
-        "Feishu",
-        "Lark",
-        "Redis",
-        "Valkey",
-        "Excel",
-        "Celery",
-        "Webhook",
-        "Webhooks",
-        "Markdown",
-        "Python",
-        "Grafana",
-        "Slack",
-        "Alertmanager",
-        "Docker",
-        "Compose",
-        "Kubernetes",
-        "Sentinel",
-        "Numbers",
-        "OpenDocument",
-        "Word",
-        "Jinja",
-        "Prometheus",
-        "Push",
-        "Center",
-        "Verification",
-        "Token",
-        "Encrypt",
-        "Key",
-    ]
+    str.split(
+        "Deskbell Feishu Lark Redis Valkey Excel Celery Webhook Webhooks Markdown Python Grafana Slack "
+        "Alertmanager Docker Compose Kubernetes Sentinel Numbers OpenDocument Word Jinja Prometheus Push Center "
+        "Verification Token Encrypt Key "
+    )
 )
-#: How far from a word its neighbour may be: a blank.
+#: Plain words in a row, with blanks between them.
 _ROW = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?(?:[ ]+[^\W\d_]+(?:['’][a-z]+)?)*", re.ASCII)
 _CODE = re.compile(r"`[^`]*`|\{[^{}]*\}")
 #: What is no word of a sentence: it holds a digit, or a mark that words do not have, or it is a variable or an option.
