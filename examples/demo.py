@@ -43,7 +43,7 @@ def main() -> int:
         environment.pop("DESKBELL_REDIS_URL", None)
         os.environ.update(environment)
         os.environ.pop("DESKBELL_REDIS_URL", None)
-        console.print(f"[bold]Deskbell demo[/bold]: an embedded Valkey, two workers and the sandbox, quota {RATE}")
+        console.print(f"[bold]Deskbell demo[/bold]: a Valkey, two workers and the sandbox, quota {RATE}")
         with everything_up(environment, data_dir / "up.log") as up:
             notifier = Notifier.from_env()
             ids = send_all(notifier, picture_in(data_dir))
@@ -156,7 +156,7 @@ def show(records: list[Record], sandbox: str) -> None:
     stats = requests.get(f"{sandbox}/sandbox/stats", timeout=10).json()
     received = stats["calls"]["message"]
     console.print(
-        f"The sandbox received {sum(received.values())} calls, checked the quota in every rolling window of 10 s, "
+        f"The sandbox received {sum(received.values())} calls, checked every rolling window of 10 s,\n"
         f"and had to refuse {received.get(str(THROTTLED), 0)} of them."
     )
     console.print(
