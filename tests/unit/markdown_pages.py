@@ -62,6 +62,11 @@ class Section(NamedTuple):
             if row.type == "tr_open"
         ]
 
+    @property
+    def texts(self) -> list[str]:
+        """What is read, without code and links' addresses."""
+        return [token.content for token in self._inline("text")]
+
     def targets(self, kind: str) -> set[str]:
         """Where links lead (`link_open`), or the files of pictures (`image`)."""
         return {str(token.attrGet("href" if kind == "link_open" else "src")) for token in self._inline(kind)}

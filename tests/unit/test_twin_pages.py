@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.english import english_in
 from tests.unit.markdown_pages import ROOT, TWINS, Section, sections
 
 __all__: list[str] = []
@@ -17,6 +18,11 @@ CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
 #: What a block of a Chinese page may say in its own words: a text in quotes, and of a listing a column.
 QUOTED = re.compile(rf'"[^"\n]*{CHINESE}[^"\n]*"')
 COLUMN = re.compile(rf"(?:(?<=  )|^)(?:(?!  ).)*?{CHINESE}(?:(?!  ).)*")
+#: Names of services, a line of a log, and what Feishu says.
+ENGLISH = {
+    "Aiven for Valkey", "Azure Cache for Redis", "Google Memorystore for Redis", "Google Memorystore for Valkey",
+    "Memorystore for Valkey", "Service Internal Error", "this worker does nothing",
+}  # fmt: skip
 OTHER = {**TWINS, **{chinese: english for english, chinese in TWINS.items()}}
 PAIRS = [pytest.param(*pair, id=pair[0].relative_to(ROOT).as_posix()) for pair in TWINS.items()]
 
@@ -43,6 +49,13 @@ def test_each_links_to_the_other_at_its_top(english: Path, chinese: Path) -> Non
     there, back = (f"{folder}{page.name}" for folder, page in zip(folders(english), (chinese, english), strict=True))
     assert english.read_text("utf-8").splitlines()[2] == f"**English** · [简体中文]({there})"
     assert chinese.read_text("utf-8").splitlines()[2] == f"[English]({back}) · **简体中文**"
+
+
+@pytest.mark.parametrize("chinese", TWINS.values(), ids=lambda page: page.name)
+def test_no_english_sentence_is_left_in_a_chinese_page(chinese: Path) -> None:
+    texts = {part.anchor: part.texts for part in sections(chinese)}
+    found = {anchor: set(english_in("\n".join(texts[anchor]))) - ENGLISH for anchor in texts}
+    assert {anchor: english for anchor, english in found.items() if english} == {}
 
 
 def test_a_difference_is_told_with_its_section(tmp_path: Path) -> None:
