@@ -13,7 +13,7 @@ RUN python -m venv --without-pip /opt/deskbell \
     && sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > build.lock \
     && pip install --require-hashes --requirement build.lock
 
-COPY pyproject.toml LICENSE README.md* ./
+COPY pyproject.toml setup.py LICENSE README.md llms.txt ./
 COPY feishu feishu
 COPY http_client http_client
 COPY ledger ledger
@@ -22,8 +22,7 @@ COPY producers producers
 COPY console console
 COPY sandbox sandbox
 COPY deskbell deskbell
-COPY docs/runbook.md docs/runbook.md
-COPY docs/zh-CN/runbook.md docs/zh-CN/runbook.md
+COPY docs docs
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/deskbell install --no-deps --no-index dist/*.whl
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, drafts, editor, new_announcement, notifications, people, runbook, sign_in
+from console import announcements, documentation, drafts, editor, new_announcement, notifications, people, sign_in
 from console import home as now
 from console import hooks as hook_pages
 from console import keys as keys_page
@@ -30,7 +30,7 @@ __all__ = ["application"]
 
 _PAGES = (
     *(sign_in, now, people, new_announcement, editor, drafts, announcements, notifications, needs, hook_pages),
-    *(keys_page, runbook),
+    *(keys_page, documentation),
 )
 
 

@@ -1,4 +1,4 @@
-"""Fills the tables of the reference pages, in each language, from the settings and the error codes: `make docs`."""
+"""Fills the tables of the reference pages, in each language, from the code, and writes llms.txt: `make docs`."""
 
 import re
 import tomllib
@@ -12,14 +12,29 @@ from pydantic_core import PydanticUndefined
 
 from console.i18n import language
 from feishu.codes import CodeTable, Kind, Rule
+from feishu.scopes import FEATURES, Feature
 from ledger.settings import Desk, Settings
 from ledger.settings_in_force import written
 
-__all__ = ["PAGES", "configuration", "troubleshooting", "write"]
+__all__ = ["PAGES", "configuration", "llms", "scopes", "troubleshooting", "write"]
 
 HERE = Path(__file__).resolve().parent
 CATALOGUE = HERE.parent / "console/catalogue"
 _PAGE = re.compile(r"\b([\w-]+\.md)\b")
+#: A row of the index: whom it is for, which an empty cell takes from the row above, the page, and its content.
+_INDEXED = re.compile(r"^\| *([^|]*?) *\| \[([\w-]+\.md)\]\(\2\) \| (.*) \|$", re.MULTILINE)
+_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+_LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
+#: What stands before the pages in llms.txt.
+_ABOUT = """# Deskbell
+
+> Deskbell sends messages to people through a Feishu (Lark) helpdesk bot: announcements to thousands of them, and single
+> events such as an alert. It keeps to the API's quota across all machines, retries, reroutes around open tickets, and
+> records of every message whether it was delivered, failed, or maybe sent.
+
+Every page is Markdown. A running `deskbell web` serves them at these addresses, offline, and its OpenAPI document at
+`/openapi.json`.
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,29 @@ def troubleshooting(words: Words) -> str:
     return _filled(f"{words.folder}/troubleshooting.md", codes=rows)
 
 
+def scopes() -> str:
+    """scopes.md: which feature needs which scope."""
+    return _filled("scopes.md", scopes="\n".join(map(_feature, FEATURES)))
+
+
+def llms() -> str:
+    """llms.txt: what the index names, for programs that read. Its links hold in the repository and on the server."""
+    sections: dict[str, list[str]] = {}
+    group = ""
+    for whom, page, content in _INDEXED.findall((HERE / "README.md").read_text("utf-8")):
+        group = whom or group
+        sections.setdefault(group[:1].upper() + group[1:], []).append(_listed(page, _LINK.sub(r"\1", content)))
+    sections["简体中文"] = [_listed(f"zh-CN/{page.name}") for page in sorted((HERE / "zh-CN").glob("*.md"))]
+    return _ABOUT + "".join(f"\n## {name}\n\n" + "\n".join(pages) + "\n" for name, pages in sections.items())
+
+
+def _listed(page: str, content: str = "") -> str:
+    title = _TITLE.search((HERE / page).read_text("utf-8"))
+    if title is None:
+        raise ValueError(f"{page} needs a title")
+    return f"- [{title[1]}](docs/{page})" + (f": {content}" if content else "")
+
+
 def _filled(page: str, **tables: str) -> str:
     """The page with these rows in its tables: each stands below a comment with its name, and keeps its head."""
     text = (HERE / page).read_text("utf-8")
@@ -144,11 +182,20 @@ def _row(rule: Rule, words: Words) -> str:
     return f"| {codes}{statuses}{says} | {means} | {do} | {words.follows[rule.kind]} |"
 
 
-#: By their paths below docs/.
+def _feature(feature: Feature) -> str:
+    needed = ", ".join(f"`{scope}`" for scope in feature.scopes)
+    return f"| {feature.name} | {needed} | {feature.without} |"
+
+
+#: By their paths from docs/.
 PAGES: Mapping[str, Callable[[], str]] = {
-    f"{words.folder}/{page}".removeprefix("./"): partial(fill, words)
-    for words in (ENGLISH, CHINESE)
-    for page, fill in (("configuration.md", configuration), ("troubleshooting.md", troubleshooting))
+    **{
+        f"{words.folder}/{page}".removeprefix("./"): partial(fill, words)
+        for words in (ENGLISH, CHINESE)
+        for page, fill in (("configuration.md", configuration), ("troubleshooting.md", troubleshooting))
+    },
+    "scopes.md": scopes,
+    "../llms.txt": llms,
 }
 
 

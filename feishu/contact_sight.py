@@ -7,14 +7,11 @@ from feishu.client import FeishuClient
 from feishu.directory import ROOT, Directory, NotVisible, Range, no_scope
 from feishu.member import SCOPES, Member
 from feishu.query_retry import QueryRetry
+from feishu.scopes import STATUS_SCOPE
 from feishu.verdict import AskFailed
 
-__all__ = ["ADDRESS_SCOPE", "PEOPLE_SCOPE", "STATUS_SCOPE", "ContactSight", "sees_everybody"]
+__all__ = ["ContactSight", "sees_everybody"]
 
-#: The scopes that open the calls: to find people by address, and to read people and departments.
-ADDRESS_SCOPE, PEOPLE_SCOPE = "contact:user.id:readonly", "contact:contact.base:readonly"
-#: The scope that brings the status of a person.
-STATUS_SCOPE = "contact:user.employee:readonly"
 #: Nobody ever has an address of this domain (RFC 2606).
 _NOBODY = "nobody@example.invalid"
 #: What stands in an answer about a person if its scope is granted. `department` is of another call.

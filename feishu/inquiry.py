@@ -17,12 +17,13 @@ from feishu.client import FeishuClient
 from feishu.contact import CONTACTS_PER_CALL
 from feishu.contact_answers import object_of
 from feishu.contact_pace import ContactPace
-from feishu.contact_sight import STATUS_SCOPE, sees_everybody
+from feishu.contact_sight import sees_everybody
 from feishu.directory import IDS_PER_CALL, Directory, no_scope
 from feishu.mailboxes import Mailboxes
 from feishu.member import Member, Standing, member_of
 from feishu.people import each_asked, people_behind
 from feishu.query_retry import QueryRetry
+from feishu.scopes import STATUS_SCOPE
 from feishu.verdict import AskFailed
 from ledger.addresses import Contact, address_fields, contact_of
 from ledger.phrases import Phrase

@@ -1,8 +1,9 @@
 """Checking what an app may see of the contacts."""
 
 from feishu.client import FeishuClient
-from feishu.contact_sight import ADDRESS_SCOPE, PEOPLE_SCOPE, ContactSight
+from feishu.contact_sight import ContactSight
 from feishu.query_retry import QueryRetry
+from feishu.scopes import ADDRESS_SCOPE, PEOPLE_SCOPE
 from feishu.verdict import AskFailed
 from ledger.phrases import Phrase
 from producers.doctor.doctor_check import Check, Status

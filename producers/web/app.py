@@ -14,6 +14,7 @@ from producers.web import (
     audit,
     console_adapter,
     desks,
+    documentation,
     drafts,
     feishu_events,
     health,
@@ -52,6 +53,7 @@ _ROUTERS = (
     keys.router,
     audit.router,
     metrics.router,
+    documentation.router,
     console_adapter.router,
 )
 #: FastAPI's own would put queries, where a hook's key may stand, and what failed validation into traces and logs. Ours

@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import pytest
 
@@ -55,3 +56,24 @@ def test_the_runbook_has_a_part_for_each_alert_and_no_other() -> None:
     alerts = re.findall(r"alert: (\w+)", (DOCS.parent / "deploy/prometheus/alerts.yml").read_text("utf-8"))
     parts = re.findall(r"^## (\w+)$", (DOCS / "runbook.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(parts) == sorted(alerts)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("for-*.md")), ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_the_page_of_a_role_fits_one_screen(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert len(text.splitlines()) <= 45
+    assert len(text.split()) <= 400
+
+
+@pytest.mark.parametrize("picture", sorted(DOCS.glob("*.svg")), ids=lambda picture: picture.name)
+def test_a_picture_is_readable_light_and_dark_and_loads_nothing(picture: Path) -> None:
+    text = picture.read_text("utf-8")
+    root = ElementTree.fromstring(text)
+    svg = "{http://www.w3.org/2000/svg}"
+    assert root.find(f"{svg}title") is not None
+    assert root.find(f"{svg}desc") is not None
+    assert "prefers-color-scheme: dark" in text
+    first = root.find(f"{svg}rect")
+    assert first is not None, "a page behind it may have any colour"
+    assert (first.get("class"), first.get("width")) == ("sheet", "1000")
+    assert not re.search(r"<script|<image|<foreignObject|href=|@import|url\((?!#)", text)

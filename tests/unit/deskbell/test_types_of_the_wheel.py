@@ -79,3 +79,11 @@ def test_wrong_calls_are_reported(installed: Path, tmp_path: Path) -> None:
     for number, expected in enumerate(WRONG.values(), len(head) + 1):
         assert any(line.startswith(f"program.py:{number}: error:") and expected in line for line in told), told
     assert f"Found {len(WRONG)} errors in 1 file" in told[-1]
+
+
+@pytest.mark.slow
+def test_the_documentation_is_in_the_wheel_and_its_generator_is_not(installed: Path) -> None:
+    [packages] = installed.parents[1].glob("lib/python*/site-packages")
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".svg")}
+    assert {path.relative_to(packages / "console").as_posix() for path in packages.rglob("docs/**/*.*")} == pages
+    assert (packages / "console/llms.txt").read_bytes() == (ROOT / "llms.txt").read_bytes()

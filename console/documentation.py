@@ -1,0 +1,88 @@
+"""The documentation as pages of the console, so that a condition can lead to its section of the runbook, offline."""
+
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+from posixpath import join, normpath, split, splitext
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.page_request import ROOT, PageRequest
+from console.routing import page
+
+__all__ = ["routes"]
+
+_FOLDER = files("console").joinpath("docs")
+_PAGES = frozenset(file.name.removesuffix(".md") for file in _FOLDER.iterdir() if file.name.endswith(".md"))
+#: Below the title, where a page exists in both languages.
+_SWITCHES = ("**English** · ", "[English](")
+
+
+def routes() -> list[Route]:
+    return [page("/runbook", lambda request: _shown(request, "runbook")), page("/docs/{name}", _page)]
+
+
+def _page(request: PageRequest) -> Response:
+    """Raises HTTPException where there is none of this name."""
+    name = request.part("name")
+    if name not in _PAGES:
+        raise HTTPException(404)
+    return _shown(request, name)
+
+
+def _shown(request: PageRequest, name: str) -> Response:
+    title, text = _rendered(name, request.say.name)
+    return request.page("documentation.html", title=title, text=text)
+
+
+@cache
+def _rendered(name: str, language: str) -> tuple[str, Markup]:
+    """Title and text, in English where the language has no such page. One link leads to a section in each language."""
+    markdown = MarkdownIt("commonmark").enable("table")
+    folder = language if _FOLDER.joinpath(language, f"{name}.md").is_file() else ""
+    tokens = markdown.parse(_FOLDER.joinpath(folder, f"{name}.md").read_text("utf-8"))
+    if tokens[4].content.startswith(_SWITCHES):
+        del tokens[3:6]  # the console has a switch of its own
+    for heading, title in pairwise(tokens):
+        if heading.type == "heading_open":
+            heading.attrSet("id", _anchor_taken(title))
+    for part in (part for token in tokens for part in token.children or ()):
+        _lead(part, folder)
+    return tokens[1].content, Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704  our own files
+
+
+def _lead(part: Token, folder: str) -> None:
+    """Has a link or picture lead to where the console shows it, or, to what is not in the package, nowhere."""
+    if part.type == "link_open" and not str(part.attrGet("href")).startswith(("#", "https://", "http://")):
+        target, _, anchor = str(part.attrGet("href")).partition("#")
+        name, kind = _in_package(folder, target)
+        part.attrs = {"href": f"{ROOT}/docs/{name}" + (f"#{anchor}" if anchor else "")} if kind == ".md" else {}
+    elif part.type == "image":
+        name, kind = _in_package(folder, str(part.attrGet("src")))
+        if kind == ".svg":
+            part.attrSet("src", f"/docs/{name}.svg")
+        else:  # the console itself is what it shows
+            part.type, part.content = "text", ""
+
+
+def _in_package(folder: str, target: str) -> tuple[str, str]:
+    """Name and suffix of the file that a page in this folder leads to; empty if it is not in the package."""
+    parent, file = split(normpath(join(folder, target)))
+    name, suffix = splitext(file)
+    is_there = parent in ("", "zh-CN") and (name in _PAGES or suffix == ".svg")
+    return (name, suffix) if is_there else ("", "")
+
+
+def _anchor_taken(title: Token) -> str:
+    """What a Chinese heading names at its beginning, and an English one is in lower case."""
+    parts = title.children or []
+    if parts[0].type != "html_inline":
+        kept = (letter for letter in title.content.lower() if letter.isalnum() or letter in " _-")
+        return "".join(kept).replace(" ", "-")
+    title.children = parts[2:]
+    return parts[0].content.split('"')[1]

@@ -1,0 +1,58 @@
+"""The documentation in the console: every page in both languages, with links and a picture that lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+import requests
+
+from ledger.settings import Settings
+from tests.integration.console.console_visitor import Visitor
+from tests.integration.console.test_pages import INLINE
+from tests.integration.producers.web.serving import serving
+
+__all__: list[str] = []
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+NAMES = sorted(path.stem for path in DOCS.glob("*.md"))
+ANCHOR, LINK = re.compile(r'<h\d id="([^"]+)"'), re.compile(r'(?:href|src)="((?:/console)?/docs/[^"]+)"')
+
+
+@pytest.fixture(scope="module")
+def url(valkey: Settings) -> Iterator[str]:
+    with serving(valkey) as served:
+        yield served
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_every_page_is_shown_and_every_link_leads_to_a_section(url: str, language: str) -> None:
+    """Without any key, requests of this machine see everything."""
+    visitor = Visitor(url, language)
+    pages = {f"/console/docs/{name}": visitor.look(f"/docs/{name}") for name in NAMES}
+    for path, page in pages.items():
+        assert not INLINE.search(page), path
+        assert "</h1>" in page
+        assert "简体中文</strong></p>" not in page
+        for link in LINK.findall(page):
+            target, _, anchor = unescape(link).partition("#")
+            if target in pages:
+                assert not anchor or anchor in ANCHOR.findall(pages[target]), f"{path} links to {link}"
+            else:
+                assert requests.get(url + target, timeout=120).status_code == 200, f"{path} links to {link}"
+
+
+def test_a_page_is_in_the_language_of_the_console_where_there_is_one(url: str) -> None:
+    assert '<h1 id="' in (chinese := Visitor(url, "zh-CN").look("/docs/troubleshooting"))
+    assert "什么都发不出去" in chinese
+    assert "Architecture" in Visitor(url, "zh-CN").look("/docs/architecture")
+
+
+def test_the_picture_of_the_architecture_is_there(url: str) -> None:
+    assert '<img src="/docs/architecture.svg" alt="Producers accept' in Visitor(url).look("/docs/architecture")
+
+
+@pytest.mark.parametrize("name", ["nothing", "generate", "..%2Fcatalogue", "zh-CN", "README.md"])
+def test_another_name_is_no_page(url: str, name: str) -> None:
+    assert Visitor(url).status(f"/docs/{name}") == 404
