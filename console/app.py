@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from console import announcements, documentation, drafts, editor, new_announcement, notifications, people, sign_in
@@ -26,12 +26,17 @@ from ledger.api_keys import ApiKeys
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 
-__all__ = ["application"]
+__all__ = ["application", "page_routes"]
 
 _PAGES = (
     *(sign_in, now, people, new_announcement, editor, drafts, announcements, notifications, needs, hook_pages),
     *(keys_page, documentation),
 )
+
+
+def page_routes() -> list[Route]:
+    """Of all pages and actions."""
+    return [route for module in _PAGES for route in module.routes()]
 
 
 def application(ledger: Ledger, keys: ApiKeys, ports: Ports) -> Starlette:
@@ -45,8 +50,10 @@ def application(ledger: Ledger, keys: ApiKeys, ports: Ports) -> Starlette:
     templates.globals["meaning_of"] = partial(meaning_of, codes)
     live = Live(ledger, templates, sessions)
     static = StaticFiles(directory=str(files("console").joinpath("static")))
-    routes = [Mount("/static", static, name="static"), *(route for module in _PAGES for route in module.routes())]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: http_error, DeskbellError: refused})
+    app = Starlette(
+        routes=[Mount("/static", static, name="static"), *page_routes()],
+        exception_handlers={HTTPException: http_error, DeskbellError: refused},
+    )
     # A redirect would follow `Host`, and use http behind a TLS proxy.
     app.router.redirect_slashes = False
     app.add_middleware(SafeHeaders)

@@ -43,8 +43,8 @@ class Language:
 
     def _value(self, name: str, value: object) -> object:
         """The values `state` and `verb` are words of the API, and have texts of their own."""
-        if name in _WORDS and isinstance(value, str):
-            return self.texts.get(f"{_WORDS[name]}.{value}", value)
+        if isinstance(value, str) and (text := self.texts.get(f"{_WORDS.get(name)}.{value}")):
+            return text
         return self.meaning(value) if isinstance(value, str) else value
 
     def action_text(self, action: str) -> str:

@@ -236,9 +236,7 @@ async def http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR)
     say = _language(request)
     page_request = PageRequest(request, context_of(request), None, say, cookie_of(request, FORM) or "")
-    key = _TOLD_HTTP.get(status)
-    problem = say(key) if key else status.phrase
-    return _told(page_request, status, problem)
+    return _told(page_request, status, say(_TOLD_HTTP.get(status, "error.refused")))
 
 
 async def refused(request: Request, error: Exception) -> Response:

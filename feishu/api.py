@@ -16,6 +16,7 @@ from http_client.connection import Deadline
 from http_client.errors import NoAnswer
 from http_client.response import Response
 from http_client.transport import Transport, close_transport, transport_to
+from ledger.phrases import Phrase
 from ledger.settings import Desk
 
 __all__ = ["FeishuApi", "misshapen"]
@@ -215,8 +216,8 @@ def misshapen(verdict: Verdict) -> Verdict:
         verdict,
         kind=Kind.TRANSIENT,
         ended="unexpected answer",
-        means="Feishu reported success, but its answer lacks what was asked for.",
-        do="It is retried automatically. If it persists, send the log id to Feishu support.",
+        means=Phrase("Feishu reported success, but its answer lacks what was asked for."),
+        do=Phrase("It is retried automatically. If it persists, send the log id to Feishu support."),
     )
 
 
@@ -224,7 +225,8 @@ def _harmless(verdict: Verdict) -> Verdict:
     """A question that may have arrived can be asked again."""
     if verdict.kind is not Kind.UNKNOWN:
         return verdict
-    return replace(verdict, kind=Kind.TRANSIENT, means="Feishu did not answer, or not completely.", do="Try again.")
+    means, do = Phrase("Feishu did not answer, or not completely."), Phrase("Try again.")
+    return replace(verdict, kind=Kind.TRANSIENT, means=means, do=do)
 
 
 def _of_the_desk(verdict: Verdict) -> Verdict:

@@ -35,14 +35,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 _HOW_MEANS = {
     Kind.TRANSIENT: (
-        "The request did not leave this machine completely, so nothing was sent.",
-        "It is retried automatically.",
+        Phrase("The request did not leave this machine completely, so nothing was sent."),
+        Phrase("It is retried automatically."),
     ),
     Kind.UNKNOWN: (
-        "The request was sent, but no complete answer came: it may have been executed.",
-        "Ask the receiver whether it arrived, then resolve it.",
+        Phrase("The request was sent, but no complete answer came: it may have been executed."),
+        Phrase("Ask the receiver whether it arrived, then resolve it."),
     ),
-    Kind.DESK: ("The address of Feishu, or of the proxy, is not usable.", "Check DESKBELL_FEISHU_URL and the proxy."),
+    Kind.DESK: (
+        Phrase("The address of Feishu, or of the proxy, is not usable."),
+        Phrase("Check DESKBELL_FEISHU_URL and the proxy."),
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -194,11 +194,32 @@ def _translated_refusal(error: redis.ResponseError, settings: Settings) -> Deskb
     return _unwritable(where, error) if is_refusal(error) else None
 
 
+_READING = "Timeout reading from "
+#: What redis-py says most often, as phrases, so that it can be translated.
+_BY_REDIS_PY: Mapping[str, Phrase] = {
+    phrase: phrase
+    for phrase in (
+        Phrase("Connection refused"),
+        Phrase("Connection reset by peer"),
+        Phrase("Connection closed by server"),
+        Phrase("No such file or directory"),
+        Phrase("No route to host"),
+        Phrase("Network is unreachable"),
+        Phrase("Timeout connecting to server"),
+        Phrase("Name or service not known"),
+        Phrase("Temporary failure in name resolution"),
+    )
+}
+
+
 def _problem(error: redis.RedisError) -> Phrase:
     """redis-py's message in one line, without the address."""
     if isinstance(error, AuthenticationError) and "HELLO" in str(error):
         return Phrase("it needs a password")
-    return said(_CONNECTING.sub("", str(error).split("\n")[0]).rstrip("."))
+    told = _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
+    if told.startswith(_READING):
+        return Phrase("Timeout reading from {host}", host=told.removeprefix(_READING))
+    return _BY_REDIS_PY.get(told) or said(told)
 
 
 def is_refusal(error: redis.ResponseError) -> bool:

@@ -65,6 +65,7 @@ ACTIONS = [
         "forget_ticket_codes",
     ),
     *("sign_in", "sign_in_by_link", "make_link", "sign_out"),
+    *("revoke", "watch", "resend"),  # in an error alone
 ]
 
 
