@@ -1,8 +1,7 @@
 """Connecting to Redis: clients, timeouts, unsupported servers, and Redis' errors as Deskbell's."""
 
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -12,7 +11,6 @@ from redis.client import Pipeline
 from redis.connection import AbstractConnection
 from redis.exceptions import (
     AskError,
-    AuthenticationError,
     ClusterDownError,
     NoPermissionError,
     OutOfMemoryError,
@@ -21,8 +19,9 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from ledger.errors import DeskbellError, LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
-from ledger.phrases import Phrase, said
+from ledger.phrases import Phrase
 from ledger.private import OwnSocketConnection
+from ledger.redis_problems import connection_problem
 from ledger.redis_url import RedisUrl
 from ledger.sentinels import Sentinels
 from ledger.settings import Settings
@@ -60,8 +59,6 @@ _REFUSALS = ("MISCONF", "NOREPLICAS")
 _NOT_SERVED = (ClusterDownError, AskError)
 #: Its error for a database number that is too large.
 _NO_DATABASE = ("DB index is out of range", "invalid DB index", "SELECT is not allowed in cluster mode")
-#: The prefix of redis-py's message for a connection that was not made.
-_CONNECTING = re.compile(r"^Error -?\d+ connecting to \S+\. ")
 #: The prefix of errors of Deskbell's own scripts, see ledger/lua/shared/keys.lua.
 _WRONG_VERSION = "SCHEMA "
 #: What strerror says for ENOSPC, EDQUOT and EFBIG; the server repeats it.
@@ -174,7 +171,7 @@ def translated(error: BaseException, settings: Settings) -> DeskbellError | None
         Phrase(
             "Redis at {where} is not reached ({problem}): {hint}",
             where=str(settings.redis),
-            problem=_problem(error),
+            problem=connection_problem(error),
             hint=hint,
         )
     )
@@ -192,34 +189,6 @@ def _translated_refusal(error: redis.ResponseError, settings: Settings) -> Deskb
     if str(error).startswith(_NO_DATABASE):
         return LedgerUnreachable(Phrase("Redis at {where} has no such database: set DESKBELL_REDIS_URL", where=where))
     return _unwritable(where, error) if is_refusal(error) else None
-
-
-_READING = "Timeout reading from "
-#: What redis-py says most often, as phrases, so that it can be translated.
-_BY_REDIS_PY: Mapping[str, Phrase] = {
-    phrase: phrase
-    for phrase in (
-        Phrase("Connection refused"),
-        Phrase("Connection reset by peer"),
-        Phrase("Connection closed by server"),
-        Phrase("No such file or directory"),
-        Phrase("No route to host"),
-        Phrase("Network is unreachable"),
-        Phrase("Timeout connecting to server"),
-        Phrase("Name or service not known"),
-        Phrase("Temporary failure in name resolution"),
-    )
-}
-
-
-def _problem(error: redis.RedisError) -> Phrase:
-    """redis-py's message in one line, without the address."""
-    if isinstance(error, AuthenticationError) and "HELLO" in str(error):
-        return Phrase("it needs a password")
-    told = _CONNECTING.sub("", str(error).split("\n")[0]).rstrip(".")
-    if told.startswith(_READING):
-        return Phrase("Timeout reading from {host}", host=told.removeprefix(_READING))
-    return _BY_REDIS_PY.get(told) or said(told)
 
 
 def is_refusal(error: redis.ResponseError) -> bool:
