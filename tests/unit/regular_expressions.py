@@ -34,7 +34,7 @@ WORST = {
     "ledger/saved_template.py:_VERSION": Worst("fullmatch", "1"),
     "feishu/codes.py:_SHAPE": Worst("match", "0"),
     "feishu/codes.py:_pattern": Worst("fullmatch", "1"),
-    "ledger/connection.py:_CONNECTING": Worst("sub", ". ", "Error 1 connecting to "),
+    "ledger/redis_problems.py:_CONNECTING": Worst("sub", ". ", "Error 1 connecting to "),
     "ledger/messages/content.py:_SHA256": Worst("fullmatch", "a"),
     "ledger/embedded.py:_CUT_OFF": Worst("search", "Truncating the AOF "),
     "ledger/embedded.py:_LINE_HEAD": Worst("match", "0", "1:M 1 Jan "),
