@@ -36,15 +36,20 @@ def _page(request: PageRequest) -> Response:
 
 
 def _shown(request: PageRequest, name: str) -> Response:
-    title, text = _rendered(name, request.say.name)
-    return request.page("documentation.html", title=title, text=text)
+    folder = _folder(name, request.say.name)
+    title, text = _rendered(name, folder)
+    return request.page("documentation.html", title=title, text=text, language=folder or "en")
+
+
+def _folder(name: str, language: str) -> str:
+    """That of the language, or of the pages in English where the language has no such page."""
+    return language if _FOLDER.joinpath(language, f"{name}.md").is_file() else ""
 
 
 @cache
-def _rendered(name: str, language: str) -> tuple[str, Markup]:
-    """Title and text, in English where the language has no such page. One link leads to a section in each language."""
+def _rendered(name: str, folder: str) -> tuple[str, Markup]:
+    """Title and text. One link leads to a section in each language."""
     markdown = MarkdownIt("commonmark").enable("table")
-    folder = language if _FOLDER.joinpath(language, f"{name}.md").is_file() else ""
     tokens = markdown.parse(_FOLDER.joinpath(folder, f"{name}.md").read_text("utf-8"))
     if tokens[4].content.startswith(_SWITCHES):
         del tokens[3:6]  # the console has a switch of its own
