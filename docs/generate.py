@@ -49,11 +49,11 @@ class Words:
     says: str  #: a part of Feishu's `msg`
     follows: Mapping[Kind, str]  #: what Deskbell does on each class of answer, in the words of `show`
 
-    def described(self, english: str) -> str:
-        """A description of `ledger/settings.py`. Raises ValueError if this language has none."""
+    def said(self, english: str, about: str) -> str:
+        """A text of the code about `settings` or `scopes`. Raises ValueError if this language has none."""
         if self.folder == ".":
             return english
-        path = CATALOGUE / f"settings.{self.catalogue}.toml"
+        path = CATALOGUE / f"{about}.{self.catalogue}.toml"
         descriptions = tomllib.loads(path.read_text("utf-8"))
         if english not in descriptions:
             raise ValueError(f"{path.name} lacks {english!r}: add what it says in this language")
@@ -125,9 +125,9 @@ def troubleshooting(words: Words) -> str:
     return _filled(f"{words.folder}/troubleshooting.md", codes=rows)
 
 
-def scopes() -> str:
+def scopes(words: Words) -> str:
     """scopes.md: which feature needs which scope."""
-    return _filled("scopes.md", scopes="\n".join(map(_feature, FEATURES)))
+    return _filled(f"{words.folder}/scopes.md", scopes="\n".join(_feature(each, words) for each in FEATURES))
 
 
 def llms() -> str:
@@ -162,7 +162,7 @@ def _filled(page: str, **tables: str) -> str:
 def _described(name: str, field: FieldInfo, words: Words) -> str:
     if not field.description:
         raise ValueError(f"{name} has no description: give it a docstring in ledger/settings.py")
-    text = words.described(" ".join(field.description.split()))
+    text = words.said(" ".join(field.description.split()), "settings")
     return _PAGE.sub(lambda match: words.link(match[1]), text.replace("|", "\\|"))
 
 
@@ -182,9 +182,10 @@ def _row(rule: Rule, words: Words) -> str:
     return f"| {codes}{statuses}{says} | {means} | {do} | {words.follows[rule.kind]} |"
 
 
-def _feature(feature: Feature) -> str:
-    needed = ", ".join(f"`{scope}`" for scope in feature.scopes)
-    return f"| {feature.name} | {needed} | {feature.without} |"
+def _feature(feature: Feature, words: Words) -> str:
+    needed = words.comma.join(f"`{scope}`" for scope in feature.scopes)
+    name, without = (words.said(text, "scopes") for text in (feature.name, feature.without))
+    return f"| {name} | {needed} | {without} |"
 
 
 #: By their paths from docs/.
@@ -192,9 +193,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
     **{
         f"{words.folder}/{page}".removeprefix("./"): partial(fill, words)
         for words in (ENGLISH, CHINESE)
-        for page, fill in (("configuration.md", configuration), ("troubleshooting.md", troubleshooting))
+        for page, fill in (
+            ("configuration.md", configuration),
+            ("scopes.md", scopes),
+            ("troubleshooting.md", troubleshooting),
+        )
     },
-    "scopes.md": scopes,
     "../llms.txt": llms,
 }
 

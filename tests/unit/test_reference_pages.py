@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from feishu.scopes import FEATURES
 from ledger.settings import Desk, Settings
 from tests.unit.markdown_pages import ROOT, anchors
 
@@ -30,11 +31,15 @@ def test_a_reference_page_is_what_make_docs_would_write(page: str) -> None:
     assert (DOCS / page).read_text("utf-8") == generator().PAGES[page](), "run make docs"
 
 
-def test_every_description_of_a_setting_is_used() -> None:
-    path = DOCS.parent / "console/catalogue/settings.zh-CN.toml"
+def test_every_text_about_settings_and_scopes_is_used() -> None:
+    assert written_in_chinese("scopes") == {text for each in FEATURES for text in (each.name, each.without)}
     fields = [*Settings.model_fields.values(), *(field for name, field in Desk.model_fields.items() if name != "name")]
     english = {" ".join(str(field.description).split()) for field in fields}
-    assert tomllib.loads(path.read_text("utf-8")).keys() == english
+    assert written_in_chinese("settings") == english
+
+
+def written_in_chinese(about: str) -> set[str]:
+    return set(tomllib.loads((ROOT / f"console/catalogue/{about}.zh-CN.toml").read_text("utf-8")))
 
 
 def test_the_index_names_every_page() -> None:
