@@ -16,6 +16,8 @@ LANGUAGES = ("en", "zh-CN")
 
 #: Where the texts of words stand that are values of phrases.
 _WORDS = {"state": "state", "verb": "action_text"}
+#: Values that are the same in every language, though a text may read like them.
+_AS_GIVEN = ("command", "file")
 #: Actions that end with a code.
 _WITH_CODE = ("retry code", "learn ticket code")
 
@@ -43,6 +45,8 @@ class Language:
 
     def _value(self, name: str, value: object) -> object:
         """The values `state` and `verb` are words of the API, and have texts of their own."""
+        if name in _AS_GIVEN and not isinstance(value, Phrase):
+            return value
         if isinstance(value, str) and (text := self.texts.get(f"{_WORDS.get(name)}.{value}")):
             return text
         return self.meaning(value) if isinstance(value, str) else value

@@ -145,7 +145,7 @@ class Preview:
         return spec.hours.zone if spec.hours else spec.at.tzinfo if spec.at else None
 
     @property
-    def sheet_remarks(self) -> list[str]:
+    def sheet_remarks(self) -> list[Phrase]:
         """What somebody who looks at the file, in Excel for instance, may not expect."""
         remarks = self.sheet.remarks(self.draft.reading.hidden) if self.sheet else []
         if self.typed_lines:
@@ -243,12 +243,12 @@ def open_ticket_rows(announcement: CheckedAnnouncement) -> OpenTicketRows | None
     if spec.receive_type is ReceiveType.USER and "receive_type" not in map(folded, announcement.recipients.columns):
         return None  # such a message goes past the ticket
     if spec.user_id_type is not UserIdType.OPEN_ID:
-        return OpenTicketRows(None, "Feishu lists tickets by open_id alone")
+        return OpenTicketRows(None, Phrase("Feishu lists tickets by open_id alone"))
     try:
         tickets = announcement.lookup.open_tickets()
     except DeskbellError as error:
-        return OpenTicketRows(None, str(error))
-    note = None if tickets.complete else "at least: Feishu did not show all tickets"
+        return OpenTicketRows(None, error.args[0])
+    note = None if tickets.complete else Phrase("at least: Feishu did not show all tickets")
     return OpenTicketRows(count_open_tickets(announcement, tickets.open_ids), note)
 
 

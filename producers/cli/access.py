@@ -26,13 +26,13 @@ def settings_in_use() -> Settings:
     settings = command_settings()
     tell_unknown_variables(settings)
     if is_practice(settings):
-        note("practice: `deskbell up --sandbox` runs here, so nothing reaches Feishu")
+        note(Phrase("practice: `deskbell up --sandbox` runs here, so nothing reaches Feishu"))
     return settings
 
 
 def tell_unknown_variables(settings: Settings) -> None:
     for problem in unknown_variables(settings):
-        note(str(problem))
+        note(problem)
 
 
 @contextmanager

@@ -27,10 +27,11 @@ from producers.announcements.repeat import AlreadyAnnounced
 from producers.announcements.testing import RowChoice, chosen_row, events_of_file
 from producers.cli.access import open_ledger
 from producers.cli.announce_options import AnnounceOptions, takes
-from producers.cli.audience_text import wrapped
+from producers.cli.columns import wrapped
 from producers.cli.drafts import answer_draft
+from producers.cli.language import translated, word
 from producers.cli.options import body_of, tell_times
-from producers.cli.output import ExitCode, answer, answer_id, answer_json, note
+from producers.cli.output import COLUMNS, ExitCode, answer, answer_id, answer_json, confirmed, note
 from producers.cli.reading import RecipientsFile
 from producers.cli.summary_text import lines_of, remarks_of, show_samples, tell_problems
 from producers.cli.tables import progress
@@ -139,7 +140,7 @@ def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> Exit
         opened, by = file.open if file.path else None, None if how.dry_run or how.test else machine_user()
         checking = checked_announcement(ledger, draft, opened, tell=file.walked, repeat_by=by)
         try:
-            with file.told("checking"):
+            with file.told(Phrase("checking {file}", file=file.name)):
                 announcement = stack.enter_context(checking)
         except AlreadyAnnounced as repeat:
             return _conclude(ledger, repeat.announced, how)
@@ -165,14 +166,14 @@ def _announce(draft: AnnouncementDraft, file: RecipientsFile, how: _How) -> Exit
 def _accept(announcement: CheckedAnnouncement, summary: Preview, file: RecipientsFile, how: _How) -> ExitCode:
     _tell(summary)
     checked, ledger = announcement.checked, announcement.ledger
-    if how.asks and not typer.confirm(
-        Phrase("Send it to {n:,} receiver? | Send it to {n:,} receivers?", n=checked.accepted), err=True
+    if how.asks and not confirmed(
+        Phrase("Send it to {n:,} receiver? | Send it to {n:,} receivers?", n=checked.accepted)
     ):
-        note("nothing was announced")
+        note(Phrase("nothing was announced"))
         return ExitCode.OTHER
     if checked.invalid:
         _set_invalid_aside(file.path, announcement.recipients, checked)
-    with file.told("loading"):
+    with file.told(Phrase("loading {file}", file=file.name)):
         accepted = announcement.accept(machine_user())
     return _conclude(ledger, accepted, how)
 
@@ -186,7 +187,7 @@ def _keep(announcement: CheckedAnnouncement, file: RecipientsFile, how: _How) ->
     if announcement.checked.invalid:
         _set_invalid_aside(file.path, announcement.recipients, announcement.checked)
     drafts = Drafts(announcement.ledger)
-    with file.told("loading"):
+    with file.told(Phrase("loading {file}", file=file.name)):
         draft = drafts.keep(announcement, machine_person())
     answer_draft(drafts, draft, how.as_json)
     return ExitCode.DONE
@@ -206,14 +207,19 @@ def _refuse(announcement: CheckedAnnouncement) -> ExitCode:
     if not checked.invalid:
         announcement.refuse_unacceptable()
     note(
-        f"recipients: {checked.invalid:,} invalid of {Phrase('{n:,} row | {n:,} rows', n=checked.rows)},"
-        " so nothing was accepted (--skip-invalid sends the valid ones)"
+        Phrase(
+            "recipients: {invalid:,} invalid of {n:,} row, so nothing was accepted (--skip-invalid sends the valid"
+            " ones) | recipients: {invalid:,} invalid of {n:,} rows, so nothing was accepted (--skip-invalid sends the"
+            " valid ones)",
+            invalid=checked.invalid,
+            n=checked.rows,
+        )
     )
     return ExitCode.BAD_INPUT
 
 
 def _open_tickets(announcement: CheckedAnnouncement) -> OpenTicketRows | None:
-    with progress("asking Feishu for open tickets"):
+    with progress(Phrase("asking Feishu for open tickets")):
         return open_ticket_rows(announcement)
 
 
@@ -222,7 +228,7 @@ def _answer_summary(summary: Preview, as_json: bool) -> None:
         answer_json(summary.as_json())
         return
     for line in lines_of(summary):
-        for part in wrapped(line) if summary.audience else [line]:
+        for part in wrapped(translated(line), COLUMNS, "  ") if summary.audience else [line]:
             answer(part)
     show_samples(summary.checked)
 
@@ -246,7 +252,11 @@ def _set_invalid_aside(path: str | None, recipients: Recipients, checked: Checke
         count = write_invalid(aside, recipients, checked)
     except OSError as error:
         raise BadInput(str(aside), Phrase("cannot be written: {problem}", problem=system_problem(error))) from None
-    note(f"{Phrase('{n:,} invalid row | {n:,} invalid rows', n=count)} left out: see {aside}")
+    note(
+        Phrase(
+            "{n:,} invalid row left out: see {file} | {n:,} invalid rows left out: see {file}", n=count, file=str(aside)
+        )
+    )
 
 
 def _answer(ledger: Ledger, accepted: Announced, as_json: bool) -> None:
@@ -256,4 +266,10 @@ def _answer(ledger: Ledger, accepted: Announced, as_json: bool) -> None:
     answer(accepted.id)
     if accepted.duplicate:
         state = ledger.announcements.get(accepted.id).state
-        note(f"{accepted.id} was already announced and is {state} (use another --key to announce it again)")
+        note(
+            Phrase(
+                "{id} was already announced and is {state} (use another --key to announce it again)",
+                id=accepted.id,
+                state=word(state),
+            )
+        )

@@ -7,7 +7,9 @@ import typer
 from ledger.audit_log import AuditEntry, all_actions
 from ledger.times import iso
 from producers.cli.access import open_ledger
-from producers.cli.output import answer_json
+from producers.cli.language import action
+from producers.cli.output import answer_json, is_interactive
+from producers.cli.spoken_times import short
 from producers.cli.tables import show_list
 
 __all__ = ["register"]
@@ -40,4 +42,8 @@ def audit(
 
 
 def _cells(entry: AuditEntry) -> tuple[str, str, str, str]:
-    return iso(entry.at_ms) or "", entry.by, entry.did, entry.id
+    """For a script with the names of the acts."""
+    at = iso(entry.at_ms) or ""
+    if not is_interactive():
+        return at, entry.by, entry.did, entry.id
+    return short(at), entry.by, action(entry.did), entry.id

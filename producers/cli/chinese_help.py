@@ -1,19 +1,16 @@
 """`--help` in Chinese: the texts of the catalogue, in columns of the width that they take on a screen."""
 
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
 from typer._click import HelpFormatter
 
+from producers.cli.columns import wrapped
 from producers.cli.language import catalogue
 
-__all__ = ["paragraphs", "speak_chinese", "wrapped"]
+__all__ = ["paragraphs", "speak_chinese"]
 
-#: A word, or a wide character: with the marks behind it, which must not begin a line, and those that open it.
-_UNBREAKABLE = re.compile(r"[（“《]*(?:[!-~·…–]+|[^\s])[，。；：、！？）”》]*|\s+")
 #: Before what Typer adds behind the help of an option: `  [default: chat; required]`.
 _EXTRA = "  ["
 #: Before a command that stands alone at the end.
@@ -35,17 +32,6 @@ def paragraphs(text: str) -> Iterator[tuple[bool, list[str]]]:
         first, *rest = paragraph.splitlines()
         is_fixed = first.strip() == _AS_IT_IS
         yield is_fixed, rest if is_fixed else [" ".join(paragraph.split())]
-
-
-def wrapped(text: str, columns: int) -> list[str]:
-    """Lines of at most so many columns, of which a Chinese character takes two."""
-    lines, line = [], ""
-    for part in _UNBREAKABLE.findall(text):
-        if line and _width(line + part.rstrip()) > columns:
-            lines.append(line.rstrip())
-            line = ""
-        line = line + part if line else part.lstrip()
-    return [*lines, line.rstrip()]
 
 
 class _Formatter(HelpFormatter):
@@ -94,7 +80,3 @@ def _of_option(text: str) -> str:
 def _of_extra(part: str) -> str:
     name, colon, value = part.partition(": ")
     return f"{_said(name)}{'：' if colon else ''}{value}"
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ledger.errors import DeskbellError
+from ledger.phrases import Phrase
 from producers.cli.language import is_chinese
 from producers.cli.output import ExitCode, note
 
@@ -112,7 +113,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _tell_usage(error)
     except DeskbellError as error:
-        note(str(error))
+        note(error.args[0])
         return error.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
@@ -180,10 +181,15 @@ def _listed_only() -> None:
 
 
 def _tell_usage(error: typer.TyperException) -> int:
+    from producers.cli.usage_phrases import heard
+
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "deskbell"
-    problem = " ".join(error.format_message().split()).replace("Value error, ", "")
-    verb = path.removeprefix("deskbell").strip()
-    end = "" if problem.endswith((".", "?")) else "."
-    note(f"{verb + ': ' if verb else ''}{problem}{end} See `{path} --help`")
+    problem = heard(" ".join(error.format_message().split()).replace("Value error, ", ""))
+    if verb := path.removeprefix("deskbell").strip():
+        problem = Phrase("{command}: {problem}", command=verb, problem=problem)
+    if problem.endswith((".", "?")):
+        note(Phrase("{problem} See `{path} --help`", problem=problem, path=path))
+    else:
+        note(Phrase("{problem}. See `{path} --help`", problem=problem, path=path))
     return error.exit_code

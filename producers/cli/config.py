@@ -6,6 +6,8 @@ import typer
 
 from ledger.settings_in_force import settings_in_force
 from producers.cli.access import settings_in_use
+from producers.cli.language import word
+from producers.cli.output import is_interactive
 from producers.cli.tables import show_list
 
 __all__ = ["register"]
@@ -21,4 +23,5 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print a list of
     Secrets are shown as (set). The environment wins over .env.
     """
     found = list(settings_in_force(settings_in_use()))
-    show_list(as_json, [each._asdict() for each in found], ("variable", "value", "set in"), found)
+    rows = [(each.variable, word(each.value), word(each.set_in)) for each in found] if is_interactive() else found
+    show_list(as_json, [each._asdict() for each in found], ("variable", "value", "set in"), rows)

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from ledger.delivery_options import DEFAULT_DESK
+from ledger.phrases import Phrase
 from producers.announcements.lookup import Lookup
 from producers.cli.access import open_ledger
 from producers.cli.options import DeskName
@@ -56,7 +57,7 @@ def groups(desk: DeskName = None, as_json: AsJson = False) -> None:
 def _asked(desk: str | None, ask: Callable[[Lookup], FoundT]) -> FoundT:
     with (
         open_ledger() as ledger,
-        progress("asking Feishu"),
+        progress(Phrase("asking Feishu")),
         Lookup(ledger, ledger.settings.desk(desk or DEFAULT_DESK)) as lookup,
     ):
         return ask(lookup)

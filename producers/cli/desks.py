@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from ledger.desk_facts import desk_facts
+from ledger.phrases import Phrase, listed
 from producers.cli.access import open_ledger
+from producers.cli.language import word
 from producers.cli.tables import show_list, spoken
 
-__all__ = ["register", "spoken_facts"]
+__all__ = ["held", "register", "spoken_facts"]
 
 _COLUMNS = ("desk", "quota used", "waiting", "oldest", "eta", "calls", "tickets open", "not sending because")
 
@@ -31,34 +33,42 @@ def spoken_facts(facts: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _cells(facts: Mapping[str, Any]) -> list[str | None]:
-    used = ", ".join(f"{each['used']}/{each['limit']} in {each['seconds']} s" for each in facts["windows"])
+    windows = [Phrase("{used}/{limit} in {seconds} s", **each) for each in facts["windows"]]
+    used = listed(windows) if windows else facts["rate"]
     if facts["lowered_to"]:
-        used += f" (lowered to {facts['lowered_to']:.0%})"
+        used = Phrase("{used} (lowered to {share:.0%})", used=used, share=facts["lowered_to"])
     waiting = sum(lane["waiting"] for lane in facts["lanes"])
     oldest = max((lane["oldest_seconds"] or 0 for lane in facts["lanes"]), default=0)
-    wasted = ", ".join(f"{n} {outcome}" for outcome, n in facts["calls"]["wasted"].items())
+    calls, wasted = facts["calls"]["used"], facts["calls"]["wasted"]
+    causes = [Phrase("{n} {outcome}", n=n, outcome=word(outcome)) for outcome, n in wasted.items()]
     return [
         facts["name"],
-        used or facts["rate"],
+        used,
         str(waiting),
         spoken(oldest) if oldest else None,
         spoken(facts["eta_seconds"]) if facts["eta_seconds"] else None,
-        f"{facts['calls']['used']}" + (f", including {wasted}" if wasted else ""),
+        Phrase("{calls}, including {causes}", calls=calls, causes=listed(causes)) if wasted else str(calls),
         _tickets(facts["tickets"]),
         _why_silent(facts),
     ]
 
 
+def held(hold: Mapping[str, Any]) -> Phrase:
+    """Why a desk is held."""
+    return Phrase("{kind}: {reason}", kind=word(hold["kind"]), reason=hold["reason"])
+
+
 def _tickets(tickets: Mapping[str, Any]) -> str:
     """How many are open, and how old that knowledge is."""
     age = tickets["age_seconds"]
-    return f"{tickets['open']} " + ("(never checked)" if age is None else f"(checked {spoken(age)} ago)")
+    checked = Phrase("never checked") if age is None else Phrase("checked {span} ago", span=spoken(age))
+    return Phrase("{n} ({checked})", n=tickets["open"], checked=checked)
 
 
 def _why_silent(facts: Mapping[str, Any]) -> str | None:
     if facts["missing"]:
-        return "not set: " + ", ".join(facts["missing"])
+        return Phrase("not set: {names}", names=", ".join(facts["missing"]))
     if facts["hold"]:
-        return f"{facts['hold']['kind']}: {facts['hold']['reason']}"
+        return held(facts["hold"])
     hold = facts["addresses"]["hold"]
-    return f"addresses: {hold['kind']}: {hold['reason']}" if hold else None
+    return Phrase("addresses: {hold}", hold=held(hold)) if hold else None

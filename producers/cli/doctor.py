@@ -9,6 +9,7 @@ import typer
 from ledger.desk_status import desk_statuses
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.access import settings_in_use
 from producers.cli.doctor_ledger import doctor_ledger
@@ -59,7 +60,7 @@ def _doctor(as_json: bool) -> int:
         checks += [*_desks(settings, ledger if reached else None), *check_files(settings)]
     finally:
         ledger.redis.close()
-    with progress("asking Feishu"):
+    with progress(Phrase("asking Feishu")):
         checks += check_feishu(settings, addressing)
     _tell(checks, as_json)
     if not reached:
@@ -87,8 +88,13 @@ def _fails(checks: Sequence[Check]) -> bool:
     return any(check.status is Status.FAIL for check in checks)
 
 
+def _line(check: Check) -> Phrase:
+    found = Phrase("{found} ({do})", found=check.found, do=check.do) if check.do else check.found
+    return Phrase("{status} {name}: {found}", status=check.status, name=check.name, found=found)
+
+
 def _tell(checks: Sequence[Check], as_json: bool) -> None:
     as_object = {"ok": not _fails(checks), "checks": [check.as_json() for check in checks]}
     rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
-    lines = (f"{check.status} {check.name}: {check.found}" + (f" ({check.do})" if check.do else "") for check in checks)
+    lines = map(_line, checks)
     show_list(as_json, as_object, ("", "check", "result", "to do"), rows, lines)

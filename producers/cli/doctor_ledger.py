@@ -1,8 +1,7 @@
 """`deskbell doctor --ledger`: is the ledger whole?"""
 
-from rich.text import Text
-
 from ledger.inspection.inspection import Inspected, inspect_ledger
+from ledger.inspection.invariants import Finding
 from ledger.phrases import Phrase
 from producers.cli.access import open_ledger
 from producers.cli.output import ExitCode, answer, answer_json, note
@@ -13,11 +12,11 @@ __all__ = ["doctor_ledger"]
 
 def doctor_ledger(as_json: bool) -> int:
     """Looks at the whole ledger, and prints what is broken."""
-    with open_ledger() as ledger, progress("looking at the ledger") as status:
+    with open_ledger() as ledger, progress(Phrase("looking at the ledger")) as update:
 
         def tell(number: int) -> None:
-            if status:
-                status.update(Text(f"looking at the ledger: {_notifications(number)}"))
+            if update:
+                update(Phrase("looking at the ledger: {notifications}", notifications=_notifications(number)))
 
         inspected = inspect_ledger(ledger, tell)
     if as_json:
@@ -39,13 +38,29 @@ def _as_object(inspected: Inspected) -> dict[str, object]:
 def _tell(inspected: Inspected) -> None:
     if inspected.uncounted:
         lanes = ", ".join(inspected.uncounted)
-        note(f"too much is in motion to compare each count of {lanes}: only the sizes of its sets were compared")
+        note(
+            Phrase(
+                "too much is in motion to compare each count of {lanes}: only the sizes of its sets were compared",
+                lanes=lanes,
+            )
+        )
     if not inspected.findings:
-        answer(f"ok ledger: {_notifications(inspected.notifications)} looked at, nothing is broken")
+        seen = _notifications(inspected.notifications)
+        answer(Phrase("ok ledger: {notifications} looked at, nothing is broken", notifications=seen))
         return
     rows = [(in_colour("fail"), each.invariant, each.id, each.found, each.invariant.do) for each in inspected.findings]
-    lines = (f"fail {each.invariant} {each.id}: {each.found} ({each.invariant.do})" for each in inspected.findings)
+    lines = map(_line, inspected.findings)
     show_list(False, None, ("", "invariant", "id", "found", "to do"), rows, lines)
+
+
+def _line(finding: Finding) -> Phrase:
+    return Phrase(
+        "fail {invariant} {id}: {found} ({do})",
+        invariant=finding.invariant,
+        id=finding.id,
+        found=finding.found,
+        do=finding.invariant.do,
+    )
 
 
 def _notifications(number: int) -> Phrase:

@@ -13,8 +13,9 @@ from ledger.phrases import Phrase
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import announcement_ids
+from producers.cli.language import word
 from producers.cli.options import BODIES, MarkdownPath, MarkdownText, MessagePath, TemplateName, body_of
-from producers.cli.output import ExitCode, answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_json, confirmed, note
 from producers.cli.tables import progress
 from producers.machine_user import machine_person
 
@@ -145,9 +146,9 @@ def correct(
     with open_ledger() as ledger:
         announcement, drafts = ledger.announcements.get(id), Drafts(ledger)
         if not yes and not _confirmed(announcement):
-            note("nothing was changed")
+            note(Phrase("nothing was changed"))
             return ExitCode.OTHER
-        with progress("waiting for the calls that are under way"):
+        with progress(Phrase("waiting for the calls that are under way")):
             draft = drafts.correct(id, machine_person(), given)
         answer_draft(drafts, draft, as_json)
     return ExitCode.DONE
@@ -159,7 +160,8 @@ def answer_draft(drafts: Drafts, draft: Announcement, as_json: bool) -> None:
         answer_json({"id": draft.id, "state": draft.state, "url": url})
         return
     answer(draft.id)
-    note(Phrase("{n:,} row | {n:,} rows", n=draft.total) + (f": {url}" if url else f": see `deskbell show {draft.id}`"))
+    where = url or Phrase("see `deskbell show {id}`", id=draft.id)
+    note(Phrase("{n:,} row: {where} | {n:,} rows: {where}", n=draft.total, where=where))
 
 
 def _confirmed(announcement: Announcement) -> bool:
@@ -170,7 +172,7 @@ def _confirmed(announcement: Announcement) -> bool:
     asked = Phrase(
         "Stop it, and draft the rest ({n:,} row)? | Stop it, and draft the rest ({n:,} rows)?", n=announcement.left
     )
-    return typer.confirm(asked, err=True)
+    return confirmed(asked)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,4 +194,4 @@ def _answer(id: str, done: Mapping[str, str], as_json: bool) -> None:
         answer_json(done)
     else:
         answer(id)
-        note(f"{id} is {done['state']}")
+        note(Phrase("{id} is {state}", id=id, state=word(done["state"])))

@@ -7,9 +7,10 @@ import typer
 from ledger.audit_log import record_action
 from ledger.dropped_messages import DroppedMessage, DroppedMessages
 from ledger.phrases import Phrase
-from ledger.times import iso
 from producers.cli.access import open_ledger
+from producers.cli.language import translated
 from producers.cli.output import note
+from producers.cli.spoken_times import ago
 from producers.cli.tables import show_list
 from producers.machine_user import machine_user
 
@@ -52,14 +53,23 @@ def dropped(
             messages.see(found.total)
             record_action(ledger, machine_user(), "see dropped")
     if (more := found.unseen - len(found.latest)) > 0:
-        were = Phrase("{n:,} more was | {n:,} more were", n=more)
-        note(f"{were} dropped before: only the number is kept")
+        _tell_more(more)
+
+
+def _tell_more(more: int) -> None:
+    note(
+        Phrase(
+            "{n:,} more was dropped before: only the number is kept"
+            " | {n:,} more were dropped before: only the number is kept",
+            n=more,
+        )
+    )
 
 
 def _cells(message: DroppedMessage) -> list[str | None]:
     told = message.headers
-    return [iso(message.at_ms), message.queue, message.reason, told.get("task"), told.get("id"), told.get("origin")]
+    return [ago(message.at_ms), message.queue, message.reason, told.get("task"), told.get("id"), told.get("origin")]
 
 
 def _line(message: DroppedMessage) -> str:
-    return " ".join(cell for cell in _cells(message) if cell)
+    return " ".join(translated(cell) for cell in _cells(message) if cell)

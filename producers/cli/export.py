@@ -54,11 +54,11 @@ def export(
     if is_notification(id):
         raise BadInput("id", Phrase("{id} is not an announcement (a_…): use `deskbell show` for a notification", id=id))
     as_file = _format(written_as, output, as_json)
-    with open_ledger() as ledger, progress(f"exporting {id}"):
+    with open_ledger() as ledger, progress(Phrase("exporting {id}", id=id)):
         pieces = export_of(ledger, id, as_file)
         _write(map(_for_eyes, pieces) if output is None and sys.stdout.isatty() else pieces, output)
     if output:
-        note(f"{id} was written to {output}")
+        note(Phrase("{id} was written to {file}", id=id, file=str(output)))
     return ExitCode.DONE
 
 

@@ -9,6 +9,7 @@ from feishu.client import TICKET_EVENTS, FeishuClient
 from feishu.query_retry import QueryRetry
 from feishu.token import NoStore
 from ledger.delivery_options import DEFAULT_DESK
+from ledger.phrases import Phrase
 from ledger.settings import Desk
 from producers.cli.access import settings_in_use
 from producers.cli.completion import desk_names
@@ -55,4 +56,4 @@ def feishu(
 
 def _tell_what_is_missing(desk: Desk) -> None:
     if not (desk.encrypt_key.get_secret_value() or desk.verification_token.get_secret_value()):
-        note("events are not accepted yet: set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN")
+        note(Phrase("events are not accepted yet: set DESKBELL_ENCRYPT_KEY or DESKBELL_VERIFICATION_TOKEN"))

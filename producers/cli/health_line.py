@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -9,19 +10,40 @@ from ledger.announcement import Announcement
 from ledger.desk_status import desk_status
 from ledger.health import Condition, Severity, conditions
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
+from ledger.settings import Settings
 from ledger.vitals import Vitals
+from producers.cli.language import word
 from producers.cli.output import printable
 
-__all__ = ["HealthOf", "health_line", "health_texts"]
+__all__ = ["LOOK_SECONDS", "HealthOf", "explained", "health_line", "health_texts"]
 
 #: An announcement is looked at twice a second; the parts on which it depends change less often, seconds.
 LOOK_SECONDS = 2.0
 _STYLES = {Severity.FAIL: "bold red", Severity.WARN: "yellow", Severity.NOTE: "dim"}
 
 
-def health_line(condition: Condition) -> str:
-    do = f" ({condition.do})" if condition.do else ""
-    return f"{condition.severity.name.lower()}: {condition.found}{do}"
+def health_line(condition: Condition) -> Phrase:
+    severity = word(condition.severity.name.lower())
+    if not condition.do:
+        return Phrase("{severity}: {found}", severity=severity, found=condition.found)
+    return Phrase("{severity}: {found} ({do})", severity=severity, found=condition.found, do=condition.do)
+
+
+def explained(found: Iterable[Condition], settings: Settings) -> tuple[Condition, ...]:
+    """With what the code of a held desk means, and what to do about it. Raises BadInput for a wrong file of codes."""
+    return tuple(_explained(each, settings) if each.code is not None else each for each in found)
+
+
+def _explained(condition: Condition, settings: Settings) -> Condition:
+    # Here, since no other screen needs it.
+    from feishu.codes import CodeTable
+
+    rule = CodeTable.load(settings.error_codes).rule(condition.code, condition.http_status or 0, condition.found)
+    if not rule.means:
+        return condition
+    found = Phrase("{found}: {means}", found=condition.found, means=rule.means)
+    return replace(condition, found=found, do=rule.do or condition.do)
 
 
 def health_texts(found: Iterable[Condition]) -> list[Text]:
@@ -43,5 +65,6 @@ class HealthOf:
             status = desk_status(self._ledger, self._ledger.settings.desk(announcement.spec.desk), [announcement])
             found = conditions(Vitals.ask(self._ledger), [status], [announcement])
             # The bar itself says that this one is paused.
-            self._found = tuple(each for each in found if each.name != "all_paused")
+            told = (each for each in found if each.name != "all_paused")
+            self._found = explained(told, self._ledger.settings)
         return self._found

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from ledger.alert import Alert
 from ledger.errors import BadInput, DeskbellError
 from ledger.messages.content import Message, MsgType
 from ledger.notification import Notification
@@ -28,6 +29,7 @@ from producers.hooks.hook_request import HookRequest
 
 __all__ = ["register"]
 
+_NO_KEY = Phrase("no key: posting the same payload again sends another message")
 _EXAMPLES = """\b
 Examples:
   deskbell hook list --ready
@@ -149,13 +151,28 @@ def _lines(rendered: Rendered) -> Iterator[str]:
     for _, same_message in groupby(rendered.notifications, key=lambda each: id(each.message)):
         notifications = list(same_message)
         first = notifications[0]
-        yield f"to {', '.join(each.address for each in notifications)} from desk {first.desk}"
-        yield f"key {first.key}" if first.key else "no key: posting the same payload again sends another message"
-        if first.alert:
-            yield f"alert {first.alert.name} {'has ended' if first.alert.is_resolved else 'fires'}"
+        receivers = ", ".join(each.address for each in notifications)
+        yield Phrase("to {receivers} from desk {desk}", receivers=receivers, desk=first.desk)
+        yield Phrase("key {key}", key=first.key) if first.key else _NO_KEY
+        if alert := first.alert:
+            ended, fires = (
+                Phrase("alert {name} has ended", name=alert.name),
+                Phrase("alert {name} fires", name=alert.name),
+            )
+            yield ended if alert.is_resolved else fires
         yield from (f"  {line}" for line in _shown(first.message).split("\n"))
     if rendered.reason:
-        yield f"skipped {rendered.skipped}: {rendered.reason}" if rendered.skipped else f"note: {rendered.reason}"
+        yield (
+            Phrase("skipped {n}: {reason}", n=rendered.skipped, reason=rendered.reason)
+            if rendered.skipped
+            else Phrase("note: {reason}", reason=rendered.reason)
+        )
+
+
+def _about_alert(alert: Alert) -> Phrase:
+    if alert.is_resolved:
+        return Phrase("alert {name} has ended", name=alert.name)
+    return Phrase("alert {name} fires", name=alert.name)
 
 
 def _shown(message: Message) -> str:

@@ -71,7 +71,8 @@ def _tell(written: dict[str, str | None], payload: Path, *, as_json: bool) -> No
         return
     name, use, file = written["hook"], written["use"], written["file"]
     answer(f"{file}: hook {name}" + (f', use = "{use}"' if use else ""))
-    note(f"try it: DESKBELL_HOOKS={file} deskbell hook test {name} {payload}")
+    command = f"DESKBELL_HOOKS={file} deskbell hook test {name} {payload}"
+    note(Phrase("try it: {command}", command=command))
 
 
 def _working(settings: Settings, name: str, to: str, request: HookRequest, *, is_first: bool) -> tuple[str | None, str]:

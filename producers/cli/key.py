@@ -7,10 +7,13 @@ import typer
 
 from ledger.api_key import ApiKey, KeyLimits, Scope
 from ledger.api_keys import ApiKeys
+from ledger.phrases import Phrase
 from ledger.sign_in_links import SignInLinks
 from producers.announcements.address_list import read_addresses
 from producers.cli.access import open_ledger
-from producers.cli.output import answer, answer_json, note
+from producers.cli.language import word
+from producers.cli.output import answer, answer_json, is_interactive, note
+from producers.cli.spoken_times import ago
 from producers.cli.tables import show_list
 from producers.machine_user import machine_user
 from producers.web.listening import url_of
@@ -77,7 +80,7 @@ def create(
         answer_json(key.as_json() | {"secret": secret})
         return
     answer(secret)
-    note(f"key {key.name} ({key.id}): copy the secret now, it cannot be shown again")
+    note(Phrase("key {name} ({id}): copy the secret now, it cannot be shown again", name=key.name, id=key.id))
 
 
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
@@ -118,12 +121,13 @@ def link(
         answer_json({"url": url, "key": made.key.name, "ends_at": made.ends_at.isoformat(timespec="seconds")})
         return
     answer(url)
-    note(f"signs in as {made.key.name}, once, until {made.ends_at.astimezone():%H:%M}: send it to nobody else")
+    until = f"{made.ends_at.astimezone():%H:%M}"
+    note(Phrase("signs in as {name}, once, until {until}: send it to nobody else", name=made.key.name, until=until))
 
 
 def _cells(key: ApiKey) -> tuple[str | None, ...]:
     facts = key.as_json()
-    desks = "all" if key.desks is None else ", ".join(facts["desks"])
+    desks = (word("all") if is_interactive() else "all") if key.desks is None else ", ".join(facts["desks"])
     scopes = ", ".join(facts["scopes"])
-    times = (facts["created_at"], facts["last_used_at"], facts["revoked_at"])
+    times = map(ago, (facts["created_at"], facts["last_used_at"], facts["revoked_at"]))
     return (key.id, key.name, scopes, desks, key.rate, ", ".join(key.limits), *times)

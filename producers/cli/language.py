@@ -4,12 +4,18 @@ Sentences for people are in it. What programs read (JSON, ids, the columns of a 
 """
 
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, reduce
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["catalogue", "is_chinese"]
+from ledger.phrases import Phrase, as_phrase
+
+if TYPE_CHECKING:
+    from console.i18n import Language
+
+__all__ = ["action", "catalogue", "in_sequence", "is_chinese", "translated", "word"]
 
 _VARIABLE = "DESKBELL_LANG"
 _ENV_FILE = Path(".env")
@@ -26,10 +32,38 @@ def is_chinese() -> bool:
 
 @cache
 def catalogue(name: str) -> Mapping[str, str]:
-    """Chinese texts by their English: `help`, or `lines` for all else."""
+    """Chinese by its English: the texts of `help`, or `words`, of columns and fields. Phrases have theirs elsewhere."""
     import tomllib
 
     return tomllib.loads(files("producers.cli").joinpath(f"{name}.zh-CN.toml").read_text("utf-8"))
+
+
+def translated(text: str) -> str:
+    """A phrase in the language of the environment. Any other text is somebody's, and stands as it is."""
+    return str(_chinese().meaning(text)) if isinstance(text, Phrase) and is_chinese() else str(text)
+
+
+def word(name: str) -> str:
+    """The name of a state, an outcome, a field or a column, as people read it on a terminal."""
+    return catalogue("words").get(name, name) if is_chinese() else name
+
+
+def action(did: str) -> str:
+    """What somebody did, by its name in the audit log."""
+    return _chinese().action_text(did) if is_chinese() else did
+
+
+def in_sequence(parts: Sequence[str]) -> Phrase:
+    """One or more parts, with semicolons between them."""
+    first, *others = parts
+    return reduce(lambda before, part: Phrase("{before}; {part}", before=before, part=part), others, as_phrase(first))
+
+
+def _chinese() -> "Language":
+    # Here, so that English does not load it.
+    from console.i18n import language
+
+    return language("zh-CN")
 
 
 def _of_env_file() -> str | None:

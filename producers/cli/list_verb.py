@@ -1,7 +1,6 @@
 """`deskbell list`: what is on record."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -14,12 +13,12 @@ from ledger.full_search import Finding, Sought
 from ledger.phrases import Phrase
 from ledger.record import Record
 from ledger.states import DRAFTED, AnnouncementState, PausedBy, State
-from ledger.times import iso
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import desk_names
+from producers.cli.language import word
 from producers.cli.output import answer, is_interactive, note
-from producers.cli.spoken_times import distance, state_and_time, zone_now
+from producers.cli.spoken_times import ago, state_and_time, zone_now
 from producers.cli.tables import show_list, spoken
 
 __all__ = ["register"]
@@ -157,7 +156,7 @@ def _found(text: str, state: State | None, sought: _Sought, limit: int) -> list[
             if place is None:
                 break
         reach = page.reach()
-    note("looked at {rows:,} of {of_rows:,} rows and {events:,} of {of_events:,} events".format(**reach))
+    note(Phrase("looked at {rows:,} of {of_rows:,} rows and {events:,} of {of_events:,} events", **reach))
     return list(found.values())
 
 
@@ -187,23 +186,21 @@ class _Told(NamedTuple):
             for each in shown:
                 answer(each.id)
         else:
-            title = f"Times: {zone_now()}"
+            title = Phrase("Times: {zone}", zone=zone_now())
             show_list(self.as_json, [each.as_json() for each in shown], columns, map(cells, shown), title=title)
         if len(found) > self.limit:
-            note(f"there are more than {self.limit}: raise --limit to see them")
+            note(Phrase("there are more than {most}: raise --limit to see them", most=self.limit))
 
 
 def _event_cells(record: Record) -> list[Any]:
     fields = record.as_json()
     code = fields["error"]["code"] if fields["error"] else None
     attempts = len(fields["attempts"])
-    at = datetime.fromtimestamp(record.created_ms / 1000, UTC)
-    created = distance(at) if is_interactive() else iso(record.created_ms)
     state = _state_cell(fields)
     receiver = " ".join(filter(None, (fields["receiver_id"], fields["email"] or fields["mobile"])))
     if record.notification.test:
-        receiver += " (test)"
-    return [record.id, state, receiver, fields["via"], attempts, code, created]
+        receiver += f" ({word('test')})"
+    return [record.id, state, receiver, fields["via"], attempts, code, ago(record.created_ms)]
 
 
 def _state_cell(fields: Mapping[str, Any]) -> Any:
@@ -211,7 +208,7 @@ def _state_cell(fields: Mapping[str, Any]) -> Any:
     if not is_interactive():
         return fields["state"]
     cell, stopped = state_and_time(fields, is_long=False), fields.get("paused_by") not in (None, PausedBy.OPERATOR)
-    return cell.append(f" ({fields['paused_by']})", style="default") if stopped else cell
+    return cell.append(f" ({word(fields['paused_by'])})", style="default") if stopped else cell
 
 
 def _found_cells(record: Record) -> list[Any]:
@@ -221,9 +218,6 @@ def _found_cells(record: Record) -> list[Any]:
 
 def _draft_cells(announcement: Announcement) -> list[Any]:
     draft = announcement.draft
-    at = iso(draft.edited_ms) if draft else None
-    if draft and is_interactive():
-        at = distance(datetime.fromtimestamp(draft.edited_ms / 1000, UTC))
     author = draft.author.name if draft else None
     return [
         announcement.id,
@@ -231,7 +225,7 @@ def _draft_cells(announcement: Announcement) -> list[Any]:
         _state_cell(announcement.as_json()),
         announcement.total,
         author,
-        at,
+        ago(draft.edited_ms) if draft else None,
     ]
 
 
@@ -242,6 +236,6 @@ def _announcement_cells(announcement: Announcement) -> list[Any]:
         announcement.id,
         announcement.spec.name,
         _state_cell(announcement.as_json()),
-        f"{done:,} of {total:,} ({100 * done // total} %)",
+        Phrase("{done:,} of {total:,} ({percent} %)", done=done, total=total, percent=100 * done // total),
         spoken(eta) if eta is not None and announcement.left else None,
     ]

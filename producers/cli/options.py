@@ -92,7 +92,7 @@ def tell_times(written: Mapping[str, Any], read: Mapping[str, datetime | None]) 
     """Notes how times were read that were written without an offset: in which zone, and how far away."""
     for name, time in read.items():
         if time is not None and isinstance(written[name], str) and not _says_all(written[name]):
-            note(f"{name}: {told(time)}")
+            note(Phrase("{name}: {time}", name=name, time=told(time)))
 
 
 def _says_all(text: str) -> bool:

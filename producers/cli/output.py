@@ -4,7 +4,30 @@ import json
 import sys
 from enum import IntEnum
 
-__all__ = ["ExitCode", "answer", "answer_id", "answer_json", "answer_line", "is_interactive", "note", "printable"]
+from typer import Abort
+
+from ledger.phrases import Phrase
+from producers.cli.language import translated
+
+__all__ = [
+    "COLUMNS",
+    "ExitCode",
+    "answer",
+    "answer_id",
+    "answer_json",
+    "answer_line",
+    "confirmed",
+    "is_interactive",
+    "note",
+    "printable",
+]
+
+#: Of a screen, where lines are broken before it does.
+COLUMNS = 80
+
+
+#: On a question, by what is typed.
+_ANSWERS = {"y": True, "yes": True, "是": True, "n": False, "no": False, "否": False}
 
 
 class ExitCode(IntEnum):
@@ -20,8 +43,9 @@ class ExitCode(IntEnum):
 
 
 def printable(text: str) -> str:
-    """One line without control characters: what others wrote (a key, a text of Feishu's) must not steer a terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+    """One line in the language of the environment, without control characters: what others wrote (a key, a text of
+    Feishu's) must not steer a terminal."""
+    return "".join(character if character.isprintable() else "�" for character in translated(text))
 
 
 def answer(line: str) -> None:
@@ -49,10 +73,26 @@ def answer_id(id: str, as_json: bool) -> None:
         answer(id)
 
 
-def note(text: str) -> None:
+def note(text: Phrase) -> None:
     """Writes `deskbell: …` to stderr: an error, or a remark."""
     sys.stderr.write(f"deskbell: {printable(text)}\n")
     sys.stderr.flush()
+
+
+def confirmed(question: Phrase, *, default: bool = False) -> bool:
+    """Asks on stderr, until the answer is one. Raises Abort when there is none: ctrl-C, or the end of stdin."""
+    while True:
+        sys.stderr.write(f"{printable(question)} [{'Y/n' if default else 'y/N'}] ")
+        sys.stderr.flush()
+        try:
+            given = input().strip().lower()
+        except (EOFError, KeyboardInterrupt):
+            raise Abort from None
+        if given in _ANSWERS:
+            return _ANSWERS[given]
+        if not given:
+            return default
+        note(Phrase("answer y or n"))
 
 
 def is_interactive() -> bool:

@@ -10,6 +10,7 @@ from feishu.client import FeishuClient
 from feishu.inquiry import Finding, Inquiry
 from feishu.token import NoStore
 from ledger.delivery_options import DEFAULT_DESK, UserIdType
+from ledger.phrases import Phrase
 from producers.cli.access import open_ledger
 from producers.cli.options import DeskName
 from producers.cli.output import ExitCode
@@ -43,7 +44,7 @@ def people(
     """
     with open_ledger() as ledger:
         known = ledger.settings.desk(desk or DEFAULT_DESK)
-        with closing(FeishuClient.of(known, ledger.settings, NoStore())) as feishu, progress("asking Feishu"):
+        with closing(FeishuClient.of(known, ledger.settings, NoStore())) as feishu, progress(Phrase("asking Feishu")):
             whom = list(dict.fromkeys(_split(who)))
             found = Inquiry(ledger.redis, ledger.keys, known, feishu).about(whom, user_id_type)
     rows = [(each.who, each.open_id, each.name, _words(each)) for each in found]
@@ -56,4 +57,4 @@ def _split(who: Iterable[str]) -> Iterable[str]:
 
 
 def _words(finding: Finding) -> str:
-    return f"{finding.said} ({finding.do})" if finding.do else finding.said
+    return Phrase("{said} ({do})", said=finding.said, do=finding.do) if finding.do else finding.said

@@ -19,7 +19,7 @@ from ledger.settings import Desk
 from ledger.ticket_codes import forget_ticket_codes, learn_ticket_code, learnt_ticket_codes
 from producers.cli.access import open_ledger
 from producers.cli.options import DeskName
-from producers.cli.output import ExitCode, answer, answer_json, note
+from producers.cli.output import ExitCode, answer, answer_json, confirmed, note
 from producers.cli.tables import progress
 from producers.machine_user import machine_user
 from producers.probe.probe import Probe
@@ -100,7 +100,7 @@ def _check_asked(to: str | None, open_ticket: bool, human: bool, yes: bool) -> N
 @contextmanager
 def _probe(ledger: Ledger, desk: Desk, to: str, user_id_type: UserIdType | None, wait: float) -> Iterator[Probe]:
     with closing(FeishuClient.of(desk, ledger.settings, NoStore())) as feishu:
-        with progress("asking Feishu for the person"):
+        with progress(Phrase("asking Feishu for the person")):
             [person] = Inquiry(ledger.redis, ledger.keys, desk, feishu).about([to], user_id_type)
         if person.open_id is None or person.reason:
             raise BadInput("to", Phrase("{said}: take somebody who can be sent to", said=person.said))
@@ -110,25 +110,29 @@ def _probe(ledger: Ledger, desk: Desk, to: str, user_id_type: UserIdType | None,
 
 
 def _run(running: Probe, *, open_ticket: bool, human: bool, yes: bool) -> Report:
-    with _told(running, "sending two messages"):
+    with _told(running, Phrase("sending two messages")):
         report = running.run()
     if open_ticket and (yes or _is_wanted(human)):
-        with _told(running, "opening a ticket"):
+        with _told(running, Phrase("opening a ticket")):
             running.open_ticket(with_agent=human)
     return report
 
 
 @contextmanager
-def _told(running: Probe, doing: str) -> Iterator[None]:
-    with progress(doing) as status:
-        running.tell = (lambda step: status.update(f"{step.name}: {step.result}")) if status else lambda _: None
+def _told(running: Probe, doing: Phrase) -> Iterator[None]:
+    with progress(doing) as update:
+        running.tell = (
+            (lambda step: update(Phrase("{name}: {value}", name=step.name, value=step.result)))
+            if update
+            else lambda _: None
+        )
         yield
 
 
 def _is_wanted(human: bool) -> bool:
-    whom = "an agent is asked to take it" if human else "its bot has it"
-    return typer.confirm(
-        f"Open a ticket for that person at the helpdesk ({whom})? Only a person can close it.", err=True
+    whom = Phrase("an agent is asked to take it") if human else Phrase("its bot has it")
+    return confirmed(
+        Phrase("Open a ticket for that person at the helpdesk ({whom})? Only a person can close it.", whom=whom)
     )
 
 
@@ -138,9 +142,14 @@ def _learnt(ledger: Ledger, desk: Desk, report: Report, *, yes: bool) -> list[in
     known = desk.ticket_codes | learnt_ticket_codes(ledger.redis, ledger.keys, desk.name)
     if code is None or code in known:
         return []
-    question = f"Keep {code} with desk {desk.name} as a code that means an open ticket?"
-    if not yes and not (sys.stdin.isatty() and typer.confirm(question, default=True, err=True)):
-        note(f"code {code} means an open ticket; to use it, set DESKBELL_TICKET_CODES={code}, or probe with --yes")
+    question = Phrase("Keep {code} with desk {desk} as a code that means an open ticket?", code=code, desk=desk.name)
+    if not yes and not (sys.stdin.isatty() and confirmed(question, default=True)):
+        note(
+            Phrase(
+                "code {code} means an open ticket; to use it, set DESKBELL_TICKET_CODES={code}, or probe with --yes",
+                code=code,
+            )
+        )
         return []
     learn_ticket_code(ledger, desk.name, code, machine_user())
     return [code]
@@ -153,9 +162,9 @@ def _tell(report: Report, learnt: list[int], as_json: bool) -> None:
         for line in report.lines():
             answer(line)
         if learnt:
-            answer(f"Written to the desk: code {learnt[0]} means an open ticket")
+            answer(Phrase("Written to the desk: code {code} means an open ticket", code=learnt[0]))
     if report.as_json()["close_by_hand"]:
-        note("the ticket stays open until that person, or an agent in the helpdesk, ends the conversation")
+        note(Phrase("the ticket stays open until that person, or an agent in the helpdesk, ends the conversation"))
 
 
 def _forget(ledger: Ledger, desk: Desk, as_json: bool) -> int:

@@ -22,7 +22,7 @@ class RecipientsFile:
     def __init__(self, path: str | None) -> None:
         self.path = path
         self.tell: Callable[[int], None] | None = None
-        self._show: Callable[[str], None] = lambda _: None
+        self._show: Callable[[Phrase], None] = lambda _: None
 
     def open(self, options: ReadingOptions) -> Recipients:
         """Raises BadInput."""
@@ -32,27 +32,33 @@ class RecipientsFile:
 
     def walked(self, people: int, answered: int, known: int) -> None:
         """How far the walk through the contacts is."""
-        found = Phrase("{n:,} person | {n:,} people", n=people)
-        self._show(f"reading the contacts: {found} found, {answered:,} of {known:,} calls or more")
+        self._show(
+            Phrase(
+                "reading the contacts: {n:,} person found, {answered:,} of {known:,} calls or more"
+                " | reading the contacts: {n:,} people found, {answered:,} of {known:,} calls or more",
+                n=people,
+                answered=answered,
+                known=known,
+            )
+        )
 
     @contextmanager
-    def told(self, doing: str) -> Iterator[None]:
+    def told(self, doing: Phrase) -> Iterator[None]:
         """While the body runs, a line counts the rows that are read."""
-        what = f"{doing} {self._name}"
-        with progress(what) as status:
-            if status:
-                self._show = status.update
-                self.tell = lambda rows: status.update(f"{what}: {Phrase('{n:,} row | {n:,} rows', n=rows)}")
+        with progress(doing) as update:
+            if update:
+                self._show = update
+                self.tell = lambda rows: update(Phrase("{doing}: {n:,} row | {doing}: {n:,} rows", doing=doing, n=rows))
             try:
                 yield
             finally:
                 self.tell, self._show = None, lambda _: None
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
         if self.path is None:
-            return "the audience"
-        return "stdin" if self.path == "-" else Path(self.path).name
+            return Phrase("the audience")
+        return Phrase("stdin") if self.path == "-" else Path(self.path).name
 
 
 class _CountedRecipients(Recipients):

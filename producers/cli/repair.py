@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ledger.aof_repair import Zeros
 from ledger.aof_repair import repair as repair_directory
 from ledger.embedded import EmbeddedValkey
 from ledger.phrases import Phrase
@@ -50,10 +51,18 @@ def repair(
         answer_json([{"file": str(zeros.file), "at": zeros.at, "bytes": zeros.size} for zeros in found])
         return ExitCode.DONE
     for zeros in found:
-        answer(
-            f"{zeros.file}: {Phrase('{n} zero | {n} zeros', n=zeros.size)} removed at byte {zeros.at};"
-            f" original: {zeros.file.name}.before-repair"
-        )
+        answer(_line(zeros))
     if not found:
-        answer("no zeros between commands: nothing to repair")
+        answer(Phrase("no zeros between commands: nothing to repair"))
     return ExitCode.DONE
+
+
+def _line(zeros: Zeros) -> Phrase:
+    return Phrase(
+        "{file}: {n} zero removed at byte {at}; original: {name}.before-repair"
+        " | {file}: {n} zeros removed at byte {at}; original: {name}.before-repair",
+        file=str(zeros.file),
+        n=zeros.size,
+        at=zeros.at,
+        name=zeros.file.name,
+    )

@@ -8,6 +8,7 @@ from ledger.phrases import Phrase
 from ledger.states import State
 from ledger.times import duration
 from producers.cli.access import open_ledger
+from producers.cli.language import word
 from producers.cli.output import ExitCode, answer, answer_json, note
 
 __all__ = ["meant", "retry_many", "time_past"]
@@ -32,7 +33,7 @@ def retry_many(events: DeadLetters, by: str, as_json: bool) -> int:
     else:
         for id in ids:
             answer(id)
-        note(f"{len(ids)} queued again" if ids else f"no {state} events match")
+        note(Phrase("{n} queued again", n=len(ids)) if ids else Phrase("no {state} events match", state=word(state)))
     return ExitCode.DONE
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import LedgerUnreachable
+from ledger.phrases import Phrase
 
 __all__ = ["FIRST_WAIT_SECONDS", "LONGEST_WAIT_SECONDS", "Revival"]
 
@@ -26,7 +27,7 @@ class Revival:
     """
 
     def __init__(
-        self, valkey: EmbeddedValkey, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self, valkey: EmbeddedValkey, say: Callable[[Phrase], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._valkey, self._say, self._clock = valkey, say, clock
         self._wait_seconds = 0.0
@@ -45,9 +46,9 @@ class Revival:
         now = self._clock()
         if now - self._started_at > STEADY_SECONDS:
             self._wait_seconds = 0.0
-        when = f"in {self._wait_seconds:g} s" if self._wait_seconds else "at once"
+        when = Phrase("in {n:g} s", n=self._wait_seconds) if self._wait_seconds else Phrase("at once")
         why = self._valkey.why_it_ended()
-        self._say(f"the embedded Valkey has died ({why}); restarting it {when}")
+        self._say(Phrase("the embedded Valkey has died ({why}); restarting it {when}", why=why, when=when))
         self._start_at = now + self._wait_seconds
         self._wait_seconds = min(max(FIRST_WAIT_SECONDS, 2 * self._wait_seconds), LONGEST_WAIT_SECONDS)
 

@@ -1,7 +1,7 @@
 """`deskbell send`: events, each one message to one receiver."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from ledger.states import State
 from ledger.times import MACHINE, given_time, zone_of
 from producers.cli.access import open_ledger
 from producers.cli.follow import changes
+from producers.cli.language import in_sequence
 from producers.cli.options import (
     At,
     DeskName,
@@ -35,6 +36,7 @@ from producers.cli.options import (
 )
 from producers.cli.output import ExitCode, answer, answer_json, note
 from producers.cli.tables import progress
+from producers.cli.waiting import Reasons, WaitingLine
 from producers.client.arguments import EventArguments
 from producers.client.ledger_backend import LedgerBackend
 
@@ -133,7 +135,7 @@ def _sent(events: Sequence[Mapping[str, Any]], wait: float | None, as_json: bool
         states = _waited_for(ledger, accepted, wait, as_json)
         for one in accepted:
             if one.into:
-                note(f"{one.id} joined {one.into}, which tells of it together with others")
+                note(Phrase("{id} joined {into}, which tells of it together with others", id=one.id, into=one.into))
         return _ended(ledger, states) if wait is not None else ExitCode.DONE
 
 
@@ -173,7 +175,7 @@ def _waited_for(ledger: Ledger, accepted: Sequence[Accepted], wait: float | None
     states = {one.id: one.state for one in accepted}
     try:
         if wait is not None:
-            for record in _followed(changes(ledger, list(states), timeout_seconds=wait), len(states)):
+            for record in _followed(ledger, list(states), wait):
                 states[record.id] = record.progress.state
     finally:
         # Whatever ends the waiting, ctrl-C too: what was accepted is told.
@@ -190,7 +192,7 @@ def _receivers(to: Sequence[str]) -> dict[str, dict[str, str]]:
     receivers = distinct_addresses(given)
     for receiver, count in Counter(distinct for each in given for distinct in distinct_addresses([each])).items():
         if count > 1:
-            note(f"{receiver} was given more than once; it gets one message")
+            note(Phrase("{receiver} was given more than once; it gets one message", receiver=receiver))
     return receivers
 
 
@@ -202,18 +204,18 @@ def _tell_ids(accepted: Sequence[Accepted]) -> None:
     for one in accepted:
         answer(one.id)
         if one.duplicate:
-            note(f"{one.id} was already accepted with this key and is {one.state}")
+            note(Phrase("{id} was already accepted with this key and is {state}", id=one.id, state=one.state))
 
 
-def _followed(records: Iterable[Record], total: int) -> Iterator[Record]:
-    """Passes records on, with a progress line on a terminal."""
-    states: dict[str, State] = {}
-    with progress(f"waiting for {total} to be delivered") as status:
-        for record in records:
-            states[record.id] = record.progress.state
-            if status:
-                delivered = sum(state is State.DELIVERED for state in states.values())
-                status.update(f"{delivered} of {total} delivered")
+def _followed(ledger: Ledger, ids: Sequence[str], wait: float) -> Iterator[Record]:
+    """Each record when it changes, with a progress line on a terminal."""
+    with progress(Phrase("waiting for {total} to be delivered", total=len(ids))) as update:
+        if update is None:
+            yield from changes(ledger, ids, timeout_seconds=wait)
+            return
+        line = WaitingLine(Reasons(ledger), len(ids), update)
+        for record in changes(ledger, ids, timeout_seconds=wait, sleep=line.sleep):
+            line.see(record)
             yield record
 
 
@@ -224,21 +226,34 @@ def _answer_json(accepted: Sequence[Accepted], states: dict[str, State]) -> None
 
 def _ended(ledger: Ledger, states: Mapping[str, State]) -> ExitCode:
     missed = [id for id, state in states.items() if state not in (State.DELIVERED, State.JOINED)]
+    reasons = Reasons(ledger)
     for record in ledger.get_known(missed):
-        note(f"{record.id} {_end_of(record, states[record.id])} (see `deskbell show {record.id}`)")
+        ended = _end_of(record, states[record.id], reasons)
+        note(Phrase("{id} {ended} (see `deskbell show {id}`)", id=record.id, ended=ended))
     return ExitCode.NOT_DELIVERED if missed else ExitCode.DONE
 
 
-def _end_of(record: Record, state: State) -> str:
+def _end_of(record: Record, state: State, reasons: Reasons) -> Phrase:
     match state:
         case State.FAILED:
-            error = record.as_json()["error"]
-            why = " ".join(str(part) for part in (error["code"], error["msg"]) if part is not None) if error else ""
-            return f"failed: {why}" if why else "failed"
+            return _failure_of(record)
         case State.UNKNOWN:
-            return "may have been sent: the answer to the call was lost"
+            return Phrase("may have been sent: the answer to the call was lost")
         case State.EXPIRED:
-            return "expired before it could be sent"
+            return Phrase("expired before it could be sent")
         case State.CANCELLED:
-            return "was cancelled"
-    return f"is still {state}"
+            return Phrase("was cancelled")
+    if why := list(reasons.of(record)):
+        return Phrase("is still {state}: {why}", state=state, why=in_sequence(why))
+    return Phrase("is still {state}", state=state)
+
+
+def _failure_of(record: Record) -> Phrase:
+    error = record.as_json()["error"]
+    parts = [part for part in (error["code"], error["msg"]) if part is not None] if error else []
+    match parts:
+        case [code, msg]:
+            return Phrase("failed: {code} {msg}", code=code, msg=msg)
+        case [part]:
+            return Phrase("failed: {why}", why=part)
+    return Phrase("failed")

@@ -1,6 +1,7 @@
 """`deskbell show`: the record of a notification or an announcement, without the message, or a desk."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -8,12 +9,14 @@ import typer
 from ledger.desk_facts import desk_facts
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase, listed
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import ids
 from producers.cli.desks import spoken_facts
+from producers.cli.language import action, word
 from producers.cli.output import answer, answer_json, is_interactive
-from producers.cli.spoken_times import state_and_time
+from producers.cli.spoken_times import short, state_and_time, told
 from producers.cli.tables import in_colour, show_table
 
 __all__ = ["register"]
@@ -63,7 +66,8 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     if "draft" in record:
         return {name: value for name, value in facts.items() if name not in _OF_STARTED} | _draft_facts(record["draft"])
     if "counts" in record:
-        return facts | {"counts": ", ".join(f"{count} {state}" for state, count in record["counts"].items())}
+        counts = [Phrase("{n} {state}", n=count, state=state) for state, count in record["counts"].items()]
+        return facts | {"counts": listed(counts)}
     if "person" in record:
         facts["person"] = ", ".join(f"{name}: {value}" for name, value in record["person"].items()) or None
     error = record["error"]
@@ -76,7 +80,7 @@ def _draft_facts(draft: Mapping[str, Any]) -> dict[str, Any]:
     facts |= {name: draft[f"{name}_name"] for name in ("author", "approver")}
     facts["tests"] = ", ".join(draft["tests"]) or None
     if rejected := draft["rejected"]:
-        facts["rejected"] = f"version {rejected['version']} by {rejected['by']} at {rejected['at']}: {rejected['why']}"
+        facts["rejected"] = Phrase("version {version} by {by} at {at}: {why}", **rejected)
     return facts
 
 
@@ -86,13 +90,14 @@ def _show_lists(record: Mapping[str, Any]) -> None:
         return
     if record.get("attempts"):
         rows = [_attempt_cells(attempt) for attempt in record["attempts"]]
-        show_table(_ATTEMPT_COLUMNS, rows, title="Attempts")
+        show_table(_ATTEMPT_COLUMNS, rows, title=Phrase("Attempts"))
     if record["acts"]:
-        show_table(("at", "by", "did"), [tuple(act.values()) for act in record["acts"]], title="Operator actions")
+        acts = [(short(act["at"]), act["by"], action(act["did"])) for act in record["acts"]]
+        show_table(("at", "by", "did"), acts, title=Phrase("Operator actions"))
 
 
 def _attempt_cells(attempt: Mapping[str, Any]) -> list[Any]:
-    cells = {**attempt, "outcome": in_colour(attempt["outcome"])}
+    cells = {**attempt, "at": short(attempt["at"]), "outcome": in_colour(attempt["outcome"])}
     return [cells[name] for name in _ATTEMPT_COLUMNS]
 
 
@@ -104,6 +109,12 @@ def _answer_lists(record: Mapping[str, Any]) -> None:
 
 
 def _answer_known(facts: Mapping[str, Any]) -> None:
+    """For a person with the names in their language, and times that need no reckoning."""
     for name, value in facts.items():
-        if value is not None:
+        if value is None:
+            continue
+        if is_interactive():
+            moment = told(datetime.fromisoformat(value).astimezone()) if name.endswith("_at") else value
+            answer(Phrase("{name}: {value}", name=word(name), value=moment if isinstance(moment, str) else str(moment)))
+        else:
             answer(f"{name}: {value}")

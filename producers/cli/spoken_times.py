@@ -6,16 +6,13 @@ from typing import Any
 
 from rich.text import Text
 
+from ledger.phrases import Phrase
+from ledger.times import iso
+from producers.cli.language import translated
+from producers.cli.output import is_interactive
 from producers.cli.tables import in_colour, spoken
 
-__all__ = ["distance", "local", "state_and_time", "told", "zone_now"]
-
-#: What stands between a state and the time that it waits for.
-_UNTIL = {
-    "scheduled": " for",
-    "deferred": " until",
-    **dict.fromkeys(("draft", "awaiting_approval", "approved"), ", for"),
-}
+__all__ = ["ago", "distance", "local", "short", "state_and_time", "told", "zone_now"]
 
 
 def local(at: datetime) -> str:
@@ -23,14 +20,28 @@ def local(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M}"
 
 
-def told(at: datetime, now: datetime | None = None) -> str:
+def short(at: str) -> str:
+    """An ISO 8601 time by the clocks of this machine, for a column: `2026-12-01 09:00:05`."""
+    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def ago(at: int | str | None) -> str | None:
+    """How long it has been since ms of Unix time, or a time in ISO 8601. For a script it is that time."""
+    written = iso(at) if isinstance(at, int) else at
+    return distance(datetime.fromisoformat(written)) if written and is_interactive() else written
+
+
+def told(at: datetime, now: datetime | None = None) -> Phrase:
     """`2026-12-01 09:00 CST (+08:00), in 5 d 2 h`; in the zone that the time has."""
-    return f"{at:%Y-%m-%d %H:%M} {at.tzname()} ({at.isoformat()[-6:]}), {distance(at, now)}"
+    moment = f"{at:%Y-%m-%d %H:%M} {at.tzname()} ({at.isoformat()[-6:]})"
+    return Phrase("{moment}, {distance}", moment=moment, distance=distance(at, now))
 
 
-def distance(at: datetime, now: datetime | None = None) -> str:
+def distance(at: datetime, now: datetime | None = None) -> Phrase:
     seconds = (at - (now or datetime.now(UTC))).total_seconds()
-    return f"in {spoken(seconds)}" if seconds >= 0 else f"{spoken(-seconds)} ago"
+    if seconds >= 0:
+        return Phrase("in {span}", span=spoken(seconds))
+    return Phrase("{span} ago", span=spoken(-seconds))
 
 
 def zone_now() -> str:
@@ -46,5 +57,14 @@ def state_and_time(fields: Mapping[str, Any], *, is_long: bool) -> Text:
     if due_at is None:
         return cell
     at = datetime.fromisoformat(due_at).astimezone()
-    until = _UNTIL.get(state, ", from")
-    return cell.append(f"{until} {told(at)}" if is_long else f"{until}\n{local(at)}", style="default")
+    until = translated(_until(state, told(at) if is_long else f"\n{local(at)}"))
+    return cell.append(" " + until.replace(" \n", "\n"), style="default")
+
+
+def _until(state: str, time: str) -> Phrase:
+    match state:
+        case "scheduled" | "draft" | "awaiting_approval" | "approved":
+            return Phrase("for {time}", time=time)
+        case "deferred":
+            return Phrase("until {time}", time=time)
+    return Phrase("from {time}", time=time)

@@ -169,7 +169,8 @@ def _resume_desk(desk: str, as_json: bool) -> int:
     if as_json:
         answer_json({"desk": desk, "resumed": ended})
     else:
-        note(f"desk {desk} was resumed" if ended else f"desk {desk} was not held")
+        resumed, not_held = Phrase("desk {desk} was resumed", desk=desk), Phrase("desk {desk} was not held", desk=desk)
+        note(resumed if ended else not_held)
     return ExitCode.DONE
 
 
@@ -198,7 +199,7 @@ def _each(
             except (NotFound, NotAllowed) as error:
                 errors.append(error)
                 results.append({"id": id, "error": str(error)})
-                note(str(error))
+                note(error.args[0])
             else:
                 results.append({"id": id, **done})
                 _tell(id, done, as_json)
@@ -212,4 +213,4 @@ def _tell(id: str, done: Done, as_json: bool) -> None:
         return
     answer(id)
     if "rows" in done:
-        note(f"{id}: {Phrase('{n:,} row | {n:,} rows', n=done['rows'])}")
+        note(Phrase("{id}: {n:,} row | {id}: {n:,} rows", id=id, n=done["rows"]))

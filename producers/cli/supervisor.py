@@ -138,7 +138,8 @@ class Supervisor:
         for child in self._children:
             died = child.death()
             if died:
-                self._say(f"{child.program.name} {died}; restarting it in {RESTART_SECONDS:g} s")
+                name = child.program.name
+                self._say(Phrase("{name} {died}; restarting it in {n:g} s", name=name, died=died, n=RESTART_SECONDS))
                 self._deaths.note(child.program.name)
             child.start_again_when_due()
 
@@ -155,7 +156,7 @@ class Supervisor:
             time.sleep(LOOK_SECONDS / 2)
         for child in children:
             if child.runs:
-                self._say(f"{child.program.name} did not stop in time and was killed")
+                self._say(Phrase("{name} did not stop in time and was killed", name=child.program.name))
             child.kill()
 
 
@@ -192,7 +193,7 @@ class _Child:
         self._reader = threading.Thread(target=self._pass_on, args=(self._process,), daemon=True)
         self._reader.start()
 
-    def death(self) -> str | None:
+    def death(self) -> Phrase | None:
         """How it died, once for each death; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
@@ -233,10 +234,10 @@ class _Child:
                 self._say(f"{self.program.name} | {line.decode('utf-8', 'replace').rstrip()}")
 
 
-def _how_it_ended(returncode: int) -> str:
+def _how_it_ended(returncode: int) -> Phrase:
     if returncode >= 0:
-        return f"ended by itself with exit code {returncode}"
+        return Phrase("ended by itself with exit code {code}", code=returncode)
     try:
-        return f"was killed by {signal.Signals(-returncode).name}"
+        return Phrase("was killed by {signal}", signal=signal.Signals(-returncode).name)
     except ValueError:
-        return f"was killed by signal {-returncode}"
+        return Phrase("was killed by signal {number}", number=-returncode)

@@ -17,6 +17,7 @@ from ledger.times import iso
 from producers.cli.access import open_ledger
 from producers.cli.options import DeskName, markdown_with_pictures
 from producers.cli.output import answer, answer_json, note
+from producers.cli.spoken_times import ago
 from producers.cli.tables import show_list
 from producers.machine_user import machine_user
 
@@ -76,7 +77,7 @@ def list_templates(desk: DeskName = None, as_json: AsJson = False) -> None:
     with open_ledger(is_screen=True) as ledger:
         found = SavedTemplates(ledger).list(desk or DEFAULT_DESK)
     told = [each.as_json(with_message=False) for each in found]
-    rows = [(each.name, each.version, ", ".join(each.variables), iso(each.at_ms), each.by) for each in found]
+    rows = [(each.name, each.version, ", ".join(each.variables), ago(each.at_ms), each.by) for each in found]
     show_list(as_json, told, ("name", "version", "variables", "saved", "by"), rows)
 
 
@@ -93,8 +94,9 @@ def show(
     if as_json:
         answer_json(found.as_json(with_message=True) | {"versions": [*versions]})
         return
-    note(f"{found} of {len(versions)}, saved {iso(found.at_ms)} by {found.by}")
-    note(f"variables: {', '.join(found.variables) or 'none'}")
+    about = {"template": str(found), "at": iso(found.at_ms), "by": found.by}
+    note(Phrase("{template} of {versions}, saved {at} by {by}", **about, versions=len(versions)))
+    note(Phrase("variables: {names}", names=", ".join(found.variables)) if found.variables else Phrase("no variables"))
     for line in _written(found).split("\n"):
         answer(line)
 
@@ -119,7 +121,7 @@ def _message_of(file: Path) -> MessageTemplate:
 
 def _tell(saved: Saving) -> None:
     if not saved.is_new:
-        note("it has the same message as before, so there is no new version")
+        note(Phrase("it has the same message as before, so there is no new version"))
     for name, ms in saved.dropped.items():
         about = {"template": f"{saved.name}@{saved.version}", "name": name, "at": iso(ms)}
         note(

@@ -26,6 +26,7 @@ from ledger.rate import rate_text
 from ledger.settings import Settings
 from ledger.workers import live_workers
 from producers.cli.access import open_ledger
+from producers.cli.language import translated
 from producers.cli.output import ExitCode, answer_json, note, printable
 from producers.cli.revival import Revival
 from producers.cli.sandbox import check_directory
@@ -107,8 +108,8 @@ def up(
         programs = _programs(settings, practising=sandbox, directory=sandbox_directory)
         supervisor = stack.enter_context(_supervisor(settings, signals, programs, practising=sandbox))
         _keep_running(supervisor, valkey, signals, announcement=_Announcement(supervisor, ledger, sandbox, as_json))
-        _note("stopping after calls in flight are finished")
-    _note("stopped")
+        _note(Phrase("stopping after calls in flight are finished"))
+    _note(Phrase("stopped"))
     return ExitCode.DONE
 
 
@@ -121,8 +122,12 @@ def _check(ledger: Ledger) -> None:
 def _supervisor(settings: Settings, signals: StopSignals, programs: list[Program], *, practising: bool) -> Supervisor:
     if practising:
         note(
-            f"practice: a ledger of its own, {settings.data_dir}; everything in it goes to the sandbox at"
-            f" {settings.feishu_url}, nothing goes to Feishu"
+            Phrase(
+                "practice: a ledger of its own, {folder}; everything in it goes to the sandbox at {url}, nothing goes"
+                " to Feishu",
+                folder=str(settings.data_dir),
+                url=settings.feishu_url,
+            )
         )
     return Supervisor(
         programs,
@@ -240,8 +245,8 @@ def _practice_settings(settings: Settings) -> dict[str, str | None]:
     return {"data_dir": data_dir, "redis_url": None, "feishu_url": settings.feishu_url, **_PRACTICE}
 
 
-def _note(text: str) -> None:
-    _say(f"deskbell: {text}")
+def _note(text: Phrase) -> None:
+    _say(f"deskbell: {translated(text)}")
 
 
 def _say(line: str) -> None:
@@ -282,5 +287,12 @@ class _Announcement:
             sandbox_url = self._settings.feishu_url if self._practising else None
             pids = self._supervisor.pids
             answer_json({"redis": where, "workers": count, "pids": pids, "sandbox": sandbox_url, "web": self._web})
-        workers = Phrase("{n} worker | {n} workers", n=count)
-        _note(f"Deskbell is up: Redis {where}, {workers}, console {self._web}")
+        _note(
+            Phrase(
+                "Deskbell is up: Redis {where}, {n} worker, console {url}"
+                " | Deskbell is up: Redis {where}, {n} workers, console {url}",
+                where=where,
+                n=count,
+                url=self._web,
+            )
+        )

@@ -7,10 +7,12 @@ import typer
 
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.record import Record
 from producers.cli.access import open_ledger
 from producers.cli.completion import ids
 from producers.cli.follow import changes
+from producers.cli.language import translated, word
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive
 from producers.cli.tables import progress, screen
 from producers.cli.watch_all import watch_all
@@ -65,23 +67,27 @@ def watch(
 
 
 def _follow_notification(ledger: Ledger, id: str, as_json: bool) -> None:
-    with progress(f"watching {id}") as status:
+    with progress(Phrase("watching {id}", id=id)) as update:
         for record in changes(ledger, [id]):
             if as_json:
                 answer_json(record.as_json())
             elif is_interactive():
-                screen().print(f"{datetime.now().astimezone():%H:%M:%S}  {described(record)}")
+                screen().print(f"{datetime.now().astimezone():%H:%M:%S}  {translated(described(record))}")
             else:
                 answer(described(record))
-            if status:
-                status.update(f"{id} is {record.progress.state}")
+            if update:
+                update(Phrase("{id} is {state}", id=id, state=word(record.progress.state)))
 
 
 def described(record: Record) -> str:
     """The state, and what the last attempt came to where that says more."""
-    attempts, last = record.progress.attempts, record.last
+    attempts, last, state = record.progress.attempts, record.last, word(record.progress.state)
     if last is None:
-        return record.progress.state
-    code = "" if last.code is None else f", code {last.code}"
-    via = f" by {last.via}" if last.via else ""
-    return f"{record.progress.state} (attempt {len(attempts)}{via}: {last.outcome}{code})"
+        return state
+    outcome: str = word(last.outcome)
+    if last.code is not None:
+        outcome = Phrase("{outcome}, code {code}", outcome=outcome, code=last.code)
+    about, number = {"state": state, "outcome": outcome}, len(attempts)
+    if last.via:
+        return Phrase("{state} (attempt {number} by {via}: {outcome})", **about, number=number, via=last.via)
+    return Phrase("{state} (attempt {number}: {outcome})", **about, number=number)

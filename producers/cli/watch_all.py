@@ -1,7 +1,7 @@
 """`deskbell watch` without an id: the console's page *Now*, on a terminal."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -9,13 +9,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ledger.desk_status import Lane, Window
 from ledger.health import Condition
 from ledger.ledger import Ledger
 from ledger.overview import DeskOverview, Overview, Snapshot
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, listed
 from ledger.states import State
 from ledger.tally import Minute
+from producers.cli.desks import held
 from producers.cli.health_line import health_line, health_texts
+from producers.cli.language import word
 from producers.cli.output import answer, answer_json, is_interactive, printable
 from producers.cli.tables import in_colour, screen, spoken
 from producers.cli.watch_announcement import time_left
@@ -41,17 +44,23 @@ def watch_all(ledger: Ledger, as_json: bool, *, sleep: Callable[[float], None] =
         _show(overview, sleep)
 
 
-def lines_of(snapshot: Snapshot) -> list[str]:
+def lines_of(snapshot: Snapshot) -> list[Phrase]:
     """All of it without a terminal: a line for each desk, and one for each lane of it."""
     lines = [_head(snapshot), *map(health_line, _conditions(snapshot))]
     for name, sight in snapshot.desks.items():
-        lines.append(f"{name}: {_standing(snapshot, sight)}")
+        lines.append(Phrase("{name}: {value}", name=name, value=_standing(snapshot, sight)))
         for lane in sight.status.lanes:
             announcement = snapshot.announcements.get(lane.name)
-            what = f"{lane.name} {announcement.spec.name}" if announcement else lane.name
-            oldest = f", oldest waiting {spoken(lane.oldest_seconds)}" if lane.oldest_seconds is not None else ""
-            lines.append(f"{name}: {what}: {lane.waiting:,} waiting{oldest}")
+            what = f"{lane.name} {announcement.spec.name}" if announcement else word(lane.name)
+            told = Phrase("{name}: {value}", name=what, value=_waiting(lane))
+            lines.append(Phrase("{name}: {value}", name=name, value=told))
     return lines
+
+
+def _waiting(lane: Lane) -> Phrase:
+    if lane.oldest_seconds is None:
+        return Phrase("{n:,} waiting", n=lane.waiting)
+    return Phrase("{n:,} waiting, oldest waiting {span}", n=lane.waiting, span=spoken(lane.oldest_seconds))
 
 
 def _show(overview: Overview, sleep: Callable[[float], None]) -> None:
@@ -62,7 +71,7 @@ def _show(overview: Overview, sleep: Callable[[float], None]) -> None:
 
 
 def drawn(snapshot: Snapshot) -> RenderableType:
-    parts: list[RenderableType] = [Text(_head(snapshot), style="bold"), *health_texts(_conditions(snapshot))]
+    parts: list[RenderableType] = [Text(printable(_head(snapshot)), style="bold"), *health_texts(_conditions(snapshot))]
     for name, sight in snapshot.desks.items():
         parts += [
             Text(),
@@ -78,29 +87,42 @@ def _conditions(snapshot: Snapshot) -> tuple[Condition, ...]:
     return snapshot.conditions(snapshot.desks.__contains__)
 
 
-def _head(snapshot: Snapshot) -> str:
-    workers = Phrase("{n} worker | {n} workers", n=len(snapshot.workers))
-    threads = Phrase("{n} thread | {n} threads", n=sum(worker.concurrency for worker in snapshot.workers))
+def _head(snapshot: Snapshot) -> Phrase:
     rows = sum(each.counts[State.UNKNOWN] for each in snapshot.announcements.values())
     unknown = snapshot.events_at_rest[State.UNKNOWN] + rows
-    needs = f", {unknown:,} maybe sent: to be settled by a person" if unknown else ""
-    alive = f"{workers}, {threads}" if snapshot.workers else "no worker is running"
-    return f"{datetime.now().astimezone():%H:%M:%S}  {alive}{needs}"
+    needs = [Phrase("{n:,} maybe sent: to be settled by a person", n=unknown)] if unknown else []
+    now = f"{datetime.now().astimezone():%H:%M:%S}"
+    return Phrase("{time}  {facts}", time=now, facts=listed([*_workers(snapshot), *needs]))
+
+
+def _workers(snapshot: Snapshot) -> list[Phrase]:
+    if not snapshot.workers:
+        return [Phrase("no worker is running")]
+    threads = sum(worker.concurrency for worker in snapshot.workers)
+    return [
+        Phrase("{n} worker | {n} workers", n=len(snapshot.workers)),
+        Phrase("{n} thread | {n} threads", n=threads),
+    ]
 
 
 def _standing(snapshot: Snapshot, sight: DeskOverview) -> str:
+    return held(sight.status.hold) if sight.status.hold else listed([*_facts(snapshot, sight)])
+
+
+def _facts(snapshot: Snapshot, sight: DeskOverview) -> Iterator[Phrase]:
     status = sight.status
     serves = snapshot.workers and status.name not in snapshot.vitals.unserved
-    if status.hold:
-        return f"{status.hold['kind']}: {status.hold['reason']}"
     waiting = sum(lane.waiting for lane in status.lanes)
-    held = f", {status.unresolved:,} without a receiver ({status.people_hold['kind']})" if status.people_hold else ""
-    used = "".join(
-        f", {each.used} of {Phrase('{n} call | {n} calls', n=each.limit)} in {each.seconds} s"
-        for each in status.windows
-    )
-    left = f", {spoken(status.eta_seconds)} left" if serves and waiting and status.eta_seconds else ""
-    return f"{waiting:,} waiting{used}, {sight.last_minute:,} delivered in the last minute{left}{held}"
+    yield Phrase("{n:,} waiting", n=waiting)
+    for each in status.windows:
+        about = {"used": each.used, "n": each.limit, "seconds": each.seconds}
+        yield Phrase("{used} of {n} call in {seconds} s | {used} of {n} calls in {seconds} s", **about)
+    yield Phrase("{n:,} delivered in the last minute", n=sight.last_minute)
+    if serves and waiting and status.eta_seconds:
+        yield Phrase("{span} left", span=spoken(status.eta_seconds))
+    if status.people_hold:
+        kind = word(status.people_hold["kind"])
+        yield Phrase("{n:,} without a receiver ({kind})", n=status.unresolved, kind=kind)
 
 
 def _desk_line(name: str, snapshot: Snapshot, sight: DeskOverview) -> Text:
@@ -113,8 +135,12 @@ def _gauges(sight: DeskOverview) -> list[Text]:
     for window in sight.status.windows:
         filled = min(_GAUGE_CHARACTERS, round(_GAUGE_CHARACTERS * window.used / window.limit))
         bar = Text("━" * filled, style="blue").append("━" * (_GAUGE_CHARACTERS - filled), style="bright_black")
-        lines.append(bar.append(f" {window.used} of {window.limit}", style="default"))
+        lines.append(bar.append(" " + printable(_used(window)), style="default"))
     return lines
+
+
+def _used(window: Window) -> Phrase:
+    return Phrase("{used} of {limit}", used=window.used, limit=window.limit)
 
 
 def _chart(hour: Sequence[Minute]) -> Text:
@@ -124,21 +150,21 @@ def _chart(hour: Sequence[Minute]) -> Text:
     for minute in hour:
         level = -(-(len(_LEVELS) - 1) * sum(minute.counts.values()) // highest)
         line.append(_LEVELS[level], style="red" if minute.counts.get("failed") else "green")
-    return line.append("  last hour", style="dim")
+    return line.append("  " + printable(Phrase("last hour")), style="dim")
 
 
 def _lanes(snapshot: Snapshot, sight: DeskOverview) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("lane", "waiting", "oldest", "done", "left"):
-        table.add_column(column, justify="left" if column == "lane" else "right")
+        table.add_column(word(column), justify="left" if column == "lane" else "right")
     for lane in sight.status.lanes:
         announcement = snapshot.announcements.get(lane.name)
-        oldest = spoken(lane.oldest_seconds) if lane.oldest_seconds is not None else "–"
+        oldest = printable(spoken(lane.oldest_seconds)) if lane.oldest_seconds is not None else "–"
         if announcement is None:
-            table.add_row(lane.name, f"{lane.waiting:,}", oldest, "", "")
+            table.add_row(word(lane.name), f"{lane.waiting:,}", oldest, "", "")
             continue
         done = 100 * (announcement.total - announcement.left) // announcement.total
         name = Text(printable(announcement.spec.name) + " ").append(in_colour(announcement.state))
-        left = time_left(announcement)
+        left = printable(time_left(announcement))
         table.add_row(name, f"{lane.waiting:,}", oldest, f"{done} %", left)
     return table

@@ -14,8 +14,10 @@ from ledger.announcement import Announcement
 from ledger.errors import NotAllowed
 from ledger.health import Condition
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase, listed
 from ledger.states import DRAFTED, AnnouncementState, State
 from producers.cli.health_line import HealthOf, health_line, health_texts
+from producers.cli.language import in_sequence, word
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive, note, printable
 from producers.cli.spoken_times import distance, told
 from producers.cli.tables import screen, spoken
@@ -60,59 +62,67 @@ def follow(ledger: Ledger, id: str, as_json: bool) -> ExitCode:
             for announcement in looks(ledger, id):
                 show(announcement, health.look(announcement))
     except KeyboardInterrupt:
-        note(f"{id} is still running; follow it again with `deskbell watch {id}`")
+        note(Phrase("{id} is still running; follow it again with `deskbell watch {id}`", id=id))
         raise
     if announcement.stopped_itself:
-        note(f"{announcement.pause_reason}: look at it, then `deskbell resume {id}` lets it go on with all its rows")
+        note(
+            Phrase(
+                "{why}: look at it, then `deskbell resume {id}` lets it go on with all its rows",
+                why=announcement.pause_reason,
+                id=id,
+            )
+        )
     return ExitCode.DONE if announcement.ended == "complete" else ExitCode.NOT_DELIVERED
 
 
 def standing(announcement: Announcement) -> str:
     """How it stands, in one line."""
-    done = f"{announcement.total - announcement.left:,} of {announcement.total:,} done"
-    return "; ".join([f"{_state(announcement)}, {done}", *_counts(announcement), *_pace(announcement)])
+    done, total = announcement.total - announcement.left, announcement.total
+    head = Phrase("{how}, {done:,} of {total:,} done", how=_state(announcement), done=done, total=total)
+    return in_sequence([head, *_counts(announcement), *_pace(announcement)])
 
 
 def _below_bar(announcement: Announcement) -> str:
     """The same without what the bar shows."""
-    return "; ".join([_state(announcement), *_counts(announcement), *_pace(announcement)])
+    return in_sequence([_state(announcement), *_counts(announcement), *_pace(announcement)])
 
 
 def _counts(announcement: Announcement) -> Iterator[str]:
     """They sum to the rows that are done; what was rerouted is a part of the delivered ones."""
     counts = announcement.counts
-    parts = [f"{counts[state]:,} {state}" for state in _TOLD if counts[state]]
+    parts = [Phrase("{n:,} {state}", n=counts[state], state=word(state)) for state in _TOLD if counts[state]]
     if announcement.rerouted:
-        parts[0] += f" ({announcement.rerouted:,} of them rerouted)"
+        parts[0] = Phrase("{count} ({n:,} of them rerouted)", count=parts[0], n=announcement.rerouted)
     if parts:
-        yield ", ".join(parts)
+        yield listed(parts)
 
 
 def _state(announcement: Announcement) -> str:
+    state = word(announcement.state)
     if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
-        return f"scheduled for {told(_due(announcement))}"
+        return Phrase("scheduled for {time}", time=told(_due(announcement)))
     if announcement.stopped_itself:
-        return f"{announcement.state}: {announcement.pause_reason}"
-    return f"{announcement.state}: {announcement.ended}" if announcement.ended else str(announcement.state)
+        return Phrase("{state}: {why}", state=state, why=announcement.pause_reason)
+    return Phrase("{state}: {why}", state=state, why=word(announcement.ended)) if announcement.ended else state
 
 
 def _due(announcement: Announcement) -> datetime:
     return datetime.fromtimestamp((announcement.due_ms or 0) / 1000).astimezone()
 
 
-def _pace(announcement: Announcement) -> Iterator[str]:
+def _pace(announcement: Announcement) -> Iterator[Phrase]:
     if announcement.rate_per_second:
-        yield f"{announcement.rate_per_second * 60:,.0f} a minute"
+        yield Phrase("{n:,.0f} a minute", n=announcement.rate_per_second * 60)
     if announcement.eta_seconds is not None and announcement.left:
-        yield f"{time_left(announcement)} left"
+        yield Phrase("{span} left", span=time_left(announcement))
 
 
 def time_left(announcement: Announcement) -> str:
     """Until no row is left to send; a dash where nobody knows."""
     if announcement.state is AnnouncementState.PAUSED:
-        return "–, paused"
+        return Phrase("–, paused")
     if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
-        return f"starts {distance(_due(announcement))}"
+        return Phrase("starts {distance}", distance=distance(_due(announcement)))
     return "–" if announcement.eta_seconds is None else spoken(announcement.eta_seconds)
 
 
@@ -169,5 +179,5 @@ class _Bar:
         self._progress.update(self._task, completed=done, total=announcement.total)
         head = Text(printable(f"{announcement.id}  {announcement.spec.name}"))
         self._live.update(
-            Group(head, self._progress, Text(_below_bar(announcement)), *health_texts(health)), refresh=True
+            Group(head, self._progress, Text(printable(_below_bar(announcement))), *health_texts(health)), refresh=True
         )

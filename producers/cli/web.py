@@ -7,6 +7,7 @@ import typer
 from ledger.api_keys import ApiKeys
 from ledger.cluster import refuse_cluster
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
+from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.access import open_ledger, tell_unknown_variables
 from producers.cli.output import ExitCode, answer_json, note
@@ -55,7 +56,7 @@ def web(
         def ready() -> None:
             if as_json:
                 answer_json({"url": url})
-            note(f"the HTTP API and the console are at {url}")
+            note(Phrase("the HTTP API and the console are at {url}", url=url))
 
         serve(settings, listening, access_log=access_log, ready=ready)
     return ExitCode.DONE
@@ -68,9 +69,15 @@ def _warn_if_useless(settings: Settings) -> None:
             refuse_cluster(ledger.redis, settings)
             ApiKeys(ledger).refuse_approvals_without()
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
-                note(f"no API key is configured: requests to {settings.host} from other machines are refused")
+                note(
+                    Phrase(
+                        "no API key is configured: requests to {host} from other machines are refused",
+                        host=settings.host,
+                    )
+                )
             given = ledger.assurance.durability
             if not given.is_sure:
-                note(f"accepted notifications may not be durable: {given.found}; {given.do}")
+                found = Phrase("{found}; {do}", found=given.found, do=given.do)
+                note(Phrase("accepted notifications may not be durable: {found}", found=found))
     except (LedgerUnreachable, LedgerUnwritable) as error:
-        note(f"{error}; until then /readyz answers 503")
+        note(Phrase("{problem}; until then /readyz answers 503", problem=error.args[0]))

@@ -97,7 +97,7 @@ WORST = {
     "ledger/receiver_ids.py:_VISIBLE": Worst("fullmatch", "a"),
     "ledger/redis_keys.py:_PREFIX": Worst("fullmatch", "a"),
     "ledger/tracing.py:carrying": Worst("fullmatch", "0", "00-"),
-    "producers/cli/chinese_help.py:_UNBREAKABLE": Worst("search", "（“"),
+    "producers/cli/columns.py:_UNBREAKABLE": Worst("search", "（“"),
     "producers/cli/export.py:_STEERING": Worst("sub", "\xe2\x80"),
     "producers/announcements/export.py:_FORMULA": Worst("match", " "),
     "producers/hooks/hook_file.py:_NAME": Worst("fullmatch", "a"),

@@ -62,9 +62,9 @@ class Sheet(NamedTuple):
     others: tuple[str, ...]  #: the sheets that were not read
     hidden_rows: int  #: rows with something in them that Excel does not show
 
-    def remarks(self, hidden: HiddenRows | None) -> list[str]:
+    def remarks(self, hidden: HiddenRows | None) -> list[Phrase]:
         """What somebody who looks at the workbook in Excel may not expect."""
-        remarks: list[str] = []
+        remarks: list[Phrase] = []
         if self.others:
             names, count = ", ".join(self.others[:_NAMED_SHEETS]), len(self.others)
             if count > _NAMED_SHEETS:
@@ -81,7 +81,7 @@ class Sheet(NamedTuple):
         return remarks
 
 
-def _told_hidden(rows: int, hidden: HiddenRows | None) -> str:
+def _told_hidden(rows: int, hidden: HiddenRows | None) -> Phrase:
     if hidden is HiddenRows.SKIP:
         return Phrase("{n:,} row that Excel hides is left out | {n:,} rows that Excel hides are left out", n=rows)
     return Phrase("{n:,} row that Excel hides is among them | {n:,} rows that Excel hides are among them", n=rows)

@@ -72,7 +72,10 @@ ACTIONS = [
 #: Packages whose code tells people something.
 TELLING = ("console", "ledger", "feishu", "producers", "worker")
 #: What fills the template of a phrase that stands elsewhere as a literal.
-REFILLS = {"ledger/messages/field_problems.py": "known.template"}
+REFILLS = {
+    "ledger/messages/field_problems.py": "known.template",
+    "producers/cli/usage_phrases.py": "known.template",
+}
 #: pydantic makes a text of it.
 BY_PYDANTIC = "{problem}"
 

@@ -160,7 +160,7 @@ def test_wait_ends_with_4_and_the_ids_when_the_time_is_up(settings: Settings, ca
     assert run(["send", "--to", "ou_ada,ou_bob", "--text", "hi", "--wait", "0.1", "--json"]) == 4
     out, err = capsys.readouterr()
     assert [each["state"] for each in json.loads(out)] == ["queued", "queued"]
-    assert err.count(" is still queued ") == 2
+    assert err.count(" is still queued: no worker is running") == 2
 
 
 def test_show_tells_every_fact_but_the_message(settings: Settings, worker: Worker, capsys: Output) -> None:

@@ -1,14 +1,14 @@
 """`--help` in Chinese: every text has its translation, none is left over, and both languages fit 80 columns."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
 
-from producers.cli.chinese_help import paragraphs, wrapped
+from producers.cli.chinese_help import paragraphs
+from producers.cli.columns import width_of, wrapped
 from producers.cli.command_line import GROUPS, VERBS, command_for, run
 from producers.cli.language import catalogue, is_chinese
 
@@ -27,10 +27,6 @@ BELOW = {
 PAGES += [[group, verb] for group, verbs in BELOW.items() for verb in verbs]
 #: An example with a text in English.
 ENGLISH = re.compile(r'"[A-Za-z][^"]* ?[a-z}][^"]*"')
-
-
-def width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def commands(command: Any) -> Iterator[Any]:
@@ -73,7 +69,7 @@ def test_each_page_fits_80_columns(
     monkeypatch.setenv("DESKBELL_LANG", language)
     assert run([*page, "--help"]) == 0
     for line in capsys.readouterr().out.splitlines():
-        assert width(line) <= 80, line
+        assert width_of(line) <= 80, line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=" ".join)
