@@ -1,5 +1,6 @@
 """Reading an operator's TOML file within limits, with one-line errors."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ __all__ = ["parse_toml", "read_toml"]
 
 #: More than a thousand desks, hooks or rows of codes.
 _FILE_BYTES = 1024 * 1024
+
+
+#: What tomllib says, and of which place.
+_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
 def read_toml(path: Path, where: str) -> dict[str, Any]:
@@ -28,12 +33,19 @@ def read_toml(path: Path, where: str) -> dict[str, Any]:
     return parse_toml(text, str(path), where)
 
 
+def _syntax_problem(told: str) -> Phrase:
+    if place := _PLACE.fullmatch(told):
+        words, line, column = place.groups()
+        return Phrase("is not TOML: {said} (at line {line}, column {column})", said=words, line=line, column=column)
+    return Phrase("is not TOML: {said}", said=told)
+
+
 def parse_toml(text: str, name: str, where: str) -> dict[str, Any]:
     """Raises BadInput under `where`, naming `name`."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        problem = Phrase("is not TOML: {said}", said=str(error))
+        problem = _syntax_problem(str(error))
     except RecursionError:
         problem = Phrase("is nested too deeply")
     except ValueError:

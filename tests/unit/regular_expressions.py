@@ -35,6 +35,8 @@ WORST = {
     "feishu/codes.py:_SHAPE": Worst("match", "0"),
     "feishu/codes.py:_pattern": Worst("fullmatch", "1"),
     "ledger/redis_problems.py:_CONNECTING": Worst("sub", ". ", "Error 1 connecting to "),
+    "ledger/toml_file.py:_PLACE": Worst("fullmatch", " (at line 1, column 1"),
+    "ledger/messages/jinja_problems.py:_SAID": Worst("fullmatch", "a", "unexpected '"),
     "ledger/messages/content.py:_SHA256": Worst("fullmatch", "a"),
     "ledger/embedded.py:_CUT_OFF": Worst("search", "Truncating the AOF "),
     "ledger/embedded.py:_LINE_HEAD": Worst("match", "0", "1:M 1 Jan "),
