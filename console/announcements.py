@@ -1,6 +1,6 @@
 """The pages about announcements: the list, one announcement, its rows, and its actions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,7 @@ from jinja2 import Environment
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from console.attention import unsettled_rows
 from console.drafts import draft_page, draft_version
 from console.failures import KnownFailures
 from console.live import Drawing, LivePart, drawn, part, version_of
@@ -23,7 +24,8 @@ from ledger.ledger import Ledger
 from ledger.overview import Snapshot
 from ledger.rescheduling import reschedule
 from ledger.row_search import found_rows
-from ledger.states import AnnouncementState, Resolution, Retried, State
+from ledger.settling import Settlement
+from ledger.states import AnnouncementState, Retried, State
 
 __all__ = ["routes"]
 
@@ -49,7 +51,6 @@ def routes() -> list[Route]:
         action("/announcements/{id}/cancel", _switched(Announcements.cancel, "cancelled")),
         action("/announcements/{id}/reschedule", _reschedule),
         action("/announcements/{id}/retry", _retry),
-        action("/announcements/{id}/resolve", _resolve),
     ]
 
 
@@ -119,7 +120,7 @@ def _page(request: PageRequest) -> Response:
         return draft_page(request, announcement)
     known = _known_failures(request, announcement)
     sample = _message_of(request.context.ledger, announcement) if request.who.may_operate else None
-    context = {**_context(announcement), "version": version_of(str(known.failed))}
+    context = {**_context(announcement, request.attention.settling), "version": version_of(str(known.failed))}
     return request.page("announcement.html", **context, failures=known.failures, sample=sample)
 
 
@@ -132,8 +133,8 @@ def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing
     if announcement is None:  # a draft; or its record has expired meanwhile
         drafts = [draft_version(each) for each in snapshot.drafts if each.id == view.announcement]
         return {**drawn(templates, snapshot, view, {}), "draft-changed": "".join(drafts)}
-    parts = {"standing": "parts/standing.html", "actions": "parts/actions.html"}
-    drawing = drawn(templates, snapshot, view, parts, **_context(announcement))
+    parts = {"standing": "parts/standing.html", "actions": "parts/actions.html", "more": "parts/more_actions.html"}
+    drawing = drawn(templates, snapshot, view, parts, **_context(announcement, snapshot.settling))
     return {**drawing, "failures-changed": _failed_count(announcement), "draft-changed": draft_version(announcement)}
 
 
@@ -141,8 +142,13 @@ def _failed_count(announcement: Announcement) -> str:
     return str(announcement.counts[State.FAILED])
 
 
-def _context(announcement: Announcement) -> dict[str, Any]:
-    return {**line_of(announcement), "counts": counts_of(announcement), "states": AnnouncementState}
+def _context(announcement: Announcement, settling: Sequence[Settlement]) -> dict[str, Any]:
+    return {
+        **line_of(announcement),
+        "counts": counts_of(announcement),
+        "states": AnnouncementState,
+        "unsettled": unsettled_rows(announcement, settling),
+    }
 
 
 def _message_of(ledger: Ledger, announcement: Announcement) -> Any:
@@ -220,15 +226,6 @@ def _retry(request: PageRequest) -> Response:
     return _done(request, found.id, "retried", count)
 
 
-def _resolve(request: PageRequest) -> Response:
-    found, outcome = request.announcement(), request.choice("as", tuple(Resolution))
-    act = partial(request.context.ledger.announcements.resolve, found.id, request.who.by, outcome)
-    key = request.who.key if outcome == Resolution.RESEND else None
-    count = sent_again(request.context.ledger, key, found.counts[State.UNKNOWN], act)
-    return _done(request, found.id, "resolved", count)
-
-
 def _done(request: PageRequest, id: str, flash: str, count: int | None = None) -> Response:
     request.context.live.forget(id)
-    back = "/needs" if request.field("back") == "needs" else f"/announcements/{id}"
-    return request.to(back, flash=flash, n=count)
+    return request.to(f"/announcements/{id}", flash=flash, n=count)

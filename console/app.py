@@ -8,7 +8,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from console import announcements, documentation, drafts, editor, new_announcement, notifications, people, sign_in
+from console import (
+    announcements,
+    documentation,
+    drafts,
+    editor,
+    new_announcement,
+    notifications,
+    people,
+    settling,
+    sign_in,
+)
 from console import home as now
 from console import hooks as hook_pages
 from console import keys as keys_page
@@ -30,7 +40,7 @@ __all__ = ["application", "page_routes"]
 
 _PAGES = (
     *(sign_in, now, people, new_announcement, editor, drafts, announcements, notifications, needs, hook_pages),
-    *(keys_page, documentation),
+    *(keys_page, documentation, settling),
 )
 
 

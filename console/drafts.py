@@ -71,6 +71,7 @@ def draft_page(
         "approval_above": request.context.ledger.settings.approval_above,
         "tests": _tests(request, it),
         "given": {name: request.field(name) for name in ("to", "row", "number")},
+        "shown": draft_version(it),
         "version": version_of(draft_version(it)),
     }
     status = 422 if problem else 409 if conflict else 200

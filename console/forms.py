@@ -14,7 +14,8 @@ __all__ = ["read_form"]
 _FORM_BYTES = 64 * 1024
 #: A form with files, bytes: a million receivers with some columns fit.
 _UPLOAD_BYTES = 256 * 1024 * 1024
-_MOST_FIELDS, _MOST_FILES = 50, 3
+#: Fields of a form, most of them the ticked boxes of a list.
+_MOST_FIELDS, _MOST_FILES = 250, 3
 #: A field in a form with files, bytes: more than the longest text that can be sent.
 _FIELD_BYTES = 256 * 1024
 #: Of the Content-Type: a boundary has 70 at most, and the parser is slow with thousands of parameters.

@@ -24,6 +24,7 @@ from ledger.draft import Person
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.overview import Overview, Snapshot
+from ledger.settling import Settling
 
 __all__ = ["Draw", "Drawing", "Live", "LivePart", "away", "badge", "drawn", "part", "version_of"]
 
@@ -82,6 +83,7 @@ class Live:
         self._drawings: dict[LivePart, Drawing] = {}
         self._ended: frozenset[tuple[str, str]] = frozenset()
         self._glances = 0
+        self._actions = 0
         self._is_away = False
         self._task: asyncio.Task[None] | None = None
         self._ticked = asyncio.Event()
@@ -92,15 +94,20 @@ class Live:
         with self._turn:
             if self._snapshot is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
                 self._remember(self._overview.survey())
+            if self._snapshot and self._carry_out(self._snapshot):
+                self._remember(self._overview.survey())
             if self._snapshot is None:
                 raise RuntimeError("a survey has no result")
             return self._snapshot
 
     def forget(self, announcement: str = "") -> None:
-        """After an action: the next page must show its effect."""
+        """After an action: the next page must show its effect, and no stream may begin with a drawing from before: it
+        would tell the page that it has changed."""
         with self._turn:
             self._overview.forget(announcement)
             self._seen_at = 0.0
+            self._drawings = {}
+            self._actions += 1
 
     def check_logins(self) -> None:
         """After a sign-out, checks sessions at the next poll. Other processes notice a few polls later."""
@@ -190,9 +197,11 @@ class Live:
                 if self._glances % LOGIN_CHECK_EVERY == 0:
                     self._ended = self._sessions.ended(logins)
                 self._glances += 1
-            snapshot = self._snapshot
+                snapshot, actions = self._snapshot, self._actions
+                if snapshot:
+                    self._carry_out(snapshot)
             if snapshot:
-                self._drawings = {view: view.draw(self._templates, snapshot, view) for view in views}
+                self._show({view: view.draw(self._templates, snapshot, view) for view in views}, actions)
         except LedgerUnreachable as error:
             self._is_away = True
             log.warning("the console gets no data: %s", error)  # one line for the whole outage: ledger.outage_log
@@ -201,6 +210,19 @@ class Live:
             log.exception("a poll of the console failed")
         else:
             self._is_away = False
+
+    def _carry_out(self, snapshot: Snapshot) -> bool:
+        """The settlements that are due, since no worker may live to do it. Returns whether there were any."""
+        desks = {each.desk for each in snapshot.settling if each.due_ms <= snapshot.at_ms}
+        for desk in desks:
+            Settling(self._ledger).carry_out(desk)
+        return bool(desks)
+
+    def _show(self, drawings: Mapping[LivePart, Drawing], actions: int) -> None:
+        """Unless somebody has acted since they were read."""
+        with self._turn:
+            if actions == self._actions:
+                self._drawings = dict(drawings)
 
     def _remember(self, snapshot: Snapshot) -> None:
         self._snapshot, self._seen_at = snapshot, time.monotonic()
@@ -230,9 +252,9 @@ def away(templates: Environment, language_name: str) -> bytes:
 def drawn(
     templates: Environment, snapshot: Snapshot, view: LivePart, parts: Mapping[str, str], **context: Any
 ) -> dict[str, str]:
-    """The parts, the health line, and the number in *Needs you*. `parts` are templates by their event."""
+    """The parts, and what every page has. `parts` are templates by their event."""
     attention = attention_of(snapshot, view.sees, view.approver)
-    every = {"badge": "parts/badge.html", "health": "parts/health.html", **parts}
+    every = {"badge": "parts/badge.html", "health": "parts/health.html", "settling": "parts/settling.html", **parts}
     return {event: part(templates, view, name, attention=attention, **context) for event, name in every.items()}
 
 

@@ -57,9 +57,10 @@ def _page(request: PageRequest) -> Response:
     return request.page(
         "needs_you.html",
         attention=attention,
+        shown=_facts(attention),
         version=version_of(_facts(attention)),
-        unknown_events=_events(request, State.UNKNOWN, SHOWN),
-        unknown_rows={each.id: _unknown_rows(request, each.id) for each in attention.unknown},
+        unknown_events=_unsettled_events(request, attention),
+        unknown_rows={each.id: _unsettled_rows(request, each.id, attention) for each in attention.unknown},
         failed_codes=_failed_codes(request),
         looked_at=LOOKED_AT,
         unused_keys=_unused_keys(request),
@@ -100,18 +101,25 @@ def _facts(attention: Attention) -> str:
     facts: list[Any] = [[desk.status.name for desk in desks] for desks in (attention.held, attention.addresses_held)]
     facts += [attention.lost_messages, attention.unknown_events, *(each.id for each in attention.stopped)]
     facts += [each.id for each in attention.to_approve]
-    facts += [(each.id, each.counts[State.UNKNOWN]) for each in attention.unknown]
-    return repr(facts)
+    facts += [(each.id, attention.unsettled(each)) for each in attention.unknown]
+    return version_of(repr(facts))
 
 
 def _events(request: PageRequest, state: State, count: int) -> list[Record]:
     return list(Search(state=state, desks=request.who.desks).page(request.context.ledger, count).records)
 
 
-def _unknown_rows(request: PageRequest, id: str) -> list[Any]:
+def _unsettled_events(request: PageRequest, attention: Attention) -> list[Record]:
+    hidden = sum(each.events for each in attention.settling)
+    found = _events(request, State.UNKNOWN, SHOWN + hidden)
+    return [each for each in found if not attention.settles(each.id)][:SHOWN]
+
+
+def _unsettled_rows(request: PageRequest, id: str, attention: Attention) -> list[Any]:
     announcements = request.context.ledger.announcements
-    ids = announcements.numbers_in(id, State.UNKNOWN, SHOWN)
-    return announcements.some_rows(id, [row_number(each) for each in ids])
+    hidden = sum(len(each.ids) for each in attention.settling)
+    ids = [each for each in announcements.numbers_in(id, State.UNKNOWN, SHOWN + hidden) if not attention.settles(each)]
+    return announcements.some_rows(id, [row_number(each) for each in ids[:SHOWN]])
 
 
 def _failed_codes(request: PageRequest) -> list[Failure]:

@@ -27,7 +27,7 @@ from ledger.record import Record
 from ledger.redis_clock import time_ms
 from ledger.rescheduling import can_reschedule, reschedule
 from ledger.search import Cursor, Search
-from ledger.states import FINAL, Outcome, Resolution, State
+from ledger.states import FINAL, Outcome, State
 
 __all__ = ["routes"]
 
@@ -42,7 +42,6 @@ def routes() -> list[Route]:
         page("/notifications/{id}", _page),
         action("/notifications/{id}/retry", _retry),
         action("/notifications/{id}/cancel", _cancel),
-        action("/notifications/{id}/resolve", _resolve),
         action("/notifications/{id}/reschedule", _reschedule),
         action("/notifications/{id}/send_now", _send_now),
     ]
@@ -117,7 +116,7 @@ def _page(request: PageRequest) -> Response:
     may = {
         "retry": record.progress.state in (State.FAILED, State.UNKNOWN),
         "cancel": not is_final and record.progress.state is not State.SENDING,
-        "resolve": record.progress.state is State.UNKNOWN,
+        "resolve": record.progress.state is State.UNKNOWN and not request.attention.settles(record.id),
         "reschedule": record.progress.state is State.SCHEDULED and can_reschedule(request.context.ledger, record),
     }
     return request.page("notification.html", it=record, steps=steps, message=message, may=may, is_final=is_final)
@@ -179,13 +178,6 @@ def _cancel(request: PageRequest) -> Response:
     return _done(request, record.id, "cancelled")
 
 
-def _resolve(request: PageRequest) -> Response:
-    record, outcome = _record(request), request.choice("as", tuple(Resolution))
-    act = partial(request.context.ledger.resolve, [record.id], request.who.by, outcome)
-    _counted(request, act) if outcome == Resolution.RESEND else act()
-    return _done(request, record.id, "resolved_one")
-
-
 def _reschedule(request: PageRequest) -> Response:
     record, at = _record(request), picked_new_time(request)
     reschedule(request.context.ledger, record.id, at, request.who.by)
@@ -201,4 +193,4 @@ def _send_now(request: PageRequest) -> Response:
 
 def _done(request: PageRequest, id: str, flash: str) -> Response:
     request.context.live.forget(announcement_of(id) if is_row(id) else "")
-    return request.to("/needs" if request.field("back") == "needs" else f"/notifications/{id}", flash=flash, id=id)
+    return request.to(f"/notifications/{id}", flash=flash, id=id)

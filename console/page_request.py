@@ -30,7 +30,7 @@ from ledger.messages.json_fields import shortened
 from ledger.phrases import Phrase
 from ledger.states import State
 
-__all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest", "one_of"]
+__all__ = ["MOST_CODE", "THEMES", "ConsoleContext", "PageRequest", "one_of", "own_path"]
 
 THEMES = ("auto", "light", "dark")
 #: Feishu's codes have at most nine digits.
@@ -39,6 +39,8 @@ MOST_CODE = 999_999_999_999
 MOST_EDITS = 10**9
 #: Where the console is mounted.
 ROOT = "/console"
+#: Of a query: what tells the result of an action, once.
+_OF_FLASH = ("flash", "n", "id")
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,13 @@ class PageRequest:
         """Redirects. `flash` names a text under `flash.` for the next page."""
         return RedirectResponse(url(path, query), 303)
 
+    def back(self, **query: object) -> Response:
+        """Redirects to the page that the form names in `back`."""
+        path, _, old = own_path(self.field("back")).partition("?")
+        kept = [part for part in old.split("&") if part and part.partition("=")[0] not in _OF_FLASH]
+        query_now = "&".join([*kept, *([urlencode(query)] if query else [])])
+        return RedirectResponse(f"{ROOT}{path}?{query_now}".removesuffix("?"), 303)
+
     # -- on every page
 
     @cached_property
@@ -203,6 +212,12 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise BadInput(name, Phrase("must be one of {choices}", choices=", ".join(allowed)))
     return value
+
+
+def own_path(path: str) -> str:
+    """The path, if it is within the console. Browsers treat a backslash as a slash, and drop tabs and line breaks."""
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if is_ours else "/"
 
 
 def url(path: str, query: Mapping[str, object]) -> str:

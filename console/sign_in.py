@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from console.cookies import SESSION, cookie_of, set_cookie
 from console.i18n import LANGUAGES
-from console.page_request import THEMES, PageRequest
+from console.page_request import THEMES, PageRequest, own_path
 from console.routing import open_action, open_page
 from ledger.audit_log import record_action
 
@@ -30,7 +30,7 @@ def routes() -> list[Route]:
 
 def _form(request: PageRequest) -> Response:
     if request.viewer:
-        return request.to(_own_path(request.query("next")))
+        return request.to(own_path(request.query("next")))
     # Without any key, a remote request cannot sign in yet.
     is_closed = not request.context.sessions.are_needed()
     return request.page("sign_in.html", next=request.query("next"), problem=None, is_closed=is_closed)
@@ -42,7 +42,7 @@ def _sign_in(request: PageRequest) -> Response:
         return _failed(request)
     cookie, viewer = signed_in
     record_action(request.context.ledger, viewer.by, "sign in")
-    response = request.to(_own_path(request.field("next")))
+    response = request.to(own_path(request.field("next")))
     # A new cookie, so that knowing the old one gains nothing.
     set_cookie(response, request.http, SESSION, cookie)
     return response
@@ -88,15 +88,9 @@ def _sign_out(request: PageRequest) -> Response:
 
 def _set_preferences(request: PageRequest) -> Response:
     """In cookies, so that a page is right from its first byte."""
-    response = request.to(_own_path(request.field("back")))
+    response = request.to(own_path(request.field("back")))
     for name, allowed in (("theme", THEMES), ("language", LANGUAGES)):
         if request.field(name):
             value = request.choice(name, allowed)
             set_cookie(response, request.http, f"deskbell_{name}", value, max_age_seconds=_KEPT_SECONDS)
     return response
-
-
-def _own_path(path: str) -> str:
-    """The path, if it is within the console. Browsers treat a backslash as a slash, and drop tabs and line breaks."""
-    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if is_ours else "/"

@@ -5,7 +5,7 @@ and the HTTP API are carried out at once (`Ledger.resolve`).
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -73,13 +73,15 @@ class Settling:
     def __init__(self, ledger: Ledger, undo_ms: int = UNDO_MS) -> None:
         self._ledger, self._undo_ms = ledger, undo_ms
 
-    def decide(self, ids: Sequence[str], by: str, outcome: Resolution) -> int:
-        """Settles notifications, or an announcement's unknown rows, durably, in UNDO_MS. Returns how many are meant:
-        others may have settled some.
+    def decide(
+        self, ids: Sequence[str], by: str, outcome: Resolution, sees: Callable[[str], bool] = lambda _: True
+    ) -> int:
+        """Settles notifications, or an announcement's unknown rows, durably, in UNDO_MS; of the desks that the person
+        sees. Returns how many are meant: others may have settled some.
 
         Raises NotDurable.
         """
-        desks = self._desks_of(ids)
+        desks = {id: desk for id, desk in self._desks_of(ids).items() if sees(desk)}
         known = sorted((id for id in ids if id in desks), key=desks.__getitem__)
         wholes = [id for id in known if is_announcement(id)]
         named = groupby((id for id in known if id not in wholes), key=desks.__getitem__)

@@ -453,14 +453,14 @@ SERVED = {
                         "cancel",
                         "pause",
                         "reschedule",
-                        "resolve",
                         "resume",
                         "retry",
                         "start-unapproved",
                         *DRAFT_VERBS,
                     )
                 ),
-                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "resolve", "retry", "send_now")),
+                *(f"notifications/{{id}}/{verb}" for verb in ("cancel", "reschedule", "retry", "send_now")),
+                *("settle", "settle/undo"),
             )
         ),
         ("console/forms.py:_fields_of",),

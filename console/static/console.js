@@ -95,6 +95,34 @@
     setTimeout(() => button.classList.remove("done"), 1500);
   });
 
+  // -- lists whose lines can be ticked
+
+  const TICKS = 'input[name="id"][form="settle"]';
+  function countTicks() {
+    const count = document.querySelectorAll(`${TICKS}:checked`).length;
+    for (const place of document.querySelectorAll("[data-count]")) place.textContent = count;
+    for (const button of document.querySelectorAll("[data-needs-ticks]")) button.disabled = count === 0;
+  }
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-tick-all]")) {
+      for (const box of (target.closest(".group") || document).querySelectorAll(TICKS)) box.checked = target.checked;
+    }
+    if (target.matches(`[data-tick-all], ${TICKS}`)) countTicks();
+  });
+  addEventListener("pageshow", countTicks); // a page that is gone back to keeps its ticks
+
+  // -- what can be taken back for some seconds, by the server's clock
+
+  let aheadMs = 0;
+  function countDown() {
+    for (const part of document.querySelectorAll("[data-due]")) {
+      const left = Math.max(0, Math.ceil((new Date(part.dataset.due) - Date.now() - aheadMs) / 1000));
+      part.querySelector(".left").textContent = ` (${Math.min(left, 10)})`;
+    }
+  }
+  setInterval(countDown, 250);
+  countDown();
+
   // -- news
 
   // A page that has had no news for this long says so, and greys: what it shows may be untrue by now.
@@ -107,8 +135,9 @@
     light.textContent = text;
     document.body.classList.toggle("stale", state === "lost");
   }
-  function hasNews() {
+  function hasNews({ data }) {
     newsAt = Date.now();
+    aheadMs = Number(data) - newsAt;
     if (light) show("on", light.dataset.on);
   }
   function checkNews() {
@@ -131,7 +160,7 @@
   // What only says that something has changed is not put into the page, but reveals a line that says so.
   document.body.addEventListener("htmx:sseOpen", (event) => {
     for (const line of document.querySelectorAll("[data-shown-by]")) {
-      event.detail.source.addEventListener(line.dataset.shownBy, () => { line.hidden = false; });
+      event.detail.source.addEventListener(line.dataset.shownBy, ({ data }) => { line.hidden = data === line.dataset.version; });
     }
   });
 })();

@@ -90,7 +90,7 @@ def test_what_changes_is_told_by_itself(ledger: Ledger, url: str, capsys: Output
         assert events.until("failures-changed") == "1\n"
         Worker(ledger).lose(1)
         assert 'class="badge"' in events.until("badge", "1 needs a person")
-        assert "do-resend" in events.until("actions", "do-resend")
+        assert "do-settle" in events.until("actions", "do-settle")
 
 
 def test_the_list_tells_each_announcement_that_moves_and_that_a_new_one_came(

@@ -218,7 +218,7 @@ def test_what_a_person_does_is_done_and_on_record_with_the_name_of_the_key(
     assert ledger.announcements.get(scenery.move).state is AnnouncementState.PAUSED
     operator.act(f"{path}/resume")
     assert "45 queued again." in operator.act(f"{path}/retry", state="failed").text
-    assert "3 settled." in operator.act(f"{path}/resolve", **{"as": "delivered"}).text
+    assert "3 maybe sent: they arrived." in operator.act("/settle", id=scenery.move, **{"as": "delivered"}).text
     operator.act(f"{path}/cancel")
     move = ledger.announcements.get(scenery.move)
     assert move.state is AnnouncementState.CANCELLED
@@ -275,11 +275,10 @@ def test_an_act_that_the_state_does_not_allow_is_refused_and_not_recorded(
     assert [act.did for act in recent_actions(ledger, 1)] == ["sign in"]
 
 
-def test_one_notification_is_retried_cancelled_and_resolved(operator: Visitor, ledger: Ledger) -> None:
+def test_one_notification_is_retried_and_cancelled(operator: Visitor, ledger: Ledger) -> None:
     operator.look("/needs")
     for state, verb, fields, came_to in (
         (State.FAILED, "retry", {}, State.QUEUED),
-        (State.UNKNOWN, "resolve", {"as": "failed"}, State.FAILED),
         (State.QUEUED, "cancel", {}, State.CANCELLED),
     ):
         id = next(ledger.events(state)).id
@@ -328,9 +327,9 @@ def test_dropped_messages_are_told_until_somebody_has_seen_them(
 
 def test_what_somebody_has_just_settled_is_gone_from_the_next_page(operator: Visitor, scenery: Scenery) -> None:
     assert "Office move" in operator.look("/needs").partition("Maybe sent")[2].partition("Failed")[0]
-    page = operator.act(f"/announcements/{scenery.move}/resolve", **{"as": "failed", "back": "needs"}).text
-    assert "3 settled." in page
-    assert f"/announcements/{scenery.move}/resolve" not in page
+    page = operator.act("/settle", id=scenery.move, back="/needs", **{"as": "failed"}).text
+    assert "3 maybe sent: they did not arrive." in page
+    assert f"settle-{scenery.move}" not in page
 
 
 # -- new announcements

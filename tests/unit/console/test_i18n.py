@@ -44,7 +44,8 @@ CHOICES = {
     "nav.": ["now", "announcements", "notifications", "needs", "hooks", "keys"],
     "scope.": list(Scope),
     "draft.row_": ["first", "longest", "emptiest", "number"],
-    "act.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text", "_one_text")],
+    "settle.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text")],
+    "settle.as_": list(Resolution),
 }
 
 #: What the audit log holds, with an underline for each blank.
@@ -56,6 +57,7 @@ ACTIONS = [
         "resolve_as_delivered",
         "resolve_as_failed",
         "resolve_as_resend",
+        *(f"undo_resolve_as_{outcome}" for outcome in Resolution),
         "resume_desk",
         "create_key",
         "revoke_key",
