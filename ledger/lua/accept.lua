@@ -97,12 +97,14 @@ local function stand(id, state, due, expires_at, contact)
   end
 end
 
--- The message of a window, a notification of its own: due when the window ends, which `release` then closes.
+-- The message of a window, a notification of its own: due when the window ends, which `release` then closes. `lasts`: it ends
+-- after a span, and not at a time of day as quiet hours do.
 local function open_message(item, window, kept)
   kept.message = window.message
   redis.call('HSET', key('n', kept.message), 'input', '{' .. string.sub(item.input, window.own + 1), 'desk', DESK,
     'created_at', now, 'on_unknown', item.on_unknown, 'expires_at', item.expires_at, 'gathers', window.kind,
-    'progress', cjson.encode({state = 'scheduled', at = now, due = kept.ends, gathers = window.kind}))
+    'progress', cjson.encode({state = 'scheduled', at = now, due = kept.ends, gathers = window.kind,
+      lasts = kept.ends == kept.since + window.length and 1 or nil}))
   redis.call('HSET', key('joined', kept.message), 'since', kept.since, 'zone', window.zone)
   stand(kept.message, 'scheduled', kept.ends, item.expires_at, item.contact)
   remember_window(window, kept)

@@ -58,7 +58,7 @@ local function reschedule_notification()
   end
   redis.call('HSET', record.key, record.input, to_write)
   redis.call('ZADD', waits_in(record), at, id)
-  if record.progress.due then record.progress.due = at end
+  if record.progress.due then record.progress.due, record.progress.lasts = at, nil end
   append(record, 'acts', {now, by, 'reschedule'})
   save(record)
   keep_what_it_needs(ARGV[8])

@@ -1,7 +1,7 @@
 -- step(desk, state, by_ms, is_guess, lease_ms)
 --
 -- The clock was set. Moves what counts from a moment, and not to a time of day, so that it lasts as long as it would have:
--- slots and pace, leases, the hold, and the waits of what is deferred. The leading pacer calls this (worker/leader.py).
+-- slots and pace, leases, the hold, the waits of what is deferred, and windows. The leading pacer calls this (worker/leader.py).
 -- ARGV[2]  state        of the clock (keys.lua) when the caller looked: if another leader has looked since, this moves nothing
 -- ARGV[3]  by_ms        forward is positive
 -- ARGV[4]  is_guess     1: it may have been no step but a time without a leader. Then the hold and waits are left as they are:
@@ -70,22 +70,29 @@ if people and is_older(people['until'], people.interval) then
   redis.call('HSET', HOLDS, 'people_hold', cjson.encode(people))
 end
 
+-- Forward, a wait is merely over early. Back, it would last for longer by as much.
+local function shortened(record)
+  local progress = record and not record.damaged and record.progress or {}
+  if not progress.due or progress.state ~= 'deferred' and not progress.lasts then return nil end
+  progress.due = progress.due + by
+  save(record)
+  return progress.due
+end
+
 -- What waits for its receiver, and for no time, is asked about from the ms of its acceptance on.
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', UNRESOLVED, '(' .. now, '+inf', 'LIMIT', 0, MOST)) do
   local record = open_record(id)
-  if record and record.progress.state == 'queued' then redis.call('ZADD', UNRESOLVED, now, id) end
+  local due = record and record.progress.state == 'queued' and now or by < 0 and shortened(record)
+  if due then redis.call('ZADD', UNRESOLVED, due, id) end
 end
 
--- Forward, a wait is merely over early. Back, it would last for longer by as much.
 local function shorten_waits(lane)
   local due = key('lane', lane, 'due')
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '(' .. now, '+inf', 'LIMIT', 0, MOST)) do
-    local record = open_record(id)
-    if record and record.progress.state == 'deferred' and record.progress.due then
-      record.progress.due = record.progress.due + by
-      redis.call('ZADD', due, record.progress.due, id)
-      redis.call('ZADD', DUE, 'LT', record.progress.due, lane)
-      save(record)
+    local at = shortened(open_record(id))
+    if at then
+      redis.call('ZADD', due, at, id)
+      redis.call('ZADD', DUE, 'LT', at, lane)
     end
   end
 end

@@ -11,6 +11,7 @@ import redis
 import requests
 
 from ledger.errors import FeishuFailed, LedgerUnreachable, NotDurable
+from ledger.joining import SPANS
 from ledger.ledger import Ledger
 from producers.cli.output import ExitCode
 from producers.client import http_backend as announcing_over_http
@@ -80,6 +81,7 @@ class CommandBackend:
                 "--json",
             ),
             *("--on-unknown", fields["on_unknown"], "--on-open-ticket", fields["on_open_ticket"]),
+            *(part for name in SPANS if name in fields for part in (f"--{name}", fields[name])),
         ]
         done = subprocess.run(command, capture_output=True, timeout=COMMAND_SECONDS, check=False)
         if done.returncode == ExitCode.BAD_INPUT:

@@ -8,6 +8,7 @@ from typing import Any
 from ledger.delivery_options import OnUnknown
 from ledger.progress import Progress
 from ledger.states import FINAL, Outcome, State
+from tests.chaos.gathering import Told, told_in
 from tests.chaos.traffic import Asked
 
 __all__ = ["Call", "Case"]
@@ -27,8 +28,9 @@ class Call:
     answered: bool
     message_id: str | None
     code: int | None
-    marker: str
+    marker: str  #: of the event, or of the first that it tells of
     receiver_id: str
+    told: Told | None = None
 
     @classmethod
     def of(cls, call: dict[str, Any]) -> "Call | None":
@@ -36,9 +38,10 @@ class Call:
         if call["started_ms"] is None or not isinstance(call["body"], dict):
             return None
         ended_ms = call["ended_ms"] or call["started_ms"]
+        told = told_in(json.loads(call["body"]["content"]))
         return cls(
             call["at"], call["started_ms"] / 1000, ended_ms / 1000, call["delivered"], call["answered"],
-            call["message_id"], call["code"], json.loads(call["body"]["content"])["text"], call["body"]["receiver_id"],
+            call["message_id"], call["code"], told.markers[0], call["body"]["receiver_id"], told,
         )  # fmt: skip
 
 

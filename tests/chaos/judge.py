@@ -19,6 +19,7 @@ from tests.chaos.approvals import started_wrongly
 from tests.chaos.case import Call, Case
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
+from tests.chaos.gathering import Gathering
 from tests.chaos.notices import asked_by, is_notice, told_wrongly
 from tests.chaos.stillness import Stillness
 from tests.chaos.traffic import Asked
@@ -69,10 +70,10 @@ class Judge:
 
     @cached_property
     def calls(self) -> dict[str, list[Call]]:
-        """By marker, in the order of their start."""
+        """By marker, in the order of their start. Those that told of events that joined: by the id of their message."""
         found: dict[str, list[Call]] = defaultdict(list)
         for call in filter(None, map(Call.of, self.all_calls)):
-            found[call.marker].append(call)
+            found[self._message_of.get(call.marker, call.marker)].append(call)
         for calls in found.values():
             calls.sort(key=lambda call: call.started)
         return found
@@ -92,12 +93,44 @@ class Judge:
     def cases(self) -> dict[str, Case]:
         """Every notification that was accepted, by id."""
         asked = {case.id: case for key, ids in self._told.items() for id in ids for case in self._cases(key, id)}
-        return asked | {id: self._case(id, asked_by(record), record.progress) for id, record in self.notices.items()}
+        gathered = {
+            id: self._case(id, each.asked, each.record and each.record.progress) for id, each in self.gatherings.items()
+        }
+        notices = {id: self._case(id, asked_by(record), record.progress) for id, record in self.notices.items()}
+        return asked | gathered | notices
 
     @cached_property
     def notices(self) -> dict[str, Record]:
         """By id."""
-        return {record.id: record for record in self._ledger.events() if is_notice(record)}
+        return {record.id: record for record in self._on_record if is_notice(record)}
+
+    @cached_property
+    def gatherings(self) -> dict[str, Gathering]:
+        """Messages that events have joined, by id."""
+        joined: dict[str, list[Asked]] = defaultdict(list)
+        for key, ids in self._told.items():
+            for id in ids if key[0] == "e" else ():
+                if into := self._message_of.get(self._asked(key, id)[id].marker):
+                    joined[into].append(self._asked(key, id)[id])
+        known = {record.id: record for record in self._on_record}
+        return {id: Gathering(id, known.get(id), events) for id, events in joined.items()}
+
+    @cached_property
+    def _message_of(self) -> dict[str, str]:
+        """By marker of an event that joined: the id of the message that tells of it."""
+        into = {record.id: record.progress.into for record in self._on_record if record.progress.into}
+        return {
+            self._asked(key, id)[id].marker: into[id]
+            for key, ids in self._told.items()
+            if key[0] == "e"
+            for id in ids
+            if id in into
+        }
+
+    @cached_property
+    def _on_record(self) -> list[Record]:
+        """All events."""
+        return list(self._ledger.events())
 
     def cases_of(self, key: str) -> list[Case]:
         return [case for case in self.cases.values() if case.asked.marker == key]
@@ -139,6 +172,7 @@ class Judge:
             for what in case.findings():
                 yield Finding(what, case.id, str(case))
         yield from self._identities()
+        yield from self._gathered()
         yield from self._audiences()
         for id, found in told_wrongly(filter(None, self.announcements.values()), self.notices.values()):
             yield Finding("a starter was not told once of each pause and of the end", id, f"  {found}")
@@ -160,8 +194,16 @@ class Judge:
         known = {case.asked.marker for case in self.cases.values()}
         for marker in self.calls.keys() - known:
             yield Finding("sent, and nobody was told that it was accepted", marker, f"  sandbox   {self.calls[marker]}")
-        if (accepted := len(self.cases) - len(self.notices)) != self.asked_for:
+        if (accepted := len(self.cases) - len(self.notices) - len(self.gatherings)) != self.asked_for:
             yield Finding("asked for and never accepted", "", f"  {self.asked_for - accepted} of them")
+
+    def _gathered(self) -> Iterator[Finding]:
+        for id, gathering in self.gatherings.items():
+            for what in gathering.findings([call.told for call in self.calls.get(id, []) if call.told]):
+                yield Finding(what, id, f"{self.cases[id]}\n  joined    {[event.marker for event in gathering.events]}")
+        for record in self._on_record:
+            if record.progress.gathers and record.id not in self.gatherings:
+                yield Finding("a message that nothing joined", record.id, f"  {record.progress}")
 
     def _audiences(self) -> Iterator[Finding]:
         for key, ids in self._told.items():

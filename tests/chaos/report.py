@@ -44,6 +44,12 @@ CHECKS = {
         "announced twice to somebody of the audience",
         "announced to somebody outside the audience",
     ),
+    "events that joined and were not told of once, in the message that they name": (
+        "joined, and the message is absent",
+        "joined, and nobody asked for that",
+        "a message that does not tell of what joined it",
+        "a message that nothing joined",
+    ),
     "two calls in flight for one notification": ("two calls in flight at once",),
     "counts that differ from the states, or do not sum to the rows": (
         "counts that differ from the states",

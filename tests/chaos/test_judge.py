@@ -13,6 +13,7 @@ from tests.chaos.approvals import started_wrongly
 from tests.chaos.case import Call, Case
 from tests.chaos.company import of_an_audience
 from tests.chaos.finding import Finding
+from tests.chaos.gathering import Gathering, Told, told_in
 from tests.chaos.notices import told_wrongly
 from tests.chaos.report import Report
 from tests.chaos.stillness import Stillness, before_its_start
@@ -175,10 +176,65 @@ def test_a_call_before_the_start_is_told_from_other_calls_that_come_too_early_or
     assert Stillness("a_1", 3.0).what == "a call after a pause or a cancellation"
 
 
+EVENTS = [Asked(f"e0-{number}", "ou_plain", RESEND, window="digest 3s") for number in range(3)]
+
+
+def message(gathers: str = "digest") -> Record:
+    build = Notification.build({"receiver_id": "ou_plain", "text": "e0-0"})
+    return Record("n_1", build, Progress(State.DELIVERED, 0, gathers=gathers), 0)
+
+
+def told(title: str, *lines: str) -> Told:
+    content = [[{"tag": "text", "text": line}] for line in lines]
+    return told_in({"post": {"zh_cn": {"title": title, "content": content}}})
+
+
+ALL = told("3 messages since 14:00 UTC", "14:00 e0-2", "14:00 e0-1", "14:00 e0-0")
+LAST = [f"14:00 e0-{number}" for number in range(9, 4, -1)]
+TEN = [Asked(f"e0-{number}", "ou_plain", RESEND, window="throttle 3s") for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        (Gathering("n_1", message(), EVENTS), [ALL, ALL]),
+        (Gathering("n_1", message(), EVENTS), []),
+        (Gathering("n_1", message(), EVENTS[:1]), [told_in({"text": "e0-0"})]),
+        (Gathering("n_1", message("throttle"), TEN), [told("10 more since 14:00 UTC:", *LAST)]),
+    ],
+)
+def test_a_message_that_tells_of_what_joined_it_is_passed(sound: tuple[Gathering, list[Told]]) -> None:
+    gathering, calls = sound
+    assert list(gathering.findings(calls)) == []
+
+
+NOT_TOLD = "a message that does not tell of what joined it"
+GATHERED = [
+    (Gathering("n_1", None, EVENTS), [], "joined, and the message is absent"),
+    (Gathering("n_1", message(), [*EVENTS, Asked("e0-4", "ou_plain", RESEND, window="digest 3s")]), [ALL], NOT_TOLD),
+    (Gathering("n_1", message(), EVENTS[:2]), [ALL], NOT_TOLD),
+    (Gathering("n_1", message(), EVENTS), [ALL, told_in({"text": "e0-1"})], NOT_TOLD),
+    (Gathering("n_1", message(), EVENTS), [told("3 messages since 14:00", "14:00 e0-2", "14:00 e0-1")], NOT_TOLD),
+    (Gathering("n_1", message(), EVENTS), [told("3 messages since 14:00", *["14:00 e0-2"] * 3)], NOT_TOLD),
+    (Gathering("n_1", message("throttle"), TEN), [told("9 more since 14:00:", *LAST)], NOT_TOLD),
+    (Gathering("n_1", message(), [Asked("e0-0", "ou_plain", RESEND)]), [], "joined, and nobody asked for that"),
+]
+
+
+@pytest.mark.parametrize(("broken", "calls", "finding"), GATHERED)
+def test_a_message_that_does_not_tell_of_what_joined_it_is_found(
+    broken: Gathering, calls: list[Told], finding: str
+) -> None:
+    assert list(broken.findings(calls)) == [finding]
+
+
+OF_GATHERINGS = {*(finding for *_, finding in GATHERED), "a message that nothing joined"}
 NAMED = [finding for _, findings in STARTS for finding in findings]
 
 
-@pytest.mark.parametrize("finding", [*(finding for _, finding, *_ in (*BROKEN, *AUDIENCES)), *NAMED, BEFORE_ITS_START])
+@pytest.mark.parametrize(
+    "finding", [*(finding for _, finding, *_ in (*BROKEN, *AUDIENCES)), *NAMED, BEFORE_ITS_START, *OF_GATHERINGS]
+)
 def test_what_is_found_has_its_line_in_the_table(finding: str) -> None:
     report = Report([], [Finding(finding)])
     found = {line for line in report.as_markdown().splitlines() if line.endswith("| 0 | 1 |")}

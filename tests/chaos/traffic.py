@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,9 @@ _EVENTS_HELD, _ANNOUNCEMENTS_HELD = 0.4, 0.7
 _TICKET_FAILS = 0.2
 #: Of the events, those that name their receiver by e-mail address. The sandbox leads `x@…` to `ou_x`.
 _BY_MAIL = 0.3
+#: Of the stretches of so many events of a producer, those that are a storm: to one receiver, with one of these windows.
+_STORMS, _OF_A_STORM = 0.3, 10
+_WINDOWS = ("digest 2s", "digest 5s", "throttle 2s", "throttle 6s")
 #: Of the announcements, those that pause after their first rows.
 _ANNOUNCEMENTS_WITH_FIRST = 0.4
 #: Of events; the last one comes over HTTP.
@@ -48,7 +51,7 @@ class Asked:
     """One notification as it was asked for. Its marker is its text, and stands in every call for it.
 
     `contact` is the e-mail address or mobile number by which it names its receiver, if it does; `heir` who has that
-    later.
+    later. `window` is such as `digest 3s` for an event that may go into a message with others.
     """
 
     marker: str
@@ -57,6 +60,11 @@ class Asked:
     on_open_ticket: OnOpenTicket = OnOpenTicket.REROUTE
     contact: str = ""
     heir: str = ""
+    window: str = ""
+
+    def named(self, marker: str) -> "Asked":
+        """Another one like it."""
+        return replace(self, marker=marker)
 
     @property
     def address(self) -> dict[str, str]:
@@ -76,7 +84,8 @@ class Asked:
     def fields(self) -> dict[str, str]:
         """As the HTTP API takes them, but for the key."""
         policies = {"on_unknown": self.on_unknown.value, "on_open_ticket": self.on_open_ticket.value}
-        return {**self.address, "text": self.marker, **policies}
+        window = dict([self.window.split()]) if self.window else {}
+        return {**self.address, "text": self.marker, **policies, **window}
 
     def notification(self) -> Notification:
         return Notification.build({**self.fields(), "key": self.marker})
@@ -172,7 +181,13 @@ class Traffic:
         return Company(self.seed, self.people)
 
     def event(self, producer: int, number: int) -> Asked:
-        marker = f"e{producer}-{number}"
+        marker, storm = f"e{producer}-{number}", f"e{producer}-storm{number // _OF_A_STORM}"
+        if self._rng(storm).random() < _STORMS:
+            like = self._asked_event(storm)
+            return replace(like, marker=marker, window=self._rng(f"{storm} window").choice(_WINDOWS))
+        return self._asked_event(marker)
+
+    def _asked_event(self, marker: str) -> Asked:
         rng = self._rng(marker)
         on_unknown = OnUnknown.HOLD if rng.random() < _EVENTS_HELD else OnUnknown.RESEND
         on_open_ticket = OnOpenTicket.FAIL if rng.random() < _TICKET_FAILS else OnOpenTicket.REROUTE

@@ -66,6 +66,30 @@ MUTATIONS = (
         f"{LEDGER}/test_rescheduling.py::"
         "test_one_that_was_paused_before_its_first_row_is_scheduled_and_resumed_for_its_time",
     ),
+    Mutation(
+        2,
+        "an event joins a message that has been sent",
+        "ledger/lua/shared/joining.lua",
+        " or message.progress.state ~= 'scheduled' then",
+        " then",
+        f"{LEDGER}/test_joining.py::test_after_the_window_has_closed_the_next_event_opens_another",
+    ),
+    Mutation(
+        2,
+        "an event joins a message and leaves no line with it",
+        "ledger/lua/shared/joining.lua",
+        "  redis.call('LPUSH', lines, cjson.encode({now, window.group, window.line, item.expires_at}))\n",
+        "",
+        f"{LEDGER}/test_joining.py::test_a_digest_gathers_all_events_to_a_receiver_from_the_first_one_on",
+    ),
+    Mutation(
+        2,
+        "a window closes without its message",
+        "ledger/lua/release.lua",
+        "  if not record or record.damaged or not may(record, 'queued') then return end\n",
+        "  if not record or record.damaged or record.gathers then return end\n",
+        f"{LEDGER}/test_joining.py::test_a_digest_gathers_all_events_to_a_receiver_from_the_first_one_on",
+    ),
     # -- 3: no call without a slot
     Mutation(
         3,
@@ -392,6 +416,14 @@ MUTATIONS = (
         "    if not names:\n        return\n",
         "    if names is not None:\n        return\n",
         f"{LEDGER}/test_health.py::test_without_a_worker_what_waits_for_ten_seconds_is_a_failure",
+    ),
+    Mutation(
+        14,
+        "the end of an alert that joined names its event, which was never sent",
+        "ledger/lua/accept.lua",
+        "message = into or item.id",
+        "message = item.id",
+        f"{LEDGER}/test_alerts.py::test_an_alert_that_joined_names_the_message_that_told_of_it",
     ),
     Mutation(
         14,

@@ -12,6 +12,7 @@ from ledger.rate import Limit, parse_rate
 from tests.chaos.traffic import Announced, Asked
 from tests.simulation.act import Act
 from tests.simulation.addresses import Addresses
+from tests.simulation.storms import Storms
 
 __all__ = ["Schedule"]
 
@@ -64,9 +65,10 @@ class Schedule:
 
     def _add(self, addresses: Addresses, acts: Sequence[Act]) -> None:
         self.addresses = addresses
-        self.events |= addresses.events
-        self.asked_at |= addresses.asked_at
-        self.asked_again |= addresses.asked_again
+        for each in (addresses, Storms.drawn(self.seed, self.lasts_seconds)):
+            self.events |= each.events
+            self.asked_at |= each.asked_at
+            self.asked_again |= each.asked_again
         self.acts = sorted([*acts, *addresses.acts], key=lambda act: act.at)
 
     @property

@@ -11,12 +11,14 @@ import fakeredis
 import pytest
 import redis
 
+from ledger.joining import Joining
 from ledger.lead import ClockStep
 from ledger.leases import BEGIN_WITHIN_MS, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
+from ledger.rescheduling import reschedule
 from ledger.settings import Desk, Settings
 from ledger.states import State
 from worker.claimed import ClaimedNotification
@@ -173,6 +175,34 @@ def test_what_is_to_be_sent_at_a_time_of_day_is_sent_at_that_time(time: Time) ->
     assert pacing.calls == []
     pacing.send(6, every=0.4)
     assert pacing.calls[0] == pytest.approx(30, abs=0.5)
+
+
+def test_a_window_lasts_as_long_as_it_would_have_and_quiet_hours_end_at_their_time(time: Time) -> None:
+    """Back, a digest of ten seconds would wait for an hour; one that waits for the morning waits for it still."""
+    pacing = Pacing(time)
+    morning = datetime.fromtimestamp(START_MS / 1000 + 60, UTC)
+    night = Joining(name="night", is_quiet=True, until=morning)
+    fields = {"receiver_id": "ou_a", "text": "hi"}
+    window, quiet, moved = (
+        accepted.into or ""
+        for accepted in pacing.ledger.accept(
+            [
+                Notification.build({**fields, "digest": "10s"}),
+                Notification.build(fields, joining=night),
+                Notification.build({**fields, "digest": "20s"}),
+            ]
+        )
+    )
+    reschedule(pacing.ledger, moved, morning, "ada")
+    pacing.lead()
+    time.set_by_ms -= HOUR_MS
+    due_ms = START_MS - HOUR_MS + 10_000
+    pacing.send(9, every=0.4)
+    assert pacing.calls == []
+    dues = [pacing.ledger.get(id).due_ms for id in (window, quiet, moved)]
+    assert dues == [pytest.approx(due_ms, abs=100), START_MS + 60_000, START_MS + 60_000]
+    pacing.send(2, every=0.4)
+    assert pacing.calls == [pytest.approx(10, abs=0.5)]
 
 
 def test_two_pacers_that_see_one_step_move_things_once(time: Time) -> None:
