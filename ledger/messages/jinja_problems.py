@@ -13,6 +13,7 @@ _SAID = re.compile(
     r"|Expected an expression, got '(?P<instead>[^']+)'"
     r"|Encountered unknown tag '(?P<tag>[^']+)'\.(?P<tags>.*)"
     r"|Unexpected end of template\.(?P<open>.*)"
+    r"|unexpected end of template, expected '(?P<ending>[^']+)'\."
 )
 #: Parts of a template that Jinja describes.
 _PARTS: Mapping[str, Phrase] = {
@@ -43,6 +44,8 @@ def syntax_problem(told: str) -> Phrase:
             return Phrase("Expected an expression, got '{part}'", part=part)
         case {"tag": tag, "tags": more}:
             return Phrase("Encountered unknown tag '{tag}'.{said}", tag=tag, said=more)
+        case {"ending": ending}:
+            return Phrase("unexpected end of template, expected '{ending}'.", ending=ending)
         case {"open": more}:
             return Phrase("Unexpected end of template.{said}", said=more)
     return said(told)

@@ -24,6 +24,7 @@ def refusal_of(text: str) -> BadInput:
         ("{{ (a] }}", "unexpected ']', expected ')'", "此处不应有“]”，应为“)”"),
         ("{{ }}", "Expected an expression, got 'end of print statement'", "此处应为表达式，而不是“变量的结束符”"),
         ("{% endfor %}", "Encountered unknown tag 'endfor'.", "没有标签“endfor”，或它不在对应的块内"),
+        ("{{ a", "unexpected end of template, expected 'end of print statement'.", "模板提前结束，缺少“变量的结束符”"),
         ("{% if a %}x", "Unexpected end of template. Jinja was looking for", "模板提前结束，可能缺少 endif 或 endfor"),
     ],
 )
