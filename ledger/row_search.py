@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ledger.announcement import Announcement, RowRecord
 from ledger.connection import text
+from ledger.errors import NotAllowed
 from ledger.full_search import Sought, rows_with
 from ledger.ids import row_number
 from ledger.ledger import Ledger
@@ -41,7 +42,12 @@ def found_rows(
     start: int | None = None,
     limit: int = PAGE,
 ) -> FoundRows:
-    """Rows in this state, of this receiver, and with this text in one of their values, if given; from `start` on."""
+    """Rows in this state, of this receiver, and with this text in one of their values, if given; from `start` on.
+
+    Raises NotAllowed for a draft, whose rows have no states.
+    """
+    if announcement.draft:
+        raise NotAllowed(announcement.id, "find rows of", announcement.state)
     search = _RowSearch(ledger, announcement, state, receiver, sought, limit)
     if state in INDEXED and state is not None:
         return search.of_index(state, start or 0)

@@ -5,7 +5,6 @@ import base64
 import ipaddress
 import math
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -29,6 +28,7 @@ __all__ = [
     "Approver",
     "Author",
     "Caller",
+    "Needs",
     "Operator",
     "Reader",
     "Sender",
@@ -37,7 +37,6 @@ __all__ = [
     "basic_password",
     "found_of",
     "is_local",
-    "needs",
     "secret_of",
 ]
 
@@ -100,27 +99,29 @@ class Caller:
 _LOCAL = Caller("loopback", None, frozenset(Scope), None)
 
 
-def needs(scope: Scope | None, *, in_thread: bool = True) -> Callable[[Request], Awaitable[Caller]]:
+@dataclass(frozen=True, slots=True)
+class Needs:
     """A dependency that requires this scope: see `Sender`. `in_thread`: it is answered in one, for which it waits."""
 
-    async def caller(request: Request) -> Caller:
-        found = await admit(request, scope, secret_of(request))
-        if in_thread and found.key_id is not None:
+    scope: Scope | None
+    in_thread: bool = True
+
+    async def __call__(self, request: Request) -> Caller:
+        found = await admit(request, self.scope, secret_of(request))
+        if self.in_thread and found.key_id is not None:
             await context_of(request).shares.wait_for_turn(request.scope, found.name)
         return found
 
-    return caller
 
-
-Sender = Annotated[Caller, Depends(needs(Scope.SEND, in_thread=False))]
-Announcer = Annotated[Caller, Depends(needs(Scope.ANNOUNCE, in_thread=False))]
-Author = Annotated[Caller, Depends(needs(Scope.ANNOUNCE))]
-Reader = Annotated[Caller, Depends(needs(Scope.READ))]
-Operator = Annotated[Caller, Depends(needs(Scope.OPERATE))]
-Admin = Annotated[Caller, Depends(needs(Scope.ADMIN))]
-Approver = Annotated[Caller, Depends(needs(Scope.APPROVE))]
+Sender = Annotated[Caller, Depends(Needs(Scope.SEND, in_thread=False))]
+Announcer = Annotated[Caller, Depends(Needs(Scope.ANNOUNCE, in_thread=False))]
+Author = Annotated[Caller, Depends(Needs(Scope.ANNOUNCE))]
+Reader = Annotated[Caller, Depends(Needs(Scope.READ))]
+Operator = Annotated[Caller, Depends(Needs(Scope.OPERATE))]
+Admin = Annotated[Caller, Depends(Needs(Scope.ADMIN))]
+Approver = Annotated[Caller, Depends(Needs(Scope.APPROVE))]
 #: With any scope: which one is needed stands in the body.
-Starter = Annotated[Caller, Depends(needs(None))]
+Starter = Annotated[Caller, Depends(Needs(None))]
 
 
 async def admit(request: Request, scope: Scope | None, secret: str | None) -> Caller:

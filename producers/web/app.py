@@ -32,6 +32,7 @@ from producers.web.context import WebContext
 from producers.web.openapi.document import document
 from producers.web.openapi.naming import operation_id
 from producers.web.problems import handle_problems
+from producers.web.reference.page import reference_route
 from producers.web.request_guard import RequestGuard
 from producers.web.telemetry import Telemetry
 
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_env()
     context = WebContext.of(settings)
     export_traces("deskbell-web")
-    # No page of documentation: it would load its scripts from another host.
+    # FastAPI's pages of documentation would load their scripts from another host: ours is `producers.web.reference`.
     app = FastAPI(
         title="Deskbell",
         version=metadata.version("deskbell"),
@@ -83,12 +84,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.context = context
-    document(app)
+    document(app, _ROUTERS)
     app.add_middleware(Telemetry, counters=context.counters)
     app.add_middleware(RequestGuard, shares=context.shares)
     handle_problems(app, settings)
     for router in _ROUTERS:
         app.include_router(router)
+    app.router.routes.append(reference_route(app.openapi))
     console = console_of(context)
     app.mount("/console", console)
     app.state.stop_streams = console.state.context.live.stop

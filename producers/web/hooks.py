@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from ledger.api_key import Scope
 from ledger.phrases import Phrase
 from producers.hooks.hook import Hook, token_digest
 from producers.web.context import ContextDep, WebContext
@@ -12,6 +13,7 @@ from producers.web.hook_answers import BOT_SUCCESS, bot_refusal
 from producers.web.hook_intake import HookAnswer, answered
 from producers.web.openapi.bodies import json_body
 from producers.web.openapi.refusals import ALWAYS, refusals
+from producers.web.openapi.scopes import needing
 from producers.web.problems import Problem
 
 __all__ = ["bot_router", "router"]
@@ -41,7 +43,8 @@ _TAKING: dict[str, Any] = {
     "response_description": "Notifications, on disk",
     "responses": refusals(404, 408, 413) | {200: _NOTHING},
     "openapi_extra": json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
-    | {"parameters": [_KEY]},
+    | {"parameters": [_KEY]}
+    | needing(Scope.SEND),
 }
 
 Token = Annotated[
@@ -68,7 +71,9 @@ _AS_BOT: dict[str, Any] = {
         }
     }
     | _refusals_of_bot(400, 401, 403, 408, 413, 429, 503),
-    "openapi_extra": json_body({"type": "object"}, {"A text": _BOT_TEXT}) | {"parameters": [_KEY]},
+    "openapi_extra": json_body({"type": "object"}, {"A text": _BOT_TEXT})
+    | {"parameters": [_KEY]}
+    | needing(Scope.SEND),
 }
 
 
@@ -110,7 +115,7 @@ async def post_to_bot_hook(token: Token, request: Request, context: ContextDep) 
 async def check_hook(name: Name, request: Request, context: ContextDep) -> Response:
     """Allow a sender of CloudEvents to post here, as it asks before it begins: no key goes with that, and no event.
 
-    https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
+    See [its protection against abuse](https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection).
     """
     _found(context, name)
     headers = {"Allow": "OPTIONS, POST, PUT"}

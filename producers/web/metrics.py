@@ -24,11 +24,12 @@ from ledger.workers import live_workers
 from producers.doctor.diagnosis import check_ledger
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime, fsync_ms
-from producers.web.access import Caller, needs
+from producers.web.access import Caller, Needs
 from producers.web.context import ContextDep
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_all_desks, of_desks, of_redis
 from producers.web.openapi.refusals import refusals
+from producers.web.openapi.scopes import needing
 
 __all__ = ["LedgerMetrics", "router"]
 
@@ -38,7 +39,7 @@ KNOWN = 500
 router = APIRouter(tags=["metrics"])
 
 
-_reader = needs(Scope.READ)
+_reader = Needs(Scope.READ)
 
 
 async def _reader_if_known(request: Request) -> Caller | None:
@@ -54,6 +55,7 @@ async def _reader_if_known(request: Request) -> Caller | None:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses=refusals(401, 403, 429, 503),
+    openapi_extra=needing(Scope.READ),
 )
 def get_metrics(
     request: Request, context: ContextDep, caller: Annotated[Caller | None, Depends(_reader_if_known)]

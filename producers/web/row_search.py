@@ -45,7 +45,7 @@ class RowPage(TypedDict):
     looked_at: Annotated[RowReach, Field(description="How far this page has looked.")]
 
 
-@router.get("/{id}/rows", summary="Find rows", response_model=RowPage, responses=refusals(404))
+@router.get("/{id}/rows", summary="Find rows", response_model=RowPage, responses=refusals(404, 409))
 def find_announcement_rows(
     id: AnnouncementId,
     caller: Reader,
@@ -60,8 +60,9 @@ def find_announcement_rows(
 ) -> Response:
     """Find rows by their state, receiver, or any of their values, in the order of the file.
 
-    A page looks at 5,000 rows at most, with `find` at 20,000: it may have few matches, or none, and still a next page.
-    A key without `operate` or `announce` sees ids alone: nothing is found by a name or an address.
+    A draft has no results yet (409). A page looks at 5,000 rows at most, with `find` at 20,000: it may have few
+    matches, or none, and still a next page. A key without `operate` or `announce` sees ids alone: nothing is found by
+    a name or an address.
     """
     announcement = found_of(context.ledger, caller, id)
     sought = None if find is None else Sought.of(find, among_people=caller.sees_addresses)

@@ -6,6 +6,7 @@ from producers.web.openapi.naming import objects_in
 
 __all__ = ["add_texts"]
 
+_OF_FASTAPI = "Successful Response"
 #: By the names in the document.
 _SCHEMAS = {
     "AcceptedNotification": "A notification is on record, and on disk.",
@@ -41,7 +42,14 @@ def add_texts(document: dict[str, Any]) -> None:
             schemas[name]["properties"][field]["description"] = text
     for _, node in objects_in(document):
         if isinstance(node.get("description"), str):
-            node["description"] = _unwrapped(node["description"])
+            node["description"] = _unwrapped(_told(node, schemas))
+
+
+def _told(node: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """What FastAPI says of every answer becomes what this one has."""
+    text: str = node["description"]
+    name = node.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+    return schemas[name]["description"] if text == _OF_FASTAPI and name else text
 
 
 def _unwrapped(text: str) -> str:

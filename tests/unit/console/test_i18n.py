@@ -43,6 +43,7 @@ CHOICES = {
     "until.": ["scheduled", "deferred", "running"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks", "keys"],
     "scope.": list(Scope),
+    "reference.in_": ["path", "query", "header"],
     "draft.row_": ["first", "longest", "emptiest", "number"],
     "settle.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text")],
     "settle.as_": list(Resolution),
