@@ -48,6 +48,7 @@ class HookEntry:
     accepted: int = 0
     duplicates: int = 0  #: of those accepted
     joined: int = 0  #: of those accepted, new ones that another message tells of: by a throttle or a digest
+    throttled: int = 0  #: of those joined, by a throttle
     skipped: int = 0
     reason: str | None = None
 
@@ -81,7 +82,8 @@ class HookTally:
 
     posts: dict[HookOutcome, int]
     messages: int = 0  #: new ones
-    joined: int = 0  #: of them
+    throttled: int = 0  #: of them, told of by the message of a throttle
+    digested: int = 0  #: of them, told of by a digest
     duplicates: int = 0
     skipped: int = 0
     latest: HookEntry | None = None
@@ -96,7 +98,8 @@ def tallies_of(entries: Sequence[HookEntry]) -> dict[str, HookTally]:
         tally.posts[entry.outcome] += 1
         tally.messages += entry.accepted - entry.duplicates
         tally.duplicates += entry.duplicates
-        tally.joined += entry.joined
+        tally.throttled += entry.throttled
+        tally.digested += entry.joined - entry.throttled
         tally.skipped += entry.skipped
         tally.latest = tally.latest or entry
         if entry.outcome in (HookOutcome.FAILED, HookOutcome.REFUSED):

@@ -136,6 +136,11 @@ class Notification(BaseModel):
         return self.email or self.mobile or self.receiver_id
 
     @property
+    def is_throttled(self) -> bool:
+        """Whether the window that it may join is that of a throttle; in quiet hours it is a digest."""
+        return self.throttle is not None and not (self.joining and self.joining.is_quiet)
+
+    @property
     def content_hash(self) -> str:
         """A hash of the content, which must be the same when a key is reused. Times do not count."""
         parts = (

@@ -17,6 +17,7 @@ from ledger.api_key import Scope
 from ledger.connection import reachable, translated
 from ledger.errors import BadInput, DeskbellError, KeyLimit, KeyReused
 from ledger.ledger import AcceptResult
+from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.record import Accepted
 from ledger.saved_template import SavedTemplate
@@ -180,13 +181,14 @@ async def _accepted(context: WebContext, hook: Hook, caller: Caller | None, rend
         raise
     if hook.template_names:
         await asyncio.to_thread(context.templates.note_accepted, rendered.notifications)
-    return [_taken(result) for result in results]
+    return [_taken(*each) for each in zip(rendered.notifications, results, strict=True)]
 
 
-def _taken(result: AcceptResult | KeyLimit) -> TakenIn:
+def _taken(notification: Notification, result: AcceptResult | KeyLimit) -> TakenIn:
     match result:
         case Accepted():
-            return TakenIn(result.id, result.duplicate, joined=result.into is not None and not result.duplicate)
+            joined = result.into is not None and not result.duplicate
+            return TakenIn(result.id, result.duplicate, joined, joined and notification.is_throttled)
         case KeyReused():
             return TakenIn(result.first_id, duplicate=True)
     raise result

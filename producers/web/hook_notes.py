@@ -23,11 +23,13 @@ _log = logging.getLogger(__name__)
 
 
 class TakenIn(NamedTuple):
-    """A notification of a post. `duplicate`: it was there before; `joined`: another message tells of it."""
+    """A notification of a post. `duplicate`: it was there before; `joined`: another message tells of it; `throttled`:
+    that is a throttle's, else a digest's."""
 
     id: str
     duplicate: bool
     joined: bool = False
+    throttled: bool = False
 
 
 async def note_result(
@@ -43,6 +45,7 @@ async def note_result(
         accepted=len(accepted),
         duplicates=sum(each.duplicate for each in accepted),
         joined=sum(each.joined for each in accepted),
+        throttled=sum(each.throttled for each in accepted),
         skipped=rendered.skipped,
         reason=rendered.reason,
     )

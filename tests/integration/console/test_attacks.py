@@ -1,8 +1,10 @@
 """What an attacker tries in the console, beside what `test_console_access` has: sessions, forms, addresses, and texts
 that would like to be a page."""
 
+import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.web.serving import serving
+from tests.integration.producers.web.web_thread import with_files
 
 __all__: list[str] = []
 
@@ -211,6 +214,32 @@ def is_harmless(page: requests.Response) -> None:
     assert "<img/src" not in page.text
     assert "49" not in page.text.partition("alert(1)&gt;")[2][:4]
     assert "\"'>" not in page.text
+
+
+def test_no_payload_of_a_hook_becomes_part_of_a_page(ledger: Ledger, tmp_path: Path) -> None:
+    hooks = '[hook.it]\nuse = "generic"\nto = "{{ payload.to|default(\'ou_ada\') }}"\ndigest = "5m"\n'
+    hooks += 'digest_by = "{{ payload.text }}"\nalert = "{{ payload.text }}"'
+    with serving(with_files(ledger.settings, tmp_path, hooks=hooks)) as url:
+        secret = key(ledger, Scope.SEND, Scope.READ, Scope.OPERATE)
+        posted = {"text": SCRIPT, "title": SCRIPT, "url": SCRIPT, "state": "resolved", "key": SCRIPT}
+        taken = requests.post(f"{url}/v1/hooks/it?key={secret}", json=posted, timeout=20).json()["accepted"]
+        for body in ({**posted, "to": SCRIPT}, [SCRIPT]):
+            assert requests.post(f"{url}/v1/hooks/it?key={secret}", json=body, timeout=20).status_code == 422
+        requests.post(f"{url}/v1/hooks/it?key={SCRIPT}", json=posted, timeout=20)
+        visitor = Visitor(url).sign_in(secret)
+        [event] = [each["id"] for each in taken]
+        for path in (
+            "/hooks",
+            "/hooks/it",
+            f"/notifications/{event}",
+            f"/notifications/{ledger.get(event).progress.into}",
+        ):
+            is_harmless(visitor.session.get(visitor.url + path, timeout=120))
+        visitor.look("/hooks/it")
+        for fields in ({"payload": json.dumps(posted)}, {"payload": SCRIPT}, {"payload": "{}", "sent_headers": SCRIPT}):
+            is_harmless(visitor.act("/hooks/it", **fields))
+        assert visitor.status(f"/hooks/{SCRIPT}") == 404
+        is_harmless(visitor.session.get(f"{visitor.url}/hooks/{SCRIPT}", timeout=120))
 
 
 def test_no_text_of_others_becomes_part_of_a_page(ledger: Ledger, url: str) -> None:

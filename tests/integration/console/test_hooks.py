@@ -34,6 +34,11 @@ use = "generic"
 to = "ou_ada"
 throttle = "30m"
 
+[hook.daily]
+use = "generic"
+to = "ou_ada"
+digest = "5m"
+
 [hook.many]
 for_each = "payload.items"
 to = "ou_ada"
@@ -73,7 +78,7 @@ def test_the_page_says_of_each_hook_what_came_in_and_what_was_refused(web: WebTh
     web.post("/v1/hooks/github", {"action": "opened"})
     page = operator.look("/hooks")
     row = page.partition('href="/console/hooks/chat"')[2].partition("</tr>")[0]
-    assert [part.partition("<")[0] for part in row.split("<td>")[3:7]] == ["6", "0", "0", "1"]
+    assert [part.partition("<")[0] for part in row.split("<td>")[3:8]] == ["6", "0", "0", "0", "1"]
     assert "there are neither a text, nor blocks, nor attachments to show" in row
     signed = page.partition('href="/console/hooks/github"')[2].partition("</tr>")[0]
     assert "signature of github" in signed
@@ -83,11 +88,15 @@ def test_the_page_says_of_each_hook_what_came_in_and_what_was_refused(web: WebTh
     assert "the header X-Hub" in operator.look("/hooks/github")
 
 
-def test_what_joined_another_message_is_counted(web: WebThread, operator: Visitor) -> None:
+@pytest.mark.parametrize(("hook", "counts"), [("calm", ["3", "2", "0"]), ("daily", ["3", "0", "3"])])
+def test_what_joined_another_message_is_counted_by_throttles_and_by_digests(
+    web: WebThread, operator: Visitor, hook: str, counts: list[str]
+) -> None:
     for number in range(3):
-        web.post(f"/v1/hooks/calm?key={web.secret(Scope.SEND)}", {"text": f"Disk {number}"})
-    row = operator.look("/hooks").partition('href="/console/hooks/calm"')[2].partition("</tr>")[0]
-    assert [part.partition("<")[0] for part in row.split("<td>")[3:5]] == ["3", "2"]
+        web.post(f"/v1/hooks/{hook}?key={web.secret(Scope.SEND)}", {"text": f"Disk {number}", "key": str(number)})
+    web.post(f"/v1/hooks/{hook}?key={web.secret(Scope.SEND)}", {"text": "Disk 2", "key": "2"})
+    row = operator.look("/hooks").partition(f'href="/console/hooks/{hook}"')[2].partition("</tr>")[0]
+    assert [part.partition("<")[0].strip() for part in row.split("<td>")[3:6]] == counts
 
 
 def test_a_hook_that_left_the_file_keeps_its_line(web: WebThread, operator: Visitor) -> None:
