@@ -79,7 +79,7 @@ def grouped(attempts: Iterable[Attempt], codes: CodeTable) -> list[Failure]:
     for attempt in attempts:
         group = (attempt.code, attempt.http_status)
         counts[group] += 1
-        said.setdefault(group, attempt.msg or "")
+        said.setdefault(group, attempt.told or "")
     return [_failure(group, count, said[group], codes) for group, count in counts.most_common()]
 
 

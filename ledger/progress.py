@@ -10,10 +10,11 @@ from typing_extensions import TypedDict
 
 from ledger.delivery_options import ReceiveType
 from ledger.messages.joined_texts import Fired
+from ledger.phrases import Phrase
 from ledger.states import Outcome, State
 from ledger.times import IsoTime, iso
 
-__all__ = ["Act", "ActJson", "Attempt", "AttemptJson", "Failure", "Progress", "acts_as_json"]
+__all__ = ["HAD_LEFT", "Act", "ActJson", "Attempt", "AttemptJson", "Failure", "Progress", "acts_as_json"]
 
 #: What a person did: when (Unix ms), who, what.
 Act = tuple[int, str, str]
@@ -30,6 +31,10 @@ class ActJson(TypedDict):
 
 def acts_as_json(acts: Iterable[Act]) -> list[ActJson]:
     return [{"at": iso(at), "by": by, "did": did} for at, by, did in acts]
+
+
+#: Of a call that may have been executed: before how it ended.
+HAD_LEFT = "the whole request had left, then: "
 
 
 @with_config(title="Attempt")
@@ -59,6 +64,13 @@ class Attempt:
     ms: int | None = None
     message_id: str | None = None
     msg: str | None = None
+
+    @property
+    def told(self) -> str | None:
+        """`msg`, as a phrase where we have put words of ours before what ended the call."""
+        if self.msg is None or not self.msg.startswith(HAD_LEFT):
+            return self.msg
+        return Phrase("the whole request had left, then: {ending}", ending=self.msg.removeprefix(HAD_LEFT))
 
     def to_list(self) -> list[Any]:
         values = [getattr(self, name) for name in self.__slots__]

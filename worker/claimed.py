@@ -13,7 +13,7 @@ from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
 from ledger.leases import Leases, Result
 from ledger.notification import Notification
-from ledger.progress import Attempt
+from ledger.progress import HAD_LEFT, Attempt
 from ledger.rate import AHEAD_TRIPS, SPAN_TRIPS, Slot, late_after_ms
 from ledger.settings import Desk
 from ledger.states import Outcome, State
@@ -233,7 +233,7 @@ def _what_is_known(verdict: Verdict) -> str | None:
     if verdict.kind is Kind.DELIVERED:
         return None
     ending = verdict.msg or verdict.ended
-    return f"the whole request had left, then: {ending}" if verdict.kind is Kind.UNKNOWN else ending
+    return f"{HAD_LEFT}{ending}" if verdict.kind is Kind.UNKNOWN else ending
 
 
 log = logging.getLogger(__name__)

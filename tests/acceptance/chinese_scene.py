@@ -10,6 +10,7 @@ from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
+from ledger.progress import HAD_LEFT
 from ledger.record import Record
 from ledger.states import Outcome, State
 from tests.browser.scenery import Scenery
@@ -40,7 +41,7 @@ class ChineseScene:
         running = self._announced("搬迁通知", 9, on_open_ticket="reroute")
         self._end(running, 2, State.DELIVERED, Outcome.TICKET_OPEN, 154405, FEISHU_SAYS)
         self._end(running, 2, State.FAILED, Outcome.REFUSED, 154004, FEISHU_SAYS)
-        self._end(running, 2, State.UNKNOWN, Outcome.UNKNOWN)
+        self._end(running, 2, State.UNKNOWN, Outcome.UNKNOWN, 155000, f"{HAD_LEFT}{FEISHU_SAYS}")
         paused = self._announced("体检通知", 4)
         self.ledger.announcements.pause(paused, "key zhang")
         timed = self._announced("年会通知", 2, at=_in_an_hour())
