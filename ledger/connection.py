@@ -29,7 +29,6 @@ from ledger.settings import Settings
 __all__ = [
     "NO_ROOM",
     "SCHEMA",
-    "UNREFUSED",
     "RedisWhenFull",
     "connect",
     "connect_screen",
@@ -237,8 +236,6 @@ def text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-#: Put in front of a script, it lets all writes after it through. The key is never there.
-UNREFUSED = "redis.call('DEL', KEYS[1] .. ':none')"
 #: What workers write outside of verbs: signs of life, caches, turns, Celery's messages. None of it grows with what is
 #: accepted. A script is never sent again: those that accept shall be refused.
 _SMALL_WRITES = frozenset({"SET", "INCR", "HINCRBY", "HSET", "ZADD", "SADD", "LPUSH", "RPUSH"})
@@ -246,10 +243,11 @@ _SMALL_WRITES = frozenset({"SET", "INCR", "HINCRBY", "HSET", "ZADD", "SADD", "LP
 _FREEING = frozenset({"DEL", "HDEL", "ZREM", "ZREMRANGEBYSCORE", "ZREMRANGEBYRANK", "LTRIM", "EXPIRE", "PEXPIRE"})
 
 # Arguments, for each command: how many words it has, and the words.
-_SCRIPT = f"""{UNREFUSED}
-local answers, at = {{}}, 1
+# The first write needs no memory, and the key is never there: it lets all writes after it through.
+_SCRIPT = """redis.call('DEL', KEYS[1] .. ':none')
+local answers, at = {}, 1
 while at <= #ARGV do
-  local words = {{}}
+  local words = {}
   for index = at + 1, at + ARGV[at] do table.insert(words, ARGV[index]) end
   table.insert(answers, redis.call(unpack(words)) or false)
   at = at + 1 + ARGV[at]

@@ -11,7 +11,7 @@ import redis
 from redis.client import Pipeline
 
 from ledger.cluster import refuse_cluster
-from ledger.connection import SCHEMA, UNREFUSED, connect
+from ledger.connection import SCHEMA, connect
 from ledger.durability import Assurance, Waits
 from ledger.errors import NotDurable
 from ledger.phrases import Phrase
@@ -37,6 +37,9 @@ SHARED_BY_SOME = {"resolving": ("answer", "ask"), "settling": ("release", "resol
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.
 ADDING = frozenset({"accept", "announce", "draft", "start", "template"})
+#: How all others read the version first. To the server this is a write that needs no memory, and a script that has made
+#: one may go on writing when the server is full.
+UNREFUSED_GET = "GETEX"
 
 Argument = str | bytes | int | float
 #: A verb, its desk, and its further arguments.
@@ -71,10 +74,10 @@ def _scripts() -> dict[str, _Script]:
     parts = {name: (folder / "shared" / f"{name}.lua").read_text("utf-8") for name in (*SHARED, *SHARED_BY_SOME)}
     tables, scripts = _tables(), {}
     for name in NAMES:
-        refusal = [] if name in ADDING else [UNREFUSED]
+        read_schema = f"local READ_SCHEMA = '{'GET' if name in ADDING else UNREFUSED_GET}'"
         shared = (*SHARED, *(part for part, verbs in SHARED_BY_SOME.items() if name in verbs))
         verb = (folder / f"{name}.lua").read_text("utf-8")
-        scripts[name] = _Script.of("\n".join((*refusal, tables, *(parts[part] for part in shared), verb)))
+        scripts[name] = _Script.of("\n".join((read_schema, tables, *(parts[part] for part in shared), verb)))
     return scripts
 
 

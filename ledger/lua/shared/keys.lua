@@ -1,4 +1,4 @@
--- What every verb shares. `ledger.store` loads it in front of each verb, behind the tables ALLOWED,
+-- What every verb shares. `ledger.store` loads it in front of each verb, behind SCHEMA, READ_SCHEMA, and the tables ALLOWED,
 -- FINAL and INDEXED, which it makes from ledger/states.py.
 --
 -- KEYS[1]  {prefix}   Every other key is built from it here, in one place: which lanes and records a verb
@@ -13,7 +13,7 @@ local DESK = ARGV[1]
 local function key(...) return table.concat({PREFIX, ...}, ':') end
 
 -- Whoever is of another version than the ledger touches nothing of it: see ledger/schema.py. The first verb says which it is.
-local schema = redis.call('GET', key('schema'))
+local schema = redis.call(READ_SCHEMA, key('schema'))
 if not schema then
   redis.call('SET', key('schema'), SCHEMA)
 elseif schema ~= SCHEMA then
