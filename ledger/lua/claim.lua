@@ -16,7 +16,7 @@
 local token, lease_ms, released_lease_ms, late_ms, results_for_ms =
   ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local reply_ms, soonest = tonumber(ARGV[7]), now + tonumber(ARGV[8])
-local limits, first_id = read_limits(9)
+local has_limits, first_id = ARGV[9] ~= '0', 10 + 2 * tonumber(ARGV[9])
 local hold = current_hold()
 local results, back = {now, hold and hold.kind ~= 'throttled' and 1 or 0, redis.call('ZCARD', TICKETS)}, {}
 
@@ -31,10 +31,11 @@ local function back_to_lane(record)
   table.insert(back, record)
 end
 
-local vouched = is_clock_vouched()
+local vouched = has_limits and is_clock_vouched()
 
 -- Instead of one that came too late. A row does not take it from an event that waits.
 local function fresh_slot(record)
+  local limits = vouched and read_limits(9)
   if not vouched or not is_free(limits, soonest) then return nil end
   if not record.event and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then return nil end
   move_into_slot(limits, soonest)
@@ -43,7 +44,7 @@ end
 
 -- The slot to call in, given the one that release took. If the clock was set back since, that seems to be still to come.
 local function good_slot(record, slot)
-  if #limits == 0 or vouched and now + reply_ms - slot <= late_ms then return slot end
+  if not has_limits or vouched and now + reply_ms - slot <= late_ms then return slot end
   give_back_slot(slot)
   return fresh_slot(record)
 end

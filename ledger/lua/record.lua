@@ -31,9 +31,9 @@ end
 local hold_change = ''
 -- One failing notification must not stop the others: only a row of failures without a success between opens an outage.
 local function note_health()
-  local hold = current_hold()
+  local hold, failures = current_hold()
   if health == 'up' then
-    redis.call('HDEL', HOLDS, 'streak')
+    if failures then redis.call('HDEL', HOLDS, 'streak') end
     if hold and hold.kind ~= 'throttled' then
       redis.call('HDEL', HOLDS, 'hold')
       hold_change = tostring(now - (hold.since or now))

@@ -60,7 +60,12 @@ local function announcement_opens(lane)
   join_turns(lane)
 end
 
+-- When the first of what waits for a time becomes due; false when nothing does, nil when that may have changed.
+local first_due = earliest(DUE) or false
+
 local function come_due()
+  if not first_due or first_due > now then return end
+  first_due = nil
   for _, lane in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, LANES)) do
     local due = key('lane', lane, 'due')
     local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, PORTION)
@@ -79,7 +84,7 @@ end
 local function next_of(lane)
   for _ = 1, PORTION do
     local id = redis.call('LPOP', key('lane', lane, 'ids'))
-    if not id then return nil end
+    if not id then return nil, 'empty' end
     local record = open_record(id)
     if record and record.progress.state == 'queued' then
       if is_expired(record) then
@@ -108,7 +113,7 @@ local function held()
   return math.min(room, in_flight - flying), 0
 end
 
-local released = {}
+local released, events_left = {}, true
 local function release_one(id, slot)
   take_slot(limits, slot)
   lease(id, slot + lease_ms)
@@ -120,7 +125,8 @@ local function next_slot() return slot_from(soonest, limits) end
 local function release_events(most)
   local slot = next_slot()
   while #released < most and slot <= latest do
-    local id = next_of(EVENT_LANE)
+    local id, why = next_of(EVENT_LANE)
+    events_left = why ~= 'empty'
     if not id then return end
     release_one(id, slot)
     slot = next_slot()
@@ -137,6 +143,7 @@ local function within_hours(info)
     if opens and now < opens then
       redis.call('HSET', key('lane', info.id), 'opens_at', opens)
       redis.call('ZADD', DUE, 'LT', opens, info.id)
+      first_due = nil
       return false
     end
     if closes and now < closes then return true end
@@ -160,6 +167,7 @@ local function waits_for_its_time(info, id)
   if not send_at or send_at <= now then return false end
   move(record, 'scheduled')
   wait_until(record, send_at)
+  first_due = nil
   save(record, results_for_ms)
   return true
 end
@@ -202,8 +210,8 @@ end
 
 -- The next slot of an announcement: not before its pace.
 local function next_paced_slot()
-  local paced = #limits == 0 and 0 or tonumber(redis.call('HGET', HOLDS, 'pace_at') or 0)
-  return math.max(next_slot(), math.ceil(paced))
+  local pace_at = #limits == 0 and 0 or math.ceil(paced)
+  return math.max(next_slot(), pace_at)
 end
 
 -- How many rows of it were released.
@@ -246,6 +254,7 @@ local is_untold = tell_joined()
 local most, held_until = held()
 release_events(most)
 release_rows(most)
+if #released > 0 then keep_pace(limits) end
 flush()
 
 local lease_ends = earliest(LEASES)
@@ -254,12 +263,13 @@ local lease_ends = earliest(LEASES)
 local function next_look()
   local first
   local function look_by(at) if at and (not first or at < first) then first = at end end
-  look_by(earliest(DUE))
+  if first_due == nil then first_due = earliest(DUE) end
+  look_by(first_due)
   look_by(settlement_due)
   if is_untold then look_by(now) end
   look_by(lease_ends)
   local early = latest - now
-  if redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
+  if events_left and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then
     look_by(math.max(next_slot() - early, held_until))
   elseif redis.call('ZCARD', TURNS) > 0 then
     look_by(math.max(next_paced_slot() - early, held_until))

@@ -31,7 +31,12 @@ local hold = current_hold()
 local held = hold and hold['until'] > now
 local slot = not held and not is_stopped(record) and is_clock_vouched() and slot_from(soonest, limits)
 if slot and slot - now > max_wait_ms then slot = nil end
-if slot and unused_slot then move_into_slot(limits, slot) elseif slot then take_slot(limits, slot) end
+if slot and unused_slot then
+  move_into_slot(limits, slot)
+elseif slot then
+  take_slot(limits, slot)
+  keep_pace(limits)
+end
 record.progress.renewal = renewal
 record.progress.slot = slot or nil
 save(record)

@@ -4,6 +4,8 @@
 -- ARGV[2]  fingerprint  of the credentials, or '' to end the hold whatever they are
 -- ARGV[3]  app          hash of the app, for which open_ids are good
 -- Returns  1 when a hold was ended
+-- Versions before 2026-11-25 let the list of slots expire. Every worker that starts asks to resume, so this keeps it.
+redis.call('PERSIST', SLOTS)
 if ARGV[2] ~= '' then
   local known = redis.call('HGET', HOLDS, 'fingerprint')
   redis.call('HSET', HOLDS, 'fingerprint', ARGV[2], 'app', ARGV[3])

@@ -87,8 +87,9 @@ end
 
 -- Enters callbacks of joined events whose message has ended. Returns whether more are left.
 local function tell_joined()
-  local ended = decoded(redis.call('LINDEX', ENDED, 0))
-  if not ended then return redis.call('LPOP', ENDED) end
+  local text = redis.call('LINDEX', ENDED, 0)
+  local ended = decoded(text)
+  if not ended then return text and redis.call('LPOP', ENDED) end
   ended.progress.into, ended.progress.gathers = ended.id, nil
   local owed = redis.call('LRANGE', key('joined', ended.id, 'callbacks'), ended.next, ended.next + TOLD_AT_ONCE - 1)
   for _, each in ipairs(owed) do tell_one(ended, cjson.decode(each)) end
