@@ -32,7 +32,7 @@ from ledger.settings import Desk, Settings
 from ledger.states import State
 from ledger.store import Argument, Store
 
-__all__ = ["Held", "LeaseLost", "Leases", "Released", "Result", "Swept"]
+__all__ = ["Held", "LeaseLost", "Leases", "Released", "Result", "Share", "Swept"]
 
 
 #: How long a released notification may stay unclaimed before it goes back to its lane, ms. A worker that lives takes
@@ -59,6 +59,16 @@ class Result:
     wait_ms: int = 0  #: for deferred
     extra: dict[str, Any] = field(default_factory=dict)  #: laid over the progress
     unused_slot_ms: int | None = None  #: a slot that is given back
+
+
+class Share(NamedTuple):
+    """Of the work: a desk, the most to release of it now, and the most it may have in flight (released or claimed)
+    afterwards. `apart_ms`: one thread sends all of it, and needs so long for each."""
+
+    desk: Desk
+    most: int
+    in_flight: int
+    apart_ms: int = 0
 
 
 class Released(NamedTuple):
@@ -97,27 +107,24 @@ class Leases(Store):
         self.begin_within_ms = BEGIN_WITHIN_MS
         self.lease_ms = BEGIN_WITHIN_MS + longest_call_ms + AFTER_CALL_MS
 
-    def release(self, shares: Sequence[tuple[Desk, int, int]]) -> list[Released]:
-        """Hands out the slots of several due desks, in one round trip.
-
-        Each share is a desk, the most to release of it now, and the most it may have in flight (released or claimed)
-        afterwards.
-        """
+    def release(self, shares: Iterable[Share | tuple[Desk, int, int]]) -> list[Released]:
+        """Hands out the slots of several due desks, in one round trip."""
         calls = [
             (
                 "release",
                 desk.name,
                 (
-                    room,
+                    most,
                     in_flight,
                     RELEASED_LEASE_MS,
                     self.results_for_ms,
                     self._trips_ms(desk, AHEAD_TRIPS),
                     self._trips_ms(desk, SPAN_TRIPS),
+                    apart_ms,
                     *limit_arguments(desk.rate),
                 ),
             )
-            for desk, room, in_flight in shares
+            for desk, most, in_flight, apart_ms in (Share(*share) for share in shares)
         ]
         return [_released(answer) for answer in self.verbs.call_many(calls)]
 
@@ -126,8 +133,11 @@ class Leases(Store):
         calls = [("sweep", desk.name, (self.results_for_ms, SWEEP, RELEASED_LEASE_MS)) for desk in desks]
         return [Swept(*_raised(answer)) for answer in self.verbs.call_many(calls)]
 
-    def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
-        """Claims those of `ids` that are released and have, or get, a good slot. Also returns the Redis time, ms."""
+    def claim(self, desk: Desk, token: str, ids: Sequence[str], apart_ms: int = 0) -> tuple[int, list[Claim]]:
+        """Claims those of `ids` that are released and have, or get, a good slot. Also returns the Redis time, ms.
+
+        `apart_ms`: how long the caller needs for each, one after another.
+        """
         asked = self.clock.monotonic()
         now_ms, probing, tickets, *found = self.verbs.call(
             "claim",
@@ -139,6 +149,7 @@ class Leases(Store):
             self.results_for_ms,
             self._trips_ms(desk, 0.5),
             self._trips_ms(desk, ANSWER_TRIPS),
+            apart_ms,
             *limit_arguments(desk.rate),
             *dict.fromkeys(ids),  # one that stood there twice would look like a replay, and be sent twice
         )

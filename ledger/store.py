@@ -29,10 +29,14 @@ NAMES = (
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.
-SHARED = ("keys", "callbacks", "announcements", "people", "records", "joining", "slots", "drafts")
+SHARED = ("keys", "callbacks", "announcements", "people", "records", "joining", "slots")
 
 #: What some verbs share beside that, in the same folder. Others go without, since a script has 200 local names at most.
-SHARED_BY_SOME = {"resolving": ("answer", "ask"), "settling": ("release", "resolve", "settle")}
+SHARED_BY_SOME = {
+    "resolving": ("answer", "ask"),
+    "settling": ("release", "resolve", "settle"),
+    "drafts": ("announce", "draft", "reschedule", "review", "start", "steer"),
+}
 
 #: The verbs that put something new into the ledger. When Redis is full it refuses them, at their first write and so as
 #: a whole; all others go on, since sending is what frees memory in the end.

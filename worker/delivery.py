@@ -92,7 +92,7 @@ class Delivery:
         """Delivers the `ids` that can be claimed, and records their results."""
         token = uuid.uuid4().hex
         leased_at = self._monotonic()
-        now_ms, claims = retry_while_redis_is_away()(self._leases.claim, self.desk, token, ids)
+        now_ms, claims = retry_while_redis_is_away()(self._leases.claim, self.desk, token, ids, self._apart_ms(ids))
         started = self._monotonic()
         batch = [
             ClaimedNotification(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims
@@ -110,6 +110,9 @@ class Delivery:
         self._metrics.deliveries(batch, recorded)
         if "up" in health and any(claim.notification.receive_type == ReceiveType.CHAT for claim in claims):
             self._refresh_tickets()
+
+    def _apart_ms(self, ids: Sequence[str]) -> int:
+        return round(self.durations.recent_ms or 0) if len(ids) > 1 else 0
 
     def _with_tickets(self, claims: Sequence[Claim], now_ms: int) -> AbstractSet[str]:
         if not any(claim.some_have_tickets for claim in claims):

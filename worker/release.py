@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from typing import NamedTuple
 
-from ledger.leases import Leases, Swept
+from ledger.leases import Leases, Share, Swept
 from ledger.settings import Desk
 
 __all__ = ["CallDurations", "Release", "ThreadShare", "batch_size"]
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 #: Notifications of one desk in a Celery message: as many as one thread sends within this, ms, so that a pause holds and
 #: no claim grows old; but not more than this.
 BATCH_MS, LARGEST_BATCH = 600, 64
+#: With limits, when more desks are due than messages may go out: as many as one thread sends within this, ms. Each has
+#: a slot of its own, one call later than the one before it. Less than without limits, so that an event waits for less.
+SPACED_BATCH_MS = 250
 #: The weight of the latest call in the average of their durations.
 LATEST_SHARE = 0.2
 
@@ -56,14 +59,14 @@ class CallDurations:
         self._average_ms = elapsed_ms if before is None else before + LATEST_SHARE * (elapsed_ms - before)
 
 
-def batch_size(call_ms: float | None) -> int:
-    """How many notifications go into one message when a call takes so long. Only for desks without limits.
+def batch_size(call_ms: float | None, batch_ms: float = BATCH_MS) -> int:
+    """How many notifications go into one message of so many ms when a call takes so long.
 
     One while the duration is unknown: the desk may hang, and each message takes a thread.
     """
     if call_ms is None:
         return 1
-    return max(1, min(LARGEST_BATCH, int(BATCH_MS / max(call_ms, 1))))
+    return max(1, min(LARGEST_BATCH, int(batch_ms / max(call_ms, 1))))
 
 
 class ThreadShare:
@@ -100,10 +103,12 @@ class ThreadShare:
 
 
 class Portion(NamedTuple):
-    """How many notifications of a desk go into a message, and how many messages of it may be under way."""
+    """How many notifications of a desk go into a message, how long each of them takes if they have slots one after
+    another (else 0), and how many messages of the desk may be under way."""
 
     desk: Desk
     size: int
+    call_ms: int
     messages: int
 
     def batches(self, ids: Sequence[str], target: int) -> list[Sequence[str]]:
@@ -147,8 +152,10 @@ class Release:
         up the others' share.
         """
         share = -(-room // len(due))
-        portions = [self._portion(desk, threads) for desk in due]
-        answers = self._leases.release([(each.desk, each.size * share, each.size * each.messages) for each in portions])
+        portions = [self._portion(desk, share, threads) for desk in due]
+        answers = self._leases.release(
+            [Share(each.desk, each.size * share, each.size * each.messages, each.call_ms) for each in portions]
+        )
         if overdue := [desk for desk, released in zip(due, answers, strict=True) if released.overdue]:
             self._sweep(overdue)
         target = room // max(1, sum(bool(released.ids) for released in answers))
@@ -160,11 +167,14 @@ class Release:
         if in_turns := [batch for turn in zip_longest(*by_desk) for batch in turn if batch]:
             self._publish(in_turns)
 
-    def _portion(self, desk: Desk, threads: int) -> Portion:
+    def _portion(self, desk: Desk, share: int, threads: int) -> Portion:
         call_ms = self._call_ms(desk)
-        # With limits each notification has a slot, which must not wait for the call of another.
-        size = 1 if desk.rate else batch_size(call_ms)
-        return Portion(desk, size, threads if self._is_one_desk else self._shares.most(desk.name, call_ms, threads))
+        messages = threads if self._is_one_desk else self._shares.most(desk.name, call_ms, threads)
+        if not desk.rate:
+            return Portion(desk, batch_size(call_ms), 0, messages)
+        # A slot should not wait for the call of another, unless all threads are busy with other desks anyway.
+        size = batch_size(call_ms, SPACED_BATCH_MS) if share == 1 else 1
+        return Portion(desk, size, round(call_ms or 0) if size > 1 else 0, messages)
 
     def _sweep(self, overdue: Sequence[Desk]) -> None:
         for desk, swept in zip(overdue, self._leases.sweep(overdue), strict=True):

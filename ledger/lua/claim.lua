@@ -1,4 +1,4 @@
--- claim(desk, token, lease_ms, released_lease_ms, late_ms, results_for_ms, reply_ms, ahead_ms, limits…, id …)
+-- claim(desk, token, lease_ms, released_lease_ms, late_ms, results_for_ms, reply_ms, ahead_ms, apart_ms, limits…, id …)
 --
 -- Makes the caller the one holder of released notifications. A slot is for now: one that comes too late is given back, and
 -- another taken if one is free at once. If none is, or while the desk is held, the notification goes back to the front of
@@ -10,17 +10,21 @@
 -- ARGV[6]  results_for_ms
 -- ARGV[7]  reply_ms           how long this answer is on its way
 -- ARGV[8]  ahead_ms           a slot that is taken here is for no earlier time than in so long
--- ARGV[9…] limits             see read_limits; then ids
+-- ARGV[9]  apart_ms           how long the caller needs for each, one after another
+-- ARGV[10…] limits            see read_limits; then ids
 -- Returns  [now_ms, 1 when the desk is held and this is the probe, receivers in the index of open tickets, id, input,
 --          progress, ms since the slot (negative: until), ms of its acceptance, id, …]
 local token, lease_ms, released_lease_ms, late_ms, results_for_ms =
   ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local reply_ms, soonest = tonumber(ARGV[7]), now + tonumber(ARGV[8])
-local has_limits, first_id = ARGV[9] ~= '0', 10 + 2 * tonumber(ARGV[9])
+local reply_ms, ahead_ms, apart_ms = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local has_limits, first_id = ARGV[10] ~= '0', 11 + 2 * tonumber(ARGV[10])
 local hold = current_hold()
 local results, back = {now, hold and hold.kind ~= 'throttled' and 1 or 0, redis.call('ZCARD', TICKETS)}, {}
 
+-- When the next one is called for, counted from the first.
+local begins = 0
 local function hand(record, age)
+  begins = begins + apart_ms
   for _, value in ipairs({record.id, record.content, cjson.encode(record.progress), age, record.accepted_at}) do
     table.insert(results, value)
   end
@@ -35,16 +39,16 @@ local vouched = has_limits and is_clock_vouched()
 
 -- Instead of one that came too late. A row does not take it from an event that waits.
 local function fresh_slot(record)
-  local limits = vouched and read_limits(9)
-  if not vouched or not is_free(limits, soonest) then return nil end
+  local limits, at = vouched and read_limits(10), now + ahead_ms + begins
+  if not vouched or not is_free(limits, at) then return nil end
   if not record.event and redis.call('LLEN', key('lane', EVENT_LANE, 'ids')) > 0 then return nil end
-  move_into_slot(limits, soonest)
-  return soonest
+  move_into_slot(limits, at)
+  return at
 end
 
 -- The slot to call in, given the one that release took. If the clock was set back since, that seems to be still to come.
 local function good_slot(record, slot)
-  if not has_limits or vouched and now + reply_ms - slot <= late_ms then return slot end
+  if not has_limits or vouched and now + reply_ms + begins - slot <= late_ms then return slot end
   give_back_slot(slot)
   return fresh_slot(record)
 end

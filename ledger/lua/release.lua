@@ -1,4 +1,4 @@
--- release(desk, room, in_flight, lease_ms, results_for_ms, ahead_ms, span_ms, limits…)
+-- release(desk, room, in_flight, lease_ms, results_for_ms, ahead_ms, span_ms, apart_ms, limits…)
 --
 -- Hands out slots: moves what is due into its lane, carries out due settlements, then releases as many notifications as
 -- there are slots and room for. Events go first, in the order of their lane; then announcements in turn, by weight, evenly
@@ -10,14 +10,16 @@
 -- ARGV[5]  results_for_ms
 -- ARGV[6]  ahead_ms        how long it takes until the holder can call: slots are granted for no earlier time
 -- ARGV[7]  span_ms         how long it takes until the pacer can look again: slots are granted up to so much later
--- ARGV[8…] limits          see read_limits
+-- ARGV[8]  apart_ms        one thread sends all that is released, and needs so long for each: each slot is by that later than
+--                          the one before; else 0
+-- ARGV[9…] limits          see read_limits
 -- Returns  [ms until the desk needs another look (-1: nothing waits), 1 when leases have ended and wait for a sweep,
 --          released and claimed ones, id, id, …]
 local room, in_flight, lease_ms, results_for_ms =
   tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local soonest = now + tonumber(ARGV[6])
 local latest = soonest + tonumber(ARGV[7])
-local limits = read_limits(8)
+local apart_ms, limits = tonumber(ARGV[8]), read_limits(9)
 
 --: While nobody vouches for the clock, the desk is looked at again after this, ms.
 local UNVOUCHED_LOOK = 100
@@ -115,6 +117,7 @@ end
 
 local released, events_left = {}, true
 local function release_one(id, slot)
+  slot = slot + apart_ms * #released
   take_slot(limits, slot)
   lease(id, slot + lease_ms)
   table.insert(released, id)

@@ -103,7 +103,7 @@ MUTATIONS = (
         3,
         "a claim that comes late keeps its slot",
         "ledger/lua/claim.lua",
-        "if not has_limits or vouched and now + reply_ms - slot <= late_ms then return slot end",
+        "if not has_limits or vouched and now + reply_ms + begins - slot <= late_ms then return slot end",
         "if slot then return slot end",
         f"{LEDGER}/test_slots.py::test_a_claim_that_comes_too_late_for_its_slot_takes_another_one_at_once",
     ),

@@ -112,6 +112,8 @@ class Worker(Process):
         feishu = SimulatedFeishu(api, self._pause_seconds)
         self.delivery = self._delivery(desk, feishu)
         self.pacer = self._pacer(pacing, desk)
+        if number % 2:
+            self._act_as_among_many_desks()
         self._resolver: Resolver | None = None
         self.spawn(self._pace)
         if asks:
@@ -140,6 +142,11 @@ class Worker(Process):
         pacer._prune_at = float("inf")
         pacer._stopping = self.stopping  # type: ignore[assignment]
         return pacer
+
+    def _act_as_among_many_desks(self) -> None:
+        """When more desks are due than messages may go out, each gets one message, of several notifications."""
+        release = self.pacer._release
+        self.pacer._release = lambda due, room, threads: release(due, len(due), threads)  # type: ignore[assignment]
 
     def _resolve(self, settings: Settings, desk: Desk, feishu: Any) -> None:
         """As the thread of the resolver, which starts one for the asker."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.announcement import Spec
-from ledger.leases import RELEASED_LEASE_MS, Leases, Result
+from ledger.leases import RELEASED_LEASE_MS, Leases, Result, Share
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import late_after_ms, parse_rate, slack_ms
@@ -71,13 +71,13 @@ class Pace:
     def go_to(self, ms: int) -> None:
         self.clock.ms = START_MS + ms
 
-    def release(self, room: int = 1000) -> tuple[list[str], int | None]:
-        [released] = self.leases.release([(self.desk, room, 10_000)])
-        self.slots += [self.now_ms] * len(released.ids)
+    def release(self, room: int = 1000, apart_ms: int = 0) -> tuple[list[str], int | None]:
+        [released] = self.leases.release([Share(self.desk, room, 10_000, apart_ms)])
+        self.slots += [self.now_ms + number * apart_ms for number in range(len(released.ids))]
         return released.ids, released.again_ms
 
-    def claim(self, ids: list[str]) -> list[str]:
-        _, claims = self.leases.claim(self.desk, "t", ids)
+    def claim(self, ids: list[str], apart_ms: int = 0) -> list[str]:
+        _, claims = self.leases.claim(self.desk, "t", ids, apart_ms)
         self.held |= {claim.id: claim.slot.at_ms - START_MS for claim in claims}
         return [claim.id for claim in claims]
 
@@ -176,7 +176,8 @@ def test_no_window_has_more_slots_than_the_quota_however_often_the_pacer_looks(
     pace = Pace(rate, clock, notifications=400)
     rng = random.Random(step_ms)
     while pace.now_ms < 13_000:
-        for id in pace.claim(pace.release(room=rng.randint(0, 60))[0]):
+        many, apart_ms = rng.choice(((60, 0), (60, 0), (4, 50), (3, 1)))
+        for id in pace.claim(pace.release(rng.randint(0, many), apart_ms)[0], apart_ms):
             pace.held[id] = None
             pace.record(id, State.DELIVERED)
         pace.go_to(pace.now_ms + rng.randint(1, 2 * step_ms))
@@ -205,6 +206,28 @@ def test_a_claim_that_comes_too_late_for_its_slot_takes_another_one_at_once(
     assert pace.claim([late]) == [late]
     assert pace.held == {early: 0, late: late_ms + 1}
     assert pace.kept() == [0, late_ms + 1]
+
+
+def test_what_one_thread_sends_has_slots_one_call_apart(clock: Clock) -> None:
+    pace = Pace("4/second", clock, notifications=5)
+    ids = pace.release(apart_ms=50)[0]
+    assert len(ids) == 4
+    pace.go_to(20)
+    assert pace.claim(ids, apart_ms=50) == ids
+    assert list(pace.held.values()) == [0, 50, 100, 150]
+    pace.go_to(1079)
+    assert pace.release()[0] == []
+    pace.go_to(1080)
+    assert len(pace.release()[0]) == 1, "the window counts from each slot, and not from the message"
+
+
+def test_a_message_that_comes_too_late_gets_other_slots_one_call_apart(clock: Clock) -> None:
+    pace = Pace("5/second", clock, notifications=3)
+    ids = pace.release(apart_ms=50)[0]
+    pace.go_to(33)
+    assert pace.claim(ids, apart_ms=50) == ids
+    assert list(pace.held.values()) == [33, 83, 133]
+    assert pace.kept() == [33, 83, 133]
 
 
 def test_a_late_claim_frees_no_more_than_its_own_slot(clock: Clock) -> None:

@@ -70,10 +70,10 @@ class HeldUp(Leases):
 
     renewals = 0
 
-    def claim(self, desk: Desk, token: str, ids: Sequence[str]) -> tuple[int, list[Claim]]:
+    def claim(self, desk: Desk, token: str, ids: Sequence[str], apart_ms: int = 0) -> tuple[int, list[Claim]]:
         time.sleep(HELD_UP_SECONDS)
         self.release([(desk, 1, 10)])
-        return super().claim(desk, token, ids)
+        return super().claim(desk, token, ids, apart_ms)
 
     def renew(self, *arguments: Any) -> Slot | None:
         self.renewals += 1
