@@ -44,8 +44,13 @@ def interleaved(systems: Sequence[System], latency_ms: int, size: Size, seconds:
     return costs
 
 
-def drained(system: System, latency_ms: int, count: int) -> Cost:
-    """The cost of sending `count` waiting notifications."""
+def drained(
+    system: System,
+    latency_ms: int,
+    count: int,
+    look: Callable[[Sequence[int], redis.Redis], None] = lambda *_: None,
+) -> Cost:
+    """The cost of sending `count` waiting notifications. `look(groups, client)` is called before either reading."""
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         valkey = stack.enter_context(ValkeyProcess(folder / "valkey", appendonly="yes", appendfsync=system.appendfsync))
@@ -58,14 +63,17 @@ def drained(system: System, latency_ms: int, count: int) -> Cost:
             _wait_for(answered, system.warm_up)
             with _standing_still(groups):
                 system.enqueue(environment, count)
-        first = _reading_at(answered, system.warm_up + int(count * FROM), groups, valkey.client)
-        last = _reading_at(answered, system.warm_up + int(count * TO), groups, valkey.client)
+        readings = []
+        for share in (FROM, TO):
+            calls = _wait_for(answered, system.warm_up + int(count * share))
+            look(groups, valkey.client)
+            readings.append(Reading.take(calls, groups, valkey.client))
         if system.drains:
             _wait_for(answered, system.warm_up + count)
         if system.check:
             system.check(environment, system.warm_up + count)
         _check_once(api_url, system, count)
-    return Cost.between(first, last)
+    return Cost.between(*readings)
 
 
 def _check_once(api_url: str, system: System, count: int) -> None:
@@ -85,10 +93,6 @@ def _wait_for(answered: Callable[[], int], calls: int) -> int:
             raise TimeoutError(f"{count} of {calls} calls in {LONGEST_SECONDS} s")
         time.sleep(_LOOK_SECONDS)
     return count
-
-
-def _reading_at(answered: Callable[[], int], calls: int, groups: Sequence[int], client: redis.Redis) -> Reading:
-    return Reading.take(_wait_for(answered, calls), groups, client)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 import redis
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
@@ -21,6 +22,7 @@ def is_redis_away(error: BaseException) -> bool:
     return refused or isinstance(error, (redis.ConnectionError, redis.TimeoutError))
 
 
+@cache
 def retry_while_redis_is_away() -> Retrying:
     """Through an outage of Redis. A claim whose answer was lost may have been made, and would end as `unknown` although
     no call was made; so would a result that does not get on record, or a hold before it. All may be repeated."""
