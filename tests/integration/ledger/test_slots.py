@@ -460,3 +460,24 @@ def test_whatever_happens_no_window_has_more_slots_than_the_quota_and_none_is_wi
         for name, number in acts:
             pace.act(name, number)
             assert pace.keeps_its_quota()
+
+
+def test_slots_that_are_too_old_to_count_are_dropped_in_time(clock: Clock) -> None:
+    pace = Pace("3/second", clock, notifications=240)
+    for turn in range(80):
+        pace.go_to(turn * 1080)
+        for id in pace.claim(pace.release()[0]):
+            pace.held[id] = None
+            pace.record(id, State.DELIVERED)
+    assert len(pace.slots) == 240
+    assert pace.keeps_its_quota()
+    assert 3 <= len(pace.kept()) <= 3 + 64
+
+
+def test_slots_that_an_older_version_let_expire_stay_once_a_worker_has_started(clock: Clock) -> None:
+    pace = Pace("1/minute", clock, notifications=2)
+    pace.release()
+    key = pace.ledger.keys.slots("default")
+    pace.ledger.redis.pexpire(key, 30_000)
+    pace.leases.resume(pace.desk, if_changed=True)
+    assert pace.ledger.redis.pttl(key) == -1
