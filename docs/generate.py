@@ -32,8 +32,8 @@ _ABOUT = """# Deskbell
 > events such as an alert. It keeps to the API's quota across all machines, retries, reroutes around open tickets, and
 > records of every message whether it was delivered, failed, or maybe sent.
 
-Every page is Markdown. A running `deskbell web` serves them at these addresses, offline, and its OpenAPI document at
-`/openapi.json`.
+Every page is Markdown. A running `deskbell web` serves them at these addresses, offline; its OpenAPI document is at
+`/openapi.json`, and the reference made of it at `/docs/api`.
 """
 
 

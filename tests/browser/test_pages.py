@@ -21,7 +21,7 @@ def paths(place: Place) -> list[str]:
     return [
         *("/", "/announcements", f"/announcements/{move}", f"/announcements/{move}/rows?state=failed"),
         *("/announcements/new", "/notifications", f"/notifications/{rerouted.id}", "/needs", "/hooks"),
-        "/notifications/n_nobody",
+        *("/notifications/n_nobody", "/docs/README", "/docs/architecture", "/docs/for-hr", "/docs/scopes"),
     ]
 
 
