@@ -50,7 +50,10 @@ def test_every_page_is_shown_and_every_link_leads_to_a_section(url: str, languag
 def test_a_page_is_in_the_language_of_the_console_where_there_is_one(url: str) -> None:
     assert '<h1 id="' in (chinese := Visitor(url, "zh-CN").look("/docs/troubleshooting"))
     assert "什么都发不出去" in chinese
-    assert "Architecture" in Visitor(url, "zh-CN").look("/docs/architecture")
+    assert 'lang="en"' not in chinese.partition("<article")[2].partition(">")[0]
+    english = Visitor(url, "zh-CN").look("/docs/lifecycle")
+    assert "本页只有英文" in english
+    assert '<article class="panel prose" lang="en">' in english
 
 
 def test_the_picture_of_the_architecture_is_there(url: str) -> None:
