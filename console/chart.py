@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from ledger.tally import Minute
 
 __all__ = ["SERIES", "Bars", "Chart", "chart_of", "scale_of"]
@@ -37,6 +39,12 @@ class Chart:
     @property
     def total(self) -> int:
         return sum(bars.total for bars in self.bars)
+
+    @property
+    def values(self) -> str:
+        """JSON for console.js: when the first minute began, and the counts of each minute by SERIES."""
+        begins_ms = self.minutes[0].at_ms if self.minutes else 0
+        return orjson.dumps([begins_ms, *map(_stack, self.minutes)]).decode()
 
 
 def chart_of(minutes: Sequence[Minute]) -> Chart:

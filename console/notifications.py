@@ -8,6 +8,7 @@ from functools import partial
 from starlette.responses import Response
 from starlette.routing import Route
 
+from console.maybe_sent import way_of
 from console.page_request import MOST_CODE, PageRequest
 from console.pickers import picked_new_time
 from console.routing import action, page
@@ -119,7 +120,8 @@ def _page(request: PageRequest) -> Response:
         "resolve": record.progress.state is State.UNKNOWN and not request.attention.settles(record.id),
         "reschedule": record.progress.state is State.SCHEDULED and can_reschedule(request.context.ledger, record),
     }
-    return request.page("notification.html", it=record, steps=steps, message=message, may=may, is_final=is_final)
+    shown = {"steps": steps, "message": message, "may": may, "is_final": is_final, "why": way_of(record)}
+    return request.page("notification.html", it=record, **shown)
 
 
 def _rule(request: PageRequest, attempt: Attempt) -> Rule | None:

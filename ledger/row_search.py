@@ -31,6 +31,11 @@ class FoundRows:
     of: int
     next: int | None  #: where to continue; None at the end
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it ended because the page was full."""
+        return len(self.rows) == PAGE
+
 
 def found_rows(
     ledger: Ledger,

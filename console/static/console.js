@@ -111,6 +111,39 @@
   });
   addEventListener("pageshow", countTicks); // a page that is gone back to keeps its ticks
 
+  // -- the values of a chart, minute by minute: by pointing, by touch, and with the arrow keys
+
+  const chosen = {}; // what is drawn anew once a second keeps the minute that somebody looks at
+  function tellMinute(slider) {
+    const [begins, ...minutes] = JSON.parse(slider.dataset.values);
+    const names = slider.dataset.names.split("|");
+    const at = forms[clock && clock.value === "utc" ? "utc" : "local"].time.format(begins + slider.value * 60000);
+    const told = `${at}: ${names.map((name, place) => `${name} ${minutes[slider.value][place]}`).join(", ")}`;
+    slider.setAttribute("aria-valuetext", told);
+    slider.parentElement.querySelector(".at-minute").textContent = slider.id in chosen ? told : "";
+  }
+  function tellMinutes() {
+    for (const slider of document.querySelectorAll(".minute")) {
+      if (slider.id in chosen) slider.value = chosen[slider.id];
+      tellMinute(slider);
+    }
+  }
+  function choose(slider, minute) {
+    chosen[slider.id] = slider.value = minute;
+    tellMinute(slider);
+  }
+  document.addEventListener("input", ({ target }) => { if (target.matches(".minute")) choose(target, target.value); });
+  document.addEventListener("focusin", ({ target }) => { if (target.matches(".minute")) choose(target, target.value); });
+  document.addEventListener("pointermove", ({ target, clientX }) => {
+    const figure = target.closest && target.closest(".chart svg, .minute");
+    const slider = figure && figure.closest(".chart").querySelector(".minute");
+    if (!slider) return;
+    const { left, width } = figure.closest(".chart").querySelector("svg").getBoundingClientRect();
+    choose(slider, Math.max(0, Math.min(slider.max, Math.floor(((clientX - left) / width) * (Number(slider.max) + 1)))));
+  });
+  document.body.addEventListener("htmx:sseMessage", tellMinutes);
+  tellMinutes();
+
   // -- what can be taken back for some seconds, by the server's clock
 
   let aheadMs = 0;

@@ -108,14 +108,33 @@ def confirm(page: Page, verb: str) -> None:
 
 def resolve_the_unknown_one(page: Page) -> None:
     page.get_by_role("navigation").get_by_role("link", name="Needs you").click()
-    page.locator(".settle").get_by_role("button", name="It arrived").click()
-    expect(page.get_by_text("is settled.")).to_be_visible()
+    settle_ticked(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Taken back: 1 maybe sent, as before.")).to_be_visible()
+    settle_ticked(page)
     expect(page.get_by_text("Nothing needs you.")).to_be_visible()
+    expect(page.locator(".settlement")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("This page has changed.")).to_be_hidden()
+
+
+def settle_ticked(page: Page) -> None:
+    """By the keyboard."""
+    button = page.locator("[data-needs-ticks]")
+    expect(button).to_be_disabled()
+    page.locator(".settle input[name=id]").focus()
+    page.keyboard.press("Space")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Settle what is ticked: 1")
+    dialog.get_by_role("button", name="It arrived").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 maybe sent: it arrived.")).to_be_visible()
 
 
 def export_of(page: Page, id: str) -> list[dict[str, str]]:
     page.goto(f"/console/announcements/{id}")
     with page.expect_download() as download:
+        page.locator("#do-more").click()
         page.get_by_role("link", name="Export CSV").click()
     content = Path(download.value.path()).read_text("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))

@@ -12,6 +12,7 @@ import pytest
 
 import console
 from console.i18n import LANGUAGES, chosen_language, language
+from console.maybe_sent import WAYS
 from feishu.codes import CodeTable
 from ledger.api_key import Scope, check_rate
 from ledger.errors import BadInput
@@ -47,6 +48,7 @@ CHOICES = {
     "draft.row_": ["first", "longest", "emptiest", "number"],
     "settle.": [f"{outcome}{form}" for outcome in Resolution for form in ("", "_text")],
     "settle.as_": list(Resolution),
+    "why.": list(WAYS),
 }
 
 #: What the audit log holds, with an underline for each blank.
