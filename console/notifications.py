@@ -142,7 +142,7 @@ def _message_of(ledger: Ledger, record: Record) -> Message | None:
             return None
     if not is_row(record.id):
         fired = None if record.damage else record.progress.fired
-        return told_of_alert(record.notification, fired, language).message
+        return told_of_alert(record.notification, fired, record.created_ms, language).message
     id = announcement_of(record.id)
     [row] = ledger.announcements.some_rows(id, [row_number(record.id)])
     try:

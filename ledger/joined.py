@@ -58,8 +58,8 @@ class Joined:
     def in_place_of(self, notification: Notification, now_ms: int) -> Notification:
         """The notification with its message. A digest of one event is sent as that event came. Raises BadInput."""
         if self.count == 1 and self.kind == "digest":
-            fired = self.lines[0][0].fired if self.lines else None
-            return _with_fired(notification, fired, self._wording)
+            line = self.lines[0][0] if self.lines else None
+            return _with_fired(notification, line.fired, line.at_ms, self._wording) if line else notification
         return notification.model_copy(update={"message": self.message(now_ms)})
 
     def message(self, now_ms: int) -> Message:
@@ -86,16 +86,17 @@ class Joined:
         return _wording(self.language, self.zone)
 
 
-def told_of_alert(notification: Notification, fired: Fired | None, language: str) -> Notification:
+def told_of_alert(notification: Notification, fired: Fired | None, accepted_ms: int, language: str) -> Notification:
     """With a line that says for how long the alert fired whose end it tells of, if it tells of one."""
     alert = notification.alert
-    return _with_fired(notification, fired, _wording(language, alert.zone if alert else ""))
+    return _with_fired(notification, fired, accepted_ms, _wording(language, alert.zone if alert else ""))
 
 
-def _with_fired(notification: Notification, fired: Fired | None, wording: Wording) -> Notification:
+def _with_fired(notification: Notification, fired: Fired | None, told_ms: int, wording: Wording) -> Notification:
     if fired is None:
         return notification
-    return notification.model_copy(update={"message": with_last_line(notification.message, wording.fired(fired))})
+    message = with_last_line(notification.message, wording.fired(fired, told_ms))
+    return notification.model_copy(update={"message": message})
 
 
 def _line(fired: Fired | None, at_ms: int, group: str, line: str, expires: Any) -> tuple[Line, int]:

@@ -175,7 +175,7 @@ class Leases(Store):
             joined = reading.part("joined", read, None)
             addressed = joined.in_place_of(addressed, self.clock.now_ms()) if joined else addressed
         elif progress.fired and reading.damage is None:
-            addressed = told_of_alert(addressed, progress.fired, desk.language)
+            addressed = told_of_alert(addressed, progress.fired, accepted_ms, desk.language)
         return Claim(id, addressed, progress, slot, probing, accepted_ms, row, tickets, reading.damage)
 
     def _spec(self, announcement: str) -> Spec:

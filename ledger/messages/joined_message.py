@@ -68,7 +68,7 @@ def _heading(told: Told) -> str:
 
 
 def _told_line(told: Told, line: Line) -> tuple[str, bool]:
-    fired = f" · {told.wording.fired(line.fired)}" if line.fired else ""
+    fired = f" · {told.wording.fired(line.fired, line.at_ms)}" if line.fired else ""
     return f"{told.wording.clock(line.at_ms)} {line.text}{fired}", False
 
 

@@ -66,9 +66,10 @@ class Wording(NamedTuple):
         shown = "%H:%M" if until_ms - ms < _SAME_DAY_MS else "%m-%d %H:%M"
         return self._time(ms).strftime(shown) + ("" if self.zone else " UTC")
 
-    def fired(self, fired: Fired) -> str:
+    def fired(self, fired: Fired, told_ms: int) -> str:
+        """`told_ms`: when the tool told of the end, which may have been long before."""
         length = self._length((fired.ended_ms - fired.since_ms) // 1000)
-        return self.text("fired", since=self.since(*fired), length=length)
+        return self.text("fired", since=self.since(fired.since_ms, max(fired.ended_ms, told_ms)), length=length)
 
     def _time(self, ms: int) -> datetime:
         return datetime.fromtimestamp(ms / 1000, self.zone or UTC)

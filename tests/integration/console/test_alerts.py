@@ -48,8 +48,8 @@ def ended() -> dict[str, object]:
 @pytest.mark.parametrize(
     ("language", "of", "by", "told"),
     [
-        ("en", "Alert fired in", "Resolved in", "Fired for 20 min, since 06:05 UTC"),
-        ("zh-CN", "告警触发于", "告警恢复于", "Fired for 20 min, since 06:05 UTC"),
+        ("en", "Alert fired in", "Resolved in", "Fired for 20 min, since 11-22 06:05 UTC"),
+        ("zh-CN", "告警触发于", "告警恢复于", "Fired for 20 min, since 11-22 06:05 UTC"),
     ],
 )
 def test_the_end_of_an_alert_and_its_firing_lead_to_each_other(

@@ -52,7 +52,7 @@ def has_fired_for(ledger: Ledger, id: str, seconds: float) -> None:
 
 def test_the_end_says_since_when_and_how_long_by_what_the_tool_says(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     ended = end(ledger, fired_at=BEGAN, resolved_at=ENDED)
-    assert text_of(leases, desk, ended.id) == "Disk is free\nFired for 20 min, since 06:05 UTC"
+    assert text_of(leases, desk, ended.id) == "Disk is free\nFired for 20 min, since 11-22 06:05 UTC"
     assert ledger.get(ended.id).as_json().get("resolve_of") is None, "no message told of its firing"
 
 
@@ -67,7 +67,7 @@ def test_else_by_when_its_first_message_was_accepted(ledger: Ledger, leases: Lea
 def test_its_words_and_times_are_those_of_its_desk_and_hook(ledger: Ledger, leases: Leases, desk: Desk) -> None:
     in_chinese = desk.model_copy(update={"language": "zh"})
     ended = end(ledger, fired_at=BEGAN, resolved_at=ENDED, zone="Asia/Shanghai")
-    assert text_of(leases, in_chinese, ended.id) == "Disk is free\n告警自 14:05 起，持续 20 分钟"
+    assert text_of(leases, in_chinese, ended.id) == "Disk is free\n告警自 11-22 14:05 起，持续 20 分钟"
 
 
 def test_the_two_records_name_each_other(ledger: Ledger) -> None:
@@ -135,7 +135,7 @@ def test_an_end_that_joined_says_it_in_its_line(ledger: Ledger, leases: Leases, 
     close(ledger, ended.into or "")
     claim = next(claim for claim in claimed(leases, desk).values() if claim.id == ended.into)
     said = texts(claim)[1] if others else claim.message().content["text"]
-    assert str(said).endswith(f"Disk is free{' · ' if others else chr(10)}Fired for 20 min, since 14:05")
+    assert str(said).endswith(f"Disk is free{' · ' if others else chr(10)}Fired for 20 min, since 11-22 14:05")
 
 
 def other() -> Notification:

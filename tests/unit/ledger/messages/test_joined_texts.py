@@ -35,8 +35,8 @@ def test_both_languages_have_the_same_texts() -> None:
 )
 def test_how_long_an_alert_fired_is_told_in_two_units_at_most(length_ms: int, en: str, zh: str) -> None:
     fired = Fired(BEGAN, BEGAN + length_ms)
-    assert Wording("en", None).fired(fired).startswith(f"Fired for {en}, since ")
-    assert Wording("zh", None).fired(fired).endswith(f"持续 {zh}")
+    assert Wording("en", None).fired(fired, fired.ended_ms).startswith(f"Fired for {en}, since ")
+    assert Wording("zh", None).fired(fired, fired.ended_ms).endswith(f"持续 {zh}")
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,10 @@ def test_how_long_an_alert_fired_is_told_in_two_units_at_most(length_ms: int, en
 def test_since_when_is_told_with_its_zone_and_its_day_where_that_is_another(
     zone: tzinfo | None, length_ms: int, since: str
 ) -> None:
-    fired = Fired(BEGAN, BEGAN + length_ms)
-    assert Wording("en", zone).fired(fired).endswith(f"since {since}")
-    assert f"自 {since} 起" in Wording("zh", zone).fired(fired)
+    for fired in (Fired(BEGAN, BEGAN + length_ms), Fired(BEGAN, BEGAN + 1)):
+        told_ms = BEGAN + length_ms
+        assert Wording("en", zone).fired(fired, told_ms).endswith(f"since {since}")
+        assert f"自 {since} 起" in Wording("zh", zone).fired(fired, told_ms)
 
 
 def shown(language: str, **other: object) -> list[str]:
