@@ -15,7 +15,7 @@ LANGUAGES = ("en", "zh-CN")
 
 
 #: Where the texts of words stand that are values of phrases.
-_WORDS = {"state": "state", "verb": "action_text"}
+_WORDS = {"state": "state", "verb": "action_text", "hold": "hold"}
 #: Values that are the same in every language, though a text may read like them.
 _AS_GIVEN = ("command", "file")
 #: Actions that end with a code.
@@ -44,7 +44,7 @@ class Language:
         return filled(self.meanings[english.template], values)
 
     def _value(self, name: str, value: object) -> object:
-        """The values `state` and `verb` are words of the API, and have texts of their own."""
+        """The values `state`, `verb` and `hold` are words of the API, and have texts of their own."""
         if name in _AS_GIVEN and not isinstance(value, Phrase):
             return value
         if isinstance(value, str) and (text := self.texts.get(f"{_WORDS.get(name)}.{value}")):

@@ -19,7 +19,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from ledger.errors import DeskbellError, LedgerFull, LedgerUnreachable, LedgerUnwritable, WrongVersion
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, remedied
 from ledger.private import OwnSocketConnection
 from ledger.redis_problems import connection_problem
 from ledger.redis_url import RedisUrl
@@ -167,11 +167,13 @@ def translated(error: BaseException, settings: Settings) -> DeskbellError | None
         else Phrase("check DESKBELL_REDIS_URL and the server")
     )
     return LedgerUnreachable(
-        Phrase(
-            "Redis at {where} is not reached ({problem}): {hint}",
-            where=str(settings.redis),
-            problem=connection_problem(error),
-            hint=hint,
+        remedied(
+            Phrase(
+                "Redis at {where} is not reached ({problem})",
+                where=str(settings.redis),
+                problem=connection_problem(error),
+            ),
+            hint,
         )
     )
 
@@ -182,11 +184,12 @@ def _translated_refusal(error: redis.ResponseError, settings: Settings) -> Deskb
         return WrongVersion.of(str(error).removeprefix(_WRONG_VERSION), SCHEMA)
     if isinstance(error, _NOT_SERVED):
         do = Phrase("run `deskbell doctor`, and look at CLUSTER INFO on the server")
-        return LedgerUnreachable(Phrase("Redis at {where} does not serve the ledger's slot: {do}", where=where, do=do))
+        return LedgerUnreachable(remedied(Phrase("Redis at {where} does not serve the ledger's slot", where=where), do))
     if isinstance(error, NoPermissionError):
         return _forbidden(where, error)
     if str(error).startswith(_NO_DATABASE):
-        return LedgerUnreachable(Phrase("Redis at {where} has no such database: set DESKBELL_REDIS_URL", where=where))
+        found = Phrase("Redis at {where} has no such database", where=where)
+        return LedgerUnreachable(remedied(found, Phrase("set DESKBELL_REDIS_URL")))
     return _unwritable(where, error) if is_refusal(error) else None
 
 

@@ -22,7 +22,7 @@ Each class says how it is reported: over HTTP as a problem (RFC 9457), and by th
 from http import HTTPStatus
 from typing import Self
 
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, remedied
 
 __all__ = [
     "URN",
@@ -225,10 +225,10 @@ class WrongVersion(DeskbellError):
         newer = int(found.split()[0]) > ours
         do = Phrase("upgrade this Deskbell") if newer else Phrase("an upgraded worker migrates it when it starts")
         return cls(
-            Phrase(
-                "the ledger has version {found}, but this Deskbell needs version {ours}: {do}",
-                found=found,
-                ours=ours,
-                do=do,
+            remedied(
+                Phrase(
+                    "the ledger has version {found}, but this Deskbell needs version {ours}", found=found, ours=ours
+                ),
+                do,
             )
         )

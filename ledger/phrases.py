@@ -5,7 +5,19 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-__all__ = ["Phrase", "as_phrase", "filled", "listed", "phrase_in", "phrase_json", "phrase_of", "said", "system_problem"]
+__all__ = [
+    "Phrase",
+    "as_phrase",
+    "filled",
+    "listed",
+    "parted",
+    "phrase_in",
+    "phrase_json",
+    "phrase_of",
+    "remedied",
+    "said",
+    "system_problem",
+]
 
 _FORMS = " | "
 
@@ -45,6 +57,19 @@ def listed(parts: Sequence[str]) -> Phrase:
     """One or more parts, with commas between them."""
     first, *others = parts
     return reduce(lambda before, part: Phrase("{before}, {part}", before=before, part=part), others, as_phrase(first))
+
+
+def remedied(found: Phrase, do: Phrase) -> Phrase:
+    """What is wrong, and what to do about it: `parted` takes the two apart again."""
+    return Phrase("{found}: {do}", found=found, do=do)
+
+
+def parted(phrase: Phrase) -> tuple[str, str]:
+    """What is wrong, and what to do about it where that is a part of its own."""
+    match phrase.values:
+        case {"found": str(found), "do": str(do)}:
+            return found, do
+    return phrase, ""
 
 
 def system_problem(error: Exception) -> Phrase:

@@ -5,14 +5,14 @@ from feishu.contact_sight import ContactSight
 from feishu.query_retry import QueryRetry
 from feishu.scopes import ADDRESS_SCOPE, PEOPLE_SCOPE
 from feishu.verdict import AskFailed
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, as_phrase, listed
 from producers.doctor.doctor_check import Check, Status
 
 __all__ = ["check_contacts"]
 
 #: A person waits for the answer, seconds.
 RETRY_SECONDS = 5.0
-_GRANT = "grant it in the developer console and publish a new version; sends to ids need none of this"
+_GRANT = Phrase("grant it in the developer console and publish a new version; sends to ids need none of this")
 
 
 def check_contacts(feishu: FeishuClient, *, needed: bool) -> Check:
@@ -21,11 +21,15 @@ def check_contacts(feishu: FeishuClient, *, needed: bool) -> Check:
     try:
         sight = ContactSight.of(feishu, QueryRetry(within_seconds=RETRY_SECONDS))
     except AskFailed as failure:
-        return Check(name, Status.WARN, f"not known: {failure.verdict.evidence}", failure.verdict.do)
+        found = Phrase("not known: {evidence}", evidence=failure.verdict.evidence)
+        return Check(name, Status.WARN, found, as_phrase(failure.verdict.do))
     lacking = _lacking(sight)
     status = Status.WARN if needed and not sight.finds_addresses else Status.OK
-    found = "; ".join([_addresses(sight), _range(sight), *([f"not granted: {', '.join(lacking)}"] if lacking else [])])
-    return Check(name, status, found, _GRANT if lacking else "")
+    found = Phrase("{before}; {part}", before=_addresses(sight), part=_range(sight))
+    if not lacking:
+        return Check(name, status, found)
+    missing = Phrase("not granted: {scopes}", scopes=", ".join(lacking))
+    return Check(name, status, Phrase("{before}; {part}", before=found, part=missing), _GRANT)
 
 
 def _lacking(sight: ContactSight) -> list[str]:
@@ -33,19 +37,26 @@ def _lacking(sight: ContactSight) -> list[str]:
     return [*closed, *sight.missing]
 
 
-def _addresses(sight: ContactSight) -> str:
-    return f"the app {'finds' if sight.finds_addresses else 'cannot find'} people by e-mail and mobile"
+def _addresses(sight: ContactSight) -> Phrase:
+    if sight.finds_addresses:
+        return Phrase("the app finds people by e-mail and mobile")
+    return Phrase("the app cannot find people by e-mail and mobile")
 
 
-def _range(sight: ContactSight) -> str:
+def _range(sight: ContactSight) -> Phrase:
     if sight.everybody:
-        return "it may see all staff"
+        return Phrase("it may see all staff")
     if sight.range is None:
-        return "what else it may see is not told"
+        return Phrase("what else it may see is not told")
     parts = [
         Phrase("{n} department | {n} departments", n=len(sight.range.departments)),
         Phrase("{n} person | {n} people", n=len(sight.range.people)),
         Phrase("{n} user group | {n} user groups", n=len(sight.range.groups)),
     ]
-    named = ", ".join(part for part in parts if not part.startswith("0 "))
-    return f"it may see {named or 'nobody'}{' and more' if sight.is_longer else ''}"
+    told = [part for part in parts if not part.startswith("0 ")]
+    named = listed(told) if told else Phrase("nobody")
+    return (
+        Phrase("it may see {named} and more", named=named)
+        if sight.is_longer
+        else Phrase("it may see {named}", named=named)
+    )

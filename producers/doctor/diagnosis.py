@@ -18,7 +18,7 @@ from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.health import address_remedy, unserved
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, parted, phrase_in, said
 from ledger.private import OTHERS
 from ledger.schema import check_version
 from ledger.server_floors import OldServer
@@ -36,6 +36,7 @@ _LOOKED_AT, _NAMED = 1000, 5
 
 #: The check of a server in cluster mode.
 _MODE = "mode"
+_FREE_SPACE = Phrase("free space on its disk, and check the server's log")
 #: All others fail.
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
 
@@ -60,8 +61,7 @@ def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], 
                 *check_messages(ledger, look=newest),
             ], True
     except LedgerUnreachable as error:
-        problem, _, do = str(error).rpartition(": ")
-        return [Check("redis", Status.FAIL, problem, do)], False
+        return [Check("redis", Status.FAIL, *parted(phrase_in(error)))], False
 
 
 def _check_redis(ledger: Ledger) -> Iterator[Check]:
@@ -70,11 +70,12 @@ def _check_redis(ledger: Ledger) -> Iterator[Check]:
     try:
         info: Any = ledger.redis.info()
     except redis.ResponseError as error:
-        do = "allow INFO for this user: without it, acceptance does not wait for replicas"
-        yield Check("redis", Status.WARN, f"{where} cannot be inspected: {error}", do)
+        found = Phrase("{where} cannot be inspected: {said}", where=str(where), said=str(error))
+        do = Phrase("allow INFO for this user: without it, acceptance does not wait for replicas")
+        yield Check("redis", Status.WARN, found, do)
         yield _durability(ledger)
         return
-    yield Check("redis", Status.OK, f"{_version(info)} at {where}")
+    yield Check("redis", Status.OK, Phrase("{server} at {where}", server=_version(info), where=str(where)))
     if old := OldServer.of(info):
         yield Check("server", Status.WARN, old.found, old.do)
     if info.get("cluster_enabled"):
@@ -104,17 +105,19 @@ def _version(info: Mapping[str, Any]) -> str:
 
 def _role(info: Mapping[str, Any]) -> Iterator[Check]:
     if info.get("role") != "master":
-        yield Check("role", Status.FAIL, "this server is a replica", "point DESKBELL_REDIS_URL at the primary")
+        do = Phrase("point DESKBELL_REDIS_URL at the primary")
+        yield Check("role", Status.FAIL, Phrase("this server is a replica"), do)
     # The field is there only where min-replicas-to-write is set.
     if info.get("min_slaves_good_slaves") == 0:
-        found = "the server accepts writes only with a connected replica, and there is none"
-        yield Check("replicas", Status.FAIL, found, "start a replica, or set min-replicas-to-write 0")
+        found = Phrase("the server accepts writes only with a connected replica, and there is none")
+        yield Check("replicas", Status.FAIL, found, Phrase("start a replica, or set min-replicas-to-write 0"))
 
 
 def _mode(ledger: Ledger) -> Check:
     if problem := cluster_problem(ledger.redis, ledger.settings.prefix):
         return Check(_MODE, Status.FAIL, problem.found, problem.do)
-    return Check(_MODE, Status.OK, "a cluster of one node, and DESKBELL_PREFIX keeps all keys in one slot")
+    found = Phrase("a cluster of one node, and DESKBELL_PREFIX keeps all keys in one slot")
+    return Check(_MODE, Status.OK, found)
 
 
 def _eviction(info: Mapping[str, Any]) -> Check:
@@ -123,7 +126,8 @@ def _eviction(info: Mapping[str, Any]) -> Check:
         return Check("eviction", Status.OK, "noeviction")
     # Without a limit nothing is evicted, whatever the policy.
     status = Status.FAIL if info.get("maxmemory") else Status.WARN
-    return Check("eviction", status, f"{policy}: notifications may be dropped", "set maxmemory-policy noeviction")
+    found = Phrase("{policy}: notifications may be dropped", policy=policy)
+    return Check("eviction", status, found, Phrase("set maxmemory-policy noeviction"))
 
 
 def _room(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
@@ -131,37 +135,40 @@ def _room(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
     full = Fullness.of(info)
     if full is None or full.share < NEARLY_FULL:
         return
-    status, means = (
-        (Status.FAIL, "nothing new is accepted")
-        if full.share >= 1
-        else (Status.WARN, "at the limit, nothing new is accepted")
+    is_full = full.share >= 1
+    means = Phrase("nothing new is accepted") if is_full else Phrase("at the limit, nothing new is accepted")
+    found = Phrase(
+        "{used:.0f} of {limit:.0f} MiB used ({share:.0%}): {means}",
+        used=full.used / 2**20,
+        limit=full.limit / 2**20,
+        share=full.share,
+        means=means,
     )
-    found = f"{full.used / 2**20:.0f} of {full.limit / 2**20:.0f} MiB used ({full.share:.0%}): {means}"
-    more = "raise DESKBELL_MAXMEMORY" if ledger.settings.embedded else "raise maxmemory"
-    do = f"{more}, or wait until results are older than DESKBELL_RESULTS_FOR"
-    yield Check("memory", status, found, do)
+    setting = "DESKBELL_MAXMEMORY" if ledger.settings.embedded else "maxmemory"
+    do = Phrase("raise {setting}, or wait until results are older than DESKBELL_RESULTS_FOR", setting=setting)
+    yield Check("memory", Status.FAIL if is_full else Status.WARN, found, do)
 
 
 def _disk(info: Mapping[str, Any], ledger: Ledger) -> Iterator[Check]:
     if info.get("aof_last_write_status", "ok") != "ok":
-        found = "the append-only file cannot be written: nothing is accepted or sent"
-        yield Check("disk", Status.FAIL, found, "free space on its disk, and check the server's log")
+        found = Phrase("the append-only file cannot be written: nothing is accepted or sent")
+        yield Check("disk", Status.FAIL, found, _FREE_SPACE)
     elif info.get("aof_last_bgrewrite_status", "ok") != "ok":
-        found = "the append-only file could not be rewritten and keeps growing"
-        yield Check("disk", Status.WARN, found, "free space on its disk, and check the server's log")
+        found = Phrase("the append-only file could not be rewritten and keeps growing")
+        yield Check("disk", Status.WARN, found, _FREE_SPACE)
     elif may_have_hole(info, ledger.redis.hgetall(ledger.keys.aof)):
-        found = (
+        found = Phrase(
             "writes to the append-only file have failed and it has not been rewritten since: the server may not restart"
         )
-        yield Check("disk", Status.WARN, found, "a worker does this within seconds; without a worker, run BGREWRITEAOF")
+        do = Phrase("a worker does this within seconds; without a worker, run BGREWRITEAOF")
+        yield Check("disk", Status.WARN, found, do)
 
 
 def _check_version(ledger: Ledger) -> Iterator[Check]:
     try:
         check_version(ledger.redis, ledger.keys)
     except WrongVersion as error:
-        found, _, do = str(error).rpartition(": ")
-        yield Check("version", Status.FAIL, found, do)
+        yield Check("version", Status.FAIL, *parted(phrase_in(error)))
 
 
 def _check_workers(ledger: Ledger) -> Check:
@@ -169,13 +176,18 @@ def _check_workers(ledger: Ledger) -> Check:
     vitals = Vitals.ask(ledger)
     workers = vitals.workers
     for condition in unserved(vitals, ledger.settings.all_desks):
-        return Check("workers", Status.FAIL, condition.found, str(condition.do), accepts=True)
+        return Check("workers", Status.FAIL, condition.found, condition.do, accepts=True)
     if not workers:
-        do = "run `deskbell up`, or start a worker as in the Procfile"
-        return Check("workers", Status.WARN, "no worker is running: accepted notifications wait", do)
+        do = Phrase("run `deskbell up`, or start a worker as in the Procfile")
+        return Check("workers", Status.WARN, Phrase("no worker is running: accepted notifications wait"), do)
     threads = sum(worker.concurrency for worker in workers)
     hosts = ", ".join(sorted({worker.host for worker in workers}))
-    found = f"{len(workers)} with {Phrase('{n} thread | {n} threads', n=threads)}, on {hosts}"
+    found = Phrase(
+        "{workers} with {n} thread, on {hosts} | {workers} with {n} threads, on {hosts}",
+        workers=len(workers),
+        n=threads,
+        hosts=hosts,
+    )
     return Check("workers", Status.OK, found)
 
 
@@ -194,8 +206,10 @@ def _check_records(ledger: Ledger, *, newest: bool) -> Iterator[Check]:
         damaged |= {record.id for record in islice(ledger.events(), _LOOKED_AT) if record.damage}
         damaged |= {each.id for each in ledger.announcements.newest() if each.damage}
     if damaged:
-        found = f"{len(damaged)} damaged: {', '.join(sorted(damaged)[:_NAMED])}"
-        do = "inspect them with `deskbell show ID`, settle them with `deskbell resolve`, and check disk and memory"
+        found = Phrase("{count} damaged: {ids}", count=len(damaged), ids=", ".join(sorted(damaged)[:_NAMED]))
+        do = Phrase(
+            "inspect them with `deskbell show ID`, settle them with `deskbell resolve`, and check disk and memory"
+        )
         yield Check("records", Status.WARN, found, do)
 
 
@@ -203,8 +217,9 @@ def check_files(settings: Settings) -> Iterator[Check]:
     """Whether others can read `.env`, if it is used, and the data directory of the embedded server."""
     for path in (Path(".env"), *([settings.data_dir] if settings.embedded else [])):
         if path.exists() and (mode := path.stat().st_mode & 0o777) & OTHERS:
-            found = f"{path} has mode {mode:o}: other users of this machine can read it"
-            yield Check("files", Status.WARN, found, f"chmod {mode & ~OTHERS:o} {path}")
+            about = {"file": str(path), "mode": f"{mode:o}"}
+            found = Phrase("{file} has mode {mode}: other users of this machine can read it", **about)
+            yield Check("files", Status.WARN, found, said(f"chmod {mode & ~OTHERS:o} {path}"))
 
 
 def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
@@ -217,23 +232,34 @@ def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
             kept = cast("list[bytes | None]", ledger.redis.hmget(ledger.keys.desk(desk.name), "hold", "people_hold"))
         hold, people_hold = map(whole_hold, kept)
         if people_hold:
-            found = f"Feishu does not say who addresses belong to ({people_hold['kind']}): {people_hold['reason']}"
+            found = Phrase("Feishu does not say who addresses belong to ({hold}): {reason}", **_about(people_hold))
             yield Check(f"desk {desk.name}", Status.WARN, found, address_remedy(desk.name, people_hold))
         if hold:
-            until = datetime.fromtimestamp(hold["until"] / 1000).astimezone()
-            found = f"held ({hold['kind']}) until {until:%H:%M:%S}: {hold['reason']}"
-            do = f"fix the cause, then `deskbell resume --desk {desk.name}`"
-            yield Check(f"desk {desk.name}", Status.WARN, found, "" if hold["kind"] == "throttled" else do)
+            yield _check_hold(desk.name, hold)
+
+
+def _check_hold(desk: str, hold: Mapping[str, Any]) -> Check:
+    until = f"{datetime.fromtimestamp(hold['until'] / 1000).astimezone():%H:%M:%S}"
+    found = Phrase("held ({hold}) until {until}: {reason}", **_about(hold), until=until)
+    do = Phrase("fix the cause, then `deskbell resume --desk {desk}`", desk=desk)
+    return Check(f"desk {desk}", Status.WARN, found, "" if hold["kind"] == "throttled" else do)
+
+
+def _about(hold: Mapping[str, Any]) -> dict[str, str]:
+    return {"hold": hold["kind"], "reason": hold["reason"]}
 
 
 def _check_credentials(desk: Desk, *, alone: bool) -> Check:
     name = f"desk {desk.name}"
     if not desk.missing:
-        return Check(name, Status.OK, "the four credentials are set")
+        return Check(name, Status.OK, Phrase("the four credentials are set"))
     unused = desk.name == DEFAULT_DESK and len(desk.missing) == 4 and not alone
     if unused:
-        return Check(name, Status.OK, "not used: none of its credentials are set")
+        return Check(name, Status.OK, Phrase("not used: none of its credentials are set"))
     if desk.name == DEFAULT_DESK:
         missing = ", ".join(f"DESKBELL_{part.upper()}" for part in desk.missing)
-        return Check(name, Status.FAIL, f"not set: {missing}", "set them, for example in .env")
-    return Check(name, Status.FAIL, f"not set: {', '.join(desk.missing)}", f"set them under [desk.{desk.name}]")
+        found, do = Phrase("not set: {names}", names=missing), Phrase("set them, for example in .env")
+    else:
+        found = Phrase("not set: {names}", names=", ".join(desk.missing))
+        do = Phrase("set them under [desk.{desk}]", desk=desk.name)
+    return Check(name, Status.FAIL, found, do)

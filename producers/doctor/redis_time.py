@@ -82,26 +82,40 @@ def fsync_ms(ledger: Ledger, round_trip_ms: float) -> float | None:
 
 def check_distance(time: RedisTime) -> Check:
     trip_ms = time.round_trip_ms
-    found = f"answers in {trip_ms:.{0 if trip_ms >= 10 else 1}f} ms"
+    found = Phrase("answers in {ms} ms", ms=f"{trip_ms:.{0 if trip_ms >= 10 else 1}f}")
     if trip_ms < FAR_MS:
         return Check("distance", Status.OK, found)
-    found += (
-        f": a notification is sent {TRIPS_TO_CALL * trip_ms / 1000:.1f} s after it is accepted,"
-        f" and one worker process handles {Phrase('{n} message | {n} messages', n=round(1000 / trip_ms))} a second"
+    slow = Phrase(
+        "{answers}: a notification is sent {seconds:.1f} s after it is accepted, and one worker process handles"
+        " {n} message a second | {answers}: a notification is sent {seconds:.1f} s after it is accepted, and one worker"
+        " process handles {n} messages a second",
+        answers=found,
+        seconds=TRIPS_TO_CALL * trip_ms / 1000,
+        n=round(1000 / trip_ms),
     )
-    return Check("distance", Status.WARN, found, "run Redis, the workers and the web side in one region")
+    return Check("distance", Status.WARN, slow, Phrase("run Redis, the workers and the web side in one region"))
 
 
 def check_clock(time: RedisTime) -> list[Check]:
     """Whether it is off now, or was set within the last day."""
     for condition in clock_off(time.ahead_ms):
-        return [Check("clock", Status.WARN, condition.found, str(condition.do))]
+        return [Check("clock", Status.WARN, condition.found, condition.do)]
     step = time.step
     if step is None or time.now_ms - step.at_ms > TOLD_FOR_MS:
         return []
-    at = datetime.fromtimestamp(step.at_ms / 1000, UTC)
-    found = (
-        f"was set {'back' if step.by_ms < 0 else 'forward'} by {abs(step.by_ms) / 1000:.1f} s"
-        f" at {at:%Y-%m-%d %H:%M:%S} UTC: anything scheduled for a time may have been sent early or late"
+    do = Phrase("have NTP slew the clock of the Redis machine instead of stepping it")
+    return [Check("clock", Status.WARN, _was_set(step), do)]
+
+
+def _was_set(step: ClockStep) -> Phrase:
+    at = f"{datetime.fromtimestamp(step.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    return Phrase(
+        "was set {direction} by {seconds:.1f} s at {at} UTC: anything scheduled for a time may have been sent early or"
+        " late",
+        direction=_BACK if step.by_ms < 0 else _FORWARD,
+        seconds=abs(step.by_ms) / 1000,
+        at=at,
     )
-    return [Check("clock", Status.WARN, found, "have NTP slew the clock of the Redis machine instead of stepping it")]
+
+
+_BACK, _FORWARD = Phrase("back"), Phrase("forward")

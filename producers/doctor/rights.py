@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import redis
 
 from ledger.ledger import Ledger
+from ledger.phrases import Phrase
 from ledger.queues import intake_queue
 from producers.doctor.doctor_check import Check, Status
 
@@ -37,8 +38,9 @@ def check_rights(ledger: Ledger) -> Iterator[Check]:
     with ledger.redis.client() as connection:  # type: ignore[no-untyped-call]
         told = [_refused(connection, [part.format(**names) for part in command]) for command in _COMMANDS]
     if refused := [each for each in told if each]:
-        found = f"the user of DESKBELL_REDIS_URL may not: {', '.join(dict.fromkeys(refused))}"
-        do = "give it the rights that deploy.md lists under *A dedicated Redis user*"
+        commands = ", ".join(dict.fromkeys(refused))
+        found = Phrase("the user of DESKBELL_REDIS_URL may not: {commands}", commands=commands)
+        do = Phrase("give it the rights that deploy.md lists under *A dedicated Redis user*")
         yield Check("rights", Status.FAIL, found, do)
 
 
