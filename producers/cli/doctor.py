@@ -13,6 +13,7 @@ from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.access import settings_in_use
 from producers.cli.doctor_ledger import doctor_ledger
+from producers.cli.language import word
 from producers.cli.output import ExitCode
 from producers.cli.tables import in_colour, progress, show_list
 from producers.doctor.credentials import check_feishu
@@ -88,6 +89,12 @@ def _fails(checks: Sequence[Check]) -> bool:
     return any(check.status is Status.FAIL for check in checks)
 
 
+def _named(name: str) -> str:
+    """Of a check for people: `desk hr` is about a desk."""
+    what, blank, which = name.partition(" ")
+    return word(name) if word(name) != name else word(what) + blank + which
+
+
 def _line(check: Check) -> Phrase:
     found = Phrase("{found} ({do})", found=check.found, do=check.do) if check.do else check.found
     return Phrase("{status} {name}: {found}", status=check.status, name=check.name, found=found)
@@ -95,6 +102,6 @@ def _line(check: Check) -> Phrase:
 
 def _tell(checks: Sequence[Check], as_json: bool) -> None:
     as_object = {"ok": not _fails(checks), "checks": [check.as_json() for check in checks]}
-    rows = [(in_colour(check.status), check.name, check.found, check.do) for check in checks]
+    rows = [(in_colour(check.status), _named(check.name), check.found, check.do) for check in checks]
     lines = map(_line, checks)
     show_list(as_json, as_object, ("", "check", "result", "to do"), rows, lines)

@@ -21,6 +21,7 @@ from ledger.times import iso
 from producers.cli.access import open_ledger
 from producers.cli.hook_new import NEW_EXAMPLES, new_hook
 from producers.cli.hook_sample import body_of, header_of
+from producers.cli.language import word
 from producers.cli.output import answer, answer_json
 from producers.cli.tables import show_list
 from producers.hooks.hook import Hook, Rendered
@@ -59,7 +60,7 @@ def list_hooks(
     """List the hooks in the file of DESKBELL_HOOKS, and check the whole file."""
     found = _ready_made() if ready else [_facts(hook) for hook in load_hooks(Settings.from_env()).values()]
     columns = list(found[0]) if found else ["name"]
-    rows = [list(facts.values()) for facts in found]
+    rows = [[word(value) if name == "summary" else value for name, value in facts.items()] for facts in found]
     show_list(as_json, found, columns, rows)
 
 

@@ -72,7 +72,7 @@ def _tell(written: dict[str, str | None], payload: Path, *, as_json: bool) -> No
     name, use, file = written["hook"], written["use"], written["file"]
     answer(f"{file}: hook {name}" + (f', use = "{use}"' if use else ""))
     command = f"DESKBELL_HOOKS={file} deskbell hook test {name} {payload}"
-    note(Phrase("try it: {command}", command=command))
+    note(Phrase("try it: `{command}`", command=command))
 
 
 def _working(settings: Settings, name: str, to: str, request: HookRequest, *, is_first: bool) -> tuple[str | None, str]:

@@ -14,7 +14,7 @@ from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import ids
 from producers.cli.desks import spoken_facts
-from producers.cli.language import action, word
+from producers.cli.language import action, translated, word
 from producers.cli.output import answer, answer_json, is_interactive
 from producers.cli.spoken_times import short, state_and_time, told
 from producers.cli.tables import in_colour, show_table
@@ -23,6 +23,7 @@ __all__ = ["register"]
 
 #: Fields that a draft does not have yet.
 _OF_STARTED = frozenset({"counts", "rerouted", "rate"})
+_TIMES = frozenset({"created_at", "due_at", "expires_at", "finished_at", "edited_at", "approved_at"})
 _ATTEMPT_COLUMNS = ("at", "via", "outcome", "code", "http_status", "ms", "log_id", "msg")
 
 
@@ -114,7 +115,7 @@ def _answer_known(facts: Mapping[str, Any]) -> None:
         if value is None:
             continue
         if is_interactive():
-            moment = told(datetime.fromisoformat(value).astimezone()) if name.endswith("_at") else value
+            moment = told(datetime.fromisoformat(value).astimezone()) if name in _TIMES else value
             answer(Phrase("{name}: {value}", name=word(name), value=moment if isinstance(moment, str) else str(moment)))
         else:
-            answer(f"{name}: {value}")
+            answer(f"{name}: {translated(value) if isinstance(value, str) else value}")

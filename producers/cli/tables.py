@@ -69,7 +69,7 @@ def show_list(
 
 
 def _tab_separated(row: Sequence[Any]) -> str:
-    return "\t".join("" if cell is None else printable(str(cell)) for cell in row)
+    return "\t".join("" if cell is None else _printed(cell) for cell in row)
 
 
 def in_colour(state: str) -> Text:
@@ -102,4 +102,8 @@ def progress(doing: Phrase) -> Iterator[Callable[[Phrase], None] | None]:
 
 
 def _cell(value: Any) -> str:
-    return "–" if value is None or value == "" else printable(value if isinstance(value, str) else str(value))
+    return "–" if value is None or value == "" else _printed(value)
+
+
+def _printed(value: Any) -> str:
+    return printable(value if isinstance(value, str) else str(value))
