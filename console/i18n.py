@@ -47,7 +47,7 @@ class Language:
         """The values `state`, `verb` and `hold` are words of the API, and have texts of their own."""
         if name in _AS_GIVEN and not isinstance(value, Phrase):
             return value
-        if isinstance(value, str) and (text := self.texts.get(f"{_WORDS.get(name)}.{value}")):
+        if isinstance(value, str) and (text := self.texts.get(f"{_WORDS.get(name)}.{value.replace(' ', '_')}")):
             return text
         return self.meaning(value) if isinstance(value, str) else value
 

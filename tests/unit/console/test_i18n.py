@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from typing import get_args
 
 import orjson
 import pytest
@@ -15,12 +16,12 @@ from console.i18n import LANGUAGES, chosen_language, language
 from console.maybe_sent import WAYS
 from feishu.codes import CodeTable
 from ledger.api_key import Scope, check_rate
-from ledger.errors import BadInput
+from ledger.errors import BadInput, NotAllowed
 from ledger.messages.strict_json import NotJson
 from ledger.phrases import Phrase, phrase_json, phrase_of
 from ledger.search import Cursor
 from ledger.sending_hours import SendingHours
-from ledger.states import DRAFTED, Outcome, Resolution, State
+from ledger.states import DRAFTED, Outcome, Resolution, State, SteeringVerb
 from producers.hooks.sent_json import sent_json
 from tests.english import english_in
 
@@ -70,7 +71,7 @@ ACTIONS = [
         "forget_ticket_codes",
     ),
     *("sign_in", "sign_in_by_link", "make_link", "sign_out"),
-    *("revoke", "watch", "resend"),  # in an error alone
+    *("revoke", "watch", "resend", "find_rows_of"),  # in an error alone
 ]
 
 
@@ -162,6 +163,14 @@ def test_nothing_in_the_chinese_catalogues_is_an_english_sentence() -> None:
     chinese = language("zh-CN")
     texts = {**chinese.texts, **chinese.meanings}
     assert {key: found for key, text in texts.items() if (found := english_in(text))} == {}
+
+
+def test_what_a_state_does_not_allow_is_told_in_chinese_with_verb_and_state() -> None:
+    verbs = {str(call.args[1].value) for _, call in calls_of("NotAllowed") if isinstance(call.args[1], ast.Constant)}
+    assert {"find rows of", "start"} <= verbs
+    for verb in (*verbs, *get_args(SteeringVerb), Resolution.RESEND):
+        assert not english_in(language("zh-CN").meaning(NotAllowed("n_1", verb, State.DELIVERED).detail)), verb
+        assert verb not in language("zh-CN").meaning(NotAllowed("n_1", verb, State.DELIVERED).detail)
 
 
 def test_the_template_of_a_phrase_is_a_literal_so_that_its_translation_is_asked_for_here() -> None:
