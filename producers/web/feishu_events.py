@@ -34,7 +34,7 @@ _CHALLENGE = {"type": "url_verification", "challenge": "ajls384k", "token": "xxx
     "/v1/feishu/events",
     summary="Take an event of Feishu's",
     responses=_ANSWERS,
-    openapi_extra=json_body({"type": "object"}, {"A challenge": _CHALLENGE}),
+    openapi_extra=json_body({"type": "object", "additionalProperties": True}, {"A challenge": _CHALLENGE}),
 )
 async def receive_feishu_event(request: Request, context: ContextDep) -> dict[str, str]:
     """Receive an event from Feishu: tickets that open and close, people who change or leave.

@@ -42,7 +42,9 @@ _TAKING: dict[str, Any] = {
     "response_model": HookAnswer,
     "response_description": "Notifications, on disk",
     "responses": refusals(404, 408, 413) | {200: _NOTHING},
-    "openapi_extra": json_body({"type": "object"}, {"generic": {"title": "Backup", "text": "3 of 3 done"}})
+    "openapi_extra": json_body(
+        {"type": "object", "additionalProperties": True}, {"generic": {"title": "Backup", "text": "3 of 3 done"}}
+    )
     | {"parameters": [_KEY]}
     | needing(Scope.SEND),
 }
@@ -58,7 +60,7 @@ _BOT_REFUSAL = {"code": 19001, "data": {}, "msg": "param invalid: incoming webho
 def _refusals_of_bot(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """In Feishu's form, or as a problem where the request did not come as far as the hook."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    answer = {"application/json": {"schema": {"type": "object"}, "example": _BOT_REFUSAL}}
+    answer = {"application/json": {"schema": {"type": "object", "additionalProperties": True}, "example": _BOT_REFUSAL}}
     return {status: told | {"content": problem | answer} for status, told in refusals(*statuses).items()}
 
 
@@ -67,11 +69,13 @@ _AS_BOT: dict[str, Any] = {
     "responses": {
         200: {
             "description": "Notifications, on disk",
-            "content": {"application/json": {"schema": {"type": "object"}, "example": BOT_SUCCESS}},
+            "content": {
+                "application/json": {"schema": {"type": "object", "additionalProperties": True}, "example": BOT_SUCCESS}
+            },
         }
     }
     | _refusals_of_bot(400, 401, 403, 408, 413, 429, 503),
-    "openapi_extra": json_body({"type": "object"}, {"A text": _BOT_TEXT})
+    "openapi_extra": json_body({"type": "object", "additionalProperties": True}, {"A text": _BOT_TEXT})
     | {"parameters": [_KEY]}
     | needing(Scope.SEND),
 }

@@ -1,5 +1,8 @@
 """The bodies of `POST /v1/announcements` and of the tests and edits of drafts, with examples that work when pasted."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ledger.announcement import Spec
 from ledger.notification import MOST_KEY_CHARACTERS
 from producers.announcements.recipients.reading_options import HiddenRows
@@ -25,7 +28,7 @@ _ROW = {
     },
     # The rest is of the message's template. A fraction would have lost how it was written.
     "additionalProperties": {"type": ["string", "integer", "boolean", "null"]},
-    "anyOf": [{"required": ["receiver_id"]}, {"required": ["email"]}, {"required": ["mobile"]}],
+    "allOf": [{"anyOf": [{"required": ["receiver_id"]}, {"required": ["email"]}, {"required": ["mobile"]}]}],
 }
 #: What the bodies refer to.
 SCHEMAS = {"AnnouncementRow": _ROW}
@@ -34,7 +37,6 @@ _IDS = {name: {"type": "array", "items": _STRING} for name in ("departments", "g
 _EXCLUDE = {"type": "array", "items": {"anyOf": [_STRING, {"$ref": REFERENCE.format(model="AnnouncementRow")}]}}
 _TESTED_ROW = {
     "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "enum": [*RowChoice]}, {"type": "null"}],
-    "default": RowChoice.FIRST,
 }
 _ANNOUNCEMENT = fields_of(
     Spec,
@@ -85,8 +87,8 @@ ANNOUNCEMENT = json_body(
         _IN_JSON,
         ["name"],
         description="An announcement to rows in the request, to an audience, or to both.",
+        allOf=[_SOMEBODY],
         **_TOGETHER,
-        **_SOMEBODY,
     ),
     {
         "A text to two people": _MOVE,
@@ -114,8 +116,14 @@ ANNOUNCEMENT["requestBody"]["content"]["multipart/form-data"] = {
     },
 }
 
+
+def _without_default(field: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not given stays as it is: a generated client would send the default, and so change it."""
+    return {name: value for name, value in field.items() if name != "default"}
+
+
 #: What an edit of a draft may have, besides its version; null goes back to the default.
-EDITED = {name: field for name, field in _IN_JSON.items() if name not in NOT_OF_EDIT}
+EDITED = {name: _without_default(field) for name, field in _IN_JSON.items() if name not in NOT_OF_EDIT}
 #: Of `POST /v1/announcements/{id}/test`.
 TEST_FIELDS = frozenset({"to", "row", "key"})
 TEST_BODY = json_body(
@@ -123,7 +131,7 @@ TEST_BODY = json_body(
         "TestRequest",
         {
             "to": {"type": "string", "minLength": 1, "description": TEXTS["to"]},
-            "row": _TESTED_ROW | {"description": TEXTS["row"]},
+            "row": _TESTED_ROW | {"description": TEXTS["row"], "default": RowChoice.FIRST},
             "key": {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS, "description": TEXTS["key"]},
         },
         ["to"],

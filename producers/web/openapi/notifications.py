@@ -84,7 +84,7 @@ def _schemas() -> dict[str, Any]:
             (),
             description="One message to one receiver: one of receiver_id, email and mobile, and one of text, markdown,"
             " message and template.",
-            **_ONE_RECEIVER,
+            allOf=[_ONE_RECEIVER],  # beside the properties, generators would take it for a choice of types
         ),
         "NotificationsRequest": fixed_object(
             "NotificationsRequest",

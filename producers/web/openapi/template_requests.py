@@ -19,7 +19,7 @@ TEMPLATE = json_body(
         },
         [],
         description="What the template says, in one of three forms.",
-        oneOf=[{"required": [name]} for name in ("text", "markdown", "message")],
+        allOf=[{"oneOf": [{"required": [name]} for name in ("text", "markdown", "message")]}],
     ),
     {
         "A text": {"text": "Disk {{ free }} free on {{ host }}"},
