@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
+from ledger.phrases import Phrase
 from producers.probe.step import Step
 
 __all__ = ["CHAT", "CHAT_BESIDE", "OPENED", "READ_CHAT", "READ_USER", "USER", "USER_BESIDE", "Report"]
@@ -74,30 +75,46 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """For people, at most 80 columns wide but for Feishu's own words."""
-        yield f"Deskbell {metadata.version('deskbell')}, {_HOSTS.get(self.feishu_url, 'another server')}"
+        host = _HOSTS.get(self.feishu_url, Phrase("another server"))
+        yield Phrase("Deskbell {version}, {host}", version=metadata.version("deskbell"), host=host)
         for step in self.steps:
-            yield f"{step.name}: {step.result}"
+            yield Phrase("{step}: {result}", step=step.name, result=step.result)
             if step.msg:
                 yield f"  msg: {step.msg}"
             if step.log_id:
                 yield f"  log id: {step.log_id}"
-        yield from self._sentences()
+        yield from self._of_readers()
+        yield from self._of_ticket()
 
-    def _sentences(self) -> Iterator[str]:
+    def _of_readers(self) -> Iterator[Phrase]:
         for name, of in ((READ_USER, USER), (READ_CHAT, CHAT)):
-            if (answered := self._done(name)) is not None:
-                readers = f", {self.readers.get(name, 0)} so far" if answered else ""
-                yield f"Feishu tells who has read a message sent by {of}: {_yes(answered)}{readers}"
+            if (answered := self._done(name)) is True:
+                readers = self.readers.get(name, 0)
+                yield Phrase("Feishu tells who has read a message sent by {via}: yes, {n} so far", via=of, n=readers)
+            elif answered is False:
+                yield Phrase("Feishu tells who has read a message sent by {via}: no", via=of)
+
+    def _of_ticket(self) -> Iterator[Phrase]:
         if self.had_ticket:
-            yield "The person had an open ticket before the test."
+            yield Phrase("The person had an open ticket before the test.")
         if self._ticket_blocks_chat is not None:
-            stage = "that an agent was asked to take" if self.with_agent else "that only the bot has"
-            which = f"A ticket {stage}" if self._is_opened else "The open ticket"
-            code = f", with code {self.ticket_code}" if self.ticket_code is not None else ""
-            yield f"{which} blocks chat: {_yes(self._ticket_blocks_chat)}{code}"
+            answer = _yes(self._ticket_blocks_chat)
+            if self.ticket_code is not None:
+                answer = Phrase("{answer}, with code {code}", answer=answer, code=self.ticket_code)
+            yield Phrase("{ticket} blocks chat: {answer}", ticket=self._which, answer=answer)
         if self.listed is not None:
-            when = f", after {self.listed_after_seconds:.1f} s" if self.listed_after_seconds is not None else ""
-            yield f"The ticket list shows it: {_yes(self.listed)}{when}"
+            shows = _yes(self.listed)
+            if self.listed_after_seconds is not None:
+                shows = Phrase("{answer}, after {seconds:.1f} s", answer=shows, seconds=self.listed_after_seconds)
+            yield Phrase("The ticket list shows it: {answer}", answer=shows)
+
+    @property
+    def _which(self) -> Phrase:
+        if not self._is_opened:
+            return Phrase("The open ticket")
+        if self.with_agent:
+            return Phrase("A ticket that an agent was asked to take")
+        return Phrase("A ticket that only the bot has")
 
     @property
     def _is_opened(self) -> bool:
@@ -115,5 +132,5 @@ class Report:
         return step.is_done if step else None
 
 
-def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"
+def _yes(answer: bool) -> Phrase:
+    return Phrase("yes") if answer else Phrase("no")

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
+from ledger.phrases import Phrase, listed
 from ledger.progress import Attempt
 from ledger.states import Outcome
 
@@ -72,12 +73,14 @@ class Step:
         }
 
     @property
-    def result(self) -> str:
+    def result(self) -> Phrase:
         """In one line: `HTTP 401, code 154405, 212 ms`."""
-        parts = {"HTTP": self.http_status, "code": self.code}
-        said = [f"{name} {value}" for name, value in parts.items() if value is not None]
-        took = [f"{self.ms} ms"] if self.ms is not None else []
-        return ", ".join([*said, *([self.ended] if self.ended else []), *took]) or "no call was made"
+        parts: list[str] = [] if self.http_status is None else [f"HTTP {self.http_status}"]
+        if self.code is not None:
+            parts.append(Phrase("code {code}", code=self.code))
+        parts += [self.ended] if self.ended else []
+        parts += [] if self.ms is None else [f"{self.ms} ms"]
+        return listed(parts) if parts else Phrase("no call was made")
 
 
 def _public(text: str | None, private: Collection[str]) -> str | None:

@@ -156,6 +156,38 @@ def test_wait_ends_with_4_and_says_why_when_it_is_not_delivered(
     assert f"{out.strip()} {said}" in err
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            (
+                "desk default is held: send: refused: invalid app_id",
+                "App id or app secret is empty or wrong",
+                "no worker is running",
+            ),
+        ),
+        ("zh", ("服务台 default 已停止发送", "App ID 或 App Secret 为空或填错", "没有工作进程在运行")),
+    ],
+)
+def test_wait_names_the_hold_and_what_its_code_means(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output, language: str, told: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DESKBELL_LANG", language)
+    leases = Leases(ledger.redis, ledger.settings, longest_call_ms=1000)
+    leases.hold(
+        ledger.settings.desk("default"), "credentials", 60_000, "send: refused: invalid app_id", None, (10003, 400)
+    )
+    assert run(["send", "--to", "ou_ada", "--text", "x", "--wait", "0.2"]) == 4
+    err = capsys.readouterr().err
+    assert [part for part in told if part not in err] == []
+
+
+def test_wait_tells_the_time_that_is_waited_for(settings: Settings, capsys: Output) -> None:
+    assert run(["send", "--to", "ou_ada", "--text", "x", "--at", "2h", "--wait", "0.2"]) == 4
+    assert " is still scheduled: it waits until " in capsys.readouterr().err
+
+
 def test_wait_ends_with_4_and_the_ids_when_the_time_is_up(settings: Settings, capsys: Output) -> None:
     assert run(["send", "--to", "ou_ada,ou_bob", "--text", "hi", "--wait", "0.1", "--json"]) == 4
     out, err = capsys.readouterr()
