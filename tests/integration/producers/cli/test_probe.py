@@ -1,5 +1,6 @@
 """`deskbell probe`: a live test of a tenant, with the sandbox for Feishu and the real parts of a worker."""
 
+import io
 import json
 import re
 import threading
@@ -135,17 +136,14 @@ def test_nothing_is_written_without_a_yes(site: Site) -> None:
 def test_a_person_is_asked_before_a_ticket_is_opened_and_a_code_is_kept(
     site: Site, monkeypatch: pytest.MonkeyPatch, is_wanted: bool
 ) -> None:
-    asked: list[str] = []
-
-    def confirm(question: str, **_: Any) -> bool:
-        asked.append(question)
-        return is_wanted
-
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("typer.confirm", confirm)
+    terminal = io.StringIO("y\ny\n" if is_wanted else "n\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
     found = site.probe("--open-ticket")
     assert (found["close_by_hand"], found["learnt"]) == ((True, [154405]) if is_wanted else (False, []))
-    assert [question.split()[0] for question in asked] == (["Open", "Keep"] if is_wanted else ["Open"])
+    asked = re.findall(r"(\w+) [^\[\]\n]* \[[Yy]/[Nn]\]", site.said.err)
+    assert asked == (["Open", "Keep"] if is_wanted else ["Open"])
+    assert terminal.read() == ""
 
 
 @pytest.mark.parametrize("code", [154000, 154004, 154005, 154401, 155000, 230027, 230035])

@@ -1,5 +1,6 @@
 """The server at its bounds: slow clients, large bodies, malformed requests, and a Redis that is away."""
 
+import re
 import socket
 
 import pytest
@@ -151,8 +152,15 @@ def test_a_body_that_is_no_object_is_refused(web: WebThread, body: bytes) -> Non
 
 
 def test_nothing_is_loaded_from_another_host(web: WebThread) -> None:
-    assert web.get("/docs").status_code == 404
+    """FastAPI's own pages of documentation would load their scripts from one."""
     assert web.get("/redoc").status_code == 404
+    assert web.get("/docs", allow_redirects=False).headers["location"] == "/docs/README.md"
+    page = web.get("/docs/api")
+    loaded = re.findall(r"""<(?:link|script|img|iframe|source)\b[^>]*?\b(?:href|src)=["']?([^"' >]+)""", page.text)
+    assert page.status_code == 200
+    assert loaded
+    assert [address for address in loaded if not re.match(r"/[^/]", address)] == []
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_while_redis_is_away_everything_is_a_503_that_says_so_and_the_process_lives(
