@@ -42,7 +42,9 @@ local function carry_out(it, results_for_ms)
   local settled = 0
   for _, id in ipairs(ids) do
     local record = open_record(id)
-    if record and record.progress.at <= it.at and settle_unknown(record, it.by, it.as, results_for_ms) then
+    -- Not by the record, which may be damaged: the index tells since when it has been unknown.
+    local since = record and redis.call('ZSCORE', index_of(record, 'unknown'), id)
+    if since and tonumber(since) <= it.at and settle_unknown(record, it.by, it.as, results_for_ms) then
       settled = settled + 1
     end
   end

@@ -1,5 +1,6 @@
 """Settling what was maybe sent, and taking it back, over fakeredis and Valkey."""
 
+import time
 from typing import Any
 
 import orjson
@@ -218,3 +219,16 @@ def test_a_damaged_settlement_stops_nobody_and_what_it_meant_is_unknown_still(
     look(leases, desk)
     states = [ledger.get(id).progress.state for id in (first, second)]
     assert states == [State.UNKNOWN, State.FAILED]
+
+
+@pytest.mark.parametrize("outcome", [Resolution.DELIVERED, Resolution.FAILED])
+def test_one_whose_record_was_damaged_while_it_was_unknown_is_settled_too(
+    ledger: Ledger, leases: Leases, desk: Desk, at_once: Settling, outcome: Resolution
+) -> None:
+    [id] = maybe_sent(ledger, leases, desk)
+    ledger.redis.hset(ledger.keys.notification(id), "progress", "{")
+    assert at_once.decide([id], "ada", outcome) == 1
+    time.sleep(0.005)  # it was unknown when it was decided, and nobody can say since when
+    look(leases, desk)
+    assert ledger.get(id).progress.state == State(outcome)
+    assert broken_invariants(ledger) == []
