@@ -112,7 +112,11 @@ class Delivery:
             self._refresh_tickets()
 
     def _apart_ms(self, ids: Sequence[str]) -> int:
-        return round(self.durations.recent_ms or 0) if len(ids) > 1 else 0
+        """How long each is expected to take, within the time in which all must start: a call that hangs in another
+        thread must not move the slots of these."""
+        if len(ids) <= 1:
+            return 0
+        return round(min(self.durations.recent_ms or 0, START_WITHIN_SECONDS * 1000 / len(ids)))
 
     def _with_tickets(self, claims: Sequence[Claim], now_ms: int) -> AbstractSet[str]:
         if not any(claim.some_have_tickets for claim in claims):

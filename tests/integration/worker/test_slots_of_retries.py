@@ -10,7 +10,7 @@ import pytest
 from feishu.codes import Kind
 from ledger.announcement import Spec
 from ledger.claim import Claim
-from ledger.leases import Leases
+from ledger.leases import Leases, Share
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.rate import Slot, parse_rate
@@ -19,7 +19,8 @@ from ledger.settings import Desk
 from ledger.states import Outcome, State
 from tests.integration.worker.feishu_by_hand import FeishuByHand, NoTickets, a_verdict, delivery_by_hand
 from worker.claimed import SLOT_TRIES
-from worker.delivery import INLINE_TRIES
+from worker.delivery import INLINE_TRIES, START_WITHIN_SECONDS
+from worker.release import CallDurations
 
 #: Longer than a slot is good, and no longer than some of them are near.
 HELD_UP_SECONDS = 0.4
@@ -148,3 +149,32 @@ def test_a_pause_holds_for_a_row_whose_worker_takes_a_second_to_get_ready(
     delivery_by_hand(limited, leases, feishu).deliver(released.ids)
     assert feishu.receivers == []
     assert ledger.announcements.get(id).counts[State.QUEUED] == 1
+
+
+class Noting(Leases):
+    """Keeps the claims that it makes."""
+
+    def claim(self, *arguments: Any) -> tuple[int, list[Claim]]:
+        now_ms, self.claims = super().claim(*arguments)
+        return now_ms, self.claims
+
+
+@pytest.mark.parametrize("hangs_for", [0.0, 20.0])
+def test_a_call_that_hangs_does_not_move_the_slots_of_a_message_beside_it(
+    ledger: Ledger, desk: Desk, hangs_for: float
+) -> None:
+    """Each was expected to take as long as that call had taken: the second waited 20 s for its slot, the third 40 s."""
+    leases = Noting(ledger.redis, ledger.settings, longest_call_ms=1000)
+    limited = desk.model_copy(update={"rate": parse_rate("100/minute")})
+    ledger.accept([Notification.build({"receiver_id": f"ou_{number}", "text": "hi"}) for number in range(3)])
+    [released] = leases.release([Share(limited, 3, 10, 10)])
+    stopping, passed = threading.Event(), 0.0
+    stopping.set()  # it claims, and sends nothing
+    delivery = delivery_by_hand(limited, leases, FeishuByHand(lambda _: a_verdict(Kind.DELIVERED)), stopping)
+    delivery.durations = CallDurations(lambda: passed)
+    with delivery.durations.call():
+        passed = hangs_for
+        delivery.deliver(released.ids)
+    first, *_, last = (claim.slot.at_ms for claim in leases.claims)
+    assert len(leases.claims) == 3
+    assert last - first <= START_WITHIN_SECONDS * 1000
