@@ -36,7 +36,10 @@ if step == 'undo' then
   return known.count
 end
 
-if known then return known.count end
+if known then
+  write_again(HOLDS)
+  return known.count
+end
 
 local as, wait_ms = ARGV[6], tonumber(ARGV[7])
 local settlement = {at = now, due = now + wait_ms, by = by, as = as, ids = {}}

@@ -17,11 +17,12 @@ from ledger.api_key import Scope
 from ledger.api_keys import ApiKeys
 from ledger.durability import Assurance, Durability, Waits
 from ledger.errors import NotDurable
-from ledger.leases import Leases
+from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
+from ledger.states import State
 from producers.client.ledger_backend import LedgerBackend
 from producers.doctor.diagnosis import Status, check_ledger
 from tests.power.valkey import CuttableValkey
@@ -305,6 +306,20 @@ def test_a_replay_on_another_connection_does_not_make_durable_what_was_not(never
     for _ in range(2):
         with pytest.raises(NotDurable):
             never_fsynced.durably("accept", "default", *acceptance)
+        never_fsynced.redis.connection_pool.disconnect()
+
+
+def test_a_settlement_decided_again_is_not_durable_before_its_fsync(never_fsynced: Ledger) -> None:
+    with suppress(NotDurable):
+        never_fsynced.accept([ADA])
+    settings = never_fsynced.settings
+    leases, desk = Leases(never_fsynced.redis, settings, longest_call_ms=1000), settings.desk("default")
+    [released] = leases.release([(desk, 1, 1)])
+    [claim] = leases.claim(desk, "t", released.ids)[1]
+    leases.record(desk, "t", [Result(claim.id, State.UNKNOWN)], "up")
+    for _ in range(2):
+        with pytest.raises(NotDurable):
+            never_fsynced.durably("settle", "default", 1000, "decide", "s", "ada", "failed", 10_000, claim.id)
         never_fsynced.redis.connection_pool.disconnect()
 
 
