@@ -74,7 +74,7 @@ def fits(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "throttled", "fired"), [("en", "throttled", "Alert fired in"), ("zh-CN", "其中限流合并", "告警触发于")]
+    ("language", "throttled", "fired"), [("en", "throttled", "Alert fired in"), ("zh-CN", "其中限频合并", "告警触发于")]
 )
 def test_each_hook_shows_what_came_and_a_payload_is_tried(
     url: str, secret: str, browser: Browser, watched: Watched, language: str, throttled: str, fired: str
