@@ -72,7 +72,7 @@ Examples:
 
 def pause(ids: AnnouncementIds, as_json: AsJson = False) -> int:
     """Pause announcements: they make no new calls until resumed. Calls in flight still finish."""
-    _check_are_announcements(ids, "paused")
+    _check_are_announcements(ids)
     return _each(ids, as_json, lambda ledger, id: {"state": ledger.announcements.pause(id, machine_user())})
 
 
@@ -88,7 +88,7 @@ def resume(
         raise BadInput("desk", Phrase("give either the ID of an announcement or --desk {desk}", desk=DEFAULT_DESK))
     if desk is not None:
         return _resume_desk(desk, as_json)
-    _check_are_announcements(ids or (), "resumed")
+    _check_are_announcements(ids or ())
     return _each(ids or (), as_json, lambda ledger, id: {"state": ledger.announcements.resume(id, machine_user())})
 
 
@@ -145,7 +145,7 @@ def resolve(
     Only a person can do this: Feishu offers no way to check.
     """
     if announcement is not None:
-        _check_are_announcements([announcement], "named by --announcement")
+        _check_are_announcements([announcement])
     chosen = [*(ids or ()), *([announcement] if announcement else ())]
     if not chosen:
         raise BadInput("id", Phrase("give at least one, or --announcement"))
@@ -174,12 +174,10 @@ def _resume_desk(desk: str, as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def _check_are_announcements(ids: Sequence[str], done: str) -> None:
+def _check_are_announcements(ids: Sequence[str]) -> None:
     for id in ids:
         if not is_announcement(id):
-            raise BadInput(
-                "id", Phrase("{id} is not an announcement (a_…): nothing else can be {done}", id=id, done=done)
-            )
+            raise BadInput("id", Phrase("{id} is not an announcement (a_…): give one that is", id=id))
 
 
 def _each(
