@@ -28,7 +28,7 @@ def routes() -> list[Route]:
 
 
 def _page(request: PageRequest) -> Response:
-    """Raises HTTPException where there is none of this name."""
+    """Raises HTTPException if there is no page of this name."""
     name = request.part("name")
     if name not in _PAGES:
         raise HTTPException(404)
@@ -84,7 +84,7 @@ def _in_package(folder: str, target: str) -> tuple[str, str]:
 
 
 def _anchor_taken(title: Token) -> str:
-    """What a Chinese heading names at its beginning, and an English one is in lower case."""
+    """The anchor at the beginning of a Chinese heading; that of an English one is made of its text, as GitHub does."""
     parts = title.children or []
     if parts[0].type != "html_inline":
         kept = (letter for letter in title.content.lower() if letter.isalnum() or letter in " _-")

@@ -37,8 +37,8 @@ def remarks_of_audience(audience: "Audience", checked: Checked) -> Iterator[Phra
         told = listed([Phrase("{n:,} {why}", n=count, why=_REASONS[reason]) for reason, count in counts.items()])
         yield Phrase("{n:,} found; left out: {counts}", n=audience.counts.listed, counts=told)
     if audience.not_visible:
-        partial = Phrase("left out"), Phrase("nothing is sent: widen its contact range, or add --partial")
-        what = partial[0] if audience.is_partial else partial[1]
+        refused = Phrase("nothing is sent: widen its contact range, or add --partial")
+        what = Phrase("left out") if audience.is_partial else refused
         yield Phrase("the app cannot see {ids}: {what}", ids=audience.invisible, what=what)
     yield from _unknown_of(audience)
     if audience.nobody_count:

@@ -16,7 +16,7 @@ from ledger.vitals import Vitals
 from producers.cli.language import word
 from producers.cli.output import printable
 
-__all__ = ["LOOK_SECONDS", "HealthOf", "explained", "health_line", "health_texts"]
+__all__ = ["LOOK_SECONDS", "HealthOf", "explained", "health_line", "health_texts", "with_remedy"]
 
 #: An announcement is looked at twice a second; the parts on which it depends change less often, seconds.
 LOOK_SECONDS = 2.0
@@ -25,9 +25,12 @@ _STYLES = {Severity.FAIL: "bold red", Severity.WARN: "yellow", Severity.NOTE: "d
 
 def health_line(condition: Condition) -> Phrase:
     severity = word(condition.severity.name.lower())
-    if not condition.do:
-        return Phrase("{severity}: {found}", severity=severity, found=condition.found)
-    return Phrase("{severity}: {found} ({do})", severity=severity, found=condition.found, do=condition.do)
+    return Phrase("{severity}: {found}", severity=severity, found=with_remedy(condition.found, condition.do))
+
+
+def with_remedy(found: Phrase, do: str | None) -> Phrase:
+    """What was found, and what to do about it if that is known."""
+    return Phrase("{found} ({do})", found=found, do=do) if do else found
 
 
 def explained(found: Iterable[Condition], settings: Settings) -> tuple[Condition, ...]:

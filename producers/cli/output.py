@@ -22,11 +22,9 @@ __all__ = [
     "printable",
 ]
 
-#: Of a screen, where lines are broken before it does.
+#: Long lines are broken at this width at the latest, between words, before a terminal cuts them.
 COLUMNS = 80
-
-
-#: On a question, by what is typed.
+#: Of what people type at a question.
 _ANSWERS = {"y": True, "yes": True, "是": True, "n": False, "no": False, "否": False}
 
 

@@ -15,13 +15,13 @@ from ledger.states import State
 from ledger.store import Store
 from ledger.vitals import Vitals
 from producers.cli.follow import at_rest
-from producers.cli.health_line import LOOK_SECONDS, explained
+from producers.cli.health_line import LOOK_SECONDS, explained, with_remedy
 from producers.cli.language import in_sequence
 from producers.cli.spoken_times import told
 
 __all__ = ["Reasons", "WaitingLine"]
 
-#: That keep nothing from being sent.
+#: Conditions that keep nothing from being sent.
 _HARMLESS = frozenset({"practice", "not_durable", "redis_full", "clock_off", "all_paused"})
 
 
@@ -48,7 +48,7 @@ class Reasons:
             yield Phrase("it waits until {time}", time=told(_moment(record.due_ms)))
         _, status, found = self._desk(record.notification.desk)
         is_found = bool(record.notification.receiver_id)
-        yield from (_line(each) for each in found if each.name != "addresses_held" or not is_found)
+        yield from (with_remedy(each.found, each.do) for each in found if each.name != "addresses_held" or not is_found)
         yield from _of_quota(status)
         if not is_found and status.people_hold is None:
             yield Phrase("Feishu has not said yet who its address belongs to")
@@ -87,7 +87,7 @@ class WaitingLine:
 
 
 def _vitals(store: Store, desk: str) -> Vitals:
-    """Whoever waits is told at once that no worker runs, before it is late."""
+    """With no worker at all the desk counts as unserved at once, not only when something is late."""
     vitals = Vitals.ask(store)
     return vitals if vitals.workers else replace(vitals, unserved=(desk,))
 
@@ -99,12 +99,6 @@ def _of_quota(status: DeskStatus) -> Iterator[Phrase]:
     events = status.lanes[0].waiting - status.lanes[0].timed
     if not status.hold and status.windows and events > 1:
         yield Phrase("{n:,} events of desk {desk} wait for its quota", n=events, desk=status.name)
-
-
-def _line(condition: Condition) -> Phrase:
-    if not condition.do:
-        return condition.found
-    return Phrase("{found} ({do})", found=condition.found, do=condition.do)
 
 
 def _moment(ms: float) -> datetime:

@@ -33,7 +33,7 @@ _LONG_AGO, _NOW = float("-inf"), float("inf")
 
 def alert_group(payload: Mapping[str, Any]) -> dict[str, Any]:
     """`title`, `alerts` (each with its `line` and `link`), `left_out`, `link`, `is_resolved`; of a group that is, also
-    `fired_at` and `resolved_at`. Empty for what is no such group."""
+    `fired_at` and `resolved_at`. Empty for any other payload."""
     if not isinstance(payload.get("alerts"), list):
         return _legacy(payload)
     alerts = [alert for alert in payload["alerts"] if isinstance(alert, dict)]
@@ -215,6 +215,6 @@ def _time(alert: Mapping[str, Any], name: str) -> float | None:
     """In seconds since 1970."""
     try:
         at = datetime.fromisoformat(_text(alert.get(name)))
-        return at.timestamp() if at.year > 1 else None  # the year 1 is Go's way to say that there is none
+        return at.timestamp() if at.year > 1 else None  # year 1 is Go's zero time
     except (ValueError, OverflowError):
         return None

@@ -14,11 +14,11 @@ from producers.hooks.template_context import TemplateContext, leaf
 
 __all__ = ["AlertRule"]
 
-#: A longer name of an alert is hashed, in characters; and a text that is longer is no time.
+#: In characters: the name of an alert, beyond which it is cut and hashed, and a text that may be a time.
 _MOST_NAME, _MOST_TIME = 200, 40
-#: What is of no use without `alert`.
+#: Fields that need `alert`.
 _BESIDE = ("resolved", "fired_at", "resolved_at")
-#: A time of a tool may be ahead of our clock by so much: then it is taken for now.
+#: A tool's clock may be this far ahead of ours: such a time counts as now.
 _MOST_AHEAD = timedelta(minutes=5)
 
 

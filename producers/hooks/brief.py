@@ -19,8 +19,8 @@ _LINKS = (
     *("monitor.url", "alert.url", "target_url", "dashboard_url"),
 )
 _WEB = ("http://", "https://")
-#: What stays the same of an alert until it ends; states, in lower case, that say that it has; from when until when it
-#: fired.
+#: Where a payload has the id that an alert keeps until it ends, the states (in lower case) that mean it has ended, and
+#: where it has the times between which it fired.
 _ALERTS = ("alert", "alert_id", "incident_id", "issueId", "alert.alertId", "monitor.id")
 _ENDED = frozenset({"resolved", "resolve", "recovered", "recovery", "closed", "close", "ok", "up", "normal"})
 _FIRED = ("fired_at", "started_at", "startsAt", "alert.createdAt")

@@ -19,7 +19,7 @@ _MOST_GROUP, _MOST_KEY = 100, 200
 #: What says that messages go together, and what is of no use without one of these.
 _JOIN = (*SPANS, "quiet")
 _BESIDE_WINDOWS = ("throttle_key", "digest_by", "urgent")
-_BESIDE = (*_BESIDE_WINDOWS, "timezone")  #: which an alert has times for, too
+_BESIDE = (*_BESIDE_WINDOWS, "timezone")  #: an alert uses it for its times, too
 
 
 class Joins(NamedTuple):

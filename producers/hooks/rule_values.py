@@ -43,6 +43,6 @@ def line_of(made_by: Leaf | None, context: TemplateContext, problems: list[BadIn
 
 
 def _cut(text: str, most: int) -> str:
-    """Still another for another text."""
+    """Different texts stay different."""
     digest = hashed(text)[:8]
     return f"{text[: most - len(digest) - 2]}… {digest}"

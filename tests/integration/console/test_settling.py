@@ -97,7 +97,7 @@ def test_what_is_taken_back_stands_there_again_and_both_steps_are_in_the_audit_l
 ) -> None:
     operator.look("/needs")
     page = operator.act("/settle", id=scenery.move, back="/needs", **{"as": "resend"}).text
-    assert "3 maybe sent: are sent again." in page
+    assert "3 maybe sent: they will be sent again." in page
     assert f"settle-{scenery.move}" not in page
     page = undo(operator, page)
     assert "Taken back: 3 maybe sent, as before." in page
