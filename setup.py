@@ -2,7 +2,7 @@
 
 An index shows README.md without the repository around it, so relative links and pictures lead nowhere. The repository
 has no public address yet; what every reader of the page can have is the documentation that comes with the package, as
-the console of `deskbell up` shows it. Once there is a public address, it belongs into `DOCUMENTATION`.
+the console of `deskbell up` shows it. Once there is a public address, it belongs in `DOCUMENTATION`.
 """
 
 import re

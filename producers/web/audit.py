@@ -12,6 +12,7 @@ from ledger.phrases import Phrase
 from producers.web.access import Reader
 from producers.web.bodies import json_response
 from producers.web.context import ContextDep
+from producers.web.openapi.parameters import NumberCursor
 from producers.web.openapi.refusals import ALWAYS
 from producers.web.problems import Problem
 
@@ -34,9 +35,7 @@ class AuditPage(TypedDict):
 def list_audit(
     caller: Reader,
     context: ContextDep,
-    cursor: Annotated[
-        int | None, Query(ge=0, le=2**31, description="`next` of the page before; none for the first page.")
-    ] = None,
+    cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Most on a page.")] = 100,
 ) -> Response:
     """List what people did with the console, the command line or this API, newest first: announcing, pausing, resuming,

@@ -59,8 +59,10 @@ def _answer(path: str) -> Response:
 @cache
 def _contents() -> dict[str, bytes]:
     """By the path within the package. Half a megabyte, read when somebody asks first."""
-    found = [(name, _FILES.joinpath(name)) for name in ("llms.txt",)]
-    for folder in ("docs", "docs/zh-CN"):
-        listed = _FILES.joinpath(folder).iterdir() if _FILES.joinpath(folder).is_dir() else ()
-        found += [(f"{folder}/{file.name}", file) for file in listed if file.name.endswith((".md", ".svg"))]
-    return {path: file.read_bytes() for path, file in found}
+    pages = {
+        f"{folder}/{file.name}": file.read_bytes()
+        for folder in ("docs", "docs/zh-CN")
+        for file in _FILES.joinpath(folder).iterdir()
+        if file.name.endswith((".md", ".svg"))
+    }
+    return {"llms.txt": _FILES.joinpath("llms.txt").read_bytes()} | pages

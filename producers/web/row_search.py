@@ -13,7 +13,7 @@ from ledger.states import State
 from producers.web.access import Reader, found_of
 from producers.web.bodies import json_response
 from producers.web.context import ContextDep
-from producers.web.openapi.parameters import AnnouncementId
+from producers.web.openapi.parameters import AnnouncementId, NumberCursor
 from producers.web.openapi.refusals import ALWAYS, refusals
 
 __all__ = ["router"]
@@ -53,9 +53,7 @@ def find_announcement_rows(
     state: Annotated[State | None, Query(description="In this state alone.")] = None,
     receiver_id: Annotated[str, Query(description="To this receiver alone.")] = "",
     find: Annotated[str | None, Query(description=_FIND)] = None,
-    cursor: Annotated[
-        int | None, Query(ge=0, le=2**31, description="`next` of the page before; none for the first page.")
-    ] = None,
+    cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Most on a page.")] = 100,
 ) -> Response:
     """Find rows by their state, receiver, or any of their values, in the order of the file.

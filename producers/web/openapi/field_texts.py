@@ -15,11 +15,11 @@ _WHO = "Who gets the message of one row, marked as a test: an id, an e-mail addr
 TEXTS = {
     # to whom
     "receiver_id": "An id of the kind `user_id_type`. Give one of receiver_id, email and mobile.",
-    "email": "The receiver's e-mail address: whose it is, is found out after the acceptance.",
+    "email": "The receiver's e-mail address. It is looked up after acceptance.",
     "mobile": "The receiver's mobile number, with + and country code outside mainland China.",
     "user_id_type": "The kind of `receiver_id`.",
     "rows": "Who gets it: each row has `receiver_id` (or `email` or `mobile`), perhaps `receive_type`, `user_id_type`"
-    " and `send_at`; what else it has are the variables of the message.",
+    " and `send_at`; everything else in it is a variable of the message.",
     "departments": "Everybody in these, and below them.",
     "groups": "Everybody in these user groups.",
     "everyone": "The whole company; needs the contact range of all staff.",
@@ -37,19 +37,19 @@ TEXTS = {
     # how
     "desk": "The desk that sends it.",
     "receive_type": "`chat`, the group of the helpdesk, or `user`, the bot's own chat.",
-    "on_unknown": "What is done when it may have been sent, and nobody can say.",
-    "on_open_ticket": "What is done while the receiver has an open ticket, which closes `chat`.",
+    "on_unknown": "What happens if it may have been sent, and nobody can tell.",
+    "on_open_ticket": "What happens while the receiver has an open ticket, which blocks `chat`.",
     "throttle": "`30m`: the first event to the receiver goes at once; what follows joins one message.",
     "digest": "`5m`: all events to the receiver within this time go as one message.",
     # when
     "at": f"When it is sent. {_WRITTEN} such as `1h`.",
     "expires": f"It is not sent after this. {_WRITTEN} such as `1h`.",
     "timezone": "Time zone of `between`, and of times without an offset: `Asia/Shanghai`.",
-    "between": "Hours of the day at which it may send, of `timezone`: `09:00-18:00`.",
+    "between": "Hours of the day, in `timezone`, at which it may send: `09:00-18:00`.",
     # of the whole announcement
-    "name": "As people know it.",
+    "name": "The name that people know it by.",
     "weight": "Turns that it gets where another announcement of the desk gets one.",
-    "first": "It pauses after so many rows, until it is resumed.",
+    "first": "Pause after this many rows, until it is resumed.",
     "stop_at": "Pause when, of at least 20 rows that ended, more than this share failed: `5%`.",
     "notify": "Who gets a message when it pauses by itself, and when it ends: an address.",
     "dry_run": "Accept nothing, and answer with what would be sent.",
@@ -58,13 +58,13 @@ TEXTS = {
     "row": "Of a test: the number of a row from 1, or a word.",
     "to": _WHO,
     # reading a file
-    "skip_invalid": "Leave out rows that something is wrong with, instead of refusing all.",
+    "skip_invalid": "Leave out invalid rows, instead of refusing all rows.",
     "allow_duplicates": "Send to a receiver as often as the file has them.",
-    "hidden": "What is done with hidden rows of a workbook.",
+    "hidden": "What happens to hidden rows of a workbook.",
     "encoding": "Of a CSV or JSONL file, such as `cp949`, if it is neither UTF-8 nor GB18030.",
     "address_column": "The column that says to whom: ids, e-mail addresses or mobile numbers.",
     # of programs
     "key": "Idempotency key: the same key with the same content is accepted once.",
-    "callback_url": "Where its end is posted: see docs/callbacks.md.",
-    "traceparent": "Of the trace that it belongs to (W3C Trace Context).",
+    "callback_url": "Where its result is posted: see docs/callbacks.md.",
+    "traceparent": "The trace that it belongs to (W3C Trace Context).",
 }

@@ -4,7 +4,15 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-__all__ = ["ANNOUNCEMENT_ID", "NOTIFICATION_ID", "AnnouncementId", "Desk", "NotificationId", "PageCursor"]
+__all__ = [
+    "ANNOUNCEMENT_ID",
+    "NOTIFICATION_ID",
+    "AnnouncementId",
+    "Desk",
+    "NotificationId",
+    "NumberCursor",
+    "PageCursor",
+]
 
 NOTIFICATION_ID, ANNOUNCEMENT_ID = "n_1m81nbj1tq2fk1sa", "a_1m81nbkrcx0y2wve"
 
@@ -19,4 +27,6 @@ AnnouncementId = Annotated[
     str, Path(description="`a_…`", openapi_examples={"an announcement": {"value": ANNOUNCEMENT_ID}})
 ]
 Desk = Annotated[str | None, Query(description="Of this desk alone.")]
-PageCursor = Annotated[str | None, Query(description="`next` of the page before; none for the first page.")]
+_CURSOR = "`next` of the page before; none for the first page."
+PageCursor = Annotated[str | None, Query(description=_CURSOR)]
+NumberCursor = Annotated[int | None, Query(ge=0, le=2**31, description=_CURSOR)]

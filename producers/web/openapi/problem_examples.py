@@ -28,25 +28,25 @@ from ledger.phrases import said
 from producers.announcements.again import StillSending
 from producers.feishu_events.envelope import TooLarge
 from producers.hooks.signature import BadSignature
+from producers.web.openapi.parameters import ANNOUNCEMENT_ID, NOTIFICATION_ID
 from producers.web.problems import Problem, problem_of
 
 __all__ = ["PROBLEMS"]
 
-_EVENT, _ANNOUNCEMENT = "n_1m81nbj1tq2fk1sa", "a_1m81nbkrcx0y2wve"
 _BAD = BadInput("receiver_id", said("must be 1 to 128 visible ASCII characters without spaces, such as ou_…"))
 _NO_KEY = said(
     "no key is configured, so only this machine is served, under its own name: create one with `deskbell key create`"
 )
 _OURS: tuple[DeskbellError, ...] = (
     _BAD,
-    KeyReused("alert-8812", _EVENT),
-    NotFound(_EVENT),
+    KeyReused("alert-8812", NOTIFICATION_ID),
+    NotFound(NOTIFICATION_ID),
     GrantRefused(said("ada cannot grant what it lacks: the scope admin")),
     KeyLimit(said("grafana may have 1,000 notifications accepted a day, and 1,000 were")),
-    NotAllowed(_EVENT, "cancel", "delivered"),
-    Changed(_ANNOUNCEMENT, 3),
-    StillSending(said(f"{_ANNOUNCEMENT} is stopped, and some of its calls have not ended: repeat this")),
-    NotPermitted(said(f"{_ANNOUNCEMENT} must be approved by somebody else")),
+    NotAllowed(NOTIFICATION_ID, "cancel", "delivered"),
+    Changed(ANNOUNCEMENT_ID, 3),
+    StillSending(said(f"{ANNOUNCEMENT_ID} is stopped, and some of its calls have not ended: repeat this")),
+    NotPermitted(said(f"{ANNOUNCEMENT_ID} must be approved by somebody else")),
     FeishuFailed(said("Feishu did not answer in time")),
     LedgerUnreachable(said("Redis does not answer")),
     LedgerUnwritable(said("Redis is a replica, and accepts no writes")),
