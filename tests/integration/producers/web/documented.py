@@ -1,7 +1,12 @@
 """Holds what the web process answers to its OpenAPI document."""
 
-from fastapi import FastAPI
+from functools import cache
+from typing import Any
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ledger.settings import Settings
+from producers.web.app import create_app
 
 __all__ = ["Answers", "Documented", "undocumented"]
 
@@ -24,11 +29,18 @@ class Documented:
         await self._app(scope, receive, noting)
 
 
-def undocumented(app: FastAPI, answers: Answers) -> list[str]:
+def undocumented(answers: Answers) -> list[str]:
     """`GET /v1/… 409` for each answer whose status the document lacks for a route that it has."""
-    paths = app.openapi()["paths"]
+    paths = _paths()
     return [
         f"{method} {path} {status}"
         for path, method, status in sorted(answers)
         if (operation := paths.get(path, {}).get(method.lower())) and str(status) not in operation["responses"]
     ]
+
+
+@cache
+def _paths() -> dict[str, Any]:
+    """Of the document, which is the same for all settings and takes seconds to make on a busy machine."""
+    paths: dict[str, Any] = create_app(Settings(_env_file=None)).openapi()["paths"]
+    return paths

@@ -58,7 +58,7 @@ class WebThread:
         self._server.should_exit = True
         self._thread.join(START_SECONDS)
         self._listening.close()
-        if kind is None and (missing := undocumented(self._app, self._answers)):
+        if kind is None and (missing := undocumented(self._answers)):
             raise AssertionError(f"answers that the OpenAPI document lacks: {', '.join(missing)}")
 
     @property
