@@ -11,6 +11,7 @@ from ledger.announcement import Announcement
 from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.damage import whole
+from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.settling import Settlement, settlements_of
 from ledger.states import AnnouncementState, Outcome, State
@@ -88,24 +89,35 @@ def _hold_json(hold: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"kind": hold["kind"], "reason": hold["reason"], "since": since, "until": until}
 
 
-def desk_status(store: Store, desk: Desk, announcements: Iterable[Announcement] | None = None) -> DeskStatus:
+def desk_status(
+    store: Store, desk: Desk, announcements: Iterable[Announcement] | None = None, now_ms: int | None = None
+) -> DeskStatus:
     """Reads a desk's status, with these announcements; by default it reads them too."""
-    return desk_statuses(store, [desk], announcements)[0]
+    return desk_statuses(store, [desk], announcements, now_ms)[0]
 
 
 def desk_statuses(
-    store: Store, desks: Sequence[Desk], announcements: Iterable[Announcement] | None = None
+    store: Store,
+    desks: Sequence[Desk],
+    announcements: Iterable[Announcement] | None = None,
+    now_ms: int | None = None,
 ) -> list[DeskStatus]:
-    """The statuses of several desks, in two round trips for all, beside those for the announcements."""
+    """The statuses of several desks, in two round trips for all, beside those for the announcements.
+
+    `now_ms`: of Redis' clock, if it was just asked.
+    """
     known = list(Announcements(store).newest() if announcements is None else announcements)
     pipe = store.redis.pipeline(transaction=False)
     for desk in desks:
         _ask(pipe, store, desk.name)
+    if now_ms is None:
+        pipe.time()
     answers = pipe.execute()
+    now_ms = time_ms(answers.pop()) if now_ms is None else now_ms
     several = [_Answer(*answers[at : at + len(_Answer._fields)]) for at in range(0, len(answers), len(_Answer._fields))]
     accepted = _accepted_at(store, [answer.first for answer in several])
     return [
-        _status(desk, answer, since, [each for each in known if each.spec.desk == desk.name])
+        _status(desk, answer, since, now_ms, [each for each in known if each.spec.desk == desk.name])
         for desk, answer, since in zip(desks, several, accepted, strict=True)
     ]
 
@@ -113,7 +125,6 @@ def desk_statuses(
 class _Answer(NamedTuple):
     """The answers to `_ask`, in order."""
 
-    time: tuple[int, int]
     fields: Mapping[bytes, bytes]
     slots: Sequence[bytes]
     share: bytes | None
@@ -127,7 +138,6 @@ class _Answer(NamedTuple):
 
 def _ask(pipe: Pipeline, store: Store, name: str) -> None:
     keys = store.keys
-    pipe.time()
     pipe.hgetall(keys.desk(name))
     pipe.lrange(keys.slots(name), 0, -1)
     pipe.get(keys.share(name))
@@ -161,8 +171,10 @@ def _hold(kept: bytes) -> dict[str, Any]:
     return {**hold, "kind": kind, "reason": reason, "since": since, "until": until}
 
 
-def _status(desk: Desk, answer: _Answer, first_ms: int | None, announcements: Sequence[Announcement]) -> DeskStatus:
-    now_ms, fields = answer.time[0] * 1000 + answer.time[1] // 1000, answer.fields
+def _status(
+    desk: Desk, answer: _Answer, first_ms: int | None, now_ms: int, announcements: Sequence[Announcement]
+) -> DeskStatus:
+    fields = answer.fields
     hold = whole_hold(fields.get(b"hold"))
     running = [each for each in announcements if each.left]
     lanes = (_event_lane(answer.events, first_ms, now_ms), *(_lane(each, now_ms) for each in running))

@@ -19,10 +19,10 @@ from ledger.unread_lists import unread_of
 from ledger.vitals import Vitals
 from ledger.workers import Worker
 
-__all__ = ["DeskOverview", "Overview", "Snapshot"]
+__all__ = ["LATE_MS", "DeskOverview", "Overview", "Snapshot"]
 
 #: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
-#: about 23 commands, however many announcements there are: the others have their turn in the next ones.
+#: some 20 commands, however many announcements there are: the others have their turn in the next ones.
 TURNS = 2
 #: Announcements that are looked at; the ones before these are long over.
 KNOWN = 500
@@ -30,6 +30,8 @@ KNOWN = 500
 SURVEYED = 100
 #: Read in one round trip.
 AT_ONCE = 50
+#: Processes count up to some seconds late, ms.
+LATE_MS = 10_000
 #: One of this many glances reads the drafts, since each brings its whole message.
 DRAFTS_EVERY = 3
 _MOVING = (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING, AnnouncementState.PAUSED)
@@ -41,6 +43,7 @@ class DeskOverview:
 
     status: DeskStatus
     hour: tuple[Minute, ...]
+    at_ms: int
 
     @property
     def last_minute(self) -> int:
@@ -188,16 +191,17 @@ class Overview:
 
     def _sight(self, name: str, now_ms: int) -> DeskOverview:
         desk = self._ledger.settings.desk(name)
-        status = desk_status(self._ledger, desk, self._announcements.values())
-        return DeskOverview(status, self._hour(name, now_ms))
+        status = desk_status(self._ledger, desk, self._announcements.values(), now_ms)
+        return DeskOverview(status, self._hour(name, now_ms), now_ms)
 
     def _hour(self, name: str, now_ms: int) -> tuple[Minute, ...]:
-        """Finished minutes do not change, except the last two: workers count a second late."""
+        """A minute that was over for LATE_MS when it was read does not change."""
         last = now_ms // MINUTE_MS
         known = self._desks.get(name)
         begins = last - MINUTES + 1
         old = {} if known is None else {minute.at_ms // MINUTE_MS: minute for minute in known.hour}
+        over = 0 if known is None else (min(known.at_ms, now_ms) - LATE_MS) // MINUTE_MS
         # Not seen yet is also the beginning, after a clock was set back.
-        stale = [minute for minute in range(begins, last + 1) if minute not in old or minute >= min(max(old), last) - 1]
+        stale = [minute for minute in range(begins, last + 1) if minute not in old or minute >= over]
         new = {each.at_ms // MINUTE_MS: each for each in self._tally.minutes(name, range(stale[0], last + 1))}
         return tuple((old | new)[minute] for minute in range(begins, last + 1))

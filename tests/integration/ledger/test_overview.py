@@ -4,7 +4,8 @@ import pytest
 
 from ledger.durability import Durability
 from ledger.ledger import Ledger
-from ledger.overview import TURNS, Overview
+from ledger.overview import LATE_MS, TURNS, Overview
+from ledger.redis_clock import time_ms
 from ledger.settings import Settings
 from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES
@@ -67,13 +68,21 @@ def processed(ledger: Ledger) -> int:
     return int(ledger.redis.info("stats")["total_commands_processed"])
 
 
-def test_the_hour_has_sixty_minutes_and_late_counts_get_in(ledger: Ledger) -> None:
+@pytest.mark.parametrize(("late_ms", "got_in"), [(0, True), (LATE_MS - 1, True), (LATE_MS, False)])
+def test_the_hour_has_sixty_minutes_and_late_counts_get_in(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, late_ms: int, got_in: bool
+) -> None:
+    minute = time_ms(ledger.redis.time()) // MINUTE_MS
+    vitals = Vitals(minute * MINUTE_MS + late_ms, (), (), None, Durability.ALWAYS)
+    monkeypatch.setattr(Vitals, "ask", lambda ledger: vitals)
     overview = Overview(ledger)
     hour = overview.survey().desks["default"].hour
-    assert [minute.at_ms for minute in hour] == [hour[0].at_ms + n * MINUTE_MS for n in range(MINUTES)]
-    last = overview.glance().desks["default"].hour[-1].at_ms // MINUTE_MS
-    ledger.redis.hset(ledger.keys.tally_minute("default", str(last - 1)), "delivered", 7)
-    assert overview.glance().desks["default"].hour[-2].counts == {"delivered": 7}
+    assert [each.at_ms for each in hour] == [(minute - MINUTES + 1 + n) * MINUTE_MS for n in range(MINUTES)]
+    for each in (minute - 1, minute):
+        ledger.redis.hset(ledger.keys.tally_minute("default", str(each)), "delivered", 7)
+    hour = overview.glance().desks["default"].hour
+    assert hour[-1].counts == {"delivered": 7}
+    assert hour[-2].counts == ({"delivered": 7} if got_in else {})
 
 
 def test_events_at_rest_are_counted(ledger: Ledger) -> None:
