@@ -29,7 +29,8 @@ from deskbell import Notifier, Outcome, Record, State
 RATE = "40/10second"
 #: Feishu's code for a call over the quota.
 THROTTLED = 99991400
-UP_SECONDS = 30
+#: Far more than it takes, for a machine that is busy.
+UP_SECONDS = 120
 DONE_SECONDS = 55
 
 console = Console()
@@ -77,7 +78,7 @@ def first_line(output: IO[bytes], log: Path) -> dict[str, Any]:
     line = output.readline() if readable else b""
     if not line:
         console.print(log.read_text("utf-8", "replace"), markup=False)
-        raise SystemExit("deskbell up did not start: its log is above")
+        raise SystemExit(f"deskbell up did not start within {UP_SECONDS} s. What it said is above.")
     ready: dict[str, Any] = orjson.loads(line)
     return ready
 
