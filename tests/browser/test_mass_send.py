@@ -124,6 +124,7 @@ def test_the_whole_way_from_a_workbook_to_the_corrected_rest(office: Office) -> 
 
     left = office.state(id).left
     assert left > 0
+    hr.locator("#do-more").click()
     act(hr, "correct", office.say("correct.button"))
     expect(hr.locator(".flash")).to_have_text(office.say("flash.draft_correct"))
     office.installation.sandbox.forget_faults()
