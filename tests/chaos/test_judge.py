@@ -228,7 +228,7 @@ def test_a_message_that_does_not_tell_of_what_joined_it_is_found(
     assert list(broken.findings(calls)) == [finding]
 
 
-OF_GATHERINGS = {*(finding for *_, finding in GATHERED), "a message that nothing joined"}
+OF_GATHERINGS = dict.fromkeys([*(finding for *_, finding in GATHERED), "a message that nothing joined"])
 NAMED = [finding for _, findings in STARTS for finding in findings]
 
 
