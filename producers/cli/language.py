@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["action", "catalogue", "in_sequence", "is_chinese", "translated", "word"]
 
 _VARIABLE = "DESKBELL_LANG"
-_ENV_FILE = Path(".env")
 #: Of the system, the strongest first, as POSIX has them.
 _LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def is_chinese() -> bool:
     """By DESKBELL_LANG, or if that is unset by the locale."""
-    given = os.environ.get(_VARIABLE) or _of_env_file()
+    given = os.environ.get(_VARIABLE) or _of_env_file(Path.cwd())
     chosen = given or next(filter(None, map(os.environ.get, _LOCALES)), "")
     return chosen.strip().lower().startswith("zh")
 
@@ -66,9 +65,12 @@ def _chinese() -> "Language":
     return language("zh-CN")
 
 
-def _of_env_file() -> str | None:
-    if not _ENV_FILE.is_file():
+@cache
+def _of_env_file(folder: Path) -> str | None:
+    """Read once, like the settings, and not for each text."""
+    file = folder / ".env"
+    if not file.is_file():
         return None
     from dotenv import dotenv_values
 
-    return dotenv_values(_ENV_FILE).get(_VARIABLE)
+    return dotenv_values(file).get(_VARIABLE)

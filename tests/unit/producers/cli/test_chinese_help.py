@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
+import dotenv
 import pytest
 import typer
 
 from producers.cli.chinese_help import paragraphs
 from producers.cli.columns import width_of, wrapped
 from producers.cli.command_line import GROUPS, VERBS, command_for, run
-from producers.cli.language import catalogue, is_chinese
+from producers.cli.language import catalogue, is_chinese, word
 
 __all__: list[str] = []
 
@@ -124,3 +126,11 @@ def test_the_language_may_be_set_in_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_
 )
 def test_a_line_breaks_by_its_width_and_never_before_a_mark(text: str, lines: list[str]) -> None:
     assert wrapped(text, 9) == lines
+
+
+def test_the_env_file_is_read_once_for_all_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / ".env").write_text("DESKBELL_LANG=zh-CN\n")
+    reading = Mock(wraps=dotenv.dotenv_values)
+    monkeypatch.setattr(dotenv, "dotenv_values", reading)
+    assert {word("delivered") for _ in range(3)} == {"已送达"}
+    assert reading.call_count == 1
