@@ -12,7 +12,12 @@ from producers.cli.language import translated
 from producers.cli.output import is_interactive
 from producers.cli.tables import in_colour, spoken
 
-__all__ = ["ago", "distance", "local", "short", "state_and_time", "told", "zone_now"]
+__all__ = ["ago", "distance", "local", "moment", "short", "state_and_time", "told", "zone_now"]
+
+
+def moment(ms: float) -> datetime:
+    """Of Unix time in ms, in the zone of this machine."""
+    return datetime.fromtimestamp(ms / 1000).astimezone()
 
 
 def local(at: datetime) -> str:
@@ -33,8 +38,8 @@ def ago(at: int | str | None) -> str | None:
 
 def told(at: datetime, now: datetime | None = None) -> Phrase:
     """`2026-12-01 09:00 CST (+08:00), in 5 d 2 h`; in the zone that the time has."""
-    moment = f"{at:%Y-%m-%d %H:%M} {at.tzname()} ({at.isoformat()[-6:]})"
-    return Phrase("{moment}, {distance}", moment=moment, distance=distance(at, now))
+    written = f"{at:%Y-%m-%d %H:%M} {at.tzname()} ({at.isoformat()[-6:]})"
+    return Phrase("{moment}, {distance}", moment=written, distance=distance(at, now))
 
 
 def distance(at: datetime, now: datetime | None = None) -> Phrase:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from ledger.delivery_options import OnOpenTicket
@@ -13,7 +12,7 @@ from producers.announcements.preview import Preview
 from producers.cli.audience_text import people_of, remarks_of_audience
 from producers.cli.language import in_sequence, word
 from producers.cli.output import note, printable
-from producers.cli.spoken_times import local, told
+from producers.cli.spoken_times import local, moment, told
 from producers.cli.tables import screen
 
 __all__ = ["lines_of", "remarks_of", "show_samples", "tell_problems"]
@@ -68,7 +67,7 @@ def remarks_of(summary: Preview) -> Iterator[Phrase]:
     if summary.timing.is_too_late:
         yield Phrase("some of it will expire before it can be sent")
     if same := summary.same_content:
-        when = local(datetime.fromtimestamp(same.created_ms / 1000).astimezone())
+        when = local(moment(same.created_ms))
         yield Phrase(
             "the same content was announced to the same people: {id} ({state}), {when}",
             id=same.id,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import NamedTuple
 
 from ledger.desk_status import DeskStatus, desk_status
@@ -17,7 +16,7 @@ from ledger.vitals import Vitals
 from producers.cli.follow import at_rest
 from producers.cli.health_line import LOOK_SECONDS, explained, with_remedy
 from producers.cli.language import in_sequence
-from producers.cli.spoken_times import told
+from producers.cli.spoken_times import moment, told
 
 __all__ = ["Reasons", "WaitingLine"]
 
@@ -45,7 +44,7 @@ class Reasons:
         if record.progress.state is State.SENDING:
             return
         if record.due_ms:
-            yield Phrase("it waits until {time}", time=told(_moment(record.due_ms)))
+            yield Phrase("it waits until {time}", time=told(moment(record.due_ms)))
         _, status, found = self._desk(record.notification.desk)
         is_found = bool(record.notification.receiver_id)
         yield from (with_remedy(each.found, each.do) for each in found if each.name != "addresses_held" or not is_found)
@@ -94,12 +93,8 @@ def _vitals(store: Store, desk: str) -> Vitals:
 
 def _of_quota(status: DeskStatus) -> Iterator[Phrase]:
     if status.hold and status.hold["kind"] == "throttled":
-        until = told(_moment(status.hold["until"]))
+        until = told(moment(status.hold["until"]))
         yield Phrase("Feishu throttles desk {desk} until {time}", desk=status.name, time=until)
     events = status.lanes[0].waiting - status.lanes[0].timed
     if not status.hold and status.windows and events > 1:
         yield Phrase("{n:,} events of desk {desk} wait for its quota", n=events, desk=status.name)
-
-
-def _moment(ms: float) -> datetime:
-    return datetime.fromtimestamp(ms / 1000).astimezone()

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 from rich.console import Group
 from rich.live import Live
@@ -19,7 +18,7 @@ from ledger.states import DRAFTED, AnnouncementState, State
 from producers.cli.health_line import HealthOf, health_line, health_texts
 from producers.cli.language import in_sequence, word
 from producers.cli.output import ExitCode, answer, answer_json, is_interactive, note, printable
-from producers.cli.spoken_times import distance, told
+from producers.cli.spoken_times import distance, moment, told
 from producers.cli.tables import screen, spoken
 
 __all__ = ["follow", "standing", "time_left"]
@@ -100,14 +99,10 @@ def _counts(announcement: Announcement) -> Iterator[str]:
 def _state(announcement: Announcement) -> str:
     state = word(announcement.state)
     if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
-        return Phrase("scheduled for {time}", time=told(_due(announcement)))
+        return Phrase("scheduled for {time}", time=told(moment(announcement.due_ms)))
     if announcement.stopped_itself:
         return Phrase("{state}: {why}", state=state, why=announcement.pause_reason)
     return Phrase("{state}: {why}", state=state, why=word(announcement.ended)) if announcement.ended else state
-
-
-def _due(announcement: Announcement) -> datetime:
-    return datetime.fromtimestamp((announcement.due_ms or 0) / 1000).astimezone()
 
 
 def _pace(announcement: Announcement) -> Iterator[Phrase]:
@@ -122,7 +117,7 @@ def time_left(announcement: Announcement) -> str:
     if announcement.state is AnnouncementState.PAUSED:
         return Phrase("–, paused")
     if announcement.state is AnnouncementState.SCHEDULED and announcement.due_ms:
-        return Phrase("starts {distance}", distance=distance(_due(announcement)))
+        return Phrase("starts {distance}", distance=distance(moment(announcement.due_ms)))
     return "–" if announcement.eta_seconds is None else spoken(announcement.eta_seconds)
 
 
