@@ -232,6 +232,14 @@ def _check_size(message: Message, where: str) -> None:
         raise BadInput(where, problem)
 
 
+def fitting(message: Message, content: dict[str, Any] | None) -> Message | None:
+    """The message with this content; None if there is none, or Feishu would refuse it for its size."""
+    if content is None:
+        return None
+    found = Message.model_construct(msg_type=message.msg_type, content=content)
+    return None if size_problem(found) else found
+
+
 def size_problem(message: Message) -> Phrase | None:
     """Why Feishu would refuse it for its size."""
     wire = message.wire_content()

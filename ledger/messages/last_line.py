@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ledger.messages.content import Message, MsgType, size_problem
+from ledger.messages.content import Message, MsgType, fitting
 
 __all__ = ["with_last_line"]
 
@@ -10,12 +10,8 @@ _Content = dict[str, Any]
 
 
 def with_last_line(message: Message, line: str) -> Message:
-    """As it is where there is no place for the line, or no room: an image, a card that is kept at Feishu."""
-    content = _content(message.msg_type, message.content, line)
-    if content is None:
-        return message
-    found = Message.model_construct(msg_type=message.msg_type, content=content)
-    return message if size_problem(found) else found
+    """The same message if it has no place or no room for the line: an image, a card that is kept at Feishu."""
+    return fitting(message, _content(message.msg_type, message.content, line)) or message
 
 
 def _content(msg_type: MsgType, content: _Content, line: str) -> _Content | None:

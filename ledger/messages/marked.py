@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ledger.messages.content import Message, MsgType, size_problem
+from ledger.messages.content import Message, MsgType, fitting
 
 __all__ = ["marked"]
 
@@ -15,11 +15,7 @@ def marked(message: Message, mark: str) -> Message | None:
 
     None for what has no place for it, or no room: a picture, a card that is kept at Feishu.
     """
-    content = _marked(message.msg_type, message.content, mark)
-    if content is None:
-        return None
-    found = Message.model_construct(msg_type=message.msg_type, content=content)
-    return None if size_problem(found) else found
+    return fitting(message, _marked(message.msg_type, message.content, mark))
 
 
 def _marked(msg_type: MsgType, content: _Content, mark: str) -> _Content | None:
