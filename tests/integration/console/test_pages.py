@@ -19,10 +19,9 @@ from ledger.leases import Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
-from ledger.settings import Settings
 from ledger.states import AnnouncementState, State
 from tests.acceptance.installation import eventually
-from tests.browser.scenery import CARD, DESKS, Scenery
+from tests.browser.scenery import CARD, Scenery
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.cli.announcing_desk import people
 from tests.integration.producers.web.serving import serving
@@ -34,15 +33,6 @@ INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)")
 
 
 @pytest.fixture
-def scenery(empty_valkey: Settings, tmp_path: Path) -> Scenery:
-    (tmp_path / "desks.toml").write_text(DESKS)
-    settings = Settings(data_dir=empty_valkey.data_dir, desks=tmp_path / "desks.toml", _env_file=None)
-    scenery = Scenery(Ledger(settings), scale=10)
-    scenery.build()
-    return scenery
-
-
-@pytest.fixture
 def ledger(scenery: Scenery) -> Ledger:
     return scenery.ledger
 
@@ -51,11 +41,6 @@ def ledger(scenery: Scenery) -> Ledger:
 def url(scenery: Scenery) -> Iterator[str]:
     with serving(scenery.ledger.settings) as served:
         yield served
-
-
-@pytest.fixture
-def operator(url: str, scenery: Scenery) -> Visitor:
-    return Visitor(url).sign_in(scenery.operator)
 
 
 @pytest.fixture

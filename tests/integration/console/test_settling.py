@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,24 +9,14 @@ from ledger.api_key import KeyLimits, Scope
 from ledger.api_keys import ApiKeys
 from ledger.audit_log import recent_actions
 from ledger.ledger import Ledger
-from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.installation import eventually
-from tests.browser.scenery import DESKS, Scenery
+from tests.browser.scenery import Scenery
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.console.settlements import make_due
 from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
-
-
-@pytest.fixture
-def scenery(empty_valkey: Settings, tmp_path: Path) -> Scenery:
-    (tmp_path / "desks.toml").write_text(DESKS)
-    settings = Settings(data_dir=empty_valkey.data_dir, desks=tmp_path / "desks.toml", _env_file=None)
-    scenery = Scenery(Ledger(settings), scale=10)
-    scenery.build()
-    return scenery
 
 
 @pytest.fixture
@@ -39,11 +28,6 @@ def ledger(scenery: Scenery) -> Ledger:
 def url(scenery: Scenery) -> Iterator[str]:
     with serving(scenery.ledger.settings) as served:
         yield served
-
-
-@pytest.fixture
-def operator(url: str, scenery: Scenery) -> Visitor:
-    return Visitor(url).sign_in(scenery.operator)
 
 
 def unknown_rows(scenery: Scenery) -> list[str]:

@@ -1,37 +1,18 @@
 """What Feishu says of people, and why it names nobody, asked of the sandbox."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 
 import fakeredis
 import pytest
 import requests
-from pydantic import SecretStr
 
-import sandbox
 from feishu.client import FeishuClient
 from feishu.contact_sight import ContactSight
 from feishu.inquiry import Finding, Inquiry
-from feishu.token import NoStore
 from ledger.redis_keys import RedisKeys
-from ledger.settings import Settings
+from tests.integration.feishu.sandbox_client import feishu
 
 WIDE = ("contact:contact:readonly_as_app", "contact:contact:readonly", "contact:contact:access_as_app")
-
-
-@contextmanager
-def feishu(*options: str) -> Iterator[FeishuClient]:
-    with sandbox.running("--demo", "--contact-rate", "unlimited", *options) as url:
-        settings = Settings(
-            app_id="cli_sandbox",
-            app_secret=SecretStr("sandbox-secret"),
-            helpdesk_id="1",
-            helpdesk_token=SecretStr("ht"),
-            feishu_url=url,
-            _env_file=None,
-        )
-        with closing(FeishuClient.of(settings.desk("default"), settings, NoStore())) as client:
-            yield client
 
 
 def found(client: FeishuClient, *whom: str, id_type: str | None = None) -> list[Finding]:

@@ -1,23 +1,20 @@
 """The table of scopes is true: a feature works with its scopes alone, and not without any one of them."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-import sandbox
 from feishu.client import FeishuClient
 from feishu.contact_sight import ContactSight
 from feishu.directory import ROOT, Directory, no_scope
 from feishu.member import Member
 from feishu.scopes import FEATURES, Feature
-from feishu.token import NoStore
 from feishu.verdict import AskFailed
-from ledger.settings import Settings
+from tests.integration.feishu.sandbox_client import feishu
 
 TREE = Path(__file__).resolve().parents[3]
 #: As Feishu spells them: the area first.
@@ -29,20 +26,9 @@ PERSON = "li.na"
 READING = "contact:contact.base:readonly"
 
 
-@contextmanager
-def feishu(scopes: tuple[str, ...], *options: str) -> Iterator[FeishuClient]:
-    granted = ("--scopes", ",".join(scopes) or "none")
-    with sandbox.running("--demo", "--contact-rate", "unlimited", *granted, *options) as url:
-        settings = Settings(
-            app_id="cli_sandbox",
-            app_secret=SecretStr("sandbox-secret"),
-            helpdesk_id="1",
-            helpdesk_token=SecretStr("ht"),
-            feishu_url=url,
-            _env_file=None,
-        )
-        with closing(FeishuClient.of(settings.desk("default"), settings, NoStore())) as client:
-            yield client
+def granted(scopes: tuple[str, ...], *options: str) -> AbstractContextManager[FeishuClient]:
+    """For a sandbox that grants these scopes."""
+    return feishu("--scopes", ",".join(scopes) or "none", *options)
 
 
 def directory_of(client: FeishuClient) -> Directory:
@@ -101,11 +87,11 @@ def test_a_feature_takes_exactly_its_scopes(feature: Feature) -> None:
     [works] = [check for name, check in WORKS.items() if feature.name.startswith(name)]
     options = ("--range", "all") if "partial" not in feature.name else ("--range", f"ou_{PERSON}")
     beside = (READING,) if READING not in feature.scopes else ()
-    with feishu((*feature.scopes, *beside), *options) as client:
+    with granted((*feature.scopes, *beside), *options) as client:
         assert works(client)
     for scope in feature.scopes:
         rest = tuple(each for each in (*feature.scopes, *beside) if each != scope)
-        with feishu(rest, *options) as client:
+        with granted(rest, *options) as client:
             assert not tried(works, client), f"works without {scope}"
 
 
@@ -120,7 +106,7 @@ def tried(works: Callable[[FeishuClient], bool], client: FeishuClient) -> bool:
 
 def test_doctor_finds_nothing_missing_with_the_scopes_of_the_table() -> None:
     scopes = tuple(scope for feature in CONTACTS for scope in feature.scopes)
-    with feishu(scopes) as client:
+    with granted(scopes) as client:
         sight = ContactSight.of(client)
     assert (sight.finds_addresses, sight.everybody, sight.missing) == (True, True, ())
 
