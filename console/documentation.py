@@ -28,7 +28,7 @@ def routes() -> list[Route]:
 
 
 def _page(request: PageRequest) -> Response:
-    """Raises HTTPException if there is no page of this name."""
+    """Raises HTTPException (404) for an unknown name."""
     name = request.part("name")
     if name not in _PAGES:
         raise HTTPException(404)

@@ -188,7 +188,7 @@ def _refusing() -> Iterator[None]:
             raise
         problem = Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            Phrase("There is no room for the upload"),
+            Phrase("The disk has no room for the upload"),
             Phrase("the disk that holds the temporary files of the server is full"),
             type="no-room",
         )

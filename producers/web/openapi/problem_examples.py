@@ -92,7 +92,7 @@ _OF_HTTP = (
         said("the server cannot start the process that reads it"),
         type="no-reader",
     ),
-    Problem(503, said("There is no room for the upload"), said("the disk of the server is full"), type="no-room"),
+    Problem(503, said("The disk has no room for the upload"), said("the disk of the server is full"), type="no-room"),
     Problem(503, said("Too many of your requests are waiting"), said("send fewer at once"), type="too-much-at-once"),
     Problem(
         503,
