@@ -67,14 +67,21 @@ def test_no_slot_is_wasted_on_receivers_who_are_known_to_have_a_ticket(
 def test_desks_that_want_more_than_the_threads_can_do_give_few_slots_back(
     new_installation: Callable[..., Installation], tmp_path: Path
 ) -> None:
-    """So much waited for the threads that each slot was too old when its turn came: four of five were given back."""
+    """So much waited for the threads that each slot was too old when its turn came: four of five were given back.
+
+    Under this quota a slot is good for 120 ms. A message that waits its turn behind as many as there are threads waits
+    for the 200 ms of a call; behind the few that are released ahead, for 50 ms.
+    """
     desks = tmp_path / "desks.toml"
-    names = [f"d{number}" for number in range(30)]
+    names = [f"d{number}" for number in range(20)]
     desks.write_text("".join(f"[desk.{name}]\n{CREDENTIALS}" for name in names))
     installation = new_installation(
-        sandbox=("--rate", "unlimited", "--latency-ms", "50"), workers=0, DESKBELL_DESKS=str(desks), DESKBELL_RATE=QUOTA
+        sandbox=("--rate", "unlimited", "--latency-ms", "200"),
+        workers=0,
+        DESKBELL_DESKS=str(desks),
+        DESKBELL_RATE="600/minute",
     )
-    each = 40
+    each = 20
     for name in names:
         installation.accept(*(f"ou_{number}" for number in range(each)), desk=name)
 
@@ -88,4 +95,4 @@ def test_desks_that_want_more_than_the_threads_can_do_give_few_slots_back(
     given_back = stats.get("cmdstat_lrem", {"calls": 0})["calls"]  # it takes a slot off the list
     if given_back > events / 2 and watch.pressure > OVERLOADED:
         pytest.skip(f"the machine was too busy: workers came too late for {given_back} slots")
-    assert given_back <= events / 2
+    assert given_back <= events / 2, watch.pressure
