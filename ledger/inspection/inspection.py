@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.connection import text
+from ledger.inspection.announcement_invariants import judge_announcement
+from ledger.inspection.callback_invariants import judge_callback, judge_queue
+from ledger.inspection.desk_invariants import judge_desk
 from ledger.inspection.draft_invariants import judge_draft
-from ledger.inspection.invariants import (
-    Finding,
-    judge_announcement,
-    judge_callback,
-    judge_counts,
-    judge_desk,
-    judge_key,
-    judge_queue,
-)
+from ledger.inspection.invariants import Finding
+from ledger.inspection.key_invariants import judge_key
+from ledger.inspection.lane_invariants import judge_counts
 from ledger.inspection.notifications import Notifications
 from ledger.inspection.reading import Standings
 from ledger.inspection.suspicions import Suspicions

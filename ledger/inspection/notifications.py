@@ -10,12 +10,14 @@ from typing import Any
 
 from ledger.connection import text
 from ledger.ids import announcement_of, is_row, row_id, row_number
-from ledger.inspection.invariants import Finding, Invariant, judge_notification
+from ledger.inspection.invariants import Finding, Invariant
 from ledger.inspection.joined_invariants import judge_joined
 from ledger.inspection.moving import SETTLED, Moving
+from ledger.inspection.notification_invariants import judge_notification
 from ledger.inspection.notification_reading import state_of
 from ledger.inspection.reading import Standings
 from ledger.inspection.suspicions import Suspicions
+from ledger.phrases import Phrase
 from ledger.states import State
 from ledger.store import Store
 
@@ -56,7 +58,7 @@ class Notifications:
             if ttl == -2:
                 continue  # it has expired
             if desk is None:
-                self._suspicions.add([Finding(Invariant.READABLE, id, "its record has no desk")], _as_it_is)
+                self._suspicions.add([Finding(Invariant.READABLE, id, Phrase("its record has no desk"))], _as_it_is)
                 continue
             state = state_of(kept)
             if state is not None:
@@ -102,9 +104,9 @@ class Notifications:
             return
         id = row_id(announcement, number)
         if row is None:
-            yield Finding(Invariant.ROWS_PRESENT, id, "its row is not there")
+            yield Finding(Invariant.ROWS_PRESENT, id, Phrase("its row is not there"))
         if kept and number >= next_row and state_of(kept) is not State.CANCELLED:
-            yield Finding(Invariant.ROWS_PRESENT, id, "was never released, and has a progress")
+            yield Finding(Invariant.ROWS_PRESENT, id, Phrase("was never released, and has a progress"))
 
     def moving_of(self, lane: str, desk: str, since: int) -> Moving:
         return self.moving.setdefault(lane, Moving(desk, since))

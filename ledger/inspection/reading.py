@@ -21,6 +21,7 @@ from ledger.inspection.standing import (
     QueueStanding,
     Standing,
 )
+from ledger.phrases import Phrase
 from ledger.redis_keys import RedisKeys
 from ledger.states import AnnouncementState, State
 from ledger.store import Store
@@ -29,6 +30,8 @@ __all__ = ["Standings", "record_key"]
 
 #: The fields of an announcement that say where its rows are.
 _FIELDS = ("state", "next", "total", "rest", "opens_at", "cancelled_ahead", "first")
+#: What waits at a desk, in the order in which it is asked for.
+_WAITING = (Phrase("events"), Phrase("announcements"), Phrase("leases"), Phrase("settlements"), Phrase("due lanes"))
 
 
 class Standings:
@@ -108,7 +111,7 @@ class Standings:
         pipe.zscore(keys.unresolved_desks, name)
         answers = pipe.execute()
         first_look, look, slots, counts, in_due, first_due, event_look, *unresolved = answers[4:]
-        named = zip(("events", "announcements", "leases", "settlements", "due lanes"), answers, strict=False)
+        named = zip(_WAITING, answers, strict=False)
         return DeskStanding(
             name=name,
             waiting=tuple(what for what, there in named if there),

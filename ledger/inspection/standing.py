@@ -1,12 +1,13 @@
 """What stands where in the ledger: of one notification, announcement, desk, callback or key, all at the same moment.
 
-`ledger.inspection.reading` reads it, `ledger.inspection.invariants` judges it.
+`ledger.inspection.reading` reads it, the modules `ledger.inspection.…_invariants` judge it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledger.ids import is_row
+from ledger.phrases import Phrase
 from ledger.states import MOVING, AnnouncementState, State
 
 __all__ = [
@@ -117,7 +118,7 @@ class DeskStanding:
     """A desk, and its lane of events."""
 
     name: str
-    waiting: tuple[str, ...]  #: what waits, in words
+    waiting: tuple[Phrase, ...]  #: what waits, in words
     look_ms: float | None
     first_look_ms: float | None  #: when the first of its lanes is due
     slots: tuple[float, ...]

@@ -404,7 +404,7 @@ MUTATIONS = (
     Mutation(
         14,
         "doctor --ledger says that a lost notification is in its place",
-        "ledger/inspection/invariants.py",
+        "ledger/inspection/notification_invariants.py",
         "if state is State.QUEUED and it.times_in_lane is not None and not it.places:",
         "if it is None:",
         "tests/integration/producers/cli/test_doctor.py::test_what_is_broken_in_the_ledger_is_told_by_invariant_and_id",

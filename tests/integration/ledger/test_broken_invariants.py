@@ -8,6 +8,7 @@ import orjson
 import pytest
 import redis
 
+from console.i18n import language
 from ledger.announcement import Spec
 from ledger.connection import text
 from ledger.draft import Person
@@ -23,6 +24,7 @@ from ledger.notification import Notification
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
 from ledger.states import State
+from tests.english import english_in
 
 FAR_MS = 9_999_999_999_999
 URL = "https://alerts.corp.example/deskbell"
@@ -441,12 +443,15 @@ def test_each_invariant_is_broken() -> None:
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_is_broken_is_found_by_name(ledger: Ledger, scene: Scene, what: str) -> None:
+def test_what_is_broken_is_found_by_name_and_told_in_both_languages(ledger: Ledger, scene: Scene, what: str) -> None:
     invariant, break_it, id_of = BROKEN[what]
     id = id_of(scene)
     break_it(scene, scene.client, scene.keys)
     found = broken_invariants(ledger)
     assert (invariant, id) in {(finding.invariant, finding.id) for finding in found}
+    chinese = language("zh-CN")
+    told = [text for finding in found for text in (finding.found, finding.invariant.do)]
+    assert [text for text in told if english_in(chinese.meaning(text)) or chinese.meaning(text) == text] == []
 
 
 def test_an_announcement_that_expires_while_it_is_looked_at_is_not_broken(

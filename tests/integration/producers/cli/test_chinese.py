@@ -111,6 +111,13 @@ def test_every_verb(ledger: Ledger, tongue: Tongue) -> None:
     tongue("watch", event)
 
 
+def test_a_broken_ledger(ledger: Ledger, tongue: Tongue) -> None:
+    tongue("send", "--to", "ou_ada", "--text", "磁盘已满")
+    ledger.redis.delete(ledger.keys.waiting("e_default"), ledger.keys.desks)
+    for show in (tongue, tongue.on_a_terminal):
+        show("doctor", "--ledger")
+
+
 TEXT = ("--text", "{{ name }}，你好")
 
 

@@ -22,6 +22,7 @@ from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.command_line import run
+from tests.english import english_in
 
 __all__: list[str] = []
 
@@ -274,6 +275,22 @@ def test_what_is_broken_in_the_ledger_is_told_by_invariant_and_id(ledger: Ledger
     assert run(["doctor", "--ledger", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert [(each["invariant"], each["id"]) for each in found["findings"]] == [("queued-in-lane", lost.id)]
+
+
+def test_what_is_broken_in_the_ledger_is_told_in_chinese_and_programs_read_the_same(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    [lost] = ledger.accept([Notification.build({"receiver_id": "ou_a", "text": "x"})])
+    ledger.redis.delete(ledger.keys.waiting("e_default"))
+    assert run(["doctor", "--ledger", "--json"]) == 1
+    english = capsys.readouterr().out
+    monkeypatch.setenv("DESKBELL_LANG", "zh-CN")
+    assert run(["doctor", "--ledger"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith(f"fail queued-in-lane {lost.id}: 正在排队，却不在 e_default 的任何地方（")
+    assert english_in(told) == []
+    assert run(["doctor", "--ledger", "--json"]) == 1
+    assert capsys.readouterr().out == english
 
 
 def test_the_ledger_cannot_be_looked_at_without_redis(
