@@ -48,9 +48,11 @@ def test_every_word_names_what_it_is_in_the_code() -> None:
     assert [word for word, code in rows if not re.fullmatch(r"`[a-z_]+[./]?[\w./]*`(, `[\w./]+`)*", code)] == []
 
 
-def test_the_chinese_words_are_those_of_the_console() -> None:
-    page = (ROOT / "docs/glossary.md").read_text("utf-8")
-    part = page.partition("## In Chinese")[2].partition("\n## ")[0]
+@pytest.mark.parametrize(
+    ("page", "heading"), [("glossary.md", "## In Chinese"), ("zh-CN/glossary.md", '## <a id="in-chinese"></a>')]
+)
+def test_the_chinese_words_are_those_of_the_console(page: str, heading: str) -> None:
+    part = (ROOT / "docs" / page).read_text("utf-8").partition(heading)[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `(\w+\.\w+)` \|$", part, re.MULTILINE)
     texts = language("zh-CN").texts
     assert len(rows) > 20
