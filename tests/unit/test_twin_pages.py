@@ -15,9 +15,11 @@ __all__: list[str] = []
 #: A remark behind a command, or a line of its own.
 REMARK = re.compile(r"(^|\s+)#\s.*$")
 CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
-#: What a block of a Chinese page may say in its own words: a text in quotes, and of a listing a column.
+#: What a block of a Chinese page may say in its own words: a text in quotes, a column of a list, a label of a drawing.
 QUOTED = re.compile(rf'"[^"\n]*{CHINESE}[^"\n]*"')
 COLUMN = re.compile(rf"(?:(?<=  )|^)(?:(?!  ).)*?{CHINESE}(?:(?!  ).)*")
+LABEL = re.compile(rf"(?<= : ).*{CHINESE}.*")
+OWN_WORDS = {"text": COLUMN, "mermaid": LABEL}
 #: Names of services, labels in other tools, a page in the glossary, a line of a log, and what Feishu says.
 ENGLISH = {
     "Add alert description", "Add custom headers", "Aiven for Valkey", "Alert Rule Action", "Azure Cache for Redis",
@@ -123,7 +125,7 @@ def blocks_apart(part: Section, twin: Section) -> Iterator[str]:
         if kind != twin_kind:
             yield f"a block of code is {twin_kind or 'plain'} instead of {kind or 'plain'}"
         for line, twin_line in zip_longest(code_lines(wanted), code_lines(have), fillvalue=""):
-            if not same(line, twin_line, COLUMN if kind == "text" else QUOTED):
+            if not same(line, twin_line, OWN_WORDS.get(kind, QUOTED)):
                 yield f"a block of code has `{twin_line}` instead of `{line}`"
 
 
