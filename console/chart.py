@@ -1,11 +1,12 @@
-"""The chart of the last hour: stacked bars, one per minute, as shapes for an SVG template."""
+"""The chart of a desk: stacked bars, one per column of its span, as shapes for an SVG template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import orjson
 
-from ledger.tally import Minute
+from console.spans import Column
 
 __all__ = ["SERIES", "Bars", "Chart", "chart_of", "scale_of"]
 
@@ -13,7 +14,7 @@ __all__ = ["SERIES", "Bars", "Chart", "chart_of", "scale_of"]
 SERIES = ("delivered", "rerouted", "deferred", "failed")
 #: In SVG units: the size of the drawing, and the space above the highest bar.
 WIDTH, HEIGHT, HEADROOM = 600, 100, 6
-#: The share of a minute's width that its bar takes.
+#: The share of a column's width that its bar takes.
 BAR_SHARE = 0.72
 #: The ends of scales, times a power of ten.
 _ROUND = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
@@ -30,32 +31,38 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`top` is the value at the upper end of the scale."""
+    """`top` is the value at the upper end of the scale; `unknown` shades what is not known, or only in part."""
 
     bars: tuple[Bars, ...]
     top: int
-    minutes: Sequence[Minute]
+    columns: Sequence[Column]
+    unknown: str
 
     @property
     def total(self) -> int:
         return sum(bars.total for bars in self.bars)
 
     @property
+    def unknown_columns(self) -> int:
+        return sum(column.counts is None or column.is_partial for column in self.columns)
+
+    @property
     def values(self) -> str:
-        """JSON for console.js: when the first minute began, and the counts of each minute by SERIES."""
-        begins_ms = self.minutes[0].at_ms if self.minutes else 0
-        return orjson.dumps([begins_ms, *map(_stack, self.minutes)]).decode()
+        """JSON for console.js: when each column began, its counts by SERIES, and whether more may have happened; or
+        null in the place of what is not known."""
+        return orjson.dumps([_values(column) for column in self.columns]).decode()
 
 
-def chart_of(minutes: Sequence[Minute]) -> Chart:
+def chart_of(columns: Sequence[Column]) -> Chart:
     """Deferred and failed are on top, where they are most visible."""
-    top = scale_of(max((sum(_stack(minute)) for minute in minutes), default=0))
+    stacks = list(map(_stack, columns))
+    top = scale_of(max(map(sum, stacks), default=0))
     unit = (HEIGHT - HEADROOM) / top
     bars = (
-        Bars(name, _path(minutes, place, unit), sum(minute.counts.get(name, 0) for minute in minutes))
+        Bars(name, _path(stacks, place, unit), sum(stack[place] for stack in stacks))
         for place, name in enumerate(SERIES)
     )
-    return Chart(tuple(bars), top, minutes)
+    return Chart(tuple(bars), top, columns, _shades(columns))
 
 
 def scale_of(highest: int) -> int:
@@ -68,12 +75,28 @@ def scale_of(highest: int) -> int:
         power *= 10
 
 
-def _stack(minute: Minute) -> list[int]:
-    return [minute.counts.get(name, 0) for name in SERIES]
+def _stack(column: Column) -> list[int]:
+    counts = column.counts or {}
+    return [counts.get(name, 0) for name in SERIES]
 
 
-def _path(minutes: Sequence[Minute], place: int, unit: float) -> str:
-    return "".join(_bar(column, len(minutes), _stack(minute), place, unit) for column, minute in enumerate(minutes))
+def _values(column: Column) -> list[object]:
+    return [column.at_ms, None if column.counts is None else _stack(column), column.is_partial]
+
+
+def _path(stacks: Sequence[Sequence[int]], place: int, unit: float) -> str:
+    return "".join(_bar(column, len(stacks), stack, place, unit) for column, stack in enumerate(stacks))
+
+
+def _shades(columns: Sequence[Column]) -> str:
+    """One area for each run of columns."""
+    width, place, path = WIDTH / len(columns) if columns else 0, 0, ""
+    for is_unknown, run in groupby(columns, key=lambda column: column.counts is None or column.is_partial):
+        length = len(list(run))
+        if is_unknown:
+            path += f"M{_short(place * width)} 0h{_short(length * width)}v{HEIGHT}h-{_short(length * width)}z"
+        place += length
+    return path
 
 
 def _bar(column: int, columns: int, stack: Sequence[int], place: int, unit: float) -> str:

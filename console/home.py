@@ -10,7 +10,8 @@ from starlette.routing import Route
 from console.chart import Chart, chart_of
 from console.live import Drawing, LivePart, badge, drawn
 from console.page_request import PageRequest
-from console.routing import live, page
+from console.routing import live, page, stream
+from console.spans import Span, columns_of
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus, Lane
 from ledger.overview import DeskOverview, Snapshot
@@ -22,7 +23,7 @@ _PARTS = {"summary": "parts/summary.html", "desks": "parts/desks.html"}
 
 
 def routes() -> list[Route]:
-    return [page("/", _page), live("/live/now", _draw), live("/live/badge", badge)]
+    return [page("/", _page), stream("/live/now", _stream), live("/live/badge", badge)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ class DeskPanel:
     is_stopped: bool  #: no worker serves it
 
     @classmethod
-    def of(cls, sight: DeskOverview, snapshot: Snapshot) -> "DeskPanel":
+    def of(cls, sight: DeskOverview, snapshot: Snapshot, span: Span) -> "DeskPanel":
         # The events' lane is shown even if empty; a paused announcement waits too.
         lanes = [(lane, snapshot.announcements.get(lane.name)) for lane in sight.status.lanes]
         is_stopped = not snapshot.workers or sight.status.name in snapshot.vitals.unserved
-        return cls(sight.status, chart_of(sight.hour), sight.last_minute, tuple(lanes), is_stopped)
+        columns = columns_of(span, sight.hour, snapshot.past.get(sight.status.name, {}), sight.at_ms)
+        return cls(sight.status, chart_of(columns), sight.last_minute, tuple(lanes), is_stopped)
 
     @property
     def standing(self) -> str:
@@ -71,8 +73,13 @@ class DeskPanel:
 
 
 def _page(request: PageRequest) -> Response:
-    context = _context(request.context.live.snapshot(), request.view(_draw))
-    return request.page("home.html", **context)
+    view = request.view(_draw, span=request.span())
+    context = _context(request.context.live.snapshot(view.span), view)
+    return request.page("home.html", spans=tuple(Span), **context)
+
+
+def _stream(request: PageRequest) -> Response:
+    return request.stream(_draw, span=request.span())
 
 
 def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing:
@@ -81,8 +88,9 @@ def _draw(templates: Environment, snapshot: Snapshot, view: LivePart) -> Drawing
 
 def _context(snapshot: Snapshot, view: LivePart) -> dict[str, Any]:
     desks = [desk for name, desk in snapshot.desks.items() if view.sees(name)]
-    panels = [DeskPanel.of(desk, snapshot) for desk in desks]
+    panels = [DeskPanel.of(desk, snapshot, view.span) for desk in desks]
     return {
+        "span": view.span,
         "panels": panels,
         "workers": snapshot.workers,
         "under_way": [each for each in snapshot.under_way() if view.sees(each.spec.desk)],

@@ -11,14 +11,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment
 
 from console.attention import Attention, attention_of
 from console.i18n import language
+from console.past import Past
 from console.sessions import Sessions, Viewer
+from console.spans import Span
 from ledger.connection import reachable
 from ledger.draft import Person
 from ledger.errors import LedgerUnreachable
@@ -61,6 +63,7 @@ class LivePart:
     desks: frozenset[str] | None
     announcement: str = ""  #: the announcement of its page
     approver: Person | None = None  #: the viewer, if that is somebody who may approve drafts
+    span: Span = Span.HOUR  #: of its charts
 
     def sees(self, desk: str) -> bool:
         return self.desks is None or desk in self.desks
@@ -74,7 +77,7 @@ class Live:
 
     def __init__(self, ledger: Ledger, templates: Environment, sessions: Sessions) -> None:
         self._ledger, self._templates, self._sessions = ledger, templates, sessions
-        self._overview = Overview(ledger)
+        self._overview, self._past = Overview(ledger), Past(ledger)
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._seen_at = 0.0
@@ -89,8 +92,9 @@ class Live:
         self._ticked = asyncio.Event()
         self._stopped = False
 
-    def snapshot(self) -> Snapshot:
-        """The state of everything, at most two seconds old. Raises redis-py's errors."""
+    def snapshot(self, span: Span = Span.HOUR) -> Snapshot:
+        """The state of everything, at most two seconds old, with what charts of this span need. Raises redis-py's
+        errors."""
         with self._turn:
             if self._snapshot is None or time.monotonic() - self._seen_at > FRESH_SECONDS:
                 self._remember(self._overview.survey())
@@ -98,7 +102,7 @@ class Live:
                 self._remember(self._overview.survey())
             if self._snapshot is None:
                 raise RuntimeError("a survey has no result")
-            return self._snapshot
+            return self._with_past(self._snapshot) if span is not Span.HOUR else self._snapshot
 
     def forget(self, announcement: str = "") -> None:
         """After an action: the next page must show its effect, and no stream may begin with a drawing from before: it
@@ -200,6 +204,7 @@ class Live:
                 snapshot, actions = self._snapshot, self._actions
                 if snapshot:
                     self._carry_out(snapshot)
+                    snapshot = self._for_views(snapshot, views)
             if snapshot:
                 self._show({view: view.draw(self._templates, snapshot, view) for view in views}, actions)
         except LedgerUnreachable as error:
@@ -210,6 +215,15 @@ class Live:
             log.exception("a poll of the console failed")
         else:
             self._is_away = False
+
+    def _for_views(self, snapshot: Snapshot, views: tuple[LivePart, ...]) -> Snapshot:
+        if any(view.span is not Span.HOUR for view in views):
+            return self._with_past(snapshot)
+        self._past.forget()
+        return snapshot
+
+    def _with_past(self, snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, past=self._past.of(snapshot.desks.keys()))
 
     def _carry_out(self, snapshot: Snapshot) -> bool:
         """The settlements that are due, since no worker may live to do it. Returns whether there were any."""

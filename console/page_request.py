@@ -19,6 +19,7 @@ from console.i18n import Language
 from console.live import Draw, Live, LivePart
 from console.ports import Ports
 from console.sessions import Sessions, Viewer, csrf_token
+from console.spans import Span
 from feishu.codes import CodeTable
 from ledger.announcement import Announcement
 from ledger.api_keys import ApiKeys
@@ -121,6 +122,10 @@ class PageRequest:
         value = self.query("state")
         return State(one_of("state", value, tuple(State))) if value else None
 
+    def span(self) -> Span:
+        """The span of the charts in the query. Raises BadInput."""
+        return Span(one_of("span", self.query("span") or Span.HOUR, tuple(Span)))
+
     def number(self, name: str, most: int, *, least: int = 0) -> int | None:
         """A number from the query or the form, or None. Raises BadInput."""
         value = self.query(name) or self.field(name)
@@ -147,12 +152,12 @@ class PageRequest:
     def render(self, template: str, /, **context: Any) -> str:
         return self.context.templates.get_template(template).render(request=self, say=self.say, **context)
 
-    def view(self, draw: Draw, announcement: str = "") -> LivePart:
-        return LivePart(draw, self.say.name, self.who.desks, announcement, self.who.approver)
+    def view(self, draw: Draw, announcement: str = "", span: Span = Span.HOUR) -> LivePart:
+        return LivePart(draw, self.say.name, self.who.desks, announcement, self.who.approver, span)
 
-    def stream(self, draw: Draw, announcement: str = "") -> Response:
+    def stream(self, draw: Draw, announcement: str = "", span: Span = Span.HOUR) -> Response:
         """The live parts of a page. Proxies must not buffer it."""
-        events = self.context.live.stream(self.view(draw, announcement), self.who, self.query("shown"))
+        events = self.context.live.stream(self.view(draw, announcement, span), self.who, self.query("shown"))
         return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def to(self, path: str, **query: object) -> Response:

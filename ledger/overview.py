@@ -1,7 +1,7 @@
 """The overview: desks, announcements and workers. One a second costs Redis a few commands."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from ledger.draft_verbs import DraftVerbs
 from ledger.dropped_messages import unseen_of
 from ledger.health import Condition, conditions
 from ledger.ledger import Ledger
+from ledger.quarters import Counts
 from ledger.settling import Settlement
 from ledger.states import AnnouncementState, State
 from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
@@ -67,6 +68,7 @@ class Snapshot:
     events_at_rest: Mapping[State, int]  #: events that failed, and those that are unknown
     lost_messages: int = 0  #: dropped messages that nobody has looked at, and lists that nobody reads
     drafts: tuple[Announcement, ...] = ()  #: the last edited first
+    past: Mapping[str, Mapping[int, Counts]] = field(default_factory=dict)  #: quarters of an hour, if asked for
 
     @property
     def settling(self) -> list[Settlement]:

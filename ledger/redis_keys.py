@@ -117,6 +117,9 @@ class RedisKeys:
     def tally_minute(self, desk: str, minute: str) -> str:
         return self("desk", desk, "tally", minute)
 
+    def quarters(self, desk: str) -> str:
+        return self("desk", desk, "quarters")
+
     def share(self, desk: str) -> str:
         return self("desk", desk, "share")
 

@@ -24,8 +24,8 @@ __all__ = ["ADDING", "FSYNC_TIMEOUT_MS", "NAMES", "SHARED", "Store", "Verbs", "s
 #: The verbs, each a file of `ledger/lua/`.
 NAMES = (
     *("accept", "announce", "answer", "ask", "callbacks", "cancel", "claim", "contact", "draft", "hold", "lead"),
-    *("record", "recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "review", "spend", "start"),
-    *("settle", "steer", "step", "sweep", "template", "ticket"),
+    *("record", "recount", "release", "renew", "reschedule", "resolve", "resume", "retry", "review", "roll", "spend"),
+    *("start", "settle", "steer", "step", "sweep", "template", "ticket"),
 )
 
 #: What all verbs share, in `ledger/lua/shared/`: each file uses only those before it.

@@ -635,6 +635,7 @@ OURS = {
     "ledger/unread_lists.py:unread_of": "the ledger's",
     "ledger/notification.py:of_input": "the ledger's, and checked when it was accepted",
     "ledger/progress.py:of_json": "the ledger's",
+    "ledger/quarters.py:counts_of": "the ledger's",
     "ledger/settling.py:_mapping": "the ledger's",
     "ledger/callback_format.py:signing_key": "a secret of the operator's",
     "ledger/messages/template.py:_object_of": "of a message that was read as JSON or YAML before",

@@ -37,6 +37,8 @@ WELL_SECONDS = 30.0
 OVERRULED_BY_WORDS = 2
 #: A step is measured again up to so many times, for an answer that took no longer than what counts as a step.
 MEASURE_TIMES = 3
+#: Between two leaders nobody may lead for so long, ms, as while Redis restarts, and it counts as if somebody had led.
+SHORT_BREAK_MS = 60_000
 #: How often a worker reports that it is alive, seconds.
 HEARTBEAT_SECONDS = 1.0
 
@@ -166,6 +168,7 @@ class Lead:
         self._ask_at = self._led_since = 0.0
         self._failures = 0
         self._others_first_until = 0.0
+        self.since_ms = 0  #: while this pacer leads: when a leader came, or the clock was set, by Redis' clock
 
     def keep(self) -> bool:
         """Takes the lead or renews its lease, when it is time to. Returns whether this pacer leads."""
@@ -201,6 +204,8 @@ class Lead:
         step = self._steps.heed(answer)
         if step:
             self._steps.vouched(self._leases.lead(self._me, LEAD_MS, step))
+        if not (self._is_mine and answer.is_vouched) or (step and step.by_ms):
+            self.since_ms = _led_since_ms(answer)
         return answer.leads
 
     def _others_go_first(self, now: float) -> bool:
@@ -209,3 +214,10 @@ class Lead:
             return False
         self.give_up()
         return True
+
+
+def _led_since_ms(answer: LeadAnswer) -> int:
+    """The last word of the leader before, if that is not long ago; else now."""
+    vouched_ms = answer.vouched_ms
+    is_near = vouched_ms is not None and 0 <= answer.now_ms - vouched_ms <= SHORT_BREAK_MS
+    return vouched_ms if vouched_ms is not None and is_near else answer.now_ms

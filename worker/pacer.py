@@ -22,6 +22,7 @@ from ledger.states import INDEXED
 from ledger.store import Store
 from ledger.unread_lists import UnreadLists
 from ledger.workers import FRESH_MS
+from worker.charts import Charts
 from worker.leader import LEAD_AGAIN_SECONDS, ClockSteps, Heartbeat, Lead, threads
 from worker.release import Release
 
@@ -78,10 +79,11 @@ class Pacer:
         self._desks = desks
         self._queue = deliver_queue
         self._beat = beat
-        self._lookouts = (AppendOnlyFile(client, keys), ServerRuns(client, keys), UnreadLists(client, keys))
         self._release = Release(leases, publish, count_swept, call_ms, is_one_desk=len(desks) == 1)
         self._heartbeat = Heartbeat(client, keys, leases, me)
         self._lead = Lead(leases, me, self._heartbeat.others_live, ClockSteps(leases, desks.values()))
+        charts = Charts(leases, desks, lambda: self._lead.since_ms)
+        self._lookouts = (AppendOnlyFile(client, keys), ServerRuns(client, keys), UnreadLists(client, keys), charts)
         self._complaints = Seldom()
         self._prune_at = 0.0
         self._is_checked = False

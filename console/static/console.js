@@ -111,38 +111,42 @@
   });
   addEventListener("pageshow", countTicks); // a page that is gone back to keeps its ticks
 
-  // -- the values of a chart, minute by minute: by pointing, by touch, and with the arrow keys
+  // -- the values of a chart, column by column: by pointing, by touch, and with the arrow keys
 
-  const chosen = {}; // what is drawn anew once a second keeps the minute that somebody looks at
-  function tellMinute(slider) {
-    const [begins, ...minutes] = JSON.parse(slider.dataset.values);
-    const names = slider.dataset.names.split("|");
-    const at = forms[clock && clock.value === "utc" ? "utc" : "local"].time.format(begins + slider.value * 60000);
-    const told = `${at}: ${names.map((name, place) => `${name} ${minutes[slider.value][place]}`).join(", ")}`;
-    slider.setAttribute("aria-valuetext", told);
-    slider.parentElement.querySelector(".at-minute").textContent = slider.id in chosen ? told : "";
+  const chosen = {}; // what is drawn anew once a second keeps the moment that somebody looks at
+  function countsTold(counts, isPartial, { names, unknown, partial }) {
+    if (!counts) return unknown;
+    const told = names.split("|").map((name, place) => `${name} ${counts[place]}`).join(", ");
+    return isPartial ? `${told} (${partial})` : told;
   }
-  function tellMinutes() {
-    for (const slider of document.querySelectorAll(".minute")) {
+  function tellMoment(slider) {
+    const [begins, counts, isPartial] = JSON.parse(slider.dataset.values)[slider.value];
+    const at = forms[clock && clock.value === "utc" ? "utc" : "local"][slider.dataset.form].format(begins);
+    const told = `${at}: ${countsTold(counts, isPartial, slider.dataset)}`;
+    slider.setAttribute("aria-valuetext", told);
+    slider.parentElement.querySelector(".at-moment").textContent = slider.id in chosen ? told : "";
+  }
+  function tellMoments() {
+    for (const slider of document.querySelectorAll(".moment")) {
       if (slider.id in chosen) slider.value = chosen[slider.id];
-      tellMinute(slider);
+      tellMoment(slider);
     }
   }
-  function choose(slider, minute) {
-    chosen[slider.id] = slider.value = minute;
-    tellMinute(slider);
+  function choose(slider, column) {
+    chosen[slider.id] = slider.value = column;
+    tellMoment(slider);
   }
-  document.addEventListener("input", ({ target }) => { if (target.matches(".minute")) choose(target, target.value); });
-  document.addEventListener("focusin", ({ target }) => { if (target.matches(".minute")) choose(target, target.value); });
+  document.addEventListener("input", ({ target }) => { if (target.matches(".moment")) choose(target, target.value); });
+  document.addEventListener("focusin", ({ target }) => { if (target.matches(".moment")) choose(target, target.value); });
   document.addEventListener("pointermove", ({ target, clientX }) => {
-    const figure = target.closest && target.closest(".chart svg, .minute");
-    const slider = figure && figure.closest(".chart").querySelector(".minute");
+    const figure = target.closest && target.closest(".chart svg, .moment");
+    const slider = figure && figure.closest(".chart").querySelector(".moment");
     if (!slider) return;
     const { left, width } = figure.closest(".chart").querySelector("svg").getBoundingClientRect();
     choose(slider, Math.max(0, Math.min(slider.max, Math.floor(((clientX - left) / width) * (Number(slider.max) + 1)))));
   });
-  document.body.addEventListener("htmx:sseMessage", tellMinutes);
-  tellMinutes();
+  document.body.addEventListener("htmx:sseMessage", tellMoments);
+  tellMoments();
 
   // -- what can be taken back for some seconds, by the server's clock
 

@@ -18,6 +18,7 @@ from ledger.inspection.invariants import Finding
 from ledger.inspection.key_invariants import judge_key
 from ledger.inspection.lane_invariants import judge_counts
 from ledger.inspection.notifications import Notifications
+from ledger.inspection.quarter_invariants import judge_quarters
 from ledger.inspection.reading import Standings
 from ledger.inspection.suspicions import Suspicions
 from ledger.redis_clock import time_ms
@@ -33,7 +34,7 @@ STEP, AT_ONCE = 500, 100
 #: Before the counts are compared, those that came later are looked at until so few are left.
 FEW = 500
 #: The keys of a desk that say that there is one with work.
-_OF_DESK = frozenset({"leases", "due", "turns", "slots", "unresolved"})
+_OF_DESK = frozenset({"leases", "due", "turns", "slots", "unresolved", "quarters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class _Inspection:
         for zset in (self._keys.leases(name), due, self._keys.unresolved(name)):
             self._notifications.look_at_members(zset, name)
         self._suspicions.judge(lambda: judge_desk(self._standings.desk(name)))
+        self._suspicions.judge(lambda: judge_quarters(self._standings.quarters(name)))
 
     # -- counts
 

@@ -109,6 +109,10 @@ class Invariant(StrEnum):
         "a queue of callbacks is among the owners, no later than its first post; each callback is in a queue",
     )
     CALLBACK_HAS_CONTENT = ("callback-has-content", "what is in a queue of callbacks has its content")
+    QUARTERS = (
+        "quarters",
+        "what the charts of a desk keep of each quarter is counts, of seven days at most, and expires",
+    )
     KEY_HAS_RECORD = ("key-has-record", "a key names one id and content, expires, and no record of another desk has it")
 
 

@@ -18,6 +18,7 @@ from ledger.inspection.standing import (
     DeskStanding,
     DraftStanding,
     KeyStanding,
+    QuartersStanding,
     QueueStanding,
     Standing,
 )
@@ -125,6 +126,13 @@ class Standings:
             unresolved=unresolved[0],
             unresolved_look_ms=unresolved[1],
         )
+
+    def quarters(self, desk: str) -> QuartersStanding:
+        pipe = self._redis.pipeline()
+        pipe.hgetall(self._keys.quarters(desk))
+        pipe.ttl(self._keys.quarters(desk))
+        found, ttl = pipe.execute()
+        return QuartersStanding(desk, {text(number): value for number, value in found.items()}, ttl != -1)
 
     def queue(self, owner: str) -> QueueStanding:
         pipe = self._redis.pipeline()

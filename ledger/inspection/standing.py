@@ -16,6 +16,7 @@ __all__ = [
     "DeskStanding",
     "DraftStanding",
     "KeyStanding",
+    "QuartersStanding",
     "QueueStanding",
     "Standing",
 ]
@@ -132,6 +133,15 @@ class DeskStanding:
     @property
     def event_lane(self) -> str:
         return f"e_{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuartersStanding:
+    """What the charts of a desk keep, by the number of the quarter."""
+
+    desk: str
+    values: Mapping[str, bytes]
+    expires: bool
 
 
 @dataclass(frozen=True, slots=True)

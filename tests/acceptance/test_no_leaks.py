@@ -32,7 +32,7 @@ RESULTS_FOR, RETRY_FOR = 2, 1
 #: All that may be there when nothing is on record: what is true of the desk and of the workers, each a key, and what is
 #: counted for the metrics, of which there is a key for each of the last 65 minutes.
 STAYING = re.compile(
-    r"deskbell:(schema|leader|workers|acts|aof|clock|dropped:unread|waitaof|lane:e_default|celery:.*|desk:\w*:tally(:\d+)?"
+    r"deskbell:(schema|leader|workers|acts|aof|clock|dropped:unread|waitaof|lane:e_default|celery:.*|desk:\w*:(quarters|tally(:\d+)?)"
     r"|desk:default(:slots|:calls|:tickets.*|:token:\w+(:turn)?)?)"
     r"|_kombu\..*|deskbell\..*|unacked.*"
 )

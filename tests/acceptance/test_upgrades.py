@@ -279,6 +279,13 @@ def test_a_session_of_the_console_goes_on_and_shows_what_was_done(taken_over: Ta
     assert taken_over.id("hooked") in page, "an entry of the hook log"
 
 
+@pytest.mark.parametrize("span", ["24h", "7d"])
+def test_a_chart_of_more_than_an_hour_is_there_and_says_what_is_not_known(taken_over: TakenOver, span: str) -> None:
+    visitor = Visitor(taken_over.web.url)
+    visitor.session.cookies.update(taken_over.story["cookies"])
+    assert "Not known" in visitor.look(f"/?span={span}")
+
+
 def test_what_was_shown_before_it_was_sent_is_a_draft_or_is_asked_for_again(taken_over: TakenOver) -> None:
     """A preview of a version without drafts was kept for a day, and cannot be confirmed any more."""
     visitor = Visitor(taken_over.web.url)

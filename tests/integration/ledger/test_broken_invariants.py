@@ -390,6 +390,26 @@ BROKEN: dict[str, tuple[Invariant, Break, Callable[[Scene], str]]] = {
         lambda it, client, keys: client.rpush(keys.slots("default"), 1, 2),
         lambda it: "default",
     ),
+    "quarters of a chart that never expire": (
+        Invariant.QUARTERS,
+        lambda it, client, keys: client.hset(keys.quarters("default"), "2000000", "{}"),
+        lambda it: "default",
+    ),
+    "a quarter of a chart without counts, of a desk that has nothing else": (
+        Invariant.QUARTERS,
+        lambda it, client, keys: (
+            client.hset(keys.quarters("hr"), "2000000", '{"failed":"many"}'), client.expire(keys.quarters("hr"), 99)
+        ),
+        lambda it: "hr",
+    ),
+    "quarters of a chart that are eight days apart": (
+        Invariant.QUARTERS,
+        lambda it, client, keys: (
+            client.hset(keys.quarters("hr"), mapping={"2000000": "{}", "2000672": "{}"}),
+            client.expire(keys.quarters("hr"), 99),
+        ),
+        lambda it: "hr",
+    ),
     "callbacks without an owner": (
         Invariant.CALLBACK_HAS_OWNER,
         lambda it, client, keys: client.zrem(keys.callback_owners, "@default"),

@@ -14,6 +14,7 @@ import pytest
 import console
 from console.i18n import LANGUAGES, chosen_language, language
 from console.maybe_sent import WAYS
+from console.spans import Span
 from feishu.codes import CodeTable
 from ledger.api_key import Scope, check_rate
 from ledger.errors import BadInput, NotAllowed
@@ -42,6 +43,8 @@ CHOICES = {
     "audience.": ["frozen", "resigned", "not_joined", "excluded", "duplicate", "refused", "partial"],
     "hooks.": ["accepted", "skipped", "failed", "refused"],
     "now.": ["idle", "sending", "stopped", "paused", "timed"],
+    **{f"chart.{text}_": list(Span) for text in ("span", "last", "ago", "top", "column", "all")},
+    "chart.unknown_": [Span.DAY, Span.WEEK],
     "until.": ["scheduled", "deferred", "running"],
     "nav.": ["now", "announcements", "notifications", "needs", "hooks", "keys"],
     "scope.": list(Scope),

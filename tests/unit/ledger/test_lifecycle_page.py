@@ -11,7 +11,17 @@ from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.contact import CONTACTS_PER_CALL
 from feishu.images import KEY_SECONDS
 from feishu.people import PROBLEM_MS
-from ledger import allowance, callbacks, dropped_messages, durability, hook_log, saved_templates, tally
+from ledger import (
+    allowance,
+    callbacks,
+    dropped_messages,
+    durability,
+    hook_log,
+    overview,
+    quarters,
+    saved_templates,
+    tally,
+)
 from ledger.draft_verbs import DRAFT_MS, MOST_DRAFTS
 from ledger.inspection.invariants import Invariant
 from ledger.leases import AFTER_CALL_MS, BEGIN_WITHIN_MS, RELEASED_LEASE_MS
@@ -26,7 +36,7 @@ from ledger.workers import FRESH_MS
 from producers.doctor.redis_time import PROBE_KEPT_SECONDS
 from worker.claimed import CREDENTIALS_HOLD_MS, PAUSE_HOLDS_WITHIN_MS, QUOTA_HOLD_MS
 from worker.delivery import INLINE_TRIES
-from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS
+from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS, SHORT_BREAK_MS
 from worker.resolver import REFUSED_MS
 from worker.retries import FIRST_DEFERRAL_MS, LONGEST_DEFERRAL_MS
 from worker.runtime import Runtime
@@ -110,6 +120,9 @@ STATED = (
     f"its latest {saved_templates.MOST_VERSIONS} versions",
     f"by the number of the day | after {span(allowance.KEPT_SECONDS * 1000)} |",
     f"(Unix time, in minutes) | after {span(tally.KEPT_SECONDS * 1000)} |",
+    f"a quarter: after {span(quarters.KEPT_QUARTERS * quarters.QUARTER_MS)}; all: {span(quarters.KEPT_MS)} after",
+    f"(`roll`), {span(overview.LATE_MS)} after its end",
+    f"(or one did again within {span(SHORT_BREAK_MS)})",
     f"after repeated throttles | after {span(lua('hold.lua', 'LOWERED_FOR'))} |",
     f"all: after {span(BELIEVED_MS)} without a list or an event |",
     f"{span(lua('record.lua', 'LINGERS'))} after the last of them was due |",
@@ -170,6 +183,10 @@ def test_lua_and_python_keep_the_same_times() -> None:
     assert lua("shared/callbacks.lua", "CALLBACKS_FOR") == callbacks.KEPT_MS
     assert lua("shared/callbacks.lua", "NEVER_POSTED") == callbacks._NEVER_POSTED_MS
     assert lua("shared/records.lua", "MINUTE_KEPT") == tally.KEPT_SECONDS
+    assert lua("roll.lua", "QUARTER") == quarters.QUARTER_MS == lua("roll.lua", "MINUTES") * tally.MINUTE_MS
+    assert lua("roll.lua", "QUARTERS_KEPT") == quarters.KEPT_QUARTERS
+    assert lua("roll.lua", "CHART_LINGERS") == quarters.KEPT_MS
+    assert lua("roll.lua", "LATE") == overview.LATE_MS
 
 
 def test_every_state_has_its_moves_in_the_table() -> None:

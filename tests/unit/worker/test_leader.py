@@ -1,7 +1,18 @@
 """The lead among the pacers: who asks for it, and when after an error."""
 
-from ledger.lead import LeadAnswer
-from worker.leader import LEAD_MS, LONGEST_STAND_BACK_SECONDS, STAND_BACK_SECONDS, WELL_SECONDS, Lead
+from typing import Any
+
+import pytest
+
+from ledger.lead import ClockStep, LeadAnswer
+from worker.leader import (
+    LEAD_MS,
+    LONGEST_STAND_BACK_SECONDS,
+    SHORT_BREAK_MS,
+    STAND_BACK_SECONDS,
+    WELL_SECONDS,
+    Lead,
+)
 
 
 class Key:
@@ -93,3 +104,60 @@ def test_one_that_does_not_lead_waits_for_nobody() -> None:
     lead.stand_back()
     key.leader = None
     assert lead.keep()
+
+
+class Words:
+    """A lead that nobody else wants, and what the clock of Redis says."""
+
+    lease_ms = 1000
+
+    def __init__(self, now_ms: int, vouched_ms: int | None, is_vouched: bool) -> None:
+        self.answer = LeadAnswer(True, now_ms, vouched_ms, is_vouched, "0:0:")
+        self.step: ClockStep | None = None
+
+    def lead(self, pacer: str, lease_ms: int, step: ClockStep | None = None) -> LeadAnswer:
+        return self.answer
+
+    def heed(self, answer: LeadAnswer) -> ClockStep | None:
+        return self.step
+
+    def vouched(self, answer: LeadAnswer) -> None: ...
+
+    def says(self, **of_answer: Any) -> None:
+        self.answer = self.answer._replace(**of_answer)
+
+
+@pytest.mark.parametrize(
+    ("vouched_ms", "since_ms"),
+    [
+        (None, 1_000_000),
+        (999_000, 999_000),
+        (1_000_000 - SHORT_BREAK_MS, 1_000_000 - SHORT_BREAK_MS),
+        (1_000_000 - SHORT_BREAK_MS - 1, 1_000_000),
+        (2_000_000, 1_000_000),
+    ],
+)
+def test_a_leader_has_been_there_since_the_last_word_if_that_is_not_long_ago(
+    vouched_ms: int | None, since_ms: int
+) -> None:
+    words, now = Words(1_000_000, vouched_ms, False), [0.0]
+    lead = Lead(words, "a", lambda: True, words, lambda: now[0])  # type: ignore[arg-type]
+    assert lead.keep()
+    assert lead.since_ms == since_ms
+
+
+def test_since_then_it_stays_while_its_word_holds_and_the_clock_is_not_set() -> None:
+    words, now = Words(1_000_000, None, True), [0.0]
+    lead = Lead(words, "a", lambda: True, words, lambda: now[0])  # type: ignore[arg-type]
+
+    def later(**of_answer: Any) -> int:
+        words.says(**of_answer)
+        now[0] += 1
+        assert lead.keep()
+        return lead.since_ms
+
+    assert lead.keep()
+    assert later(now_ms=2_000_000, vouched_ms=1_999_600) == 1_000_000
+    assert later(now_ms=9_000_000, vouched_ms=2_000_000, is_vouched=False) == 9_000_000, "it was frozen"
+    words.step = ClockStep(-500_000, "0:0:")
+    assert later(now_ms=8_500_000, vouched_ms=9_000_000, is_vouched=True) == 8_500_000, "the clock was set"
