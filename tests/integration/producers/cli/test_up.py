@@ -58,7 +58,8 @@ def test_ctrl_c_while_it_comes_up_in_the_background_leaves_nothing_behind(tmp_pa
 
 
 def test_workers_that_die_at_once_end_it_with_exit_1_and_leave_nothing_behind(tmp_path: Path) -> None:
-    with up(tmp_path, DESKBELL_WORKERS="3", DESKBELL_ERROR_CODES="missing.toml") as running:
+    # Five of them: on a busy machine a second start may come more than a minute after the first.
+    with up(tmp_path, DESKBELL_WORKERS="5", DESKBELL_ERROR_CODES="missing.toml") as running:
         assert running.ends() == 1
         assert running.descendants() == set()
         assert "the 5th death within a minute" in running.said()
