@@ -59,11 +59,6 @@ class Words:
             raise ValueError(f"{path.name} lacks {english!r}: add what it says in this language")
         return str(descriptions[english])
 
-    def link(self, page: str) -> str:
-        """To the page in this language, if there is one."""
-        here = (HERE / self.folder / page).exists()
-        return f"[{page}]({page if here else f'../{page}'})"
-
 
 ENGLISH = Words(
     folder=".",
@@ -163,7 +158,7 @@ def _described(name: str, field: FieldInfo, words: Words) -> str:
     if not field.description:
         raise ValueError(f"{name} has no description: give it a docstring in ledger/settings.py")
     text = words.said(" ".join(field.description.split()), "settings")
-    return _PAGE.sub(lambda match: words.link(match[1]), text.replace("|", "\\|"))
+    return _PAGE.sub(r"[\1](\1)", text.replace("|", "\\|"))
 
 
 def _default(field: FieldInfo, words: Words) -> str:

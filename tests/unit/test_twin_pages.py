@@ -30,6 +30,11 @@ OTHER = {**TWINS, **{chinese: english for english, chinese in TWINS.items()}}
 PAIRS = [pytest.param(*pair, id=pair[0].relative_to(ROOT).as_posix()) for pair in TWINS.items()]
 
 
+def test_each_page_is_in_both_languages() -> None:
+    pages = {folder: {page.name for page in (ROOT / "docs" / folder).glob("*.md")} for folder in (".", "zh-CN")}
+    assert pages["."] == pages["zh-CN"]
+
+
 @pytest.mark.parametrize(("english", "chinese"), PAIRS)
 def test_both_have_the_same_sections_with_the_same_anchors(english: Path, chinese: Path) -> None:
     have, wanted = ([(part.level, part.anchor) for part in sections(page)] for page in (chinese, english))
