@@ -19,8 +19,8 @@ __all__ = ["routes"]
 
 _FOLDER = files("console").joinpath("docs")
 _PAGES = frozenset(file.name.removesuffix(".md") for file in _FOLDER.iterdir() if file.name.endswith(".md"))
-#: Below the title, where a page exists in both languages.
-_SWITCHES = ("**English** · ", "[English](")
+#: Of the languages, each of which has every page.
+_FOLDERS = {"en": "", "zh-CN": "zh-CN"}
 
 
 def routes() -> list[Route]:
@@ -36,14 +36,8 @@ def _page(request: PageRequest) -> Response:
 
 
 def _shown(request: PageRequest, name: str) -> Response:
-    folder = _folder(name, request.say.name)
-    title, text = _rendered(name, folder)
-    return request.page("documentation.html", title=title, text=text, language=folder or "en")
-
-
-def _folder(name: str, language: str) -> str:
-    """That of the language, or of the pages in English where the language has no such page."""
-    return language if _FOLDER.joinpath(language, f"{name}.md").is_file() else ""
+    title, text = _rendered(name, _FOLDERS[request.say.name])
+    return request.page("documentation.html", title=title, text=text)
 
 
 @cache
@@ -51,8 +45,7 @@ def _rendered(name: str, folder: str) -> tuple[str, Markup]:
     """Title and text. One link leads to a section in each language."""
     markdown = MarkdownIt("commonmark").enable("table")
     tokens = markdown.parse(_FOLDER.joinpath(folder, f"{name}.md").read_text("utf-8"))
-    if tokens[4].content.startswith(_SWITCHES):
-        del tokens[3:6]  # the console has a switch of its own
+    del tokens[3:6]  # the link to the other language: the console has a switch of its own
     for heading, title in pairwise(tokens):
         if heading.type == "heading_open":
             heading.attrSet("id", _anchor_taken(title))
