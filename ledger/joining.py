@@ -67,15 +67,13 @@ def window_fields(
     joining: Joining | None,
     caller: str,
     address: Sequence[str],
-) -> Mapping[str, Any] | None:
-    """The window of an event, as the verb `accept` takes it; None for an event that is sent on its own.
+) -> dict[str, Any]:
+    """The window of an event that may join a message, as the verb `accept` takes it.
 
     If no hook names the window, `caller` and the length do, so that each caller and each length has its own.
     """
     hook = joining or Joining()
     span = throttle or digest
-    if span is None and not hook.is_quiet:
-        return None
     kind = "throttle" if throttle and not hook.is_quiet else "digest"
     length_ms = 0 if span is None or hook.is_quiet else span // timedelta(milliseconds=1)
     name = hook.name or f"{caller}/{length_ms}"

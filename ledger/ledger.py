@@ -5,15 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
+import orjson
 from redis.client import Pipeline
 
 from ledger.announcements import Announcements
 from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.damage import Reading
-from ledger.delivery_options import DEFAULT_DESK
+from ledger.delivery_options import DEFAULT_DESK, OnUnknown
 from ledger.errors import BadInput, KeyReused, NotAllowed, NotFound
 from ledger.ids import announcement_of, is_row, new_notification_id
 from ledger.notification import Notification
@@ -83,7 +84,7 @@ class Ledger(Store):
             of_desk[:] = [place for place in of_desk if place not in results]
         acceptances = [self._acceptance(notification) for notification in notifications]
         calls = [
-            (desk, (int(all_or_nothing), self.results_for_ms, *chain(*(acceptances[place] for place in of_desk))))
+            (desk, (int(all_or_nothing), *self._kept_for, *chain(*(acceptances[place] for place in of_desk))))
             for desk, of_desk in places.items()
             if of_desk
         ]
@@ -111,23 +112,38 @@ class Ledger(Store):
         for name in names:
             self.settings.desk(name)
 
+    @property
+    def _kept_for(self) -> tuple[int, int]:
+        """How long a result is kept, and the key of what has no time of its own, ms."""
+        return self.results_for_ms, self.key_ttl_ms()
+
     def _acceptance(self, notification: Notification) -> tuple[Argument, ...]:
-        key = key_digest(notification.key) if notification.key else ""
+        more = self._more(notification)
         return (
             new_notification_id(),
             notification.to_input(),
             notification.content_hash,
-            key,
-            self.key_ttl_ms(notification.at, notification.expires_at),
-            notification.due_ms,
-            notification.expires_ms,
-            notification.on_unknown,
-            notification.callback_url or "",
-            notification.caller or "",
-            str(notification.contact or ""),
-            notification.window(new_notification_id()),
-            notification.alert_for_verb(),
+            key_digest(notification.key) if notification.key else "",
+            orjson.dumps(more) if more else b"",
         )
+
+    def _more(self, notification: Notification) -> dict[str, Any]:
+        """What the verb must know of one that is not plain."""
+        more: dict[str, Any] = {}
+        if notification.at or notification.expires_at:
+            more["key_ttl_ms"] = self.key_ttl_ms(notification.at, notification.expires_at)
+            more |= {"due": notification.due_ms, "expires_at": notification.expires_ms}
+        if notification.on_unknown != OnUnknown.RESEND:
+            more["on_unknown"] = notification.on_unknown
+        if notification.callback_url:
+            more |= {"callback": notification.callback_url, "caller": notification.caller or ""}
+        if contact := notification.contact:
+            more["contact"] = str(contact)
+        if notification.may_join:
+            more["window"] = notification.window(new_notification_id())
+        if notification.alert:
+            more["alert"] = notification.alert_for_verb()
+        return more
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         """Keeps a local image as long as these notifications may need it: before they are accepted.

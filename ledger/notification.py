@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self, cast
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from ledger.addresses import ADDRESS_FIELDS, Contact, ContactKind
@@ -39,12 +39,14 @@ _BEGINNINGS_OF_OURS = {
 #: What no caller may set.
 FIELDS_OF_OURS = frozenset({"caller", "test", "joining", "alert"})
 #: What an event does not share with the message that it joins.
-_OWN = ("key", "at", "expires_at", "callback_url", "caller", "traceparent", "throttle", "digest", "joining", "alert")
+_OWN = {"key", "at", "expires_at", "callback_url", "caller", "traceparent", "throttle", "digest", "joining", "alert"}
 #: How else a receiver is named, and what the others must look like.
 _CONTACT_KINDS = {
     "email": Phrase("is not an e-mail address, such as ann@corp.example"),
     "mobile": Phrase("is not a mobile number: use digits, with +country code outside mainland China"),
 }
+#: The forms of a message that a caller may choose from, beside `template`.
+_MESSAGE_FIELDS = {"text", "markdown", "message"}
 #: The fields of a caller that are times, and what they become.
 _TIMES = {"at": "at", "expires": "expires_at"}
 
@@ -159,10 +161,9 @@ class Notification(BaseModel):
     @property
     def _given_address(self) -> tuple[str, ...]:
         """No id is empty, so that none is the same as an e-mail address or a number."""
-        for kind in _CONTACT_KINDS:
-            if value := getattr(self, kind):
-                return "", kind, value
-        return (self.receiver_id,)
+        if self.email:
+            return "", "email", self.email
+        return ("", "mobile", self.mobile) if self.mobile else (self.receiver_id,)
 
     @property
     def due_ms(self) -> int:
@@ -172,32 +173,34 @@ class Notification(BaseModel):
     def expires_ms(self) -> int:
         return unix_ms(self.expires_at)
 
-    def to_input(self) -> bytes:
-        """The JSON for the ledger, without defaults."""
-        own, shared = self._input()
-        return orjson.dumps(own | shared)
+    @property
+    def may_join(self) -> bool:
+        """Whether it has a window; else it is sent on its own."""
+        return bool(self.throttle or self.digest or (self.joining and self.joining.is_quiet))
 
-    def window(self, message_id: str) -> bytes:
-        """Its window, as the verb `accept` takes it; empty if it is sent on its own.
+    def to_input(self) -> bytes:
+        """The JSON for the ledger, without defaults. Of an event that may join a message its own fields come first."""
+        if not self.may_join:
+            return _JSON.dump_json(self, exclude_defaults=True)
+        own, shared = self._own_input(), _JSON.dump_json(self, exclude_defaults=True, exclude=_OWN)
+        return own[:-1] + b"," + shared[1:]
+
+    def window(self, message_id: str) -> Mapping[str, Any]:
+        """The window of one that may join a message, as the verb `accept` takes it.
 
         `message_id` is for the message that this event may open: its input is ours without the event's own fields.
         """
         address = (self.receive_type, self.user_id_type, *self._given_address)
         fields = window_fields(self.throttle, self.digest, self.joining, self.caller or "", address)
-        if fields is None:
-            return b""
-        own, _ = self._input()
-        rest = {"message": message_id, "own": len(orjson.dumps(own)), "line": one_line(self.message)}
-        return orjson.dumps({**fields, **rest})
+        return {**fields, "message": message_id, "own": len(self._own_input()), "line": one_line(self.message)}
 
-    def alert_for_verb(self) -> bytes:
-        """The alert that it tells of, as the verb `accept` takes it; empty if there is none."""
-        return orjson.dumps(self.alert.to_verb(self._given_address)) if self.alert else b""
+    def alert_for_verb(self) -> Mapping[str, Any] | None:
+        """The alert that it tells of, as the verb `accept` takes it."""
+        return self.alert.to_verb(self._given_address) if self.alert else None
 
-    def _input(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The event's own fields, which come first, and those that it shares with the message that it may join."""
-        fields = self.model_dump(mode="json", exclude_defaults=True)
-        return {name: fields.pop(name) for name in _OWN if name in fields}, fields
+    def _own_input(self) -> bytes:
+        """What it does not share with the message that it may join; never empty, since a window makes it so."""
+        return _JSON.dump_json(self, exclude_defaults=True, include=_OWN)
 
     @classmethod
     def of_input(cls, text: bytes) -> Self:
@@ -217,6 +220,10 @@ class Notification(BaseModel):
             raw["alert"] = Alert.model_construct(**raw["alert"])
         times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
         return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
+
+
+#: Writes the JSON in one go; a model's own methods build a dict or a text first.
+_JSON = TypeAdapter(Notification)
 
 
 def _checked_key(key: Any, key_of_ours: str | None) -> Any:
@@ -250,8 +257,8 @@ def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
     an open_id."""
     for name in FIELDS_OF_OURS & raw.keys():
         raise BadInput(name, Phrase("is not a known field"))
+    given = [name for name in ADDRESS_FIELDS if raw.get(name) is not None]
     fields = {name: value for name, value in raw.items() if name not in ADDRESS_FIELDS or value is not None}
-    given = [name for name in ADDRESS_FIELDS if name in fields]
     if not given:
         raise BadInput("receiver_id", Phrase("is missing: give receiver_id, email or mobile"))
     if len(given) > 1:
@@ -263,7 +270,7 @@ def _with_address(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _take_message(fields: dict[str, Any]) -> Message:
     """From `text` or `markdown`, or from `message` in any of its forms."""
-    if sum(name in fields for name in ("text", "markdown", "message")) != 1:
+    if len(_MESSAGE_FIELDS & fields.keys()) != 1:
         raise BadInput("message", Phrase("give one of text, markdown, message and template"))
     if "markdown" in fields:
         # Loaded with the first of them: it brings Jinja, which a program that sends plain texts need not have.
@@ -289,5 +296,6 @@ def _take_times(fields: dict[str, Any], now: datetime, zone: Zone) -> dict[str, 
     """`at` and `expires_at`, if given."""
     if (timezone := fields.pop("timezone", None)) is not None:
         zone = zone_of(timezone)
-    times = {target: given_time(name, fields.pop(name, None), now, zone) for name, target in _TIMES.items()}
+    given = {name: fields.pop(name) for name in _TIMES if name in fields}
+    times = {_TIMES[name]: given_time(name, time, now, zone) for name, time in given.items()}
     return {name: time for name, time in times.items() if time is not None}

@@ -1,43 +1,44 @@
--- accept(desk, all_or_nothing, results_for_ms,
---        {id, input, digest, key, key_ttl_ms, due, expires_at, on_unknown, callback, caller, contact, window, alert} …)
+-- accept(desk, all_or_nothing, results_for_ms, key_ttl_ms, {id, input, digest, key, more} …)
 --
 -- Writes new events and puts them at the end of the desk's event lane, or among the scheduled ones. One by e-mail or mobile
 -- whose person is not cached, or whose time is still to come, waits outside of both until its address is resolved (ask.lua).
 -- One with a window may join the message of that window instead: then it is `joined`, which is final.
 -- ARGV[2]  all_or_nothing  1: when one key is taken by another content, nothing at all is accepted
 -- ARGV[3]  results_for_ms
--- ARGV[4…] by thirteens:
---   id           the new notification's id. Accepting the same id again changes nothing (a replayed call)
---   input        JSON of the notification, opaque here
---   digest       hash of the content: the same key with another digest is refused
---   key          hash of the caller's key, or '' for none
---   key_ttl_ms   how long the key is remembered
---   due          ms of the earliest send, 0 = at once
---   expires_at   ms, 0 = never
---   on_unknown   resend | hold
---   callback     URL that its end is posted to, or ''
---   caller       the API key whose share of the callbacks that is, or '' where there is none
---   contact      `DIGEST email:…` or `DIGEST mobile:…`, or '' when the input names the receiver
---   window       '' for an event that is sent on its own, else JSON:
---     key      of the window: each hook, receiver and `throttle_key` has one
---     kind     throttle: the first goes at once, later ones join · digest: all join
---     length   ms from the event that opens it to its end
---     until    ms before which it does not end: the end of the quiet hours, or 0
---     message  id for the message, if this event is the first to join
---     own      how many bytes of the input, with the first brace, are the event's own; the rest is the message's input, too
---     group    it is counted under this name
---     line     its text in the message
---     zone     time zone of the message's times, or ''
---   alert        '' where no hook tells of an alert, else JSON:
---     key          of the alert, for each receiver
---     is_resolved  whether it ended; else it fires
---     fired_at     ms since when it has fired, and
---     resolved_at  ms when it ended, as the tool says, or 0
+-- ARGV[4]  key_ttl_ms      how long a key is remembered
+-- ARGV[5…] by fives:
+--   id     the new notification's id. Accepting the same id again changes nothing (a replayed call)
+--   input  JSON of the notification, opaque here
+--   digest hash of the content: the same key with another digest is refused
+--   key    hash of the caller's key, or '' for none
+--   more   '' for a plain event, else JSON with any of:
+--     key_ttl_ms   how long the key of an event with a time of its own is remembered
+--     due          ms of the earliest send; else at once
+--     expires_at   ms; else never
+--     on_unknown   hold; else resend
+--     callback     URL that its end is posted to
+--     caller       the API key whose share of the callbacks that is; with a callback alone
+--     contact      `DIGEST email:…` or `DIGEST mobile:…`, when the input does not name the receiver
+--     window       of an event that may join a message:
+--       key      of the window: each hook, receiver and `throttle_key` has one
+--       kind     throttle: the first goes at once, later ones join · digest: all join
+--       length   ms from the event that opens it to its end
+--       until    ms before which it does not end: the end of the quiet hours, or 0
+--       message  id for the message, if this event is the first to join
+--       own      how many bytes of the input, with the first brace, are the event's own; the rest is the message's input, too
+--       group    it is counted under this name
+--       line     its text in the message
+--       zone     time zone of the message's times, or ''
+--     alert        of a hook, the alert that it tells of:
+--       key          of the alert, for each receiver
+--       is_resolved  whether it ended; else it fires
+--       fired_at     ms since when it has fired, and
+--       resolved_at  ms when it ended, as the tool says, or 0
 -- Returns  by fours: accepted | duplicate | reused | skipped (all_or_nothing), id (the first one's, if
 --          not accepted now), state, the message that it joined or ''
 local all_or_nothing = ARGV[2] == '1'
-local results_for_ms = tonumber(ARGV[3])
-local THIRTEEN = 13
+local results_for_ms, key_ttl_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
+local FIVE = 5
 
 local function state_at_first(item) return item.due > now and 'scheduled' or 'queued' end
 
@@ -52,11 +53,13 @@ end
 
 -- `seen`: the same key may stand twice in one call. What it first stood for may be older than the call.
 local items, seen, refused = {}, {}, false
-for index = 4, #ARGV, THIRTEEN do
+local PLAIN = {}
+for index = 5, #ARGV, FIVE do
+  local more = ARGV[index + 4] == '' and PLAIN or cjson.decode(ARGV[index + 4])
   local item = {id = ARGV[index], input = ARGV[index + 1], digest = ARGV[index + 2], key = ARGV[index + 3],
-    key_ttl_ms = ARGV[index + 4], due = tonumber(ARGV[index + 5]), expires_at = ARGV[index + 6],
-    on_unknown = ARGV[index + 7], callback = ARGV[index + 8], caller = ARGV[index + 9],
-    contact = ARGV[index + 10], window = ARGV[index + 11], alert = ARGV[index + 12]}
+    key_ttl_ms = more.key_ttl_ms or key_ttl_ms, due = more.due or 0, expires_at = string.format('%d', more.expires_at or 0),
+    on_unknown = more.on_unknown or 'resend', callback = more.callback or '', caller = more.caller or '',
+    contact = more.contact or '', window = more.window, alert = more.alert}
   if item.key ~= '' then
     local twin = seen[item.key]
     item.first = twin and (twin.first or twin) or first_use(item)
@@ -181,7 +184,7 @@ end
 
 local function write(item)
   local record = place(item.id)
-  if item.contact ~= '' and item.window == '' then receiver_of(item, state_at_first(item)) end
+  if item.contact ~= '' and not item.window then receiver_of(item, state_at_first(item)) end
   if redis.call('HSETNX', record.key, 'input', item.input) == 0 then
     write_again(record.key)
     local progress = open_record(item.id).progress
@@ -192,9 +195,9 @@ local function write(item)
   if item.key ~= '' then
     redis.call('SET', key('key', DESK, item.key), item.id .. ' ' .. item.digest, 'PX', item.key_ttl_ms)
   end
-  local progress, alert = {at = now}, item.alert ~= '' and cjson.decode(item.alert)
+  local progress, alert = {at = now}, item.alert
   if alert and alert.is_resolved then progress.fired, progress.resolve_of = end_alert(item, alert) end
-  progress.into = item.window ~= '' and joins(item, cjson.decode(item.window), progress.fired) or nil
+  progress.into = item.window and joins(item, item.window, progress.fired) or nil
   if alert and not alert.is_resolved then begin_alert(item, alert, progress.into) end
   progress.state = progress.into and 'joined' or state_at_first(item)
   if progress.into then return write_joined(item, record, progress) end

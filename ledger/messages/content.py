@@ -37,6 +37,7 @@ CARD_AND_POST_KB = 30
 TEXT_REQUEST_KB = 150
 #: Kept free in a text's request for the fields beside `content`: about 80 bytes, and a receiver's id.
 _ENVELOPE_BYTES = 256
+_MAKES, _SERIALISES = Phrase("makes a request of"), Phrase("serialises to")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -71,9 +72,8 @@ class Message(BaseModel):
     @classmethod
     def text(cls, text: str) -> "Message":
         """A plain text. Raises BadInput when it is blank or too long."""
-        content: dict[str, JsonValue] = {"text": text}
-        check_json(content, "message.content")
-        return _parsed_message(MsgType.TEXT, content, "message.content")
+        check_json(text, "message.content.text")
+        return _parsed_message(MsgType.TEXT, {"text": text}, "message.content")
 
     def wire_content(self) -> str:
         """The content as the API takes it: JSON, compact, characters as themselves."""
@@ -247,9 +247,9 @@ def size_problem(message: Message) -> Phrase | None:
         case MsgType.TEXT:
             # In the request the content is a JSON string: quotes and backslashes in it are escaped once more.
             found = len(orjson.dumps(wire)) + _ENVELOPE_BYTES
-            return _bytes_problem(found, TEXT_REQUEST_KB, Phrase("makes a request of"))
+            return _bytes_problem(found, TEXT_REQUEST_KB, _MAKES)
         case MsgType.POST | MsgType.INTERACTIVE:
-            return _bytes_problem(len(wire.encode()), CARD_AND_POST_KB, Phrase("serialises to"))
+            return _bytes_problem(len(wire.encode()), CARD_AND_POST_KB, _SERIALISES)
     return None
 
 

@@ -103,7 +103,7 @@ def test_a_repeat_and_a_replay_change_nothing(ledger: Ledger) -> None:
     alert = Alert(name="hook/it/disk", is_resolved=True)
     acceptance = ledger._acceptance(event({"receiver_id": "ou_ada", "text": "x"}, alert))
     for _ in range(2):
-        [_, id, *_] = ledger.durably("accept", "default", 1, ledger.results_for_ms, *acceptance)
+        [_, id, *_] = ledger.durably("accept", "default", 1, *ledger._kept_for, *acceptance)
     assert ledger.get(id.decode()).progress.resolve_of == began.id
     assert ledger.get(began.id).resolved_by == (id.decode(),)
     assert tell(ledger, key="1").duplicate

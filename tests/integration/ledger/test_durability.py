@@ -286,23 +286,7 @@ def test_a_key_used_again_does_not_make_durable_what_was_not(never_fsynced: Ledg
 
 def test_a_replay_on_another_connection_does_not_make_durable_what_was_not(never_fsynced: Ledger) -> None:
     # As after a lost connection: the same id again, over a connection that has written nothing.
-    acceptance = (
-        0,
-        1000,
-        "n_0000000000000001",
-        ADA.to_input(),
-        ADA.content_hash,
-        "",
-        1000,
-        0,
-        0,
-        "resend",
-        "",
-        "",
-        "",
-        "",
-        "",
-    )
+    acceptance = (0, 1000, 1000, "n_0000000000000001", ADA.to_input(), ADA.content_hash, "", "")
     for _ in range(2):
         with pytest.raises(NotDurable):
             never_fsynced.durably("accept", "default", *acceptance)

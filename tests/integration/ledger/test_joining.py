@@ -304,7 +304,7 @@ def test_a_joined_event_keeps_its_key(ledger: Ledger) -> None:
 def test_a_replayed_acceptance_joins_once(ledger: Ledger) -> None:
     acceptance = ledger._acceptance(an_event(digest="5m"))
     for _ in range(2):
-        [_, id, state, told] = ledger.durably("accept", "default", 1, ledger.results_for_ms, *acceptance)
+        [_, id, state, told] = ledger.durably("accept", "default", 1, *ledger._kept_for, *acceptance)
         assert (state, told.decode()) == (b"joined", into(ledger, id.decode()))
     message = told.decode()
     assert ledger.redis.hget(ledger.keys.joined(message), "count") == b"1"

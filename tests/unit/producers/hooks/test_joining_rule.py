@@ -41,13 +41,13 @@ def one(folder: Path, payload: dict[str, object], *lines: str) -> Notification:
 
 def test_a_hook_without_any_of_it_sends_each_message_by_itself(tmp_path: Path) -> None:
     made = one(tmp_path, {}, 'text = "x"')
-    assert (made.throttle, made.digest, made.joining, made.window("n_1")) == (None, None, None, b"")
+    assert (made.throttle, made.digest, made.joining, made.may_join) == (None, None, None, False)
 
 
 def test_a_throttle_has_a_window_for_each_key(tmp_path: Path) -> None:
     lines = ('text = "x"', 'throttle = "30m"', 'throttle_key = "{{ payload.host }}"')
     made = [one(tmp_path, {"host": host}, *lines) for host in ("a", "b", "a")]
-    windows = [orjson.loads(each.window("n_1")) for each in made]
+    windows = [each.window("n_1") for each in made]
     assert windows[0]["key"] == windows[2]["key"] != windows[1]["key"]
     assert (windows[0]["kind"], windows[0]["length"]) == ("throttle", 1_800_000)
 
@@ -55,7 +55,7 @@ def test_a_throttle_has_a_window_for_each_key(tmp_path: Path) -> None:
 def test_a_digest_has_one_window_and_groups(tmp_path: Path) -> None:
     lines = ('text = "{{ payload.text }}"', 'digest = "5m"', 'digest_by = "{{ payload.kind }}"')
     made = [one(tmp_path, {"kind": kind, "text": f"{kind} is ill"}, *lines) for kind in ("disk", "cpu")]
-    windows = [orjson.loads(each.window("n_1")) for each in made]
+    windows = [each.window("n_1") for each in made]
     assert windows[0]["key"] == windows[1]["key"]
     assert [(each["group"], each["line"]) for each in windows] == [("disk", "disk is ill"), ("cpu", "cpu is ill")]
 
@@ -117,7 +117,7 @@ def test_outside_quiet_hours_a_hook_with_no_more_sends_at_once() -> None:
     assert found is not None
     assert (found.is_quiet, found.until) == (False, None)
     made = Notification.build({"receiver_id": "ou_a", "text": "x"}, joining=found)
-    assert made.window("n_1") == b""
+    assert not made.may_join
 
 
 def test_a_window_that_would_end_in_quiet_hours_ends_after_them() -> None:
