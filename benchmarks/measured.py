@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import redis
 
-__all__ = ["Cost", "Reading"]
+__all__ = ["Cost", "Reading", "cpu_seconds_of"]
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 #: Commands of the measurement itself.
@@ -67,6 +67,12 @@ def _commands(stats: dict[str, Any]) -> int:
         for name, value in stats.items()
         if name.startswith(prefix) and name.removeprefix(prefix) not in _OWN
     )
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """User and system, of one process."""
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
 def _cpu_seconds(groups: Collection[int]) -> float:

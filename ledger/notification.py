@@ -116,7 +116,7 @@ class Notification(BaseModel):
         if fields.get("traceparent") is None:
             fields["traceparent"] = traceparent()
         try:
-            notification = cls(**fields)
+            notification = cls.model_validate(fields)
         except ValidationError as error:
             refusal = refusal_of(error)
         else:
@@ -296,6 +296,8 @@ def _take_times(fields: dict[str, Any], now: datetime, zone: Zone) -> dict[str, 
     """`at` and `expires_at`, if given."""
     if (timezone := fields.pop("timezone", None)) is not None:
         zone = zone_of(timezone)
-    given = {name: fields.pop(name) for name in _TIMES if name in fields}
-    times = {_TIMES[name]: given_time(name, time, now, zone) for name, time in given.items()}
-    return {name: time for name, time in times.items() if time is not None}
+    times = {}
+    for name, target in _TIMES.items():
+        if (given := fields.pop(name, None)) is not None:
+            times[target] = given_time(name, given, now, zone)
+    return times

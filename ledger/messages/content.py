@@ -72,8 +72,13 @@ class Message(BaseModel):
     @classmethod
     def text(cls, text: str) -> "Message":
         """A plain text. Raises BadInput when it is blank or too long."""
-        check_json(text, "message.content.text")
-        return _parsed_message(MsgType.TEXT, {"text": text}, "message.content")
+        where = "message.content"
+        check_json(text, f"{where}.text")
+        message = Message.model_construct(msg_type=MsgType.TEXT, content={"text": text})
+        _check_size(message, where)
+        if problem := blank_problem(text):
+            raise BadInput(f"{where}.text", problem)
+        return message
 
     def wire_content(self) -> str:
         """The content as the API takes it: JSON, compact, characters as themselves."""

@@ -90,7 +90,7 @@ class NotificationParser:
         if key is not None:
             given.setdefault("key", key)
         self._check_desk(given.get("desk", DEFAULT_DESK))
-        if given.keys() & {"template", "variables"}:
+        if "template" in given or "variables" in given:
             given = filled_event(given, self._find)
         return Notification.build(given, now=self._now, caller=self._caller.key_id)
 
