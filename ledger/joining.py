@@ -1,6 +1,6 @@
 """Which events go into one message, instead of one message each: `throttle`, `digest` and a hook's quiet hours."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
