@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["press"]
+__all__ = ["body_of", "press"]
 
 
 class _Connection:
@@ -72,11 +72,15 @@ def press(port: int, connections: int, requests: int, batch: int) -> dict[str, A
     return {"seconds": seconds, "statuses": dict(statuses), "p50_ms": p50, "p99_ms": p99, "max_ms": worst}
 
 
-def _request(number: int, batch: int) -> bytes:
+def body_of(number: int, batch: int) -> bytes:
     items = [
         {"receiver_id": f"ou_{number:08d}{item:08d}", "text": "Disk full on db-3 at 10:30"} for item in range(batch)
     ]
-    body = orjson.dumps(items[0] if batch == 1 else {"notifications": items})
+    return orjson.dumps(items[0] if batch == 1 else {"notifications": items})
+
+
+def _request(number: int, batch: int) -> bytes:
+    body = body_of(number, batch)
     head = "POST /v1/notifications HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
