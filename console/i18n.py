@@ -17,7 +17,7 @@ LANGUAGES = ("en", "zh-CN")
 #: Where the texts of words stand that are values of phrases.
 _WORDS = {"state": "state", "verb": "action_text", "hold": "hold"}
 #: Values that are the same in every language, though a text may read like them.
-_AS_GIVEN = ("command", "file")
+_AS_GIVEN = ("call", "command", "file")
 #: Actions that end with a code.
 _WITH_CODE = ("retry code", "learn ticket code")
 

@@ -16,6 +16,7 @@ from http_client.connection import Deadline
 from http_client.errors import NoAnswer
 from http_client.response import Response
 from http_client.transport import Transport, close_transport, transport_to
+from ledger.endings import Ending
 from ledger.phrases import Phrase
 from ledger.settings import Desk
 
@@ -215,7 +216,7 @@ def misshapen(verdict: Verdict) -> Verdict:
     return replace(
         verdict,
         kind=Kind.TRANSIENT,
-        ended="unexpected answer",
+        ended=Ending.UNEXPECTED,
         means=Phrase("Feishu reported success, but its answer lacks what was asked for."),
         do=Phrase("It is retried automatically. If it persists, send the log id to Feishu support."),
     )

@@ -5,7 +5,7 @@ What the HTTP exchange itself raises is in `http_client.errors`.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +15,7 @@ import orjson
 from feishu.codes import CodeTable, Kind
 from http_client.errors import MaybeSent, NoAnswer, Unsendable
 from http_client.response import Response
+from ledger.endings import Ending, told_ending
 from ledger.errors import DeskbellError, FeishuFailed
 from ledger.phrases import Phrase, listed
 from ledger.states import Outcome
@@ -89,19 +90,28 @@ class Verdict:
         return self.kind.outcome
 
     @property
-    def reason(self) -> str:
-        """Why a desk is held, in words for people: this verdict, then Feishu's text."""
-        return f"{self}: {self.msg}" if self.msg else str(self)
+    def reason(self) -> Phrase:
+        """Why a desk is held: what was asked, how it ended, and Feishu's text."""
+        found = Phrase("{call}: {answer}", call=self.call, answer=listed(list(self._answer()) or [Ending.NO_CODE.told]))
+        return Phrase("{reason}: {msg}", reason=found, msg=self.msg) if self.msg else found
 
     @property
     def evidence(self) -> Phrase:
         """What was asked and how it ended; Feishu's code and text, and the log id that its support asks for."""
-        facts = {"HTTP": self.http_status, "code": self.code, "msg": self.msg, "log id": self.log_id}
-        said = [f"{name} {value}" for name, value in facts.items() if value not in (None, "")]
-        return listed([Phrase("asked for {call}", call=self.call), *filter(None, [self.ended]), *said])
+        said = [f"msg {self.msg}"] if self.msg else []
+        log_id = [Phrase("log id {id}", id=self.log_id)] if self.log_id else []
+        return listed([Phrase("asked for {call}", call=self.call), *self._answer(), *said, *log_id])
+
+    def _answer(self) -> Iterator[str]:
+        if self.ended:
+            yield told_ending(self.ended)
+        if self.http_status is not None:
+            yield f"HTTP {self.http_status}"
+        if self.code is not None:
+            yield Phrase("code {code}", code=self.code)
 
     def __str__(self) -> str:
-        code = f"code {self.code}" if self.code is not None else self.ended or "no code"
+        code = f"code {self.code}" if self.code is not None else self.ended or Ending.NO_CODE
         status = f"HTTP {self.http_status}, " if self.http_status is not None else ""
         return f"{self.call}: {self.kind.value} ({status}{code})"
 
@@ -191,12 +201,12 @@ def verdict_of_failure(call: Call, failure: NoAnswer) -> Verdict:
 
 def _why_unreadable(body: bytes) -> str:
     if not body.strip():
-        return "empty"
+        return Ending.EMPTY
     try:
         orjson.loads(body)
     except orjson.JSONDecodeError:
-        return "not JSON"
-    return "no code"
+        return Ending.NOT_JSON
+    return Ending.NO_CODE
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
 from redis.client import Pipeline
 
 from ledger.announcement import Announcement
 from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.damage import whole
+from ledger.holds import whole_hold
 from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.settling import Settlement, settlements_of
@@ -18,7 +18,7 @@ from ledger.states import AnnouncementState, Outcome, State
 from ledger.store import Store
 from ledger.times import iso
 
-__all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses", "whole_hold"]
+__all__ = ["DeskStatus", "Lane", "Window", "desk_status", "desk_statuses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +158,6 @@ def _accepted_at(store: Store, ids: Sequence[bytes | None]) -> list[int | None]:
     found = iter(pipe.execute())
     times = (None if id is None else next(found) for id in ids)
     return [whole("a time", int, time) if time else None for time in times]
-
-
-def whole_hold(kept: bytes | None) -> dict[str, Any] | None:
-    """A desk's hold, if any. A damaged one has no effect, in the verbs too."""
-    return whole("a hold", _hold, kept) if kept else None
-
-
-def _hold(kept: bytes) -> dict[str, Any]:
-    hold: dict[str, Any] = orjson.loads(kept)
-    kind, reason, since, until = hold["kind"], hold["reason"], hold["since"] + 0, hold["until"] + 0
-    return {**hold, "kind": kind, "reason": reason, "since": since, "until": until}
 
 
 def _status(

@@ -13,6 +13,7 @@ from ledger.announcement import Row, Spec
 from ledger.claim import Claim
 from ledger.connection import text
 from ledger.damage import Reading
+from ledger.holds import reason_kept
 from ledger.ids import announcement_of, is_row
 from ledger.joined import Joined, told_of_alert
 from ledger.lead import ClockStep, LeadAnswer
@@ -247,7 +248,10 @@ class Leases(Store):
         code and HTTP status, which tell people what the hold means."""
         longest = max(desk.rate, key=lambda limit: limit.seconds, default=None)
         share = f"{limit / longest.calls:.3f}" if limit and longest else ""
-        is_new, lowered_to = self.verbs.call("hold", desk.name, kind, hold_ms, reason, share, *map(_or_empty, answer))
+        code, status = map(_or_empty, answer or (None, None))
+        is_new, lowered_to = self.verbs.call(
+            "hold", desk.name, kind, hold_ms, reason, share, code, status, reason_kept(reason)
+        )
         return Held(bool(is_new), float(lowered_to) if lowered_to else None)
 
     def resume(self, desk: Desk, *, if_changed: bool) -> bool:

@@ -9,12 +9,12 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from ledger.delivery_options import ReceiveType
+from ledger.endings import Ending, ending_of, told_ending
 from ledger.messages.joined_texts import Fired
-from ledger.phrases import Phrase
 from ledger.states import Outcome, State
 from ledger.times import IsoTime, iso
 
-__all__ = ["HAD_LEFT", "Act", "ActJson", "Attempt", "AttemptJson", "Failure", "Progress", "acts_as_json"]
+__all__ = ["Act", "ActJson", "Attempt", "AttemptJson", "Failure", "Progress", "acts_as_json"]
 
 #: What a person did: when (Unix ms), who, what.
 Act = tuple[int, str, str]
@@ -31,10 +31,6 @@ class ActJson(TypedDict):
 
 def acts_as_json(acts: Iterable[Act]) -> list[ActJson]:
     return [{"at": iso(at), "by": by, "did": did} for at, by, did in acts]
-
-
-#: Of a call that may have been executed: before how it ended.
-HAD_LEFT = "the whole request had left, then: "
 
 
 @with_config(title="Attempt")
@@ -67,10 +63,13 @@ class Attempt:
 
     @property
     def told(self) -> str | None:
-        """`msg`, as a phrase where we have put words of ours before what ended the call."""
-        if self.msg is None or not self.msg.startswith(HAD_LEFT):
-            return self.msg
-        return Phrase("the whole request had left, then: {ending}", ending=self.msg.removeprefix(HAD_LEFT))
+        """`msg`, as a phrase where its words are ours."""
+        return None if self.msg is None else told_ending(self.msg)
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended without an answer of Feishu's; None where it said something."""
+        return None if self.msg is None or self.code is not None else ending_of(self.msg)
 
     def to_list(self) -> list[Any]:
         values = [getattr(self, name) for name in self.__slots__]
@@ -85,8 +84,8 @@ class Attempt:
         return replace(attempt, via=via, outcome=Outcome(attempt.outcome))
 
     def as_json(self) -> AttemptJson:
-        same = {name: getattr(self, name) for name in AttemptJson.__annotations__ if name != "at"}
-        return cast(AttemptJson, {"at": iso(self.at_ms), **same})
+        same = {name: getattr(self, name) for name in AttemptJson.__annotations__ if name not in ("at", "msg")}
+        return cast(AttemptJson, {"at": iso(self.at_ms), **same, "msg": self.told})
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,4 +189,4 @@ class Record:
             return {"code": failure.code, "msg": failure.msg, "reason": failure.reason}
         if self.last is None or self.last.outcome is Outcome.DELIVERED:
             return None
-        return {"code": self.last.code, "msg": self.last.msg, "reason": None}
+        return {"code": self.last.code, "msg": self.last.told, "reason": None}

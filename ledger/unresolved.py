@@ -7,6 +7,7 @@ import orjson
 
 from ledger.addresses import Contact
 from ledger.connection import text
+from ledger.holds import reason_kept
 from ledger.redis_clock import time_ms
 from ledger.settings import Desk
 from ledger.store import Argument, Store
@@ -74,6 +75,7 @@ class Unresolved(Store):
         """Caches the answers and settles the events that wait for them. Returns 1 for a new hold, -1 for an end."""
         held: Sequence[Argument | None] = hold or ("", 0, "", None, None)
         arguments: list[Argument] = ["" if each is None else each for each in held]
+        arguments.append(reason_kept(hold.reason) if hold else "")
         for contact, kept, kept_ms in answers:
             arguments += (str(contact), kept, kept_ms)
         return int(self.verbs.call("answer", desk.name, token, desk.app, self.results_for_ms, *arguments))

@@ -16,6 +16,7 @@ from sandbox.contacts.generated import generated_directory
 from sandbox.contacts.visibility import ALL_SCOPES, Range, Scopes, parse_range
 from sandbox.faults import parse_rule
 from sandbox.quota import Limit, parse_rate
+from sandbox.speech import LANGUAGES, parser_in
 
 __all__ = ["Latency", "Options", "parse_options"]
 
@@ -43,6 +44,7 @@ class Options:
     codes of this kind are 1544xx with HTTP 401, and 154405 is the first unlisted one.
     """
 
+    lang: str
     host: str
     port: int
     apps: dict[str, str]
@@ -77,7 +79,7 @@ class Options:
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Parses the command line, by default the process's own. Exits with 2 and a usage line if it is invalid."""
-    parser = _parser()
+    parser = _parser(_language(arguments))
     options = vars(parser.parse_args(arguments))
     apps = dict(options.pop("app") or [_DEFAULT_APP])
     helpdesks = dict(options.pop("helpdesk") or [_DEFAULT_HELPDESK])
@@ -92,13 +94,28 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     return Options(apps=apps, helpdesks=helpdesks, directory=directory, scopes=scopes, faults=faults, **options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _language(arguments: Sequence[str] | None) -> str:
+    """Before anything else is parsed: errors are in it."""
+    first = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    first.add_argument("--lang", default=LANGUAGES[0])
+    given = str(first.parse_known_args(arguments)[0].lang)
+    return given if given in LANGUAGES else LANGUAGES[0]
+
+
+def _parser(language: str) -> argparse.ArgumentParser:
+    parser = parser_in(
+        language,
         prog="sandbox",
         description="A simulated Feishu helpdesk on this machine. Its control API is under /sandbox/.",
         epilog="example: python -m sandbox --port 8470 --rate 100/minute --latency-ms 50-400 --demo",
     )
     add = parser.add_argument
+    add(
+        "--lang",
+        choices=LANGUAGES,
+        default=LANGUAGES[0],
+        help="language of this help, of errors and of what it prints (default %(default)s)",
+    )
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=_port, default=8470, help="port to listen on, 0 for a free one (default %(default)s)")
     add(

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from sandbox.connection import Connection
 from sandbox.gateway import Gateway
 from sandbox.options import Options, parse_options
+from sandbox.speech import said
 
 __all__ = ["main", "running", "steady_clock"]
 
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_serve(options, steady_clock(), functools.partial(_announce, options)))
     except OSError as error:
-        sys.stderr.write(f"sandbox: cannot listen on {options.host}:{options.port}: {error.strerror or error}\n")
+        problem = f"sandbox: cannot listen on {options.host}:{options.port}: {error.strerror or error}"
+        sys.stderr.write(f"{said(problem, options.lang)}\n")
         return 1
     return 0
 
@@ -83,7 +85,8 @@ async def _serve(
 def _announce(options: Options, base_url: str, stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    sys.stdout.write(f"sandbox listening on {base_url} for {_accounts(options)} at {base_url}\n")
+    line = f"sandbox listening on {base_url} for {_accounts(options)} at {base_url}"
+    sys.stdout.write(f"{said(line, options.lang)}\n")
     sys.stdout.flush()
 
 

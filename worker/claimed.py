@@ -11,9 +11,10 @@ from feishu.codes import Kind
 from feishu.verdict import Verdict
 from ledger.claim import Claim
 from ledger.delivery_options import ReceiveType
+from ledger.endings import HAD_LEFT
 from ledger.leases import Leases, Result
 from ledger.notification import Notification
-from ledger.progress import HAD_LEFT, Attempt
+from ledger.progress import Attempt
 from ledger.rate import AHEAD_TRIPS, SPAN_TRIPS, Slot, late_after_ms
 from ledger.settings import Desk
 from ledger.states import Outcome, State

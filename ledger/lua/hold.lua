@@ -1,11 +1,12 @@
--- hold(desk, kind, hold_ms, reason, share, code, http_status)
+-- hold(desk, kind, hold_ms, reason, share, code, http_status, phrase)
 --
 -- One worker has learnt that the desk cannot send, and now all know: nothing is released until the hold ends.
 -- ARGV[2]  kind     throttled: ends by itself · credentials | quota | outage: one probe when it is over, and its answer decides
 -- ARGV[3]  hold_ms  for how long; a longer hold of the same kind is not cut short
--- ARGV[4]  reason   for people: what the API said
+-- ARGV[4]  reason   for people: what the API said, in English
 -- ARGV[5]  share    of a throttle: the server's own limit as a share of ours, or '' if it did not tell
 -- ARGV[6]  code     of the answer, or ''; with ARGV[7], its HTTP status, it says what the hold means
+-- ARGV[8]  phrase   JSON of the reason, from which it is said in another language
 -- Returns  [1 when the hold is new, 0 when it was there already, the share of its quota that the desk uses from now on if
 --          that was lowered, else '']
 -- A throttle does not replace a hold whose probe is still to come: it can only put the probe off.
@@ -40,6 +41,7 @@ end
 local known = hold and hold.kind == kind
 if known then ends = math.max(ends, hold['until']) end
 redis.call('HSET', HOLDS, 'hold', cjson.encode({kind = kind, ['until'] = ends, interval = tonumber(ARGV[3]),
-  since = known and hold.since or now, reason = ARGV[4], code = tonumber(ARGV[6]), http_status = tonumber(ARGV[7])}))
+  since = known and hold.since or now, reason = ARGV[4], code = tonumber(ARGV[6]), http_status = tonumber(ARGV[7]),
+  phrase = ARGV[8]}))
 local standing = known and hold['until'] > now
 return {known and 0 or 1, kind == 'throttled' and not standing and lower_rate() or ''}

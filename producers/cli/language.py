@@ -37,8 +37,8 @@ def catalogue(name: str) -> Mapping[str, str]:
     return tomllib.loads(files("producers.cli").joinpath(f"{name}.zh-CN.toml").read_text("utf-8"))
 
 
-def translated(text: str) -> str:
-    """A phrase in the language of the environment. Any other text is somebody's, and stands as it is."""
+def translated(text: object) -> str:
+    """A phrase in the language of the environment. Anything else stands as it is."""
     return str(_chinese().meaning(text)) if isinstance(text, Phrase) and is_chinese() else str(text)
 
 

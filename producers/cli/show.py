@@ -1,7 +1,8 @@
 """`deskbell show`: the record of a notification or an announcement, without the message, or a desk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from ledger.desk_facts import desk_facts
 from ledger.ids import is_announcement
 from ledger.ledger import Ledger
-from ledger.phrases import Phrase, listed
+from ledger.phrases import Phrase, as_phrase, listed
 from producers.announcements.drafts import Drafts
 from producers.cli.access import open_ledger
 from producers.cli.completion import ids
@@ -73,7 +74,13 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
         facts["person"] = ", ".join(f"{name}: {value}" for name, value in record["person"].items()) or None
     error = record["error"]
     # An attempt without an answer has neither code nor text: its outcome is in the table below.
-    return facts | {"error": " ".join(str(part) for part in error.values() if part is not None) if error else None}
+    return facts | {"error": _spoken_error([part for part in error.values() if part is not None]) if error else None}
+
+
+def _spoken_error(parts: Sequence[int | str]) -> Phrase | None:
+    """Its code, its text and its reason, as far as they are known."""
+    told = [as_phrase(part) for part in parts]
+    return reduce(lambda before, part: Phrase("{before} {part}", before=before, part=part), told) if told else None
 
 
 def _draft_facts(draft: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +113,8 @@ def _answer_lists(record: Mapping[str, Any]) -> None:
     """An attempt or act a line, what is not known left out."""
     for kind in ("attempt", "act"):
         for item in record.get(f"{kind}s", ()):
-            answer(f"{kind}: " + " ".join(f"{name}={value}" for name, value in item.items() if value is not None))
+            known = {name: value for name, value in item.items() if value is not None}
+            answer(f"{kind}: " + " ".join(f"{name}={translated(value)}" for name, value in known.items()))
 
 
 def _answer_known(facts: Mapping[str, Any]) -> None:

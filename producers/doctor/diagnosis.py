@@ -12,10 +12,10 @@ from ledger.append_only import may_have_hole
 from ledger.cluster import cluster_problem
 from ledger.connection import reachable, text
 from ledger.delivery_options import DEFAULT_DESK
-from ledger.desk_status import whole_hold
 from ledger.durability import Durability
 from ledger.errors import LedgerUnreachable, WrongVersion
 from ledger.health import address_remedy, unserved
+from ledger.holds import whole_hold
 from ledger.ledger import Ledger
 from ledger.memory import NEARLY_FULL, Fullness
 from ledger.phrases import Phrase, parted, phrase_in, said

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from feishu.codes import Kind
 from feishu.verdict import Verdict
+from ledger.endings import told_ending
 from ledger.phrases import Phrase, listed
 from ledger.progress import Attempt
 from ledger.states import Outcome
@@ -78,7 +79,7 @@ class Step:
         parts: list[str] = [] if self.http_status is None else [f"HTTP {self.http_status}"]
         if self.code is not None:
             parts.append(Phrase("code {code}", code=self.code))
-        parts += [self.ended] if self.ended else []
+        parts += [told_ending(self.ended)] if self.ended else []
         parts += [] if self.ms is None else [f"{self.ms} ms"]
         return listed(parts) if parts else Phrase("no call was made")
 

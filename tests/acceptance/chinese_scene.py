@@ -3,19 +3,26 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
+from feishu.codes import CodeTable
+from feishu.verdict import Call, Verdict, verdict_of_answer, verdict_of_failure
+from http_client.errors import NeverSent
+from http_client.response import Response
 from ledger.dropped_messages import DroppedMessages
+from ledger.endings import HAD_LEFT
 from ledger.hook_log import HookEntry, HookLog, HookOutcome
 from ledger.ids import row_id
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
-from ledger.progress import HAD_LEFT
 from ledger.record import Record
 from ledger.states import Outcome, State
+from ledger.unresolved import ContactHold, Unresolved
 from tests.browser.scenery import Scenery
 
-__all__ = ["FEISHU_SAYS", "HOOKS", "ChineseScene"]
+__all__ = ["FEISHU_SAYS", "HOOKS", "ChineseScene", "refused", "unanswered"]
 
 #: Feishu's own words, which stand as they are.
 FEISHU_SAYS = "Resource not found, no permission for it"
@@ -88,12 +95,24 @@ class ChineseScene:
         log.add(HookEntry(now_ms - 20_000, "zhiban", HookOutcome.REFUSED, reason=refused))
         DroppedMessages(redis, keys).note(Phrase("its body is signed"), "deskbell.intake", {"task": "deskbell.send"})
 
-    def hold(self, kind: str, code: int, http_status: int) -> None:
-        """As a worker does when Feishu refuses the desk."""
-        desk = self.ledger.settings.desk("default")
-        reason = f"send: {kind} (HTTP {http_status}, code {code}): {FEISHU_SAYS}"
+    def hold(self, kind: str, verdict: Verdict) -> None:
+        """As a worker does when Feishu refuses the desk, and says nothing of addresses."""
+        desk, answer = self.ledger.settings.desk("default"), (verdict.code, verdict.http_status)
         leases = Leases(self.ledger.redis, self.ledger.settings, longest_call_ms=1000)
-        leases.hold(desk, kind, 3_600_000, reason, None, (code, http_status))
+        leases.hold(desk, kind, 3_600_000, verdict.reason, None, answer)
+        self.ledger.accept([Notification.build({"email": "wang@corp.example", "text": "磁盘已满"})])
+        unresolved = Unresolved(self.ledger.settings, self.ledger.redis)
+        assert unresolved.ask(desk, "token").contacts
+        unresolved.answer(desk, "token", (), ContactHold(kind, 3_600_000, verdict.reason, *answer))
+
+
+def refused(code: int, http_status: int, msg: str = FEISHU_SAYS) -> Verdict:
+    content = orjson.dumps({"code": code, "msg": msg})
+    return verdict_of_answer(Call("send"), Response(http_status, {"x-tt-logid": "2026"}, content), CodeTable.load())
+
+
+def unanswered() -> Verdict:
+    return verdict_of_failure(Call("token"), NeverSent("connect refused"))
 
 
 _NOTHING = Phrase("no condition is true, or there is no receiver")

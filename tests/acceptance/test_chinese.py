@@ -21,7 +21,7 @@ from console.app import page_routes
 from ledger.api_key import Scope
 from ledger.api_keys import ApiKeys
 from ledger.vitals import UNSERVED_MS
-from tests.acceptance.chinese_scene import FEISHU_SAYS, HOOKS, ChineseScene
+from tests.acceptance.chinese_scene import FEISHU_SAYS, HOOKS, ChineseScene, refused, unanswered
 from tests.acceptance.installation import Installation
 from tests.acceptance.web_process import WebProcess
 from tests.english import english_in, english_on_page
@@ -323,11 +323,11 @@ def test_no_problem_of_the_api_has_an_english_sentence(
 
 
 def _hold(installation: Installation, scene: ChineseScene) -> None:
-    scene.hold("credentials", 154001, 401)
+    scene.hold("credentials", refused(154001, 401))
 
 
 def _hold_for_an_outage(installation: Installation, scene: ChineseScene) -> None:
-    scene.hold("outage", 99991400, 503)
+    scene.hold("outage", unanswered())
 
 
 def _leave_unserved(installation: Installation, scene: ChineseScene) -> None:

@@ -376,6 +376,17 @@ def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Cal
     assert {receiver: deliveries[receiver] for receiver in due} == dict.fromkeys(due, 1)
 
 
+def test_a_hold_that_was_written_before_there_were_phrases_is_shown_as_it_was(folders: Callable[[], Path]) -> None:
+    [file] = [file for file in kept_ledgers() if file.stem == "5629faf"]
+    with receiving() as receiver, _loaded(file, folders(), 0, receiver) as (installation, _):
+        kept = json.loads(installation.ledger.redis.hget(installation.ledger.keys.desk("locked"), "hold"))
+        [desk] = [desk for desk in installation.deskbell_json("desks") if desk["name"] == "locked"]
+        assert "phrase" not in kept
+        assert kept["reason"] == desk["hold"]["reason"]
+        chinese = {**installation.environment, "DESKBELL_LANG": "zh-CN"}
+        assert f"（{kept['reason']}）" in installation.deskbell("desks", environment=chinese).stdout
+
+
 def test_what_today_s_code_writes_is_in_a_kept_ledger(folders: Callable[[], Path], tmp_path: Path) -> None:
     """Also, the recording works: the next change of the record needs it."""
     record(folders(), tmp_path / "today.ledger", {})

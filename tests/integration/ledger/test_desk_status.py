@@ -1,5 +1,12 @@
 """What is told of a desk: `deskbell desks` and the console read it here."""
 
+import orjson
+
+from console.i18n import language
+from feishu.codes import CodeTable
+from feishu.verdict import Call, verdict_of_answer, verdict_of_failure
+from http_client.errors import NeverSent
+from http_client.response import Response
 from ledger.announcement import Spec
 from ledger.delivery_options import ReceiveType
 from ledger.desk_status import desk_status
@@ -10,6 +17,8 @@ from ledger.progress import Attempt
 from ledger.rate import Limit
 from ledger.settings import Desk
 from ledger.states import Outcome, State
+
+CHINESE, CODES = language("zh-CN"), CodeTable.load()
 
 
 def accept(ledger: Ledger, count: int) -> None:
@@ -69,3 +78,42 @@ def test_a_hold_is_told_with_its_reason(ledger: Ledger, leases: Leases, desk: De
     shown = desk_status(ledger, desk).as_json()
     assert (shown["hold"]["kind"], shown["hold"]["reason"]) == ("credentials", "10015 wrong secret")
     assert shown["eta_seconds"] is None
+
+
+def test_why_a_desk_is_held_is_told_in_the_language_of_the_reader(ledger: Ledger, leases: Leases, desk: Desk) -> None:
+    refused = verdict_of_answer(Call("send"), Response(401, {}, b'{"code": 154001, "msg": "no such desk"}'), CODES)
+    cut = verdict_of_failure(Call("token"), NeverSent("connect refused"))
+    for verdict, english, chinese in (
+        (refused, "send: HTTP 401, code 154001: no such desk", "调用 send：HTTP 401，错误码 154001：no such desk"),
+        (cut, "token: connect refused", "调用 token：连接被拒绝"),
+    ):
+        leases.hold(desk, "credentials", 60_000, verdict.reason)
+        status = desk_status(ledger, desk)
+        assert status.hold
+        assert (status.hold["reason"], CHINESE.meaning(status.hold["reason"])) == (english, chinese)
+        kept = orjson.loads(ledger.redis.hget(ledger.keys.desk(desk.name), "hold"))
+        assert kept["reason"] == english, "versions before this one read it"
+        assert orjson.loads(orjson.dumps(status.as_json()))["hold"]["reason"] == english
+
+
+def test_a_hold_of_a_version_before_phrases_is_shown_as_it_was(ledger: Ledger, leases: Leases, desk: Desk) -> None:
+    leases.hold(desk, "credentials", 60_000, "token: desk (HTTP 200, code 10014): app secret invalid")
+    kept = orjson.loads(ledger.redis.hget(ledger.keys.desk(desk.name), "hold"))
+    del kept["phrase"]
+    ledger.redis.hset(ledger.keys.desk(desk.name), "hold", orjson.dumps(kept))
+    hold = desk_status(ledger, desk).hold
+    assert hold
+    assert CHINESE.meaning(hold["reason"]) == "token: desk (HTTP 200, code 10014): app secret invalid"
+
+
+def test_an_outage_which_the_ledger_itself_begins_is_told_in_both_languages(
+    ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
+    accept(ledger, 5)
+    [released] = leases.release([(desk, 5, 5)])
+    for claim in leases.claim(desk, "t", released.ids)[1]:
+        leases.record(desk, "t", [Result(claim.id, State.DEFERRED, wait_ms=1000)], "down")
+    hold = desk_status(ledger, desk).hold
+    assert hold
+    assert hold["reason"] == "the API does not answer, or answers with errors"
+    assert CHINESE.meaning(hold["reason"]) == "飞书接口没有响应，或返回错误"

@@ -1,5 +1,6 @@
 """Each verb and each error of the command line in Chinese, in a pipe and on a terminal: no English sentence is left."""
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -9,11 +10,15 @@ import pytest
 import redis
 
 import sandbox
+from feishu.verdict import Verdict
+from ledger.endings import HAD_LEFT, Ending
 from ledger.ledger import Ledger
 from ledger.settings import Settings
+from ledger.states import Outcome, State
 from producers.cli.columns import width_of
 from producers.cli.command_line import VERBS, run
 from producers.cli.output import COLUMNS
+from tests.acceptance.chinese_scene import ChineseScene, refused, unanswered
 from tests.english import english_in
 from tests.integration.producers.cli.test_doctor import CREDENTIALS
 from tests.integration.producers.cli.test_verbs import Worker
@@ -25,7 +30,10 @@ pytestmark = pytest.mark.timeout(300)
 Output = pytest.CaptureFixture[str]
 #: What Feishu, or the sandbox in its place, says; values that programs read; names of fields and acts in a pipe.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-ALLOWED = ["ok desk default", "ok feishu default", "ok contacts default", "resolve as failed"]
+ALLOWED = [
+    *("not sending because", "ok desk default", "warn desk default", "ok feishu default", "ok contacts default"),
+    "resolve as failed",
+]
 HOOKS = """
 [hook.oncall]
 use = "generic"
@@ -109,6 +117,31 @@ def test_every_verb(ledger: Ledger, tongue: Tongue) -> None:
     assert VERBS.keys() - tongue.used == {"up", "web", "sandbox", "watch"}
     tongue("watch")
     tongue("watch", event)
+
+
+@pytest.mark.parametrize(
+    "verdict", [refused(154001, 401, "拒绝"), unanswered()], ids=["with an answer of Feishu's", "without an answer"]
+)
+def test_a_held_desk(ledger: Ledger, tongue: Tongue, verdict: Verdict) -> None:
+    event = tongue("send", "--to", "ou_ada", "--text", "磁盘已满")
+    scene = ChineseScene(ledger)
+    scene.hold("credentials", verdict)
+    for show in (tongue, tongue.on_a_terminal):
+        for arguments in (("desks",), ("show", "default"), ("doctor",)):
+            show(*arguments)
+    for receiver in ("ou_bob", "wang@corp.example"):
+        tongue("send", "--to", receiver, "--text", "磁盘已满", "--wait", "0.3")
+    tongue("watch")
+    assert json.loads(tongue("show", event, "--json"))["state"] == "queued"
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_a_call_without_an_answer(ledger: Ledger, tongue: Tongue, ending: Ending) -> None:
+    event, said = tongue("send", "--to", "ou_ada", "--text", "磁盘已满"), HAD_LEFT + ending
+    Worker(ledger).end_all(State.UNKNOWN, Outcome.UNKNOWN, msg=said)
+    for show in (tongue, tongue.on_a_terminal):
+        show("show", event)
+    assert json.loads(tongue("show", event, "--json", allowed=(said,)))["error"]["msg"] == said
 
 
 def test_a_broken_ledger(ledger: Ledger, tongue: Tongue) -> None:
