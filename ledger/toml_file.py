@@ -23,14 +23,20 @@ def read_toml(path: Path, where: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(_FILE_BYTES + 1)
-        text = data.decode()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise BadInput(
             where, Phrase("{path} cannot be read: {problem}", path=str(path), problem=system_problem(error))
         ) from None
     if len(data) > _FILE_BYTES:
         raise BadInput(where, Phrase("{path} has more than {most:,} bytes", path=str(path), most=_FILE_BYTES))
-    return parse_toml(text, str(path), where)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        problem = Phrase("is not UTF-8 text (byte {at:,})", at=error.start)
+    else:
+        return parse_toml(text, str(path), where)
+    # Raised outside the except clause: the error holds the file, with its secrets.
+    raise BadInput(where, Phrase("{name} {problem}", name=str(path), problem=problem))
 
 
 def _syntax_problem(told: str) -> Phrase:

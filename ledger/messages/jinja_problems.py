@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from ledger.phrases import Phrase, said
+from ledger.phrases import Phrase
 
-__all__ = ["syntax_problem"]
+__all__ = ["template_problem"]
 
 _SAID = re.compile(
     r"expected token '(?P<expected>[^']+)', got '(?P<got>[^']+)'"
@@ -14,6 +14,8 @@ _SAID = re.compile(
     r"|Encountered unknown tag '(?P<tag>[^']+)'\.(?P<tags>.*)"
     r"|Unexpected end of template\.(?P<open>.*)"
     r"|unexpected end of template, expected '(?P<ending>[^']+)'\."
+    r"|unexpected char (?P<character>'[^']+'|\"'\") at (?P<at>[0-9]+)"
+    r"|No (?P<kind>filter|test) named '(?P<unknown>[^']+)'\."
 )
 #: Parts of a template that Jinja describes.
 _PARTS: Mapping[str, Phrase] = {
@@ -27,10 +29,34 @@ _PARTS: Mapping[str, Phrase] = {
         Phrase("template data / text"),
     )
 }
+#: What Jinja says with nothing else in it.
+_WHOLE: Mapping[str, Phrase] = {
+    phrase: phrase
+    for phrase in (
+        Phrase("tag name expected"),
+        Phrase("expected name or number"),
+        Phrase("expected subscript expression"),
+        Phrase("invalid syntax for function call expression"),
+        Phrase("You cannot chain multiple tests with is"),
+        Phrase("Invalid character in identifier"),
+    )
+}
 
 
-def syntax_problem(told: str) -> Phrase:
-    """What Jinja has told; in English where it is said seldom."""
+def template_problem(told: str, line: int | None) -> Phrase:
+    """What Jinja has told, and of which line. What it says seldom is left out in another language."""
+    problem = _problem(told)
+    match problem, line:
+        case None, None:
+            return Phrase("is not a valid template: {said}", said=told)
+        case None, _:
+            return Phrase("is not a valid template: {said} (line {line} of this text)", said=told, line=line)
+        case _, None:
+            return Phrase("is not a valid template: {problem}", problem=problem)
+    return Phrase("is not a valid template: {problem} (line {line} of this text)", problem=problem, line=line)
+
+
+def _problem(told: str) -> Phrase | None:
     found = _SAID.fullmatch(told)
     given = {name: _part(text) for name, text in (found.groupdict() if found else {}).items() if text is not None}
     match given:
@@ -48,7 +74,13 @@ def syntax_problem(told: str) -> Phrase:
             return Phrase("unexpected end of template, expected '{ending}'.", ending=ending)
         case {"open": more}:
             return Phrase("Unexpected end of template.{said}", said=more)
-    return said(told)
+        case {"character": character, "at": at}:
+            return Phrase("unexpected char {character} at {at}", character=character, at=at)
+        case {"kind": "filter", "unknown": name}:
+            return Phrase("No filter named '{name}'.", name=name)
+        case {"unknown": name}:
+            return Phrase("No test named '{name}'.", name=name)
+    return _WHOLE.get(told)
 
 
 def _part(text: str) -> str:

@@ -13,7 +13,7 @@ from jinja2.runtime import Context
 from ledger.errors import BadInput
 from ledger.messages.jinja_budget import BUDGET, LEAF_CHARACTERS, Unbounded
 from ledger.messages.jinja_names import Naming, Reading, free_names, renamed, written_out
-from ledger.messages.jinja_problems import syntax_problem
+from ledger.messages.jinja_problems import template_problem
 from ledger.messages.jinja_sandbox import ENVIRONMENT, Sandbox, restricted
 from ledger.messages.json_fields import shortened
 from ledger.phrases import Phrase
@@ -205,15 +205,11 @@ def _translated(work: Callable[[], T], where: str) -> T:
     try:
         return work()
     except TemplateSyntaxError as error:
-        problem = Phrase(
-            "is not a valid template: {problem} (line {line} of this text)",
-            problem=syntax_problem(error.message or ""),
-            line=error.lineno,
-        )
+        problem = template_problem(error.message or "", error.lineno)
     except (RecursionError, MemoryError, SyntaxError):
         problem = Phrase("contains expressions that are nested too deeply")
     except (ValueError, OverflowError):
         problem = Phrase("contains a number with too many digits")
     except TemplateError as error:
-        problem = Phrase("is not a valid template: {problem}", problem=syntax_problem(error.message or ""))
+        problem = template_problem(error.message or "", None)
     raise BadInput(where, problem)

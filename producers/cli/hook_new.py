@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from ledger.errors import BadInput
 from ledger.phrases import Phrase, system_problem
 from ledger.settings import Settings
+from ledger.toml_file import read_toml
 from producers.cli.hook_sample import body_of, header_of
 from producers.cli.output import answer, answer_json, note
 from producers.hooks.first_hook import first_hook, likely_use
@@ -99,18 +99,15 @@ def _makes_a_message(settings: Settings, table: str, name: str, request: HookReq
 
 def _text_of(file: Path, name: str) -> str:
     """What the file has already. Raises BadInput when it cannot be added to."""
-    try:
-        text = file.read_text("utf-8") if file.exists() else ""
-        hooks = tomllib.loads(text).get("hook", {})
-    except (OSError, ValueError) as error:
-        problem = Phrase("{file} cannot be added to: {problem}", file=str(file), problem=system_problem(error))
-    else:
-        if not isinstance(hooks, dict) or name not in hooks:
-            return text
-        problem = Phrase(
-            "{file} has a hook {name} already: choose another name, or edit it there", file=str(file), name=name
-        )
-    raise BadInput("output", problem)
+    if not file.exists():
+        return ""
+    hooks = read_toml(file, "output").get("hook", {})
+    if not isinstance(hooks, dict) or name not in hooks:
+        return file.read_text("utf-8")
+    raise BadInput(
+        "output",
+        Phrase("{file} has a hook {name} already: choose another name, or edit it there", file=str(file), name=name),
+    )
 
 
 def _write(file: Path, before: str, table: str) -> None:

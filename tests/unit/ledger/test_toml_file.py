@@ -23,7 +23,7 @@ HOSTILE = {
     "digits": (b"a = " + b"9" * 5000, "contains a number with too many digits"),
     "large": (b"# " + b"x" * 1024 * 1024, "has more than 1,048,576 bytes"),
     "cut": (b"[", "is not TOML: "),
-    "no text": (b"\xff", "cannot be read: "),
+    "no text": (b"\xff", "is not UTF-8 text (byte 0)"),
 }
 
 
