@@ -21,6 +21,8 @@ _FOLDER = files("console").joinpath("docs")
 _PAGES = frozenset(file.name.removesuffix(".md") for file in _FOLDER.iterdir() if file.name.endswith(".md"))
 #: Of the languages, each of which has every page.
 _FOLDERS = {"en": "", "zh-CN": "zh-CN"}
+#: The list of all pages, and the page on the HTTP API: its reference is a page beside the console.
+_TO_REFERENCE = frozenset({"README", "http"})
 
 
 def routes() -> list[Route]:
@@ -37,7 +39,8 @@ def _page(request: PageRequest) -> Response:
 
 def _shown(request: PageRequest, name: str) -> Response:
     title, text = _rendered(name, _FOLDERS[request.say.name])
-    return request.page("documentation.html", title=title, text=text)
+    leads = name in _TO_REFERENCE
+    return request.page("documentation.html", title=title, text=text, leads_to_reference=leads)
 
 
 @cache

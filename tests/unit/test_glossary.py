@@ -2,7 +2,10 @@
 
 import ast
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +60,30 @@ def test_the_chinese_words_are_those_of_the_console(page: str, heading: str) -> 
     texts = language("zh-CN").texts
     assert len(rows) > 20
     assert [(word, texts[key]) for word, chinese, key in rows if chinese not in texts[key]] == []
+
+
+#: Of these one is used, and stands in the glossary.
+GIVEN_UP = ("收件人", "收信人", "接收者", "Worker", "workers", "worker")
+CHINESE = [
+    path
+    for path in (*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/zh-CN/*.md"), *ROOT.glob("[cfps]*/**/*zh-CN.toml"))
+    if not path.is_relative_to(ROOT / "tests") and path.name != "glossary.md"
+]
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
+def test_one_thing_has_one_name_in_chinese(path: Path) -> None:
+    text = path.read_text("utf-8")
+    if path.suffix == ".toml":
+        text = "\n".join(_texts(tomllib.loads(text)))
+    code = r"""```.*?```|`[^`]*`|"[^"\n]*"|\{[^{}]*\}|\]\([^)]*\)|<[^>]*>|\w*[/-]\w+"""
+    told = re.sub(code, "", text, flags=re.DOTALL)
+    assert [word for word in GIVEN_UP if re.search(rf"(?<![A-Za-z]){word}(?![A-Za-z])", told)] == []
+
+
+def _texts(of: Any) -> Iterator[str]:
+    for value in of.values():
+        yield from _texts(value) if isinstance(value, dict) else [str(value)]
 
 
 def test_no_word_is_explained_twice_in_one_part() -> None:

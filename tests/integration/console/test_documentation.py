@@ -51,6 +51,17 @@ def test_every_page_is_shown_and_every_link_leads_to_a_section(url: str, languag
                 assert requests.get(url + target, timeout=120).status_code == 200, f"{path} links to {link}"
 
 
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("path", ["/keys", "/docs/README", "/docs/http"])
+def test_the_reference_of_the_api_is_found_from_here_in_the_language_of_the_console(
+    url: str, language: str, path: str
+) -> None:
+    [link] = re.findall(r'href="(/docs/api[^"]*)"', Visitor(url, language).look(path))
+    answer = requests.get(url + unescape(link), headers={"Accept-Language": "fr"}, timeout=120)
+    assert answer.status_code == 200
+    assert f'<html lang="{language}"' in answer.text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_in_the_language_of_the_console(url: str, name: str) -> None:
     for language, folder in (("en", DOCS), ("zh-CN", DOCS / "zh-CN")):
