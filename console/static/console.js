@@ -113,14 +113,15 @@
 
   // -- the values of a chart, column by column: by pointing, by touch, and with the arrow keys
 
-  const chosen = {}; // what is drawn anew once a second keeps the moment that somebody looks at
+  const chosen = {}; // by slider: when the column began that somebody looks at, which is drawn anew once a second
+  const columnsOf = (slider) => JSON.parse(slider.dataset.values);
   function countsTold(counts, isPartial, { names, unknown, partial }) {
     if (!counts) return unknown;
     const told = names.split("|").map((name, place) => `${name} ${counts[place]}`).join(", ");
     return isPartial ? `${told} (${partial})` : told;
   }
   function tellMoment(slider) {
-    const [begins, counts, isPartial] = JSON.parse(slider.dataset.values)[slider.value];
+    const [begins, counts, isPartial] = columnsOf(slider)[slider.value];
     const at = forms[clock && clock.value === "utc" ? "utc" : "local"][slider.dataset.form].format(begins);
     const told = `${at}: ${countsTold(counts, isPartial, slider.dataset)}`;
     slider.setAttribute("aria-valuetext", told);
@@ -128,23 +129,30 @@
   }
   function tellMoments() {
     for (const slider of document.querySelectorAll(".moment")) {
-      if (slider.id in chosen) slider.value = chosen[slider.id];
+      // One that is older than the chart by now is its first.
+      if (slider.id in chosen) slider.value = Math.max(0, columnsOf(slider).findIndex(([begins]) => begins === chosen[slider.id]));
       tellMoment(slider);
     }
   }
   function choose(slider, column) {
-    chosen[slider.id] = slider.value = column;
+    slider.value = column;
+    [chosen[slider.id]] = columnsOf(slider)[column];
     tellMoment(slider);
   }
   document.addEventListener("input", ({ target }) => { if (target.matches(".moment")) choose(target, target.value); });
-  document.addEventListener("focusin", ({ target }) => { if (target.matches(".moment")) choose(target, target.value); });
-  document.addEventListener("pointermove", ({ target, clientX }) => {
+  document.addEventListener("focusin", ({ target }) => {
+    // The focus also comes back to what was drawn anew, which has no value yet.
+    if (target.matches(".moment") && !(target.id in chosen)) choose(target, target.value);
+  });
+  function point({ target, clientX }) {
     const figure = target.closest && target.closest(".chart svg, .moment");
     const slider = figure && figure.closest(".chart").querySelector(".moment");
     if (!slider) return;
     const { left, width } = figure.closest(".chart").querySelector("svg").getBoundingClientRect();
     choose(slider, Math.max(0, Math.min(slider.max, Math.floor(((clientX - left) / width) * (Number(slider.max) + 1)))));
-  });
+  }
+  document.addEventListener("pointermove", point);
+  document.addEventListener("pointerdown", point); // a finger that only taps does not move
   document.body.addEventListener("htmx:sseMessage", tellMoments);
   tellMoments();
 
