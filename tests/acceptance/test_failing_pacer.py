@@ -8,7 +8,7 @@ from tests.acceptance.installation import Installation, eventually
 
 #: Files that the poor worker may have open: it starts with these, and has none left for a tick or a call.
 FEW_FILES = 24
-EVENTS = 120
+EVENTS = 40
 
 
 def test_a_desk_goes_on_beside_a_worker_without_open_files(new_installation: Callable[..., Installation]) -> None:

@@ -1,5 +1,6 @@
 """Schemathesis over the whole OpenAPI document, against a running server: every check, a bounded number of examples."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from tests.acceptance.web_process import WebProcess
 
 __all__: list[str] = []
 
-#: For each operation and phase. Fewer find next to nothing, more take minutes.
-EXAMPLES = 15
+#: For each operation and phase. More take minutes: EXAMPLES_TIMES asks for them, as of the models.
+EXAMPLES = 5 * int(os.environ.get("EXAMPLES_TIMES", "1"))
 #: Of the name that stands in the document's example, so that examples of bodies reach a hook.
 HOOKS = """
 [hook.oncall]
