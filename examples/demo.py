@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deskbell import Notifier, Outcome, Record, State
+from producers.cli.language import is_chinese, word
 
 #: The quota of the demo: high enough to finish soon, low enough to see it kept.
 RATE = "40/10second"
@@ -33,7 +34,52 @@ THROTTLED = 99991400
 UP_SECONDS = 120
 DONE_SECONDS = 55
 
+SANDBOX_SAYS = """\
+The sandbox received {calls} calls, checked every rolling window of 10 s,
+and had to refuse {refused} of them."""
+NEXT = """\
+[bold]Next[/bold]: `.venv/bin/deskbell up --sandbox` in one terminal, and in another
+  .venv/bin/deskbell send --to ou_ada --text Hello --wait
+  .venv/bin/deskbell list --notifications
+README.md says how to use your own helpdesk.
+The console, while it is up: http://127.0.0.1:8480/console/"""
+#: Of what this example says, where DESKBELL_LANG or the locale asks for it.
+CHINESE = {
+    "[bold]Deskbell demo[/bold]: a Valkey, two workers and the sandbox, quota {rate}": (
+        "[bold]Deskbell 演示[/bold]：一个 Valkey、两个工作进程和模拟飞书，配额 {rate}"
+    ),
+    "{n} notifications accepted and fsynced; the workers take them from Redis": (
+        "{n} 条通知已受理并落盘；工作进程从 Redis 取走它们"
+    ),
+    "deskbell up did not start within {n} s. What it said is above.": "deskbell up 在 {n} 秒内没有启动。它的输出见上。",
+    "open ticket: rerouted from chat to user": "工单未关闭：从 chat 改发 user",
+    "call cut, maybe sent: recorded, and sent again by policy": "调用被切断，可能已发送：已记录，并按策略再发一次",
+    "155000: retried": "155000：已重试",
+    "delivered by the first call": "第一次调用就已送达",
+    "refused: {answer}": "被拒绝：{answer}",
+    "state": "状态",
+    "what happened": "经过",
+    "count": "条数",
+    "calls": "调用次数",
+    "example": "示例",
+    "Outcomes": "结果",
+    ", ": "，",
+    "The attempts of {id}": "{id} 的各次尝试",
+    "stopped; no process is left running": "已停止；没有留下任何进程",
+    SANDBOX_SAYS: "模拟飞书收到 {calls} 次调用，逐个核对了每 10 秒的滑动窗口，\n其中拒绝了 {refused} 次。",
+    NEXT: """\
+[bold]下一步[/bold]：在一个终端里运行 `.venv/bin/deskbell up --sandbox`，在另一个终端里运行
+  .venv/bin/deskbell send --to ou_ada --text 你好 --wait
+  .venv/bin/deskbell list --notifications
+如何接入你自己的服务台，见 README.zh-CN.md。
+运行期间的控制台：http://127.0.0.1:8480/console/""",
+}
+
 console = Console()
+
+
+def say(english: str, **values: object) -> str:
+    return (CHINESE[english] if is_chinese() else english).format_map(values)
 
 
 def main() -> int:
@@ -44,11 +90,11 @@ def main() -> int:
         environment.pop("DESKBELL_REDIS_URL", None)
         os.environ.update(environment)
         os.environ.pop("DESKBELL_REDIS_URL", None)
-        console.print(f"[bold]Deskbell demo[/bold]: a Valkey, two workers and the sandbox, quota {RATE}")
+        console.print(say("[bold]Deskbell demo[/bold]: a Valkey, two workers and the sandbox, quota {rate}", rate=RATE))
         with everything_up(environment, data_dir / "up.log") as up:
             notifier = Notifier.from_env()
             ids = send_all(notifier, picture_in(data_dir))
-            console.print(f"{len(ids)} notifications accepted and fsynced; the workers take them from Redis")
+            console.print(say("{n} notifications accepted and fsynced; the workers take them from Redis", n=len(ids)))
             records = follow(notifier, ids)
             show(records, up["sandbox"])
     return 0 if all(record.progress.state.is_final for record in records) else 1
@@ -78,7 +124,7 @@ def first_line(output: IO[bytes], log: Path) -> dict[str, Any]:
     line = output.readline() if readable else b""
     if not line:
         console.print(log.read_text("utf-8", "replace"), markup=False)
-        raise SystemExit(f"deskbell up did not start within {UP_SECONDS} s. What it said is above.")
+        raise SystemExit(say("deskbell up did not start within {n} s. What it said is above.", n=UP_SECONDS))
     ready: dict[str, Any] = orjson.loads(line)
     return ready
 
@@ -114,12 +160,12 @@ def follow(notifier: Notifier, ids: list[str]) -> list[Record]:
     deadline = time.monotonic() + DONE_SECONDS
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("at rest", total=len(ids))
+        bar = progress.add_task("", total=len(ids))
         while True:
             records = [notifier.get(id) for id in ids]
             counts = Counter(record.progress.state for record in records)
             resting = sum(number for state, number in counts.items() if state.is_final or state is State.UNKNOWN)
-            description = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+            description = say(", ").join(f"{n} {word(state)}" for state, n in sorted(counts.items()))
             progress.update(bar, completed=resting, description=description)
             if resting == len(ids) or time.monotonic() > deadline:
                 return records
@@ -130,48 +176,46 @@ def story_of(record: Record) -> str:
     """What happened to a notification, by its attempts."""
     outcomes = [attempt.outcome for attempt in record.progress.attempts]
     if Outcome.TICKET_OPEN in outcomes:
-        return "open ticket: rerouted from chat to user"
+        return say("open ticket: rerouted from chat to user")
     if Outcome.UNKNOWN in outcomes:
-        return "call cut, maybe sent: recorded, and sent again by policy"
+        return say("call cut, maybe sent: recorded, and sent again by policy")
     if Outcome.TRANSIENT in outcomes:
-        return "155000: retried"
+        return say("155000: retried")
     if record.progress.state is State.FAILED:
-        return f"refused: {record.progress.attempts[-1].code} {record.progress.attempts[-1].msg}"
-    return "delivered by the first call"
+        return say(
+            "refused: {answer}", answer=f"{record.progress.attempts[-1].code} {record.progress.attempts[-1].msg}"
+        )
+    return say("delivered by the first call")
 
 
 def show(records: list[Record], sandbox: str) -> None:
     stories: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         stories.setdefault((str(record.progress.state), story_of(record)), []).append(record)
-    table = Table("state", "what happened", "count", "calls", "example", title="Outcomes")
+    columns = ("state", "what happened", "count", "calls", "example")
+    table = Table(*map(say, columns), title=say("Outcomes"))
     for (state, story), group in sorted(stories.items(), key=lambda item: -len(item[1])):
         calls = sum(len(record.progress.attempts) for record in group)
-        table.add_row(state, story, str(len(group)), str(calls), f"{group[0].id} {group[0].notification.receiver_id}")
+        table.add_row(
+            word(state), story, str(len(group)), str(calls), f"{group[0].id} {group[0].notification.receiver_id}"
+        )
     console.print(table)
     with_retries = max(records, key=lambda record: len(record.progress.attempts))
-    attempts = Table("via", "outcome", "code", "ms", title=f"The attempts of {with_retries.id}")
+    columns = ("via", "outcome", "code", "ms")
+    attempts = Table(*map(word, columns), title=say("The attempts of {id}", id=with_retries.id))
     for attempt in with_retries.progress.attempts:
-        attempts.add_row(str(attempt.via), str(attempt.outcome), str(attempt.code), str(attempt.ms))
+        attempts.add_row(str(attempt.via), word(attempt.outcome), str(attempt.code), str(attempt.ms))
     console.print(attempts)
     stats = requests.get(f"{sandbox}/sandbox/stats", timeout=10).json()
     received = stats["calls"]["message"]
-    console.print(
-        f"The sandbox received {sum(received.values())} calls, checked every rolling window of 10 s,\n"
-        f"and had to refuse {received.get(str(THROTTLED), 0)} of them."
-    )
-    console.print(
-        "[bold]Next[/bold]: `.venv/bin/deskbell up --sandbox` in one terminal, and in another\n"
-        "  .venv/bin/deskbell send --to ou_ada --text Hello --wait\n"
-        "  .venv/bin/deskbell list --notifications\n"
-        "README.md says how to use your own helpdesk.\n"
-        "The console, while it is up: http://127.0.0.1:8480/console/"
-    )
+    refused, calls = received.get(str(THROTTLED), 0), sum(received.values())
+    console.print(say(SANDBOX_SAYS, calls=calls, refused=refused))
+    console.print(say(NEXT))
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        console.print("stopped; no process is left running")
+        console.print(say("stopped; no process is left running"))
         sys.exit(130)

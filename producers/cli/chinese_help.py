@@ -9,7 +9,7 @@ from typer._click import HelpFormatter
 from producers.cli.columns import wrapped
 from producers.cli.language import catalogue
 
-__all__ = ["paragraphs", "speak_chinese"]
+__all__ = ["offer_in_chinese", "paragraphs", "speak_chinese"]
 
 #: Before what Typer adds behind the help of an option: `  [default: chat; required]`.
 _EXTRA = "  ["
@@ -17,6 +17,8 @@ _EXTRA = "  ["
 _EXAMPLE = "Example: "
 #: Click's sign before lines that stay as they are.
 _AS_IT_IS = "\b"
+#: Characters of a help, all of it.
+_WHOLE = 10_000
 
 
 def speak_chinese(command: Any) -> None:
@@ -24,6 +26,16 @@ def speak_chinese(command: Any) -> None:
     command.context_class = _Context
     for each in getattr(command, "commands", {}).values():
         speak_chinese(each)
+
+
+def offer_in_chinese(command: Any) -> None:
+    """Has what a shell shows beside the offers of a completion be Chinese, too."""
+    command.short_help = _said(command.get_short_help_str(limit=_WHOLE))
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = _said(parameter.help)
+    for each in getattr(command, "commands", {}).values():
+        offer_in_chinese(each)
 
 
 def paragraphs(text: str) -> Iterator[tuple[bool, list[str]]]:

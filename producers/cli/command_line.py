@@ -137,11 +137,16 @@ def _completed_words() -> list[str]:
 def command_for(arguments: Sequence[str]) -> "Command":
     """All verbs, or the one that is used; it alone can be run. It shows its help in the language of the environment."""
     command = typer.main.get_command(_app_for(arguments))
+    for parameter in command.params:
+        if parameter.name == "install_completion":
+            parameter.callback = _install_completion
     if is_chinese():
         # Here, so that English does not load it.
-        from producers.cli.chinese_help import speak_chinese
+        from producers.cli.chinese_help import offer_in_chinese, speak_chinese
 
         speak_chinese(command)
+        if _COMPLETING in os.environ:
+            offer_in_chinese(command)
     return command
 
 
@@ -160,6 +165,16 @@ def _app_for(arguments: Sequence[str]) -> typer.Typer:
     for name, listed in VERBS.items():
         app.command(name, help=listed.summary)(_listed_only)
     return app
+
+
+def _install_completion(context: "Context", _: object, shell: str | bool | None) -> None:
+    """Instead of Typer's, which tells what it did in English."""
+    if shell and not context.resilient_parsing:
+        from typer.completion import install  # type: ignore[attr-defined]
+
+        name, path = install(shell=shell) if isinstance(shell, str) else install()
+        note(Phrase("completion for {shell} was installed in {path}: open a new terminal", shell=name, path=str(path)))
+        raise typer.Exit
 
 
 def _print_version(asked: bool) -> None:

@@ -7,6 +7,7 @@ from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.practice import command_settings
 from producers.cli.access import open_ledger
+from producers.cli.language import word
 
 __all__ = ["announcement_ids", "desk_names", "ids"]
 
@@ -39,12 +40,12 @@ def _offers(read: Callable[[Ledger], Iterable[Offer]], incomplete: str) -> list[
 
 def _announcements(ledger: Ledger) -> Iterator[Offer]:
     for each in ledger.announcements.several(ledger.announcements.ids(_NEWEST)):
-        yield each.id, f"{each.spec.name} ({each.state})"
+        yield each.id, f"{each.spec.name} ({word(each.state)})"
 
 
 def _events(ledger: Ledger) -> Iterator[Offer]:
     for record in islice(ledger.events(), _NEWEST):
-        yield record.id, str(record.progress.state)
+        yield record.id, word(record.progress.state)
 
 
 def _desks(ledger: Ledger) -> Iterator[Offer]:

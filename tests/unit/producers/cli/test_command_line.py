@@ -14,6 +14,7 @@ import typer
 from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
 from producers.cli.command_line import GROUPS, VERBS, run
 from producers.cli.output import ExitCode
+from tests.english import english_in
 
 __all__: list[str] = []
 
@@ -242,6 +243,23 @@ def completed(line: str) -> list[str]:
 )
 def test_the_shell_completes_verbs_and_options(line: str, offered: set[str]) -> None:
     assert set(completed(line)) == offered
+
+
+@pytest.mark.parametrize(
+    ("line", "beside"),
+    [
+        ("deskbell re", '"resume":"继续已暂停的公告，或恢复停发的服务台。"'),
+        ("deskbell send --des", '"--desk":"用哪个服务台发送。默认为 default。"'),
+        ("deskbell key li", '"link":"生成登录控制台的链接。"'),
+    ],
+)
+def test_what_the_shell_shows_beside_its_offers_is_in_the_language_of_the_reader(line: str, beside: str) -> None:
+    environment = {**os.environ, "_TYPER_COMPLETE_ARGS": line, "_DESKBELL_COMPLETE": "complete_zsh"}
+    command = [Path(sys.executable).with_name("deskbell")]
+    chinese = {**environment, "DESKBELL_LANG": "zh-CN"}
+    told = subprocess.run(command, env=chinese, capture_output=True, text=True, timeout=120, check=False).stdout
+    assert beside in told.replace("\\`", "")
+    assert english_in(told) == []
 
 
 @pytest.mark.usefixtures("no_redis")
