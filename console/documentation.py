@@ -52,6 +52,9 @@ def _rendered(name: str, folder: str) -> tuple[str, Markup]:
     for heading, title in pairwise(tokens):
         if heading.type == "heading_open":
             heading.attrSet("id", _anchor_taken(title))
+    for head, text, end in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if head.type == "th_open" and not text.content:
+            head.tag = end.tag = "td"  # what heads no column
     for part in (part for token in tokens for part in token.children or ()):
         _lead(part, folder)
     return tokens[1].content, Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704  our own files

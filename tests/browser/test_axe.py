@@ -106,7 +106,7 @@ def paths_of(site: Site, draft: str) -> dict[str, list[str]]:
         "/hooks/{name}": ["/hooks/grafana"],
         "/keys": ["/keys"],
         "/runbook": ["/runbook"],
-        "/docs/{name}": ["/docs/console", "/docs/for-hr"],
+        "/docs/{name}": ["/docs/console", "/docs/for-hr", "/docs/http", "/docs/drafts"],
     }
 
 

@@ -32,7 +32,7 @@ def url(valkey: Settings) -> Iterator[str]:
 
 
 #: With a title.
-ARTICLE = re.compile(r'<article class="panel prose">\s*<h1')
+ARTICLE = re.compile(r'<article class="panel prose" tabindex="0" aria-label="[^"]+">\s*<h1')
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
