@@ -91,7 +91,7 @@ def paths_of(site: Site, draft: str) -> dict[str, list[str]]:
     [unknown, *_] = ledger.announcements.numbers_in(move, State.UNKNOWN)
     rerouted = next(row.id for row in ledger.announcements.rows(move) if len(row.progress.attempts) > 1)
     return {
-        "/": ["/"],
+        "/": ["/", "/?span=24h", "/?span=7d"],
         "/announcements/people": ["/announcements/people"],
         "/announcements/new": ["/announcements/new"],
         "/announcements/{id}/edit": [f"/announcements/{draft}/edit"],
