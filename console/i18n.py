@@ -17,7 +17,9 @@ LANGUAGES = ("en", "zh-CN")
 #: Where the texts of words stand that are values of phrases.
 _WORDS = {"state": "state", "verb": "action_text", "hold": "hold"}
 #: Values that are the same in every language, though a text may read like them.
-_AS_GIVEN = ("call", "command", "file")
+_AS_GIVEN = ("call", "command", "file", "name")
+#: An action, and the reason that somebody gave for it.
+_REASONED = "{name}: {value}"
 #: Actions that end with a code.
 _WITH_CODE = ("retry code", "learn ticket code")
 
@@ -55,7 +57,7 @@ class Language:
         """An action of the audit log in this language."""
         told, _, why = action.partition(": ")
         if why:
-            return f"{self.action_text(told)}: {why}"
+            return filled(self.meanings.get(_REASONED, _REASONED), {"name": self.action_text(told), "value": why})
         words, _, code = action.rpartition(" ")
         if words in _WITH_CODE:
             return self(f"action_text.{words.replace(' ', '_')}", code=code)

@@ -50,22 +50,24 @@ def _judge_counts(it: AnnouncementStanding) -> Iterator[Finding]:
 
 def _judge_end(it: AnnouncementStanding) -> Iterator[Finding]:
     unfinished = it.left + it.counts[State.UNKNOWN]
-    if it.expires != (not unfinished) or (it.total and it.rows_expire != (not unfinished)):
+    if unfinished and it.expires:
         found = Phrase(
-            "has {n:,} row not final, and {expires}; its rows: {rows_expire}"
-            " | has {n:,} rows not final, and {expires}; its rows: {rows_expire}",
+            "has {n:,} row not final, and its record expires | has {n:,} rows not final, and its record expires",
             n=unfinished,
-            expires=_expires(it.expires),
-            rows_expire=_expires(it.rows_expire),
         )
         yield Finding(Invariant.KEPT, it.id, found)
+    if unfinished and it.total and it.rows_expire:
+        found = Phrase(
+            "has {n:,} row not final, and its rows expire | has {n:,} rows not final, and its rows expire", n=unfinished
+        )
+        yield Finding(Invariant.KEPT, it.id, found)
+    if not unfinished and not it.expires:
+        yield Finding(Invariant.KEPT, it.id, Phrase("has no row left, and its record never expires"))
+    if not unfinished and it.total and not it.rows_expire:
+        yield Finding(Invariant.KEPT, it.id, Phrase("has no row left, and its rows never expire"))
     if it.state is not AnnouncementState.CANCELLED and (it.state is AnnouncementState.FINISHED) == bool(it.left):
         found = Phrase("is {state}, with {n:,} row left | is {state}, with {n:,} rows left", state=it.state, n=it.left)
         yield Finding(Invariant.FINISHED, it.id, found)
-
-
-def _expires(does: bool) -> Phrase:
-    return Phrase("expires") if does else Phrase("never expires")
 
 
 def _judge_turn(it: AnnouncementStanding, now_ms: int) -> Iterator[Finding]:

@@ -32,7 +32,13 @@ __all__ = ["Standings", "record_key"]
 #: The fields of an announcement that say where its rows are.
 _FIELDS = ("state", "next", "total", "rest", "opens_at", "cancelled_ahead", "first")
 #: What waits at a desk, in the order in which it is asked for.
-_WAITING = (Phrase("events"), Phrase("announcements"), Phrase("leases"), Phrase("settlements"), Phrase("due lanes"))
+_WAITING = (
+    Phrase("waiting events"),
+    Phrase("announcements in turn"),
+    Phrase("open leases"),
+    Phrase("settlements to come"),
+    Phrase("due lanes"),
+)
 
 
 class Standings:

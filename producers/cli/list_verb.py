@@ -199,7 +199,9 @@ def _event_cells(record: Record) -> list[Any]:
     state = _state_cell(fields)
     receiver = " ".join(filter(None, (fields["receiver_id"], fields["email"] or fields["mobile"])))
     if record.notification.test:
-        receiver += f" ({word('test')})"
+        receiver = (
+            Phrase("{found} ({note})", found=receiver, note=word("test")) if is_interactive() else f"{receiver} (test)"
+        )
     return [record.id, state, receiver, fields["via"], attempts, code, ago(record.created_ms)]
 
 

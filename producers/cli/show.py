@@ -117,13 +117,19 @@ def _answer_lists(record: Mapping[str, Any]) -> None:
             answer(f"{kind}: " + " ".join(f"{name}={translated(value)}" for name, value in known.items()))
 
 
+def _spoken(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return Phrase("yes") if value else Phrase("no")
+    moment = told(datetime.fromisoformat(value).astimezone()) if name in _TIMES else value
+    return moment if isinstance(moment, str) else str(moment)
+
+
 def _answer_known(facts: Mapping[str, Any]) -> None:
     """For a person with the names in their language, and times that need no reckoning."""
     for name, value in facts.items():
         if value is None:
             continue
         if is_interactive():
-            moment = told(datetime.fromisoformat(value).astimezone()) if name in _TIMES else value
-            answer(Phrase("{name}: {value}", name=word(name), value=moment if isinstance(moment, str) else str(moment)))
+            answer(Phrase("{name}: {value}", name=word(name), value=_spoken(name, value)))
         else:
             answer(f"{name}: {translated(value) if isinstance(value, str) else value}")

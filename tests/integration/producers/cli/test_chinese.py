@@ -107,6 +107,7 @@ def test_every_verb(ledger: Ledger, tongue: Tongue) -> None:
             show("list", *arguments)
         for what in (event, running, draft, "default"):
             show("show", what)
+    assert "ou_ada (test)\t" in tongue("list", "--notifications"), "a pipe has the same in every language"
     worker.lose_all()
     _decides(tongue, event, running)
     tongue("start", draft)
