@@ -17,12 +17,12 @@ __all__ = ["measure"]
 #: After its start, seconds.
 IDLE_SECONDS = 10
 #: How a process is recognized by its arguments, and the MiB asked.
-_PROCESSES = {"worker": ("celery", 45), "web": ("producers.cli\0web", 50)}
+_PROCESSES = {"worker": ("\0worker\0", 45), "web": ("producers.cli\0web", 50)}
 #: Imported one after the other in one process, and what each adds.
 _WORKER = ("redis", "requests", "pydantic, pydantic_settings", "jinja2", "celery.apps.worker, kombu.transport.redis")
 _WEB = ("redis", "requests", "pydantic, pydantic_settings", "jinja2", "fastapi, uvicorn, uvloop")
 _IMPORTS = {
-    "worker": (*_WORKER, "celery.bin.celery", "worker"),
+    "worker": (*_WORKER, "worker"),
     "web": (*_WEB, "producers.web.app"),
 }
 _ADDED = """

@@ -51,14 +51,19 @@ Call = tuple[str, str, tuple[Argument, ...]]
 
 
 class _Script(NamedTuple):
-    """A Lua script, and its SHA-1 by which a server that has seen it knows it."""
+    """A Lua script, and its SHA-1 by which a server that has seen it knows it. All share most of their parts: whole,
+    the texts take three MiB."""
 
-    source: str
+    parts: tuple[str, ...]
     sha: str
 
     @classmethod
-    def of(cls, source: str) -> "_Script":
-        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    def of(cls, *parts: str) -> "_Script":
+        return cls(parts, hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest())
+
+    @property
+    def source(self) -> str:
+        return "\n".join(self.parts)
 
 
 def source(name: str) -> str:
@@ -81,7 +86,7 @@ def _scripts() -> dict[str, _Script]:
         read_schema = f"local READ_SCHEMA = '{'GET' if name in ADDING else UNREFUSED_GET}'"
         shared = (*SHARED, *(part for part, verbs in SHARED_BY_SOME.items() if name in verbs))
         verb = (folder / f"{name}.lua").read_text("utf-8")
-        scripts[name] = _Script.of("\n".join((read_schema, tables, *(parts[part] for part in shared), verb)))
+        scripts[name] = _Script.of(read_schema, tables, *(parts[part] for part in shared), verb)
     return scripts
 
 

@@ -43,7 +43,6 @@ MARGIN_SECONDS = 5.0
 _WORKER = "worker"
 #: Runs a program so that it ends when this process does, however that ends.
 _CHILD = Path(__file__).with_name("child.py")
-_WORKER_OPTIONS = ("--pool", "threads", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
 _one_line_at_a_time = threading.Lock()
 _EXAMPLES = """\b
 Examples:
@@ -204,11 +203,10 @@ def _free_port() -> int:
 def _programs(settings: Settings, *, practising: bool, directory: Path | None) -> list[Program]:
     # -P: no module of the current directory is taken for ours.
     python = (sys.executable, "-P", str(_CHILD), str(os.getpid()))
-    celery = (*python, "celery", "--quiet", "-A", "worker", "worker", *_WORKER_OPTIONS)
     programs = [
         Program(
             f"{_WORKER}{number}",
-            (*celery, "--concurrency", str(settings.concurrency), "--hostname", f"{_WORKER}{number}@%h"),
+            (*python, "worker", "--concurrency", str(settings.concurrency), "--hostname", f"{_WORKER}{number}@%h"),
         )
         for number in range(1, settings.workers + 1)
     ]

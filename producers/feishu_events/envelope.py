@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.padding import PKCS7
 from pydantic import SecretStr
 
 from ledger.errors import DeskbellError
@@ -151,6 +149,10 @@ def decrypt(encrypted: str, encrypt_key: str) -> bytes:
     vector, ciphertext = blob[:_BLOCK_BYTES], blob[_BLOCK_BYTES:]
     if not ciphertext:
         raise ValueError  # it is empty
+    # Loaded with the first event: it takes 7 MiB, and many web processes get none.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.padding import PKCS7
+
     key = hashlib.sha256(encrypt_key.encode()).digest()
     decryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
     padded = decryptor.update(ciphertext) + decryptor.finalize()

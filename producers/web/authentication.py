@@ -24,6 +24,12 @@ __all__ = ["KeyVerifier"]
 _AT_ONCE = 500
 
 
+class _Storage(RedisStorage):
+    """Without Valkey's own client, which `limits` loads beside redis-py's: 2 MiB for nothing."""
+
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012  as there
+
+
 class KeyVerifier:
     """Finds keys by their secrets, and counts their calls."""
 
@@ -33,7 +39,7 @@ class KeyVerifier:
         self._lookups: Batcher[str, ApiKey | None] = Batcher(self._find, self._executor, at_once=_AT_ONCE)
         self._openness: Batcher[None, bool] = Batcher(self._are_configured, self._executor, at_once=_AT_ONCE)
         # Its own name for the store is of no account: it uses our connections.
-        storage = RedisStorage(
+        storage = _Storage(
             "redis://", connection_pool=ledger.redis.connection_pool, key_prefix=ledger.keys.api_key_rate("")[:-1]
         )
         self._limiter = SlidingWindowCounterRateLimiter(storage)

@@ -66,3 +66,16 @@ def test_the_help_loads_no_verb() -> None:
 @pytest.mark.parametrize("module", ["producers.client.ledger_backend", "producers.cli.announce"])
 def test_what_calls_feishu_is_loaded_only_when_it_is_asked(module: str) -> None:
     assert not loaded_by(f"import {module}") & {"requests", "celery", "worker", "http_client"}
+
+
+@pytest.mark.slow
+def test_a_worker_of_up_does_not_load_celerys_command_line() -> None:
+    loaded = modules_after("import celery.apps.worker, worker.__main__")
+    assert "celery.bin" not in loaded
+    assert not {name.partition(".")[0] for name in loaded} & {"prompt_toolkit", "pygments"}
+
+
+@pytest.mark.slow
+def test_a_web_process_loads_what_few_need_when_it_is_needed() -> None:
+    loaded = modules_after("from producers.web.app import create_app; create_app()")
+    assert not loaded & {"valkey", "cryptography.hazmat.primitives.ciphers"}
