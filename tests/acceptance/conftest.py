@@ -67,5 +67,6 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What reads the logs of the whole session comes last."""
-    items.sort(key=lambda item: item.path == Path(__file__).parent / "test_logs.py")
+    """What takes longest comes first, and what reads the logs of the whole session last."""
+    order = {"test_upgrades.py": -1, "test_logs.py": 1}
+    items.sort(key=lambda item: order.get(item.path.name, 0))
