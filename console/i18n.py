@@ -46,12 +46,14 @@ class Language:
         return filled(self.meanings[english.template], values)
 
     def _value(self, name: str, value: object) -> object:
-        """The values `state`, `verb` and `hold` are words of the API, and have texts of their own."""
-        if name in _AS_GIVEN and not isinstance(value, Phrase):
+        """The values `state`, `verb` and `hold` are words of the API, and have texts of their own. Any other word that
+        is no phrase is somebody's: Feishu's `no` is not ours."""
+        if not isinstance(value, str) or (name in _AS_GIVEN and not isinstance(value, Phrase)):
             return value
-        if isinstance(value, str) and (text := self.texts.get(f"{_WORDS.get(name)}.{value.replace(' ', '_')}")):
+        if text := self.texts.get(f"{_WORDS.get(name)}.{value.replace(' ', '_')}"):
             return text
-        return self.meaning(value) if isinstance(value, str) else value
+        is_word = not isinstance(value, Phrase) and value.isidentifier() and name != "field"
+        return value if is_word else self.meaning(value)
 
     def action_text(self, action: str) -> str:
         """An action of the audit log in this language."""

@@ -274,6 +274,13 @@ def test_what_somebody_did_is_told_in_words(did: str, told: str) -> None:
     assert language("en").action_text(did) == told
 
 
+def test_a_word_of_somebody_else_is_not_taken_for_a_phrase_of_ours() -> None:
+    chinese = language("zh-CN")
+    assert chinese.meaning(Phrase("no")) == "否"
+    assert chinese.meaning(Phrase("{reason}: {msg}", reason=Phrase("code {code}", code=1), msg="no")) == "错误码 1：no"
+    assert chinese.meaning(Phrase("{name}: {value}", name="no", value=Phrase("no"))) == "no：否"
+
+
 def test_what_an_operator_wrote_about_a_code_stands_as_it_was_written() -> None:
     assert language("zh-CN").meaning("Ask Bob.") == "Ask Bob."
 
