@@ -14,13 +14,13 @@ from ledger.ledger import Ledger
 from ledger.quarters import Counts
 from ledger.settling import Settlement
 from ledger.states import AnnouncementState, State
-from ledger.tally import MINUTE_MS, MINUTES, Minute, Tally
+from ledger.tally import LATE_MS, MINUTE_MS, MINUTES, Minute, Tally
 from ledger.times import iso
 from ledger.unread_lists import unread_of
 from ledger.vitals import Vitals
 from ledger.workers import Worker
 
-__all__ = ["LATE_MS", "DeskOverview", "Overview", "Snapshot"]
+__all__ = ["DeskOverview", "Overview", "Snapshot"]
 
 #: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
 #: some 20 commands, however many announcements there are: the others have their turn in the next ones.
@@ -31,8 +31,6 @@ KNOWN = 500
 SURVEYED = 100
 #: Read in one round trip.
 AT_ONCE = 50
-#: Processes count up to some seconds late, ms.
-LATE_MS = 10_000
 #: One of this many glances reads the drafts, since each brings its whole message.
 DRAFTS_EVERY = 3
 _MOVING = (AnnouncementState.SCHEDULED, AnnouncementState.RUNNING, AnnouncementState.PAUSED)

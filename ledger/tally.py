@@ -25,6 +25,7 @@ __all__ = [
     "ENDED",
     "EVERYWHERE",
     "KEPT_SECONDS",
+    "LATE_MS",
     "MICROSECONDS",
     "MINUTES",
     "MINUTE_MS",
@@ -45,6 +46,8 @@ ENDED = "ended"
 MINUTE_MS = 60_000
 #: Minutes in a chart.
 MINUTES = 60
+#: Processes count up to some seconds late, ms.
+LATE_MS = 10_000
 #: A minute is kept for this long, seconds: the chart's hour, and some more for a clock that is read a little late.
 KEPT_SECONDS = 3_900
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from ledger.leases import Leases
-from ledger.overview import LATE_MS
 from ledger.quarters import QUARTER_MS, Quarters
+from ledger.tally import LATE_MS
 
 __all__ = ["Charts"]
 

@@ -10,7 +10,7 @@ if not is_clock_vouched() then return 0 end
 
 --: A quarter of an hour, ms, its minutes, and a minute, ms.
 local QUARTER, MINUTES = 900000, 15
---: Processes count up to so late, ms. As in ledger/overview.py.
+--: Processes count up to so late, ms. As in ledger/tally.py.
 local LATE = 10000
 --: So many quarters are kept: those of seven days.
 local QUARTERS_KEPT = 672

@@ -15,11 +15,10 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from ledger.overview import LATE_MS
 from ledger.quarters import QUARTER_MS
 from ledger.redis_clock import time_ms
 from ledger.states import State
-from ledger.tally import KEPT_SECONDS, MINUTE_MS
+from ledger.tally import KEPT_SECONDS, LATE_MS, MINUTE_MS
 from tests import surroundings
 from tests.acceptance.installation import Installation, eventually
 from tests.acceptance.sandbox_process import APP_SECRET, CREDENTIALS

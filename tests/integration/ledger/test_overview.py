@@ -4,11 +4,11 @@ import pytest
 
 from ledger.durability import Durability
 from ledger.ledger import Ledger
-from ledger.overview import LATE_MS, TURNS, Overview
+from ledger.overview import TURNS, Overview
 from ledger.redis_clock import time_ms
 from ledger.settings import Settings
 from ledger.states import AnnouncementState, State
-from ledger.tally import MINUTE_MS, MINUTES
+from ledger.tally import LATE_MS, MINUTE_MS, MINUTES
 from ledger.vitals import Vitals
 from tests.integration.producers.cli.announcing_desk import Output, Worker, announced
 

@@ -9,11 +9,10 @@ import redis
 
 from ledger.inspection.inspection import broken_invariants
 from ledger.ledger import Ledger
-from ledger.overview import LATE_MS
 from ledger.quarters import KEPT_MS, KEPT_QUARTERS, QUARTER_MS, Counts, Quarters
 from ledger.redis_clock import time_ms
 from ledger.settings import Settings
-from ledger.tally import KEPT_SECONDS, MINUTE_MS
+from ledger.tally import KEPT_SECONDS, LATE_MS, MINUTE_MS
 
 __all__: list[str] = []
 

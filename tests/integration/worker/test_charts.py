@@ -2,11 +2,10 @@
 
 from ledger.connection import connect
 from ledger.ledger import Ledger
-from ledger.overview import LATE_MS
 from ledger.quarters import QUARTER_MS, Quarters
 from ledger.redis_clock import time_ms
 from ledger.settings import Settings
-from ledger.tally import KEPT_SECONDS, MINUTE_MS
+from ledger.tally import KEPT_SECONDS, LATE_MS, MINUTE_MS
 from tests.acceptance.installation import eventually
 from tests.integration.worker.test_leader import Publisher, pacing
 

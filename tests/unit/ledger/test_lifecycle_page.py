@@ -17,7 +17,6 @@ from ledger import (
     dropped_messages,
     durability,
     hook_log,
-    overview,
     quarters,
     saved_templates,
     tally,
@@ -121,7 +120,7 @@ STATED = (
     f"by the number of the day | after {span(allowance.KEPT_SECONDS * 1000)} |",
     f"(Unix time, in minutes) | after {span(tally.KEPT_SECONDS * 1000)} |",
     f"a quarter: after {span(quarters.KEPT_QUARTERS * quarters.QUARTER_MS)}; all: {span(quarters.KEPT_MS)} after",
-    f"(`roll`), {span(overview.LATE_MS)} after its end",
+    f"(`roll`), {span(tally.LATE_MS)} after its end",
     f"(or one did again within {span(SHORT_BREAK_MS)})",
     f"after repeated throttles | after {span(lua('hold.lua', 'LOWERED_FOR'))} |",
     f"all: after {span(BELIEVED_MS)} without a list or an event |",
@@ -186,7 +185,7 @@ def test_lua_and_python_keep_the_same_times() -> None:
     assert lua("roll.lua", "QUARTER") == quarters.QUARTER_MS == lua("roll.lua", "MINUTES") * tally.MINUTE_MS
     assert lua("roll.lua", "QUARTERS_KEPT") == quarters.KEPT_QUARTERS
     assert lua("roll.lua", "CHART_LINGERS") == quarters.KEPT_MS
-    assert lua("roll.lua", "LATE") == overview.LATE_MS
+    assert lua("roll.lua", "LATE") == tally.LATE_MS
 
 
 def test_every_state_has_its_moves_in_the_table() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from ledger.overview import LATE_MS
 from ledger.quarters import QUARTER_MS, Quarters
+from ledger.tally import LATE_MS
 from worker.charts import DESKS_AT_ONCE, LOOK_SECONDS, Charts
 
 __all__: list[str] = []
