@@ -8,6 +8,7 @@ import redis
 
 from feishu.client import FeishuClient
 from ledger.connection import text
+from ledger.endings import Ending
 from ledger.messages.images import LocalImage
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Desk
@@ -57,7 +58,7 @@ class Images:
     def _kept(self, sha256: str) -> bytes:
         image = self._redis.get(self._keys.image(sha256))
         if image is None:
-            raise ImageGone(f"the image {sha256[:12]}… is no longer in the ledger")
+            raise ImageGone(Ending.IMAGE_GONE)
         return cast(bytes, image)
 
     def renewed(self, sha256: str, image_key: str, code: int | None) -> str | None:

@@ -10,6 +10,7 @@ from ledger.announcement import Announcement, Spec
 from ledger.damage import NOBODY, UNREADABLE, Reading
 from ledger.draft import Draft
 from ledger.messages.content import MsgType
+from ledger.phrases import Phrase
 from ledger.progress import Act
 from ledger.sending_hours import seconds_open
 from ledger.states import MOVING, OF_ROWS, AnnouncementState, PausedBy, State
@@ -141,7 +142,7 @@ def _damaged(id: str, fields: Mapping[bytes, bytes], error: Exception) -> Announ
     counts = {each: reading.part(each, lambda: int(fields.get(each.encode(), 0)), 0) for each in OF_ROWS}  # noqa: B023
     total = reading.part("total", lambda: int(fields[b"total"]), sum(counts.values()))
     created_ms = reading.part("created_at", lambda: int(fields[b"created_at"]), 0)
-    damage = reading.damage or f"its record is damaged ({type(error).__name__})"
+    damage = reading.damage or Phrase("its record is damaged ({error})", error=type(error).__name__)
     return Announcement(id, spec, state, total, counts, created_ms, None, (), 0, 0.0, None, damage)
 
 

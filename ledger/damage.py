@@ -6,6 +6,7 @@ The server reads its files without a checksum per record, so any letter may have
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from typing import TypeVar
 
 from ledger.messages.content import Message, MsgType
@@ -47,7 +48,8 @@ class Reading:
         """A description; None if everything was readable."""
         if not self._parts:
             return None
-        return Phrase("its record is damaged: {parts} cannot be read", parts=" and ".join(self._parts))
+        parts = reduce(lambda before, part: Phrase("{before} and {part}", before=before, part=part), self._parts)
+        return Phrase("its record is damaged: {parts} cannot be read", parts=parts)
 
     def part(self, name: str, read: Callable[[], T], instead: T) -> T:
         try:

@@ -46,6 +46,8 @@ class Ending(StrEnum):
     # Of a notification whose worker or record was lost (sweep.lua, records.lua).
     WORKER_LOST = Phrase("the worker was lost while it held the notification")
     DAMAGED = Phrase("its record was damaged: whether it was sent is not known")
+    # Of one that no call was made for (feishu/images.py).
+    IMAGE_GONE = Phrase("its image is no longer in the ledger")
 
 
 _BY_WORDS = {ending.value: ending for ending in Ending}

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from ledger.delivery_options import ReceiveType
 from ledger.endings import Ending, ending_of, told_ending
 from ledger.messages.joined_texts import Fired
+from ledger.phrases import Phrase
 from ledger.states import Outcome, State
 from ledger.times import IsoTime, iso
 
@@ -64,7 +65,7 @@ class Attempt:
     @property
     def told(self) -> str | None:
         """`msg`, as a phrase where its words are ours."""
-        return None if self.msg is None else told_ending(self.msg)
+        return self.msg if self.msg is None or isinstance(self.msg, Phrase) else told_ending(self.msg)
 
     @property
     def ending(self) -> Ending | None:

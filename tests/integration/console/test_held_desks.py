@@ -1,4 +1,4 @@
-"""Why a desk is held, and why addresses wait, on the pages that show it: in the language of the page."""
+"""Why a desk is held, why addresses wait, and what of a record is damaged: in the language of the page."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from feishu.verdict import Verdict
 from ledger.ledger import Ledger
+from ledger.notification import Notification
 from ledger.settings import Settings
 from tests.acceptance.chinese_scene import ChineseScene, refused, unanswered
 from tests.integration.console.console_visitor import Visitor
@@ -45,3 +46,11 @@ def test_a_reason_is_in_the_language_of_the_page(
         page = Visitor(url, language).look(path)
         assert page.count(told) == 4
         assert other not in page
+
+
+def test_what_of_a_record_is_damaged_is_in_the_language_of_the_page(ledger: Ledger, url: str) -> None:
+    [event] = ledger.accept([Notification.build({"receiver_id": "ou_ada", "text": "x"})])
+    ledger.redis.hset(ledger.keys.notification(event.id), mapping={"progress": "{", "input": "{"})
+    page = Visitor(url, "zh-CN").look(f"/notifications/{event.id}")
+    assert "记录已损坏：无法读取 input 和 progress" in page
+    assert "cannot be read" not in page

@@ -1,5 +1,8 @@
 """The command line of the sandbox in Chinese: its help, its errors and what it prints."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,14 @@ def test_what_it_prints_is_in_chinese() -> None:
         assert english_in(said(text, CHINESE)) == []
         assert said(text, ENGLISH) == text
     assert said("something else", CHINESE) == "something else"
+
+
+def test_the_command_passes_the_language_of_its_reader_on() -> None:
+    command = [Path(sys.executable).with_name("deskbell"), "sandbox", "--port", "x"]
+    for language, told in (
+        ("zh-CN", "sandbox: 参数 --port：'x' 应为端口"),
+        ("en", "argument --port: 'x' must be a port"),
+    ):
+        environment = {**os.environ, "DESKBELL_LANG": language}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, told in done.stderr) == (2, True)

@@ -145,6 +145,15 @@ def test_a_call_without_an_answer(ledger: Ledger, tongue: Tongue, ending: Ending
     assert json.loads(tongue("show", event, "--json", allowed=(said,)))["error"]["msg"] == said
 
 
+def test_a_damaged_record(ledger: Ledger, tongue: Tongue) -> None:
+    event = tongue("send", "--to", "ou_ada", "--text", "磁盘已满")
+    ledger.redis.hset(ledger.keys.notification(event), mapping={"progress": "{", "input": "{"})
+    for show in (tongue, tongue.on_a_terminal):
+        show("show", event)
+        show("list", "--notifications")
+        show("doctor")
+
+
 def test_a_broken_ledger(ledger: Ledger, tongue: Tongue) -> None:
     tongue("send", "--to", "ou_ada", "--text", "磁盘已满")
     ledger.redis.delete(ledger.keys.waiting("e_default"), ledger.keys.desks)
