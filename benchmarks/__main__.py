@@ -19,6 +19,7 @@ from benchmarks import (
     latency,
     memory,
     quota,
+    servers,
     tickets,
 )
 from benchmarks.exact import NotExact
@@ -42,6 +43,7 @@ _MODULES = (
     http,
     imports,
     memory,
+    servers,
 )
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module.measure for module in _MODULES}
 

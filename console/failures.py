@@ -66,9 +66,10 @@ class Failures:
             return known
 
     def _read(self, id: str) -> list[Failure]:
-        index = self._ledger.keys.row_index(id, State.FAILED)
-        ids = [text(id) for id in self._ledger.redis.zrevrange(index, 0, LOOKED_AT - 1)]
-        rows = self._ledger.announcements.some_rows(id, [row_number(each) for each in ids])
+        ledger = self._ledger.with_record(id)
+        index = ledger.keys.row_index(id, State.FAILED)
+        ids = [text(id) for id in ledger.redis.zrevrange(index, 0, LOOKED_AT - 1)]
+        rows = ledger.announcements.some_rows(id, [row_number(each) for each in ids])
         return grouped((row.progress.attempts[-1] for row in rows if row.progress.attempts), self._codes)
 
 

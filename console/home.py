@@ -40,7 +40,8 @@ class DeskPanel:
     def of(cls, sight: DeskOverview, snapshot: Snapshot, span: Span) -> "DeskPanel":
         # The events' lane is shown even if empty; a paused announcement waits too.
         lanes = [(lane, snapshot.announcements.get(lane.name)) for lane in sight.status.lanes]
-        is_stopped = not snapshot.workers or sight.status.name in snapshot.vitals.unserved
+        vitals = snapshot.vitals_of(sight.status.name)
+        is_stopped = not vitals.workers or sight.status.name in vitals.unserved
         columns = columns_of(span, sight.hour, snapshot.past.get(sight.status.name, {}), sight.at_ms)
         return cls(sight.status, chart_of(columns), sight.last_minute, tuple(lanes), is_stopped)
 

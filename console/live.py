@@ -25,8 +25,9 @@ from ledger.connection import reachable
 from ledger.draft import Person
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
-from ledger.overview import Overview, Snapshot
+from ledger.overview import Snapshot
 from ledger.settling import Settling
+from ledger.spread_overview import overview_of
 
 __all__ = ["Draw", "Drawing", "Live", "LivePart", "away", "badge", "drawn", "part", "version_of"]
 
@@ -77,7 +78,7 @@ class Live:
 
     def __init__(self, ledger: Ledger, templates: Environment, sessions: Sessions) -> None:
         self._ledger, self._templates, self._sessions = ledger, templates, sessions
-        self._overview, self._past = Overview(ledger), Past(ledger)
+        self._overview, self._past = overview_of(ledger), Past(ledger)
         self._turn = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._seen_at = 0.0

@@ -17,7 +17,7 @@ from console.routing import action, live, page
 from ledger.allowance import Allowance
 from ledger.api_key import ApiKey
 from ledger.dead_letters import DeadLetters
-from ledger.dropped_messages import DroppedMessages
+from ledger.dropped_messages import see_on, summary_of
 from ledger.errors import BadInput, NotFound
 from ledger.ids import row_number
 from ledger.overview import Snapshot
@@ -26,7 +26,7 @@ from ledger.queues import intake_queue
 from ledger.record import Record
 from ledger.search import Search
 from ledger.states import State
-from ledger.unread_lists import unread_of
+from ledger.unread_lists import unread_on
 
 __all__ = ["routes"]
 
@@ -70,10 +70,10 @@ def _page(request: PageRequest) -> Response:
 
 def _lost_messages(request: PageRequest, *, told: bool) -> dict[str, Any]:
     ledger = request.context.ledger
-    unread: Any = ledger.redis.get(ledger.keys.unread_lists)
+    servers = ledger.servers_of(request.desks)
     return {
-        "dropped": DroppedMessages(ledger.redis, ledger.keys).summary(DROPPED_SHOWN) if told else None,
-        "unread_lists": unread_of(unread) if told else [],
+        "dropped": summary_of(servers, DROPPED_SHOWN) if told else None,
+        "unread_lists": [each for server in servers for each in unread_on(server)] if told else [],
         "intake": intake_queue(ledger.settings.prefix),
     }
 
@@ -84,7 +84,7 @@ def _see_dropped(request: PageRequest) -> Response:
     if total is None or not attention_of(request.context.live.snapshot(), request.who.sees).lost_messages:
         raise NotFound("dropped")
     ledger = request.context.ledger
-    DroppedMessages(ledger.redis, ledger.keys).see(total)
+    see_on(ledger.servers_of(request.desks), total)
     request.note("see dropped")
     request.context.live.forget()
     return request.to("/needs", flash="dropped_seen")
@@ -106,7 +106,7 @@ def _facts(attention: Attention) -> str:
 
 
 def _events(request: PageRequest, state: State, count: int) -> list[Record]:
-    return list(Search(state=state, desks=request.who.desks).page(request.context.ledger, count).records)
+    return list(Search(state=state, desks=request.desks).page(request.context.ledger, count).records)
 
 
 def _unsettled_events(request: PageRequest, attention: Attention) -> list[Record]:

@@ -69,7 +69,7 @@ def _find(request: PageRequest) -> Response:
     if not text:
         return request.page("find.html", text=text, found=None)
     sought = Sought.of(text, among_people=request.who.may_see_people)
-    finding = Finding(request.context.ledger, sought, request.who.desks, limit=PAGE)
+    finding = Finding(request.context.ledger, sought, request.desks, limit=PAGE)
     return request.page("find.html", text=text, found=finding.page(cursor))
 
 
@@ -77,7 +77,7 @@ def _wanted(request: PageRequest) -> Search:
     desk = request.query("desk")
     return Search(
         state=request.state(),
-        desks=frozenset({desk}) if desk and request.who.sees(desk) else request.who.desks,
+        desks=frozenset({desk}) if desk and request.who.sees(desk) else request.desks,
         receiver_id=request.query("receiver") or None,
         key=request.query("key") or None,
         code=request.number("code", MOST_CODE, least=-MOST_CODE),
@@ -132,6 +132,7 @@ def _rule(request: PageRequest, attempt: Attempt) -> Rule | None:
 
 def _message_of(ledger: Ledger, record: Record) -> Message | None:
     """The message, or None if the record is damaged. Of one that still gathers events, as it would be now."""
+    ledger = ledger.with_record(record.id)
     desk = ledger.settings.all_desks.get(record.notification.desk)
     language = desk.language if desk else ledger.settings.lang
     if record.progress.gathers:

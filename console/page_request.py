@@ -200,6 +200,14 @@ class PageRequest:
             return Attention.when_away()
 
     @property
+    def desks(self) -> frozenset[str] | None:
+        """Those that the viewer sees and whose servers answer; None is all."""
+        away = {desk for server in self.context.live.snapshot().away for desk in server.desks}
+        if not away:
+            return self.who.desks
+        return frozenset(name for name in self.context.ledger.settings.all_desks if self.who.sees(name)) - away
+
+    @property
     def flash(self) -> str | None:
         """The result of the previous action. The URL can select only texts of the catalogue."""
         key = f"flash.{self.query('flash')}"

@@ -10,10 +10,11 @@ from typing import Any, cast
 from ledger.announcement import Announcement
 from ledger.api_key import ApiKey, Scope, digest_of
 from ledger.api_keys import ApiKeys
-from ledger.connection import RedisWhenFull, text
+from ledger.connection import text
 from ledger.draft import Person
 from ledger.errors import NotFound
 from ledger.ledger import Ledger
+from ledger.redis_when_full import RedisWhenFull
 from ledger.sign_in_links import SignInLinks
 
 __all__ = [

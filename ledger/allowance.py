@@ -22,7 +22,7 @@ class Allowance:
 
     def __init__(self, store: Store, key: ApiKey | None) -> None:
         """Without a key, and for one without a limit, nothing is counted."""
-        self._verbs, self._key = store.verbs, key
+        self._verbs, self._key = store.home.verbs, key
 
     def take(self, number: int) -> None:
         """Counts `number` more. Raises KeyLimit if that is more than the day has left."""

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from heapq import merge
+from itertools import islice
 from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from ledger.connection import RedisWhenFull
 from ledger.damage import whole
 from ledger.redis_clock import time_ms
+from ledger.redis_when_full import RedisWhenFull
 from ledger.store import Store
 from ledger.times import IsoTime, iso
 
@@ -77,7 +79,8 @@ def _drop_old(store: Store, now_ms: int) -> None:
 
 def recent_actions(store: Store, count: int) -> list[AuditEntry]:
     """Newest first."""
-    return [act for act in (whole("an act", _act, kept) for kept in _read(store, 0, count - 1)) if act]
+    found = [act for server in store.servers for act in map(_whole, _read(server, 0, count - 1)) if act]
+    return found if len(store.servers) == 1 else sorted(found, key=lambda act: act.at_ms, reverse=True)[:count]
 
 
 def actions_before(store: Store, cursor: int | None, count: int) -> tuple[list[AuditEntry], int | None]:
@@ -85,24 +88,34 @@ def actions_before(store: Store, cursor: int | None, count: int) -> tuple[list[A
 
     The cursor is the number of older acts, so an act that is recorded meanwhile moves no page.
     """
-    known = int(store.redis.llen(store.keys.acts))
+    known = sum(int(server.redis.llen(server.keys.acts)) for server in store.servers)
     left = known if cursor is None else min(cursor, known)
     older = max(left - count, 0)
+    if len(store.servers) > 1:  # the older ones of each are counted together, so a page is found from the oldest on
+        return list(islice(all_actions(store), older, left))[::-1], older or None
     page = _read(store, -left, -older - 1) if left else []
-    return [act for act in (whole("an act", _act, kept) for kept in page) if act], older or None
+    return [act for act in map(_whole, page) if act], older or None
 
 
 def all_actions(store: Store) -> Iterator[AuditEntry]:
     """Oldest first, up to now. An act that is recorded meanwhile moves none of those that are read."""
+    return merge(*map(_all_of, store.servers), key=lambda act: act.at_ms)
+
+
+def _all_of(store: Store) -> Iterator[AuditEntry]:
     left = int(store.redis.llen(store.keys.acts))
     for end in range(0, left, PORTION):
         portion = _read(store, -min(end + PORTION, left), -end - 1)
-        yield from (act for act in (whole("an act", _act, kept) for kept in reversed(portion)) if act)
+        yield from (act for act in map(_whole, reversed(portion)) if act)
 
 
 def _read(store: Store, first: int, last: int) -> list[bytes]:
     found: Any = store.redis.lrange(store.keys.acts, first, last)
     return list(found)
+
+
+def _whole(kept: bytes) -> AuditEntry | None:
+    return whole("an act", _act, kept)
 
 
 def _act(kept: bytes) -> AuditEntry:

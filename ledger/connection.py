@@ -3,11 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any, Self
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.client import Pipeline
 from redis.connection import AbstractConnection
 from redis.exceptions import (
     AskError,
@@ -29,13 +28,14 @@ from ledger.settings import Settings
 __all__ = [
     "NO_ROOM",
     "SCHEMA",
-    "RedisWhenFull",
     "connect",
     "connect_screen",
     "is_of_wrong_version",
     "is_refusal",
     "naming",
+    "note_server",
     "reachable",
+    "server_of",
     "text",
     "translated",
 ]
@@ -80,7 +80,7 @@ def connect(
         "socket_connect_timeout": min(CONNECT_SECONDS, answer_seconds),
         "socket_timeout": answer_seconds,
         "health_check_interval": IDLE_SECONDS,
-        "retry": RetryInTime(repeat_seconds),
+        "retry": RetryInTime(repeat_seconds, settings),
         "redis_connect_func": naming(settings.prefix),
         **url.arguments,
     }
@@ -114,12 +114,31 @@ def connect_screen(settings: Settings) -> redis.Redis:
     return connect(settings, answer_seconds=SCREEN_SECONDS, repeat_seconds=0)
 
 
+#: The attribute of redis-py's errors with the settings of the server that they came from: there may be several.
+_SETTINGS = "settings_of_server"
+
+
+def note_server(error: redis.RedisError, settings: Settings) -> None:
+    """For `translated`: which server it is about."""
+    setattr(error, _SETTINGS, settings)
+
+
+def server_of(error: BaseException | None) -> Settings | None:
+    """The settings of the server that redis-py's error, or ours made from it, is about, if it says so."""
+    found: Settings | None = getattr(error, _SETTINGS, None) or getattr(error and error.__cause__, _SETTINGS, None)
+    return found
+
+
 class RetryInTime(Retry):
     """redis-py's retry, limited by time too: otherwise each try may take a caller's whole time."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, settings: Settings) -> None:
         super().__init__(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES)
-        self._seconds = seconds
+        self._seconds, self._settings = seconds, settings
+
+    def __deepcopy__(self, _: object) -> Self:
+        """redis-py makes one for each connection; the settings are the same for all."""
+        return type(self)(self._seconds, self._settings)
 
     def call_with_retry(self, do: Callable[[], Any], fail: Callable[..., Any], *hooks: Any, **more: Any) -> Any:
         ends_at = time.monotonic() + self._seconds
@@ -129,7 +148,11 @@ class RetryInTime(Retry):
             if time.monotonic() >= ends_at:
                 raise error
 
-        return super().call_with_retry(do, failed, *hooks, **more)
+        try:
+            return super().call_with_retry(do, failed, *hooks, **more)
+        except redis.RedisError as error:
+            note_server(error, self._settings)
+            raise
 
 
 def connection_class(url: RedisUrl) -> type[AbstractConnection]:
@@ -155,27 +178,26 @@ def translated(error: BaseException, settings: Settings) -> DeskbellError | None
     """redis-py's error as one of Deskbell's; None for one that has no such meaning.
 
     Connection errors are LedgerUnreachable, with where Redis is and what to do; the refusal of all writes is
-    LedgerUnwritable or LedgerFull; and that of a verb of another version than the ledger is WrongVersion.
+    LedgerUnwritable or LedgerFull; and that of a verb of another version than the ledger is WrongVersion. `settings`
+    are of the server where the error does not say from which it came.
     """
+    settings = getattr(error, _SETTINGS, settings)
     if isinstance(error, redis.ResponseError):
         return _translated_refusal(error, settings)
     if not isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
         return None
-    hint = (
-        Phrase("start it with `deskbell up`, or set DESKBELL_REDIS_URL")
-        if settings.embedded
-        else Phrase("check DESKBELL_REDIS_URL and the server")
-    )
-    return LedgerUnreachable(
-        remedied(
-            Phrase(
-                "Redis at {where} is not reached ({problem})",
-                where=str(settings.redis),
-                problem=connection_problem(error),
-            ),
-            hint,
-        )
-    )
+    where, problem = str(settings.redis), connection_problem(error)
+    found = Phrase("Redis at {where} is not reached ({problem})", where=where, problem=problem)
+    return LedgerUnreachable(remedied(found, _hint(settings)))
+
+
+def _hint(settings: Settings) -> Phrase:
+    if settings.server:
+        desks = ", ".join(settings.desks_here)
+        return Phrase("check the server, and `redis` in the desks file; it has {desks}", desks=desks)
+    if settings.embedded:
+        return Phrase("start it with `deskbell up`, or set DESKBELL_REDIS_URL")
+    return Phrase("check DESKBELL_REDIS_URL and the server")
 
 
 def _translated_refusal(error: redis.ResponseError, settings: Settings) -> DeskbellError | None:
@@ -237,74 +259,3 @@ def _unwritable(where: str, error: redis.ResponseError) -> LedgerUnwritable:
 def text(value: Any) -> str:
     """A string from Redis. The clients return bytes; their annotations leave it open."""
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-#: What workers write outside of verbs: signs of life, caches, turns, Celery's messages. None of it grows with what is
-#: accepted. A script is never sent again: those that accept shall be refused.
-_SMALL_WRITES = frozenset({"SET", "INCR", "HINCRBY", "HSET", "ZADD", "SADD", "LPUSH", "RPUSH"})
-#: What stands beside them in the same pipeline.
-_FREEING = frozenset({"DEL", "HDEL", "ZREM", "ZREMRANGEBYSCORE", "ZREMRANGEBYRANK", "LTRIM", "EXPIRE", "PEXPIRE"})
-
-# Arguments, for each command: how many words it has, and the words.
-# The first write needs no memory, and the key is never there: it lets all writes after it through.
-_SCRIPT = """redis.call('DEL', KEYS[1] .. ':none')
-local answers, at = {}, 1
-while at <= #ARGV do
-  local words = {}
-  for index = at + 1, at + ARGV[at] do table.insert(words, ARGV[index]) end
-  table.insert(answers, redis.call(unpack(words)) or false)
-  at = at + 1 + ARGV[at]
-end
-return answers"""
-
-
-class _PipelineWhenFull(Pipeline):
-    def execute(self, raise_on_error: bool = True) -> list[Any]:
-        commands = [tuple(arguments) for arguments, _ in self.command_stack]  # before it is emptied
-        try:
-            return super().execute(raise_on_error)
-        except OutOfMemoryError:
-            if not all(words[0] in _SMALL_WRITES | _FREEING for words in commands):
-                raise
-            # A transaction was refused as a whole; in a mere pipeline others were done, and may be done twice.
-            return _sent_again(self, commands)
-
-
-class RedisWhenFull(redis.Redis):
-    """redis-py's client, whose small writes go through when `maxmemory` is reached: those of workers, and of people who
-    sign in to see what is wrong.
-
-    Redis then refuses every command that may need memory. Accepting has to fail, but sending has to go on: it is what
-    frees memory in the end. A script may write all the same once its first write was one that needs none
-    (`scriptVerifyOOM` in script.c of Redis and Valkey), so a refused command is sent again within one. The flag
-    `allow-oom` would say the same more plainly, but Redis 6 and fakeredis do not know it.
-    """
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        except OutOfMemoryError:
-            if args[0] not in _SMALL_WRITES:
-                raise
-            return _sent_again(self, [args])[0]
-
-    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
-        """The server says that a user may not use "a key"; in a log that is too little to act on."""
-        try:
-            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
-        except NoPermissionError as error:
-            raise NoPermissionError(f"{error} ({command_name}; ACL LOG on the server names the key)") from error
-
-    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
-        return _PipelineWhenFull(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-
-
-def _sent_again(client: redis.Redis, commands: list[tuple[Any, ...]]) -> list[Any]:
-    flat = [word for words in commands for word in (len(words), *words)]
-    plain = redis.Redis(connection_pool=client.connection_pool)
-    answers = plain.eval(_SCRIPT, 1, commands[0][1], *flat)
-    parsers = client.response_callbacks
-    return [
-        parsers[words[0]](answer) if words[0] in parsers and answer is not None else answer
-        for words, answer in zip(commands, cast(list[Any], answers), strict=True)
-    ]

@@ -33,6 +33,15 @@ class DeadLetters:
 
     def find(self, ledger: Ledger) -> Iterator[Record | RowRecord]:
         """In the order of their failure, the oldest first. Reads the index once, then record by record."""
+        servers = [ledger.with_record(self.announcement)] if self.announcement else ledger.servers_of(self._desks)
+        for server in servers:
+            yield from self._find(server)
+
+    @property
+    def _desks(self) -> list[str] | None:
+        return None if self.desk is None else [self.desk]
+
+    def _find(self, ledger: Ledger) -> Iterator[Record | RowRecord]:
         ids = [text(id) for id in ledger.redis.zrange(self._index(ledger.keys), self._from(), self._to(), byscore=True)]
         for start in range(0, len(ids), PORTION):
             for record in self._read(ledger, ids[start : start + PORTION]):

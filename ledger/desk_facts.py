@@ -91,6 +91,7 @@ class DeskJson(TypedDict):
 
 def desk_facts(ledger: Ledger, desk: Desk) -> DeskJson:
     """Raises redis-py's errors."""
+    ledger = ledger.at(desk.name)
     facts: dict[str, Any] = {
         **desk_status(ledger, desk).as_json(),
         "feishu_url": desk.feishu_url,

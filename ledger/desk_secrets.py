@@ -10,7 +10,7 @@ from ledger.phrases import Phrase
 
 __all__ = ["with_secrets"]
 
-_SECRETS = ("app_secret", "helpdesk_token", "encrypt_key", "verification_token")
+_SECRETS = ("app_secret", "helpdesk_token", "encrypt_key", "verification_token", "redis")
 
 
 def with_secrets(desk: str, table: Mapping[str, Any], folder: Path) -> dict[str, Any]:

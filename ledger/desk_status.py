@@ -106,6 +106,18 @@ def desk_statuses(
 
     `now_ms`: of Redis' clock, if it was just asked.
     """
+    known = None if announcements is None else list(announcements)
+    of_servers = [[desk for desk in desks if store.at(desk.name) is server] for server in store.servers]
+    pairs = zip(store.servers, of_servers, strict=True)
+    found = [each for server, own in pairs if own for each in _statuses(server, own, known, now_ms)]
+    order = {desk.name: place for place, desk in enumerate(desks)}
+    return sorted(found, key=lambda status: order[status.name])
+
+
+def _statuses(
+    store: Store, desks: Sequence[Desk], announcements: Iterable[Announcement] | None, now_ms: int | None
+) -> list[DeskStatus]:
+    """Of desks of one server."""
     known = list(Announcements(store).newest() if announcements is None else announcements)
     pipe = store.redis.pipeline(transaction=False)
     for desk in desks:

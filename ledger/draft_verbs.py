@@ -4,21 +4,21 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from heapq import merge
 from typing import Any
 
 import orjson
 
 from ledger.announcement import Announcement, Row, Spec
-from ledger.announcements import Announcements
 from ledger.connection import text
 from ledger.draft import Person, fingerprint_of
 from ledger.errors import BadInput, Changed, KeyReused, NotAllowed, NotFound, NotPermitted
+from ledger.ledger import Ledger
 from ledger.loading import RowsMissing, key_of_announcement
 from ledger.phrases import Phrase
 from ledger.redis_clock import time_ms
 from ledger.redis_keys import key_digest
 from ledger.states import DRAFTED, AnnouncementState
-from ledger.store import Store
 from ledger.times import unix_ms
 
 __all__ = ["DRAFT_MS", "MOST_DRAFTS", "DraftContent", "DraftVerbs"]
@@ -56,10 +56,9 @@ class DraftContent:
 class DraftVerbs:
     """Raises NotFound for an id that is neither a draft's nor an announcement's, NotAllowed if the state forbids it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._redis, self._keys = store.redis, store.keys
-        self._announcements = Announcements(store)
+    def __init__(self, ledger: Ledger) -> None:
+        self._store = ledger
+        self._announcements = ledger.announcements
 
     def keep(self, content: DraftContent, by: Person, *, key: str, key_given: bool) -> None:
         """Makes a draft of what was loaded. `key` becomes the key of the announcement when the draft starts.
@@ -93,9 +92,10 @@ class DraftVerbs:
 
     def check_room(self, by: Person) -> None:
         """Raises BadInput if this author has all the drafts that one may have."""
-        since_ms = time_ms(self._redis.time()) - DRAFT_MS
-        if self._redis.zcount(self._keys.drafts_of(by.id), since_ms, "+inf") >= MOST_DRAFTS:
-            raise _too_many()
+        for server in self._store.servers:
+            since_ms = time_ms(server.redis.time()) - DRAFT_MS
+            if server.redis.zcount(server.keys.drafts_of(by.id), since_ms, "+inf") >= MOST_DRAFTS:
+                raise _too_many()
 
     def submit(self, id: str, by: Person) -> AnnouncementState:
         """Asks for an approval."""
@@ -201,26 +201,36 @@ class DraftVerbs:
 
     def listed(self) -> Iterator[Announcement]:
         """All drafts, the last edited first."""
-        ids = [text(id) for id in self._redis.zrevrange(self._keys.drafts, 0, -1)]
+        each = [self._listed_of(server) for server in self._store.servers]
+        return each[0] if len(each) == 1 else merge(*each, key=_last_edit, reverse=True)
+
+    def _listed_of(self, ledger: Ledger) -> Iterator[Announcement]:
+        ids = [text(id) for id in ledger.redis.zrevrange(ledger.keys.drafts, 0, -1)]
         for first in range(0, len(ids), PORTION):
-            found = self._announcements.several(ids[first : first + PORTION])
+            found = ledger.announcements.several(ids[first : first + PORTION])
             yield from (each for each in found if each.state in DRAFTED)
 
     def content_hash(self, id: str) -> str | None:
         """The hash of what the receivers of a draft get."""
-        found = self._redis.hget(self._keys.lane(id), "content")
+        server = self._store.with_record(id)
+        found = server.redis.hget(server.keys.lane(id), "content")
         return text(found) if found else None
 
     def rows(self, id: str, numbers: Sequence[int] | None = None) -> Iterator[Row]:
         """These rows of a draft, or all, by number from 0. Raises NotFound."""
         wanted = range(self._announcements.get(id).total) if numbers is None else numbers
+        server = self._store.with_record(id)
         for first in range(0, len(wanted), PORTION):
             portion = list(wanted[first : first + PORTION])
-            found: Any = self._redis.hmget(self._keys.rows(id), [str(number) for number in portion])
+            found: Any = server.redis.hmget(server.keys.rows(id), [str(number) for number in portion])
             for row in found:
                 if row is None:
                     raise NotFound(id)
                 yield Row.of_json(row)
+
+
+def _last_edit(draft: Announcement) -> int:
+    return draft.draft.edited_ms if draft.draft else 0
 
 
 def _too_many() -> BadInput:

@@ -6,7 +6,7 @@ need attention.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,9 +16,10 @@ import redis
 from ledger.damage import whole
 from ledger.phrases import Phrase, phrase_json, phrase_of
 from ledger.redis_keys import RedisKeys
+from ledger.store import Store
 from ledger.times import iso
 
-__all__ = ["DroppedMessage", "DroppedMessages", "DroppedSummary", "unseen_of"]
+__all__ = ["DroppedMessage", "DroppedMessages", "DroppedSummary", "see_on", "summary_of", "unseen_of"]
 
 #: Kept in the list, the latest first.
 KEPT = 500
@@ -82,6 +83,24 @@ class DroppedMessages:
     def see(self, total: int) -> None:
         """Somebody has looked at the first `total` that were ever dropped. Those since then stay unseen."""
         self._redis.set(self._keys.dropped_seen, total)
+
+
+def summary_of(stores: Sequence[Store], count: int = KEPT) -> DroppedSummary:
+    """Of several servers, the newest messages first."""
+    each = [DroppedMessages(store.redis, store.keys).summary(count) for store in stores]
+    latest = sorted((one for of_server in each for one in of_server.latest), key=lambda one: one.at_ms, reverse=True)
+    total, unseen = sum(of_server.total for of_server in each), sum(of_server.unseen for of_server in each)
+    return DroppedSummary(total, unseen, tuple(latest[:count]))
+
+
+def see_on(stores: Sequence[Store], total: int) -> None:
+    """Somebody has looked at `total` on all servers. Of those since then it is not known where they are: as many of the
+    newest stay unseen on each."""
+    messages = [DroppedMessages(store.redis, store.keys) for store in stores]
+    totals = [each.summary(1).total for each in messages]
+    since = max(0, sum(totals) - total)
+    for each, of_server in zip(messages, totals, strict=True):
+        each.see(of_server - since)
 
 
 def unseen_of(total: bytes | None, seen: bytes | None) -> int:

@@ -157,7 +157,7 @@ class Finding:
         totals = self._totals()
         place = self._rows(self._events(place), totals)
         is_over = place.events_done and place.rows_done
-        events = int(self.ledger.redis.zcard(self.ledger.keys.events))
+        events = sum(int(each.redis.zcard(each.keys.events)) for each in self.ledger.servers_of(self.desks))
         found = tuple(self._found.values())
         return Found(found, None if is_over else place, place, max(events, place.events_read), sum(totals.values()))
 
@@ -184,7 +184,7 @@ class Finding:
         read, last = 0, place.event
         if place.events_done:
             return place
-        for cursor, record in newest_events(self.ledger, self.state, place.event):
+        for cursor, record in newest_events(self.ledger, self.state, place.event, self.desks):
             if read == MOST_EVENTS or self._is_full:
                 return replace(place, event=last, events_read=place.events_read + read)
             read, last = read + 1, cursor
@@ -196,11 +196,9 @@ class Finding:
 
     def _totals(self) -> dict[str, int]:
         """The rows of each announcement that may be seen, newest first."""
-        ids = self.ledger.announcements.ids(MOST_ANNOUNCEMENTS)
-        pipe = self.ledger.redis.pipeline(transaction=False)
-        for id in ids:
-            pipe.hmget(self.ledger.keys.lane(id), "desk", "total")
-        lanes = zip(ids, pipe.execute(), strict=True)
+        lanes = [lane for server in self.ledger.servers_of(self.desks) for lane in _lanes(server)]
+        if len(self.ledger.servers) > 1:
+            lanes = sorted(lanes, reverse=True)
         return {
             id: int(total) for id, (desk, total) in lanes
             if desk is not None and (self.desks is None or text(desk) in self.desks)
@@ -238,6 +236,15 @@ class Finding:
         return numbers.stop
 
 
+def _lanes(ledger: Ledger) -> Iterator[tuple[str, Any]]:
+    """Desk and total of the newest announcements of one server."""
+    ids = ledger.announcements.ids(MOST_ANNOUNCEMENTS)
+    pipe = ledger.redis.pipeline(transaction=False)
+    for id in ids:
+        pipe.hmget(ledger.keys.lane(id), "desk", "total")
+    return zip(ids, pipe.execute(), strict=True)
+
+
 def _from(announcement: str, totals: dict[str, int]) -> Iterator[str]:
     """This announcement and the older ones; its record may have gone since, and ids sort by time."""
     if not announcement or announcement in totals:
@@ -247,6 +254,7 @@ def _from(announcement: str, totals: dict[str, int]) -> Iterator[str]:
 
 def rows_with(ledger: Ledger, id: str, numbers: Sequence[int], sought: Sought) -> Iterator[RowRecord]:
     """Those of these rows that have the text, in one round trip, or two if there are any. Raises NotFound."""
+    ledger = ledger.with_record(id)
     stored: Any = ledger.redis.hmget(ledger.keys.rows(id), [part for n in numbers for part in (n, f"{n}+")])
     pairs = zip(numbers, stored[::2], stored[1::2], strict=True)
     likely = [n for n, *parts in pairs if any(sought.stored in _plain(text(part)) for part in parts if part)]

@@ -1,9 +1,9 @@
 """The health line: why nothing is sent, accepted or kept, or soon will not be. One list for every screen and probe."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 from ledger.announcement import Announcement
 from ledger.desk_status import DeskStatus
@@ -14,6 +14,10 @@ from ledger.states import AnnouncementState
 from ledger.vitals import Vitals
 
 __all__ = ["REDIS_AWAY", "Condition", "Severity", "address_remedy", "clock_off", "conditions", "unserved"]
+
+
+#: Sections of docs/runbook.md about a server.
+_OF_REDIS = frozenset({"RedisNearlyFull", "RedisNotDurable", "RedisClockSet"})
 
 
 class Severity(IntEnum):
@@ -36,6 +40,12 @@ class Condition:
     desk: str = ""
     code: int | None = None  #: of a held desk: Feishu's code; with the HTTP status it has a meaning
     http_status: int | None = None
+
+    def of_server(self, where: str) -> Self:
+        """Where there are several, what is said of Redis names it."""
+        if self.section not in _OF_REDIS:
+            return self
+        return replace(self, found=Phrase("{field}: {problem}", field=where, problem=self.found))
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "severity": self.severity.name.lower(), "found": self.found, "do": self.do}

@@ -57,7 +57,7 @@ def receiver_refusals(store: Store, key: ApiKey | None, notifications: Sequence[
     refusals = []
     for each in notifications:
         if each.desk not in of_desk:
-            of_desk[each.desk] = Receivers(key, _Cached(store, each.desk))
+            of_desk[each.desk] = Receivers(key, _Cached(store.at(each.desk), each.desk))
         receivers = of_desk[each.desk]
         given = {name: value for name in ADDRESS_FIELDS if (value := getattr(each, name))}
         refusals.append(None if receivers.has(given, each.user_id_type) else receivers.refusal())

@@ -11,8 +11,9 @@ from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, WatchError
 
 from ledger.announcement import Spec
-from ledger.api_key import Scope
+from ledger.api_key import ApiKey, Scope
 from ledger.api_key_variable import keys_of_variable
+from ledger.api_keys import ApiKeys
 from ledger.audit_log import record_action
 from ledger.connection import text
 from ledger.errors import DeskbellError, KeyReused, NotPermitted
@@ -188,8 +189,14 @@ class Loading:
         """What `start` must know: above how many rows to ask for an approval, and which fixed keys may give it."""
         settings = self._store.settings
         fixed = keys_of_variable(settings.api_keys.get_secret_value()).values()
-        ids = [key.id for key in fixed if Scope.APPROVE in key.scopes and (key.desks is None or desk in key.desks)]
+        # The verb reads created keys where they are, on the home; for a desk elsewhere they are read before it.
+        created = [] if self._store.home is self._store else ApiKeys(self._store.home).usable()
+        ids = [key.id for key in (*fixed, *created) if Scope.APPROVE in key.scopes and _is_for(key, desk)]
         return "" if settings.approval_above is None else settings.approval_above, orjson.dumps(ids)
+
+
+def _is_for(key: ApiKey, desk: str) -> bool:
+    return key.desks is None or desk in key.desks
 
 
 def batched_rows(rows: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

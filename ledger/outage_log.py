@@ -12,7 +12,7 @@ from typing import Self
 
 import redis
 
-from ledger.connection import connect, translated
+from ledger.connection import connect, server_of, translated
 from ledger.errors import LedgerUnreachable
 from ledger.redis_keys import RedisKeys
 from ledger.settings import Settings
@@ -63,6 +63,9 @@ class OutageLog(logging.Filter):
 
     def _unreachable(self, error: BaseException) -> LedgerUnreachable | None:
         """The error as one of the ledger, if it says that Redis is not reached."""
+        server = server_of(error)
+        if server is not None and str(server.redis) != str(self._settings.redis):
+            return None  # of another server, which has a filter of its own
         found = error if isinstance(error, LedgerUnreachable) else translated(error, self._settings)
         return found if isinstance(found, LedgerUnreachable) else None
 

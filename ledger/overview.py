@@ -20,7 +20,7 @@ from ledger.unread_lists import unread_of
 from ledger.vitals import Vitals
 from ledger.workers import Worker
 
-__all__ = ["DeskOverview", "Overview", "Snapshot"]
+__all__ = ["AwayServer", "DeskOverview", "Overview", "Snapshot"]
 
 #: Announcements that one glance reads again, besides those that somebody watches. With one desk a glance then takes
 #: some 20 commands, however many announcements there are: the others have their turn in the next ones.
@@ -56,9 +56,18 @@ class DeskOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class AwayServer:
+    """A server that could not be read, and its desks."""
+
+    desks: tuple[str, ...]
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The result of a survey or glance."""
 
+    where: str  #: the server, as it is shown
     at_ms: int
     desks: Mapping[str, DeskOverview]
     announcements: Mapping[str, Announcement]  #: newest first
@@ -67,6 +76,8 @@ class Snapshot:
     lost_messages: int = 0  #: dropped messages that nobody has looked at, and lists that nobody reads
     drafts: tuple[Announcement, ...] = ()  #: the last edited first
     past: Mapping[str, Mapping[int, Counts]] = field(default_factory=dict)  #: quarters of an hour, if asked for
+    parts: tuple["Snapshot", ...] = ()  #: of the servers that answered, if there are several, the home's first
+    away: tuple["AwayServer", ...] = ()
 
     @property
     def settling(self) -> list[Settlement]:
@@ -76,10 +87,18 @@ class Snapshot:
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        return self.vitals.workers
+        return tuple(worker for part in self.parts or (self,) for worker in part.vitals.workers)
+
+    def vitals_of(self, desk: str) -> Vitals:
+        """Of the server that has this desk."""
+        return next((part.vitals for part in self.parts if desk in part.desks), self.vitals)
 
     def conditions(self, sees: Callable[[str], bool]) -> tuple[Condition, ...]:
         """The health line, for a viewer of these desks."""
+        if self.parts:
+            away = [server.condition for server in self.away if any(map(sees, server.desks))]
+            found = [condition.of_server(part.where) for part in self.parts for condition in part.conditions(sees)]
+            return tuple(sorted([*away, *found], key=lambda condition: condition.severity))
         desks = [desk.status for name, desk in self.desks.items() if sees(name)]
         under_way = [each for each in self.under_way() if sees(each.spec.desk)]
         return conditions(self.vitals, desks, under_way)
@@ -118,7 +137,7 @@ class Overview:
         over = {id for id, each in self._announcements.items() if each.state not in _MOVING}
         again = [id for place, id in enumerate(ids) if place < SURVEYED or id not in over]
         self._read_drafts()
-        return self._seen(ids, again, self._ledger.settings.all_desks)
+        return self._seen(ids, again, self._ledger.settings.desks_here)
 
     def forget(self, id: str) -> None:
         """Makes the next glance read this announcement again."""
@@ -129,7 +148,7 @@ class Overview:
         if not self._looks:
             return self.survey()
         ids = self._ledger.announcements.ids(KNOWN)
-        desks = list(self._ledger.settings.all_desks)
+        desks = list(self._ledger.settings.desks_here)
         if self._looks % DRAFTS_EVERY == 0:
             self._read_drafts()
         return self._seen(ids, self._turn(ids, watched), [desks[self._looks % len(desks)]])
@@ -157,9 +176,8 @@ class Overview:
         if over := {id for each in before - self._settling() for id in each.announcements & set(ids)}:
             self._read(ids, list(over), vitals.now_ms)
         at_rest, lost = self._unsettled()
-        return Snapshot(
-            vitals.now_ms, dict(self._desks), dict(self._announcements), vitals, at_rest, lost, self._drafts
-        )
+        where, desks, announcements = str(self._ledger.settings.redis), dict(self._desks), dict(self._announcements)
+        return Snapshot(where, vitals.now_ms, desks, announcements, vitals, at_rest, lost, self._drafts)
 
     def _settling(self) -> frozenset[Settlement]:
         return frozenset(chain.from_iterable(desk.status.settling for desk in self._desks.values()))

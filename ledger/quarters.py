@@ -39,11 +39,15 @@ class Quarters:
         }
 
     def read(self, desks: Sequence[str]) -> dict[str, Mapping[int, Counts]]:
-        """All that are kept of each desk. One round trip, one command for each."""
-        pipe = self._store.redis.pipeline(transaction=False)
-        for desk in desks:
-            pipe.hgetall(self._store.keys.quarters(desk))
-        return {desk: MappingProxyType(_known(found)) for desk, found in zip(desks, pipe.execute(), strict=True)}
+        """All that are kept of each desk. One round trip for each server, one command for each desk."""
+        found: dict[str, Mapping[int, Counts]] = {}
+        for server in self._store.servers:
+            own = [desk for desk in desks if self._store.at(desk) is server]
+            pipe = server.redis.pipeline(transaction=False)
+            for desk in own:
+                pipe.hgetall(server.keys.quarters(desk))
+            found |= {desk: MappingProxyType(_known(kept)) for desk, kept in zip(own, pipe.execute(), strict=True)}
+        return found
 
 
 def counts_of(value: bytes) -> Counts | None:

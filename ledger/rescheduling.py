@@ -39,7 +39,7 @@ def reschedule(ledger: Ledger, id: str, at: datetime, by: str) -> None:
         BadInput: it would expire first.
         NotDurable: the fsync was not confirmed in time.
     """
-    done = _CHANGED
+    ledger, done = ledger.with_record(id), _CHANGED
     while done == _CHANGED:  # by somebody else, between the reading and the verb
         kept = _announcement(ledger, id) if is_announcement(id) else _notification(ledger, id)
         if not kept.may:
@@ -126,6 +126,7 @@ def can_reschedule(ledger: Ledger, record: Record) -> bool:
     """A row that waits for its announcement has no time of its own."""
     if record.progress.state is not State.SCHEDULED or record.damage:
         return False
+    ledger = ledger.at(record.notification.desk)
     due = ledger.keys("lane", announcement_of(record.id), "due") if is_row(record.id) else None
     return due is None or ledger.redis.zscore(due, record.id) is not None
 

@@ -53,7 +53,7 @@ def found_rows(
     """
     if announcement.draft:
         raise NotAllowed(announcement.id, "find rows of", announcement.state)
-    search = _RowSearch(ledger, announcement, state, receiver, sought, limit)
+    search = _RowSearch(ledger.with_record(announcement.id), announcement, state, receiver, sought, limit)
     if state in INDEXED and state is not None:
         return search.of_index(state, start or 0)
     begins = search.first_number() if start is None else start

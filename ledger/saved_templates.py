@@ -74,7 +74,7 @@ class SavedTemplates:
     """Of all desks. Thread-safe. Raises redis-py's errors, and BadInput for an unknown desk."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._redis, self._keys = store, store.redis, store.keys
+        self._store, self._keys = store, store.keys
         self._noted: dict[tuple[str, str, frozenset[str]], float] = {}
 
     def save(self, desk: str, name: str, message: Mapping[str, Any], markdown: str | None, by: str) -> Saving:
@@ -90,7 +90,7 @@ class SavedTemplates:
         if len(content) > MOST_BYTES:
             problem = Phrase("has {n:,} bytes: a template has at most {most:,}", n=len(content), most=MOST_BYTES)
             raise BadInput("message", problem)
-        facts = orjson.dumps({"variables": variables, "at": self._now_ms(), "by": by})
+        facts = orjson.dumps({"variables": variables, "at": self._now_ms(desk), "by": by})
         most = (MOST_NAMES, MOST_VERSIONS)
         version, is_new = self._store.durably("template", desk, checked_name(name), content, facts, *most)
         if not version:
@@ -122,13 +122,13 @@ class SavedTemplates:
 
     def versions(self, desk: str, name: str) -> "Sequence[int]":
         """Those that are kept, the oldest first; none for an unknown name."""
-        found: Any = self._redis.hkeys(self._keys.template(desk, name))
+        found: Any = self._redis(desk).hkeys(self._keys.template(desk, name))
         return sorted(int(each) for each in found if each.isdigit())
 
     def delete(self, desk: str, name: str, by: str) -> None:
         """With all its versions, for good; what was accepted with it stays as it is. Raises NoSuchTemplate."""
         self._store.settings.desk(desk)
-        pipe = self._redis.pipeline()
+        pipe = self._redis(desk).pipeline()
         pipe.hdel(self._keys.templates(desk), checked_name(name))
         pipe.delete(self._keys.template(desk, name), self._keys.template_variables(desk, name))
         if not pipe.execute()[0]:
@@ -154,13 +154,16 @@ class SavedTemplates:
             self._noted.clear()
         self._noted[noted] = now
         try:
-            self._note(self._keys.template_variables(desk, name), variables)
+            self._note(desk, self._keys.template_variables(desk, name), variables)
         except redis.RedisError as error:
             log.warning("the variables sent with a template were not noted: %s", type(error).__name__)
 
-    def _note(self, sent: str, variables: frozenset[str]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zadd(sent, dict.fromkeys(variables, self._now_ms()))
+    def _redis(self, desk: str) -> redis.Redis:
+        return self._store.at(desk).redis
+
+    def _note(self, desk: str, sent: str, variables: frozenset[str]) -> None:
+        pipe = self._redis(desk).pipeline(transaction=False)
+        pipe.zadd(sent, dict.fromkeys(variables, self._now_ms(desk)))
         pipe.zremrangebyrank(sent, 0, -_MOST_SENT - 1)
         pipe.pexpire(sent, SENT_MS)
         pipe.execute()
@@ -168,19 +171,19 @@ class SavedTemplates:
     def _sent(self, desk: str, name: str) -> dict[str, int]:
         """When each variable was last sent, by its name."""
         sent = self._keys.template_variables(desk, name)
-        found: Any = self._redis.zrangebyscore(sent, self._now_ms() - SENT_MS, "+inf", withscores=True)
+        found: Any = self._redis(desk).zrangebyscore(sent, self._now_ms(desk) - SENT_MS, "+inf", withscores=True)
         return {text(each): int(ms) for each, ms in sorted(found)}
 
     def _names(self, desk: str) -> dict[str, int]:
-        found: Any = self._redis.hgetall(self._keys.templates(desk))
+        found: Any = self._redis(desk).hgetall(self._keys.templates(desk))
         return {text(name): int(last) for name, last in found.items()}
 
     def _last(self, desk: str, name: str) -> int:
-        found: Any = self._redis.hget(self._keys.templates(desk), name)
+        found: Any = self._redis(desk).hget(self._keys.templates(desk), name)
         return int(found or 0)
 
     def _read(self, desk: str, wanted: Sequence[tuple[str, int]]) -> "Sequence[SavedTemplate | None]":
-        pipe = self._redis.pipeline(transaction=False)
+        pipe = self._redis(desk).pipeline(transaction=False)
         for name, version in wanted:
             pipe.hmget(self._keys.template(desk, name), str(version), f"{version}+")
         return [_template(desk, *of, *kept) for of, kept in zip(wanted, pipe.execute(), strict=True)]
@@ -207,8 +210,8 @@ class SavedTemplates:
             Phrase("desk {desk} has no template {name}: it has {names}", **about, names=listed(names))
         )
 
-    def _now_ms(self) -> int:
-        return time_ms(self._redis.time())
+    def _now_ms(self, desk: str) -> int:
+        return time_ms(self._redis(desk).time())
 
 
 def _template(desk: str, name: str, version: int, content: bytes | None, facts: bytes | None) -> SavedTemplate | None:

@@ -6,8 +6,9 @@ reads a bounded number of records, so it may have few matches, or none, and a cu
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from heapq import merge
 from typing import Any, Self
 
 from ledger.connection import text
@@ -76,7 +77,7 @@ class Search:
             return self._page_of_key(ledger)
         found: list[Record] = []
         looked_at, last = 0, after
-        for cursor, record in newest_events(ledger, self.state, after):
+        for cursor, record in newest_events(ledger, self.state, after, self.desks):
             if len(found) == limit or looked_at == MOST_READ:
                 return Page(tuple(found), last, looked_at)
             looked_at, last = looked_at + 1, cursor
@@ -86,9 +87,12 @@ class Search:
 
     def _page_of_key(self, ledger: Ledger) -> Page:
         digest = key_digest(self.key or "")
-        desks = sorted(self.desks if self.desks is not None else ledger.settings.all_desks)
-        uses: Any = ledger.redis.mget([ledger.keys.key(desk, digest) for desk in desks]) if desks else []
-        records = ledger.get_known([text(use).split(" ")[0] for use in uses if use])
+        known = self.desks if self.desks is not None else ledger.settings.all_desks
+        records: list[Record] = []
+        for server in ledger.servers_of(self.desks):
+            desks = sorted(desk for desk in known if ledger.at(desk) is server)
+            uses: Any = server.redis.mget([server.keys.key(desk, digest) for desk in desks]) if desks else []
+            records += server.get_known([text(use).split(" ")[0] for use in uses if use])
         found = tuple(record for record in records if self._means(record))
         return Page(found, None, len(records))
 
@@ -103,8 +107,15 @@ class Search:
         )
 
 
-def newest_events(ledger: Ledger, state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
-    """Events with their positions, newest first; None for an expired record."""
+def newest_events(
+    ledger: Ledger, state: State | None, after: Cursor | None, desks: Collection[str] | None = None
+) -> Iterator[tuple[Cursor, Record | None]]:
+    """Events with their positions, newest first; None for an expired record. Of the servers that have these desks."""
+    each = [_newest_of(server, state, after) for server in ledger.servers_of(desks)]
+    return each[0] if len(each) == 1 else merge(*each, key=lambda found: (found[0].at_ms, found[0].id), reverse=True)
+
+
+def _newest_of(ledger: Ledger, state: State | None, after: Cursor | None) -> Iterator[tuple[Cursor, Record | None]]:
     index = ledger.keys.index(state) if state in INDEXED else ledger.keys.events
     looked_at = after
     while places := _places(ledger, index, _rank_behind(ledger, index, looked_at) if looked_at else 0):

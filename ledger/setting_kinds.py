@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from ledger.errors import BadInput
 from ledger.one_address import checked_address
 from ledger.phrases import Phrase
 from ledger.redis_url import RedisUrl
@@ -20,6 +21,7 @@ __all__ = [
     "Codes",
     "Duration",
     "Language",
+    "OtherRedis",
     "Pair",
     "Places",
     "PublicAddress",
@@ -73,6 +75,14 @@ def _as_redis_url(text: Any) -> Any:
     return text or None
 
 
+def _as_other_redis_url(text: Any) -> Any:
+    """As `_as_redis_url`, for what is not DESKBELL_REDIS_URL: the error has the name of what it is."""
+    try:
+        return _as_redis_url(text)
+    except BadInput as error:
+        raise ValueError(error.problem) from None
+
+
 def _api_address(text: str) -> str:
     """A slash at the end is what browsers show: it is dropped."""
     if not _API_ADDRESS.fullmatch(text.removesuffix("/")):
@@ -104,6 +114,7 @@ Places = Annotated[frozenset[str], NoDecode, _from_text(_places)]
 Addresses = Annotated[tuple[str, ...], NoDecode, _from_text(_addresses)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 RedisAddress = Annotated[str | None, BeforeValidator(_as_redis_url)]
+OtherRedis = Annotated[str | None, BeforeValidator(_as_other_redis_url)]
 Language = Annotated[Literal["en", "zh"], _from_text(_language)]
 Duration = Annotated[timedelta, _from_text(duration)]
 Codes = Annotated[frozenset[int], NoDecode, _from_text(_codes)]

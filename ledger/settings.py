@@ -29,6 +29,7 @@ from ledger.errors import BadInput
 from ledger.memory import checked_limit
 from ledger.messages.json_fields import refusal_of
 from ledger.phrases import Phrase
+from ledger.placement import Placement
 from ledger.rate import Limit, Rate
 from ledger.redis_keys import checked_prefix
 from ledger.redis_url import RedisUrl
@@ -38,6 +39,7 @@ from ledger.setting_kinds import (
     Codes,
     Duration,
     Language,
+    OtherRedis,
     Pair,
     Places,
     PublicAddress,
@@ -79,6 +81,8 @@ class Desk(BaseModel):
     """As `DESKBELL_TICKET_CODES`."""
     language: Language = "en"
     """As `DESKBELL_LANG`."""
+    redis: OtherRedis = Field(None, repr=False)
+    """The URL of the Redis that has this desk, if it is not that of `DESKBELL_REDIS_URL`: see deploy.md."""
 
     @field_validator("name")
     @classmethod
@@ -137,6 +141,9 @@ class Settings(BaseSettings):
     redis_url: RedisAddress = Field(None, repr=False)
     """The URL of the ledger's Redis or Valkey: see below. If unset, the embedded Valkey of `deskbell up`, under the
     data directory."""
+    server: OtherRedis = Field(None, repr=False)
+    """Of workers: the Redis whose desks they serve, as the desks file names it, with or without its password; if unset,
+    that of `DESKBELL_REDIS_URL`. See deploy.md."""
     sentinel_password: SecretStr = SecretStr("")
     """The password of the sentinels themselves, if they have one; the primary's password is in the URL."""
     data_dir: Path = Path(".deskbell")
@@ -212,7 +219,7 @@ class Settings(BaseSettings):
         check_env_file(ENV_FILE)
         try:
             settings = cls(**overrides)
-            settings.all_desks  # noqa: B018  a wrong desks file must be told at once, not at the first send
+            settings.redis  # noqa: B018  a wrong desks file must be told at once, not at the first send
         except ValidationError as error:
             wrong = refusal_of(error)
             variable = "DESKBELL_" + (wrong.field.partition("[")[0].upper() or "*")
@@ -222,12 +229,29 @@ class Settings(BaseSettings):
     @property
     def embedded(self) -> bool:
         """Whether the ledger is in the Valkey that `deskbell up` runs under the data directory."""
-        return self.redis_url is None
+        return self.redis_url is None and self.server is None
 
     @cached_property
     def redis(self) -> RedisUrl:
         """The parts of the ledger's URL; as text it has no password, so it may be logged and shown."""
-        return RedisUrl.parse(self.redis_url) if self.redis_url else RedisUrl.of_socket(str(self.socket_path))
+        return self.placement.named(self.server) if self.server else self.placement.home
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Which Redis has each desk."""
+        home = RedisUrl.parse(self.redis_url) if self.redis_url else RedisUrl.of_socket(str(self.socket_path))
+        return Placement.of(home, {name: desk.redis for name, desk in self.all_desks.items()})
+
+    @cached_property
+    def servers(self) -> tuple[Self, ...]:
+        """These settings for each server that has desks, the home first."""
+        others = (str(url) for url in self.placement.servers[1:])
+        return tuple(self.model_copy(update={"server": where}) for where in (None, *others))
+
+    @cached_property
+    def desks_here(self) -> Mapping[str, Desk]:
+        """Those of `all_desks` that this server has."""
+        return {name: desk for name, desk in self.all_desks.items() if self.placement.of_desk(name) == self.redis}
 
     @property
     def socket_path(self) -> Path:
@@ -244,14 +268,14 @@ class Settings(BaseSettings):
         """The desks by name: `default` from the variables, the others from the file that `DESKBELL_DESKS` names."""
         shared = {name: getattr(self, name) for name in ("rate", "feishu_url", "ticket_codes")}
         shared["language"] = self.lang
-        own = {name: getattr(self, name) for name in Desk.model_fields if name not in ("name", "language")}
+        own = {name: getattr(self, name) for name in Desk.model_fields if name not in ("name", "language", "redis")}
         default = Desk(name=DEFAULT_DESK, language=self.lang, **own)
         return {DEFAULT_DESK: default, **_desks_of_file(self.desks, shared)}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Without the cached properties of the original."""
         copy = super().model_copy(update=update, deep=deep)
-        for computed in ("all_desks", "redis"):
+        for computed in ("all_desks", "redis", "placement", "servers", "desks_here"):
             copy.__dict__.pop(computed, None)
         return copy
 

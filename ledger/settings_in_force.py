@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from ledger.phrases import Phrase
 from ledger.rate import Limit
+from ledger.redis_url import RedisUrl
 from ledger.settings import ENV_FILE, Settings
 
 __all__ = ["InForce", "settings_in_force", "unknown_variables", "written"]
@@ -69,8 +70,8 @@ def written(value: Any) -> str:
 
 def _told_of(settings: Settings, name: str) -> str:
     match name, getattr(settings, name):
-        case "redis_url", str():
-            return str(settings.redis)  # without its password
+        case "redis_url" | "server", str() as url:
+            return str(RedisUrl.parse(url))  # without its password
         case "rate", ():
             return "unlimited"
         case _, value:

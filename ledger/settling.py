@@ -92,12 +92,15 @@ class Settling:
         return int(self._settle(desk, "decide", secrets.token_hex(8), by, outcome, self._undo_ms, *ids))
 
     def _desks_of(self, ids: Sequence[str]) -> dict[str, str]:
-        """Those that exist, with their desks, in one round trip."""
-        keys, pipe = self._ledger.keys, self._ledger.redis.pipeline(transaction=False)
-        for id in ids:
-            of_row = announcement_of(id) if is_row(id) else id
-            pipe.hget(keys.lane(of_row) if is_announcement(of_row) else keys.notification(id), "desk")
-        return {id: text(desk) for id, desk in zip(ids, pipe.execute(), strict=True) if desk is not None}
+        """Those that exist, with their desks, in one round trip for each server."""
+        found: dict[str, str] = {}
+        for server in self._ledger.servers:
+            keys, pipe = server.keys, server.redis.pipeline(transaction=False)
+            for id in ids:
+                of_row = announcement_of(id) if is_row(id) else id
+                pipe.hget(keys.lane(of_row) if is_announcement(of_row) else keys.notification(id), "desk")
+            found |= {id: text(desk) for id, desk in zip(ids, pipe.execute(), strict=True) if desk is not None}
+        return found
 
     def undo(self, settlement: Settlement, by: str) -> bool:
         """Takes it back, durably. False if it is too late. Raises NotDurable."""
@@ -112,12 +115,12 @@ class Settling:
 
     def pending(self, desks: Iterable[str]) -> list[Settlement]:
         """Those of these desks; one command for each desk."""
-        names = list(desks)
-        pipe = self._ledger.redis.pipeline(transaction=False)
-        for desk in names:
-            pipe.hget(self._ledger.keys.desk(desk), "settling")
-        kept = zip(names, pipe.execute(), strict=True)
-        return [each for desk, found in kept for each in settlements_of(desk, found)]
+        found: list[Settlement] = []
+        for desk in desks:
+            server = self._ledger.at(desk)
+            kept: Any = server.redis.hget(server.keys.desk(desk), "settling")
+            found += settlements_of(desk, kept)
+        return found
 
 
 def settlements_of(desk: str, kept: bytes | None) -> tuple[Settlement, ...]:

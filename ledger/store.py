@@ -1,7 +1,7 @@
 """The store under the ledger: one Redis with its keys and verbs, and durable writes."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -11,7 +11,7 @@ import redis
 from redis.client import Pipeline
 
 from ledger.cluster import refuse_cluster
-from ledger.connection import SCHEMA, connect
+from ledger.connection import SCHEMA, connect, note_server
 from ledger.durability import Assurance, Waits
 from ledger.errors import NotDurable
 from ledger.phrases import Phrase
@@ -169,10 +169,33 @@ class Store:
         self.results_for_ms = settings.results_for // timedelta(milliseconds=1)
         self.retry_for_ms = settings.retry_for // timedelta(milliseconds=1)
         self._server_is_fit = False  # not asked yet
+        self.home: Store = self  #: of what belongs to no desk
 
     @classmethod
     def from_env(cls) -> Self:
         return cls(Settings.from_env())
+
+    # -- several servers: see `ledger.spread_ledger`
+
+    @property
+    def servers(self) -> tuple[Self, ...]:
+        """The store of each server, the home first."""
+        return (self,)
+
+    def at(self, desk: str) -> Self:  # noqa: ARG002  one server has every desk
+        """The store of the server that has this desk."""
+        return self
+
+    def with_record(self, id: str) -> Self:  # noqa: ARG002  and every record
+        """The store of the server that has the record of this notification or announcement, or the home."""
+        return self
+
+    def servers_of(self, desks: Collection[str] | None) -> Sequence[Self]:  # noqa: ARG002
+        """Those of `servers` that have these desks; of None all."""
+        return self.servers
+
+    def close(self) -> None:
+        self.redis.close()
 
     def key_ttl_ms(self, *times: datetime | None) -> int:
         """A key is kept while its notification can still be sent, until the last of `times`, and while its result is on
@@ -196,7 +219,11 @@ class Store:
         self._check_server()
         named = [(verb, desk, arguments) for desk, arguments in calls]
         timeout_ms = min(FSYNC_TIMEOUT_MS, self._most_fsync_ms or FSYNC_TIMEOUT_MS)
-        results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=timeout_ms)
+        try:
+            results, safe = self.verbs.call_many_durably(named, self.assurance.waits, timeout_ms=timeout_ms)
+        except redis.RedisError as error:
+            note_server(error, self.settings)
+            raise
         if not safe:
             raise NotDurable(
                 Phrase("Redis did not confirm the write within {most} ms: repeat with the same key", most=timeout_ms)

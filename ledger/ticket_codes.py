@@ -25,6 +25,7 @@ def learnt_ticket_codes(client: redis.Redis, keys: RedisKeys, desk: str) -> froz
 
 def learn_ticket_code(store: Store, desk: str, code: int, by: str) -> None:
     """It stays until `forget_ticket_codes`."""
+    store = store.at(desk)
     known = learnt_ticket_codes(store.redis, store.keys, desk)
     store.redis.hset(store.keys.desk(desk), _FIELD, orjson.dumps(sorted({*known, code})))
     record_action(store, by, f"learn ticket code {code}", desk)
@@ -32,6 +33,7 @@ def learn_ticket_code(store: Store, desk: str, code: int, by: str) -> None:
 
 def forget_ticket_codes(store: Store, desk: str, by: str) -> bool:
     """Returns whether there were any."""
+    store = store.at(desk)
     forgotten = bool(store.redis.hdel(store.keys.desk(desk), _FIELD))
     if forgotten:
         record_action(store, by, "forget ticket codes", desk)

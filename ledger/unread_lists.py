@@ -7,15 +7,16 @@ error, and its messages lie there for ever.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 import redis
 
 from ledger.queues import deliver_queue, intake_queue, lists_of
 from ledger.redis_keys import RedisKeys
+from ledger.store import Store
 
-__all__ = ["UnreadList", "UnreadLists", "find_unread", "unread_of"]
+__all__ = ["UnreadList", "UnreadLists", "find_unread", "unread_of", "unread_on"]
 
 #: Keys looked at in one step: about a millisecond of Redis.
 STEP_KEYS = 1000
@@ -74,6 +75,11 @@ class UnreadLists:
         if found != self._told:
             self._redis.set(self._keys.unread_lists, orjson.dumps([tuple(each) for each in found]))
             self._told = found
+
+
+def unread_on(store: Store) -> list[UnreadList]:
+    """As a worker last found them on this server."""
+    return unread_of(cast("bytes | None", store.redis.get(store.keys.unread_lists)))
 
 
 def unread_of(told: bytes | None) -> list[UnreadList]:

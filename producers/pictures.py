@@ -30,6 +30,7 @@ def uploaded_key(ledger: Ledger, desk: str, image: LocalImage) -> str:
     from feishu.images import Images
     from feishu.token import RedisTokens
 
+    ledger = ledger.at(desk)
     settings, known = ledger.settings, ledger.settings.desk(desk)
     client = FeishuClient.of(known, settings, RedisTokens(ledger.redis, settings.prefix))
     with closing(client) as feishu, reachable(settings):

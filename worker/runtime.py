@@ -14,14 +14,16 @@ from feishu.images import Images
 from feishu.people import People
 from feishu.token import RedisTokens
 from feishu.verdict import Verdict
-from ledger.connection import RedisWhenFull, connect
+from ledger.connection import connect
 from ledger.leases import Leases
 from ledger.ledger import Ledger
 from ledger.redis_clock import RedisClock
 from ledger.redis_keys import RedisKeys
+from ledger.redis_when_full import RedisWhenFull
 from ledger.saved_templates import SavedTemplates
 from ledger.sentinels import Sentinels
 from ledger.settings import Desk, Settings
+from ledger.spread_ledger import open_ledgers
 from ledger.tally import CounterBuffer, Tally
 from worker.delivery import Delivery
 from worker.metrics import DeskMetrics
@@ -60,8 +62,15 @@ class Runtime:
         return Ledger(self.settings, connect(self.settings, kind=RedisWhenFull))
 
     @cached_property
+    def installation(self) -> Ledger:
+        """The ledgers of all servers, for messages of other Celery applications: they may be for any desk."""
+        if len(self.settings.servers) == 1:
+            return self.ledger
+        return open_ledgers(self.settings, partial(connect, kind=RedisWhenFull))
+
+    @cached_property
     def templates(self) -> SavedTemplates:
-        return SavedTemplates(self.ledger)
+        return SavedTemplates(self.installation)
 
     @cached_property
     def leases(self) -> Leases:
@@ -81,7 +90,7 @@ class Runtime:
 
     @property
     def _longest_call_ms(self) -> int:
-        client = self._client(next(iter(self.settings.all_desks.values())))
+        client = self._client(next(iter(self.settings.desks_here.values())))
         return round(client.longest_call_seconds * 1000)
 
     @cached_property

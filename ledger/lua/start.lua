@@ -6,7 +6,8 @@
 -- ARGV[4]  at          ms of the first send, 0 = at once
 -- ARGV[5]  by          name of the caller for the record, or ''
 -- ARGV[6]  above       more rows than this need an approval, or '' when none do
--- ARGV[7]  approvers   JSON: ids of the keys of the variable that may approve for this desk
+-- ARGV[7]  approvers   JSON: ids of the keys that may approve for this desk and are not kept here: those of the variable,
+--                      and on a server other than the home the created ones
 -- ARGV[8]  reason      why it starts without an approval, or ''
 -- ARGV[9]  call        a name for this call, the same when it is replayed; '' unless it is a draft
 -- ARGV[10] key_ttl_ms  how long a draft's key is remembered
@@ -28,9 +29,8 @@ end
 
 -- A key that can be revoked must still be valid, and allowed to approve for this desk; users of this machine have no key.
 local function may_approve(approver)
-  if string.sub(approver, 1, 9) == 'variable:' then
-    return contains(cjson.decode(ARGV[7]), approver)
-  end
+  if contains(cjson.decode(ARGV[7]), approver) then return true end
+  if string.sub(approver, 1, 9) == 'variable:' then return false end
   if string.sub(approver, 1, 2) ~= 'k_' then return true end
   for _, text in ipairs(redis.call('HVALS', key('api_keys'))) do
     local kept = decoded(text)

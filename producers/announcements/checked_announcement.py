@@ -57,14 +57,15 @@ def checked_announcement(
     if open_recipients is None and not draft.audience.is_walked:
         raise BadInput("recipients", Phrase("no recipients: give a file, departments, groups or everyone"))
     with ExitStack() as stack:
+        at_desk = ledger.at(draft.spec.desk)
         lookup = stack.enter_context(Lookup(ledger, ledger.settings.desk(draft.spec.desk)))
         file = stack.enter_context(open_recipients(draft.reading)) if open_recipients else None
         if repeat_by is not None and draft.audience.is_walked:
-            refuse_repeat(ledger, draft, file, read, repeat_by)
+            refuse_repeat(at_desk, draft, file, read, repeat_by)
         audience = stack.enter_context(_audience(ledger, draft, lookup, file, read, tell)) if draft.audience else None
         recipients = audience.rows if audience else cast(Recipients, file)
         checked = stack.enter_context(_checked(draft, recipients, lookup))
-        announcement = CheckedAnnouncement(draft, recipients, checked, lookup, ledger, audience)
+        announcement = CheckedAnnouncement(draft, recipients, checked, lookup, at_desk, audience)
         announcement.refuse_past()
         yield announcement
 

@@ -30,7 +30,7 @@ class Lookup:
     """
 
     def __init__(self, ledger: Ledger, desk: Desk) -> None:
-        self._ledger = ledger
+        self._ledger = ledger.at(desk.name)
         self._desk = desk
 
     def __enter__(self) -> Self:

@@ -83,11 +83,12 @@ def _message_of(ledger: Ledger, spec: Spec) -> dict[str, Any]:
         case {"msg_type": "text", "content": {"text": str(written)}}:
             return {"text": written}
         case {"msg_type": "image", "content": {"image_sha256": str(sha256)}}:
-            return {"message": MessageTemplate(dict(spec.message), _image(ledger, sha256))}
+            return {"message": MessageTemplate(dict(spec.message), _image(ledger, spec.desk, sha256))}
     return {"message": MessageTemplate(dict(spec.message))}
 
 
-def _image(ledger: Ledger, sha256: str) -> LocalImage:
+def _image(ledger: Ledger, desk: str, sha256: str) -> LocalImage:
+    ledger = ledger.at(desk)
     data: Any = ledger.redis.get(ledger.keys.image(sha256))
     if data is None:
         raise BadInput("message", Phrase("its picture is no longer kept: upload it again"))

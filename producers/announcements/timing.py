@@ -49,6 +49,7 @@ class Timing:
 
 def timing_of(ledger: Ledger, spec: Spec, rows: int, due: Due) -> Timing:
     """Asks the ledger which announcements are running."""
+    ledger = ledger.at(spec.desk)
     now_ms = time_ms(ledger.redis.time())
     of_desk = [each for each in ledger.announcements.newest() if each.spec.desk == spec.desk]
     rate = calls_per_second(ledger.settings.desk(spec.desk))

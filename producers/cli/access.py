@@ -5,13 +5,14 @@ from contextlib import contextmanager
 
 import redis
 
-from ledger.connection import connect_screen, reachable
+from ledger.connection import connect, connect_screen, reachable
 from ledger.errors import DeskbellError
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.practice import command_settings, is_practice
 from ledger.settings import Settings
 from ledger.settings_in_force import unknown_variables
+from ledger.spread_ledger import open_ledgers
 from producers.cli.output import note
 
 __all__ = ["open_ledger", "settings_in_use", "tell_unknown_variables"]
@@ -43,7 +44,7 @@ def open_ledger(settings: Settings | None = None, *, is_screen: bool = False) ->
     """
     if settings is None:
         settings = settings_in_use()
-    ledger = Ledger(settings, connect_screen(settings) if is_screen else None)
+    ledger = open_ledgers(settings, connect_screen if is_screen else connect)
     try:
         with reachable(settings):
             yield ledger
@@ -51,4 +52,4 @@ def open_ledger(settings: Settings | None = None, *, is_screen: bool = False) ->
         problem = str(error).split("\n")[0]
         raise RedisRefused(Phrase("Redis refused: {problem} (run `deskbell doctor`)", problem=problem)) from error
     finally:
-        ledger.redis.close()
+        ledger.close()

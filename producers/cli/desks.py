@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import redis
 import typer
 
-from ledger.desk_facts import desk_facts
+from ledger.desk_facts import DeskJson, desk_facts
 from ledger.phrases import Phrase, listed
 from producers.cli.access import open_ledger
 from producers.cli.language import word
@@ -23,8 +24,17 @@ def register(app: typer.Typer) -> None:
 def desks(as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects.")] = False) -> None:
     """List the desks: quota, calls, what is waiting and for how long, open tickets, and why a desk is not sending."""
     with open_ledger(is_screen=True) as ledger:
-        found = [desk_facts(ledger, desk) for desk in ledger.settings.all_desks.values()]
-    show_list(as_json, found, _COLUMNS, map(_cells, found))
+        found: list[DeskJson] = []
+        away: list[redis.RedisError] = []
+        for server in ledger.servers:
+            try:
+                found += [desk_facts(server, desk) for desk in server.settings.desks_here.values()]
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                away.append(error)
+        if len(away) < len(ledger.servers):
+            show_list(as_json, found, _COLUMNS, map(_cells, found))
+        if away:
+            raise away[0]
 
 
 def spoken_facts(facts: Mapping[str, Any]) -> dict[str, str | None]:

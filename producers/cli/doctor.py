@@ -11,13 +11,14 @@ from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.settings import Settings
+from ledger.spread_ledger import open_ledgers
 from producers.cli.access import settings_in_use
 from producers.cli.doctor_ledger import doctor_ledger
 from producers.cli.language import word
 from producers.cli.output import ExitCode
 from producers.cli.tables import in_colour, progress, show_list
 from producers.doctor.credentials import check_feishu
-from producers.doctor.diagnosis import Check, Status, check_desks, check_files, check_ledger
+from producers.doctor.diagnosis import Check, Status, check_desks, check_files, check_servers
 
 __all__ = ["register"]
 
@@ -54,17 +55,17 @@ def doctor(
 
 def _doctor(as_json: bool) -> int:
     settings = settings_in_use()
-    ledger = Ledger(settings)
+    ledger = open_ledgers(settings)
     try:
-        checks, reached = check_ledger(ledger, newest=True)
-        addressing = _addressing(ledger) if reached else ()
-        checks += [*_desks(settings, ledger if reached else None), *check_files(settings)]
+        checks, reached = check_servers(ledger, newest=True)
+        addressing = [name for server in reached for name in _addressing(server)]
+        checks += [*_desks(settings, reached), *check_files(settings)]
     finally:
-        ledger.redis.close()
+        ledger.close()
     with progress(Phrase("asking Feishu")):
         checks += check_feishu(settings, addressing)
     _tell(checks, as_json)
-    if not reached:
+    if len(reached) < len(ledger.servers):
         return ExitCode.UNREACHABLE
     return ExitCode.OTHER if _fails(checks) else ExitCode.DONE
 
@@ -72,17 +73,17 @@ def _doctor(as_json: bool) -> int:
 def _addressing(ledger: Ledger) -> list[str]:
     """The desks at which events by e-mail or mobile wait."""
     try:
-        statuses = desk_statuses(ledger, list(ledger.settings.all_desks.values()), ())
+        statuses = desk_statuses(ledger, list(ledger.settings.desks_here.values()), ())
     except (redis.RedisError, LedgerUnreachable):  # gone meanwhile, or a cluster
         return []
     return [status.name for status in statuses if status.unresolved]
 
 
-def _desks(settings: Settings, ledger: Ledger | None) -> list[Check]:
+def _desks(settings: Settings, reached: Sequence[Ledger]) -> list[Check]:
     try:
-        return list(check_desks(settings, ledger))
+        return list(check_desks(settings, reached))
     except LedgerUnreachable:  # gone meanwhile, or a cluster that the check of the server refuses
-        return list(check_desks(settings, None))
+        return list(check_desks(settings, ()))
 
 
 def _fails(checks: Sequence[Check]) -> bool:

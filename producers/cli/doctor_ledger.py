@@ -18,12 +18,18 @@ def doctor_ledger(as_json: bool) -> int:
             if update:
                 update(Phrase("looking at the ledger: {notifications}", notifications=_notifications(number)))
 
-        inspected = inspect_ledger(ledger, tell)
+        inspected = _together([inspect_ledger(server, tell) for server in ledger.servers])
     if as_json:
         answer_json(_as_object(inspected))
     else:
         _tell(inspected)
     return ExitCode.OTHER if inspected.findings else ExitCode.DONE
+
+
+def _together(servers: list[Inspected]) -> Inspected:
+    findings = [finding for each in servers for finding in each.findings]
+    uncounted = [lane for each in servers for lane in each.uncounted]
+    return Inspected(findings, sum(each.notifications for each in servers), uncounted)
 
 
 def _as_object(inspected: Inspected) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ledger.audit_log import record_action
-from ledger.dropped_messages import DroppedMessage, DroppedMessages
+from ledger.dropped_messages import DroppedMessage, see_on, summary_of
 from ledger.phrases import Phrase
 from producers.cli.access import open_ledger
 from producers.cli.language import translated
@@ -40,8 +40,7 @@ def dropped(
     could not become a message. Bodies are not kept.
     """
     with open_ledger() as ledger:
-        messages = DroppedMessages(ledger.redis, ledger.keys)
-        found = messages.summary()
+        found = summary_of(ledger.servers)
         as_object = {
             "total": found.total,
             "unseen": found.unseen,
@@ -50,7 +49,7 @@ def dropped(
         columns = ("at", "queue", "reason", "task", "id", "from")
         show_list(as_json, as_object, columns, map(_cells, found.latest), map(_line, found.latest))
         if seen and found.unseen:
-            messages.see(found.total)
+            see_on(ledger.servers, found.total)
             record_action(ledger, machine_user(), "see dropped")
     if (more := found.unseen - len(found.latest)) > 0:
         _tell_more(more)

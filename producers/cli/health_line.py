@@ -65,8 +65,9 @@ class HealthOf:
         """Raises redis-py's errors."""
         if self._clock() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = self._clock()
-            status = desk_status(self._ledger, self._ledger.settings.desk(announcement.spec.desk), [announcement])
-            found = conditions(Vitals.ask(self._ledger), [status], [announcement])
+            ledger = self._ledger.at(announcement.spec.desk)
+            status = desk_status(ledger, ledger.settings.desk(announcement.spec.desk), [announcement])
+            found = conditions(Vitals.ask(ledger), [status], [announcement])
             # The bar itself says that this one is paused.
             told = (each for each in found if each.name != "all_paused")
             self._found = explained(told, self._ledger.settings)

@@ -46,7 +46,7 @@ def people(
         known = ledger.settings.desk(desk or DEFAULT_DESK)
         with closing(FeishuClient.of(known, ledger.settings, NoStore())) as feishu, progress(Phrase("asking Feishu")):
             whom = list(dict.fromkeys(_split(who)))
-            found = Inquiry(ledger.redis, ledger.keys, known, feishu).about(whom, user_id_type)
+            found = Inquiry(ledger.at(known.name).redis, ledger.keys, known, feishu).about(whom, user_id_type)
     rows = [(each.who, each.open_id, each.name, _words(each)) for each in found]
     show_list(as_json, [each.as_json() for each in found], ("address", "open_id", "name", "what Feishu says"), rows)
     return ExitCode.OTHER if any(each.reason for each in found) else ExitCode.DONE

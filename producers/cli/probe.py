@@ -76,6 +76,7 @@ def probe(
     """
     with open_ledger() as ledger:
         known = ledger.settings.desk(desk or DEFAULT_DESK)
+        ledger = ledger.at(known.name)
         if forget_codes:
             return _forget(ledger, known, as_json)
         _check_asked(to, open_ticket, human, yes)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ledger.errors import DeskbellError
@@ -43,6 +43,7 @@ class Program:
     name: str
     arguments: Sequence[str]
     stop_turn: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)  #: beside that of all
 
 
 class Deaths:
@@ -183,7 +184,7 @@ class _Child:
         self._start_at = None
         self._process = subprocess.Popen(  # noqa: S603
             self.program.arguments,
-            env=self._environment,
+            env={**self._environment, **self.program.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -16,9 +16,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from ledger.api_keys import ApiKeys
 from ledger.cluster import refuse_cluster
+from ledger.connection import reachable
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.embedded import EmbeddedValkey
-from ledger.errors import BadInput, DeskbellError
+from ledger.errors import BadInput, DeskbellError, LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.practice import left_for_commands, practice_directory
@@ -95,7 +96,7 @@ def up(
 
     Ctrl-C or SIGTERM stops it after calls in flight are finished and recorded. A second one stops it at once.
     """
-    settings = _settings(sandbox, sandbox_port, sandbox_directory)
+    settings = _settings(sandbox, sandbox_port, sandbox_directory).servers[0]
     load_hooks(settings)  # what is wrong there is told at once, rather than by a web side that starts again and again
     with StopSignals() as signals, ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(settings)) if settings.embedded else None
@@ -114,7 +115,15 @@ def up(
 
 def _check(ledger: Ledger) -> None:
     """Raises BadInput for what cannot work."""
-    refuse_cluster(ledger.redis, ledger.settings)
+    home, *others = ledger.servers
+    refuse_cluster(home.redis, home.settings)
+    for server in others:
+        # Without it the desks of the others can be served all the same.
+        try:
+            with reachable(server.settings):
+                refuse_cluster(server.redis, server.settings)
+        except LedgerUnreachable as error:
+            _note(error.args[0])
     ApiKeys(ledger).refuse_approvals_without()
 
 
@@ -172,6 +181,11 @@ def _practising(port: int) -> Settings:
         **_PRACTICE,
     )
     for desk in settings.all_desks.values():
+        if desk.redis:
+            problem = Phrase(
+                "desk {name} would not stay in the practice's ledger: remove its redis", name=repr(desk.name)
+            )
+            raise BadInput("DESKBELL_DESKS", problem)
         if desk.feishu_url != settings.feishu_url:
             raise BadInput(
                 "DESKBELL_DESKS",
@@ -203,13 +217,12 @@ def _free_port() -> int:
 def _programs(settings: Settings, *, practising: bool, directory: Path | None) -> list[Program]:
     # -P: no module of the current directory is taken for ours.
     python = (sys.executable, "-P", str(_CHILD), str(os.getpid()))
-    programs = [
-        Program(
-            f"{_WORKER}{number}",
-            (*python, "worker", "--concurrency", str(settings.concurrency), "--hostname", f"{_WORKER}{number}@%h"),
-        )
-        for number in range(1, settings.workers + 1)
-    ]
+    programs: list[Program] = []
+    for server in settings.servers:
+        for _ in range(settings.workers):
+            name = f"{_WORKER}{len(programs) + 1}"
+            arguments = (*python, "worker", "--concurrency", str(settings.concurrency), "--hostname", f"{name}@%h")
+            programs.append(Program(name, arguments, environment={"DESKBELL_SERVER": server.server or ""}))
     # Stopped first: what it has accepted waits for the workers of the next start.
     programs.append(Program("web", (*python, "producers.cli", "web"), stop_turn=-1))
     if practising:
@@ -262,6 +275,7 @@ class _Announcement:
         self._supervisor, self._ledger, self._settings = supervisor, ledger, ledger.settings
         self._practising, self._as_json = practising, as_json
         self._made = False
+        self._others = list(ledger.servers[1:])
         self._web = url_of(self._settings.host, self._settings.port)
 
     def look(self) -> None:
@@ -271,16 +285,23 @@ class _Announcement:
 
     def _all_report(self) -> bool:
         pids = {pid for name, pid in self._supervisor.pids.items() if name.startswith(_WORKER)}
-        if len(pids) < self._settings.workers:
+        if len(pids) < self._settings.workers * len(self._ledger.servers):
             return False
         try:
             workers = live_workers(self._ledger.redis, self._ledger.keys)
-            return pids <= {worker.pid for worker in workers if worker.host == socket.gethostname()}
         except (redis.ConnectionError, redis.TimeoutError):
             return False  # Redis is away for the moment; the workers wait for it too
+        for server in list(self._others):
+            try:
+                workers += live_workers(server.redis, server.keys)
+            except (redis.ConnectionError, redis.TimeoutError):
+                self._others.remove(server)  # nothing else waits for it
+        reported = pids & {worker.pid for worker in workers if worker.host == socket.gethostname()}
+        return len(reported) >= self._settings.workers * (1 + len(self._others))
 
     def _make(self) -> None:
-        where, count = str(self._settings.redis), self._settings.workers
+        where = ", ".join(str(server.settings.redis) for server in self._ledger.servers)
+        count = self._settings.workers * len(self._ledger.servers)
         if self._as_json:
             sandbox_url = self._settings.feishu_url if self._practising else None
             pids = self._supervisor.pids

@@ -56,7 +56,7 @@ class Reasons:
         known = self._known.get(name)
         if known is None or self._clock() - known.at >= LOOK_SECONDS:
             status = desk_status(self._ledger, self._ledger.settings.desk(name), ())
-            found = conditions(_vitals(self._ledger, name), [status], ())
+            found = conditions(_vitals(self._ledger.at(name), name), [status], ())
             harmful = [each for each in found if each.name not in _HARMLESS]
             known = self._known[name] = _Desk(self._clock(), status, explained(harmful, self._ledger.settings))
         return known

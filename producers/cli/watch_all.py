@@ -14,6 +14,7 @@ from ledger.health import Condition
 from ledger.ledger import Ledger
 from ledger.overview import DeskOverview, Overview, Snapshot
 from ledger.phrases import Phrase, listed
+from ledger.spread_overview import SpreadOverview, overview_of
 from ledger.states import State
 from ledger.tally import Minute
 from producers.cli.desks import held
@@ -34,7 +35,7 @@ _GAUGE_CHARACTERS = 24
 
 def watch_all(ledger: Ledger, as_json: bool, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Shows it until ctrl-C on a terminal, once elsewhere and as JSON."""
-    overview = Overview(ledger)
+    overview = overview_of(ledger)
     if as_json:
         answer_json(overview.survey().as_json())
     elif not is_interactive():
@@ -63,7 +64,7 @@ def _waiting(lane: Lane) -> Phrase:
     return Phrase("{n:,} waiting, oldest waiting {span}", n=lane.waiting, span=spoken(lane.oldest_seconds))
 
 
-def _show(overview: Overview, sleep: Callable[[float], None]) -> None:
+def _show(overview: Overview | SpreadOverview, sleep: Callable[[float], None]) -> None:
     with Live(console=screen(), auto_refresh=False, screen=True) as live:
         while True:
             live.update(drawn(overview.glance()), refresh=True)
@@ -111,7 +112,8 @@ def _standing(snapshot: Snapshot, sight: DeskOverview) -> str:
 
 def _facts(snapshot: Snapshot, sight: DeskOverview) -> Iterator[Phrase]:
     status = sight.status
-    serves = snapshot.workers and status.name not in snapshot.vitals.unserved
+    vitals = snapshot.vitals_of(status.name)
+    serves = vitals.workers and status.name not in vitals.unserved
     waiting = sum(lane.waiting for lane in status.lanes)
     yield Phrase("{n:,} waiting", n=waiting)
     for each in status.windows:

@@ -6,7 +6,9 @@ import typer
 
 from ledger.api_keys import ApiKeys
 from ledger.cluster import refuse_cluster
+from ledger.connection import reachable
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
+from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.settings import Settings
 from producers.cli.access import open_ledger, tell_unknown_variables
@@ -66,7 +68,8 @@ def _warn_if_useless(settings: Settings) -> None:
     """Redis may be away for the moment: then it serves all the same, and /readyz says why not."""
     try:
         with open_ledger(settings) as ledger:
-            refuse_cluster(ledger.redis, settings)
+            home, *others = ledger.servers
+            refuse_cluster(home.redis, home.settings)
             ApiKeys(ledger).refuse_approvals_without()
             if not ApiKeys(ledger).are_configured() and settings.host not in ("127.0.0.1", "::1", "localhost"):
                 note(
@@ -75,9 +78,25 @@ def _warn_if_useless(settings: Settings) -> None:
                         host=settings.host,
                     )
                 )
-            given = ledger.assurance.durability
-            if not given.is_sure:
-                found = Phrase("{found}; {do}", found=given.found, do=given.do)
-                note(Phrase("accepted notifications may not be durable: {found}", found=found))
+            _warn_if_not_durable(home)
+            for server in others:
+                _warn_of_other(server)
     except (LedgerUnreachable, LedgerUnwritable) as error:
         note(Phrase("{problem}; until then /readyz answers 503", problem=error.args[0]))
+
+
+def _warn_if_not_durable(server: Ledger) -> None:
+    given = server.assurance.durability
+    if not given.is_sure:
+        found = Phrase("{found}; {do}", found=given.found, do=given.do)
+        note(Phrase("accepted notifications may not be durable: {found}", found=found))
+
+
+def _warn_of_other(server: Ledger) -> None:
+    """Without it all desks but its own are served."""
+    try:
+        with reachable(server.settings):
+            refuse_cluster(server.redis, server.settings)
+            _warn_if_not_durable(server)
+    except (LedgerUnreachable, LedgerUnwritable) as error:
+        note(error.args[0])

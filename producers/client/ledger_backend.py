@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -13,6 +14,7 @@ from ledger.ledger import Ledger
 from ledger.practice import command_settings, is_practice
 from ledger.record import Accepted, Announced, Record
 from ledger.rescheduling import reschedule
+from ledger.spread_ledger import open_ledgers
 from ledger.states import AnnouncementState, State, SteeringVerb
 from ledger.times import new_time
 from producers.announcements.announcement_draft import AnnouncementDraft
@@ -56,8 +58,8 @@ class LedgerBackend:
         settings = command_settings()
         if is_practice(settings):
             log.warning("practice: `deskbell up --sandbox` runs here, so nothing reaches Feishu")
-        client = connect(settings, answer_seconds=timeout_seconds, repeat_seconds=timeout_seconds)
-        return cls(Ledger(settings, client, most_fsync_ms=round(timeout_seconds * _FSYNC_SHARE * 1000)))
+        connecting = partial(connect, answer_seconds=timeout_seconds, repeat_seconds=timeout_seconds)
+        return cls(open_ledgers(settings, connecting, most_fsync_ms=round(timeout_seconds * _FSYNC_SHARE * 1000)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._ledger.settings.redis)!r})"
@@ -179,4 +181,4 @@ class LedgerBackend:
             return self._ledger.get(id)
 
     def close(self) -> None:
-        self._ledger.redis.close()
+        self._ledger.close()

@@ -1,6 +1,7 @@
 """The checks of `deskbell doctor`: Redis, the workers, and the desks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -28,8 +29,9 @@ from producers.doctor.doctor_check import Check, Status
 from producers.doctor.messages import check_messages
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
 from producers.doctor.rights import check_rights
+from producers.doctor.strays import check_apart, check_strays
 
-__all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger"]
+__all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger", "check_servers"]
 
 #: Events that are looked at for damage, the newest first; and damaged records that are named.
 _LOOKED_AT, _NAMED = 1000, 5
@@ -39,6 +41,22 @@ _MODE = "mode"
 _FREE_SPACE = Phrase("free space on its disk, and check the server's log")
 #: All others fail.
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
+
+
+def check_servers(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], list[Ledger]]:
+    """`check_ledger` of each server. Returns also those that were reached. What is said of one that is not the home has
+    its name."""
+    checks, reached = [], []
+    for server in ledger.servers:
+        found, is_reached = check_ledger(server, newest=newest)
+        checks += [check if server is ledger.servers[0] else _on(server, check) for check in found]
+        reached += [server] if is_reached else []
+    checks += [*check_apart(reached), *(check for server in reached for check in check_strays(server))]
+    return checks, reached
+
+
+def _on(server: Ledger, check: Check) -> Check:
+    return replace(check, name=f"{check.name} {server.settings.redis}")
 
 
 def check_ledger(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], bool]:
@@ -175,7 +193,7 @@ def _check_workers(ledger: Ledger) -> Check:
     """Without a worker nothing is lost, so acceptance goes on."""
     vitals = Vitals.ask(ledger)
     workers = vitals.workers
-    for condition in unserved(vitals, ledger.settings.all_desks):
+    for condition in unserved(vitals, ledger.settings.desks_here):
         return Check("workers", Status.FAIL, condition.found, condition.do, accepts=True)
     if not workers:
         do = Phrase("run `deskbell up`, or start a worker as in the Procfile")
@@ -222,10 +240,11 @@ def check_files(settings: Settings) -> Iterator[Check]:
             yield Check("files", Status.WARN, found, said(f"chmod {mode & ~OTHERS:o} {path}"))
 
 
-def check_desks(settings: Settings, ledger: Ledger | None) -> Iterator[Check]:
-    """Missing credentials, and holds; without a ledger only the former."""
+def check_desks(settings: Settings, reached: Sequence[Ledger]) -> Iterator[Check]:
+    """Missing credentials, and holds; only the former of desks whose server was not reached."""
     for desk in settings.all_desks.values():
         yield _check_credentials(desk, alone=len(settings.all_desks) == 1)
+        ledger = next((server for server in reached if desk.name in server.settings.desks_here), None)
         if ledger is None:
             continue
         with reachable(settings):

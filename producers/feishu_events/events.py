@@ -60,7 +60,8 @@ def _forget_person(ledger: Ledger, event: Event) -> None:
         if isinstance(text := side.get(kind), str) and (contact := Contact.read(kind, text))
     ]
     for app in {desk.app for desk in event.desks}:
-        forget_people(ledger, app, open_ids, contacts)
+        for server in ledger.servers_of([desk.name for desk in event.desks if desk.app == app]):
+            forget_people(server, app, open_ids, contacts)
 
 
 def _ticket_of(event: Event) -> Mapping[str, Any]:

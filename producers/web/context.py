@@ -11,12 +11,14 @@ from ledger.connection import SCREEN_SECONDS, connect, connect_screen
 from ledger.ledger import Ledger
 from ledger.saved_templates import SavedTemplates
 from ledger.settings import Settings
+from ledger.spread_ledger import open_ledgers
 from ledger.tally import CounterBuffer, Tally
 from producers.hooks.hook import Hook
 from producers.hooks.hook_file import load_hooks
 from producers.web.authentication import KeyVerifier
 from producers.web.group_commit import GroupCommit
 from producers.web.large_bodies import LargeBodies
+from producers.web.other_servers import OtherServers
 from producers.web.shares import Shares
 from producers.web.turns import ParsingPool
 
@@ -40,20 +42,22 @@ class WebContext:
     hooks_by_token: Mapping[str, Hook]  #: by the digests of their tokens
     counters: CounterBuffer
     templates: SavedTemplates
+    other_servers: OtherServers
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Raises BadInput for a variable that is wrong."""
-        ledger = Ledger(settings)
+        ledger, screen = open_ledgers(settings), open_ledgers(settings, connect_screen)
+        home = ledger.servers[0].settings
         keys = ApiKeys(ledger)
         # Every request asks for its key first: a frozen Redis is noticed in the time of two short answers, not of three
         # long ones. Two, since the first connection may be half open.
-        door = Ledger(settings, connect(settings, answer_seconds=SCREEN_SECONDS, repeat_seconds=SCREEN_SECONDS + 1))
+        door = Ledger(home, connect(home, answer_seconds=SCREEN_SECONDS, repeat_seconds=SCREEN_SECONDS + 1))
         hooks = load_hooks(settings)
         return cls(
             settings,
             ledger,
-            Ledger(settings, connect_screen(settings)),
+            screen,
             keys,
             GroupCommit(ledger),
             KeyVerifier(door, ApiKeys(door)),
@@ -64,6 +68,7 @@ class WebContext:
             {digest: hook for hook in hooks.values() for digest in hook.token_digests},
             CounterBuffer(Tally(ledger.redis, ledger.keys)),
             SavedTemplates(ledger),
+            OtherServers(),
         )
 
     def close(self) -> None:
@@ -71,8 +76,9 @@ class WebContext:
         self.key_verifier.close()
         self.parsing.close()
         self.counters.close()
-        self.ledger.redis.close()
-        self.screen.redis.close()
+        self.other_servers.close()
+        self.ledger.close()
+        self.screen.close()
 
 
 def context_of(request: Request) -> WebContext:

@@ -55,18 +55,27 @@ async def check_health() -> dict[str, str]:
     "/readyz", summary="Whether notifications can be accepted now", response_model=Readiness, responses=_UNREADY
 )
 def check_readiness(context: ContextDep) -> JSONResponse:
-    """Check Redis, as `deskbell doctor` does: 503, with the reasons, if nothing can be accepted, or is kept."""
-    # A ledger of its own, which has not asked yet: the server may be another one than a moment ago.
-    ledger = Ledger(context.settings, context.screen.redis)
-    checks, reached = check_ledger(ledger)
+    """Check Redis, as `deskbell doctor` does: 503, with the reasons, if nothing can be accepted, or is kept.
+
+    Where desks are on several servers, only that of DESKBELL_REDIS_URL makes it a 503: without the others their own
+    desks wait, and `checks` says so.
+    """
+    # Ledgers of its own, which have not asked yet: a server may be another one than a moment ago.
+    home, *others = (Ledger(server.settings, server.redis) for server in context.screen.servers)
+    checks, is_reached = check_ledger(home)
     reasons = [f"{check.name}: {check.found}" for check in checks if check.status is Status.FAIL and not check.accepts]
+    servers = [home] if is_reached else []
+    for other in others:
+        of_other, is_reached = context.other_servers.checked(other)
+        checks += of_other
+        servers += [other] if is_reached else []
     # What keeps notifications from being sent is no reason to send producers away.
-    checks += check_desks(context.settings, ledger) if reached else []
-    others = [cast(NotWell, check.as_json()) for check in checks if check.status is not Status.OK]
+    checks += check_desks(context.settings, servers) if servers else []
+    unwell = [cast(NotWell, check.as_json()) for check in checks if check.status is not Status.OK]
     if not reasons:
-        return JSONResponse(Readiness(status="ok", checks=others))
+        return JSONResponse(Readiness(status="ok", checks=unwell))
     return JSONResponse(
-        Readiness(status="unready", reasons=reasons, checks=others),
+        Readiness(status="unready", reasons=reasons, checks=unwell),
         HTTPStatus.SERVICE_UNAVAILABLE,
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

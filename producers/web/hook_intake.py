@@ -16,7 +16,6 @@ from typing_extensions import TypedDict
 from ledger.api_key import Scope
 from ledger.connection import reachable, translated
 from ledger.errors import BadInput, DeskbellError, KeyLimit, KeyReused
-from ledger.ledger import AcceptResult
 from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.record import Accepted
@@ -28,6 +27,7 @@ from producers.hooks.signature import BadSignature
 from producers.web.access import Caller, admit, basic_password, secret_of
 from producers.web.bodies import json_response
 from producers.web.context import WebContext
+from producers.web.group_commit import Committed
 from producers.web.hook_answers import AS_SERVICE
 from producers.web.hook_notes import TakenIn, note_failure, note_refusal, note_result
 from producers.web.key_limits import accept_within, refuse_foreign
@@ -184,7 +184,7 @@ async def _accepted(context: WebContext, hook: Hook, caller: Caller | None, rend
     return [_taken(*each) for each in zip(rendered.notifications, results, strict=True)]
 
 
-def _taken(notification: Notification, result: AcceptResult | KeyLimit) -> TakenIn:
+def _taken(notification: Notification, result: Committed) -> TakenIn:
     match result:
         case Accepted():
             joined = result.into is not None and not result.duplicate

@@ -14,15 +14,16 @@ from ledger.announcement import Announcement, Row, Spec
 from ledger.api_key import ApiKey
 from ledger.delivery_options import UserIdType
 from ledger.draft import Person
-from ledger.errors import KeyLimit
+from ledger.errors import BadInput, KeyLimit
 from ledger.key_receivers import Receivers, receiver_refusals
-from ledger.ledger import AcceptResult, Ledger
+from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.record import Accepted, Announced
 from producers.announcements.drafts import Drafts
 from producers.announcements.lookup import Lookup
 from producers.web.context import WebContext
+from producers.web.group_commit import Committed
 from producers.web.unsent import announcement_answer, event_answers, whole_answers
 
 __all__ = [
@@ -38,7 +39,7 @@ __all__ = [
 
 async def accept_within(
     context: WebContext, key: ApiKey | None, notifications: Sequence[Notification]
-) -> Sequence[AcceptResult | KeyLimit]:
+) -> Sequence[Committed]:
     """As `GroupCommit.accept`, within the limits of a key: a receiver that is not its own is refused in its place.
 
     Raises KeyLimit when the day has no room for the others.
@@ -51,17 +52,18 @@ async def accept_within(
     return [next(accepted) if refusal is None else refusal for refusal in refusals]
 
 
-async def _accept_daily(
-    context: WebContext, key: ApiKey, notifications: Sequence[Notification]
-) -> Sequence[AcceptResult]:
+async def _accept_daily(context: WebContext, key: ApiKey, notifications: Sequence[Notification]) -> Sequence[Committed]:
     allowance = Allowance(context.ledger, key)
     await asyncio.to_thread(allowance.take, len(notifications))
-    results: Sequence[AcceptResult]
+    results: Sequence[Committed]
     if key.test:
         results = await asyncio.to_thread(event_answers, context.ledger, key, notifications)
     else:
         results = await context.group_commit.accept(notifications)
-    unused = sum(not isinstance(result, Accepted) or result.duplicate for result in results)
+    # After any other error it may have been accepted.
+    unused = sum(
+        result.duplicate if isinstance(result, Accepted) else isinstance(result, BadInput) for result in results
+    )
     await asyncio.to_thread(allowance.give_back, unused)
     return results
 

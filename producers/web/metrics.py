@@ -3,13 +3,14 @@
 So it is the same whichever web process answers, and counts all workers of all machines.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.samples import Sample
 from starlette.responses import Response
 
 from ledger.api_key import Scope
@@ -25,7 +26,7 @@ from producers.doctor.diagnosis import check_ledger
 from producers.doctor.doctor_check import Check, Status
 from producers.doctor.redis_time import RedisTime, fsync_ms
 from producers.web.access import Caller, Needs
-from producers.web.context import ContextDep
+from producers.web.context import ContextDep, WebContext
 from producers.web.counters import tallied
 from producers.web.gauges import checked, of_all_desks, of_desks, of_redis
 from producers.web.openapi.refusals import refusals
@@ -66,9 +67,42 @@ def get_metrics(
         registry.register(_Unreached())
     else:
         desks = [name for name in context.settings.all_desks if caller.may_use(name)]
-        registry.register(LedgerMetrics(context.screen, desks))
+        registry.register(_metrics_of(context, desks))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": content_type})
+
+
+def _metrics_of(context: WebContext, desks: Sequence[str]) -> Collector:
+    if len(context.screen.servers) == 1:
+        return LedgerMetrics(context.screen, desks)
+    return _SpreadMetrics(context, desks)
+
+
+class _SpreadMetrics(Collector):
+    """Of several servers. What is about no desk has the server as a label."""
+
+    def __init__(self, context: WebContext, desks: Sequence[str]) -> None:
+        self._servers, self._others, self._desks = context.screen.servers, context.other_servers, desks
+
+    def collect(self) -> Iterator[Metric]:
+        together: dict[str, Metric] = {}
+        for server in self._servers:
+            for family in self._of_server(server):
+                known = together.setdefault(family.name, family)
+                labelled = [_on_server(sample, str(server.settings.redis)) for sample in family.samples]
+                known.samples = labelled if known is family else [*known.samples, *labelled]
+        yield from together.values()
+
+    def _of_server(self, server: Ledger) -> list[Metric]:
+        metrics = LedgerMetrics(server, [name for name in self._desks if name in server.settings.desks_here])
+        if server is self._servers[0]:
+            return list(metrics.collect())
+        found = self._others.within(str(server.settings.redis), "metrics", lambda: list(metrics.collect()))
+        return list(_Unreached().collect()) if found is None else found
+
+
+def _on_server(sample: Sample, where: str) -> Sample:
+    return sample if "desk" in sample.labels else sample._replace(labels={**sample.labels, "server": where})
 
 
 class _Unreached(Collector):

@@ -202,7 +202,8 @@ def server_of(app: ASGIApp, ready: Callable[[], None] = lambda: None) -> uvicorn
 def _log_lines(settings: Settings, access_log: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(OutageLog.of(settings))
+    for server in settings.servers:
+        handler.addFilter(OutageLog.of(server))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a line for each malformed request, else
     logging.getLogger("producers.web.access_log").setLevel(logging.INFO if access_log else logging.WARNING)

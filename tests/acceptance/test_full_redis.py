@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from ledger.connection import RedisWhenFull, reachable
+from ledger.connection import reachable
 from ledger.errors import LedgerFull
+from ledger.redis_when_full import RedisWhenFull
 from ledger.states import State
 from tests.acceptance.installation import Installation, eventually
 from tests.acceptance.test_foreign_messages import envelope

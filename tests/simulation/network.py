@@ -10,7 +10,8 @@ import redis
 from greenlet import getcurrent
 from redis.exceptions import ResponseError
 
-from ledger.connection import ANSWER_SECONDS, RedisWhenFull
+from ledger.connection import ANSWER_SECONDS
+from ledger.redis_when_full import RedisWhenFull
 from ledger.store import _sha
 from tests.simulation.clock import START_SECONDS
 from tests.simulation.server import Server

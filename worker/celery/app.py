@@ -68,7 +68,7 @@ class PacerStep(bootsteps.StartStopStep):
             pacing.redis,
             shared.keys,
             pacing,
-            shared.settings.all_desks,
+            shared.settings.desks_here,
             partial(queues.publish, pacing.redis),
             queues.deliver,
             me,
@@ -76,7 +76,7 @@ class PacerStep(bootsteps.StartStopStep):
             shared.call_ms,
             partial(shared.watchdog.beat, PACER),
         )
-        self._desks = shared.settings.all_desks
+        self._desks = shared.settings.desks_here
 
     def start(self, _: WorkController) -> None:
         export_traces("deskbell-worker")
@@ -152,7 +152,7 @@ class ResolverStep(bootsteps.StartStopStep):
 
     def __init__(self, _: WorkController, **__: Any) -> None:
         shared = runtime()
-        self._resolver = Resolver(Unresolved(shared.settings, shared.redis), shared.settings.all_desks, shared.people)
+        self._resolver = Resolver(Unresolved(shared.settings, shared.redis), shared.settings.desks_here, shared.people)
 
     def start(self, _: WorkController) -> None:
         self._resolver.start()

@@ -29,10 +29,13 @@ class FieldsFormatter(logging.Formatter):
 
 @signals.after_setup_logger.connect
 def _format_lines(logger: logging.Logger, **_: Any) -> None:
-    outages = OutageLog.of(runtime().settings)
+    settings = runtime().settings
+    servers = [settings] if len(settings.servers) == 1 else settings.servers
+    outages = [OutageLog.of(each) for each in servers]
     for handler in logger.handlers:
         handler.setFormatter(FieldsFormatter(_FORMAT))
-        handler.addFilter(outages)
+        for outage in outages:
+            handler.addFilter(outage)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -12,9 +12,10 @@ import redis
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
 
-from ledger.connection import RedisWhenFull, naming
+from ledger.connection import naming
 from ledger.phrases import Phrase
 from ledger.queues import list_of
+from ledger.redis_when_full import RedisWhenFull
 from worker.celery.foreign_message import ForeignMessage, told_headers
 from worker.celery.message_body import decoded_body
 from worker.celery.queues import DELIVER, Queues, drop

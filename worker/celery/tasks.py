@@ -7,9 +7,9 @@ from typing import Any
 import redis
 from celery import Task, shared_task
 from celery.exceptions import Reject
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_exponential
 
-from ledger.connection import is_of_wrong_version, is_refusal
+from ledger.connection import is_of_wrong_version, is_refusal, server_of
 from ledger.delivery_options import DEFAULT_DESK
 from ledger.errors import DeskbellError, NotDurable
 from ledger.notification import Notification
@@ -59,8 +59,8 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
         runtime().templates.note_accepted([notification])
     except NotDurable:
         raise
-    except redis.ResponseError as error:
-        if not (is_refusal(error) or is_of_wrong_version(error)):
+    except redis.RedisError as error:
+        if not (_takes_nothing(error) or _is_elsewhere(error)):
             raise
         desk = notification.desk if notification else DEFAULT_DESK
         log.warning("Redis takes nothing new, a notification waits: %s", error, extra={"desk": desk})
@@ -77,6 +77,20 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     log.info("accepted", extra={"id": accepted.id, "desk": notification.desk})
 
 
+def _takes_nothing(error: redis.RedisError) -> bool:
+    return isinstance(error, redis.ResponseError) and (is_refusal(error) or is_of_wrong_version(error))
+
+
+def _is_elsewhere(error: BaseException) -> bool:
+    """Whether it is about another server than this worker's: its desks wait, and nobody waits for it."""
+    server = server_of(error)
+    return server is not None and str(server.redis) != str(runtime().settings.redis)
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, (redis.ConnectionError, redis.TimeoutError, NotDurable)) and not _is_elsewhere(error)
+
+
 def _not_late(notification: Notification) -> Notification:
     """A time of sending that is past is now, however long ago it was: the message may have waited for a worker."""
     is_late = notification.at is not None and notification.at < datetime.now(UTC)
@@ -84,7 +98,7 @@ def _not_late(notification: Notification) -> Notification:
 
 
 _until_redis_answers = retry(
-    retry=retry_if_exception_type((redis.ConnectionError, redis.TimeoutError, NotDurable)),
+    retry=retry_if_exception(_is_passing),
     stop=stop_after_delay(300),
     wait=wait_exponential(multiplier=0.2, max=5),
     reraise=True,
@@ -98,7 +112,7 @@ def _filled(fields: dict[str, Any]) -> dict[str, Any]:
 
 @_until_redis_answers
 def _accept(notification: Notification) -> Accepted:
-    return runtime().ledger.accept([notification])[0]
+    return runtime().installation.accept([notification])[0]
 
 
 def _queues() -> Queues:

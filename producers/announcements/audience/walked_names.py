@@ -33,6 +33,7 @@ class WalkedNames:
     """Of one app: its desks see the same people."""
 
     def __init__(self, ledger: Ledger, desk: str) -> None:
+        ledger = ledger.at(desk)
         self._redis = ledger.redis
         self._key = ledger.keys.walked_names(ledger.settings.desk(desk).app)
         self._kept_for = max(timedelta(milliseconds=1), ledger.settings.people_for)

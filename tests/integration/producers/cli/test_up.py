@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
+from ledger.spread_ledger import open_ledgers
+from ledger.workers import live_workers
 from producers.cli.command_line import run
 from producers.cli.up import _programs
 from tests.integration.producers.cli.up_process import deskbell, until, up
@@ -43,6 +46,29 @@ def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> N
         assert running.ends() == 0
         assert running.descendants() == set()
         assert "deskbell: stopped" in running.said()
+
+
+def test_it_starts_workers_for_each_server(tmp_path: Path) -> None:
+    second = EmbeddedValkey(Settings(data_dir=tmp_path / "second", _env_file=None))
+    desks = tmp_path / "desks.toml"
+    desks.write_text(f'[desk.hr]\nredis = "unix://{second.socket_path}"\n', "utf-8")
+    with second, up(tmp_path, DESKBELL_DESKS=str(desks)) as running:
+        told = running.announced()
+        assert told["workers"] == 2
+        assert str(second.socket_path) in told["redis"]
+        assert {"worker1", "worker2", "web"} <= told["pids"].keys()
+        ledger = open_ledgers(Settings(data_dir=tmp_path / ".deskbell", desks=desks, _env_file=None))
+        reporting = [live_workers(server.redis, server.keys)[0].pid for server in ledger.servers]
+        assert reporting == [told["pids"]["worker1"], told["pids"]["worker2"]]
+        ledger.close()
+
+
+def test_a_practice_refuses_a_desk_with_a_server_of_its_own(tmp_path: Path) -> None:
+    desks = tmp_path / "desks.toml"
+    desks.write_text('[desk.hr]\nredis = "redis://two.example"\n', "utf-8")
+    with up(tmp_path, "--sandbox", DESKBELL_DESKS=str(desks)) as running:
+        assert running.ends() == 2
+        assert "desk 'hr' would not stay in the practice's ledger: remove its redis" in running.said()
 
 
 def test_ctrl_c_while_it_comes_up_in_the_background_leaves_nothing_behind(tmp_path: Path) -> None:
