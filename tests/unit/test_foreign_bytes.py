@@ -57,6 +57,7 @@ def _of_console(found: Sequence[Any], prefix: str) -> Iterator[str]:
         yield from (f"{method} {path}" for method in CHANGING & set(getattr(route, "methods", None) or ()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", READ.values(), ids=list(READ))
 def test_four_times_as_much_takes_no_more_than_six_times_as_long(place: Read) -> None:
     assert any(_is_linear(place) for _ in range(3))

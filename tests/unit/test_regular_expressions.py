@@ -31,6 +31,7 @@ def test_its_worst_takes_linear_time(where: str, pattern: re.Pattern[Any]) -> No
     assert not grows(pattern, WORST[where], TIMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "pattern"), CASES, ids=IDS)
 def test_nothing_that_is_made_of_its_own_parts_takes_longer(where: str, pattern: re.Pattern[Any]) -> None:
     how = WORST[where].how

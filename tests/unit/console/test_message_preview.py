@@ -151,6 +151,7 @@ MARKS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("html_of", [text_html, markdown_html])
 def test_whatever_mark_is_repeated_it_takes_linear_time(

@@ -44,6 +44,7 @@ def assert_named(hooks: dict[str, Hook], tool: Tool, payload: dict[str, Any]) ->
     assert not any(word in text for word in ("JsonObject", "JsonList", "None", "True", "False", "Undefined", "Absent"))
 
 
+@pytest.mark.slow
 @OF_TOOLS
 def test_any_one_part_may_be_missing_null_or_empty(hooks: dict[str, Hook], tool: Tool) -> None:
     assert_named(hooks, tool, tool.payload)
@@ -52,6 +53,7 @@ def test_any_one_part_may_be_missing_null_or_empty(hooks: dict[str, Hook], tool:
             assert_named(hooks, tool, without(tool.payload, [(path, value)]))
 
 
+@pytest.mark.slow
 @OF_TOOLS
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())

@@ -232,6 +232,7 @@ def spoiled(draw: st.DrawFn, value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "headers"), [*POSTED, *((name, {}) for name in CARDS)])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
