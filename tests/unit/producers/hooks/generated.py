@@ -146,14 +146,14 @@ _ISSUE = {
     "id": 9,
     "number": 12,
     "title": "Cabin is stuck",
-    "html_url": "https://git.example.net/i/12",
+    "html_url": "https://git.example.net/acme/lifts/issues/12",
     "user": _USER,
     "assignee": _USER,
 }
 _PULL = {
     "number": 13,
     "title": "Measure the swing",
-    "html_url": "https://git.example.net/p/13",
+    "html_url": "https://git.example.net/acme/lifts/pull/13",
     "merged": True,
     "head": {"ref": "swing", "sha": "bffeb742"},
     "base": {"ref": "main", "sha": "28e1879d"},
@@ -175,9 +175,14 @@ _RUN = {
     "conclusion": "failure",
     "head_branch": "main",
     "head_sha": "bffeb742",
-    "html_url": "https://git.example.net/r/6001",
+    "html_url": "https://git.example.net/acme/lifts/runs/6001",
 }
-_RELEASE = {"tag_name": "v2.1", "name": "Smooth ride", "html_url": "https://git.example.net/v2.1", "body": None}
+_RELEASE = {
+    "tag_name": "v2.1",
+    "name": "Smooth ride",
+    "html_url": "https://git.example.net/acme/lifts/releases/v2.1",
+    "body": None,
+}
 _OF_GIT = ("acme/lifts", "lifts")
 
 
