@@ -12,11 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import create_connection
 from statistics import median
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, Any, NamedTuple, cast
 
 import hiredis
@@ -49,8 +49,8 @@ ATTEMPT = '[[1,"chat","delivered",0,200,null,12,"om_1"]]'
 LASTS_MS = 3_600_000
 #: Where files are in memory.
 _IN_MEMORY = "/dev/shm"
-#: Between two words about the clock, seconds, how long each leads, ms, and between two looks at the programs.
-_VOUCH_SECONDS, _LEAD_MS, _LOOK_SECONDS = 0.4, 5000, 0.01
+#: Between two words about the clock, seconds, and how long each leads, ms.
+_VOUCH_SECONDS, _LEAD_MS = 0.2, 5000
 #: The last command of a connection, and its answer.
 _END = b"the end"
 
@@ -95,21 +95,19 @@ def _run(servers: int, count: int) -> Run:
         ]
         ledger = open_ledgers(_settings(folder, [server.url for server in started]))
         stack.callback(ledger.close)
+        for server in ledger.servers:
+            stack.enter_context(_vouched(server))
         programs = []
         for number, server in enumerate(started):
             _write(ledger.at(f"s{number}d0"), number, count // DESKS, folder)
             files = [str(folder / f"{number}-{connection}") for connection in range(CONNECTIONS)]
             programs.append(stack.enter_context(_Copying(server.port, files)))
-        clocks = [_Vouching(server) for server in ledger.servers]
         before, began = [_cpu_ms(server) for server in started], time.monotonic()
         for program in programs:
             program.begin()
-        while any(program.poll() is None for program in programs):
-            for clock in clocks:
-                clock.look()
-            time.sleep(_LOOK_SECONDS)
-        if any(program.returncode for program in programs):
-            raise RuntimeError("a program failed: see above")
+        for program in programs:
+            if program.wait(300):
+                raise RuntimeError("a program failed: see above")
         seconds = time.monotonic() - began
         used_ms = sum(map(_cpu_ms, started)) - sum(before)
         desks = [name for name in ledger.settings.all_desks if name != "default"]
@@ -151,8 +149,6 @@ def _released(ledger: Ledger, leases: Leases, desk: Desk, count: int) -> list[st
     events = [Notification.build({"receiver_id": f"ou_{n}", "text": TEXT, "desk": desk.name}) for n in range(count)]
     for start in range(0, count, MOST_AT_ONCE):
         ledger.accept(events[start : start + MOST_AT_ONCE])
-        state = leases.lead("benchmark", _LEAD_MS).clock_state
-        leases.lead("benchmark", _LEAD_MS, ClockStep(0, state))
         answer = leases.verbs.call(
             "release",
             desk.name,
@@ -204,18 +200,23 @@ class _Copying(subprocess.Popen[bytes]):
         super().__exit__(*error)
 
 
-class _Vouching:
+@contextmanager
+def _vouched(server: Ledger) -> Iterator[None]:
     """Says of a server that its clock is right, as a leading pacer does: else no slot is taken."""
+    leases, ended = Leases(server.redis, server.settings, longest_call_ms=25_000), Event()
 
-    def __init__(self, server: Ledger) -> None:
-        self._leases = Leases(server.redis, server.settings, longest_call_ms=25_000)
-        self._vouched_at, self._state = 0.0, self._leases.lead("benchmark", _LEAD_MS).clock_state
-        self.look()
+    def vouch() -> None:
+        state = leases.lead("benchmark", _LEAD_MS).clock_state
+        while not ended.wait(_VOUCH_SECONDS):
+            state = leases.lead("benchmark", _LEAD_MS, ClockStep(0, state)).clock_state
 
-    def look(self) -> None:
-        if time.monotonic() > self._vouched_at + _VOUCH_SECONDS:
-            self._state = self._leases.lead("benchmark", _LEAD_MS, ClockStep(0, self._state)).clock_state
-            self._vouched_at = time.monotonic()
+    thread = Thread(target=vouch)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _cpu_ms(server: ValkeyProcess) -> float:

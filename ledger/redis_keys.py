@@ -30,7 +30,7 @@ class RedisKeys:
         self.probe = self("probe")
         self.waitaof = self("waitaof")
         self.leader = self("leader")
-        self.workers = self("workers")
+        self.workers, self.servers = self("workers"), self("servers")
         self.dropped = self("dropped")
         self.dropped_messages = self("dropped", "messages")
         self.dropped_seen = self("dropped", "seen")

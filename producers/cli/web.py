@@ -8,6 +8,7 @@ from ledger.api_keys import ApiKeys
 from ledger.cluster import refuse_cluster
 from ledger.connection import reachable
 from ledger.errors import LedgerUnreachable, LedgerUnwritable
+from ledger.known_servers import note_servers
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.settings import Settings
@@ -78,6 +79,7 @@ def _warn_if_useless(settings: Settings) -> None:
                         host=settings.host,
                     )
                 )
+            note_servers(ledger)
             _warn_if_not_durable(home)
             for server in others:
                 _warn_of_other(server)

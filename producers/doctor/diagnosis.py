@@ -29,7 +29,7 @@ from producers.doctor.doctor_check import Check, Status
 from producers.doctor.messages import check_messages
 from producers.doctor.redis_time import RedisTime, check_clock, check_distance
 from producers.doctor.rights import check_rights
-from producers.doctor.strays import check_apart, check_strays
+from producers.doctor.strays import check_apart, check_forgotten, check_strays
 
 __all__ = ["Check", "Status", "check_desks", "check_files", "check_ledger", "check_servers"]
 
@@ -51,6 +51,8 @@ def check_servers(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check],
         found, is_reached = check_ledger(server, newest=newest)
         checks += [check if server is ledger.servers[0] else _on(server, check) for check in found]
         reached += [server] if is_reached else []
+    if newest and ledger.servers[0] in reached:
+        checks += check_forgotten(ledger)
     checks += [*check_apart(reached), *(check for server in reached for check in check_strays(server))]
     return checks, reached
 

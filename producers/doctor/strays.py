@@ -9,12 +9,14 @@ import redis
 
 from ledger.connection import reachable
 from ledger.draft_verbs import DraftVerbs
+from ledger.known_servers import forgotten_servers, note_servers
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
 from ledger.states import FINAL, State
+from ledger.times import iso
 from producers.doctor.doctor_check import Check, Status
 
-__all__ = ["check_apart", "check_strays"]
+__all__ = ["check_apart", "check_forgotten", "check_strays"]
 
 _OPEN = tuple(state for state in State if state not in FINAL)
 
@@ -37,6 +39,21 @@ def check_strays(server: Ledger) -> Iterator[Check]:
             )
             do = Phrase("put it back there in the desks file until all is sent or cancelled: see docs/deploy.md")
             yield Check(f"desk {desk}", Status.FAIL, found, do, accepts=True)
+
+
+def check_forgotten(ledger: Ledger) -> Iterator[Check]:
+    """Servers that the desks file names no longer. Notes those that it names."""
+    with reachable(ledger.settings):
+        forgotten = list(forgotten_servers(ledger))
+        note_servers(ledger)
+    for server, noted_ms in forgotten:
+        found = Phrase(
+            "{server} had desks at {at}, and the desks file names it no longer: what is left there is not sent",
+            server=server,
+            at=iso(noted_ms),
+        )
+        do = Phrase("name it for some desk and run this again, unless nothing was left there: see docs/deploy.md")
+        yield Check("servers", Status.WARN, found, do)
 
 
 def check_apart(servers: Sequence[Ledger]) -> Iterator[Check]:

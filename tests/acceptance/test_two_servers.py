@@ -240,6 +240,20 @@ def test_doctor_finds_what_a_moved_desk_has_left_behind(both: TwoServers) -> Non
     eventually(lambda: both.state(left) == "delivered", 20, "delivered after the desk is back")
 
 
+def test_doctor_warns_of_a_server_that_is_named_no_longer(both: TwoServers) -> None:
+    both.start_workers()
+    assert both.site.deskbell("doctor").returncode == 0
+    desks = Path(both.site.environment["DESKBELL_DESKS"])
+    written = desks.read_text("utf-8")
+    desks.write_text(written.partition("redis =")[0], "utf-8")
+    checks = both.site.deskbell_json("doctor")["checks"]
+    [warned] = [check for check in checks if check["name"] == "servers"]
+    assert warned["status"] == "warn"
+    assert both.url in warned["found"]
+    desks.write_text(written, "utf-8")
+    assert "servers" not in {check["name"] for check in both.site.deskbell_json("doctor")["checks"]}
+
+
 def test_a_worker_refuses_a_server_without_desks(both: TwoServers) -> None:
     worker = both.site.start_worker(DESKBELL_SERVER="redis://nowhere:6379/0")
     assert worker.wait(30) != 0
