@@ -31,6 +31,7 @@ class _Look(NamedTuple):
     receiving: int
     others: int
     calls: dict[str, int]
+    server_ms: float  #: CPU of the server
 
 
 def main(share: float = 1.0) -> None:
@@ -40,7 +41,8 @@ def main(share: float = 1.0) -> None:
     def look(groups: Sequence[int], client: redis.Redis) -> None:
         stats = cast(dict[str, Any], client.info("commandstats"))
         calls = {name.removeprefix("cmdstat_"): value["calls"] for name, value in stats.items()}
-        looks.append(_Look(*_ticks(groups), calls))
+        used = cast(dict[str, float], client.info("cpu"))
+        looks.append(_Look(*_ticks(groups), calls, 1000 * (used["used_cpu_user"] + used["used_cpu_sys"])))
         client.config_set("latency-monitor-threshold", SLOW_MS)
         slow[:] = cast(list[Sequence[Any]], client.execute_command("LATENCY", "LATEST"))  # type: ignore[no-untyped-call]
 
@@ -51,6 +53,7 @@ def main(share: float = 1.0) -> None:
     print(
         f"{cost.per_second:,.0f}/s, {cost.cpu_ms:.2f} CPU ms: {receiving:.2f} receiving, {others:.2f} in other threads"
     )
+    print(f"{(last.server_ms - first.server_ms) / cost.calls:.2f} CPU ms of the server")
     print(f"{cost.commands:.1f} commands, {cost.round_trips:.2f} round trips")
     for name, number in _most_first(first.calls, last.calls):
         if number * SELDOM > cost.calls:

@@ -38,7 +38,7 @@ from tests.valkey_process import ValkeyProcess
 __all__ = ["copy", "measure"]
 
 #: On each server; each connection serves as many as the others.
-DESKS, CONNECTIONS, NOTIFICATIONS = 16, 8, 32_000
+DESKS, CONNECTIONS, NOTIFICATIONS = 16, 8, 16_000
 #: Never reached, so that each notification has a slot at once.
 RATE = "1000000/minute"
 #: Of a desk in one verb: about what a worker has in a message of a desk with a quota.
