@@ -14,7 +14,7 @@ from typing import IO, Any
 import redis
 
 from ledger.errors import LedgerUnreachable
-from ledger.phrases import Phrase
+from ledger.phrases import Phrase, system_problem
 
 __all__ = ["OTHERS", "OwnSocketConnection", "check_socket", "make_private", "make_socket_directory", "private_file"]
 
@@ -29,9 +29,19 @@ OURS = frozenset({"lock", "valkey.log", "valkey.sock", "appendonlydir", "practic
 def make_private(directory: Path) -> None:
     """Creates it, or revokes others' access to it and to the server's files in it.
 
-    A directory that holds other things too keeps its mode. Raises LedgerUnreachable if others could still get in.
+    A directory that holds other things too keeps its mode. Raises LedgerUnreachable if it cannot be created,
+    or others could still get in.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise LedgerUnreachable(
+            Phrase(
+                "{directory} cannot be created ({problem}): set DESKBELL_DATA_DIR to another",
+                directory=str(directory),
+                problem=system_problem(error),
+            )
+        ) from None
     kept = [path for path in directory.iterdir() if path.name in OURS]
     kept += [path for folder in kept if folder.is_dir() for path in folder.rglob("*")]
     alone = all(path.name in OURS for path in directory.iterdir())

@@ -11,9 +11,9 @@ from producers.probe.step import Step
 __all__ = ["CHAT", "CHAT_BESIDE", "OPENED", "READ_CHAT", "READ_USER", "USER", "USER_BESIDE", "Report"]
 
 USER, CHAT = "user", "chat"
-READ_USER, READ_CHAT = "read_users of user", "read_users of chat"
+READ_USER, READ_CHAT = (Phrase("read_users of {via}", via=via) for via in (USER, CHAT))
 OPENED = "start_service"
-CHAT_BESIDE, USER_BESIDE = "chat beside the ticket", "user beside the ticket"
+CHAT_BESIDE, USER_BESIDE = (Phrase("{via} beside the ticket", via=via) for via in (CHAT, USER))
 #: Codes of wrong credentials or rights: a ticket has nothing to do with them.
 _NEVER_LEARNT = frozenset({154001, 154003})
 _HOSTS = {"https://open.feishu.cn": "Feishu", "https://open.larksuite.com": "Lark"}

@@ -80,7 +80,7 @@ class Step:
         if self.code is not None:
             parts.append(Phrase("code {code}", code=self.code))
         parts += [told_ending(self.ended)] if self.ended else []
-        parts += [] if self.ms is None else [f"{self.ms} ms"]
+        parts += [] if self.ms is None else [Phrase("{ms} ms", ms=self.ms)]
         return listed(parts) if parts else Phrase("no call was made")
 
 

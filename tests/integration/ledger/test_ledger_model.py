@@ -27,6 +27,7 @@ from ledger.leases import LeaseLost, Leases, Result
 from ledger.ledger import Ledger
 from ledger.notification import Notification
 from ledger.progress import Attempt
+from ledger.quarters import Quarters
 from ledger.rescheduling import reschedule
 from ledger.settings import Settings
 from ledger.settling import UNDO_MS, Settling
@@ -159,6 +160,7 @@ class Verbs(RuleBasedStateMachine):
     def pass_time(self, ms: int, then_swept: bool) -> None:
         self.model.now_ms += ms
         self.tell_time(self.model.now_ms)
+        assert Quarters(self.ledger).roll(["default"], self.model.now_ms) == {"default": True}
         if then_swept:
             assert self.work.sweep([self.desk]) == [self.model.sweep()]
 

@@ -17,6 +17,7 @@ from ledger.embedded import EmbeddedValkey
 from ledger.errors import LedgerUnreachable
 from ledger.ledger import Ledger
 from ledger.notification import Notification
+from ledger.private import make_private
 from ledger.settings import Settings
 
 NOBODY = 65534
@@ -154,3 +155,9 @@ def test_a_link_in_the_temporary_directory_is_not_followed(far_away: Settings, t
     far_away.socket_path.parent.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LedgerUnreachable, match="must be a directory with mode 700"):
         EmbeddedValkey(far_away).start()
+
+
+def test_a_directory_that_cannot_be_created_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerUnreachable, match=r"cannot be created \(Not a directory\): set DESKBELL"):
+        make_private(tmp_path / "file" / "data")

@@ -120,7 +120,7 @@ STATED = (
     f"by the number of the day | after {span(allowance.KEPT_SECONDS * 1000)} |",
     f"(Unix time, in minutes) | after {span(tally.KEPT_SECONDS * 1000)} |",
     f"a quarter: after {span(quarters.KEPT_QUARTERS * quarters.QUARTER_MS)}; all: {span(quarters.KEPT_MS)} after",
-    f"(`roll`), {span(tally.LATE_MS)} after its end",
+    f"{span(tally.LATE_MS)} after each quarter-hour the leading pacer",
     f"(or one did again within {span(SHORT_BREAK_MS)})",
     f"after repeated throttles | after {span(lua('hold.lua', 'LOWERED_FOR'))} |",
     f"all: after {span(BELIEVED_MS)} without a list or an event |",
