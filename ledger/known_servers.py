@@ -1,7 +1,6 @@
 """Servers that have, or had, desks: a server that the desks file names no longer may still have what nobody sends."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from ledger.connection import text
@@ -16,18 +15,19 @@ def note_servers(ledger: Ledger) -> None:
     home, *others = ledger.servers
     if others:
         now_ms = time_ms(home.redis.time())
-        home.redis.hset(home.keys.servers, mapping={str(server.settings.redis): now_ms for server in others})
+        pipe = home.redis.pipeline()
+        pipe.hset(home.keys.servers, mapping={str(server.settings.redis): now_ms for server in others})
+        pipe.pexpire(home.keys.servers, home.results_for_ms)
+        pipe.execute()
 
 
 def forgotten_servers(ledger: Ledger) -> Iterator[tuple[str, int]]:
-    """Servers that had desks and have none now, with when that was last noted, ms. Kept as long as results are."""
+    """Servers that had desks and have none now, with when that was last noted, ms. Told as long as results are kept."""
     home, known = ledger.servers[0], {str(server.settings.redis) for server in ledger.servers}
     kept: Any = home.redis.hgetall(home.keys.servers)
     if not kept:
         return
-    oldest_ms = time_ms(home.redis.time()) - home.settings.results_for // timedelta(milliseconds=1)
+    oldest_ms = time_ms(home.redis.time()) - home.results_for_ms
     for name, noted in kept.items():
-        if int(noted) < oldest_ms:
-            home.redis.hdel(home.keys.servers, name)
-        elif text(name) not in known:
+        if int(noted) >= oldest_ms and text(name) not in known:
             yield text(name), int(noted)

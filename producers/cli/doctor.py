@@ -57,7 +57,7 @@ def _doctor(as_json: bool) -> int:
     settings = settings_in_use()
     ledger = open_ledgers(settings)
     try:
-        checks, reached = check_servers(ledger, newest=True)
+        checks, reached = check_servers(ledger)
         addressing = [name for server in reached for name in _addressing(server)]
         checks += [*_desks(settings, reached), *check_files(settings)]
     finally:

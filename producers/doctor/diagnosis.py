@@ -43,18 +43,24 @@ _FREE_SPACE = Phrase("free space on its disk, and check the server's log")
 _DURABILITY = {Durability.ALWAYS: Status.OK, Durability.CONFIRMED: Status.WARN, Durability.HIDDEN: Status.WARN}
 
 
-def check_servers(ledger: Ledger, *, newest: bool = False) -> tuple[list[Check], list[Ledger]]:
+def check_servers(ledger: Ledger) -> tuple[list[Check], list[Ledger]]:
     """`check_ledger` of each server. Returns also those that were reached. What is said of one that is not the home has
     its name."""
     checks, reached = [], []
     for server in ledger.servers:
-        found, is_reached = check_ledger(server, newest=newest)
+        found, is_reached = check_ledger(server, newest=True)
         checks += [check if server is ledger.servers[0] else _on(server, check) for check in found]
         reached += [server] if is_reached else []
-    if newest and ledger.servers[0] in reached:
-        checks += check_forgotten(ledger)
-    checks += [*check_apart(reached), *(check for server in reached for check in check_strays(server))]
-    return checks, reached
+    return [*checks, *_check_together(ledger, reached)], reached
+
+
+def _check_together(ledger: Ledger, reached: Sequence[Ledger]) -> list[Check]:
+    """What the servers show only together."""
+    try:
+        forgotten = list(check_forgotten(ledger)) if ledger.servers[0] in reached else []
+        return [*forgotten, *check_apart(reached), *(check for server in reached for check in check_strays(server))]
+    except LedgerUnreachable:  # gone meanwhile, or a cluster, which its own check refuses
+        return []
 
 
 def _on(server: Ledger, check: Check) -> Check:
@@ -212,7 +218,8 @@ def _check_workers(ledger: Ledger) -> Check:
 
 
 def _check_approvers(settings: Settings) -> Iterator[Check]:
-    if settings.approvers and not settings.public_url:
+    """Told once, with the home."""
+    if settings.approvers and not settings.public_url and not settings.server:
         found = Phrase("approvers get no message about drafts that wait for approval: it needs a link")
         yield Check(
             "approvers", Status.WARN, found, Phrase("set DESKBELL_PUBLIC_URL to where people reach the console")

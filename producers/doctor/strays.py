@@ -3,12 +3,14 @@ two URLs of one server."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis
 
 from ledger.connection import reachable
 from ledger.draft_verbs import DraftVerbs
+from ledger.errors import LedgerUnwritable
 from ledger.known_servers import forgotten_servers, note_servers
 from ledger.ledger import Ledger
 from ledger.phrases import Phrase
@@ -45,6 +47,7 @@ def check_forgotten(ledger: Ledger) -> Iterator[Check]:
     """Servers that the desks file names no longer. Notes those that it names."""
     with reachable(ledger.settings):
         forgotten = list(forgotten_servers(ledger))
+    with suppress(LedgerUnwritable), reachable(ledger.settings):  # which the checks of the home tell
         note_servers(ledger)
     for server, noted_ms in forgotten:
         found = Phrase(

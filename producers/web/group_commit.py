@@ -1,7 +1,7 @@
 """Group commit: concurrent requests share one call of `accept`, and so one fsync."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -24,30 +24,27 @@ class GroupCommit:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._servers = {str(each.settings.redis): _ServerCommit(each) for each in ledger.servers}
+        self._servers = {server: _ServerCommit(server) for server in ledger.servers}
 
     async def accept(self, notifications: Sequence[Notification]) -> Sequence[Committed]:
         """Answers in order, once all are fsynced. A reused key, or a time that is long past, is an answer. Everything
         else is raised, and then nobody knows what was accepted: repeat with the same keys. Raises as Ledger.accept.
 
-        If the desks are on several servers, the error of one of them is the answer for its desks' notifications alone.
+        If the desks are on several servers, and one of them has accepted something, the error of another is the answer
+        for its own desks' notifications.
         """
         if len(self._servers) == 1:
             [server] = self._servers.values()
             return await server.accept(notifications)
-        places: dict[str, list[int]] = {}
-        for place, each in enumerate(notifications):
-            places.setdefault(str(self._ledger.at(each.desk).settings.redis), []).append(place)
-        each_accepted = await asyncio.gather(
-            *(
-                self._servers[where].accept([notifications[n] for n in of_server])
-                for where, of_server in places.items()
-            ),
-            return_exceptions=True,
+        by_server = self._ledger.by_server([each.desk for each in notifications])
+        calls = (
+            self._servers[server].accept([notifications[place] for place in places]) for server, places in by_server
         )
+        answers = await asyncio.gather(*calls, return_exceptions=True)
         results: dict[int, Committed] = {}
-        for of_server, accepted in zip(places.values(), each_accepted, strict=True):
-            results.update(zip(of_server, _answers(accepted, len(of_server), len(places)), strict=True))
+        for (_, places), answer in zip(by_server, answers, strict=True):
+            results.update(zip(places, _results(answer, len(places)), strict=True))
+        _raise_if_nothing_was_accepted(answers, results.values())
         return [results[place] for place in range(len(notifications))]
 
     def close(self) -> None:
@@ -55,12 +52,20 @@ class GroupCommit:
             server.close()
 
 
-def _answers(accepted: Sequence[Committed] | BaseException, number: int, servers: int) -> Sequence[Committed]:
-    if not isinstance(accepted, BaseException):
-        return accepted
-    if servers == 1 or not isinstance(accepted, DeskbellError):
-        raise accepted
-    return [accepted] * number
+def _results(answer: Sequence[Committed] | BaseException, number: int) -> Sequence[Committed]:
+    if not isinstance(answer, BaseException):
+        return answer
+    if not isinstance(answer, DeskbellError):
+        raise answer
+    return [answer] * number
+
+
+def _raise_if_nothing_was_accepted(answers: Iterable[object], results: Iterable[Committed]) -> None:
+    """A request of which nobody knows the result must not be answered as one that was refused."""
+    if not any(isinstance(result, Accepted) for result in results):
+        for answer in answers:
+            if isinstance(answer, DeskbellError):
+                raise answer
 
 
 class _ServerCommit:

@@ -1,5 +1,6 @@
 """Two servers as one ledger: everything that reads or writes finds the server of its desk, or looks on both."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,15 +19,15 @@ from ledger.dead_letters import DeadLetters
 from ledger.desk_status import desk_statuses
 from ledger.dropped_messages import DroppedMessages, see_on, summary_of
 from ledger.embedded import EmbeddedValkey
-from ledger.errors import KeyLimit, LedgerUnreachable, NotFound
+from ledger.errors import KeyLimit, LedgerUnreachable, NotDurable, NotFound
 from ledger.full_search import Finding, Sought
 from ledger.ids import new_notification_id
 from ledger.leases import Leases, Result
-from ledger.ledger import Ledger
+from ledger.ledger import AcceptResult, Ledger
 from ledger.notification import Notification
 from ledger.phrases import Phrase
 from ledger.quarters import Quarters
-from ledger.record import Record
+from ledger.record import Accepted, Record
 from ledger.rescheduling import reschedule
 from ledger.saved_templates import SavedTemplates
 from ledger.search import Search
@@ -37,6 +38,8 @@ from ledger.spread_overview import overview_of
 from ledger.states import Resolution, State
 from ledger.unresolved import forget_people
 from producers.announcements.drafts import Drafts
+from producers.doctor.diagnosis import check_servers
+from producers.web.group_commit import GroupCommit
 
 DESKS = ("default", "hr")
 
@@ -97,6 +100,27 @@ def test_each_record_is_on_the_server_of_its_desk_alone(ledger: Ledger) -> None:
     assert ledger.counts("hr")[State.QUEUED] == other.counts("hr")[State.QUEUED] == 1
     with pytest.raises(NotFound):
         ledger.get(new_notification_id())
+
+
+@pytest.mark.parametrize("key", ["new", "used"])
+def test_what_keeps_one_server_from_answering_is_raised_unless_another_has_accepted(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    def away(_: object) -> list[AcceptResult]:
+        raise NotDurable("not confirmed")
+
+    ledger.accept([notification("default", key="used")])
+    monkeypatch.setattr(ledger.servers[1], "accept_each", away)
+    commit = GroupCommit(ledger)
+    request = [notification("default", "ou_bob", key=key), notification("hr")]
+    try:
+        if key == "used":
+            with pytest.raises(NotDurable):
+                asyncio.run(commit.accept(request))
+        else:
+            assert [type(each) for each in asyncio.run(commit.accept(request))] == [Accepted, NotDurable]
+    finally:
+        commit.close()
 
 
 def test_a_key_is_one_notification_wherever_its_desk_is(ledger: Ledger) -> None:
@@ -248,6 +272,51 @@ def test_dropped_messages_of_both_are_told_and_seen(ledger: Ledger) -> None:
     DroppedMessages(ledger.redis, ledger.keys).note(Phrase("no such task"), "deskbell.intake", {})
     see_on(ledger.servers, found.total)  # a page from before
     assert summary_of(ledger.servers).unseen >= 1
+
+
+def test_a_look_leaves_no_more_unseen_on_a_server_than_were_dropped_there(ledger: Ledger) -> None:
+    home, other = (DroppedMessages(server.redis, server.keys) for server in ledger.servers)
+    for messages, number in ((home, 4), (other, 1)):
+        for _ in range(number):
+            messages.note(Phrase("no output"), "q", {})
+    see_on(ledger.servers, 2)  # 3 of the 5 came since then: each may be on either server
+    assert [messages.summary().unseen for messages in (home, other)] == [3, 1]
+
+
+def test_the_server_of_an_id_is_found_while_another_thread_forgets_all(ledger: Ledger) -> None:
+    [id] = accepted(ledger, 1)
+    home = ledger.with_record(id)
+
+    class Forgetting(dict[str, Ledger]):
+        """Forgets all between any two looks."""
+
+        def __contains__(self, key: object) -> bool:
+            return super().__contains__(key) and not self.clear()
+
+    ledger._known = Forgetting({id: home})  # type: ignore[attr-defined]
+    assert ledger.with_record(id) is home
+
+
+def test_the_desks_file_is_read_once_for_all_servers(servers: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "desks.toml"
+    file.write_bytes(Path(str(servers.desks)).read_bytes())
+    settings = servers.model_copy(update={"desks": file})
+    assert settings.redis == settings.placement.home
+    file.unlink()
+    home, other = settings.servers
+    assert home is settings
+    assert [list(server.desks_here) for server in (home, other)] == [["default"], ["hr"]]
+
+
+def test_doctor_looks_at_all_servers_when_the_home_takes_nothing_new(ledger: Ledger) -> None:
+    home = ledger.servers[0].redis
+    home.config_set("maxmemory", 1)
+    try:
+        checks, reached = check_servers(ledger)
+    finally:
+        home.config_set("maxmemory", 0)
+    assert reached == list(ledger.servers)
+    assert {"redis", f"redis {ledger.servers[1].settings.redis}"} <= {check.name for check in checks}
 
 
 def test_a_draft_is_approved_by_a_key_of_the_home(ledger: Ledger, tmp_path: Path) -> None:
