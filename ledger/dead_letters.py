@@ -32,7 +32,7 @@ class DeadLetters:
     announcement: str | None = None  #: its rows, and no events
 
     def find(self, ledger: Ledger) -> Iterator[Record | RowRecord]:
-        """In the order of their failure, the oldest first. Reads the index once, then record by record."""
+        """Server by server, the oldest failure first. Reads each index once, then record by record."""
         servers = [ledger.with_record(self.announcement)] if self.announcement else ledger.servers_of(self._desks)
         for server in servers:
             yield from self._find(server)

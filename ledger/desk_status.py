@@ -107,11 +107,10 @@ def desk_statuses(
     `now_ms`: of Redis' clock, if it was just asked.
     """
     known = None if announcements is None else list(announcements)
-    of_servers = [[desk for desk in desks if store.at(desk.name) is server] for server in store.servers]
-    pairs = zip(store.servers, of_servers, strict=True)
-    found = [each for server, own in pairs if own for each in _statuses(server, own, known, now_ms)]
-    order = {desk.name: place for place, desk in enumerate(desks)}
-    return sorted(found, key=lambda status: order[status.name])
+    found: dict[int, DeskStatus] = {}
+    for server, places in store.by_server([desk.name for desk in desks]):
+        found.update(zip(places, _statuses(server, [desks[place] for place in places], known, now_ms), strict=True))
+    return [found[place] for place in range(len(desks))]
 
 
 def _statuses(

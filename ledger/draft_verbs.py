@@ -21,7 +21,7 @@ from ledger.redis_keys import key_digest
 from ledger.states import DRAFTED, AnnouncementState
 from ledger.times import unix_ms
 
-__all__ = ["DRAFT_MS", "MOST_DRAFTS", "DraftContent", "DraftVerbs"]
+__all__ = ["DRAFT_MS", "MOST_DRAFTS", "DraftContent", "DraftVerbs", "last_edit_ms"]
 
 #: How long a draft is kept after its last edit, ms. As in ledger/lua/shared/drafts.lua.
 DRAFT_MS = 30 * 86_400_000
@@ -90,12 +90,12 @@ class DraftVerbs:
                 Phrase("{id}: not all of its {total} rows are in the ledger; send it again", id=id, total=content.total)
             )
 
-    def check_room(self, by: Person) -> None:
-        """Raises BadInput if this author has all the drafts that one may have."""
-        for server in self._store.servers:
-            since_ms = time_ms(server.redis.time()) - DRAFT_MS
-            if server.redis.zcount(server.keys.drafts_of(by.id), since_ms, "+inf") >= MOST_DRAFTS:
-                raise _too_many()
+    def check_room(self, id: str, by: Person) -> None:
+        """Raises BadInput if this author has all the drafts that one may have on the server of this announcement."""
+        server = self._store.with_record(id)
+        since_ms = time_ms(server.redis.time()) - DRAFT_MS
+        if server.redis.zcount(server.keys.drafts_of(by.id), since_ms, "+inf") >= MOST_DRAFTS:
+            raise _too_many()
 
     def submit(self, id: str, by: Person) -> AnnouncementState:
         """Asks for an approval."""
@@ -202,7 +202,7 @@ class DraftVerbs:
     def listed(self) -> Iterator[Announcement]:
         """All drafts, the last edited first."""
         each = [self._listed_of(server) for server in self._store.servers]
-        return each[0] if len(each) == 1 else merge(*each, key=_last_edit, reverse=True)
+        return each[0] if len(each) == 1 else merge(*each, key=last_edit_ms, reverse=True)
 
     def _listed_of(self, ledger: Ledger) -> Iterator[Announcement]:
         ids = [text(id) for id in ledger.redis.zrevrange(ledger.keys.drafts, 0, -1)]
@@ -229,7 +229,7 @@ class DraftVerbs:
                 yield Row.of_json(row)
 
 
-def _last_edit(draft: Announcement) -> int:
+def last_edit_ms(draft: Announcement) -> int:
     return draft.draft.edited_ms if draft.draft else 0
 
 

@@ -100,7 +100,7 @@ def see_on(stores: Sequence[Store], total: int) -> None:
     totals = [each.summary(1).total for each in messages]
     since = max(0, sum(totals) - total)
     for each, of_server in zip(messages, totals, strict=True):
-        each.see(of_server - since)
+        each.see(max(0, of_server - since))
 
 
 def unseen_of(total: bytes | None, seen: bytes | None) -> int:

@@ -41,8 +41,8 @@ class Quarters:
     def read(self, desks: Sequence[str]) -> dict[str, Mapping[int, Counts]]:
         """All that are kept of each desk. One round trip for each server, one command for each desk."""
         found: dict[str, Mapping[int, Counts]] = {}
-        for server in self._store.servers:
-            own = [desk for desk in desks if self._store.at(desk) is server]
+        for server, places in self._store.by_server(desks):
+            own = [desks[place] for place in places]
             pipe = server.redis.pipeline(transaction=False)
             for desk in own:
                 pipe.hgetall(server.keys.quarters(desk))

@@ -87,11 +87,10 @@ class Search:
 
     def _page_of_key(self, ledger: Ledger) -> Page:
         digest = key_digest(self.key or "")
-        known = self.desks if self.desks is not None else ledger.settings.all_desks
+        desks = sorted(self.desks if self.desks is not None else ledger.settings.all_desks)
         records: list[Record] = []
-        for server in ledger.servers_of(self.desks):
-            desks = sorted(desk for desk in known if ledger.at(desk) is server)
-            uses: Any = server.redis.mget([server.keys.key(desk, digest) for desk in desks]) if desks else []
+        for server, places in ledger.by_server(desks):
+            uses: Any = server.redis.mget([server.keys.key(desks[place], digest) for place in places])
             records += server.get_known([text(use).split(" ")[0] for use in uses if use])
         found = tuple(record for record in records if self._means(record))
         return Page(found, None, len(records))

@@ -246,7 +246,14 @@ class Settings(BaseSettings):
     def servers(self) -> tuple[Self, ...]:
         """These settings for each server that has desks, the home first."""
         others = (str(url) for url in self.placement.servers[1:])
-        return tuple(self.model_copy(update={"server": where}) for where in (None, *others))
+        return tuple(self._of_server(where) for where in (None, *others))
+
+    def _of_server(self, where: str | None) -> Self:
+        if where == self.server:
+            return self
+        copy = self.model_copy(update={"server": where})
+        copy.__dict__.update(all_desks=self.all_desks, placement=self.placement)  # the desks file is not read again
+        return copy
 
     @cached_property
     def desks_here(self) -> Mapping[str, Desk]:

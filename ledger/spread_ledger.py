@@ -15,7 +15,7 @@ from ledger.delivery_options import DEFAULT_DESK
 from ledger.ids import announcement_of, is_announcement, is_row
 from ledger.ledger import AcceptResult, Ledger
 from ledger.notification import Notification
-from ledger.record import Record
+from ledger.record import Accepted, Record
 from ledger.search import newest_events
 from ledger.settings import Settings
 from ledger.spread_announcements import SpreadAnnouncements
@@ -60,16 +60,17 @@ class SpreadLedger(Ledger):
         return self._by_name[str(self.settings.placement.of_desk(desk))]
 
     def with_record(self, id: str) -> Ledger:  # type: ignore[override]
-        if id not in self._known:
-            of = announcement_of(id) if is_row(id) else id
-            key = self.keys.lane(of) if is_announcement(of) else self.keys.notification(of)
-            found = first_that_has(self._servers, lambda server: bool(server.redis.exists(key)))
-            if found is None:
-                return self._servers[0]
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[id] = found
-        return self._known[id]
+        if known := self._known.get(id):  # asked once: another thread may clear them
+            return known
+        of = announcement_of(id) if is_row(id) else id
+        key = self.keys.lane(of) if is_announcement(of) else self.keys.notification(of)
+        found = first_that_has(self._servers, lambda server: bool(server.redis.exists(key)))
+        if found is None:
+            return self._servers[0]
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[id] = found
+        return found
 
     def servers_of(self, desks: Collection[str] | None) -> Sequence[Ledger]:  # type: ignore[override]
         meant = None if desks is None else [self.at(desk) for desk in desks]
@@ -87,31 +88,24 @@ class SpreadLedger(Ledger):
         """One after the other: with one fsync for each call, not for each server."""
         return [result for call in calls for result in self.at(call[0]).durably_each(verb, [call])]
 
-    def accept(self, notifications: Sequence[Notification]) -> list:  # type: ignore[type-arg]
+    def accept(self, notifications: Sequence[Notification]) -> list[Accepted]:
         return self.at(notifications[0].desk if notifications else DEFAULT_DESK).accept(notifications)
 
     def accept_each(self, notifications: Sequence[Notification]) -> list[AcceptResult]:
         """Server by server: what raises may have been accepted by those before it."""
         self._check_desks({each.desk for each in notifications})
         results: dict[int, AcceptResult] = {}
-        for server, places in self.by_server(notifications):
+        for server, places in self.by_server([each.desk for each in notifications]):
             accepted = server.accept_each([notifications[place] for place in places])
             results.update(zip(places, accepted, strict=True))
         return [results[place] for place in range(len(notifications))]
-
-    def by_server(self, notifications: Sequence[Notification]) -> list[tuple[Ledger, list[int]]]:
-        """The places of those that each server has."""
-        places: dict[str, list[int]] = {}
-        for place, each in enumerate(notifications):
-            places.setdefault(str(self.at(each.desk).settings.redis), []).append(place)
-        return [(self._by_name[name], of_server) for name, of_server in places.items()]
 
     def is_known(self, desk: str, key: str | None) -> bool:
         return self.at(desk).is_known(desk, key)
 
     def keep_image(self, sha256: str, data: bytes, needed_by: Sequence[Notification]) -> None:
         self._check_desks({each.desk for each in needed_by})
-        for server, places in self.by_server(needed_by):
+        for server, places in self.by_server([each.desk for each in needed_by]):
             server.keep_image(sha256, data, [needed_by[place] for place in places])
 
     def _read(self, ids: Sequence[str]) -> list[Record | None]:

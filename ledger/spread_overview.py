@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 import redis
 
 from ledger.connection import translated
+from ledger.draft_verbs import last_edit_ms
 from ledger.health import Condition, Severity
 from ledger.ledger import Ledger
 from ledger.overview import AwayServer, Overview, Snapshot
@@ -49,7 +50,7 @@ class SpreadOverview:
     def _together(self, home: Snapshot, others: "list[Snapshot | AwayServer]") -> Snapshot:
         parts = [home, *(each for each in others if isinstance(each, Snapshot))]
         announcements = {id: each for part in parts for id, each in part.announcements.items()}
-        drafts = sorted((each for part in parts for each in part.drafts), key=_edited_ms, reverse=True)
+        drafts = sorted((each for part in parts for each in part.drafts), key=last_edit_ms, reverse=True)
         at_rest = {state: sum(part.events_at_rest[state] for part in parts) for state in (State.FAILED, State.UNKNOWN)}
         return Snapshot(
             home.where,
@@ -95,8 +96,3 @@ class _Other:
         stops = Phrase("nothing is accepted or sent for {desks}", desks=", ".join(self._ledger.settings.desks_here))
         told = Phrase("{field}: {problem}", field=found, problem=stops)
         return Condition("redis_away", Severity.FAIL, told, do, "RedisDown")
-
-
-def _edited_ms(draft: object) -> int:
-    of = getattr(draft, "draft", None)
-    return of.edited_ms if of else 0

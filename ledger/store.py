@@ -194,6 +194,13 @@ class Store:
         """Those of `servers` that have these desks; of None all."""
         return self.servers
 
+    def by_server(self, desks: Sequence[str]) -> list[tuple[Self, list[int]]]:
+        """Each server that has some of these desks, with the places of those."""
+        places: dict[Self, list[int]] = {}
+        for place, desk in enumerate(desks):
+            places.setdefault(self.at(desk), []).append(place)
+        return list(places.items())
+
     def close(self) -> None:
         self.redis.close()
 

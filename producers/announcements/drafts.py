@@ -90,7 +90,7 @@ class Drafts:
 
         Raises NotAllowed for what is over, StillSending when calls do not end in time; BadInput as `keep`.
         """
-        self._verbs.check_room(by)
+        self._verbs.check_room(id, by)
         with corrected(self._ledger, id, by.name, given or {}, **how) as announcement:
             return self.keep(announcement, by)
 

@@ -25,7 +25,7 @@ class OtherServers:
     """Of one web process. A server that hangs holds one thread for each kind of look, not one for each probe."""
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads = ThreadPoolExecutor(_THREADS, "other-servers")  # starts none before there is a look
         self._under_way: dict[tuple[str, str], Future[object]] = {}
 
     def checked(self, server: Ledger) -> tuple[list[Check], bool]:
@@ -41,8 +41,6 @@ class OtherServers:
 
     def within(self, where: str, kind: str, look: Callable[[], FoundT]) -> FoundT | None:
         """The result; None if it is not there in time. A look that is still under way is not begun again."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, "other-servers")
         pending = self._under_way.get((where, kind))
         if pending is not None and not pending.done():
             return None
@@ -54,5 +52,4 @@ class OtherServers:
             return None
 
     def close(self) -> None:
-        if self._threads:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -60,7 +60,7 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     except NotDurable:
         raise
     except redis.RedisError as error:
-        if not (_takes_nothing(error) or _is_elsewhere(error)):
+        if not _waits(error):
             raise
         desk = notification.desk if notification else DEFAULT_DESK
         log.warning("Redis takes nothing new, a notification waits: %s", error, extra={"desk": desk})
@@ -77,8 +77,11 @@ def send(self: "Task[..., None]", **fields: Any) -> None:
     log.info("accepted", extra={"id": accepted.id, "desk": notification.desk})
 
 
-def _takes_nothing(error: redis.RedisError) -> bool:
-    return isinstance(error, redis.ResponseError) and (is_refusal(error) or is_of_wrong_version(error))
+def _waits(error: redis.RedisError) -> bool:
+    """Whether the notification waits in the queue: its server takes nothing new, or is another one that is away."""
+    if isinstance(error, redis.ResponseError):
+        return is_refusal(error) or is_of_wrong_version(error)
+    return _is_elsewhere(error)
 
 
 def _is_elsewhere(error: BaseException) -> bool:
