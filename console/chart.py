@@ -44,7 +44,7 @@ class Chart:
 
     @property
     def unknown_columns(self) -> int:
-        return sum(column.counts is None or column.is_partial for column in self.columns)
+        return sum(not column.is_whole for column in self.columns)
 
     @property
     def values(self) -> str:
@@ -91,9 +91,9 @@ def _path(stacks: Sequence[Sequence[int]], place: int, unit: float) -> str:
 def _shades(columns: Sequence[Column]) -> str:
     """One area for each run of columns."""
     width, place, path = WIDTH / len(columns) if columns else 0, 0, ""
-    for is_unknown, run in groupby(columns, key=lambda column: column.counts is None or column.is_partial):
+    for is_whole, run in groupby(columns, key=lambda column: column.is_whole):
         length = len(list(run))
-        if is_unknown:
+        if not is_whole:
             path += f"M{_short(place * width)} 0h{_short(length * width)}v{HEIGHT}h-{_short(length * width)}z"
         place += length
     return path

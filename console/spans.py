@@ -37,6 +37,10 @@ class Column:
     counts: Counts | None  #: None: not known
     is_partial: bool = False  #: some of its quarters are not known
 
+    @property
+    def is_whole(self) -> bool:
+        return self.counts is not None and not self.is_partial
+
 
 def columns_of(span: Span, hour: Sequence[Minute], past: Quarters, now_ms: int) -> list[Column]:
     """The oldest first; the last one is not over yet."""

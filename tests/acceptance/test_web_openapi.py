@@ -1,6 +1,5 @@
 """Schemathesis over the whole OpenAPI document, against a running server: every check, a bounded number of examples."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +11,12 @@ from ledger.api_key import Scope
 from ledger.api_keys import ApiKeys
 from tests.acceptance.installation import Installation
 from tests.acceptance.web_process import WebProcess
+from tests.integration.ledger.exploration import TIMES
 
 __all__: list[str] = []
 
 #: For each operation and phase. More take minutes: EXAMPLES_TIMES asks for them, as of the models.
-EXAMPLES = 5 * int(os.environ.get("EXAMPLES_TIMES", "1"))
+EXAMPLES = 5 * TIMES
 #: Of the name that stands in the document's example, so that examples of bodies reach a hook.
 HOOKS = """
 [hook.oncall]

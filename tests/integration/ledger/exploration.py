@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ledger import store as verbs
 
-__all__ = ["CLOCK_KEY", "LONGEST_SECONDS", "changed_verbs", "clock_in_a_key", "explore", "next_morning_ms"]
+__all__ = ["CLOCK_KEY", "LONGEST_SECONDS", "TIMES", "changed_verbs", "clock_in_a_key", "explore", "next_morning_ms"]
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
 TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))

@@ -1,6 +1,5 @@
 """No call without a slot, and none withheld that could be granted: over fakeredis, on a clock that is moved by hand."""
 
-import os
 import random
 from collections.abc import Iterator
 from unittest.mock import patch
@@ -19,9 +18,8 @@ from ledger.rate import late_after_ms, parse_rate, slack_ms
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
+from tests.integration.ledger.exploration import TIMES
 
-#: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
-TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
 #: Where the clock begins, ms. Any time will do.
 START_MS = 1_800_000_000_000
 
