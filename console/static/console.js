@@ -115,15 +115,15 @@
 
   const chosen = {}; // by slider: when the column began that somebody looks at, which is drawn anew once a second
   const columnsOf = (slider) => JSON.parse(slider.dataset.values);
-  function countsTold(counts, isPartial, { names, unknown, partial }) {
+  function countsTold(counts, isPartial, { names, comma, unknown, partial }) {
     if (!counts) return unknown;
-    const told = names.split("|").map((name, place) => `${name} ${counts[place]}`).join(", ");
-    return isPartial ? `${told} (${partial})` : told;
+    const told = names.split("|").map((name, place) => `${name} ${counts[place]}`).join(comma);
+    return isPartial ? partial.replace("{counts}", told) : told;
   }
   function tellMoment(slider) {
     const [begins, counts, isPartial] = columnsOf(slider)[slider.value];
     const at = forms[clock && clock.value === "utc" ? "utc" : "local"][slider.dataset.form].format(begins);
-    const told = `${at}: ${countsTold(counts, isPartial, slider.dataset)}`;
+    const told = slider.dataset.told.replace("{name}", at).replace("{value}", countsTold(counts, isPartial, slider.dataset));
     slider.setAttribute("aria-valuetext", told);
     slider.parentElement.querySelector(".at-moment").textContent = slider.id in chosen ? told : "";
   }
