@@ -31,7 +31,7 @@ check: setup  ## format, lint, types, unit tests; needs no service
 
 test: check  ## everything CI runs
 	$(BIN)/pytest -n auto --dist loadfile -m slow tests/unit
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 20 tests/acceptance tests/integration
 	$(BIN)/pytest -n 2 --dist worksteal tests/simulation
 	$(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/browser
 
