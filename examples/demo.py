@@ -24,7 +24,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deskbell import Notifier, Outcome, Record, State
-from producers.cli.language import is_chinese, word
 
 #: The quota of the demo: high enough to finish soon, low enough to see it kept.
 RATE = "40/10second"
@@ -75,7 +74,38 @@ CHINESE = {
 运行期间的控制台：http://127.0.0.1:8480/console/""",
 }
 
+#: The same of states, outcomes and columns.
+CHINESE_WORDS: dict[str, str] = {
+    State.SCHEDULED: "定时发送",
+    State.QUEUED: "排队中",
+    State.SENDING: "发送中",
+    State.DEFERRED: "已推迟",
+    State.UNKNOWN: "可能已发送",
+    State.DELIVERED: "已送达",
+    State.FAILED: "失败",
+    State.EXPIRED: "已过期",
+    State.CANCELLED: "已取消",
+    State.JOINED: "已合并",
+    Outcome.REFUSED: "被拒绝",
+    Outcome.TRANSIENT: "暂时失败",
+    Outcome.THROTTLED: "被限流",
+    Outcome.TICKET_OPEN: "工单未关闭",
+    "via": "方式",
+    "outcome": "结果",
+    "code": "错误码",
+    "ms": "毫秒",
+}
+
 console = Console()
+
+
+def is_chinese() -> bool:
+    chosen = next(filter(None, map(os.environ.get, ("DESKBELL_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return chosen.lower().startswith("zh")
+
+
+def word(name: str) -> str:
+    return CHINESE_WORDS[name] if is_chinese() else name
 
 
 def say(english: str, **values: object) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deskbell import Outcome, State
 from tests.english import english_in
 
 __all__: list[str] = []
@@ -25,3 +26,5 @@ def test_all_that_the_demo_says_has_its_chinese(monkeypatch: pytest.MonkeyPatch)
         assert english_in(re.sub(r"\[/?bold\]|^  .*$", "", chinese, flags=re.MULTILINE)) == []
     monkeypatch.setenv("DESKBELL_LANG", "zh-CN")
     assert demo["say"]("155000: retried") == "155000：已重试"
+    assert {*State, *Outcome} <= demo["CHINESE_WORDS"].keys()
+    assert not [word for word in demo["CHINESE_WORDS"].values() if english_in(word)]
