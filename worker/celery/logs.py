@@ -29,9 +29,9 @@ class FieldsFormatter(logging.Formatter):
 
 @signals.after_setup_logger.connect
 def _format_lines(logger: logging.Logger, **_: Any) -> None:
-    settings = runtime().settings
-    servers = [settings] if len(settings.servers) == 1 else settings.servers
-    outages = [OutageLog.of(each) for each in servers]
+    own = runtime().settings
+    # The broker's errors do not say of which server they are: the first filter takes them, which is that of our own.
+    outages = [OutageLog.of(server) for server in sorted(own.servers, key=lambda server: server.redis != own.redis)]
     for handler in logger.handlers:
         handler.setFormatter(FieldsFormatter(_FORMAT))
         for outage in outages:
