@@ -51,7 +51,7 @@ def check_forgotten(ledger: Ledger) -> Iterator[Check]:
         note_servers(ledger)
     for server, noted_ms in forgotten:
         found = Phrase(
-            "{server} had desks at {at}, and the desks file names it no longer: what is left there is not sent",
+            "{server} had desks at {at}, and the desks file no longer names it: what is left there is not sent",
             server=server,
             at=iso(noted_ms),
         )

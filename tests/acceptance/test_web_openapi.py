@@ -17,6 +17,9 @@ __all__: list[str] = []
 
 #: For each operation and phase. More take minutes: EXAMPLES_TIMES asks for them, as of the models.
 EXAMPLES = 5 * TIMES
+#: The same examples in each run: with some seeds Schemathesis fails at a file of its own making ("Unsupported type:
+#: 'Binary'").
+SEED = 1
 #: Of the name that stands in the document's example, so that examples of bodies reach a hook.
 HOOKS = """
 [hook.oncall]
@@ -44,6 +47,7 @@ def test_the_server_does_what_its_document_says(new_installation: Callable[..., 
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "--no-color"),
             *("run", f"{web.url}/openapi.json", "--checks", "all", "--max-examples", str(EXAMPLES), "--no-shrink"),
+            *("--seed", str(SEED)),
             *("--continue-on-failure", "--header", f"Authorization: Bearer {secret}"),
         ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=570, check=False)
