@@ -46,8 +46,8 @@ class Language:
         return filled(self.meanings[english.template], values)
 
     def _value(self, name: str, value: object) -> object:
-        """The values `state`, `verb` and `hold` are words of the API, and have texts of their own. Any other word that
-        is no phrase is somebody's: Feishu's `no` is not ours."""
+        """The values `state`, `verb` and `hold` are words of the API, and have texts of their own. Any other single
+        word that is not a phrase comes from outside, such as a `no` from Feishu, and is not translated."""
         if not isinstance(value, str) or (name in _AS_GIVEN and not isinstance(value, Phrase)):
             return value
         if text := self.texts.get(f"{_WORDS.get(name)}.{value.replace(' ', '_')}"):

@@ -47,7 +47,7 @@ class Ending(StrEnum):
     WORKER_LOST = Phrase("the worker was lost while it held the notification")
     DAMAGED = Phrase("its record was damaged: whether it was sent is not known")
     # Of one that no call was made for (feishu/images.py).
-    IMAGE_GONE = Phrase("its image is no longer in the ledger")
+    IMAGE_GONE = Phrase("the ledger no longer has its image")
 
 
 _BY_WORDS = {ending.value: ending for ending in Ending}

@@ -1,5 +1,5 @@
-"""Servers and their desks: what a desk has left behind on a server that it is no longer on, where nothing sends it; and
-two URLs of one server."""
+"""Checks of desks on several servers: what a desk that has moved left on its old server, where nothing sends it; and
+two URLs that lead to one server."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

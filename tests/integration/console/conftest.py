@@ -1,5 +1,6 @@
-"""An installation with everything that a page can show, and somebody who may do everything there."""
+"""An empty ledger; an installation with everything that a page can show, and somebody who may do everything there."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,13 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.browser.scenery import DESKS, Scenery
 from tests.integration.console.console_visitor import Visitor
+
+
+@pytest.fixture
+def ledger(empty_valkey: Settings) -> Iterator[Ledger]:
+    ledger = Ledger(Settings(data_dir=empty_valkey.data_dir, _env_file=None))
+    yield ledger
+    ledger.redis.close()
 
 
 @pytest.fixture

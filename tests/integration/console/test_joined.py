@@ -6,20 +6,12 @@ import pytest
 
 from ledger.ledger import Ledger
 from ledger.notification import Notification
-from ledger.settings import Settings
 from ledger.states import State
 from ledger.times import unix_ms
 from tests.integration.console.console_visitor import Visitor
 from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
-
-
-@pytest.fixture
-def ledger(empty_valkey: Settings) -> Iterator[Ledger]:
-    ledger = Ledger(Settings(data_dir=empty_valkey.data_dir, _env_file=None))
-    yield ledger
-    ledger.redis.close()
 
 
 @pytest.fixture

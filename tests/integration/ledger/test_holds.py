@@ -1,8 +1,6 @@
 """Holds: one worker learns that its desk cannot send, and all hold back until a probe, or time, says otherwise."""
 
-from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
 
 import fakeredis
 import orjson
@@ -14,21 +12,12 @@ from ledger.notification import Notification
 from ledger.rate import parse_rate
 from ledger.settings import Desk, Settings
 from ledger.states import State
+from tests.integration.ledger.standing_clock import StandingClock
 
 NEED_A_PROBE = ["credentials", "quota", "outage"]
 OUTAGE_AFTER = 5
 FIRST_PROBE_MS, LONGEST_PROBE_MS = 5_000, 300_000
 HOUR_MS = 3_600_000
-
-
-class Clock:
-    """Redis time, as fakeredis has it, in ms: it stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.ms = 1_800_000_000_000
-
-    def __call__(self) -> float:
-        return self.ms / 1000
 
 
 class Held:
@@ -76,14 +65,7 @@ def held(ledger: Ledger, leases: Leases, desk: Desk) -> Held:
 
 
 @pytest.fixture
-def clock() -> Iterator[Clock]:
-    clock = Clock()
-    with patch("time.time", clock):
-        yield clock
-
-
-@pytest.fixture
-def timed(clock: Clock) -> Held:
+def timed(clock: StandingClock) -> Held:
     """Over fakeredis only, whose time is the clock's."""
     settings = Settings(_env_file=None)
     desk = settings.desk("default").model_copy(update={"rate": ()})
@@ -226,7 +208,7 @@ def test_a_row_of_failures_without_a_success_between_opens_an_outage(
     assert held.kind == kind
 
 
-def test_each_failed_probe_doubles_the_interval_up_to_the_longest(timed: Held, clock: Clock) -> None:
+def test_each_failed_probe_doubles_the_interval_up_to_the_longest(timed: Held, clock: StandingClock) -> None:
     timed.accept(OUTAGE_AFTER + 9)
     for _ in range(OUTAGE_AFTER):
         timed.send_one("down")
@@ -244,7 +226,7 @@ def test_each_failed_probe_doubles_the_interval_up_to_the_longest(timed: Held, c
     assert (timed.now or {})["since"] == since
 
 
-def test_after_an_outage_a_single_failure_opens_no_other(timed: Held, clock: Clock) -> None:
+def test_after_an_outage_a_single_failure_opens_no_other(timed: Held, clock: StandingClock) -> None:
     timed.accept(OUTAGE_AFTER + 2)
     for _ in range(OUTAGE_AFTER):
         timed.send_one("down")
@@ -254,7 +236,7 @@ def test_after_an_outage_a_single_failure_opens_no_other(timed: Held, clock: Clo
     assert timed.kind is None
 
 
-def test_a_lost_probe_makes_way_for_the_next_one_when_its_lease_ends(timed: Held, clock: Clock) -> None:
+def test_a_lost_probe_makes_way_for_the_next_one_when_its_lease_ends(timed: Held, clock: StandingClock) -> None:
     first, _ = timed.accept(2)
     timed.hold("outage", 1_000)
     clock.ms += 1_000

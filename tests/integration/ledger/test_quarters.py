@@ -1,8 +1,5 @@
 """What charts of more than an hour are made of: the verb `roll` adds up the minutes of each quarter-hour."""
 
-from collections.abc import Iterator
-from unittest.mock import patch
-
 import fakeredis
 import pytest
 import redis
@@ -13,6 +10,7 @@ from ledger.quarters import KEPT_MS, KEPT_QUARTERS, QUARTER_MS, Counts, Quarters
 from ledger.redis_clock import time_ms
 from ledger.settings import Settings
 from ledger.tally import KEPT_SECONDS, LATE_MS, MINUTE_MS
+from tests.integration.ledger.standing_clock import StandingClock
 
 __all__: list[str] = []
 
@@ -150,81 +148,66 @@ def test_a_damaged_quarter_is_unknown_and_named_by_doctor(desk: Desk, value: str
 # -- by a clock of our own
 
 
-class Clock:
-    """Redis' clock, of fakeredis."""
-
-    def __init__(self) -> None:
-        self.now_ms = 2_000_000 * QUARTER_MS
-
-    def __call__(self) -> float:
-        return self.now_ms / 1000
-
-
 @pytest.fixture
-def clock() -> Iterator[Clock]:
-    clock = Clock()
-    with patch("time.time", clock):
-        yield clock
-
-
-@pytest.fixture
-def clocked(clock: Clock) -> Desk:
+def clocked(clock: StandingClock) -> Desk:
     return Desk(Ledger(Settings(_env_file=None), fakeredis.FakeRedis()))
 
 
-def test_a_quarter_is_added_up_when_late_counts_are_in(clock: Clock, clocked: Desk) -> None:
-    quarter = clock.now_ms // QUARTER_MS
+def test_a_quarter_is_added_up_when_late_counts_are_in(clock: StandingClock, clocked: Desk) -> None:
+    quarter = clock.ms // QUARTER_MS
     clocked.count(quarter, 14, delivered=1)
-    clock.now_ms += QUARTER_MS + LATE_MS - 1
+    clock.ms += QUARTER_MS + LATE_MS - 1
     clocked.roll()
     assert clocked.known == {}
-    clock.now_ms += 1
+    clock.ms += 1
     clocked.roll()
     assert clocked.known == {quarter: {"delivered": 1}}
 
 
 def test_after_a_clock_was_set_back_a_quarter_has_what_was_counted_before_and_after(
-    clock: Clock, clocked: Desk
+    clock: StandingClock, clocked: Desk
 ) -> None:
-    quarter = clock.now_ms // QUARTER_MS
+    quarter = clock.ms // QUARTER_MS
     clocked.count(quarter, 14, delivered=1)
-    clock.now_ms += QUARTER_MS + LATE_MS
+    clock.ms += QUARTER_MS + LATE_MS
     clocked.roll()
-    clock.now_ms -= MINUTE_MS
+    clock.ms -= MINUTE_MS
     clocked.roll()
     assert clocked.known == {}, "it is not over again"
     clocked.count(quarter, 14, delivered=1)
-    clock.now_ms += MINUTE_MS
+    clock.ms += MINUTE_MS
     clocked.roll()
     assert clocked.known == {quarter: {"delivered": 2}}
 
 
-def test_quarters_that_a_clock_has_skipped_are_unknown(clock: Clock, clocked: Desk) -> None:
-    quarter = clock.now_ms // QUARTER_MS
+def test_quarters_that_a_clock_has_skipped_are_unknown(clock: StandingClock, clocked: Desk) -> None:
+    quarter = clock.ms // QUARTER_MS
     clocked.count(quarter, 2, delivered=1)
-    clock.now_ms += 3 * QUARTER_MS + LATE_MS
-    clocked.roll(since_ms=clock.now_ms)  # what a leader says that has followed the step
+    clock.ms += 3 * QUARTER_MS + LATE_MS
+    clocked.roll(since_ms=clock.ms)  # what a leader says that has followed the step
     assert clocked.known == {quarter: {"delivered": 1}}
 
 
-def test_minutes_that_a_clock_set_far_forward_has_ended_give_no_part_of_a_quarter(clock: Clock, clocked: Desk) -> None:
-    quarter = clock.now_ms // QUARTER_MS
+def test_minutes_that_a_clock_set_far_forward_has_ended_give_no_part_of_a_quarter(
+    clock: StandingClock, clocked: Desk
+) -> None:
+    quarter = clock.ms // QUARTER_MS
     clocked.count(quarter, 0, delivered=1)
     clocked.count(quarter, 14, delivered=1)
-    clock.now_ms += KEPT_SECONDS * 1000 + MINUTE_MS
-    clocked.roll(since_ms=clock.now_ms)
+    clock.ms += KEPT_SECONDS * 1000 + MINUTE_MS
+    clocked.roll(since_ms=clock.ms)
     assert clocked.known == {}
 
 
-def test_every_quarter_of_eight_days_is_there_for_seven(clock: Clock, clocked: Desk) -> None:
-    first = clock.now_ms // QUARTER_MS
+def test_every_quarter_of_eight_days_is_there_for_seven(clock: StandingClock, clocked: Desk) -> None:
+    first = clock.ms // QUARTER_MS
     for number in range(8 * 96):
         clocked.count(first + number, 5, delivered=number % 3)
-        clock.now_ms += QUARTER_MS
+        clock.ms += QUARTER_MS
         if number % 3 == 2 or number > 8 * 96 - 3:  # each third end has a leader
-            clock.now_ms += LATE_MS
+            clock.ms += LATE_MS
             clocked.roll(since_ms=0)
-            clock.now_ms -= LATE_MS
+            clock.ms -= LATE_MS
     known = clocked.known
     assert sorted(known) == list(range(first + 96, first + 8 * 96))
     assert known[first + 8 * 96 - 1] == {"delivered": (8 * 96 - 1) % 3}
