@@ -7,6 +7,8 @@ first, prompt_toolkit and all, which stays in the memory of each worker: 9 MiB.
 import argparse
 import sys
 
+from celery.utils.nodenames import default_nodename, host_format
+
 from worker import app
 
 __all__ = ["main"]
@@ -15,7 +17,7 @@ __all__ = ["main"]
 def main() -> None:
     options = _parser().parse_args()
     worker = app.Worker(
-        hostname=options.hostname,
+        hostname=host_format(default_nodename(options.hostname)),
         concurrency=options.concurrency,
         pool="threads",
         loglevel="INFO",

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def test_it_delivers_mends_itself_and_leaves_nothing_behind(tmp_path: Path) -> N
         sent = deskbell(tmp_path, "send", "--to", "ou_ada", "--text", "hi", "--wait", "90", "--json")
         assert (sent.returncode, json.loads(sent.stdout)["state"]) == (0, "delivered"), sent.stderr
         assert "nothing goes to Feishu" in running.said()
+        assert f"worker1@{socket.gethostname()} ready" in running.said(), "its name tells the machine"
 
         second = deskbell(tmp_path, "up", "--sandbox")
         assert second.returncode == 3
