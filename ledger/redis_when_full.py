@@ -27,6 +27,10 @@ end
 return answers"""
 
 
+#: What a log says beside the server's words, which name neither the command nor the key: too little to act on.
+_KEY_IN_ACL_LOG = "ACL LOG on the server names the key"
+
+
 class _PipelineWhenFull(Pipeline):
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         commands = [tuple(arguments) for arguments, _ in self.command_stack]  # before it is emptied
@@ -37,6 +41,12 @@ class _PipelineWhenFull(Pipeline):
                 raise
             # A transaction was refused as a whole; in a mere pipeline others were done, and may be done twice.
             return _sent_again(self, commands)
+
+    def annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
+        """redis-py puts the command before the server's words."""
+        super().annotate_exception(exception, number, command)  # type: ignore[no-untyped-call]
+        if isinstance(exception, NoPermissionError):
+            exception.args = (f"{exception} ({_KEY_IN_ACL_LOG})",)
 
 
 class RedisWhenFull(redis.Redis):
@@ -58,11 +68,10 @@ class RedisWhenFull(redis.Redis):
             return _sent_again(self, [args])[0]
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
-        """The server says that a user may not use "a key"; in a log that is too little to act on."""
         try:
             return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
         except NoPermissionError as error:
-            raise NoPermissionError(f"{error} ({command_name}; ACL LOG on the server names the key)") from error
+            raise NoPermissionError(f"{error} ({command_name}; {_KEY_IN_ACL_LOG})") from error
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         return _PipelineWhenFull(self.connection_pool, self.response_callbacks, transaction, shard_hint)

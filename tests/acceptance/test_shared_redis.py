@@ -8,7 +8,9 @@ from pathlib import Path
 import celery
 import pytest
 import requests
+from redis.exceptions import NoPermissionError
 
+from ledger.redis_when_full import RedisWhenFull
 from tests.acceptance.installation import MARKER, Installation, eventually
 from tests.acceptance.installation_elsewhere import SiteElsewhere
 from tests.acceptance.web_process import WebProcess
@@ -126,7 +128,18 @@ def test_a_refused_key_is_told_in_one_line(server: ValkeyProcess, site_as: Calla
     assert "Frequent restarts" not in log.read_text()
     eventually(lambda: "the pacer pauses" in log.read_text(), 30, "the pacer tells")
     pauses = next(line for line in log.read_text().splitlines() if "the pacer pauses" in line)
-    assert re.search(r"No permissions to access a key \(\w+; ACL LOG on the server names the key\)", pauses)
+    # What the pacer asked first is a lone command, or one in a pipeline, as the rights went away.
+    assert re.search(r"No permissions to access a key \((\w+; )?ACL LOG on the server names the key\)", pauses)
+
+
+@pytest.mark.parametrize("transaction", [True, False])
+def test_a_key_refused_within_a_pipeline_is_told_with_its_command(server: ValkeyProcess, transaction: bool) -> None:
+    server.client.execute_command("ACL", "SETUSER", "deskbell", "on", f">{PASSWORD}", "~mine*", "+@all")
+    client = RedisWhenFull(port=server.port, username="deskbell", password=PASSWORD)
+    pipe = client.pipeline(transaction=transaction).get("mine").zrange("another", 0, -1)
+    told = r"\(ZRANGE another 0 -1\) .*No permissions to access a key \(ACL LOG on the server names the key\)$"
+    with pytest.raises(NoPermissionError, match=told):
+        pipe.execute()
 
 
 def test_another_application_cannot_steer_the_workers(installation: Installation) -> None:
