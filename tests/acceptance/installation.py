@@ -18,6 +18,7 @@ from ledger.notification import Notification
 from ledger.record import Accepted
 from ledger.settings import Settings
 from ledger.states import State
+from tests import forking
 from tests.acceptance.sandbox_process import APP_ID, APP_SECRET, HELPDESK_ID, HELPDESK_TOKEN, SandboxProcess
 from tests.calm import Stopwatch
 
@@ -73,7 +74,7 @@ class WorkerProcess:
             *("--loglevel", "INFO", "--hostname", f"{name}@%h"),
         ]
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = forking.Popen(
                 command, cwd=log.parent, env={"PYTHONFAULTHANDLER": "1", **environment},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
@@ -258,10 +259,10 @@ class Installation:
         self, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Runs one command to its end, with this environment or that of the site."""
-        return subprocess.run(
+        return forking.run(
             [Path(sys.executable).parent / "deskbell", *arguments],
-            cwd=self.folder, env=environment or self.environment, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=COMMAND_SECONDS, check=False,
+            cwd=self.folder, env=environment or self.environment, stdin=subprocess.DEVNULL,
+            text=True, timeout=COMMAND_SECONDS,
         )  # fmt: skip
 
     def deskbell_json(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import requests
 
+from tests import forking
+
 __all__ = ["APP_ID", "APP_SECRET", "CREDENTIALS", "HELPDESK_ID", "HELPDESK_TOKEN", "MESSAGE_PATH", "SandboxProcess"]
 
 APP_ID, APP_SECRET = "cli_acceptance", "s3cret-of-the-app-5e1f"
@@ -31,7 +33,7 @@ class SandboxProcess:
         app, helpdesk = f"{APP_ID}:{APP_SECRET}", f"{HELPDESK_ID}:{HELPDESK_TOKEN}"
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--app", app, "--helpdesk", helpdesk, *options]
         with log.open("ab") as errors:
-            self._process = subprocess.Popen(
+            self._process = forking.Popen(
                 command, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
             )
         if self._process.stdout is None:

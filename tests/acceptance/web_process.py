@@ -12,6 +12,7 @@ from typing import IO, Self, cast
 import redis
 
 from ledger.settings import Settings
+from tests import forking
 from tests.ports import free_port
 
 __all__ = ["WebProcess", "web_of_hooks"]
@@ -32,7 +33,7 @@ class WebProcess:
         port = self.url.rpartition(":")[2] or str(free_port())
         command = [str(Path(sys.executable).with_name("deskbell")), "web", "--port", port, "--json", *self._arguments]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = forking.Popen(
                 command, cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, stderr=log
             )
         line = cast(IO[bytes], self._process.stdout).readline()

@@ -19,6 +19,7 @@ from ledger.ledger import Ledger
 from ledger.progress import Attempt
 from ledger.states import Outcome, State
 from producers.cli.command_line import run
+from tests import forking
 
 __all__ = ["TEXT", "Output", "Worker", "announced", "asked", "deskbell", "on_a_terminal", "people", "receivers", "soon"]
 
@@ -83,7 +84,7 @@ def receivers(ledger: Ledger, id: str) -> list[str]:
 
 def deskbell(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("deskbell"), *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+    return forking.run(command, input=given, text=True, timeout=120)
 
 
 def on_a_terminal(*arguments: str, typed: bytes = b"", until: bytes = b"") -> tuple[int, str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import forking
 from tests.ports import free_port
 
 __all__ = ["Up", "deskbell", "until", "up"]
@@ -100,4 +101,4 @@ def until(holds: Callable[[], bool], up: Up, timeout_seconds: float = PATIENCE_S
 
 def deskbell(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [DESKBELL, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    return forking.run(command, cwd=folder, text=True, timeout=PATIENCE_SECONDS)
