@@ -1,0 +1,153 @@
+"""Many desks at Feishu's quota, spread over two servers that one `deskbell up` works for: 10,000 desks in small."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple, cast
+
+import requests
+
+from benchmarks.bench_setup import process_of
+from benchmarks.drain import responder
+from benchmarks.exact import check_all_delivered
+from benchmarks.figure import Figure
+from benchmarks.measured import cpu_seconds_of
+from benchmarks.size import Size, spread
+from benchmarks.systems import CREDENTIALS, TEXT
+from ledger.ledger import MOST_AT_ONCE, Ledger
+from ledger.notification import Notification
+from ledger.settings import Settings
+from ledger.spread_ledger import open_ledgers
+from tests.valkey_process import ValkeyProcess
+
+__all__ = ["measure"]
+
+SERVERS, DESKS = 2, 300
+NAMES = [f"d{number}" for number in range(DESKS)]
+RATE, A_MINUTE = "100/minute", 100
+LATENCY_MS = 50
+#: Until each desk has its token and its pace, and how long is measured then, seconds.
+WARM_UP_SECONDS, SECONDS = 20, 60
+#: Until the rest is sent, seconds.
+LONGEST_SECONDS = 300
+
+
+class Run(NamedTuple):
+    """What was measured in one run."""
+
+    used: float  #: the share of all quotas
+    worker_ms: float  #: CPU of all workers for a notification
+    server_ms: float  #: CPU of its server
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    runs = [_run(size.of(SECONDS, 5)) for _ in range(size.rounds)]
+    used, worker_ms, server_ms = (list(column) for column in zip(*runs, strict=True))
+    yield Figure(
+        f"share of the quotas used of {DESKS} desks at {RATE}, half of them on each of {SERVERS} servers, appendfsync"
+        f" always, {LATENCY_MS} ms API, one `deskbell up` of a worker for each server, {SECONDS} s",
+        "≥ 98.5 %",
+        f"{spread(used, '{:.1%}'.format)}; a notification takes {spread(worker_ms, '{:.2f} ms'.format)} CPU of a worker"
+        f" and {spread(server_ms, '{:.2f} ms'.format)} of its server",
+        median(used) >= 0.985,
+    )
+
+
+def _run(seconds: int) -> Run:
+    with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        servers = [
+            stack.enter_context(ValkeyProcess(folder / f"v{number}", appendonly="yes", appendfsync="always"))
+            for number in range(SERVERS)
+        ]
+        settings = _settings(folder, [f"{server.url}/0" for server in servers])
+        ledger = open_ledgers(settings)
+        stack.callback(ledger.close)
+        count = _accept(ledger, (WARM_UP_SECONDS + seconds) * A_MINUTE // 60 + A_MINUTE // 10)
+        api = stack.enter_context(responder(LATENCY_MS))
+        up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
+        with process_of(up, _environment(settings, api), folder / "up.log") as (_, pid):
+            time.sleep(WARM_UP_SECONDS)
+            first = _Look.take(api, pid, servers)
+            time.sleep(seconds)
+            run = _Look.take(api, pid, servers).since(first)
+            _wait_for(api, count)
+            check_all_delivered(ledger, NAMES, count)
+    return run
+
+
+def _settings(folder: Path, urls: list[str]) -> Settings:
+    file = folder / "desks.toml"
+    tables = (f'[desk.{name}]\nredis = "{urls[n % SERVERS]}"\n{CREDENTIALS}' for n, name in enumerate(NAMES))
+    file.write_text("".join(tables), "utf-8")
+    return Settings(redis_url=urls[0], desks=file, data_dir=folder, rate=RATE, _env_file=None)
+
+
+def _environment(settings: Settings, api: str) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DESKBELL_")},
+        "DESKBELL_REDIS_URL": str(settings.redis_url),
+        "DESKBELL_DESKS": str(settings.desks),
+        "DESKBELL_DATA_DIR": str(settings.data_dir),
+        "DESKBELL_FEISHU_URL": api,
+        "DESKBELL_RATE": RATE,
+        "DESKBELL_WORKERS": "1",
+        "DESKBELL_CONCURRENCY": "32",
+        "DESKBELL_PORT": "0",
+    }
+
+
+def _accept(ledger: Ledger, each: int) -> int:
+    """So many for each desk."""
+    for desk in NAMES:
+        events = [Notification.build({"receiver_id": f"ou_{n}", "text": TEXT, "desk": desk}) for n in range(each)]
+        for start in range(0, each, MOST_AT_ONCE):
+            ledger.at(desk).accept(events[start : start + MOST_AT_ONCE])
+    return each * DESKS
+
+
+class _Look(NamedTuple):
+    """At one moment."""
+
+    at: float
+    calls: int
+    worker_seconds: float
+    server_seconds: float
+
+    @classmethod
+    def take(cls, api: str, up: int, servers: list[ValkeyProcess]) -> "_Look":
+        used = [cast(dict[str, float], server.client.info("cpu")) for server in servers]
+        workers = sum(cpu_seconds_of(pid) for pid in _workers(up))
+        server_seconds = sum(cpu["used_cpu_user"] + cpu["used_cpu_sys"] for cpu in used)
+        return cls(time.monotonic(), _answered(api), workers, server_seconds)
+
+    def since(self, first: "_Look") -> Run:
+        calls = self.calls - first.calls
+        quota = DESKS * A_MINUTE / 60 * (self.at - first.at)
+        return Run(
+            calls / quota,
+            1000 * (self.worker_seconds - first.worker_seconds) / calls,
+            1000 * (self.server_seconds - first.server_seconds) / calls,
+        )
+
+
+def _workers(up: int) -> list[int]:
+    children = Path(f"/proc/{up}/task/{up}/children").read_text().split()
+    return [int(pid) for pid in children if "worker" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def _answered(api: str) -> int:
+    return int(requests.get(f"{api}/count", timeout=30).text)
+
+
+def _wait_for(api: str, calls: int) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while _answered(api) < calls:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{_answered(api)} of {calls} calls in {LONGEST_SECONDS} s")
+        time.sleep(1)
