@@ -30,10 +30,8 @@ check: setup  ## format, lint, types, unit tests; needs no service
 	$(BIN)/pytest -n auto -m "not slow" tests/unit
 
 test: check  ## everything CI runs
-	$(BIN)/pytest -n auto --dist loadfile -m slow tests/unit
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 20 tests/acceptance tests/integration
-	$(BIN)/pytest -n 2 --dist worksteal tests/simulation
-	$(BIN)/pytest -n 2 --dist worksteal tests/chaos tests/browser
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 20 -m "not slow" tests/acceptance tests/integration
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests/simulation tests/chaos tests/browser
 
 demo: setup  ## 60 notifications against the sandbox, with everything that can go wrong
 	@$(BIN)/python examples/demo.py
@@ -44,7 +42,8 @@ up: setup  ## run everything on this machine
 bench: setup  ## measure the figures of benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-chaos: setup  ## kills, freezes and power cuts, with a count of losses; CHAOS='--seed 1 --kills 50' for another run
+chaos: setup  ## the slow tests, then kills, freezes and power cuts with a count of losses; CHAOS='--seed 1 --kills 50' for those alone
+	$(if $(CHAOS),,$(BIN)/pytest -n 2 --dist loadfile --durations 20 -m slow tests)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 mutants: setup  ## put faults in on purpose: a test must find each; MUTANTS='7 8 throttle' for some

@@ -28,7 +28,7 @@ MOST_GROWTH, QUICK_SECONDS = 6, 0.25
 #: The median of five calls beside it, seconds.
 HEALTHZ_CALLS, HEALTHZ_SECONDS = 5, 0.25
 #: CPU of one: the median of so many.
-SENT = 5
+SENT = 3
 HOOKS = """
 [hook.script]
 use = "generic"

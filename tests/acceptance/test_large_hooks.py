@@ -52,7 +52,13 @@ def web(valkey: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield process
 
 
-@pytest.mark.parametrize("shape", list(SHAPES))
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *("members", "more lists than are taken"),
+        *(pytest.param(shape, marks=pytest.mark.slow) for shape in ("alerts", "small objects", "texts")),
+    ],
+)
 def test_two_bodies_of_25_mib_stay_within_their_memory_and_hold_up_nobody(web: WebProcess, shape: str) -> None:
     name, make = SHAPES[shape]
     body = make()

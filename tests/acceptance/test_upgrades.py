@@ -111,7 +111,14 @@ class TakenOver:
         return found | ({"running": rows} if rows.keys() - {State.DELIVERED, State.UNKNOWN} else {})
 
 
-@pytest.fixture(scope="module", params=kept_ledgers(), ids=lambda file: file.stem)
+def _ledgers() -> list[Any]:
+    """The oldest and the two newest; those between, too, with the slow tests."""
+    kept = kept_ledgers()
+    marks = [[pytest.mark.slow] if file in kept[1:-2] else [] for file in kept]
+    return [pytest.param(file, id=file.stem, marks=mark) for file, mark in zip(kept, marks, strict=True)]
+
+
+@pytest.fixture(scope="module", params=_ledgers())
 def taken_over(request: pytest.FixtureRequest, folders: Callable[[], Path]) -> Iterator[TakenOver]:
     """One for all tests of a ledger: each asks about other notifications of it."""
     with receiving() as receiver, _loaded(request.param, folders(), LATER_MS, receiver) as (installation, story):
@@ -336,7 +343,7 @@ def test_an_alert_that_fired_before_the_upgrade_ends_after_it(taken_over: TakenO
     assert ledger.get(taken_over.id("alert_fired")).resolved_by == (taken_over.id("alert_ended"),)
 
 
-@pytest.mark.parametrize("file", kept_ledgers(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", _ledgers())
 def test_what_was_for_later_is_sent_when_its_time_comes(file: Path, folders: Callable[[], Path]) -> None:
     with receiving() as receiver, _loaded(file, folders(), AFTERNOON_MS, receiver) as (installation, story):
         installation.start_worker()

@@ -16,7 +16,7 @@ from tests.integration.ledger.exploration import TIMES
 __all__: list[str] = []
 
 #: For each operation and phase. More take minutes: EXAMPLES_TIMES asks for them, as of the models.
-EXAMPLES = 5 * TIMES
+EXAMPLES = 3 * TIMES
 #: The same examples in each run: with some seeds Schemathesis fails at a file of its own making ("Unsupported type:
 #: 'Binary'").
 SEED = 1
