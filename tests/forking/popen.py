@@ -24,7 +24,8 @@ _SCRIPT = str(Path(sys.executable).with_name("deskbell"))
 _MODULES = frozenset({"celery", "sandbox", "worker"})
 #: Variables that the interpreter, its libraries or the loader read once, at their start.
 _READ_AT_START = re.compile(r"(PYTHON(?!FAULTHANDLER)|LC_|LANG|LD_|MALLOC_|GLIBC_|SSL_|UV_).*")
-#: Linux: see PR_SET_CHILD_SUBREAPER in prctl(2).
+_IS_LINUX = sys.platform == "linux"
+#: See PR_SET_CHILD_SUBREAPER in prctl(2).
 _SET_CHILD_SUBREAPER = 36
 
 
@@ -38,7 +39,7 @@ class Popen(subprocess.Popen[Any]):
         command = [os.fspath(word) for word in args] if isinstance(args, (list, tuple)) else []
         variables = dict(os.environ if env is None else env)
         is_plain = close_fds and not (executable or preexec_fn or pass_fds or rest[2])
-        if not (is_plain and _is_ours(command) and _starts_alike(variables)):
+        if not (_IS_LINUX and is_plain and _is_ours(command) and _starts_alike(variables)):
             super()._execute_child(args, executable, preexec_fn, *more)  # type: ignore[misc]
             return
         ends = rest[3:9]
