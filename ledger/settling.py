@@ -103,7 +103,7 @@ class Settling:
         return found
 
     def undo(self, settlement: Settlement, by: str) -> bool:
-        """Takes it back, durably. False if it is too late. Raises NotDurable."""
+        """Takes it back, durably; asked again it answers alike. False if it is too late. Raises NotDurable."""
         return bool(self._settle(settlement.desk, "undo", settlement.id, by))
 
     def carry_out(self, desk: str) -> None:

@@ -9,7 +9,11 @@
 -- ARGV[6]  as       delivered | failed | resend
 -- ARGV[7]  wait_ms  how long it can be taken back
 -- ARGV[8…] what     ids of notifications; or of one announcement, which means all that are unknown
--- Returns  how many are meant, or were taken back; 0: they are settled already, or it is too late
+-- Returns  how many are meant, or were taken back, now or just before; 0: they are settled already, or it is too late
+
+-- An undo whose answer was lost may be asked again for so long.
+local UNDO_REPEATED = 60000
+
 local results_for_ms, step, id, by = tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 
 if step == 'carry_out' then
@@ -29,7 +33,12 @@ local function note(settlement, did)
 end
 
 if step == 'undo' then
-  if not known or known.due <= now then return 0 end
+  local taken_back = key('undone', id)
+  local count = redis.call('GET', taken_back)
+  if not count and (not known or known.due <= now) then return 0 end
+  -- Written again when it is asked again, so that the repeat of a lost answer waits for the disk, too.
+  redis.call('SET', taken_back, count or known.count, 'PX', UNDO_REPEATED)
+  if count then return tonumber(count) end
   all[id] = nil
   keep_settlements(all)
   note(known, 'undo resolve as ')

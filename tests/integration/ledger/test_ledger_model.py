@@ -261,7 +261,7 @@ class Verbs(RuleBasedStateMachine):
         assert Settling(self.ledger).undo(settlement, "ada") is in_time
         if in_time:
             self.model.settlement = None
-            assert not twice or not Settling(self.ledger).undo(settlement, "ada")
+            assert not twice or Settling(self.ledger).undo(settlement, "ada")
 
     @precondition(lambda self: self.model.settlement)
     @rule()

@@ -48,11 +48,11 @@ def look(leases: Leases, desk: Desk) -> list[str]:
 
 
 def everything(client: redis.Redis) -> dict[bytes, Any]:
-    """The ledger but for its audit log, its clock, and when its desks are looked at."""
+    """The ledger but for its audit log, its clock, when its desks are looked at, and what was taken back."""
     apart = (b":acts", b":desks", b":clock", b":schema", b":waitaof")
     kept = {}
     for name in client.scan_iter("*"):
-        if name.endswith(apart):
+        if name.endswith(apart) or b":undone:" in name:
             continue
         kind = client.type(name)
         read = {b"hash": "HGETALL", b"zset": "ZRANGE", b"list": "LRANGE", b"string": "GET", b"set": "SMEMBERS"}[kind]
@@ -82,7 +82,19 @@ def test_what_is_taken_back_leaves_the_ledger_as_it_was_and_both_steps_on_record
     acts = [(act.by, act.did, act.id) for act in recent_actions(ledger, 4)]
     assert set(acts[2:]) == {("ada", f"resolve as {outcome}", id) for id in ids}
     assert set(acts[:2]) == {("bob", f"undo resolve as {outcome}", id) for id in ids}
-    assert not Settling(ledger).undo(settlement, "bob"), "it is taken back once"
+
+
+def test_an_undo_whose_answer_was_lost_is_asked_again_and_takes_back_once(
+    ledger: Ledger, leases: Leases, desk: Desk
+) -> None:
+    """redis-py repeats a command whose connection breaks: the second answer must not be that it is too late."""
+    [id] = maybe_sent(ledger, leases, desk)
+    Settling(ledger).decide([id], "ada", Resolution.FAILED)
+    settlement = only(Settling(ledger))
+    assert Settling(ledger).undo(settlement, "bob")
+    assert Settling(ledger).undo(settlement, "bob")
+    assert [act.did for act in recent_actions(ledger, 5)].count("undo resolve as failed") == 1
+    assert ledger.get(id).progress.state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ STATED = (
     f"after `DESKBELL_PEOPLE_FOR`, a problem after {span(PROBLEM_MS)} |",
     f"settles `unknown` after {span(UNDO_MS)}, unless",
     f"The console gives {span(UNDO_MS)} to take it back",
+    f"may be asked again | after {span(lua('settle.lua', 'UNDO_REPEATED'))} |",
     f"settled in portions of {lua('shared/settling.lua', 'SETTLED_AT_ONCE'):g}.",
     f"up to {CONTACTS_PER_CALL} addresses in a call",
     f'cached for `DESKBELL_PEOPLE_FOR`, "nobody" for {span(PROBLEM_MS)}.',
