@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 from feishu import codes
@@ -145,6 +146,7 @@ WORST = {
 _OF_PARTS = {"feishu/codes.py:_pattern": codes._pattern(("any", "none", "154xxx", 99991400))}
 
 
+@cache
 def expressions() -> dict[str, list[re.Pattern[Any]]]:
     """All that the source has, by where they are made."""
     found: dict[str, list[re.Pattern[Any]]] = {}

@@ -6,10 +6,28 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Called", "calls"]
+__all__ = ["PACKAGES", "ROOT", "Called", "calls", "files", "nodes", "tree"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("console", "deskbell", "feishu", "http_client", "ledger", "producers", "sandbox", "worker")
+
+
+@cache
+def files() -> dict[str, Path]:
+    """All modules, by their paths in the repository."""
+    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): path for path in paths}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All that is in it, as `ast.walk` has it: walked once for all tests."""
+    return tuple(ast.walk(tree(path)))
 
 
 class Called(NamedTuple):
@@ -22,17 +40,25 @@ class Called(NamedTuple):
 
 @cache
 def calls() -> tuple[Called, ...]:
-    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-    trees = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in paths}
-    return tuple(found for path, tree in trees.items() for found in _within(tree, path, ""))
+    return tuple(found for name, path in files().items() for found in _within(tree(path), name, ""))
 
 
 def _within(node: ast.AST, path: str, inside: str) -> Iterator[Called]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Call):
-            name = ast.unparse(child.func)
+            name = _written(child.func)
             yield Called(f"{path}:{inside}", name, _pattern(name, child))
         yield from _within(child, path, _inside(child, inside))
+
+
+def _written(node: ast.expr) -> str:
+    """`ast.unparse` of it, quickly where it is a name, as most are."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name() | ast.Attribute() as value, attr=name):
+            return f"{_written(value)}.{name}"
+    return ast.unparse(node)
 
 
 def _pattern(name: str, call: ast.Call) -> str | None:

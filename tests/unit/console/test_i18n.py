@@ -25,6 +25,7 @@ from ledger.sending_hours import SendingHours
 from ledger.states import DRAFTED, Outcome, Resolution, State, SteeringVerb
 from producers.hooks.sent_json import sent_json
 from tests.english import english_in
+from tests.unit.source_tree import files, nodes
 
 __all__: list[str] = []
 
@@ -79,7 +80,7 @@ ACTIONS = [
 
 
 #: Packages whose code tells people something.
-TELLING = ("console", "ledger", "feishu", "producers", "worker")
+TELLING = ("console/", "ledger/", "feishu/", "producers/", "worker/")
 #: What fills the template of a phrase that stands elsewhere as a literal.
 REFILLS = {
     "ledger/messages/field_problems.py": "known.template",
@@ -92,10 +93,10 @@ BY_PYDANTIC = "{problem}"
 def calls_of(*names: str) -> list[tuple[str, ast.Call]]:
     """All calls of these names in the code, and the files in which they stand."""
     return [
-        (str(path.relative_to(FOLDER.parent)), node)
-        for folder in TELLING
-        for path in sorted((FOLDER.parent / folder).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        (name, node)
+        for name, path in files().items()
+        if name.startswith(TELLING)
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
     ]
 

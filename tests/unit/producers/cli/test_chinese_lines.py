@@ -17,6 +17,7 @@ from producers.cli.output import confirmed, note
 from producers.cli.tables import spoken
 from producers.cli.usage_phrases import heard
 from tests.english import english_in
+from tests.unit.source_tree import nodes
 
 __all__: list[str] = []
 
@@ -32,7 +33,7 @@ def columns() -> set[str]:
     """The heads of tables, and the names that `word` is asked for."""
     found: set[str] = set()
     for path in Path(producers.cli.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes(path):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Tuple()) if name.lower().endswith("columns"):
                     found |= set(ast.literal_eval(node.value))

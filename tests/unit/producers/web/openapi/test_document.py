@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from ledger.errors import URN, DeskbellError
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.openapi.naming import objects_in
+from tests.unit.source_tree import ROOT, nodes
 
 __all__: list[str] = []
 
@@ -27,7 +27,6 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 #: Names of properties that are times. Those of a request may be durations, too: they have a pattern.
 TIMES = re.compile(r"at|since|until|(?!stop_|looked_)\w+_at")
 #: The packages whose errors are told as problems.
-ROOT = Path(__file__).resolve().parents[5]
 SOURCES = [*(ROOT / "producers/web").rglob("*.py"), *(ROOT / "producers/hooks").rglob("*.py")]
 #: What ends a command or a worker, and is never told over HTTP.
 NOT_OVER_HTTP = {"internal"}
@@ -167,7 +166,7 @@ def test_an_example_of_a_parameter_is_what_its_schema_says(name: str) -> None:
 def raised() -> set[str]:
     """The types of all problems: those of the classes, and those of the calls that make one."""
     found = {kind.type for kind in kinds_below(DeskbellError) if kind.http_status != HTTPStatus.INTERNAL_SERVER_ERROR}
-    calls = (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    calls = (node for path in SOURCES for node in nodes(path))
     return found | {kind for call in calls if isinstance(call, ast.Call) for kind in type_in(call)} - NOT_OVER_HTTP
 
 
