@@ -6,12 +6,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ledger import store as verbs
 
-__all__ = ["CLOCK_KEY", "LONGEST_SECONDS", "TIMES", "changed_verbs", "clock_in_a_key", "explore", "next_morning_ms"]
+__all__ = [
+    "CLOCK_KEY",
+    "LONGEST_SECONDS",
+    "TIMES",
+    "changed_verbs",
+    "clock_in_a_key",
+    "examples",
+    "explore",
+    "next_morning_ms",
+]
 
 #: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
 TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
@@ -30,7 +40,7 @@ def next_morning_ms() -> int:
 @contextmanager
 def clock_in_a_key() -> Iterator[None]:
     """The verbs of a server whose clock cannot be moved read the time from a key; nothing else of them changes."""
-    with changed_verbs("redis.call('TIME')", f"{{0, redis.call('GET', '{CLOCK_KEY}') * 1000}}"):
+    with changed_verbs("redis.call('TIME')", f"{{0, math.floor(redis.call('GET', '{CLOCK_KEY}') * 1000 + 0.5)}}"):
         yield
 
 
@@ -45,6 +55,11 @@ def changed_verbs(old: str, new: str) -> Iterator[None]:
 
     with patch.object(verbs, "_scripts", lambda: changed):
         yield
+
+
+def examples(few: int, many: int) -> pytest.MarkDecorator:
+    """How many of them: each takes as long as many tests, so most are tried by the slow tests alone."""
+    return pytest.mark.parametrize("examples", [few, pytest.param(many, marks=pytest.mark.slow)])
 
 
 def explore(machine: type[RuleBasedStateMachine], examples: int) -> None:

@@ -27,7 +27,14 @@ from ledger.rescheduling import reschedule
 from ledger.settings import Settings
 from ledger.states import FINAL, TRANSITIONS, AnnouncementState, PausedBy, State
 from tests.integration.ledger.announced import ENDED_BEFORE_STOP, OPTIONS, START_MS, Announced
-from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, changed_verbs, clock_in_a_key, explore
+from tests.integration.ledger.exploration import (
+    CLOCK_KEY,
+    LONGEST_SECONDS,
+    changed_verbs,
+    clock_in_a_key,
+    examples,
+    explore,
+)
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 60)
@@ -392,8 +399,9 @@ class Announcing(RuleBasedStateMachine):
             self.pass_ms(released.again_ms)
 
 
+@examples(few=5, many=60)
 @pytest.mark.timeout(LONGEST_SECONDS)
-def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
+def test_any_sequence_of_verbs_keeps_announcements_whole(examples: int) -> None:
     clock = [float(START_MS)]
 
     class OverFakeredis(Announcing):
@@ -404,11 +412,14 @@ def test_any_sequence_of_verbs_keeps_announcements_whole() -> None:
             clock[0] = now_ms
 
     with patch("time.time", lambda: clock[0] / 1000), changed_verbs(*FEW_BEFORE_STOP):
-        explore(OverFakeredis, examples=60)
+        explore(OverFakeredis, examples)
 
 
+@examples(few=12, many=40)
 @pytest.mark.timeout(LONGEST_SECONDS)
-def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsynced_valkey: Settings) -> None:
+def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(
+    unsynced_valkey: Settings, examples: int
+) -> None:
     class OverValkey(Announcing):
         client = redis.Redis.from_url(str(unsynced_valkey.redis))
 
@@ -416,4 +427,4 @@ def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(unsync
             self.client.set(CLOCK_KEY, now_ms)
 
     with OverValkey.client, clock_in_a_key(), changed_verbs(*FEW_BEFORE_STOP):
-        explore(OverValkey, examples=40)
+        explore(OverValkey, examples)

@@ -16,7 +16,7 @@ from ledger.inspection.inspection import broken_invariants
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import DRAFTED, AnnouncementState
-from tests.integration.ledger.exploration import LONGEST_SECONDS, explore
+from tests.integration.ledger.exploration import LONGEST_SECONDS, examples, explore
 from tests.integration.ledger.test_announcements import a_spec, some_rows
 
 PEOPLE = [Person(name, name) for name in ("ada", "bob", "variable:eve")]
@@ -177,7 +177,8 @@ class Drafting(RuleBasedStateMachine):
         assert broken_invariants(self.ledger, lambda: int(self.clock[0])) == []
 
 
+@examples(few=10, many=60)
 @pytest.mark.timeout(LONGEST_SECONDS)
-def test_any_sequence_of_steps_keeps_drafts_whole_and_starts_none_unapproved() -> None:
+def test_any_sequence_of_steps_keeps_drafts_whole_and_starts_none_unapproved(examples: int) -> None:
     with patch("time.time", lambda: Drafting.clock[0] / 1000):
-        explore(Drafting, examples=60)
+        explore(Drafting, examples)

@@ -34,7 +34,7 @@ from ledger.settling import UNDO_MS, Settling
 from ledger.states import FINAL, INDEXED, TRANSITIONS, Outcome, Resolution, State
 from ledger.unresolved import Answer, Unresolved, answer_json
 from tests.integration.ledger.desk_model import START_MS, Hold, Model, Settlement
-from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, explore
+from tests.integration.ledger.exploration import CLOCK_KEY, LONGEST_SECONDS, clock_in_a_key, examples, explore
 
 TOKENS = st.sampled_from(["ada", "bob"])
 PICK = st.integers(0, 40)
@@ -391,8 +391,9 @@ def same_attempts(at_ms: list[int], expected: list[int]) -> bool:
 # -- the two servers
 
 
+@examples(few=8, many=80)
 @pytest.mark.timeout(LONGEST_SECONDS)
-def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
+def test_any_sequence_of_verbs_leaves_what_the_model_says(examples: int) -> None:
     clock = [START_MS]
 
     class OverFakeredis(Verbs):
@@ -403,11 +404,14 @@ def test_any_sequence_of_verbs_leaves_what_the_model_says() -> None:
             clock[0] = now_ms
 
     with patch("time.time", lambda: clock[0] / 1000):
-        explore(OverFakeredis, examples=80)
+        explore(OverFakeredis, examples)
 
 
+@examples(few=12, many=40)
 @pytest.mark.timeout(LONGEST_SECONDS)
-def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(unsynced_valkey: Settings) -> None:
+def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(
+    unsynced_valkey: Settings, examples: int
+) -> None:
     class OverValkey(Verbs):
         client = redis.Redis.from_url(str(unsynced_valkey.redis))
 
@@ -415,4 +419,4 @@ def test_any_sequence_of_verbs_leaves_what_the_model_says_on_a_real_server(unsyn
             self.client.set(CLOCK_KEY, now_ms)
 
     with OverValkey.client, clock_in_a_key():
-        explore(OverValkey, examples=40)
+        explore(OverValkey, examples)
