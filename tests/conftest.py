@@ -39,7 +39,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 # A property says what is true, not how fast: by itself Hypothesis fails where a case takes 0.2 s, or few are made in a
 # second, as on a busy machine.
-property_settings.register_profile("without a clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+property_settings.register_profile(
+    "without a clock",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=25 * int(os.environ.get("EXAMPLES_TIMES", "1")),  # a longer hunt asks for more
+)
 property_settings.load_profile("without a clock")
 
 

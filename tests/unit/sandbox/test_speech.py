@@ -11,6 +11,7 @@ from producers.cli.columns import width_of
 from sandbox.options import _parser, parse_options
 from sandbox.speech import LANGUAGES, said
 from tests.english import english_in
+from tests.few import few
 
 __all__: list[str] = []
 
@@ -76,12 +77,15 @@ def test_what_it_prints_is_in_chinese() -> None:
     assert said("something else", CHINESE) == "something else"
 
 
-def test_the_command_passes_the_language_of_its_reader_on() -> None:
+@pytest.mark.parametrize(
+    ("language", "told"),
+    few(
+        [("zh-CN", "sandbox: 参数 --port：'x' 应为端口"), ("en", "argument --port: 'x' must be a port")],
+        one_in=2,
+    ),
+)
+def test_the_command_passes_the_language_of_its_reader_on(language: str, told: str) -> None:
     command = [Path(sys.executable).with_name("deskbell"), "sandbox", "--port", "x"]
-    for language, told in (
-        ("zh-CN", "sandbox: 参数 --port：'x' 应为端口"),
-        ("en", "argument --port: 'x' must be a port"),
-    ):
-        environment = {**os.environ, "DESKBELL_LANG": language}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert (done.returncode, told in done.stderr) == (2, True)
+    environment = {**os.environ, "DESKBELL_LANG": language}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, told in done.stderr) == (2, True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import typer
@@ -224,13 +225,36 @@ def test_help_of_a_verb_in_each_way(capsys: Output) -> None:
     assert said[0].startswith("Usage: deskbell show")
 
 
-def completed(line: str) -> list[str]:
-    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - (not line.endswith(" ")))}
-    environment = {**os.environ, **words, "_DESKBELL_COMPLETE": "complete_bash"}
+class Completed(Protocol):
+    def __call__(self, line: str) -> list[str]: ...
+
+
+def of_bash(line: str) -> dict[str, str]:
+    """The variables by which it asks."""
+    word = len(line.split()) - (not line.endswith(" "))
+    return {"COMP_WORDS": line, "COMP_CWORD": str(word), "_DESKBELL_COMPLETE": "complete_bash"}
+
+
+@pytest.fixture
+def completed(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> Completed:
+    def ask(line: str) -> list[str]:
+        for name, value in of_bash(line).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            run([])
+        told = capsys.readouterr()
+        assert told.err == ""
+        return told.out.split()
+
+    return ask
+
+
+@pytest.mark.slow
+def test_the_installed_command_completes() -> None:
+    environment = {**os.environ, **of_bash("deskbell send --des")}
     command = [Path(sys.executable).with_name("deskbell")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert run.stderr == ""
-    return run.stdout.split()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout.split(), done.stderr) == (["--desk"], "")
 
 
 @pytest.mark.usefixtures("no_redis")
@@ -241,7 +265,7 @@ def completed(line: str) -> list[str]:
         ("deskbell send --des", {"--desk"}),
     ],
 )
-def test_the_shell_completes_verbs_and_options(line: str, offered: set[str]) -> None:
+def test_the_shell_completes_verbs_and_options(completed: Completed, line: str, offered: set[str]) -> None:
     assert set(completed(line)) == offered
 
 
@@ -253,22 +277,29 @@ def test_the_shell_completes_verbs_and_options(line: str, offered: set[str]) -> 
         ("deskbell key li", '"link":"生成登录控制台的链接。"'),
     ],
 )
-def test_what_the_shell_shows_beside_its_offers_is_in_the_language_of_the_reader(line: str, beside: str) -> None:
-    environment = {**os.environ, "_TYPER_COMPLETE_ARGS": line, "_DESKBELL_COMPLETE": "complete_zsh"}
-    command = [Path(sys.executable).with_name("deskbell")]
-    chinese = {**environment, "DESKBELL_LANG": "zh-CN"}
-    told = subprocess.run(command, env=chinese, capture_output=True, text=True, timeout=120, check=False).stdout
+def test_what_the_shell_shows_beside_its_offers_is_in_the_language_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output, line: str, beside: str
+) -> None:
+    for name, value in (
+        ("_TYPER_COMPLETE_ARGS", line),
+        ("_DESKBELL_COMPLETE", "complete_zsh"),
+        ("DESKBELL_LANG", "zh-CN"),
+    ):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        run([])
+    told = capsys.readouterr().out
     assert beside in told.replace("\\`", "")
     assert english_in(told) == []
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_ids_are_not_completed_without_redis_and_no_word_is_said() -> None:
+def test_ids_are_not_completed_without_redis_and_no_word_is_said(completed: Completed) -> None:
     assert completed("deskbell show a") == []
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_desks_are_completed_from_the_settings() -> None:
+def test_desks_are_completed_from_the_settings(completed: Completed) -> None:
     assert completed("deskbell send --desk d") == ["default"]
 
 

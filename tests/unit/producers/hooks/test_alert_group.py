@@ -7,6 +7,7 @@ import pytest
 
 from producers.hooks.alert_group import alert_group
 from producers.hooks.readable import number, time
+from tests.few import few
 from tests.unit.producers.hooks.hook_cases import a_hook, incoming, text_of
 
 __all__: list[str] = []
@@ -29,7 +30,7 @@ def key_of(folder: Path, body: dict[str, Any], use: str = "alertmanager") -> str
 
 
 @pytest.mark.parametrize("use", ["alertmanager", "grafana"])
-@pytest.mark.parametrize("count", [201, 3000])
+@pytest.mark.parametrize("count", few([201, 3000], one_in=2))
 def test_a_large_group_has_a_key_for_each_of_its_states(tmp_path: Path, use: str, count: int) -> None:
     alerts = [alert(n) for n in range(count)]
     firing = group(*alerts)

@@ -11,6 +11,7 @@ import pytest
 from producers.cli.command_line import run
 from producers.cli.output import ExitCode
 from producers.hooks.first_hook import first_hook, likely_use
+from tests.few import few
 from tests.unit.producers.hooks.hook_cases import PAYLOADS, hooks_of, incoming, payload
 from tests.unit.producers.hooks.test_ready import CARDS, POSTED
 
@@ -33,7 +34,7 @@ def given(headers: dict[str, str]) -> list[str]:
 SAMPLES = [*POSTED, *((name, dict[str, str]()) for name in CARDS)]
 
 
-@pytest.mark.parametrize(("name", "headers"), SAMPLES, ids=[f"{n} {'+'.join(h)}" for n, h in SAMPLES])
+@pytest.mark.parametrize(("name", "headers"), few(SAMPLES, one_in=5), ids=[f"{n} {'+'.join(h)}" for n, h in SAMPLES])
 def test_a_hook_from_a_sample_makes_a_message_of_it(
     file: Path, capsys: pytest.CaptureFixture[str], name: str, headers: dict[str, str]
 ) -> None:
@@ -49,7 +50,7 @@ def test_a_hook_from_a_sample_makes_a_message_of_it(
     assert {each["email"] for each in tried["notifications"]} == {"ann@corp.example"}
 
 
-@pytest.mark.parametrize(("name", "headers"), SAMPLES[::4])
+@pytest.mark.parametrize(("name", "headers"), few(SAMPLES[::4], one_in=4))
 def test_each_line_that_is_a_comment_may_be_made_one_of_the_hook(
     tmp_path: Path, name: str, headers: dict[str, str]
 ) -> None:
