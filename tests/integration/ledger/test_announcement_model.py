@@ -415,7 +415,7 @@ def test_any_sequence_of_verbs_keeps_announcements_whole(examples: int) -> None:
         explore(OverFakeredis, examples)
 
 
-@examples(few=12, many=40)
+@examples(few=8, many=40)
 @pytest.mark.timeout(LONGEST_SECONDS)
 def test_any_sequence_of_verbs_keeps_announcements_whole_on_a_real_server(
     unsynced_valkey: Settings, examples: int

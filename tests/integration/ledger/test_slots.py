@@ -7,7 +7,7 @@ from unittest.mock import patch
 import fakeredis
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.announcement import Spec
@@ -18,7 +18,8 @@ from ledger.rate import late_after_ms, parse_rate, slack_ms
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
-from tests.integration.ledger.exploration import TIMES
+from tests.few import few
+from tests.integration.ledger.exploration import TIMES, examples
 
 #: Where the clock begins, ms. Any time will do.
 START_MS = 1_800_000_000_000
@@ -167,7 +168,7 @@ def test_every_slot_is_granted_as_soon_as_the_quota_has_it(clock: Clock, rate: s
 
 
 @pytest.mark.parametrize("rate", ["100/6second", "5/second; 20/10second", "7/2second; 9/3second", "1/second"])
-@pytest.mark.parametrize("step_ms", [90, 333])
+@pytest.mark.parametrize("step_ms", few([90, 333], one_in=2))
 def test_no_window_has_more_slots_than_the_quota_however_often_the_pacer_looks(
     clock: Clock, rate: str, step_ms: int
 ) -> None:
@@ -354,7 +355,7 @@ def test_a_throttle_stops_the_slots_and_does_not_bunch_them_afterwards(clock: Cl
 
 
 @pytest.mark.parametrize("rate", ["100/minute", "10/second", "5/second; 20/10second"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", few(range(4), one_in=4))
 def test_a_strict_server_never_sees_one_call_too_many(clock: Clock, rate: str, seed: int) -> None:
     """A call starts up to the late limit after its slot, and arrives up to the rest of the slack after that."""
     pace = Pace(rate, clock, notifications=60 if rate != "100/minute" else 220)
@@ -447,17 +448,19 @@ class Driven(Pace):
             self.record(id, State.DELIVERED if name == "deliver" else State.QUEUED)
 
 
-@settings(max_examples=150 * TIMES, derandomize=TIMES == 1, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rate=st.sampled_from(["3/second", "2/second; 5/10second", "1/second"]), acts=st.lists(ACTS, max_size=60))
-def test_whatever_happens_no_window_has_more_slots_than_the_quota_and_none_is_withheld(
-    rate: str, acts: list[tuple[str, int]]
-) -> None:
-    clock = Clock()
-    with patch("time.time", clock):
-        pace = Driven(rate, clock)
-        for name, number in acts:
-            pace.act(name, number)
-            assert pace.keeps_its_quota()
+@examples(few=30, many=150)
+def test_whatever_happens_no_window_has_more_slots_than_the_quota_and_none_is_withheld(examples: int) -> None:
+    @settings(max_examples=examples * TIMES, derandomize=TIMES == 1, deadline=None)
+    @given(rate=st.sampled_from(["3/second", "2/second; 5/10second", "1/second"]), acts=st.lists(ACTS, max_size=60))
+    def holds(rate: str, acts: list[tuple[str, int]]) -> None:
+        clock = Clock()
+        with patch("time.time", clock):
+            pace = Driven(rate, clock)
+            for name, number in acts:
+                pace.act(name, number)
+                assert pace.keeps_its_quota()
+
+    holds()
 
 
 def test_slots_that_are_too_old_to_count_are_dropped_in_time(clock: Clock) -> None:

@@ -17,6 +17,7 @@ from ledger.notification import Notification
 from ledger.server_floors import FLOORS, OldServer
 from ledger.settings import Settings
 from producers.doctor.diagnosis import Check, Status, check_ledger
+from tests import forking
 from tests.acceptance.installation import WorkerProcess, eventually
 from tests.valkey_process import ValkeyProcess
 
@@ -42,7 +43,7 @@ def accept(ledger: Ledger) -> None:
 def run(verb: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """A command of Deskbell, to its end."""
     command = [Path(sys.executable).with_name("deskbell"), verb]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+    return forking.run(command, text=True, timeout=60, **options)
 
 
 def findings(valkey: ValkeyProcess) -> dict[str, Status]:

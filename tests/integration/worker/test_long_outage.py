@@ -18,6 +18,7 @@ from ledger.rate import parse_rate
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
+from tests.few import few
 from tests.integration.worker.feishu_by_hand import FeishuByHand, a_verdict, delivery_by_hand
 
 OUTAGE_MS = 2 * 3_600_000
@@ -100,7 +101,7 @@ AWAY = {
 }
 
 
-@pytest.fixture(params=AWAY)
+@pytest.fixture(params=few(AWAY, one_in=2))
 def desktop(request: pytest.FixtureRequest) -> Iterator[Desktop]:
     clock = Clock()
     with patch("time.time", clock):

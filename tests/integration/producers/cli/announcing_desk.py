@@ -93,7 +93,7 @@ def on_a_terminal(*arguments: str, typed: bytes = b"", until: bytes = b"") -> tu
     controller, terminal = pty.openpty()
     command = [Path(sys.executable).with_name("deskbell"), *arguments]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen(
+    with forking.Popen(
         command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
     ) as process:
         os.close(terminal)

@@ -11,6 +11,7 @@ import redis
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
+from tests.few import few
 from tests.integration.producers.cli.announcing_desk import TEXT, Output, asked, people, receivers
 
 __all__: list[str] = []
@@ -53,12 +54,13 @@ def killed_at(count: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.parametrize("every", few([3, 1], one_in=2))
 def test_killed_at_any_moment_and_run_again_it_is_announced_once(
-    settings: Settings, ledger: Ledger, capsys: Output
+    settings: Settings, ledger: Ledger, capsys: Output, every: int
 ) -> None:
     command = ("announce", str(people(7_000)), *TEXT, "--json")  # more than one round trip of rows
     was_started = []
-    for count in range(1, 100):
+    for count in range(1, 100, every):
         ledger.redis.flushall()
         killed = killed_at(count, *command)
         was_started.append(bool(list(ledger.announcements.newest())))

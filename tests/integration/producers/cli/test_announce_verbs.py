@@ -16,6 +16,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import AnnouncementState
 from producers.cli.command_line import run
+from tests import forking
 from tests.integration.producers.cli.announcing_desk import (
     TEXT,
     Output,
@@ -322,7 +323,7 @@ def test_an_export_that_cannot_be_written_leaves_the_old_one(settings: Settings,
 def test_a_reader_that_leaves_early_is_no_traceback(settings: Settings, capsys: Output) -> None:
     id = announced(capsys, count=5_000)
     deskbell_path = Path(sys.executable).with_name("deskbell")
-    with subprocess.Popen([deskbell_path, "export", id], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with forking.Popen([deskbell_path, "export", id], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.read(10)
         process.stdout.close()

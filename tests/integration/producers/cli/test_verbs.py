@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ledger.settings import Settings
 from ledger.states import Outcome, State
 from producers.cli.command_line import run
 from producers.cli.follow import changes
+from tests import forking
 
 __all__: list[str] = []
 
@@ -372,7 +372,7 @@ def on_a_terminal(*arguments: str) -> str:
     controller, terminal = pty.openpty()
     command = [Path(sys.executable).with_name("deskbell"), *arguments]
     environment = {**os.environ, "TERM": "dumb"}  # 80 columns
-    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment) as process:
+    with forking.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment) as process:
         os.close(terminal)
         output = b""
         while chunk := _read(controller):

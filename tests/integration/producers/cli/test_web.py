@@ -12,6 +12,7 @@ import pytest
 
 from ledger.settings import Settings
 from producers.cli.command_line import run
+from tests import forking
 from tests.integration.producers.web.web_thread import WebThread
 from tests.valkey_process import ValkeyProcess
 
@@ -23,7 +24,7 @@ DESKBELL = Path(sys.executable).with_name("deskbell")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_serves_and_stops_when_it_is_told(tmp_path: Path, number: signal.Signals) -> None:
     command = [DESKBELL, "web", "--port", "0", "--json"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as web:
+    with forking.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as web:
         assert web.stdout is not None
         assert web.stderr is not None
         url = json.loads(web.stdout.readline())["url"]
@@ -73,7 +74,7 @@ def test_a_server_that_a_power_cut_can_rob_is_ready_and_the_web_says_so_at_its_s
         assert (answer.status_code, sent.status_code) == (200, 202)
         command = [DESKBELL, "web", "--port", "0", "--json"]
         environment = {**os.environ, "DESKBELL_REDIS_URL": server.url}
-        with subprocess.Popen(
+        with forking.Popen(
             command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None

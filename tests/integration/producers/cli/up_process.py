@@ -34,7 +34,7 @@ class Up:
             "DESKBELL_PORT": str(free_port()),
         } | variables
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
+            self.process = forking.Popen(
                 [*started_by, DESKBELL, "up", "--json", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
