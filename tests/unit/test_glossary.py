@@ -12,6 +12,7 @@ import pytest
 from console.i18n import language
 from ledger.states import Outcome, State
 from ledger.store import NAMES
+from tests.all_of import all_of
 from tests.unit.source_tree import ROOT, files, nodes
 
 __all__: list[str] = []
@@ -71,7 +72,7 @@ CHINESE = [
 ]
 
 
-@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
+@all_of("path", CHINESE, ids=lambda path: path.name)
 def test_one_thing_has_one_name_in_chinese(path: Path) -> None:
     text = path.read_text("utf-8")
     if path.suffix == ".toml":

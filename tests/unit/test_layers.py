@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.all_of import all_of
 from tests.unit.source_tree import ROOT, files, nodes, tree
 
 #: Each package, and those of ours that it may import.
@@ -140,7 +141,7 @@ def _long_functions(path: Path) -> list[tuple[str, int]]:
     return [(name, lines) for name, lines in lengths if lines > MOST_LINES_OF_A_FUNCTION]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "ledger/lua").rglob("*.lua")), ids=lambda path: path.name)
+@all_of("path", sorted((ROOT / "ledger/lua").rglob("*.lua")), ids=lambda path: path.name)
 def test_a_script_is_one_noun(path: Path) -> None:
     assert path.read_text("utf-8").count("\n") <= MOST_LINES
 

@@ -19,6 +19,7 @@ from producers.doctor.diagnosis import Check, Status
 from producers.doctor.redis_time import RedisTime
 from producers.web.counters import tallied
 from producers.web.gauges import HOLDS, checked, of_all_desks, of_desks, of_redis
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -123,7 +124,7 @@ def test_what_the_rules_their_tests_and_the_dashboard_name_is_told() -> None:
     assert named_in(ALERTS) | named_in(TESTS) | named_in(json.dumps(DASHBOARD)) <= METRICS.keys()
 
 
-@pytest.mark.parametrize("query", [*(rule["expr"] for rule in RULES), *queries()])
+@all_of("query", [*(rule["expr"] for rule in RULES), *queries()])
 def test_labels_that_a_query_asks_for_are_those_of_its_metric(query: str) -> None:
     for name, selector in re.findall(r"(deskbell_\w+)\{([^}]*)\}", query):
         assert set(re.findall(r"(\w+)\s*[=!]~?", selector)) <= METRICS[name]

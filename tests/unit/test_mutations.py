@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.all_of import all_of
 from tests.mutations.mutation import ROOT, Mutation, as_table
 from tests.mutations.runner import copied_tree, failed, survives
 from tests.mutations.table import MUTATIONS
@@ -16,14 +17,14 @@ def label(mutation: Mutation) -> str:
     return mutation.what
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=label)
+@all_of("mutation", MUTATIONS, ids=label)
 def test_what_a_mutation_replaces_stands_once_in_the_tree(mutation: Mutation) -> None:
     assert (ROOT / mutation.file).read_text("utf-8").count(mutation.old) == 1
     assert mutation.old != mutation.new
     assert not mutation.file.startswith("tests/")
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=label)
+@all_of("mutation", MUTATIONS, ids=label)
 def test_the_test_of_a_mutation_exists(mutation: Mutation) -> None:
     _, _, name = mutation.test.partition("::")
     assert f"\ndef {name}(" in (ROOT / mutation.test_file).read_text("utf-8")

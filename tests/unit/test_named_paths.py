@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.all_of import all_of
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 PACKAGES = "benchmarks|console|feishu|http_client|ledger|producers|sandbox|tests|worker"
@@ -41,7 +43,7 @@ def label(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=label)
+@all_of("page", PAGES, ids=label)
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
     # A secret that the reader makes, and what a recipe tells to add.
     left_to_the_reader = (ROOT / ".gitignore").read_text("utf-8").split()
@@ -49,7 +51,7 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
     assert [name for name in missing if name not in left_to_the_reader and "NAME" not in name] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=label)
+@all_of("page", PAGES, ids=label)
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
     named = [name for name in names(TEST, page) if name not in FIELDS]
     assert [name for name in named if not list(TESTS.glob(f"**/{name.removeprefix('tests/')}.py"))] == []

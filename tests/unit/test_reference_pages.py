@@ -11,6 +11,7 @@ import pytest
 
 from feishu.scopes import FEATURES
 from ledger.settings import Desk, Settings
+from tests.all_of import all_of
 from tests.unit.markdown_pages import ROOT, anchors
 
 DOCS = ROOT / "docs"
@@ -48,7 +49,7 @@ def test_the_index_names_every_page() -> None:
     assert named == pages
 
 
-@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.relative_to(ROOT).as_posix())
+@all_of("page", LINKING, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(((?!https?:)[^)]+)", page.read_text("utf-8")):
         path, _, anchor = target.partition("#")

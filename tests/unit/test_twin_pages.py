@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.all_of import all_of
 from tests.english import english_in
 from tests.unit.markdown_pages import ROOT, TWINS, Section, sections
 
@@ -59,7 +60,7 @@ def test_each_links_to_the_other_at_its_top(english: Path, chinese: Path) -> Non
     assert chinese.read_text("utf-8").splitlines()[2] == f"[English]({back}) · **简体中文**"
 
 
-@pytest.mark.parametrize("chinese", TWINS.values(), ids=lambda page: page.name)
+@all_of("chinese", TWINS.values(), ids=lambda page: page.name)
 def test_no_english_sentence_is_left_in_a_chinese_page(chinese: Path) -> None:
     texts = {part.anchor: part.texts for part in sections(chinese)}
     found = {anchor: set(english_in("\n".join(texts[anchor]))) - ENGLISH for anchor in texts}

@@ -6,6 +6,7 @@ import pytest
 
 import deskbell
 import producers
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -48,12 +49,12 @@ def test_nothing_else_is_in_it() -> None:
     assert {name for name in names if not name.startswith("__")} == set(deskbell.__all__)
 
 
-@pytest.mark.parametrize("name", deskbell.__all__)
+@all_of("name", deskbell.__all__)
 def test_each_public_name_says_what_it_is(name: str) -> None:
     assert getattr(deskbell, name).__doc__
 
 
-@pytest.mark.parametrize("name", sorted(set(deskbell.__all__) - {"DeskbellError"}))
+@all_of("name", sorted(set(deskbell.__all__) - {"DeskbellError"}))
 def test_every_error_is_a_deskbell_error(name: str) -> None:
     kind = getattr(deskbell, name)
     assert not issubclass(kind, Exception) or issubclass(kind, deskbell.DeskbellError)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from feishu.codes import CodeTable, Kind
 from ledger.errors import BadInput
 from ledger.states import Outcome
+from tests.all_of import all_of
 
 TABLE = CodeTable.load()
 
@@ -84,7 +85,7 @@ DOCUMENTED = [
 ]
 
 
-@pytest.mark.parametrize(("http_status", "code", "kind"), DOCUMENTED)
+@all_of(("http_status", "code", "kind"), DOCUMENTED)
 def test_a_documented_code_has_its_class_and_a_text_for_the_operator(http_status: int, code: int, kind: Kind) -> None:
     rule = TABLE.rule(code, http_status)
     assert rule.kind is kind

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from http_client.egress import Egress, EgressRefused, Target
+from tests.all_of import all_of
 
 PUBLIC = "93.184.215.14"
 PUBLIC_6 = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
@@ -15,7 +16,7 @@ def outward(*addresses: str, allowed: frozenset[str] = frozenset()) -> Egress:
     return Egress(allowed, lambda host, port: list(addresses))
 
 
-@pytest.mark.parametrize(
+@all_of(
     "address",
     [
         "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1",

@@ -9,6 +9,7 @@ import requests.exceptions
 import urllib3.exceptions as below
 
 from http_client.errors import UNSENDABLE, MaybeSent, NeverSent, Unsendable, translated
+from tests.all_of import all_of
 
 #: Judged by what had left when they were raised.
 BY_THE_WIRE: tuple[type[Exception], ...] = (
@@ -55,14 +56,14 @@ def test_a_wrong_address_is_for_the_settings(kind: type[Exception]) -> None:
     assert type(translated(kind("x"), whole_request_left=False)) is Unsendable
 
 
-@pytest.mark.parametrize("kind", BY_THE_WIRE)
+@all_of("kind", BY_THE_WIRE)
 def test_the_others_are_judged_by_what_had_left(kind: type[Exception]) -> None:
     error = kind("x", "y", 0) if kind is requests.exceptions.JSONDecodeError else kind("x")
     assert type(translated(error, whole_request_left=False)) is NeverSent
     assert type(translated(error, whole_request_left=True)) is MaybeSent
 
 
-@pytest.mark.parametrize("kind", [*UNSENDABLE, *BY_THE_WIRE])
+@all_of("kind", [*UNSENDABLE, *BY_THE_WIRE])
 def test_no_type_makes_a_request_unsent_that_left_whole(kind: type[Exception]) -> None:
     error = kind("x", "y", 0) if kind is requests.exceptions.JSONDecodeError else kind("x")
     assert type(translated(error, whole_request_left=True)) is MaybeSent

@@ -6,6 +6,7 @@ from ledger.announcement import Spec
 from ledger.errors import BadInput
 from ledger.notification import Notification
 from producers.announcements.announcement_draft import AnnouncementDraft
+from tests.all_of import all_of
 
 GOOD = "https://hooks.example.com:8443/desk/bell?token=s3cret"
 
@@ -18,7 +19,7 @@ def draft(url: str | None) -> AnnouncementDraft:
     return AnnouncementDraft.build({"name": "N", "text": "Hello", "callback_url": url})
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("url", "problem"),
     [
         ("ftp://example.com/", "http:// or https://"),

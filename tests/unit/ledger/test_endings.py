@@ -14,6 +14,7 @@ from ledger.notification import Notification
 from ledger.progress import Attempt, Progress
 from ledger.record import Record
 from ledger.states import Outcome, State
+from tests.all_of import all_of
 from tests.english import english_in
 
 __all__: list[str] = []
@@ -34,7 +35,7 @@ def test_what_the_verbs_write_is_in_the_set() -> None:
         assert f"'{ending}'" in (ROOT / "ledger/lua" / file).read_text("utf-8")
 
 
-@pytest.mark.parametrize("ending", Ending)
+@all_of("ending", Ending)
 def test_each_is_told_in_chinese_with_and_without_the_call_having_left(ending: Ending) -> None:
     for words in (ending.value, HAD_LEFT + ending):
         told = told_ending(words)

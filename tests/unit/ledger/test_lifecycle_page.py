@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from console.sessions import SESSION_SECONDS, SESSIONS_OF_A_KEY
 from feishu.contact import CONTACTS_PER_CALL
 from feishu.images import KEY_SECONDS
@@ -33,6 +31,7 @@ from ledger.store import NAMES
 from ledger.tickets import BELIEVED_MS, REMEMBERED_MS
 from ledger.workers import FRESH_MS
 from producers.doctor.redis_time import PROBE_KEPT_SECONDS
+from tests.all_of import all_of
 from worker.claimed import CREDENTIALS_HOLD_MS, PAUSE_HOLDS_WITHIN_MS, QUOTA_HOLD_MS
 from worker.delivery import INLINE_TRIES
 from worker.leader import LEAD_AGAIN_SECONDS, LEAD_MS, SHORT_BREAK_MS
@@ -167,7 +166,7 @@ COUNT, COUNTED = r"(?:\d[\d,.]*|an?|half|two|three|four|five)", r"(?:%|m?s|(?:an
 NUMBER = rf"\b{COUNT} {COUNTED}\b|last \d[\d,]*"
 
 
-@pytest.mark.parametrize("stated", STATED)
+@all_of("stated", STATED)
 def test_a_number_on_the_page_is_that_of_the_code(stated: str) -> None:
     assert stated in FLAT
 

@@ -6,6 +6,7 @@ from ledger.delivery_options import UserIdType
 from ledger.errors import BadInput
 from ledger.notification import Notification
 from ledger.receiver_ids import receiver_id_problem
+from tests.all_of import all_of
 
 OPEN_ID, UNION_ID, USER_ID = UserIdType.OPEN_ID, UserIdType.UNION_ID, UserIdType.USER_ID
 OWN = "0123456789abcdef" * 2  #: what follows the prefix of an id of Feishu's
@@ -29,7 +30,7 @@ def test_an_id_may_look_so(text: str, kind: UserIdType) -> None:
     assert receiver_id_problem(text, kind) is None
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("text", "kind", "problem"),
     [
         ("", OPEN_ID, "must not be empty"),

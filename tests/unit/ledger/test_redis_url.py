@@ -7,12 +7,13 @@ from redis.connection import parse_url
 
 from ledger.errors import BadInput
 from ledger.redis_url import RedisUrl
+from tests.all_of import all_of
 
 #: Stands wherever a secret may stand.
 SECRET = "hunter2"
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("text", "shown", "arguments"),
     [
         ("redis://h", "redis://h:6379/0", {"host": "h", "port": 6379, "db": 0}),
@@ -81,7 +82,7 @@ ESCAPE = "has a character in its password that must be escaped: write # as %23, 
 ADDRESS = "has an address that is not one"
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("text", "problem"),
     [
         *((f"redis://:{SECRET}{sign}x9@127.0.0.1:6399/0", ESCAPE) for sign in "#/?[] \t\n\\"[:-1]),

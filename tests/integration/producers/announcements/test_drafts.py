@@ -27,6 +27,7 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.drafts import Drafts
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.source import Source
+from tests.integration.ledger.exploration import TIMES
 
 ADA, BOB = Person("ada", "ada@here"), Person("bob", "bob@here")
 TEXT = "Dear {{ name }}"
@@ -271,7 +272,7 @@ ENDS = st.sampled_from([State.DELIVERED, State.FAILED, State.UNKNOWN, State.DEFE
     singly=st.sets(st.integers(0, 11), max_size=3),
     paused=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15 * TIMES, deadline=None)
 def test_no_row_is_in_both_and_none_in_neither(
     rows: int, ends: list[State], released: int, late: list[State], singly: set[int], paused: bool
 ) -> None:

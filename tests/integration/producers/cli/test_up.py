@@ -85,6 +85,7 @@ def test_ctrl_c_while_it_comes_up_in_the_background_leaves_nothing_behind(tmp_pa
         assert "killed" not in running.said()  # as by a second signal, and as by the end of their time
 
 
+@pytest.mark.slow
 def test_workers_that_die_at_once_end_it_with_exit_1_and_leave_nothing_behind(tmp_path: Path) -> None:
     # Five of them: on a busy machine a second start may come more than a minute after the first.
     with up(tmp_path, DESKBELL_WORKERS="5", DESKBELL_ERROR_CODES="missing.toml") as running:

@@ -17,6 +17,7 @@ from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
 from tests.integration.console.console_visitor import Visitor
+from tests.integration.ledger.exploration import TIMES
 from tests.integration.producers.cli.announcing_desk import Worker
 from tests.integration.producers.web.web_thread import WebThread, with_files
 
@@ -265,7 +266,7 @@ RECEIVERS = ("ou_ada", "ou_bob", "ou_eve")
     is_test=st.booleans(),
 )
 @settings(
-    max_examples=12,
+    max_examples=4 * TIMES,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

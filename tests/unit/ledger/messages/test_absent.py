@@ -7,6 +7,7 @@ from ledger.messages.absent import Absent
 from ledger.messages.jinja_filters import json_text
 from ledger.messages.jinja_sandbox import Sandbox
 from ledger.messages.jinja_text import Expression, Leaf
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -18,7 +19,7 @@ def text(source: str) -> str:
     return Leaf(source, "text", SANDBOX).text(VALUES)
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("source", "expected"),
     [
         ("{{ x.a.b.c|default('d') }}", "d"),

@@ -14,6 +14,7 @@ from ledger.errors import BadInput
 from ledger.messages.blank import is_blank
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.template import Template
+from tests.all_of import all_of
 
 SECRET = "the body that nobody may see"
 
@@ -236,7 +237,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("raw", GOOD.values(), ids=GOOD)
+@all_of("raw", GOOD.values(), ids=GOOD)
 def test_a_good_message_is_taken_as_it_is(raw: dict[str, Any]) -> None:
     message = parse_message(raw)
 
@@ -245,7 +246,7 @@ def test_a_good_message_is_taken_as_it_is(raw: dict[str, Any]) -> None:
     assert message.msg_type == raw["msg_type"]
 
 
-@pytest.mark.parametrize(("raw", "field", "problem"), BAD.values(), ids=BAD)
+@all_of(("raw", "field", "problem"), BAD.values(), ids=BAD)
 def test_a_bad_message_is_refused_with_the_field_to_mend(raw: Any, field: str, problem: str) -> None:
     with pytest.raises(BadInput) as caught:
         parse_message(raw)
@@ -385,7 +386,7 @@ def test_no_repr_shows_the_content() -> None:
     assert SECRET not in f"{message} {message!r} {[message]} {message.__repr_args__()}"
 
 
-@pytest.mark.parametrize(
+@all_of(
     "raw",
     [
         {"msg_type": SECRET, "content": {}},

@@ -16,6 +16,7 @@ from ledger.errors import BadInput
 from ledger.messages.card_text import as_text
 from ledger.messages.markdown_card import MARKDOWN_BYTES, card_of_markdown
 from ledger.messages.template import Template
+from tests.all_of import all_of
 
 KEY = "img_v3_02ab-cd_ef"
 
@@ -51,7 +52,7 @@ def test_a_whole_text_becomes_a_card() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("source", "text"),
     [
         ("a **b** __c__ *d* _e_ ~~f~~", "a **b** **c** *d* *e* ~~f~~"),

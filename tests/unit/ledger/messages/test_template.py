@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ledger.errors import BadInput
 from ledger.messages.content import Message, MsgType, parse_message
 from ledger.messages.template import LacksVariable, Template
+from tests.all_of import all_of
 from tests.few import few
 
 __all__: list[str] = []
@@ -126,7 +127,7 @@ MENTIONS = [
 ]
 
 
-@pytest.mark.parametrize("value", MENTIONS)
+@all_of("value", MENTIONS)
 def test_a_value_can_mention_nobody(value: str) -> None:
     assert (
         rendered("x {{ a }}{{ b }}", a=value, b="t user_id='all'>") == f"x {value.replace('<', '＜')}t user_id='all'>"
@@ -263,7 +264,7 @@ def test_a_rich_message_of_long_values_has_budget_to_spare() -> None:
     Template.of(post).render({"a": "ab " * 500})
 
 
-@pytest.mark.parametrize(
+@all_of(
     "source",
     [
         "{{ [].append }}",

@@ -9,6 +9,7 @@ from ledger.errors import BadInput
 from ledger.messages.content import Message
 from ledger.messages.message_file import MessageTemplate
 from producers.announcements.announcement_draft import AnnouncementDraft
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -37,7 +38,7 @@ def test_a_message_may_be_given_in_each_of_its_forms(message: Any) -> None:
     assert a_draft(text=None, message=message).spec.template.variables == {"name"}
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("fields", "said"),
     [
         ({"text": None}, "message: give one of text, markdown, message and template"),

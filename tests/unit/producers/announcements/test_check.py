@@ -21,6 +21,7 @@ from producers.announcements.addressing import Address, Addressing, Options
 from producers.announcements.check import Resolver, accepted_rows, check
 from producers.announcements.invalid_rows import write_invalid
 from producers.announcements.recipients import Recipients, Row
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -372,7 +373,7 @@ def texts(content: str, text: str, **options: Any) -> list[str]:
     return [sample.message.content["text"] for sample in Run(content, a_text(text), **options).checked.samples]
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("header", "text"),
     [
         ("First Name", "{{ First Name }}"),

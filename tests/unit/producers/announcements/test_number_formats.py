@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.announcements.recipients.number_formats import BUILT_IN, NotShown, NotUnderstood, NumberFormat
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -139,7 +140,7 @@ def test_a_number_looks_as_in_excel(rows: list[tuple[float, str, str]]) -> None:
     assert [(number, code, shown(number, code)) for number, code, _ in rows] == rows
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("number", "text"),
     {
         1: "46356", 2: "46356.38", 3: "46,356", 4: "46,356.38", 9: "4635638%", 10: "4635637.50%", 11: "4.64E+04",

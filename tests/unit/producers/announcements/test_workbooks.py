@@ -19,6 +19,7 @@ from ledger.errors import BadInput
 from producers.announcements.recipients import Recipients, Row
 from producers.announcements.recipients.reading_options import HiddenRows, ReadingOptions, Sheet
 from producers.announcements.recipients.source import Source
+from tests.all_of import all_of
 from tests.unit.producers.announcements.hostile_workbooks import MAIN, sheet, workbook
 
 __all__: list[str] = []
@@ -82,7 +83,7 @@ READ = [Row(2, ("ou_ada", "Ada")), Row(3, ("ou_bob", "Bob"))]
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("xml", "text"),
     [
         ('<c r="B2" t="inlineStr"><is><t>one_x000D_\ntwo</t></is></c>', "one\r\ntwo"),

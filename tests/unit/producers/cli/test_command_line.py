@@ -15,6 +15,7 @@ import typer
 from ledger.errors import BadInput, DeskbellError, KeyReused, LedgerUnreachable, NotAllowed, NotDurable, NotFound
 from producers.cli.command_line import GROUPS, VERBS, run
 from producers.cli.output import ExitCode
+from tests.all_of import all_of
 from tests.english import english_in
 
 __all__: list[str] = []
@@ -155,7 +156,7 @@ def test_each_verb_has_a_help_with_json_in_it(name: str, capsys: Output) -> None
     assert f"deskbell {name}" in shown
 
 
-@pytest.mark.parametrize("name", VERBS)
+@all_of("name", VERBS)
 def test_each_verb_is_registered_by_the_module_of_the_table(name: str) -> None:
     app = typer.Typer()
     import_module(f"producers.cli.{VERBS[name].module}").register(app)

@@ -28,6 +28,7 @@ from producers.client.http_backend import HttpBackend
 from producers.client.http_patience import Limits
 from producers.client.http_problems import Unauthorized
 from producers.client.http_server import Server
+from tests.all_of import all_of
 from tests.unit.producers.client.scripted_server import CUT, SILENCE, Scripted, answer, problem, scripted
 
 __all__: list[str] = []
@@ -133,7 +134,7 @@ def test_it_waits_as_long_as_the_server_says(
     assert least <= waited <= most
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("said", "kind", "text"),
     [
         (problem(422, "bad-input", field="receiver_id"), BadInput, "receiver_id: D"),

@@ -18,6 +18,7 @@ from producers.hooks.slack_card import slack_message
 from producers.hooks.slack_colour import header_colour
 from producers.hooks.slack_text import SlackText
 from producers.hooks.template_context import WHOLE
+from tests.all_of import all_of
 from tests.unit.producers.hooks.hook_cases import a_hook, incoming, payload, with_headers
 
 __all__: list[str] = []
@@ -42,7 +43,7 @@ def shown(body: dict[str, Any]) -> str:
 # -- its text
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("written", "markdown", "plain"),
     [
         ("*bold* _slanted_ ~struck~", "**bold** *slanted* ~~struck~~", "bold slanted struck"),
@@ -166,7 +167,7 @@ def test_links_that_lead_nowhere_are_words_and_buttons_without_one_are_left_out(
     assert [each["text"]["content"] for each in action["actions"]] == ["Yes"]
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("colour", "header"),
     [
         *(("good", "green"), ("warning", "orange"), ("Danger", "red"), ("#D63232", "red"), ("36a64f", "green")),

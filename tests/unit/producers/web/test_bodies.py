@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from producers.web.bodies import parse_json
 from producers.web.problems import Problem
+from tests.all_of import all_of
 from tests.growth import MOST_GROWTH, growth
 
 __all__: list[str] = []
@@ -34,7 +35,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
         parse_json(raw)
 
 
-@pytest.mark.parametrize(
+@all_of(
     ("raw", "detail"),
     [
         (b"", "it is empty"),

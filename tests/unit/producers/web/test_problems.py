@@ -9,6 +9,7 @@ import ledger.errors
 from ledger.errors import Changed, DeskbellError, KeyReused, LedgerFull, NotAllowed, NotFound
 from ledger.phrases import Phrase
 from producers.web.problems import Problem, as_response, problem_of, tell_unexpected
+from tests.all_of import all_of
 
 __all__: list[str] = []
 
@@ -17,7 +18,7 @@ KINDS = [kind for _, kind in inspect.getmembers(ledger.errors, inspect.isclass) 
 KINDS.remove(DeskbellError)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@all_of("kind", KINDS)
 def test_each_error_of_the_ledger_has_a_status_of_its_own(kind: type[DeskbellError]) -> None:
     error = kind(*MADE.get(kind, ("key", "is wrong") if kind.__name__ == "BadInput" else ("words",)))
     problem = problem_of(error)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
 
@@ -15,6 +14,7 @@ from ledger.errors import URN, DeskbellError
 from ledger.settings import Settings
 from producers.web.app import create_app
 from producers.web.openapi.naming import objects_in
+from tests.all_of import all_of
 from tests.unit.source_tree import ROOT, nodes
 
 __all__: list[str] = []
@@ -83,7 +83,7 @@ def test_every_operation_has_a_name_of_its_own_as_programs_have_them() -> None:
     assert {"sendNotification", "pauseAnnouncement", "createKey", "resumeDesk", "listAudit"} <= OPERATIONS.keys()
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@all_of("name", OPERATIONS)
 def test_an_operation_has_one_tag_a_title_a_text_and_an_example_of_what_is_sent(name: str) -> None:
     operation = OPERATIONS[name]
     [tag] = operation["tags"]
@@ -97,7 +97,7 @@ def test_an_operation_has_one_tag_a_title_a_text_and_an_example_of_what_is_sent(
         assert not parameter.get("required") or values_of(parameter), parameter["name"]
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@all_of("name", OPERATIONS)
 def test_an_operation_has_an_example_of_each_answer(name: str) -> None:
     for status, answer in OPERATIONS[name]["responses"].items():
         content = resolved(answer).get("content", {})
@@ -126,7 +126,7 @@ def test_schemas_have_the_names_of_what_they_are() -> None:
     assert named <= SCHEMAS.keys()
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@all_of("name", SCHEMAS)
 def test_every_schema_and_every_property_says_what_it_is(name: str) -> None:
     schema = SCHEMAS[name]
     assert schema.get("description")
@@ -145,15 +145,13 @@ def test_every_time_has_its_format() -> None:
 # -- examples
 
 
-@pytest.mark.parametrize(
-    ("where", "media"), [*bodies(), *answers()], ids=lambda value: value if isinstance(value, str) else ""
-)
+@all_of(("where", "media"), [*bodies(), *answers()])
 def test_an_example_is_what_its_schema_says(where: str, media: dict[str, Any]) -> None:
     if "schema" in media:
         assert [errors_in(value, media["schema"]) for value in values_of(media)] == [[]] * len(values_of(media)), where
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@all_of("name", OPERATIONS)
 def test_an_example_of_a_parameter_is_what_its_schema_says(name: str) -> None:
     for parameter in OPERATIONS[name].get("parameters", ()):
         for value in values_of(parameter):
@@ -193,7 +191,7 @@ def test_each_problem_has_an_example() -> None:
     assert raised() - shown == set()
 
 
-@pytest.mark.parametrize("name", DOCUMENT["components"]["examples"])
+@all_of("name", DOCUMENT["components"]["examples"])
 def test_the_example_of_a_problem_is_one(name: str) -> None:
     example = DOCUMENT["components"]["examples"][name]
     assert example["summary"]
