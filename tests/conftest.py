@@ -14,6 +14,7 @@ from hypothesis import settings as property_settings
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
 from tests import surroundings
+from tests.few import TIMES
 from tests.power.disk import NoCompiler
 from tests.power.valkey import CuttableValkey
 
@@ -43,7 +44,7 @@ property_settings.register_profile(
     "without a clock",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=25 * int(os.environ.get("EXAMPLES_TIMES", "1")),  # a longer hunt asks for more
+    max_examples=25 * TIMES,
 )
 property_settings.load_profile("without a clock")
 

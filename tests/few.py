@@ -1,11 +1,15 @@
 """Of many cases that are alike a few at once; the others are slow tests, which `make chaos` runs."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-__all__ = ["few"]
+__all__ = ["TIMES", "few"]
+
+#: How many times the usual number of examples Hypothesis tries: for a longer hunt.
+TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
 
 
 def few(cases: Iterable[Any], *, one_in: int) -> list[Any]:

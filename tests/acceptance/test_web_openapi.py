@@ -11,7 +11,7 @@ from ledger.api_key import Scope
 from ledger.api_keys import ApiKeys
 from tests.acceptance.installation import Installation
 from tests.acceptance.web_process import WebProcess
-from tests.integration.ledger.exploration import TIMES
+from tests.few import TIMES
 
 __all__: list[str] = []
 

@@ -1,6 +1,5 @@
 """How hypothesis explores sequences of verbs, and how it makes time pass on a real server."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ledger import store as verbs
+from tests.few import TIMES
 
 __all__ = [
     "CLOCK_KEY",
@@ -23,8 +23,6 @@ __all__ = [
     "next_morning_ms",
 ]
 
-#: How many times the usual number of examples hypothesis tries, and then by chance: for a longer hunt by hand.
-TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
 #: For one test: it works for half a minute, of which a busy machine makes many.
 LONGEST_SECONDS = 900
 #: A place for what time there is, on a server whose own clock cannot be moved.
@@ -66,7 +64,7 @@ def explore(machine: type[RuleBasedStateMachine], examples: int) -> None:
     chosen = settings(
         max_examples=examples * TIMES,
         stateful_step_count=60,
-        derandomize=TIMES == 1,
+        derandomize=TIMES == 1,  # a longer hunt goes where chance leads
         deadline=None,
         database=None,
         suppress_health_check=[*HealthCheck],

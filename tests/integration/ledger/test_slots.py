@@ -18,8 +18,8 @@ from ledger.rate import late_after_ms, parse_rate, slack_ms
 from ledger.redis_clock import RedisClock
 from ledger.settings import Desk, Settings
 from ledger.states import State
-from tests.few import few
-from tests.integration.ledger.exploration import TIMES, examples
+from tests.few import TIMES, few
+from tests.integration.ledger.exploration import examples
 
 #: Where the clock begins, ms. Any time will do.
 START_MS = 1_800_000_000_000

@@ -27,7 +27,7 @@ from producers.announcements.checked_announcement import CheckedAnnouncement, ch
 from producers.announcements.drafts import Drafts
 from producers.announcements.recipients import Recipients
 from producers.announcements.recipients.source import Source
-from tests.integration.ledger.exploration import TIMES
+from tests.few import TIMES
 
 ADA, BOB = Person("ada", "ada@here"), Person("bob", "bob@here")
 TEXT = "Dear {{ name }}"

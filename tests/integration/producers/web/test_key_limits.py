@@ -16,8 +16,8 @@ from ledger.api_keys import ApiKeys
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from ledger.states import State
+from tests.few import TIMES
 from tests.integration.console.console_visitor import Visitor
-from tests.integration.ledger.exploration import TIMES
 from tests.integration.producers.cli.announcing_desk import Worker
 from tests.integration.producers.web.web_thread import WebThread, with_files
 

@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 from producers.hooks.hook import Hook
 from producers.hooks.hook_file import ready_made
 from producers.hooks.hook_request import HookRequest
+from tests.few import TIMES
 from tests.unit.producers.hooks.generated import TOOLS, Tool, without
 from tests.unit.producers.hooks.hook_cases import a_hook, with_headers
 
@@ -61,7 +62,6 @@ def test_any_parts_may_be_missing_null_or_empty(hooks: dict[str, Hook], tool: To
     assert_named(hooks, tool, data.draw(tool.spoiled()))
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_an_event_reads_alike_in_each_mode(hooks: dict[str, Hook], data: st.DataObject) -> None:
     [tool] = [each for each in TOOLS if each.use == "cloudevents"]
@@ -82,7 +82,7 @@ def test_an_event_reads_alike_in_each_mode(hooks: dict[str, Hook], data: st.Data
 
 
 @pytest.mark.parametrize("family", ["webhook", "svix"])
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10 * TIMES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_svix_signs_is_taken(tmp_path: Path, family: str, data: st.DataObject) -> None:
     tool = data.draw(st.sampled_from([each for each in TOOLS if each.use in ("generic", "alertmanager")]))
