@@ -26,8 +26,13 @@ lock:  ## resolve pyproject.toml into the two hash-pinned locks (needs uv)
 check: setup  ## format, lint, types, unit tests; needs no service
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@$(MAKE) --no-print-directory --jobs 2 types units
+
+types: setup
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -m "not slow" tests/unit
+
+units: setup
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow" tests/unit
 
 test: check  ## everything CI runs
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 20 -m "not slow" tests/acceptance tests/integration
@@ -44,6 +49,7 @@ bench: setup  ## measure the figures of benchmarks/RESULTS.md
 
 chaos: setup  ## the slow tests, then kills, freezes and power cuts with a count of losses; CHAOS='--seed 1 --kills 50' for those alone
 	$(if $(CHAOS),,$(BIN)/pytest -n 2 --dist loadfile --durations 20 -m slow tests)
+	$(if $(CHAOS),,EXAMPLES_TIMES=4 $(BIN)/pytest -n 2 --dist loadfile -m "hypothesis and not slow" tests)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 mutants: setup  ## put faults in on purpose: a test must find each; MUTANTS='7 8 throttle' for some
@@ -58,4 +64,4 @@ docs: setup  ## generate the reference pages from the code
 screenshots: setup  ## pictures of the console, into docs/screenshots/ (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
-.PHONY: help setup lock check test demo up bench chaos mutants simulate docs screenshots
+.PHONY: help setup lock check types units test demo up bench chaos mutants simulate docs screenshots

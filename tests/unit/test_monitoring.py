@@ -100,7 +100,6 @@ def test_the_alert_rules_are_rules() -> None:
     promtool("check", "rules", str(DEPLOY / "prometheus/alerts.yml"))
 
 
-@pytest.mark.slow
 def test_the_alerts_are_raised_by_what_they_are_for_and_by_nothing_else() -> None:
     promtool("test", "rules", str(DEPLOY / "prometheus/alerts_test.yml"))
 
