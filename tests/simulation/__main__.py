@@ -46,7 +46,10 @@ def _here(given: argparse.Namespace) -> tuple[list[int], Counter[str]]:
 
     broken: list[int] = []
     counts: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="deskbell-simulation-") as folder, Server(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="deskbell-simulation-") as folder,
+        Server(Path(folder), given.shim) as server,
+    ):
         simulation = Simulation(server)
         for number in range(given.schedules):
             seed = given.seed + number
@@ -107,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--failures", type=int, default=1, help="stop after so many that fail (default %(default)s)")
     parser.add_argument("--until", metavar="FINDING", help="stop when a schedule breaks this, and not when others do")
     parser.add_argument("--mutation", help="break Deskbell as tests/simulation/mutations.py says under this name")
+    parser.add_argument("--shim", type=Path, help="what tests/clock_set.c was compiled to")
     parser.add_argument("--story", action="store_true", help="print what happens in each, line by line")
     return parser
 

