@@ -1,13 +1,16 @@
 """A browser, and consoles for it to look at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState
 
+from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.browser.chromium import chromium
@@ -50,22 +53,28 @@ def watched() -> Iterator[Watched]:
 
 @dataclass
 class Place:
-    """A console with a lot in it."""
+    """A console with a lot in it. `signed_in` has the cookies of each key that has signed in."""
 
     url: str
     scenery: Scenery
     browser: Browser
     watched: Watched
+    signed_in: dict[str, StorageState]
 
-    def visitor(self, secret: str = "", **options: Any) -> Page:
-        """A page of a new visitor, signed in if there is a secret."""
-        context = self.browser.new_context(base_url=self.url, **{"locale": "en", **options})
+    def visitor(self, secret: str = "", path: str = "/console/", **options: Any) -> Page:
+        """This page, before a new visitor, signed in if there is a secret."""
+        given = {"locale": "en", "storage_state": self.signed_in.get(secret), **options}
+        context = self.browser.new_context(base_url=self.url, **given)
         context.set_default_timeout(15_000)
         self.watched.watch(context)
         page = context.new_page()
-        page.goto("/console/")
-        if secret:
-            sign_in(page, secret)
+        if secret and secret not in self.signed_in:
+            page.goto("/console/sign-in")
+            page.locator("input[name=key]").fill(secret)
+            page.locator("main button.primary").click()
+            page.locator(".who").wait_for()
+            self.signed_in[secret] = context.storage_state()
+        page.goto(path)
         return page
 
 
@@ -81,16 +90,46 @@ def start(page: Page, rows: int) -> None:
     page.get_by_role("dialog").get_by_role("button", name=f"Send to {rows}").click()
 
 
-@pytest.fixture
-def place(empty_valkey: Settings, browser: Browser, watched: Watched, tmp_path: Any) -> Iterator[Place]:
-    (tmp_path / "desks.toml").write_text(DESKS)
-    settings = Settings(data_dir=empty_valkey.data_dir, desks=tmp_path / "desks.toml", _env_file=None)
+@contextmanager
+def _site(valkey: Settings, folder: Path) -> Iterator[tuple[str, Scenery]]:
+    (folder / "desks.toml").write_text(DESKS)
+    settings = Settings(data_dir=valkey.data_dir, desks=folder / "desks.toml", _env_file=None)
     ledger = Ledger(settings)
     scenery = Scenery(ledger, scale=10)
     scenery.build()
+    scenery.keep_quarters()
     with serving(settings) as url:
-        place = Place(url, scenery, browser, watched)
-        yield place
-        for context in browser.contexts:
-            context.close()
+        yield url, scenery
     ledger.redis.close()
+
+
+@pytest.fixture(scope="session")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Browser, Watched], Place]]:
+    """One site for all tests of this process that leave it as it is, on a Valkey of its own."""
+    folder = tmp_path_factory.mktemp("shown")
+    valkey = Settings(data_dir=folder / "data", _env_file=None)
+    signed_in: dict[str, StorageState] = {}
+    with EmbeddedValkey(valkey), _site(valkey, folder) as (url, scenery):
+        yield lambda browser, watched: Place(url, scenery, browser, watched, signed_in)
+
+
+@pytest.fixture
+def place(shown: Callable[[Browser, Watched], Place], browser: Browser, watched: Watched) -> Iterator[Place]:
+    """For tests that look, or add something: others look at it, too."""
+    found = shown(browser, watched)
+    found.scenery.report_workers()
+    yield found
+    _close_all(browser)
+
+
+@pytest.fixture
+def own_place(empty_valkey: Settings, browser: Browser, watched: Watched, tmp_path: Path) -> Iterator[Place]:
+    """Of the test alone."""
+    with _site(empty_valkey, tmp_path) as (url, scenery):
+        yield Place(url, scenery, browser, watched, {})
+        _close_all(browser)
+
+
+def _close_all(browser: Browser) -> None:
+    for context in browser.contexts:
+        context.close()

@@ -212,7 +212,7 @@ class Scenery:
     def schedule(self, at: datetime) -> tuple[str, str]:
         """An announcement and an event that wait for this time."""
         spec = Spec(name="Fire drill", message=TEXT, columns=("name", "desk"), at=at)
-        opened = self.ledger.announcements.open(spec, key="drill", digest="1")
+        opened = self.ledger.announcements.open(spec, key=f"drill {time.time_ns()}", digest="1")
         rows = [orjson.dumps([n + 2, f"ou_{n:032x}", [f"Person {n}", "6"]]) for n in range(3)]
         self.ledger.announcements.load(opened.id, rows)
         self.ledger.announcements.start(opened.id, spec, len(rows), "key mia")

@@ -18,8 +18,6 @@ from tests.sandbox_company import company_running
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 PEOPLE = "/console/announcements/people?desk=default"
 
 
@@ -127,7 +125,7 @@ def test_somebody_whom_a_preview_has_found_is_found_by_name_and_a_file_goes_with
     assert len(office.receivers()) == 3
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark", **PHONE}])
+@pytest.mark.parametrize("options", [pytest.param({}, marks=pytest.mark.slow), {"color_scheme": "dark", **PHONE}])
 def test_the_pages_are_accessible_and_fit_a_phone(office: Office, options: dict[str, Any]) -> None:
     page = office.visitor(office.operator, PEOPLE, **options)
     page.get_by_role("button", name="Open Alpha").click()

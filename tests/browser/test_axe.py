@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import redis
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from starlette.routing import Route
 
@@ -22,16 +21,18 @@ from ledger.sign_in_links import SignInLinks
 from ledger.states import State
 from tests.browser.conftest import Watched
 from tests.browser.scenery import CARD, DESKS, Scenery
+from tests.browser.test_pages import violations
 from tests.integration.producers.web.serving import serving
 from tests.integration.producers.web.web_thread import with_files
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 HOOKS = '[hook.grafana]\nuse = "grafana"\nto = "ou_ada"\n'
 #: Each value of a pair stands with each of the others, in four visits instead of eight.
-VISITS = [("en", "light", 1440), ("zh-CN", "dark", 1440), ("en", "dark", 390), ("zh-CN", "light", 390)]
+VISITS = [
+    *(("en", "light", 1440), ("zh-CN", "light", 390)),
+    *(pytest.param(*visit, marks=pytest.mark.slow) for visit in (("zh-CN", "dark", 1440), ("en", "dark", 390))),
+]
 #: Answers that are no pages: streams, files, and parts of pages, which are looked at within them.
 NO_PAGES = ("/live/", "/export.", "/failures", "/tests")
 
@@ -60,10 +61,9 @@ def site(empty_valkey: Settings, tmp_path: Path) -> Iterator[Site]:
 
 
 def findings(page: Page, path: str) -> list[str]:
-    found: Any = Axe().run(page)
     return [
         f"{path} {each['id']} ({each['impact']}): {node['html'][:160]}"
-        for each in found.response["violations"]
+        for each in violations(page)
         for node in each["nodes"][:3]
     ]
 

@@ -14,16 +14,11 @@ from tests.browser.test_pages import PHONE, serious_problems
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 SPANS = {"1 h": ("1h", 60), "24 h": ("24h", 96), "7 d": ("7d", 168)}
 
 
 def now_page(place: Place, span: str = "1h", **options: Any) -> Page:
-    place.scenery.keep_quarters()
-    page = place.visitor(place.scenery.operator, timezone_id="UTC", **options)
-    page.goto(f"/console/?span={span}")
-    return page
+    return place.visitor(place.scenery.operator, f"/console/?span={span}", timezone_id="UTC", **options)
 
 
 def slider(page: Page, desk: str = "default") -> Locator:
@@ -87,8 +82,8 @@ def test_what_is_told_of_a_minute_is_what_was_counted(place: Place) -> None:
     assert counts == ", ".join(f"{name} {counted.get(name, 0)}" for name in names)
 
 
-def test_the_arrow_keys_go_to_each_end_and_what_is_drawn_anew_keeps_the_moment(place: Place) -> None:
-    page = now_page(place, "24h")
+def test_the_arrow_keys_go_to_each_end_and_what_is_drawn_anew_keeps_the_moment(own_place: Place) -> None:
+    page = now_page(own_place, "24h")
     slider(page).focus()
     page.keyboard.press("End")
     expect(slider(page)).to_have_value("95")
@@ -99,7 +94,7 @@ def test_the_arrow_keys_go_to_each_end_and_what_is_drawn_anew_keeps_the_moment(p
     expect(slider(page)).to_have_value("0")
     before = told(page).inner_text()
     page.evaluate("document.querySelector('.facts').dataset.old = 'true'")
-    place.scenery.deliver(54)  # the desk's part is replaced
+    own_place.scenery.deliver(54)  # the desk's part is replaced
     expect(page.locator(".facts[data-old]")).to_have_count(0)
     expect(slider(page)).to_have_value("0")
     expect(slider(page)).to_be_focused()
@@ -173,15 +168,16 @@ def test_another_language_keeps_the_span(place: Place) -> None:
     expect(told(page)).to_have_text(re.compile(r"：已送达 \d+，已改发单聊 \d+，"))
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE, {**PHONE, "locale": "zh-CN"}], ids=str)
+SCREENS: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, PHONE]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{**PHONE, "locale": "zh-CN"}, *(pytest.param(each, marks=pytest.mark.slow) for each in SCREENS)],
+    ids=str,
+)
 def test_each_span_is_accessible_and_fits_the_screen(place: Place, options: dict[str, Any]) -> None:
-    page = now_page(place)
-    page.close()
-    context: dict[str, Any] = {"timezone_id": "UTC", **options}
-    locale = context.pop("locale", "en")
-    page = place.visitor(place.scenery.operator, **context)
-    if locale != "en":
-        page.get_by_role("button", name="中文").click()
+    page = place.visitor(place.scenery.operator, "/console/needs", **{"timezone_id": "UTC", **options})
     problems, widths = [], {}
     for span, _ in SPANS.values():
         page.goto(f"/console/?span={span}")

@@ -20,8 +20,6 @@ from tests.sandbox_company import company_running
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 NEW = "/console/announcements/new"
 MOVE = Path(__file__).parents[2].joinpath("examples/office-move.md").read_text("utf-8")
 
@@ -65,7 +63,7 @@ def desk(
             yield Desk(url, settings, browser, watched)
 
 
-@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+@pytest.mark.parametrize("locale", ["zh-CN", pytest.param("en", marks=pytest.mark.slow)])
 def test_a_card_is_written_with_its_look_beside_it(desk: Desk, locale: str) -> None:
     page = desk.form(locale=locale, viewport={"width": 1440, "height": 1000})
     look, markdown = page.locator("#look"), page.locator("#markdown")
@@ -147,7 +145,11 @@ def test_it_works_without_a_script_by_the_preview(desk: Desk) -> None:
     expect(page.locator(".samples .head").first).to_have_text("Move")
 
 
-@pytest.mark.parametrize("screen", [{"viewport": {"width": 1440, "height": 1000}}, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    "screen",
+    [pytest.param({"viewport": {"width": 1440, "height": 1000}}, marks=pytest.mark.slow), PHONE],
+    ids=["desk", "phone"],
+)
 def test_nothing_is_wider_than_the_screen(desk: Desk, screen: dict[str, object]) -> None:
     page = desk.form(**screen)
     page.locator("input[name=recipients]").set_input_files("people.csv")

@@ -12,10 +12,8 @@ from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
 
-
-@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("language", ["zh-CN", pytest.param("en", marks=pytest.mark.slow)])
 def test_a_key_is_made_and_its_link_signs_somebody_in(
     empty_valkey: Settings, browser: Browser, watched: Watched, language: str
 ) -> None:

@@ -24,8 +24,6 @@ from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 #: Calls a second: the share of failures is looked at while many rows still wait.
 RATE = "40/second"
 FIRST, ROWS = 50, 400
@@ -81,7 +79,7 @@ class Office:
 DESKTOP = {"width": 1440, "height": 900}
 
 
-@pytest.fixture(params=["en", "zh-CN"])
+@pytest.fixture(params=["en", pytest.param("zh-CN", marks=pytest.mark.slow)])
 def office(request: pytest.FixtureRequest, tmp_path: Path, browser: Browser, watched: Watched) -> Iterator[Office]:
     with Installation(tmp_path, sandbox=("--rate", "unlimited"), workers=0, DESKBELL_RATE=RATE) as installation:
         given = {"data_dir": tmp_path / "data", "rate": parse_rate(RATE), "approval_above": 100}

@@ -18,8 +18,6 @@ from tests.integration.producers.web.serving import serving
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 #: Calls a second: enough to be over soon, few enough to be stopped on the way.
 RATE = "30/second"
 ROWS = 240

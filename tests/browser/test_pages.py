@@ -10,8 +10,6 @@ from tests.browser.conftest import Place
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
@@ -25,13 +23,18 @@ def paths(place: Place) -> list[str]:
     ]
 
 
-def serious_problems(page: Page) -> list[str]:
-    found: Any = Axe().run(page)
-    serious = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
+def violations(page: Page, only: str | None = None, **options: Any) -> list[Any]:
+    """What axe finds, all of it, below the selector `only` if there is one."""
+    found: Any = Axe().run(page, only, {"resultTypes": ["violations"], "selectors": False, **options})
+    return list(found.response["violations"])
+
+
+def serious_problems(page: Page, only: str | None = None, **options: Any) -> list[str]:
+    serious = [each for each in violations(page, only, **options) if each["impact"] in ("serious", "critical")]
     return [f"{page.url} {each['id']}: {node['html'][:160]}" for each in serious for node in each["nodes"][:3]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_no_serious_problem_on_any_page(place: Place, scheme: str) -> None:
     page = place.visitor(color_scheme=scheme)
     problems = serious_problems(page)
@@ -69,8 +72,7 @@ def test_the_switch_makes_a_light_page_dark(place: Place) -> None:
 
 
 def test_a_dialog_is_opened_and_left_by_the_keyboard(place: Place) -> None:
-    page = place.visitor(place.scenery.operator)
-    page.goto(f"/console/announcements/{place.scenery.move}")
+    page = place.visitor(place.scenery.operator, f"/console/announcements/{place.scenery.move}")
     page.locator("#do-pause").focus()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Pause this announcement?")
@@ -80,30 +82,28 @@ def test_a_dialog_is_opened_and_left_by_the_keyboard(place: Place) -> None:
     expect(page.locator("#do-pause")).to_be_focused()
 
 
-def test_the_focus_stays_where_it_is_when_a_part_of_the_page_is_replaced(place: Place) -> None:
-    page = place.visitor(place.scenery.operator)
-    page.goto(f"/console/announcements/{place.scenery.move}")
+def test_the_focus_stays_where_it_is_when_a_part_of_the_page_is_replaced(own_place: Place) -> None:
+    page = own_place.visitor(own_place.scenery.operator, f"/console/announcements/{own_place.scenery.move}")
     page.locator("#count-failed").focus()
-    place.scenery.deliver(54)  # of which four are events
+    own_place.scenery.deliver(54)  # of which four are events
     expect(page.locator("#count-delivered")).to_contain_text("550")
     expect(page.locator("#count-failed")).to_be_focused()
 
 
-def test_a_line_of_the_list_stays_a_line_when_it_changes(place: Place) -> None:
-    page = place.visitor(place.scenery.operator)
-    page.goto("/console/announcements")
+def test_a_line_of_the_list_stays_a_line_when_it_changes(own_place: Place) -> None:
+    page = own_place.visitor(own_place.scenery.operator, "/console/announcements")
     lines = page.locator("#list tbody tr")
     cells = lines.filter(has_text="Office move").locator("td")
     expect(cells.nth(2)).to_contain_text("591 / 1,200")
-    place.scenery.deliver(54)  # of which four are events
+    own_place.scenery.deliver(54)  # of which four are events
     expect(cells.nth(2)).to_contain_text("641 / 1,200")
     expect(lines).to_have_count(4)
     expect(cells).to_have_count(6)
 
 
-def test_all_of_it_works_without_scripts(place: Place) -> None:
-    page = place.visitor(place.scenery.operator, java_script_enabled=False)
-    page.goto(f"/console/announcements/{place.scenery.move}")
+def test_all_of_it_works_without_scripts(own_place: Place) -> None:
+    path = f"/console/announcements/{own_place.scenery.move}"
+    page = own_place.visitor(own_place.scenery.operator, path, java_script_enabled=False)
     page.locator("#do-pause").click()
     page.get_by_role("dialog").get_by_role("button", name="Pause").click()
     expect(page.get_by_role("status").filter(has_text="Paused.")).to_be_visible()
@@ -111,15 +111,14 @@ def test_all_of_it_works_without_scripts(place: Place) -> None:
 
 
 def test_whoever_may_only_read_sees_no_message_and_no_button(place: Place) -> None:
-    page = place.visitor(place.scenery.reader)
-    page.goto(f"/console/announcements/{place.scenery.move}")
+    page = place.visitor(place.scenery.reader, f"/console/announcements/{place.scenery.move}")
     expect(page.get_by_text("Messages are visible only to keys with the scope operate.")).to_be_visible()
     expect(page.get_by_text("Office move on Friday")).to_have_count(0)
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
 
 
-def test_a_page_is_left_by_itself_when_its_key_is_revoked(place: Place) -> None:
-    page = place.visitor(place.scenery.reader)
+def test_a_page_is_left_by_itself_when_its_key_is_revoked(own_place: Place) -> None:
+    page = own_place.visitor(own_place.scenery.reader)
     expect(page.locator(".live")).to_have_text("Live")
-    place.scenery.revoke("auditor")
+    own_place.scenery.revoke("auditor")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=20_000)

@@ -15,8 +15,6 @@ from tests.browser.test_pages import PHONE, serious_problems
 
 __all__: list[str] = []
 
-pytestmark = pytest.mark.slow
-
 SHANGHAI, NEW_YORK = "Asia/Shanghai", "America/New_York"
 PEOPLE = b"receiver_id,name\nou_ada,Ada\nou_bob,Bob\n"
 
@@ -33,9 +31,7 @@ Visit = Callable[..., Page]
 @pytest.fixture
 def visit(place: Place) -> Visit:
     def visit(path: str, zone: str, **options: Any) -> Page:
-        page = place.visitor(place.scenery.operator, timezone_id=zone, **options)
-        page.goto(f"/console{path}")
-        return page
+        return place.visitor(place.scenery.operator, f"/console{path}", timezone_id=zone, **options)
 
     return visit
 
@@ -81,7 +77,7 @@ def test_nine_in_shanghai_is_nine_in_shanghai_on_a_server_in_utc(place: Place, v
     assert drill.due_ms == unix_ms(datetime.fromisoformat(f"{day}T01:00Z"))
 
 
-@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("forward", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_day_on_which_new_yorks_clocks_change_keeps_its_hours(visit: Visit, place: Place, forward: bool) -> None:
     """The offset is that of the hour that is meant: before the change it is another than after it."""
     day = next_change(NEW_YORK, forward=forward)
@@ -160,12 +156,12 @@ def test_one_switch_shows_all_times_locally_in_utc_or_as_a_distance_and_is_remem
     expect(page.locator(".state time")).to_have_text("in 3 days")
 
 
-def test_a_part_that_is_replaced_keeps_the_chosen_form(place: Place, visit: Visit) -> None:
-    page = visit("/announcements", SHANGHAI)
+def test_a_part_that_is_replaced_keeps_the_chosen_form(own_place: Place) -> None:
+    page = own_place.visitor(own_place.scenery.operator, "/console/announcements", timezone_id=SHANGHAI)
     page.get_by_label("How times are shown").select_option("utc")
     times = page.locator("#list time")
     expect(times.first).to_contain_text("UTC")
-    place.scenery.schedule(datetime.now(UTC) + timedelta(days=3))
+    own_place.scenery.schedule(datetime.now(UTC) + timedelta(days=3))
     expect(page.get_by_text("Fire drill")).to_be_visible()
     assert all("UTC" in text for text in times.all_inner_texts())
 
@@ -207,7 +203,7 @@ def test_a_page_without_a_clipboard_copies_too(place: Place, visit: Visit) -> No
     assert page.evaluate("navigator.clipboard.readText()") == place.scenery.move
 
 
-@pytest.mark.parametrize("language", ["English", "中文"])
+@pytest.mark.parametrize("language", ["English", pytest.param("中文", marks=pytest.mark.slow)])
 def test_pages_with_times_to_come_are_accessible_and_fit_a_phone(place: Place, visit: Visit, language: str) -> None:
     announcement, event = place.scenery.schedule(datetime.now(UTC) + timedelta(days=3))
     page = visit("/", SHANGHAI, color_scheme="dark", **PHONE)
