@@ -18,6 +18,7 @@ import requests
 from ledger.connection import text
 from ledger.embedded import EmbeddedValkey
 from ledger.settings import Settings
+from tests import forking
 from tests.acceptance.installation import START_SECONDS, Installation, WorkerProcess, eventually
 from tests.acceptance.web_process import WebProcess
 from tests.chaos.backend import API_KEY
@@ -58,7 +59,7 @@ class ProducerProcess:
     def start(self) -> None:
         journal = ("--journal", str(self.journal.path))
         with (self._folder / f"{self.name}.log").open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = forking.Popen(
                 [sys.executable, "-m", "tests.chaos.producer", *journal, *self._arguments],
                 cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip

@@ -99,6 +99,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
 def _run(command: list[str]) -> None:
     """`python -m MODULE …` or `SCRIPT …`, in the main thread, so that its end is that of the process."""
     sys.orig_argv = list(command)
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     if command[1:2] == ["-m"]:
         module, sys.argv = command[2], command[2:]
         sys.path[0] = os.getcwd()
