@@ -24,6 +24,11 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+#: Chromium says the first of any answer above 399, also of those that a test provokes, and htmx the others of a request
+#: that ends because its page is left. Of one that fails it says `htmx:sendError` as well.
+EXPECTED = ("the server responded with a status", "htmx:sendAbort", "htmx:afterRequest")
+
+
 @dataclass
 class Watched:
     """What went wrong in the pages of a context, and where they asked for something."""
@@ -37,8 +42,7 @@ class Watched:
         context.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or request.url))
 
     def _note(self, message: ConsoleMessage) -> None:
-        # Chromium says so of any answer above 399, also of those that a test provokes.
-        if message.type in ("error", "warning") and "the server responded with a status" not in message.text:
+        if message.type in ("error", "warning") and not any(each in message.text for each in EXPECTED):
             self.complaints.append(f"{message.type}: {message.text}")
 
 

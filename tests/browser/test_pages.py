@@ -34,7 +34,17 @@ def serious_problems(page: Page, only: str | None = None, **options: Any) -> lis
     return [f"{page.url} {each['id']}: {node['html'][:160]}" for each in serious for node in each["nodes"][:3]]
 
 
-@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+def test_axe_finds_no_serious_problem_on_some_pages_in_the_dark(place: Place) -> None:
+    page = place.visitor(place.scenery.operator, color_scheme="dark")
+    problems = serious_problems(page)
+    for path in (f"/announcements/{place.scenery.move}", "/announcements/new", "/docs/README"):
+        page.goto(f"/console{path}")
+        problems += serious_problems(page)
+    assert problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_problem_on_any_page(place: Place, scheme: str) -> None:
     page = place.visitor(color_scheme=scheme)
     problems = serious_problems(page)
