@@ -1,7 +1,7 @@
 """A browser, and consoles for it to look at."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState
 
+from ledger.api_key import Scope
+from ledger.api_keys import ApiKeys
 from ledger.embedded import EmbeddedValkey
 from ledger.ledger import Ledger
 from ledger.settings import Settings
 from tests.browser.chromium import chromium
 from tests.browser.scenery import DESKS, Scenery
 from tests.integration.producers.web.serving import serving
+from tests.sandbox_company import company_running
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +59,10 @@ def watched() -> Iterator[Watched]:
 
 
 @dataclass
-class Place:
-    """A console with a lot in it. `signed_in` has the cookies of each key that has signed in."""
+class Site:
+    """A console. `signed_in` has the cookies of each key that has signed in."""
 
     url: str
-    scenery: Scenery
     browser: Browser
     watched: Watched
     signed_in: dict[str, StorageState]
@@ -80,6 +82,22 @@ class Place:
             self.signed_in[secret] = context.storage_state()
         page.goto(path)
         return page
+
+
+@dataclass
+class Place(Site):
+    """With a lot in it."""
+
+    scenery: Scenery
+
+
+@dataclass
+class Office(Site):
+    """Of a small company, whom the sandbox has; `operator` and `reader` are keys of somebody there."""
+
+    ledger: Ledger
+    operator: str
+    reader: str
 
 
 def sign_in(page: Page, secret: str) -> None:
@@ -114,7 +132,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Browse
     valkey = Settings(data_dir=folder / "data", _env_file=None)
     signed_in: dict[str, StorageState] = {}
     with EmbeddedValkey(valkey), _site(valkey, folder) as (url, scenery):
-        yield lambda browser, watched: Place(url, scenery, browser, watched, signed_in)
+        yield lambda browser, watched: Place(url, browser, watched, signed_in, scenery)
 
 
 @pytest.fixture
@@ -130,7 +148,46 @@ def place(shown: Callable[[Browser, Watched], Place], browser: Browser, watched:
 def own_place(empty_valkey: Settings, browser: Browser, watched: Watched, tmp_path: Path) -> Iterator[Place]:
     """Of the test alone."""
     with _site(empty_valkey, tmp_path) as (url, scenery):
-        yield Place(url, scenery, browser, watched, {})
+        yield Place(url, browser, watched, {}, scenery)
+        _close_all(browser)
+
+
+@contextmanager
+def _served_office(valkey: Settings, folder: Path) -> Iterator[Callable[[Browser, Watched], Office]]:
+    with ExitStack() as closing:
+        with pytest.MonkeyPatch.context() as variables:  # no other site is to read them
+            variables.chdir(folder)
+            closing.enter_context(company_running(valkey, variables))
+            settings = Settings(data_dir=valkey.data_dir, _env_file=None)
+        url, ledger = closing.enter_context(serving(settings)), Ledger(settings)
+        closing.callback(ledger.redis.close)
+        keys, signed_in = ApiKeys(ledger), dict[str, StorageState]()
+        operator = keys.create("hr", frozenset({Scope.READ, Scope.ANNOUNCE}), None, None, "test")[1]
+        reader = keys.create("look", frozenset({Scope.READ}), None, None, "test")[1]
+        yield lambda browser, watched: Office(url, browser, watched, signed_in, ledger, operator, reader)
+
+
+@pytest.fixture(scope="session")
+def shared_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Browser, Watched], Office]]:
+    """One for all tests of this process, on a Valkey of its own."""
+    folder = tmp_path_factory.mktemp("office")
+    valkey = Settings(data_dir=folder / "data", _env_file=None)
+    with EmbeddedValkey(valkey), _served_office(valkey, folder) as office:
+        yield office
+
+
+@pytest.fixture
+def office(shared_office: Callable[[Browser, Watched], Office], browser: Browser, watched: Watched) -> Iterator[Office]:
+    """For tests to which it does not matter what others have announced."""
+    yield shared_office(browser, watched)
+    _close_all(browser)
+
+
+@pytest.fixture
+def own_office(empty_valkey: Settings, browser: Browser, watched: Watched, tmp_path: Path) -> Iterator[Office]:
+    """Of the test alone."""
+    with _served_office(empty_valkey, tmp_path) as made:
+        yield made(browser, watched)
         _close_all(browser)
 
 

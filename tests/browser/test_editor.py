@@ -1,71 +1,42 @@
 """The editor of a message in a real browser: its look while it is written, chips, pictures, and without a script."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from ledger.announcement import Announcement
-from ledger.api_key import Scope
-from ledger.api_keys import ApiKeys
-from ledger.ledger import Ledger
 from ledger.saved_templates import SavedTemplates
-from ledger.settings import Settings
-from tests.browser.conftest import Watched, sign_in
+from tests.browser.conftest import Office
 from tests.browser.test_pages import PHONE, serious_problems
-from tests.integration.producers.web.serving import serving
-from tests.sandbox_company import company_running
 
 __all__: list[str] = []
 
-NEW = "/console/announcements/new"
+PEOPLE = "receiver_id,name,Full name,room\nou_ada,Ada,Ada L,4.2\nou_bob,Bob,Bob M,\n"
 MOVE = Path(__file__).parents[2].joinpath("examples/office-move.md").read_text("utf-8")
 
 
-class Desk:
-    def __init__(self, url: str, settings: Settings, browser: Browser, watched: Watched) -> None:
-        self._url, self._browser, self._watched = url, browser, watched
-        self.ledger = Ledger(settings)
-        self.secret = ApiKeys(self.ledger).create("hr", frozenset({Scope.READ, Scope.ANNOUNCE}), None, None, "test")[1]
-
-    def form(self, **options: object) -> Page:
-        context = self._browser.new_context(base_url=self._url, **{"locale": "en", **options})
-        context.set_default_timeout(20_000)
-        self._watched.watch(context)
-        page = context.new_page()
-        page.goto("/console/")
-        if options.get("locale", "en") == "en":
-            sign_in(page, self.secret)
-        else:
-            page.locator("input[name=key]").fill(self.secret)
-            page.locator("main button").click()
-            page.locator("form[action='/console/sign-out']").wait_for()
-        page.goto(NEW)
-        return page
-
-    def drafted(self, page: Page) -> Announcement:
-        page.wait_for_url("**/announcements/a_*")
-        return self.ledger.announcements.get(page.url.split("?")[0].rsplit("/", 1)[-1])
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path) -> None:
+    """In the folder where the test runs."""
+    (tmp_path / "people.csv").write_text(PEOPLE, "utf-8")
+    Image.new("RGB", (40, 20), "navy").save(tmp_path / "map.png")
 
 
-@pytest.fixture
-def desk(
-    empty_valkey: Settings, browser: Browser, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
-    monkeypatch.chdir(tmp_path)
-    Path("people.csv").write_text("receiver_id,name,Full name,room\nou_ada,Ada,Ada L,4.2\nou_bob,Bob,Bob M,\n", "utf-8")
-    Image.new("RGB", (40, 20), "navy").save("map.png")
-    with company_running(empty_valkey, monkeypatch):
-        settings = Settings(data_dir=empty_valkey.data_dir, _env_file=None)
-        with serving(settings) as url:
-            yield Desk(url, settings, browser, watched)
+def form(office: Office, **options: Any) -> Page:
+    return office.visitor(office.operator, "/console/announcements/new", **options)
+
+
+def drafted(office: Office, page: Page) -> Announcement:
+    page.wait_for_url("**/announcements/a_*")
+    return office.ledger.announcements.get(page.url.split("?")[0].rsplit("/", 1)[-1])
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", pytest.param("en", marks=pytest.mark.slow)])
-def test_a_card_is_written_with_its_look_beside_it(desk: Desk, locale: str) -> None:
-    page = desk.form(locale=locale, viewport={"width": 1440, "height": 1000})
+def test_a_card_is_written_with_its_look_beside_it(office: Office, locale: str) -> None:
+    page = form(office, locale=locale, viewport={"width": 1440, "height": 1000})
     look, markdown = page.locator("#look"), page.locator("#markdown")
     page.locator("input[name=recipients]").set_input_files("people.csv")
     chips = page.locator("#columns button")
@@ -83,8 +54,8 @@ def test_a_card_is_written_with_its_look_beside_it(desk: Desk, locale: str) -> N
     assert serious_problems(page) == []
 
 
-def test_what_a_card_cannot_show_is_told_with_its_line_while_it_is_written(desk: Desk) -> None:
-    page = desk.form()
+def test_what_a_card_cannot_show_is_told_with_its_line_while_it_is_written(office: Office) -> None:
+    page = form(office)
     look, markdown = page.locator("#look"), page.locator("#markdown")
     markdown.fill("\n\na\n\n```\nb\n```")
     expect(look.locator(".problem")).to_contain_text("line 5: a card cannot show a block of code")
@@ -99,8 +70,8 @@ def test_what_a_card_cannot_show_is_told_with_its_line_while_it_is_written(desk:
     expect(look.locator(".problem")).to_contain_text("write one of them")
 
 
-def test_a_picture_is_uploaded_and_stands_alone_in_its_paragraph(desk: Desk) -> None:
-    page = desk.form()
+def test_a_picture_is_uploaded_and_stands_alone_in_its_paragraph(office: Office) -> None:
+    page = form(office)
     markdown = page.locator("#markdown")
     markdown.fill("# Move\n\nSee the map:")
     page.locator("#picture").set_input_files("map.png")
@@ -111,28 +82,28 @@ def test_a_picture_is_uploaded_and_stands_alone_in_its_paragraph(desk: Desk) -> 
     expect(page.locator("#picture-said")).to_contain_text("is not an image that Feishu accepts")
     page.locator("input[name=recipients]").set_input_files("people.csv")
     page.get_by_role("button", name="Preview").click()
-    draft = desk.drafted(page)
+    draft = drafted(office, page)
     elements = draft.spec.message["content"]["elements"]
     assert [each["tag"] for each in elements] == ["div", "img"]
     assert draft.spec.markdown is not None
 
 
-def test_a_saved_template_is_chosen_and_looked_at(desk: Desk) -> None:
+def test_a_saved_template_is_chosen_and_looked_at(office: Office) -> None:
     message = {"msg_type": "text", "content": {"text": "Dear {{ name }}, welcome"}}
-    SavedTemplates(desk.ledger).save("default", "welcome", message, None, "test")
-    page = desk.form()
+    SavedTemplates(office.ledger).save("default", "welcome", message, None, "test")
+    page = form(office)
     page.locator("input[name=recipients]").set_input_files("people.csv")
     page.locator("#template").select_option("welcome")
     expect(page.locator("#look")).to_contain_text("Dear Ada, welcome")
     page.get_by_role("button", name="Preview").click()
-    assert desk.drafted(page).spec.message == message
+    assert drafted(office, page).spec.message == message
     page.get_by_role("link", name="Edit").click()
     expect(page.locator("#template")).to_have_value("welcome")
     expect(page.locator("#columns button").first).to_be_visible()
 
 
-def test_it_works_without_a_script_by_the_preview(desk: Desk) -> None:
-    page = desk.form(java_script_enabled=False)
+def test_it_works_without_a_script_by_the_preview(office: Office) -> None:
+    page = form(office, java_script_enabled=False)
     assert not page.locator("#look").is_visible()
     assert not page.locator("#picture").is_visible()
     page.locator("input[name=recipients]").set_input_files("people.csv")
@@ -145,13 +116,10 @@ def test_it_works_without_a_script_by_the_preview(desk: Desk) -> None:
     expect(page.locator(".samples .head").first).to_have_text("Move")
 
 
-@pytest.mark.parametrize(
-    "screen",
-    [pytest.param({"viewport": {"width": 1440, "height": 1000}}, marks=pytest.mark.slow), PHONE],
-    ids=["desk", "phone"],
-)
-def test_nothing_is_wider_than_the_screen(desk: Desk, screen: dict[str, object]) -> None:
-    page = desk.form(**screen)
+@pytest.mark.slow
+@pytest.mark.parametrize("screen", [{"viewport": {"width": 1440, "height": 1000}}, PHONE], ids=["desk", "phone"])
+def test_nothing_is_wider_than_the_screen(office: Office, screen: dict[str, object]) -> None:
+    page = form(office, **screen)
     page.locator("input[name=recipients]").set_input_files("people.csv")
     page.locator("#markdown").fill(MOVE)
     expect(page.locator("#look .head")).to_be_visible()

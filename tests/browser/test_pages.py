@@ -56,6 +56,7 @@ def test_axe_finds_no_serious_problem_on_any_page(place: Place, scheme: str) -> 
     assert problems == []
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_a_phone(place: Place) -> None:
     page = place.visitor(place.scenery.operator, **PHONE)
     widths = {}

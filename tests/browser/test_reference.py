@@ -27,7 +27,7 @@ def test_axe_finds_no_serious_problem_beside_contrast(place: Place) -> None:
     assert serious_problems(page, rules={CONTRAST: {"enabled": False}}) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_an_operation_stands_out_in_the_light_and_in_the_dark(place: Place, scheme: str) -> None:
     page = place.visitor(path=f"{PATH}#sendNotification", color_scheme=scheme)
     assert serious_problems(page, "#sendNotification", runOnly=[CONTRAST]) == []

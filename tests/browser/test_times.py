@@ -110,7 +110,7 @@ def test_who_means_another_zone_than_the_browsers_says_so_and_keeps_it(visit: Vi
     expect(page.locator("main")).to_contain_text("Sending hours 08:00-18:00 Asia/Shanghai")
 
 
-@pytest.mark.parametrize("kind", ["announcements", "notifications"])
+@pytest.mark.parametrize("kind", ["announcements", pytest.param("notifications", marks=pytest.mark.slow)])
 def test_it_is_rescheduled_from_its_own_time_on_in_the_browsers_zone(place: Place, visit: Visit, kind: str) -> None:
     at = (datetime.now(UTC) + timedelta(days=3)).replace(hour=3, minute=30, second=0, microsecond=0)
     ids = place.scenery.schedule(at)
@@ -203,7 +203,8 @@ def test_a_page_without_a_clipboard_copies_too(place: Place, visit: Visit) -> No
     assert page.evaluate("navigator.clipboard.readText()") == place.scenery.move
 
 
-@pytest.mark.parametrize("language", ["English", pytest.param("中文", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["English", "中文"])
 def test_pages_with_times_to_come_are_accessible_and_fit_a_phone(place: Place, visit: Visit, language: str) -> None:
     announcement, event = place.scenery.schedule(datetime.now(UTC) + timedelta(days=3))
     page = visit("/", SHANGHAI, color_scheme="dark", **PHONE)
