@@ -60,10 +60,10 @@ class Reading:
 
     def notification(self, kept: bytes | None, desk: str) -> Notification:
         """An event, without a message if that is unreadable."""
-        return self.part("input", lambda: Notification.of_input(kept or b""), _nobody(desk))
+        return self.part("input", lambda: Notification.of_input(kept or b""), None) or _nobody(desk)
 
     def progress(self, kept: bytes | None, at_ms: int) -> Progress:
-        return self.part("progress", lambda: Progress.of_json(kept or b""), Progress(State.UNKNOWN, at_ms))
+        return self.part("progress", lambda: Progress.of_json(kept or b""), None) or Progress(State.UNKNOWN, at_ms)
 
     def told(self, progress: Progress) -> Progress:
         """With what is damaged as the last thing that is on record of it, for whoever shows it."""

@@ -219,8 +219,12 @@ class Notification(BaseModel):
         if "alert" in raw:
             raw["alert"] = Alert.model_construct(**raw["alert"])
         times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
-        return cast(Self, cls.model_construct(**{**raw, **times, "message": message}))
+        given_fields = {**raw, **times, "message": message}
+        return cast(Self, cls.model_construct(set(given_fields), **{**_DEFAULTS, **given_fields}))
 
+
+#: What `to_input` leaves out. Given to pydantic, which would look up and copy each of them otherwise.
+_DEFAULTS = {name: field.default for name, field in Notification.model_fields.items() if not field.is_required()}
 
 #: Writes the JSON in one go; a model's own methods build a dict or a text first.
 _JSON = TypeAdapter(Notification)
