@@ -278,7 +278,7 @@ class DeskHold:
     def _hold(self, claimed: ClaimedNotification, kind: str, hold_ms: int, verdict: Verdict) -> None:
         claimed.desk_held = True
         answer = (verdict.code, verdict.http_status)
-        hold = retry_while_redis_is_away()(
+        hold = retry_while_redis_is_away(
             self._leases.hold, self._desk, kind, hold_ms, verdict.reason, verdict.rate_limit, answer
         )
         if hold.lowered_to:

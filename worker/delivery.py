@@ -81,7 +81,7 @@ class Delivery:
         self.durations = CallDurations()
         first, longest = INLINE_WAIT_SECONDS
         self._retrying = Retrying(
-            retry=retry_if_result(lambda verdict: verdict.kind in (Kind.TRANSIENT, Kind.TOKEN)),
+            retry=retry_if_result(_is_fleeting),
             stop=stop_after_attempt(INLINE_TRIES) | stop_when_event_set(stopping),
             wait=wait_random_exponential(multiplier=first, max=longest),
             sleep=sleep_using_event(stopping),
@@ -92,7 +92,7 @@ class Delivery:
         """Delivers the `ids` that can be claimed, and records their results."""
         token = uuid.uuid4().hex
         leased_at = self._monotonic()
-        now_ms, claims = retry_while_redis_is_away()(self._leases.claim, self.desk, token, ids, self._apart_ms(ids))
+        now_ms, claims = retry_while_redis_is_away(self._leases.claim, self.desk, token, ids, self._apart_ms(ids))
         started = self._monotonic()
         batch = [
             ClaimedNotification(claim, self.desk, self._leases, token, self._stopping, leased_at) for claim in claims
@@ -209,7 +209,11 @@ class Delivery:
         """
         claimed.verdict = None
         try:
-            verdict: Verdict = self._retrying(self._call, claimed, via, content)
+            verdict = self._call(claimed, via, content)
+            if _is_fleeting(verdict):
+                # The first try, made without tenacity, which costs more than all other steps: it counts as its first.
+                made = iter([verdict])
+                verdict = self._retrying(lambda: next(made, None) or self._call(claimed, via, content))
         except NotNow:
             if claimed.verdict is None:
                 raise
@@ -302,10 +306,15 @@ class Delivery:
         if not results:
             return []
         desk_health = "up" if "up" in health else "down" if "down" in health else ""
-        recorded = retry_while_redis_is_away()(
+        recorded = retry_while_redis_is_away(
             self._leases.record, self.desk, token, results, desk_health, self._hold.note_change
         )  # fmt: skip
         for result, is_recorded in zip(results, recorded, strict=True):
             if not is_recorded:
                 log.warning("came too late to record", extra={"id": result.id, "desk": self.desk.name})
         return list(compress(results, recorded))
+
+
+def _is_fleeting(verdict: Verdict) -> bool:
+    """Whether another call, seconds later, may end otherwise."""
+    return verdict.kind in (Kind.TRANSIENT, Kind.TOKEN)

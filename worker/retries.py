@@ -1,9 +1,11 @@
 """What is tried again: writes that Redis did not take, within a minute; notifications that fail, within hours."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from typing import ParamSpec, TypeVar
 
 import redis
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
@@ -11,6 +13,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_expone
 from ledger.connection import is_refusal
 
 __all__ = ["RETRY_SECONDS", "RetryPolicy", "is_redis_away", "retry_while_redis_is_away"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: As long as a lease can still be alive, seconds.
 RETRY_SECONDS = 60
@@ -22,10 +27,19 @@ def is_redis_away(error: BaseException) -> bool:
     return refused or isinstance(error, (redis.ConnectionError, redis.TimeoutError))
 
 
-@cache
-def retry_while_redis_is_away() -> Retrying:
+def retry_while_redis_is_away(do: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
     """Through an outage of Redis. A claim whose answer was lost may have been made, and would end as `unknown` although
     no call was made; so would a result that does not get on record, or a hold before it. All may be repeated."""
+    try:
+        return do(*args, **named)  # without tenacity, which a try that succeeds need not pay for
+    except redis.RedisError as error:
+        if not is_redis_away(error):
+            raise
+    return _retrying()(do, *args, **named)
+
+
+@cache
+def _retrying() -> Retrying:
     return Retrying(
         retry=retry_if_exception(is_redis_away),
         stop=stop_after_delay(RETRY_SECONDS),
