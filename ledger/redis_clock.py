@@ -61,6 +61,9 @@ class RedisClock:
         self._trip_before_ms = float("inf")  #: the round trip when the clock was set, for a period
         self._period_began = 0.0
         self._times_set = 0
+        # What these come to, read without the lock: a delivery looks at the clock five times.
+        self._known: Sample | None = None
+        self._round_trip_ms = 0.0
 
     def note(self, asked: float, redis_ms: int) -> None:
         """An answer came now to what was asked at `asked`, a moment of `monotonic`."""
@@ -68,7 +71,7 @@ class RedisClock:
         middle_ms = (asked + answered) / 2 * 1000
         sample = Sample(redis_ms - middle_ms, (answered - asked) * 1000, answered)
         with self._lock:
-            known = self._quickest()
+            known = self._known
             if known and sample.contradicts(known):
                 self._times_set += 1
                 # Redis is as near as it was: the answer that tells of a step may be one that was held up.
@@ -82,16 +85,13 @@ class RedisClock:
             self._trip_before_ms = float("inf")
         if self._best is None or sample.round_trip_ms <= self._best.round_trip_ms:
             self._best = sample
-
-    def _quickest(self) -> Sample | None:
-        samples = [sample for sample in (self._best, self._before) if sample]
-        return min(samples, key=lambda sample: sample.round_trip_ms, default=None)
+        self._known = min(filter(None, (self._best, self._before)), key=lambda sample: sample.round_trip_ms)
+        self._round_trip_ms = min(self._known.round_trip_ms, self._trip_before_ms)
 
     @property
     def sample(self) -> Sample:
         """The best one. Raises LookupError before the first answer."""
-        with self._lock:
-            sample = self._quickest()
+        sample = self._known
         if sample is None:
             raise LookupError("the time of Redis is not known yet")
         return sample
@@ -103,9 +103,7 @@ class RedisClock:
     @property
     def round_trip_ms(self) -> float:
         """The round trip to Redis: the quickest answer of the last seconds. 0 before the first."""
-        with self._lock:
-            sample = self._quickest()
-            return min(sample.round_trip_ms, self._trip_before_ms) if sample else 0.0
+        return self._round_trip_ms
 
     @property
     def times_set(self) -> int:
