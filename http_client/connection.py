@@ -17,8 +17,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from http.client import BadStatusLine, HTTPResponse, parse_headers
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from urllib3.util.ssltransport import SSLTransport
 
 from http_client.response import MAX_INTERIM, SWITCHED
 
-__all__ = ["Deadline", "TrackedConnection", "TrackedHTTPConnection", "TrackedHTTPSConnection", "current", "under"]
+__all__ = ["Deadline", "TrackedConnection", "TrackedHTTPConnection", "TrackedHTTPSConnection", "current"]
 
 #: A connection unused for longer is not trusted with a send. Servers keep idle ones for 60 s and more as a rule; a
 #: new one costs some 50 ms, while slots come every 600 ms.
@@ -74,17 +74,6 @@ class _Current(threading.local):
 
 
 current = _Current()
-
-
-@contextmanager
-def under(deadline: Deadline) -> Iterator[None]:
-    """This thread's exchange has that deadline."""
-    current.deadline, current.connection = deadline, None
-    try:
-        yield
-    finally:
-        del current.deadline
-        current.connection = None
 
 
 class _TimedReader(io.RawIOBase):
@@ -157,10 +146,16 @@ class TrackedConnection(_Base):
 
     def ensure_connected(self) -> None:
         """Connects anew if the server has closed the connection, or if it is too old."""
-        if not self.is_connected:
+        if not self.is_ready():
             self.close()
             self.connect()
-        self._checked_at = time.monotonic()
+
+    def is_ready(self) -> bool:
+        """Looks whether it may carry a request; for a moment after that, `write` does not look again."""
+        ready = self.is_connected
+        if ready:
+            self._checked_at = time.monotonic()
+        return ready
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """urllib3's way to write a request."""
