@@ -7,7 +7,7 @@ ledger keeps itself (`ledger.desk_status`), are exact.
 import logging
 import threading
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -150,16 +150,17 @@ class CounterBuffer:
     def __init__(self, tally: Tally, *, write_seconds: float = WRITE_SECONDS) -> None:
         self._tally = tally
         self._write_seconds = write_seconds
+        self._noted: deque[tuple[str, tuple[str, ...], int]] = deque()  #: as told, since the last write
         self._counted: Counter[tuple[str, str]] = Counter()
-        self._counting = threading.Lock()
+        self._summing = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._written = True
 
     def count(self, desk: str, *words: str, by: int = 1) -> None:
         """Adds to what has the name of these words. There must be few such names: each is kept for good."""
-        with self._counting:
-            self._counted[desk, " ".join(words)] += by
+        self._noted.append((desk, words, by))  # neither locked nor added up: that is left to the thread that writes
+        if self._thread is None:
             self._start()
 
     def time(self, desk: str, latency: Histogram, seconds: float, *words: str) -> None:
@@ -170,7 +171,8 @@ class CounterBuffer:
 
     def write(self) -> bool:
         """Adds what was counted to the tally, now. False when that cannot be done now, and nothing is lost."""
-        with self._counting:
+        with self._summing:
+            self._add_up()
             counted, self._counted = self._counted, Counter()
         if not counted:
             return True
@@ -192,15 +194,21 @@ class CounterBuffer:
             self._thread.join(timeout=5)
         self.write()
 
+    def _add_up(self) -> None:
+        for _ in range(len(self._noted)):  # others go on noting
+            desk, words, by = self._noted.popleft()
+            self._counted[desk, " ".join(words)] += by
+
     def _take_back(self, counted: Counter[tuple[str, str]]) -> None:
-        with self._counting:
+        with self._summing:
             self._counted.update(counted)
 
     def _start(self) -> None:
         """Not before something is counted: a process may fork, or only ask."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
-            self._thread.start()
+        with self._summing:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while not self._stopping.wait(self._write_seconds):
