@@ -161,17 +161,18 @@ def verdict_of_answer(call: Call, answer: Response, codes: CodeTable) -> Verdict
     code, msg = fields.get("code"), fields.get("msg")
     msg = msg if isinstance(msg, str) else ""
     rule = codes.rule(code, answer.http_status, msg)
+    delivered = rule.kind is Kind.DELIVERED
     return Verdict(
         call=call.name,
         kind=rule.kind,
         may_mean_ticket=rule.ticket,
         code=code,
         http_status=answer.http_status,
-        msg="" if rule.kind is Kind.DELIVERED else _presentable(msg, call.private),
+        msg="" if delivered else _presentable(msg, call.private),
         log_id=_log_id(answer.headers, fields),
-        message_id=_text_at(fields, "data", "message_id") if rule.kind is Kind.DELIVERED else None,
-        retry_after_seconds=_retry_after(answer.headers),
-        rate_limit=_whole_number(answer.headers.get("x-ogw-ratelimit-limit")),
+        message_id=_text_at(fields, "data", "message_id") if delivered else None,
+        retry_after_seconds=None if delivered else _retry_after(answer.headers),
+        rate_limit=None if delivered else _whole_number(answer.headers.get("x-ogw-ratelimit-limit")),
         ended=None if content is not None else _why_unreadable(answer.body),
         means=rule.means,
         do=rule.do,

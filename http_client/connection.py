@@ -37,6 +37,9 @@ IDLE_SECONDS = 15.0
 #: For this long after a check, a connection is assumed to be still open.
 _RECHECK_SECONDS = 0.1
 
+#: A deadline may be kept too late by this.
+_TIMEOUT_STEP_SECONDS = 0.01
+
 #: SO_LINGER, switched on with no time at all: closing takes back what has not left, and resets the connection.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _PLAIN_CLOSE = struct.pack("ii", 0, 0)
@@ -195,7 +198,7 @@ class TrackedConnection(_Base):
             self.ensure_connected()
         self._checked_at = 0.0
         self._start_request()
-        self.sock.settimeout(current.deadline.seconds_left())
+        self._limit()
         try:
             self.sock.sendall(request)
         except BrokenPipeError:
@@ -204,8 +207,15 @@ class TrackedConnection(_Base):
 
     def receive(self, size: int) -> bytes:
         """Up to `size` bytes; none at the end."""
-        self.sock.settimeout(current.deadline.seconds_left())
+        self._limit()
         return self.sock.recv(size)
+
+    def _limit(self) -> None:
+        """Has the socket give up at the deadline. For less than a step its timeout stays as it is: to change it lets
+        other threads in, twice for each call."""
+        left, set_to = current.deadline.seconds_left(), self.sock.gettimeout()
+        if set_to is None or abs(left - set_to) > _TIMEOUT_STEP_SECONDS:
+            self.sock.settimeout(left)
 
     def parse_rest(self, method: str, received: bytes) -> HTTPResponse:
         """The general reader, for an answer that begins with the bytes `received` already."""

@@ -108,6 +108,6 @@ def _length(received: bytes, status: int, headers: dict[str, str], max_bytes: in
     is_number = length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS
     if status in _BODILESS or not is_number or int(length) > max_bytes:
         raise NeedsFullParser(received)
-    if any(name in headers for name in _NOT_PLAIN):
+    if not headers.keys().isdisjoint(_NOT_PLAIN):
         raise NeedsFullParser(received)
     return int(length)
