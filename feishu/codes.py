@@ -47,14 +47,15 @@ class Kind(StrEnum):
     @property
     def outcome(self) -> Outcome:
         """What goes on record for the attempt. Under a class that is not an outcome, nothing was sent."""
-        return _OUTCOMES.get(self) or Outcome(self.value)
+        return _OUTCOMES[self]
 
 
-_OUTCOMES = {
+_OF_THE_DESK = {
     Kind.TOKEN: Outcome.TRANSIENT,
     Kind.DESK: Outcome.TRANSIENT,
     Kind.QUOTA_SPENT: Outcome.THROTTLED,
 }
+_OUTCOMES = {kind: _OF_THE_DESK.get(kind) or Outcome(kind.value) for kind in Kind}
 
 
 class Rule(BaseModel):

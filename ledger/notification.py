@@ -203,28 +203,26 @@ class Notification(BaseModel):
         return _JSON.dump_json(self, exclude_defaults=True, include=_OWN)
 
     @classmethod
-    def of_input(cls, text: bytes) -> Self:
+    def of_input(cls, text: bytes) -> "Notification":
         """Reads back what `to_input` wrote. It was validated then, and is not again: this is on every worker's path.
 
         Raises one of `ledger.damage.UNREADABLE` for what it did not write.
         """
         raw = orjson.loads(text)
         given = raw.pop("message")
-        message = Message.model_construct(
-            **{**given, "msg_type": MsgType(given["msg_type"]), "content": given["content"]}
-        )
+        raw["message"] = Message.model_construct(msg_type=MsgType(given["msg_type"]), content=given["content"])
         raw["desk"] = str(raw.get("desk", DEFAULT_DESK))
         if "receiver_id" in raw or not (raw.get("email") or raw.get("mobile")):
             raw["receiver_id"] = str(raw["receiver_id"])
         if "alert" in raw:
             raw["alert"] = Alert.model_construct(**raw["alert"])
-        times = {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
-        given_fields = {**raw, **times, "message": message}
-        return cast(Self, cls.model_construct(set(given_fields), **{**_DEFAULTS, **given_fields}))
+        raw |= {name: datetime.fromisoformat(raw[name]) for name in ("at", "expires_at") if name in raw}
+        return _EMPTY.model_copy(update={name: value for name, value in raw.items() if name in _FIELDS})
 
 
-#: What `to_input` leaves out. Given to pydantic, which would look up and copy each of them otherwise.
-_DEFAULTS = {name: field.default for name, field in Notification.model_fields.items() if not field.is_required()}
+_FIELDS = frozenset(Notification.model_fields)
+#: What `to_input` leaves out. Copied, since pydantic looks up each default anew when it builds a model.
+_EMPTY = Notification.model_construct(message=Message.model_construct(msg_type=MsgType.TEXT, content={}))
 
 #: Writes the JSON in one go; a model's own methods build a dict or a text first.
 _JSON = TypeAdapter(Notification)
