@@ -80,6 +80,7 @@ class ClaimedNotification:
         self._clock = leases.clock
         self._slot: Slot | None = claim.slot
         self._leased_at = leased_at
+        self._late_after_ms = late_after_ms(desk.rate)
         self._times_set = leases.clock.times_set
         self._earlier: list[Attempt] = []
         self._attempts: list[Attempt] = []
@@ -123,19 +124,23 @@ class ClaimedNotification:
             if self._stopping.is_set():
                 raise NotNow
             slot = self._slot if self._slot and self._is_good(self._slot) else self._reserve()
-            if self._desk.rate and self._stopping.wait(max(0, slot.at_ms - self.redis_now_ms()) / 1000):
+            if self._desk.rate and self._stops_before(slot.at_ms):
                 raise NotNow
             if self._is_good(slot):
                 return
         raise NotNow
+
+    def _stops_before(self, at_ms: int) -> bool:
+        """Waits for that moment, if it is to come."""
+        wait_ms = at_ms - self.redis_now_ms()
+        return wait_ms > 0 and self._stopping.wait(wait_ms / 1000)
 
     def _is_good(self, slot: Slot) -> bool:
         """Whether neither the slot nor the lease is too old: this process may have been frozen since it got them, or
         took long to get ready. A slot from before Redis' clock was set names another moment now."""
         if self._desk.rate and self._clock.times_set != self._times_set:
             return False
-        late_ms = late_after_ms(self._desk.rate)
-        is_late = late_ms is not None and self.redis_now_ms() - slot.at_ms > late_ms
+        is_late = self._late_after_ms is not None and self.redis_now_ms() - slot.at_ms > self._late_after_ms
         return not is_late and (self._clock.monotonic() - self._leased_at) * 1000 <= self._renew_after_ms
 
     @property

@@ -16,9 +16,9 @@ REFUSED = Verdict(call="send", kind=Kind.REFUSED, started_at_ms=0, elapsed_ms=0)
 def claimed(*earlier_ms: int) -> ClaimedNotification:
     earlier = tuple(SimpleNamespace(at_ms=at_ms) for at_ms in earlier_ms)
     claim = SimpleNamespace(id="n_1", slot=None, progress=SimpleNamespace(via=None, attempts=earlier))
-    anything, leases = cast(Any, None), SimpleNamespace(clock=RedisClock(lambda: 0.0))
+    desk, leases = cast(Any, SimpleNamespace(rate=())), SimpleNamespace(clock=RedisClock(lambda: 0.0))
     leases.clock.note(0.0, 5000)
-    return ClaimedNotification(cast(Any, claim), anything, cast(Any, leases), "token", threading.Event(), 0.0)
+    return ClaimedNotification(cast(Any, claim), desk, cast(Any, leases), "token", threading.Event(), 0.0)
 
 
 def test_two_calls_within_a_millisecond_are_two_attempts() -> None:
