@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import orjson
 from redis.client import Pipeline
-from redis.exceptions import OutOfMemoryError, WatchError
+from redis.exceptions import OutOfMemoryError
 
 from ledger.announcement import Spec
 from ledger.api_key import ApiKey, Scope
@@ -107,25 +107,25 @@ class Loading:
 
         Watched, because these rows get an expiry: it would end the announcement if it came after the start.
         """
-        rows_key, lane_key, numbers = self._keys.rows(id), self._keys.lane(id), count(first)
-        with self._redis.pipeline() as pipe:
-            pipe.watch(lane_key)  # type: ignore[no-untyped-call]
-            if not _is_loading(pipe, lane_key):
-                return False
+        rows_key, lane_key = self._keys.rows(id), self._keys.lane(id)
+
+        def write(pipe: Pipeline) -> bool:
+            loading, numbers = _is_loading(pipe, lane_key), count(first)
             pipe.multi()
-            if first == 0:
-                pipe.delete(rows_key)  # whoever loaded before may have had more rows
-            for chunk in chunks:
-                pipe.hset(rows_key, items=[part for row in chunk for part in (next(numbers), row)])
-            pipe.pexpire(rows_key, LOADING_MS)
-            try:
-                pipe.execute()
-            except WatchError:
-                return False
-            except OutOfMemoryError:
-                self._unload(id)
-                raise
-        return True
+            if loading:
+                if first == 0:
+                    pipe.delete(rows_key)  # whoever loaded before may have had more rows
+                for chunk in chunks:
+                    pipe.hset(rows_key, items=[part for row in chunk for part in (next(numbers), row)])
+                pipe.pexpire(rows_key, LOADING_MS)
+            return loading
+
+        try:
+            # Done again if the lane changes meanwhile, or if the connection breaks: then nobody knows which.
+            return bool(self._redis.transaction(write, lane_key, value_from_callable=True))  # type: ignore[arg-type]
+        except OutOfMemoryError:
+            self._unload(id)
+            raise
 
     def _unload(self, id: str) -> None:
         """Frees the memory of rows that were not accepted, before they expire."""
