@@ -37,6 +37,10 @@ class Mutation:
     seed: int
     finding: str
 
+    def sources(self) -> dict[str, str]:
+        """What stands in each file that it breaks. Raises ValueError, as `Patch.applied`."""
+        return {file: self._patched(file) for file in {patch.file for patch in self.patches}}
+
     def _patched(self, file: str) -> str:
         source = (_ROOT / file).read_text("utf-8")
         for patch in self.patches:
@@ -46,7 +50,7 @@ class Mutation:
 
     def install(self) -> None:
         """For this process, before the modules are imported that it breaks. Nothing is written."""
-        sources = {file: self._patched(file) for file in {patch.file for patch in self.patches}}
+        sources = self.sources()
         modules = {
             file.removesuffix(".py").replace("/", "."): text for file, text in sources.items() if file[-3:] == ".py"
         }

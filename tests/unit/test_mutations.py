@@ -8,6 +8,7 @@ from tests.all_of import all_of
 from tests.mutations.mutation import ROOT, Mutation, as_table
 from tests.mutations.runner import copied_tree, failed, survives
 from tests.mutations.table import MUTATIONS
+from tests.simulation import mutations as simulated
 
 #: Those whose tests take about a second each. `make mutants` runs all.
 QUICK = [each for each in MUTATIONS if each.test.startswith("tests/unit/") and each.promise in (5, 12, 15)]
@@ -22,6 +23,12 @@ def test_what_a_mutation_replaces_stands_once_in_the_tree(mutation: Mutation) ->
     assert (ROOT / mutation.file).read_text("utf-8").count(mutation.old) == 1
     assert mutation.old != mutation.new
     assert not mutation.file.startswith("tests/")
+
+
+@all_of("mutation", simulated.MUTATIONS.values(), ids=simulated.MUTATIONS)
+def test_what_a_mutation_of_the_simulation_replaces_stands_once_in_the_tree(mutation: simulated.Mutation) -> None:
+    """Its seed is played with the simulation, minutes later."""
+    assert all(mutation.sources().values())
 
 
 @all_of("mutation", MUTATIONS, ids=label)
