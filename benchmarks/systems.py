@@ -73,21 +73,22 @@ def _by(peer: str, script: str, *arguments: str) -> Enqueue:
 
 
 def _celery(threads: int) -> Callable[[int], Commands]:
-    """The best pool for each latency: processes when CPU is scarce, threads when calls are slow."""
+    """The best pool for each latency, as for the others: processes when CPU is scarce, threads when calls are slow."""
 
     def workers(latency_ms: int) -> Commands:
         base = [interpreter("celery"), "-m", "celery", "--quiet", "-A", "celery_app", "worker", "--loglevel", "ERROR"]
         base += ["--without-gossip", "--without-mingle"]
         if not latency_ms:
-            return [[*base, "--pool", "prefork", "--concurrency", "2"]]
+            return [[*base, "--pool", "prefork", "--concurrency", "3"]]
         return [[*base, "--pool", "threads", "--concurrency", str(threads), "-n", f"w{n}@%h"] for n in range(2)]
 
     return workers
 
 
 def _dramatiq(latency_ms: int) -> Commands:
-    threads = "48" if latency_ms else "2"
-    return [[interpreter("dramatiq"), "-m", "dramatiq", "dramatiq_app", "--processes", "2", "--threads", threads]]
+    processes, threads = ("2", "48") if latency_ms else ("3", "4")
+    command = [interpreter("dramatiq"), "-m", "dramatiq", "dramatiq_app"]
+    return [[*command, "--processes", processes, "--threads", threads]]
 
 
 def _taskiq(latency_ms: int) -> Commands:
@@ -146,7 +147,7 @@ def _ledger(environment: Mapping[str, str]) -> Ledger:
 
 
 def _deskbell(latency_ms: int) -> Commands:
-    processes, threads = (4, 32) if latency_ms else (2, 2)
+    processes, threads = 3, 48 if latency_ms else 4
     base = [sys.executable, "-m", "celery", "--quiet", "-A", "worker", "worker", "--pool", "threads"]
     base += ["--without-gossip", "--without-mingle", "--loglevel", "ERROR", "--concurrency", str(threads)]
     return [[*base, "-n", f"w{n}@%h"] for n in range(processes)]
