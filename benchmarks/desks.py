@@ -31,8 +31,10 @@ SERVERS, DESKS = 2, 300
 NAMES = [f"d{number}" for number in range(DESKS)]
 RATE, A_MINUTE = "100/minute", 100
 LATENCY_MS = 50
-#: Until each desk has its token and its pace, and how long is measured then, seconds.
-WARM_UP_SECONDS, SECONDS = 20, 60
+#: Until each desk has used its quota once, at once; and how long is measured then, windows of the quota, seconds.
+WARM_UP_SECONDS, SECONDS = 60, 60
+#: What each desk has left when it ends, so that none runs out before.
+LEFT = 20
 #: Until the rest is sent, seconds.
 LONGEST_SECONDS = 300
 
@@ -68,7 +70,7 @@ def _run(seconds: int) -> Run:
         settings = _settings(folder, [f"{server.url}/0" for server in servers])
         ledger = open_ledgers(settings)
         stack.callback(ledger.close)
-        count = _accept(ledger, (WARM_UP_SECONDS + seconds) * A_MINUTE // 60 + A_MINUTE // 10)
+        count = _accept(ledger, (WARM_UP_SECONDS + seconds) * A_MINUTE // 60 + LEFT)
         api = stack.enter_context(responder(LATENCY_MS))
         up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
         with process_of(up, _environment(settings, api), folder / "up.log") as (_, pid):
