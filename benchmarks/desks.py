@@ -10,10 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, cast
 
-import requests
-
 from benchmarks.bench_setup import process_of
-from benchmarks.drain import responder
+from benchmarks.drain import counting, responder, wait_for
 from benchmarks.exact import check_all_delivered
 from benchmarks.figure import Figure
 from benchmarks.measured import cpu_seconds_of
@@ -35,8 +33,6 @@ LATENCY_MS = 50
 WARM_UP_SECONDS, SECONDS = 60, 60
 #: What each desk has left when it ends, so that none runs out before.
 LEFT = 20
-#: Until the rest is sent, seconds.
-LONGEST_SECONDS = 300
 
 
 class Run(NamedTuple):
@@ -72,13 +68,14 @@ def _run(seconds: int) -> Run:
         stack.callback(ledger.close)
         count = _accept(ledger, (WARM_UP_SECONDS + seconds) * A_MINUTE // 60 + LEFT)
         api = stack.enter_context(responder(LATENCY_MS))
+        answered = stack.enter_context(counting(api))
         up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
         with process_of(up, _environment(settings, api), folder / "up.log") as (_, pid):
             time.sleep(WARM_UP_SECONDS)
-            first = _Look.take(api, pid, servers)
+            first = _Look.take(answered(), pid, servers)
             time.sleep(seconds)
-            run = _Look.take(api, pid, servers).since(first)
-            _wait_for(api, count)
+            run = _Look.take(answered(), pid, servers).since(first)
+            wait_for(answered, count)
             check_all_delivered(ledger, NAMES, count)
     return run
 
@@ -122,11 +119,11 @@ class _Look(NamedTuple):
     server_seconds: float
 
     @classmethod
-    def take(cls, api: str, up: int, servers: list[ValkeyProcess]) -> "_Look":
+    def take(cls, calls: int, up: int, servers: list[ValkeyProcess]) -> "_Look":
         used = [cast(dict[str, float], server.client.info("cpu")) for server in servers]
         workers = sum(cpu_seconds_of(pid) for pid in _workers(up))
         server_seconds = sum(cpu["used_cpu_user"] + cpu["used_cpu_sys"] for cpu in used)
-        return cls(time.monotonic(), _answered(api), workers, server_seconds)
+        return cls(time.monotonic(), calls, workers, server_seconds)
 
     def since(self, first: "_Look") -> Run:
         calls = self.calls - first.calls
@@ -141,15 +138,3 @@ class _Look(NamedTuple):
 def _workers(up: int) -> list[int]:
     children = Path(f"/proc/{up}/task/{up}/children").read_text().split()
     return [int(pid) for pid in children if "worker" in Path(f"/proc/{pid}/cmdline").read_text()]
-
-
-def _answered(api: str) -> int:
-    return int(requests.get(f"{api}/count", timeout=30).text)
-
-
-def _wait_for(api: str, calls: int) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while _answered(api) < calls:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{_answered(api)} of {calls} calls in {LONGEST_SECONDS} s")
-        time.sleep(1)

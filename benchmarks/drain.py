@@ -25,7 +25,7 @@ from benchmarks.size import Size
 from benchmarks.systems import System
 from tests.valkey_process import ValkeyProcess
 
-__all__ = ["interleaved", "responder"]
+__all__ = ["counting", "drained", "interleaved", "responder", "wait_for"]
 
 #: Shares of all notifications: before the first is the start; after the second, threads run out of work.
 FROM, TO = 0.15, 0.9
@@ -55,21 +55,21 @@ def drained(
         folder = Path(name)
         valkey = stack.enter_context(ValkeyProcess(folder / "valkey", appendonly="yes", appendfsync=system.appendfsync))
         api_url = stack.enter_context(responder(latency_ms))
-        answered = stack.enter_context(_count(api_url))
+        answered = stack.enter_context(counting(api_url))
         environment = system.environment(folder, f"{valkey.url}/0", api_url)
         system.enqueue(environment, system.warm_up or count)
         groups = [stack.enter_context(_group(command, folder, environment)) for command in system.workers(latency_ms)]
         if system.warm_up:
-            _wait_for(answered, system.warm_up)
+            wait_for(answered, system.warm_up)
             with _standing_still(groups):
                 system.enqueue(environment, count)
         readings = []
         for share in (FROM, TO):
-            calls = _wait_for(answered, system.warm_up + int(count * share))
+            calls = wait_for(answered, system.warm_up + int(count * share))
             look(groups, valkey.client)
             readings.append(Reading.take(calls, groups, valkey.client))
         if system.drains:
-            _wait_for(answered, system.warm_up + count)
+            wait_for(answered, system.warm_up + count)
         if system.check:
             system.check(environment, system.warm_up + count)
         _check_once(api_url, system, count)
@@ -86,7 +86,7 @@ def _check_once(api_url: str, system: System, count: int) -> None:
         raise NotExact(f"{system.name}: messages by how often they were sent: {times}, not {expected}")
 
 
-def _wait_for(answered: Callable[[], int], calls: int) -> int:
+def wait_for(answered: Callable[[], int], calls: int) -> int:
     deadline = time.monotonic() + LONGEST_SECONDS
     while (count := answered()) < calls:
         if time.monotonic() > deadline:
@@ -96,7 +96,7 @@ def _wait_for(answered: Callable[[], int], calls: int) -> int:
 
 
 @contextmanager
-def _count(api_url: str) -> Iterator[Callable[[], int]]:
+def counting(api_url: str) -> Iterator[Callable[[], int]]:
     """The number of answered sends."""
     with requests.Session() as session:
         session.trust_env = False
