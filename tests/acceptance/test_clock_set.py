@@ -2,9 +2,7 @@
 
 import mmap
 import os
-import shutil
 import struct
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +14,9 @@ from ledger.notification import Notification
 from ledger.settings import Settings
 from ledger.states import State
 from tests.acceptance.installation import Installation, eventually
+from tests.simulation.shim import compiled
 from tests.valkey_process import ValkeyProcess
 
-_SOURCE = Path(__file__).parents[1] / "clock_set.c"
 RATE, CALLS, WINDOW = "5/second", 5, "1s"
 EVENTS = 60
 HOUR_MS = 3_600_000
@@ -28,12 +26,13 @@ class Clock:
     """Of a server that runs with its `environment`."""
 
     def __init__(self, folder: Path) -> None:
-        compiler = shutil.which("cc")
-        if compiler is None and "CI" not in os.environ:
-            pytest.skip("no C compiler (cc)")
-        library, file = folder / "clock_set.so", folder / "set_by_ms"
-        command = [compiler or "cc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-o", str(library), str(_SOURCE)]
-        subprocess.run([*command, "-ldl"], check=True, timeout=120)
+        try:
+            library = compiled(folder)
+        except FileNotFoundError as error:
+            if "CI" in os.environ:
+                raise
+            pytest.skip(str(error))
+        file = folder / "set_by_ms"
         file.write_bytes(bytes(8))
         with file.open("r+b") as opened:
             self._mapped = mmap.mmap(opened.fileno(), 8)

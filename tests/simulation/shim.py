@@ -15,5 +15,6 @@ def compiled(folder: Path) -> Path:
     if compiler is None:
         raise FileNotFoundError("no C compiler (cc)")
     shim = folder / "clock_set.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", shim, _SOURCE, "-ldl"], check=True, timeout=120)
+    options = ("-shared", "-fPIC", "-O2", "-Wall", "-Wextra")
+    subprocess.run([compiler, *options, "-o", shim, _SOURCE, "-ldl"], check=True, timeout=120)
     return shim
