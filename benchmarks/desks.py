@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
 
 def measure(size: Size) -> Iterator[Figure]:
-    runs = [_run(size.of(SECONDS, 5)) for _ in range(size.rounds)]
+    runs = [_run(SECONDS) for _ in range(size.rounds)]  # whole windows, whatever the share
     used, worker_ms, server_ms = (list(column) for column in zip(*runs, strict=True))
     yield Figure(
         f"share of the quotas used of {DESKS} desks at {RATE}, half of them on each of {SERVERS} servers, appendfsync"
