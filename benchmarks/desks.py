@@ -16,9 +16,7 @@ from benchmarks.exact import check_all_delivered
 from benchmarks.figure import Figure
 from benchmarks.measured import cpu_seconds_of
 from benchmarks.size import Size, spread
-from benchmarks.systems import CREDENTIALS, TEXT
-from ledger.ledger import MOST_AT_ONCE, Ledger
-from ledger.notification import Notification
+from benchmarks.systems import CREDENTIALS, accept_events
 from ledger.settings import Settings
 from ledger.spread_ledger import open_ledgers
 from tests.valkey_process import ValkeyProcess
@@ -31,8 +29,8 @@ RATE, A_MINUTE = "100/minute", 100
 LATENCY_MS = 50
 #: Until each desk has used its quota once, at once; and how long is measured then, windows of the quota, seconds.
 WARM_UP_SECONDS, SECONDS = 60, 60
-#: What each desk has left when it ends, so that none runs out before.
-LEFT = 20
+#: Notifications of each desk: what it may send until then, and some more, so that none runs out before.
+EACH = (WARM_UP_SECONDS + SECONDS) * A_MINUTE // 60 + 20
 
 
 class Run(NamedTuple):
@@ -44,7 +42,8 @@ class Run(NamedTuple):
 
 
 def measure(size: Size) -> Iterator[Figure]:
-    runs = [_run(SECONDS) for _ in range(size.rounds)]  # whole windows, whatever the share
+    """Of whole windows, whatever the share of the size."""
+    runs = [_run() for _ in range(size.rounds)]
     used, worker_ms, server_ms = (list(column) for column in zip(*runs, strict=True))
     yield Figure(
         f"share of the quotas used of {DESKS} desks at {RATE}, half of them on each of {SERVERS} servers, appendfsync"
@@ -56,7 +55,7 @@ def measure(size: Size) -> Iterator[Figure]:
     )
 
 
-def _run(seconds: int) -> Run:
+def _run() -> Run:
     with tempfile.TemporaryDirectory(prefix="deskbell-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         servers = [
@@ -66,17 +65,18 @@ def _run(seconds: int) -> Run:
         settings = _settings(folder, [f"{server.url}/0" for server in servers])
         ledger = open_ledgers(settings)
         stack.callback(ledger.close)
-        count = _accept(ledger, (WARM_UP_SECONDS + seconds) * A_MINUTE // 60 + LEFT)
+        for desk in NAMES:
+            accept_events(ledger.at(desk), desk, range(EACH))
         api = stack.enter_context(responder(LATENCY_MS))
         answered = stack.enter_context(counting(api))
         up: list[str | Path] = [Path(sys.executable).with_name("deskbell"), "up", "--json"]
         with process_of(up, _environment(settings, api), folder / "up.log") as (_, pid):
             time.sleep(WARM_UP_SECONDS)
             first = _Look.take(answered(), pid, servers)
-            time.sleep(seconds)
+            time.sleep(SECONDS)
             run = _Look.take(answered(), pid, servers).since(first)
-            wait_for(answered, count)
-            check_all_delivered(ledger, NAMES, count)
+            wait_for(answered, EACH * DESKS)
+            check_all_delivered(ledger, NAMES, EACH * DESKS)
     return run
 
 
@@ -99,15 +99,6 @@ def _environment(settings: Settings, api: str) -> dict[str, str]:
         "DESKBELL_CONCURRENCY": "32",
         "DESKBELL_PORT": "0",
     }
-
-
-def _accept(ledger: Ledger, each: int) -> int:
-    """So many for each desk."""
-    for desk in NAMES:
-        events = [Notification.build({"receiver_id": f"ou_{n}", "text": TEXT, "desk": desk}) for n in range(each)]
-        for start in range(0, each, MOST_AT_ONCE):
-            ledger.at(desk).accept(events[start : start + MOST_AT_ONCE])
-    return each * DESKS
 
 
 class _Look(NamedTuple):

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ledger.ledger import MOST_AT_ONCE, Ledger
 from ledger.notification import Notification
 from ledger.settings import Settings
 
-__all__ = ["BATCHED", "CREDENTIALS", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "announcing", "deskbell"]
+__all__ = ["BATCHED", "CREDENTIALS", "DRAMATIQ", "NAIVE", "TASKIQ", "System", "accept_events", "announcing", "deskbell"]
 
 #: A message as long as the peers'.
 TEXT = "The backup of db-3 has failed twice. " + "Please look at the disk and at the log of the night. " * 3
@@ -109,12 +109,7 @@ def deskbell(desks: int = 500, rate: str = "unlimited") -> System:
     def enqueue(environment: Mapping[str, str], count: int) -> None:
         ledger = _ledger(environment)
         for desk in range(desks):
-            events = [
-                Notification.build({"receiver_id": f"ou_{number}", "text": TEXT, "desk": f"d{desk}"})
-                for number in range(desk, count, desks)
-            ]
-            for start in range(0, len(events), MOST_AT_ONCE):
-                ledger.accept(events[start : start + MOST_AT_ONCE])
+            accept_events(ledger, f"d{desk}", range(desk, count, desks))
         ledger.redis.close()
 
     def check(environment: Mapping[str, str], count: int) -> None:
@@ -124,6 +119,13 @@ def deskbell(desks: int = 500, rate: str = "unlimited") -> System:
 
     per_second, name = 4000 if rate == "unlimited" else 1500, f"Deskbell, {desks:,} desks, {rate}"
     return System(name, per_second, enqueue, _deskbell, desks, desks, rate, "always", check=check)
+
+
+def accept_events(ledger: Ledger, desk: str, numbers: Iterable[int]) -> None:
+    """One for each number, which makes its receiver."""
+    events = [Notification.build({"receiver_id": f"ou_{number}", "text": TEXT, "desk": desk}) for number in numbers]
+    for start in range(0, len(events), MOST_AT_ONCE):
+        ledger.accept(events[start : start + MOST_AT_ONCE])
 
 
 def announcing(rows: int) -> System:
