@@ -19,7 +19,6 @@ from typing import Any
 
 __all__ = ["Popen", "run"]
 
-_SERVER = Path(__file__).with_name("server.py")
 _SCRIPT = str(Path(sys.executable).with_name("deskbell"))
 _MODULES = frozenset({"celery", "sandbox", "tests.chaos.producer", "worker"})
 #: Variables that the interpreter, its libraries or the loader read once, at their start.
@@ -89,8 +88,8 @@ class _Server:
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, _SERVER, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
+                [sys.executable, "-m", "tests.forking.server", str(theirs.fileno())],
+                cwd=_CHECKOUT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self._answer()
 

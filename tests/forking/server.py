@@ -5,19 +5,17 @@ is forked off runs as if `python` had been started anew: its own arguments, vari
 """
 
 import faulthandler
-import gc
 import json
 import os
 import runpy
 import socket
 import sys
-import threading
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import producers.cli
+from tests.forking.preload import preload
 
 __all__: list[str] = []
 
@@ -33,7 +31,7 @@ _STREAMS = 3
 
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
-    _import_all()
+    preload([*_MODULES, *(f"producers.cli.{path.stem}" for path in _VERBS.glob("[!_]*.py"))])
     channel.send(b"ready")
     while message := (received := socket.recv_fds(channel, _REQUEST_BYTES, _STREAMS))[0]:
         streams = received[1]
@@ -47,17 +45,6 @@ def main() -> None:
             os.close(stream)
         channel.send(str(pid).encode())
     sys.exit()
-
-
-def _import_all() -> None:
-    for module in _MODULES:
-        import_module(module)
-    for path in _VERBS.glob("[!_]*.py"):
-        import_module(f"producers.cli.{path.stem}")
-    if threading.active_count() > 1:
-        raise RuntimeError(f"a thread would be missing in what is forked: {threading.enumerate()}")
-    gc.collect()
-    gc.freeze()  # what the processes share stays shared
 
 
 def _forked(channel: socket.socket) -> int | None:

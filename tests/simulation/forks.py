@@ -6,16 +6,14 @@ A line is `{"arguments": [...], "out": FILE, "err": FILE}`; the answer to it is 
 
 from tests.simulation.__main__ import main as simulate  # isort: skip  it sets the clocks before the libraries read them
 
-import gc
 import json
 import os
 import sys
 import tempfile
-import threading
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.forking.preload import preload
 from tests.simulation.shim import compiled
 
 __all__: list[str] = []
@@ -29,12 +27,7 @@ _LIBRARIES = (
 
 
 def main() -> int:
-    for library in _LIBRARIES:
-        import_module(library)
-    if threading.active_count() > 1:
-        raise RuntimeError(f"a thread would be missing in what is forked: {threading.enumerate()}")
-    gc.collect()
-    gc.freeze()  # what the processes share stays shared
+    preload(_LIBRARIES)
     with tempfile.TemporaryDirectory(prefix="deskbell-simulation-") as folder:
         shim = compiled(Path(folder))
         for line in sys.stdin:
