@@ -23,7 +23,7 @@ from ledger.states import State
 from tests.few import few
 
 SPEC = Spec(name="Move", message={"msg_type": "text", "content": {"text": "We move"}})
-#: Walks beside the work; and notifications at most, so that a walk stays short.
+#: Notifications at most, so that a walk stays short.
 MOST = 1500
 URL = "https://alerts.corp.example/deskbell"
 

@@ -1,7 +1,6 @@
 """No call without a slot, and none withheld that could be granted: over fakeredis, on a clock that is moved by hand."""
 
 import random
-from collections.abc import Iterator
 from unittest.mock import patch
 
 import fakeredis
@@ -20,25 +19,13 @@ from ledger.settings import Desk, Settings
 from ledger.states import State
 from tests.few import TIMES, few
 from tests.integration.ledger.exploration import examples
-
-#: Where the clock begins, ms. Any time will do.
-START_MS = 1_800_000_000_000
-
-
-class Clock:
-    """Redis time, as fakeredis has it: it stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.ms = START_MS
-
-    def __call__(self) -> float:
-        return self.ms / 1000
+from tests.integration.ledger.standing_clock import START_MS, StandingClock
 
 
 class Pace:
     """A desk, its lane, and the slots that it was granted and has not given back (ms since the clock began)."""
 
-    def __init__(self, rate: str, clock: Clock, notifications: int = 0) -> None:
+    def __init__(self, rate: str, clock: StandingClock, notifications: int = 0) -> None:
         settings = Settings(_env_file=None)
         self.clock = clock
         self.desk: Desk = settings.desk("default").model_copy(update={"rate": parse_rate(rate)})
@@ -116,13 +103,6 @@ def most_in_any_window(times: list[int], window_ms: int) -> int:
     return max((sum(first <= time < first + window_ms for time in times) for first in times), default=0)
 
 
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    clock = Clock()
-    with patch("time.time", clock):
-        yield clock
-
-
 @pytest.mark.parametrize(
     ("rate", "at_once", "again_ms"),
     [
@@ -134,7 +114,7 @@ def clock() -> Iterator[Clock]:
     ],
 )
 def test_an_idle_desk_spends_its_window_at_once_and_then_waits_for_the_next(
-    clock: Clock, rate: str, at_once: int, again_ms: int
+    clock: StandingClock, rate: str, at_once: int, again_ms: int
 ) -> None:
     pace = Pace(rate, clock, notifications=at_once + 1)
     ids, _ = pace.release()
@@ -156,7 +136,7 @@ def test_an_idle_desk_spends_its_window_at_once_and_then_waits_for_the_next(
         ("2/second; 3/10second", [0, 0, 1080, 10_250, 10_250, 11_330]),
     ],
 )
-def test_every_slot_is_granted_as_soon_as_the_quota_has_it(clock: Clock, rate: str, granted: list[int]) -> None:
+def test_every_slot_is_granted_as_soon_as_the_quota_has_it(clock: StandingClock, rate: str, granted: list[int]) -> None:
     pace = Pace(rate, clock, notifications=len(granted) + 5)
     while len(pace.slots) < len(granted):
         ids, again_ms = pace.release()
@@ -170,7 +150,7 @@ def test_every_slot_is_granted_as_soon_as_the_quota_has_it(clock: Clock, rate: s
 @pytest.mark.parametrize("rate", ["100/6second", "5/second; 20/10second", "7/2second; 9/3second", "1/second"])
 @pytest.mark.parametrize("step_ms", few([90, 333], one_in=2))
 def test_no_window_has_more_slots_than_the_quota_however_often_the_pacer_looks(
-    clock: Clock, rate: str, step_ms: int
+    clock: StandingClock, rate: str, step_ms: int
 ) -> None:
     pace = Pace(rate, clock, notifications=400)
     rng = random.Random(step_ms)
@@ -194,7 +174,7 @@ def test_no_window_has_more_slots_than_the_quota_however_often_the_pacer_looks(
     [("100/minute", 120), ("100/6second", 60), ("2/second", 32), ("2/second; 100/minute", 32)],  # 40 % of the slack
 )
 def test_a_claim_that_comes_too_late_for_its_slot_takes_another_one_at_once(
-    clock: Clock, rate: str, late_ms: int
+    clock: StandingClock, rate: str, late_ms: int
 ) -> None:
     """With Redis 60 ms away every claim was too late, and gave its notification back for ever."""
     pace = Pace(rate, clock, notifications=2)
@@ -207,7 +187,7 @@ def test_a_claim_that_comes_too_late_for_its_slot_takes_another_one_at_once(
     assert pace.kept() == [0, late_ms + 1]
 
 
-def test_what_one_thread_sends_has_slots_one_call_apart(clock: Clock) -> None:
+def test_what_one_thread_sends_has_slots_one_call_apart(clock: StandingClock) -> None:
     pace = Pace("4/second", clock, notifications=5)
     ids = pace.release(apart_ms=50)[0]
     assert len(ids) == 4
@@ -220,7 +200,7 @@ def test_what_one_thread_sends_has_slots_one_call_apart(clock: Clock) -> None:
     assert len(pace.release()[0]) == 1, "the window counts from each slot, and not from the message"
 
 
-def test_a_message_that_comes_too_late_gets_other_slots_one_call_apart(clock: Clock) -> None:
+def test_a_message_that_comes_too_late_gets_other_slots_one_call_apart(clock: StandingClock) -> None:
     pace = Pace("5/second", clock, notifications=3)
     ids = pace.release(apart_ms=50)[0]
     pace.go_to(33)
@@ -229,7 +209,7 @@ def test_a_message_that_comes_too_late_gets_other_slots_one_call_apart(clock: Cl
     assert pace.kept() == [33, 83, 133]
 
 
-def test_a_late_claim_frees_no_more_than_its_own_slot(clock: Clock) -> None:
+def test_a_late_claim_frees_no_more_than_its_own_slot(clock: StandingClock) -> None:
     pace = Pace("2/second", clock, notifications=4)
     first, second = pace.release()[0]
     pace.claim([first])
@@ -239,7 +219,7 @@ def test_a_late_claim_frees_no_more_than_its_own_slot(clock: Clock) -> None:
     assert pace.kept() == [0, 33]
 
 
-def test_a_slot_that_is_taken_for_a_late_one_costs_the_announcement_no_turn(clock: Clock) -> None:
+def test_a_slot_that_is_taken_for_a_late_one_costs_the_announcement_no_turn(clock: StandingClock) -> None:
     """It was paced twice: a row that came 40 ms late made the next one wait for another slot of 216 ms."""
     pace = Pace("5/second", clock)
     pace.announce(rows=12)
@@ -251,7 +231,7 @@ def test_a_slot_that_is_taken_for_a_late_one_costs_the_announcement_no_turn(cloc
     assert pace.now_ms <= 11 * 216 + 3 * 40  # of each window, what it came late by
 
 
-def test_a_late_claim_takes_a_slot_before_those_that_are_reserved_and_keeps_the_quota(clock: Clock) -> None:
+def test_a_late_claim_takes_a_slot_before_those_that_are_reserved_and_keeps_the_quota(clock: StandingClock) -> None:
     """It was refused: the slot was looked for behind the latest one."""
     pace = Pace("3/second", clock, notifications=6)
     first, *_ = pace.release(room=1)[0]
@@ -268,7 +248,7 @@ def test_a_late_claim_takes_a_slot_before_those_that_are_reserved_and_keeps_the_
     assert most_in_any_window(pace.kept(), 1080) <= 3
 
 
-def test_a_late_row_takes_no_slot_from_an_event_that_waits(clock: Clock) -> None:
+def test_a_late_row_takes_no_slot_from_an_event_that_waits(clock: StandingClock) -> None:
     pace = Pace("1/second", clock)
     pace.announce(rows=1)
     [row] = pace.release()[0]
@@ -280,7 +260,7 @@ def test_a_late_row_takes_no_slot_from_an_event_that_waits(clock: Clock) -> None
     assert pace.kept() == [33]
 
 
-def test_a_renewal_reserves_the_next_slot_and_nobody_else_gets_it(clock: Clock) -> None:
+def test_a_renewal_reserves_the_next_slot_and_nobody_else_gets_it(clock: StandingClock) -> None:
     pace = Pace("1/second", clock, notifications=3)
     [id] = pace.claim(pace.release()[0])
     pace.held[id] = None
@@ -292,7 +272,9 @@ def test_a_renewal_reserves_the_next_slot_and_nobody_else_gets_it(clock: Clock) 
     assert len(pace.release()[0]) == 1
 
 
-def test_a_reserved_slot_given_back_before_its_time_does_not_open_the_window_that_it_waited_for(clock: Clock) -> None:
+def test_a_reserved_slot_given_back_before_its_time_does_not_open_the_window_that_it_waited_for(
+    clock: StandingClock,
+) -> None:
     """The slots were kept by number: reserving the second pushed out the first, and giving it back left none."""
     pace = Pace("1/second", clock, notifications=2)
     [id] = pace.claim(pace.release()[0])
@@ -305,7 +287,9 @@ def test_a_reserved_slot_given_back_before_its_time_does_not_open_the_window_tha
     assert pace.release()[0] == [id]
 
 
-def test_slots_are_kept_in_order_of_time_when_one_is_granted_before_another_that_is_reserved(clock: Clock) -> None:
+def test_slots_are_kept_in_order_of_time_when_one_is_granted_before_another_that_is_reserved(
+    clock: StandingClock,
+) -> None:
     """Granted at the end of the list it would be taken for the latest, and later give-backs pair the wrong two."""
     pace = Pace("3/second", clock, notifications=6)
     held = []
@@ -324,7 +308,7 @@ def test_slots_are_kept_in_order_of_time_when_one_is_granted_before_another_that
     assert pace.keeps_its_quota()
 
 
-def test_a_released_notification_that_nobody_claimed_leaves_its_slot_to_others(clock: Clock) -> None:
+def test_a_released_notification_that_nobody_claimed_leaves_its_slot_to_others(clock: StandingClock) -> None:
     pace = Pace("1/10second", clock, notifications=1)
     [id] = pace.release()[0]
     pace.go_to(RELEASED_LEASE_MS)
@@ -332,7 +316,7 @@ def test_a_released_notification_that_nobody_claimed_leaves_its_slot_to_others(c
     assert pace.release()[0] == [id]  # no call was made: the window of ten seconds is still free
 
 
-def test_what_is_cancelled_after_its_release_leaves_its_slot_to_others(clock: Clock) -> None:
+def test_what_is_cancelled_after_its_release_leaves_its_slot_to_others(clock: StandingClock) -> None:
     pace = Pace("1/10second", clock, notifications=2)
     gone = pace.release()[0]
     pace.ledger.cancel(gone, by="ada")
@@ -342,7 +326,7 @@ def test_what_is_cancelled_after_its_release_leaves_its_slot_to_others(clock: Cl
     assert len(pace.release()[0]) == 1
 
 
-def test_a_throttle_stops_the_slots_and_does_not_bunch_them_afterwards(clock: Clock) -> None:
+def test_a_throttle_stops_the_slots_and_does_not_bunch_them_afterwards(clock: StandingClock) -> None:
     pace = Pace("5/second", clock, notifications=50)
     pace.release()
     pace.leases.hold(pace.desk, "throttled", 10_000, "429")
@@ -356,7 +340,7 @@ def test_a_throttle_stops_the_slots_and_does_not_bunch_them_afterwards(clock: Cl
 
 @pytest.mark.parametrize("rate", ["100/minute", "10/second", "5/second; 20/10second"])
 @pytest.mark.parametrize("seed", few(range(4), one_in=4))
-def test_a_strict_server_never_sees_one_call_too_many(clock: Clock, rate: str, seed: int) -> None:
+def test_a_strict_server_never_sees_one_call_too_many(clock: StandingClock, rate: str, seed: int) -> None:
     """A call starts up to the late limit after its slot, and arrives up to the rest of the slack after that."""
     pace = Pace(rate, clock, notifications=60 if rate != "100/minute" else 220)
     rng = random.Random(seed)
@@ -391,7 +375,7 @@ ACTS = st.one_of(
 class Driven(Pace):
     """Acts on the desk as hypothesis tells it, and sees after each release that nothing is withheld."""
 
-    def __init__(self, rate: str, clock: Clock) -> None:
+    def __init__(self, rate: str, clock: StandingClock) -> None:
         super().__init__(rate, clock, notifications=40)
         self.released: dict[str, int] = {}
         self.held_until_ms = 0
@@ -453,7 +437,7 @@ def test_whatever_happens_no_window_has_more_slots_than_the_quota_and_none_is_wi
     @settings(max_examples=examples * TIMES, derandomize=TIMES == 1, deadline=None)
     @given(rate=st.sampled_from(["3/second", "2/second; 5/10second", "1/second"]), acts=st.lists(ACTS, max_size=60))
     def holds(rate: str, acts: list[tuple[str, int]]) -> None:
-        clock = Clock()
+        clock = StandingClock()
         with patch("time.time", clock):
             pace = Driven(rate, clock)
             for name, number in acts:
@@ -463,7 +447,7 @@ def test_whatever_happens_no_window_has_more_slots_than_the_quota_and_none_is_wi
     holds()
 
 
-def test_slots_that_are_too_old_to_count_are_dropped_in_time(clock: Clock) -> None:
+def test_slots_that_are_too_old_to_count_are_dropped_in_time(clock: StandingClock) -> None:
     pace = Pace("3/second", clock, notifications=240)
     for turn in range(80):
         pace.go_to(turn * 1080)
@@ -475,7 +459,7 @@ def test_slots_that_are_too_old_to_count_are_dropped_in_time(clock: Clock) -> No
     assert 3 <= len(pace.kept()) <= 3 + 64
 
 
-def test_slots_that_an_older_version_let_expire_stay_once_a_worker_has_started(clock: Clock) -> None:
+def test_slots_that_an_older_version_let_expire_stay_once_a_worker_has_started(clock: StandingClock) -> None:
     pace = Pace("1/minute", clock, notifications=2)
     pace.release()
     key = pace.ledger.keys.slots("default")
